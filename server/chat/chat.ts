@@ -1,4 +1,5 @@
 import type { History, PendingMessage, StoredMessage } from '../history/history.ts';
+import type { Rate } from '../limits/by-key.ts';
 import type { Answers, RequestPayload, User } from '../wire/events.ts';
 import type { Activity } from './activity.ts';
 import type { AnnouncementQueues, OnAsideFailure } from './asides.ts';
@@ -26,6 +27,10 @@ export interface Limits {
   members: number;
   /** Maximum existing rooms of one creator; 0 for no limit. */
   roomsOfUser: number;
+  /** Maximum scheduled messages of a user. */
+  later: number;
+  /** The rate of messages of a user, here for scheduled messages. */
+  send: Rate;
 }
 
 /** Limits the files that one user may copy. */
@@ -124,6 +129,8 @@ export interface Chat {
   kick(user: string): Promise<void>;
   /** Call this after a mute or ban changes, because it may be the next to expire. */
   endRestrictions(): void;
+  /** Call this after a message was scheduled, because it may be the next to send. */
+  sendDue(): void;
   /** Absent if last-seen times are not stored. */
   lastHere?: LastHere | undefined;
   /** Absent for a single server. */

@@ -1,6 +1,7 @@
 import type { Change } from '../history/history.ts';
 import type { Chat } from './chat.ts';
 import type { Effect } from './effect.ts';
+import { laterEffect } from './later.ts';
 import { memberEffect } from './member-changes.ts';
 import { concernedEffect, mentionsEffect } from './messages/mention-changes.ts';
 import { messageEffect } from './messages/message-changes.ts';
@@ -33,6 +34,7 @@ const effects: { [Type in Change['type']]: Effect<Type> | null } = {
   restricted: restrictedEffect,
   report: reportEffect,
   held: pendingEffect,
+  later: laterEffect,
   act: null,
   erasing: null,
   login_ended: null,

@@ -7,6 +7,7 @@ import type { Chat } from './chat.ts';
 import { Directory } from './directory.ts';
 import { catchUp, followChanges } from './follow-changes.ts';
 import { LastHere } from './last-here.ts';
+import { sendWhenDue } from './later.ts';
 import { NewestPages } from './messages/newest-pages.ts';
 import { Reactions } from './messages/reactions.ts';
 import { SeenBy } from './messages/seen.ts';
@@ -47,6 +48,8 @@ interface ChatOptions {
   onEndFailure: (error: Error) => void;
   /** Called when expired data could not be deleted: see `enforceRetention`. */
   onSweepFailure: (error: Error) => void;
+  /** Called when scheduled messages could not be sent: see `sendWhenDue`. */
+  onDueFailure: (error: Error) => void;
   /** Called when an existing room of CHAT_ROOMS differs from the setting, which then has no effect on it. */
   onOtherRoom: (room: { id: string; name: string; is: 'private' | 'called otherwise' }) => void;
 }
@@ -56,6 +59,7 @@ export async function openChat({
   retention,
   onEndFailure,
   onSweepFailure,
+  onDueFailure,
   onOtherRoom,
   ...parts
 }: GivenParts & ChatOptions): Promise<Chat> {
@@ -73,6 +77,7 @@ export async function openChat({
     sendSummary({ directory, publisher }, room, connection),
   );
   const here = partForOthers({ directory, typing, publisher, kick });
+  let sendDue: (() => void) | undefined;
   const endRestrictions = keepEnding({ history, directory }, signal, onEndFailure);
   const chat: Chat = {
     ...parts,
@@ -89,6 +94,7 @@ export async function openChat({
     reactions: new Reactions(history),
     lastHere: settings.lastSeen ? new LastHere(history, signal, onAsideFailure) : undefined,
     endRestrictions,
+    sendDue: () => sendDue?.(),
     here,
     async everywhere(user, order) {
       const obeyed = here.obey(user, order);
@@ -117,6 +123,7 @@ export async function openChat({
   endRestrictions();
   // Not awaited, because the number of rooms may be very large and the port must open.
   enforceRetention(history, retention, (user) => directory.isHere(user), signal, onSweepFailure);
+  sendDue = sendWhenDue(chat, retention.rooms, signal, onDueFailure);
   return chat;
 }
 

@@ -1,3 +1,4 @@
+import type { RequestErrorCode } from '../wire/errors.ts';
 import type { MessageReacted, User } from '../wire/events.ts';
 import type { MemberRecord, Restriction, RestrictionKind, Source } from './members/member.ts';
 import type { StoredMessage, ThreadPlace } from './messages/message.ts';
@@ -49,6 +50,16 @@ export type Change = {
    * author or an erasure, with the edited message, or after its retention time. `by`: the moderator.
    */
   | { type: 'held'; room: string; id: string; user: string; is: PendingChange; by?: string }
+  /** What the user planned for later changed. `code`: why a message could not be sent. */
+  | {
+      type: 'later';
+      kind: 'message';
+      room: string;
+      id: string;
+      user: string;
+      is: 'scheduled' | 'edited' | 'sent' | 'failed' | 'discarded';
+      code?: RequestErrorCode;
+    }
   /** A message of the room was pinned or unpinned. */
   | { type: 'pin'; room: RoomRecord; seq: number }
   /** A mute or ban started, changed or (null) ended. If a ban changes a membership, a `member` change follows. */
@@ -107,6 +118,7 @@ export const changeBits = {
   followed: 1 << 17,
   held: 1 << 18,
   login_ended: 1 << 19,
+  later: 1 << 20,
 } as const satisfies Record<Change['type'], number>;
 
 /** A reference to a message. The log omits the text, which may be deleted while the log still has the change. */

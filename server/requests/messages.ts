@@ -1,3 +1,4 @@
+import { editScheduled, listScheduled, schedule, scheduled, sendNow, unschedule } from '../chat/later.ts';
 import { checkMentions } from '../chat/messages/mentions.ts';
 import {
   deleteMessage,
@@ -46,6 +47,11 @@ export const messageRequests: RequestHandlers<
   | 'message:search'
   | 'read:mark'
   | 'typing:set'
+  | 'scheduled:add'
+  | 'scheduled:list'
+  | 'scheduled:edit'
+  | 'scheduled:send'
+  | 'scheduled:delete'
 > = {
   'message:send': {
     guests: guestsWhoWrite,
@@ -185,6 +191,46 @@ export const messageRequests: RequestHandlers<
       chat.typing.set(room, connection, payload.typing);
       return {};
     },
+  },
+  'scheduled:add': {
+    order: 'change',
+    check({ chat, payload: { text, files = [], mentions } }) {
+      checkText(text, chat.limits.text, files.length > 0);
+      checkMentions(text, mentions);
+    },
+    allowed: ({ connection, room }) => connection.person.memberships.has(room.record.id),
+    right: 'send',
+    counts: () => ({ send: 1 }),
+    run: ({ chat, connection, room, payload, notCounted, active }) =>
+      counted(schedule(chat, connection, room, payload), { notCounted, active }),
+    probe: ({ chat, connection, room, payload }) => scheduled(chat, connection, room, payload),
+  },
+  'scheduled:list': {
+    order: 'read',
+    run: ({ chat, connection }) => listScheduled(chat, connection),
+  },
+  // The rights are checked when the message is sent.
+  'scheduled:edit': {
+    order: 'change',
+    counts: () => ({ change: 1 }),
+    run({ chat, connection, payload, active }) {
+      active();
+      return editScheduled(chat, connection, payload);
+    },
+  },
+  'scheduled:send': {
+    order: 'change',
+    counts: () => ({ send: 1 }),
+    async run({ chat, connection, payload, active }) {
+      const answer = await sendNow(chat, connection, payload);
+      active();
+      return answer;
+    },
+  },
+  'scheduled:delete': {
+    order: 'change',
+    counts: () => ({ change: 1 }),
+    run: ({ chat, connection, payload }) => unschedule(chat, connection, payload),
   },
 };
 

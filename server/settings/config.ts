@@ -316,6 +316,7 @@ const settings = {
   CHAT_RETENTION_DIRECT: ['none', retention, retentionForm],
   CHAT_AUDIT: ['365d', retention, retentionForm],
   CHAT_LIMIT_ROOMS_USER: ['200', count, 'a number, or 0'],
+  CHAT_LIMIT_LATER: ['100', count.refine((v) => v >= 1 && v <= 1000), 'a number from 1 to 1000'],
   CHAT_LIMIT_INVITE: ['50/1h', rate, 'a rate such as 50/1h, or 0'],
   CHAT_LIMIT_REPORT: ['10/1h', rate, 'a rate such as 10/1h, or 0'],
   CHAT_LIMIT_SEARCH: ['30/10s', rate, 'a rate such as 30/10s, or 0'],
@@ -504,6 +505,8 @@ export function readConfig(env: NodeJS.ProcessEnv, lines: ReadonlyMap<string, st
       text: value.CHAT_LIMIT_TEXT,
       members: value.CHAT_LIMIT_MEMBERS,
       roomsOfUser: value.CHAT_LIMIT_ROOMS_USER,
+      later: value.CHAT_LIMIT_LATER,
+      send: value.CHAT_LIMIT_SEND,
     },
     retention: {
       rooms: value.CHAT_RETENTION,

@@ -154,7 +154,7 @@ const reaction = z.object({
 });
 
 /**
- * The ID of a report, a held message, an invite link, a device or a chosen file. U+0000 must be rejected here, because
+ * The ID of a report, a held or scheduled message, an invite link, a device or a chosen file. U+0000 must be rejected here, because
  * PostgreSQL fails on it, and the other writes of the transaction would have to run again. Other invalid IDs are not
  * found.
  */
@@ -366,6 +366,26 @@ const held = z.object({
 });
 export type Held = z.output<typeof held>;
 
+const errorCode = z.enum(Object.keys(requestErrors) as [RequestErrorCode, ...RequestErrorCode[]]);
+
+/** A message that its author wrote to be sent at the time `at`. Only its author sees it. */
+const scheduled = z.object({
+  id: z.string(),
+  room: roomId,
+  clientId: clientId.describe('The sent message keeps it.'),
+  rev: seq.describe('Rises by one with each edit.'),
+  text: z.string(),
+  replyTo: seq.exactOptional(),
+  files: z.array(file).exactOptional(),
+  mentions: z.array(z.object({ user: userId, start: counter, length: seq })).exactOptional(),
+  at: time,
+  failed: z
+    .object({ at: time, code: errorCode })
+    .exactOptional()
+    .describe('Present if it was not sent, with the reason.'),
+});
+export type Scheduled = z.output<typeof scheduled>;
+
 /** An invite link to a private room. Only its creator receives the token, once. */
 const invite = z.object({
   id: z.string(),
@@ -432,6 +452,7 @@ export const shapes = {
   Act: act,
   Invite: invite,
   Held: held,
+  Scheduled: scheduled,
 } as const;
 
 export type User = z.output<typeof user>;
@@ -711,6 +732,29 @@ export const requests = {
   }),
   'held:reject': z.object({ id: entryId, reason: line(250).optional() }),
   'held:discard': z.object({ id: entryId }),
+  'scheduled:add': z.object({
+    room: roomId,
+    /** When to send it. At once if this is over. */
+    at: time,
+    text: z.string(),
+    clientId,
+    replyTo: seq.optional(),
+    files: chosenFiles.optional(),
+    mentions: mentions.optional(),
+    /** Whether to add a preview of the link. */
+    preview: z.boolean().default(true),
+  }),
+  'scheduled:list': z.object({}),
+  'scheduled:edit': z.object({
+    id: entryId,
+    rev: seq.optional(),
+    at: time.optional(),
+    text: z.string().optional(),
+    files: chosenFiles.optional(),
+    mentions: mentions.optional(),
+  }),
+  'scheduled:send': z.object({ id: entryId }),
+  'scheduled:delete': z.object({ id: entryId }),
   'message:reactions': z.object({ room: roomId, seq, emoji, cursor: cursor.optional() }),
   'message:history': z
     .object({ room: roomId, before: counter.optional(), after: counter.optional(), limit: limit(100, 50) })
@@ -781,7 +825,6 @@ const notices = z.object({
 const next = z.string().exactOptional();
 const fileSizes = z.object({ bytes: counter, more: z.literal(true).exactOptional() });
 const connected = z.boolean().describe('Whether the user is connected.');
-const errorCode = z.enum(Object.keys(requestErrors) as [RequestErrorCode, ...RequestErrorCode[]]);
 const failed = z.array(z.object({ user: userId, code: errorCode }));
 const messages = z.array(message);
 const complete = z.boolean();
@@ -1013,6 +1056,12 @@ export const answers = {
   'held:approve': z.object({ message }),
   'held:reject': nothing,
   'held:discard': nothing,
+  /** A repeat of a request whose message was sent returns that message. */
+  'scheduled:add': z.union([z.object({ scheduled }), z.object({ message }), z.object({ held })]),
+  'scheduled:list': z.object({ scheduled: z.array(scheduled) }),
+  'scheduled:edit': z.object({ scheduled }),
+  'scheduled:send': z.union([z.object({ message }), z.object({ held })]),
+  'scheduled:delete': nothing,
   'message:reactions': z.object({ users: z.array(user), next }),
   'message:history': z.object({ messages, threads, complete }),
   'thread:get': z.object({ root: message, thread, following: z.boolean(), messages, complete }),
@@ -1123,6 +1172,13 @@ export const events = {
     is: z.enum(['held', 'approved', 'rejected', 'discarded']),
     held: held.exactOptional(),
     by: user.exactOptional(),
+  }),
+  /** `code`: why it failed. */
+  'scheduled:changed': z.object({
+    id: z.string(),
+    room: roomId,
+    is: z.enum(['scheduled', 'edited', 'sent', 'failed', 'discarded']),
+    code: errorCode.exactOptional(),
   }),
   'blocked:changed': z.object({ user: userId, blocked: z.boolean() }),
   push: z.object({ name: z.string(), data: z.unknown().exactOptional() }),

@@ -15,6 +15,7 @@ import { devicesContract } from './history-devices.ts';
 import { erasureContract } from './history-erasure.ts';
 import { heldContract } from './history-held.ts';
 import { invitesContract } from './history-invites.ts';
+import { laterContract } from './history-later.ts';
 import { logContract } from './history-log.ts';
 import { moderationContract } from './history-moderation.ts';
 import { moderatorsContract } from './history-moderators.ts';
@@ -1391,6 +1392,7 @@ function contract(open: () => Promise<TestedHistory>) {
     threadsContract(now);
     moderationContract(now);
     heldContract(now);
+    laterContract(now);
     devicesContract(now);
   });
 

@@ -208,6 +208,23 @@ describe('two servers with a bus', () => {
     await expect.poll(() => toldOf(there, reply)).toMatchObject([{ message: reply, followed: true }]);
   });
 
+  test('send scheduled messages once and in order, and tell their author on both servers', async () => {
+    const [ann, bob] = [await person(one, two), await person(two)];
+    const room = await den(ann.on[0] as ChatClient, [bob.id]);
+    const reader = bob.on[0] as ChatClient;
+    await reader.request('room:join', { room });
+    const at = Date.now() + 500;
+    const texts = Array.from({ length: 10 }, (_, n) => `message ${n}`);
+    for (const [n, text] of texts.entries())
+      await ann.on[n % 2]?.request('scheduled:add', { room, text, clientId: newClientId(), at: at + n });
+    const arrived = () => eventsOf(reader, 'message:new').map(({ text }) => text);
+    await expect.poll(arrived, { timeout: hanging }).toEqual(texts);
+    const sent = (client: ChatClient) =>
+      eventsOf(client, 'scheduled:changed').filter(({ is }) => is === 'sent');
+    for (const client of ann.on) await expect.poll(() => sent(client)).toHaveLength(texts.length);
+    expect(arrived()).toEqual(texts);
+  });
+
   test('notify moderators of reports, pins and pending messages from the other server', async () => {
     const { room, ann, bob, bobId } = await pair();
     await ann.request('room:role', { room, user: bobId, role: 'moderator' });

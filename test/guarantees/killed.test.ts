@@ -141,3 +141,39 @@ test.concurrent.for(size(Object.keys(histories), ['SQLite']))(
     console.log(`${name}: killed at ${kills} calls of ${decided} decisions`);
   },
 );
+
+test.concurrent.for(size(Object.keys(histories), ['SQLite']))(
+  `%s: sends a scheduled message exactly once after kill -9 at ${size('each', 'the second')} call to the history`,
+  { timeout: size(3_600_000, 120_000) },
+  async (name) => {
+    const weak = await (histories[name] as () => Promise<Weak>)();
+    const settings = { ...env, ...weak.settings, CHAT_SESSION_STORE: memcached.url };
+    let server = await startChatServer(settings);
+    closing.push(() => server.stop('SIGKILL'));
+    const waiting = () => weak.count('chat_later');
+    let kills = 0;
+    for (let nth = size(1, 2), killed = true; killed && nth <= size(1000, 2); nth++) {
+      const author = await newcomer(server.url);
+      const text = `text of ${author.ready.user.id}`;
+      const sent = { room: 'lobby', text, clientId: newClientId(), at: Date.now() + 1000 };
+      await author.request('scheduled:add', sent);
+      author.close();
+      // The server is killed before, while or after it sends the message.
+      weak.killAt(nth, () => server.signal('SIGKILL'));
+      while (isRunning(server) && (await waiting()) > 0) await pause(tryEvery);
+      killed = weak.killed();
+      if (killed) {
+        kills++;
+        await server.stop('SIGKILL');
+        server = await startChatServer(settings);
+      }
+      while ((await waiting()) > 0) await pause(tryEvery);
+      const reader = await newcomer(server.url);
+      const { messages } = await reader.request('message:history', { room: 'lobby' });
+      expect(messages.filter((message) => message.text === text)).toHaveLength(1);
+      reader.close();
+    }
+    expect(kills).toBeGreaterThan(0);
+    console.log(`${name}: killed at ${kills} calls`);
+  },
+);

@@ -44,7 +44,7 @@ export async function openChatOver(
       hold: { mode: 'off', words: [] },
       mails: false,
     },
-    limits: { text: 4000, members: 0, roomsOfUser: 0 },
+    limits: { text: 4000, members: 0, roomsOfUser: 0, later: 100, send: { count: 0, ms: 0 } },
     fileBudget: new FileBudget({ count: 0, ms: 0 }),
     rooms: [],
     retention: { rooms: 0, direct: 0, acts: 0 },
@@ -52,6 +52,7 @@ export async function openChatOver(
     onAsideFailure: (_, error) => unexpected(error as Error),
     onEndFailure: unexpected,
     onSweepFailure: unexpected,
+    onDueFailure: unexpected,
     onOtherRoom: ({ id }) => unexpected(new Error(id)),
     ...over(history),
   });

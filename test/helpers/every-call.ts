@@ -87,6 +87,17 @@ export const everyWrite: { [Op in keyof Writes]: Writes[Op]['in'][] } = {
   rejectPending: [{ room, id: 'h', by: '1', siteModerator: true, at }],
   discardPending: [{ room, id: 'h', user: '2', at }],
   forgetPending: [{ of: [{ room, id: 'h' }], at }],
+  schedule: [
+    { ...sent, user: { id: '2', name: 'Ben' }, clientId: 'l', due: at, most: 9 },
+    { ...sent, user: { id: '1', name: 'Ann' }, clientId: 'm', due: at, most: 9 },
+  ],
+  reschedule: [{ room, id: 'l', user: '2', text: 'later', due: at + 1, at }],
+  settleScheduled: [
+    { room, id: 'l', rev: 2, due: at + 2, at },
+    { room, id: 'l', rev: 2, code: 'muted', at },
+  ],
+  sendScheduled: [{ room, id: 'l', user: '2', rev: 2, why: null, siteModerator: false, now: true, at }],
+  unschedule: [{ room, id: 'm', user: '1', at }],
   delete: [
     { room, seq: 1, user: '1', moderator: true, siteModerator: true, at },
     // The last reply of its author, and then the only reply.
@@ -215,6 +226,10 @@ export const everyRead: { [Query in Exclude<keyof Reads, 'search'>]: Reads[Query
   restrictions: [null],
   report: [{ id: 'r' }],
   pendingMessage: [{ id: 'h' }],
+  scheduledMessage: [{ id: 'l' }],
+  scheduledBy: [{ user: '2' }],
+  dueScheduled: [{ at, limit: 9 }],
+  failedScheduled: [{ before: at + 1, limit: 9 }],
   pendingBy: [{ user: '2' }],
   pendingIn: [
     { rooms: [], everyPublic: true, ...page },

@@ -101,5 +101,9 @@ export const readsOf = (room: string): readonly (readonly [RequestName, object])
   ['held:approve', { id: 'none' }],
   ['held:reject', { id: 'none' }],
   ['held:discard', { id: 'none' }],
+  ['scheduled:list', {}],
+  ['scheduled:edit', { id: 'none' }],
+  ['scheduled:send', { id: 'none' }],
+  ['scheduled:delete', { id: 'none' }],
   ['read:mark', { room, seq: 1 }],
 ];

@@ -83,6 +83,7 @@ export async function startPeopleHere(env: NodeJS.ProcessEnv = {}, given?: Histo
     onAsideFailure: ignore,
     onEndFailure: unexpected,
     onSweepFailure: unexpected,
+    onDueFailure: unexpected,
     onOtherRoom: ({ id }) => unexpected(new Error(id)),
   });
   const { limitRequests, limitSend, limitSearch, limitChange, limitCreate, limitInvite, limitReport } =

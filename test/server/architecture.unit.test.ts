@@ -39,8 +39,10 @@ const mayImport: Record<string, readonly string[]> = {
   'server/changes/': ['server/history/history.ts'],
   'server/chat/': [
     'server/changes/consumer.ts',
+    'server/changes/rounds.ts',
     'server/history/history.ts',
     'server/history/text-keys.ts',
+    'server/limits/by-key.ts',
     'server/wire/',
   ],
   'server/cluster/': [

@@ -84,6 +84,8 @@ export interface Follower {
   silent?(room?: string): void;
   /** A pending message was added, changed or decided. Moderators also receive the messages of other users. */
   held?(change: EventPayload<'held:changed'>): void;
+  /** A scheduled message of this user was added, changed, sent or deleted, or could not be sent. */
+  scheduled?(change: EventPayload<'scheduled:changed'>): void;
   /** A message of this user is pending approval, was approved or was rejected. `rejected` also covers edits. */
   waits?(): void;
   approved?(): void;

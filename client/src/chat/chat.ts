@@ -594,6 +594,9 @@ export class Chat implements ConnectionListener {
       for (const follower of this.followers) follower.held?.(change);
       this.#listener.changed();
     },
+    'scheduled:changed': (change) => {
+      for (const follower of this.followers) follower.scheduled?.(change);
+    },
     'blocked:changed': (change) => {
       for (const follower of this.followers) follower.blocked?.(change);
     },

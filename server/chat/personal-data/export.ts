@@ -8,6 +8,7 @@ import {
   wantsPreviews,
 } from '../../history/history.ts';
 import type { Chat } from '../chat.ts';
+import { toScheduled } from '../later.ts';
 import { toHeld } from '../moderation/shown-held.ts';
 import { notifyOf } from '../summary.ts';
 
@@ -22,8 +23,8 @@ interface ExportedFile {
 
 /**
  * Exports all stored data of a user, for that user: identity, mail address, rooms, invite links, blocked users,
- * devices, mutes and bans, own messages with their files, reactions, followed threads, reports, pins, pending messages
- * and audit entries. It omits data of others: reports lack the reported message and the decision, restrictions lack the
+ * devices, mutes and bans, own messages with their files, reactions, followed threads, reports, pins, pending and
+ * scheduled messages, and audit entries. It omits data of others: reports lack the reported message and the decision, restrictions lack the
  * moderator, and audit entries lack the other user. A restriction in a private room is included only if the user is a
  * member, or if it is the ban that ended the membership.
  * @param open returns the bytes of a file by its `stored` ID; null if they do not exist
@@ -169,6 +170,11 @@ export async function exported(
     for (const { message } of own) files.push(...(message.files ?? []));
     if (own.length > 0) yield lines((await toHeld(history, own)).map(({ user: _, ...one }) => one));
   }
+  async function* scheduled(): AsyncIterable<string> {
+    const own = await history.read.scheduledBy({ user: id });
+    for (const { message } of own) files.push(...(message.files ?? []));
+    if (own.length > 0) yield lines(own.map(toScheduled));
+  }
   async function* acts(): AsyncIterable<string> {
     for (let before: number | undefined = Number.MAX_SAFE_INTEGER; before !== undefined; ) {
       const page: Reads['acts']['out'] = await history.read.acts({
@@ -193,6 +199,7 @@ export async function exported(
     yield { name: 'reports.jsonl', bytes: reports() };
     yield { name: 'pins.jsonl', bytes: pins() };
     yield { name: 'held.jsonl', bytes: held() };
+    yield { name: 'scheduled.jsonl', bytes: scheduled() };
     yield { name: 'acts.jsonl', bytes: acts() };
     for (const [file, name] of new Map(files.map(({ id, name }) => [id, name]))) {
       // A forwarded file has the bytes of the original.

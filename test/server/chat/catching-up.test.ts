@@ -223,6 +223,14 @@ const kinds: {
       await history.write.rejectPending({ room: den, id, by: owner, at });
     },
   },
+  later: {
+    'a scheduled message': async ({ den, id }) => {
+      const sent = { room: den, user: user(id), clientId: `c${clientIds++}`, text: 'later', sentAt: at };
+      const done = await history.write.schedule({ ...sent, due: Date.now() + 3_600_000, most: 9 });
+      if (!('scheduled' in done)) throw new Error('the message is not scheduled');
+      await history.write.unschedule({ room: den, id: done.scheduled.id, user: id, at });
+    },
+  },
   report: {
     'a report': ({ den, other }) =>
       history.write.report({ room: den, seq: 1, by: other, reason: 'spam', at }),

@@ -93,6 +93,11 @@ const matrix: {
   'held:approve': [() => ({ id: 'h' }), 'forbidden'],
   'held:reject': [() => ({ id: 'h' }), 'forbidden'],
   'held:discard': [() => ({ id: 'h' }), 'ok', 'forbidden'],
+  'scheduled:add': [() => ({ room: 'support', text: 'x', clientId: 's', at: 0 }), 'forbidden'],
+  'scheduled:list': [() => ({}), 'forbidden'],
+  'scheduled:edit': [() => ({ id: 'l' }), 'forbidden'],
+  'scheduled:send': [() => ({ id: 'l' }), 'forbidden'],
+  'scheduled:delete': [() => ({ id: 'l' }), 'forbidden'],
 };
 
 describe.each(['write', 'read'])('with CHAT_GUESTS=%s', (may) => {

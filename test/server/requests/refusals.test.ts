@@ -108,6 +108,15 @@ const waiting = async ({ ben, room }: Scene) => {
   const sent = await ben.raw('message:send', { room, text: 'cheap pallets', clientId: fresh() });
   return { id: sent.ok ? (sent.data as { held: { id: string } }).held.id : '' };
 };
+/** Ann schedules a message. @returns its ID, with `payload` */
+const planned =
+  (payload: object = {}) =>
+  async ({ ann, room }: Scene) => {
+    const sent = { room, text: 'later', clientId: fresh(), at: Date.now() + 3_600_000 };
+    const answer = await ann.request('scheduled:add', sent);
+    return { id: 'scheduled' in answer ? answer.scheduled.id : '', ...payload };
+  };
+const later = (over: object = {}) => ({ text: 'x', clientId: fresh(), at: Date.now() + 3_600_000, ...over });
 const taken = 'The taken name';
 
 const table: Record<RequestName, Partial<Record<Code, Partial<Record<Who, readonly Payload[]>>>>> = {
@@ -220,6 +229,43 @@ const table: Record<RequestName, Partial<Record<Code, Partial<Record<Who, readon
   },
   'held:reject': { unknown_message: { ann: [{ id: 'none' }], eve: [waiting] } },
   'held:discard': { ok: { eve: [waiting] } },
+  'scheduled:add': {
+    ok: { ben: [later(), later({ at: 0 })] },
+    bad_request: {
+      ben: [
+        later({ text: ' ' }),
+        later({ at: Date.now() + 367 * 86_400_000 }),
+        later({ mentions: [at('1', 1)] }),
+      ],
+    },
+    too_long: { ben: [later({ text: 'x'.repeat(4001) })] },
+    unknown_room: { eve: [later()] },
+    forbidden: { ben: [onlyModerators(later())], eve: [blocked(later())] },
+    muted: { ben: [muted(later())] },
+    unknown_message: { ben: [later({ replyTo: 99 })] },
+    unknown_file: { ben: [later({ files: [{ id: 'none' }] })] },
+    conflict: { ben: [repeats({}, { text: 'other', at: 0 })] },
+  },
+  'scheduled:list': {},
+  'scheduled:edit': {
+    ok: { ann: [planned({ text: 'other' })] },
+    bad_request: {
+      ann: [
+        planned({ text: ' ' }),
+        planned({ at: Date.now() + 367 * 86_400_000 }),
+        planned({ mentions: [] }),
+      ],
+    },
+    too_long: { ann: [planned({ text: 'x'.repeat(4001) })] },
+    unknown_message: { ann: [{ id: 'none' }], eve: [planned({ text: 'other' })] },
+    unknown_file: { ann: [planned({ files: [{ id: 'none' }] })] },
+    conflict: { ann: [planned({ rev: 2, text: 'other' })] },
+  },
+  'scheduled:send': {
+    ok: { ann: [planned()] },
+    unknown_message: { ann: [{ id: 'none' }], eve: [planned()] },
+  },
+  'scheduled:delete': { ok: { ann: [planned()], eve: [planned()] } },
   'report:close': {
     unknown_message: { ann: [{ id: 'none', done: 'nothing' }], eve: [reported('ann', 2)] },
     forbidden: { ann: [reported('ben', 1)] },

@@ -1,0 +1,314 @@
+import { Rounds } from '../changes/rounds.ts';
+import type { Reads } from '../history/history.ts';
+import { RateLimit } from '../limits/by-key.ts';
+import { RequestError } from '../wire/errors.ts';
+import type { Answers, RequestPayload, Scheduled } from '../wire/events.ts';
+import { firstPage } from '../wire/links.ts';
+import { moderatesSite } from './access.ts';
+import type { Chat } from './chat.ts';
+import type { Effect } from './effect.ts';
+import { checkMentions, inOrder } from './messages/mentions.ts';
+import { newMessage } from './messages/messages.ts';
+import { checkText } from './messages/texts.ts';
+import { messageFor } from './mine.ts';
+import { type Connection, connectionIdsOf, type Room } from './model.ts';
+import { checkPendingLimit, findHoldReason } from './moderation/held.ts';
+import { toHeld } from './moderation/shown-held.ts';
+import { askSite } from './site-accounts.ts';
+
+type ScheduledMessage = NonNullable<Reads['scheduledMessage']['out']>;
+
+/** How far ahead a message can be scheduled, in ms. */
+const maxAheadMs = 366 * 24 * 60 * 60 * 1000;
+/** Maximum delay between two polls, in ms. Short, because the wall clock may be set at any time. */
+const maxPollMs = 10_000;
+/** The delay before a message is tried again that its author changed while it was being sent, in ms. */
+const retryMs = 100;
+const batchSize = 100;
+/** A failed message is deleted at this age, in ms, or at the retention of rooms if that is lower. */
+const failedTtlMs = 30 * 24 * 60 * 60 * 1000;
+/** The interval for deleting failed messages, in ms. */
+const forgetIntervalMs = 60 * 60 * 1000;
+
+export async function schedule(
+  chat: Chat,
+  connection: Connection,
+  room: Room,
+  payload: RequestPayload<'scheduled:add'>,
+): Promise<{ answer: Answers['scheduled:add']; repeated: boolean }> {
+  const duplicate = await scheduled(chat, connection, room, payload);
+  if (duplicate !== null) return { answer: duplicate, repeated: true };
+  checkTime(payload.at);
+  const { history, limits } = chat;
+  const own = await history.read.scheduledBy({ user: connection.person.user.id });
+  if (own.length >= limits.later) throw limitReached(limits.later);
+  const output = await history.write.schedule(toInput(chat, connection, room, payload));
+  return { answer: await toAnswer(chat, connection, output), repeated: output.repeated };
+}
+
+/** Returns the response to a duplicate of an earlier `scheduled:add`; null for a new message. */
+export async function scheduled(
+  chat: Chat,
+  connection: Connection,
+  room: Room,
+  payload: RequestPayload<'scheduled:add'>,
+): Promise<Answers['scheduled:add'] | null> {
+  // The limit does not apply to a duplicate.
+  const input = { ...toInput(chat, connection, room, payload), most: Number.MAX_SAFE_INTEGER };
+  const duplicate = await chat.history.probe.schedule(input);
+  return duplicate && toAnswer(chat, connection, duplicate);
+}
+
+const toInput = (
+  chat: Chat,
+  connection: Connection,
+  room: Room,
+  payload: RequestPayload<'scheduled:add'>,
+) => ({
+  ...newMessage(connection, room, payload, chat),
+  due: payload.at,
+  most: chat.limits.later,
+});
+
+const limitReached = (most: number) =>
+  new RequestError(
+    'limit_reached',
+    `the limit of ${most} scheduled messages of a user (CHAT_LIMIT_LATER) is reached: send or delete some`,
+  );
+
+function checkTime(at: number): void {
+  if (at > Date.now() + maxAheadMs) throw new RequestError('bad_request', 'at is more than 366 days ahead');
+}
+
+async function toAnswer(
+  chat: Chat,
+  { person }: Connection,
+  output: Awaited<ReturnType<Chat['history']['write']['schedule']>>,
+): Promise<Answers['scheduled:add']> {
+  if ('scheduled' in output) return { scheduled: toScheduled(output.scheduled) };
+  return toSentAnswer(chat, person, output);
+}
+
+async function toSentAnswer(
+  chat: Chat,
+  person: Connection['person'],
+  output: Exclude<Awaited<ReturnType<Chat['history']['write']['sendScheduled']>>, { waits: true }>,
+): Promise<Answers['scheduled:send']> {
+  if ('message' in output) return { message: await messageFor(chat, person, output.message) };
+  const [held] = await toHeld(chat.history, [output.held]);
+  return { held: held as NonNullable<typeof held> };
+}
+
+export async function listScheduled(
+  { history }: Chat,
+  { person }: Connection,
+): Promise<Answers['scheduled:list']> {
+  return { scheduled: (await history.read.scheduledBy({ user: person.user.id })).map(toScheduled) };
+}
+
+export async function editScheduled(
+  chat: Chat,
+  connection: Connection,
+  { id, rev, at: due, text, files, mentions }: RequestPayload<'scheduled:edit'>,
+): Promise<Answers['scheduled:edit']> {
+  const stored = await findOwn(chat, connection, id);
+  if (due !== undefined) checkTime(due);
+  const newText = text ?? stored.message.text;
+  // The history checks whether the message has files.
+  checkText(newText, chat.limits.text, true);
+  if (mentions !== undefined && text === undefined)
+    throw new RequestError('bad_request', 'mentions need the text');
+  checkMentions(newText, mentions);
+  const page = chat.previews === undefined || text === undefined ? null : firstPage(text);
+  const { scheduled } = await chat.history.write.reschedule({
+    room: stored.room,
+    id,
+    user: stored.user,
+    ...(rev === undefined ? {} : { rev }),
+    ...(due === undefined ? {} : { due }),
+    ...(text === undefined ? {} : { text }),
+    ...(files === undefined ? {} : { files }),
+    ...(mentions === undefined ? {} : { mentions: inOrder(mentions) }),
+    ...(page === null ? {} : { preview: page }),
+    at: Date.now(),
+  });
+  return { scheduled: toScheduled(scheduled) };
+}
+
+/** Sends a scheduled message now. If the author may not send it, it stays as it is. */
+export async function sendNow(
+  chat: Chat,
+  connection: Connection,
+  { id }: RequestPayload<'scheduled:send'>,
+): Promise<Answers['scheduled:send']> {
+  const stored = await findOwn(chat, connection, id);
+  const { identity, person } = connection;
+  const why = await holdReasonOf(chat, identity, stored);
+  if (why !== null) await checkPendingLimit(chat, connection);
+  const output = await send(chat, stored, { why, siteModerator: moderatesSite(identity), now: true });
+  if ('waits' in output) throw new RequestError('conflict', 'the message was edited after you read it');
+  return toSentAnswer(chat, person, output);
+}
+
+export async function unschedule(
+  chat: Chat,
+  connection: Connection,
+  { id }: RequestPayload<'scheduled:delete'>,
+): Promise<Answers['scheduled:delete']> {
+  const user = connection.person.user.id;
+  const stored = await chat.history.read.scheduledMessage({ id });
+  if (stored?.user === user)
+    await chat.history.write.unschedule({ room: stored.room, id, user, at: Date.now() });
+  return {};
+}
+
+/** @throws RequestError `unknown_message` if it was sent or deleted, or belongs to another user */
+async function findOwn(chat: Chat, { person }: Connection, id: string): Promise<ScheduledMessage> {
+  const stored = await chat.history.read.scheduledMessage({ id });
+  if (stored?.user !== person.user.id) throw new RequestError('unknown_message');
+  return stored;
+}
+
+/** Returns why the message needs approval. Null if it does not, or if the room does not exist. */
+async function holdReasonOf(
+  chat: Chat,
+  { roles }: Pick<Connection['identity'], 'roles'>,
+  { user, room, message: { text, files = [] } }: ScheduledMessage,
+) {
+  const record = await chat.history.read.room({ room, bare: true });
+  const author = { identity: { id: user, roles } };
+  return record === null ? null : findHoldReason(chat, author, { record }, text, files);
+}
+
+async function send(
+  chat: Chat,
+  { room, id, user, rev }: ScheduledMessage,
+  how: Pick<Parameters<Chat['history']['write']['sendScheduled']>[0], 'why' | 'siteModerator' | 'now'>,
+) {
+  const output = await chat.history.write.sendScheduled({ room, id, user, rev, ...how, at: Date.now() });
+  if ('message' in output) chat.previews?.begin(output.message);
+  if ('held' in output) chat.previews?.beginPending(output.held);
+  return output;
+}
+
+export function toScheduled({
+  id,
+  room,
+  clientId,
+  rev,
+  at,
+  done,
+  closed,
+  message,
+}: ScheduledMessage): Scheduled {
+  const { text, replyTo, files, mentions } = message;
+  return {
+    id,
+    room,
+    clientId,
+    rev,
+    text,
+    ...(replyTo === undefined ? {} : { replyTo }),
+    ...(files === undefined ? {} : { files: [...files] }),
+    ...(mentions === undefined ? {} : { mentions: [...mentions] }),
+    at,
+    ...(done === undefined || closed === undefined ? {} : { failed: { at: done, code: closed.code } }),
+  };
+}
+
+/** Notifies the author on all devices, and sends the message in time. */
+export const laterEffect: Effect<'later'> = {
+  apply:
+    (chat, { room, id, user, is, code }) =>
+    () => {
+      const person = chat.directory.person(user);
+      if (is === 'scheduled' || is === 'edited') chat.sendDue();
+      chat.publisher.toConnections(
+        connectionIdsOf(person === undefined ? [] : [person]),
+        'scheduled:changed',
+        {
+          id,
+          room,
+          is,
+          ...(code === undefined ? {} : { code }),
+        },
+      );
+    },
+};
+
+/**
+ * Sends scheduled messages when they are due, until `signal` aborts. Several servers may do this concurrently, because
+ * the history sends each message once. The messages of a user in a room keep their order.
+ * @param maxFailedMs failed messages are deleted at this age; 0 means no limit
+ * @param onFailure called when the history or the site's table of users fails. Then it is tried again.
+ * @returns a function to call when another message may be the next
+ */
+export function sendWhenDue(
+  chat: Chat,
+  maxFailedMs: number,
+  signal: AbortSignal,
+  onFailure: (error: Error) => void,
+): () => void {
+  const { history, limits } = chat;
+  const rate = new RateLimit(limits.send);
+  let forgotten = Number.NEGATIVE_INFINITY;
+
+  /** @returns whether the message was sent or failed. Otherwise later messages of the user in the room must wait. */
+  const settle = async (stored: ScheduledMessage): Promise<boolean> => {
+    const { room, id, user, rev, message } = stored;
+    const place = { room, id, rev, at: Date.now() };
+    const postpone = async (ms: number) => {
+      await history.write.settleScheduled({ ...place, due: place.at + ms });
+      return false;
+    };
+    const waitMs = rate.take(user);
+    if (waitMs !== null) return postpone(waitMs);
+    try {
+      if ((await askSite(chat, [user])).unknown.has(user))
+        throw new RequestError('forbidden', 'the site no longer knows the author');
+      checkText(message.text, limits.text, message.files !== undefined);
+      const [author] = await history.read.users({ ids: [user] });
+      const identity = { roles: author?.siteRole === undefined ? [] : [author.siteRole] };
+      const why = await holdReasonOf(chat, identity, stored);
+      const output = await send(chat, stored, { why, siteModerator: moderatesSite(identity), now: false });
+      // Otherwise another server postponed it, or its author edited it.
+      return !('waits' in output);
+    } catch (error) {
+      if (!(error instanceof RequestError) || error.isOfStorage) throw error;
+      if (error.code === 'rate_limited') return postpone(error.retryAfterMs ?? retryMs);
+      // No-op if another server sent the message, or its author changed it.
+      await history.write.settleScheduled({ ...place, code: error.code });
+      return true;
+    }
+  };
+  const forgetFailed = async () => {
+    const now = performance.now();
+    if (now < forgotten + forgetIntervalMs) return;
+    const before = Date.now() - Math.min(failedTtlMs, maxFailedMs || failedTtlMs);
+    const failed = await history.read.failedScheduled({ before, limit: batchSize });
+    for (const { room, id, user } of failed)
+      await history.write.unschedule({ room, id, user, at: Date.now() });
+    if (failed.length < batchSize) forgotten = now;
+  };
+  const poll = async () => {
+    /** Users in rooms whose next message was not sent. */
+    const waiting = new Set<string>();
+    for (;;) {
+      const { scheduled, next } = await history.read.dueScheduled({ at: Date.now(), limit: batchSize });
+      for (const stored of scheduled) {
+        if (signal.aborted) return maxPollMs;
+        const key = `${stored.room} ${stored.user}`;
+        if (!waiting.has(key) && !(await settle(stored))) waiting.add(key);
+      }
+      if (scheduled.length === batchSize && waiting.size === 0) continue;
+      await forgetFailed();
+      if (waiting.size > 0) return retryMs;
+      return Math.min(maxPollMs, (next ?? Number.POSITIVE_INFINITY) - Date.now());
+    }
+  };
+  const rounds = new Rounds(poll, (error) => {
+    if (!signal.aborted) onFailure(error);
+  });
+  signal.addEventListener('abort', () => void rounds.stop());
+  return () => rounds.wake();
+}

@@ -1,0 +1,369 @@
+import { randomUUID } from 'node:crypto';
+import { isBlank } from '../wire/blank.ts';
+import type { RequestErrorCode } from '../wire/errors.ts';
+import type { ChosenFile, HoldReason, MessageFile } from '../wire/events.ts';
+import type { Change } from './changes.ts';
+import { ask, sql } from './engine/dialect.ts';
+import { columnsOf, type ReadsOf } from './engine/read.ts';
+import { type Nothing, type Rule, refuse } from './engine/rule.ts';
+import { type Row, rowFrom, table } from './engine/table.ts';
+import { rows, type Work } from './engine/work.ts';
+import { getMember, memberNeed } from './members/loaded.ts';
+import { isMember } from './members/member.ts';
+import type { NewMention, NewMessage, StoredMessage } from './messages/message.ts';
+import {
+  contentOf,
+  filesOf,
+  mayPost,
+  repeatOf,
+  type Sending,
+  saidBy,
+  sameClientId,
+  sendNeeds,
+} from './messages/posting.ts';
+import { bans } from './moderation/bans.ts';
+import { hold } from './moderation/held.ts';
+import { keepFiles, type PendingMessage, pendingMessages, unreserveFiles } from './moderation/waiting.ts';
+import { userNeed } from './people/loaded.ts';
+import { named } from './people/users.ts';
+import { requireRoom } from './rooms/room-changes.ts';
+
+// What users plan for a chosen time. Only the user who planned it sees it.
+
+/** A message that its author wrote now, to be sent at a chosen time. */
+export interface ScheduledMessage {
+  id: string;
+  room: string;
+  /** The author. */
+  user: string;
+  kind: 'message';
+  /** The client's ID, which the sent message keeps. */
+  clientId: string;
+  /** The chosen time, as Unix ms. */
+  at: number;
+  /** Rises by one with each edit. */
+  rev: number;
+  /** When to send it: `at`, or later if the author wrote too much before. Absent if it failed. */
+  due?: number;
+  /** When it failed. */
+  done?: number;
+  /** `preview`: the URL of the page to preview. */
+  message: Pick<NewMessage, 'text' | 'replyTo' | 'mentions' | 'preview'> & { files?: readonly MessageFile[] };
+  /** Why it failed. */
+  closed?: { code: RequestErrorCode };
+  /** Distinguishes a repeated request from another message with the same `clientId`. */
+  digest: string;
+}
+
+type Place = Pick<ScheduledMessage, 'room' | 'id'>;
+
+export interface LaterWrites {
+  /**
+   * Stores a message to be sent at the time `due`. If the `clientId` was already used, returns that message in its
+   * current state. Codes: as for `send` without slow mode; `limit_reached` (`most` scheduled messages in the room).
+   */
+  schedule: {
+    in: NewMessage & Pick<Sending, 'siteModerator'> & { due: number; most: number };
+    out: ({ scheduled: ScheduledMessage } | { message: StoredMessage } | { held: PendingMessage }) & {
+      repeated: boolean;
+    };
+  };
+  /**
+   * Changes a scheduled message that is not sent yet. Absent fields stay, except that a new text has only the given
+   * mentions. A failed message with a new time is sent again. Codes: `unknown_message` (sent, deleted, or of another
+   * user), `conflict` (edited after `rev`), `unknown_file`, `bad_request` (the message would be empty).
+   */
+  reschedule: {
+    in: Place & {
+      user: string;
+      rev?: number;
+      due?: number;
+      text?: string;
+      files?: readonly ChosenFile[];
+      mentions?: readonly NewMention[];
+      preview?: string;
+      at: number;
+    };
+    out: { scheduled: ScheduledMessage };
+  };
+  /**
+   * Sends a scheduled message, or stores it as pending approval, as `hold` does, and removes it here. Without `now`, it
+   * must be due. No-op (`waits`) if another server postponed it, or its author changed it after `rev`. Codes: as for
+   * `hold`, `forbidden` (the author is banned from the site), `unknown_message` (sent or deleted).
+   */
+  sendScheduled: {
+    in: Place & {
+      user: string;
+      rev: number;
+      why: HoldReason | null;
+      siteModerator: boolean;
+      now: boolean;
+      at: number;
+    };
+    out: { message: StoredMessage } | { held: PendingMessage } | { waits: true };
+  };
+  /** Postpones a scheduled message, or stores why it could not be sent. No-op if it changed after `rev`. */
+  settleScheduled: {
+    in: Place & { rev: number; at: number } & ({ due: number } | { code: RequestErrorCode });
+    out: Nothing;
+  };
+  /** Removes a scheduled message. No-op if its author is not `user`. */
+  unschedule: { in: Place & { user: string; at: number }; out: Nothing };
+}
+
+export interface LaterReads {
+  scheduledMessage: { in: { id: string }; out: ScheduledMessage | null };
+  /** The scheduled and failed messages of a user in all rooms, by time. */
+  scheduledBy: { in: { user: string }; out: ScheduledMessage[] };
+  /**
+   * The next messages that are due, by `at`. Omits those after a postponed message of the same user in the same room.
+   * `next`: when the first of the messages is due that are not due now.
+   */
+  dueScheduled: { in: { at: number; limit: number }; out: { scheduled: ScheduledMessage[]; next?: number } };
+  /** Messages that failed before `before`. */
+  failedScheduled: { in: { before: number; limit: number }; out: ScheduledMessage[] };
+}
+
+export const scheduledMessages = table<ScheduledMessage>(
+  'chat_later',
+  ['id'],
+  {
+    id: 'id',
+    room: 'room',
+    user: 'user_id',
+    kind: 'kind',
+    clientId: 'client_id',
+    at: 'at',
+    rev: 'rev',
+    due: 'due',
+    done: 'done',
+    message: 'message',
+    closed: 'closed',
+    digest: 'digest',
+  },
+  {
+    users: ['user'],
+    without: ({ room, id, user }) => ({
+      row: null,
+      change: { type: 'later', kind: 'message', room, id, user, is: 'discarded' },
+    }),
+    hasMentions: true,
+  },
+);
+
+export const schedule: Rule<LaterWrites['schedule']> = {
+  adds: true,
+  needs: (input) => [
+    ...sendNeeds(input),
+    rows(scheduledMessages, { room: input.room, user: input.user.id }),
+    rows(pendingMessages, { room: input.room, user: input.user.id }),
+  ],
+  run(work, input, changes) {
+    const { room: id, user, clientId, due, most, text, replyTo, preview } = input;
+    const room = requireRoom(work, id);
+    if (!isMember(getMember(work, id, user.id))) refuse('unknown_room');
+    const fingerprint = saidBy(input);
+    const digest = work.digest(fingerprint);
+    const own = work.find(scheduledMessages, { room: id, user: user.id });
+    const isRepeat = (stored: { clientId: string; digest: string }) => {
+      if (stored.clientId !== clientId) return false;
+      return stored.digest === digest || refuse('conflict', sameClientId);
+    };
+    const scheduled = own.find(isRepeat);
+    if (scheduled !== undefined) return { scheduled, repeated: true };
+    const held = work.find(pendingMessages, { room: id, user: user.id }).find(isRepeat);
+    if (held !== undefined) return { held, repeated: true };
+    const message = repeatOf(work, input, fingerprint);
+    if (message !== null) return { message, repeated: true };
+    mayPost(work, room, { ...input, asMember: true });
+    if (own.length >= most)
+      refuse('limit_reached', `the room has ${most} scheduled messages of this user (CHAT_LIMIT_LATER)`);
+    const { files } = contentOf(work, room, input, { free: false });
+    const { mentions } = input;
+    const added: ScheduledMessage = {
+      id: randomUUID(),
+      room: id,
+      user: user.id,
+      kind: 'message',
+      clientId,
+      at: due,
+      rev: 1,
+      due,
+      message: {
+        text,
+        ...(replyTo === undefined ? {} : { replyTo }),
+        ...(files === undefined ? {} : { files }),
+        ...(mentions === undefined || mentions.length === 0 ? {} : { mentions }),
+        ...(preview === undefined ? {} : { preview }),
+      },
+      digest,
+    };
+    work.put(scheduledMessages, added);
+    keepFiles(work, added);
+    recordChange(added, 'scheduled', changes);
+    return { scheduled: added, repeated: false };
+  },
+};
+
+export const reschedule: Rule<LaterWrites['reschedule']> = {
+  adds: true,
+  needs: ({ room, id }) => [rows(scheduledMessages, { room, id })],
+  run(work, input, changes) {
+    const { room, user, rev, due, files: chosen, at } = input;
+    const stored = requireScheduled(work, input);
+    if (stored.user !== user) refuse('unknown_message');
+    if (rev !== undefined && rev !== stored.rev)
+      refuse('conflict', 'the message was edited after you read it');
+    const { text = stored.message.text, mentions, preview } = input;
+    const { files: before = [], replyTo } = stored.message;
+    const files =
+      chosen === undefined
+        ? before
+        : filesOf(
+            work,
+            { room, user: named(work, user) },
+            { chosen, reserved: before.map((file) => file.id) },
+          );
+    if (isBlank(text) && files.length === 0) refuse('bad_request', 'text is blank');
+    const links =
+      input.text === undefined
+        ? { mentions: stored.message.mentions, preview: stored.message.preview }
+        : { mentions, preview };
+    const message = {
+      text,
+      ...(replyTo === undefined ? {} : { replyTo }),
+      ...(files.length === 0 ? {} : { files }),
+      ...(links.mentions === undefined || links.mentions.length === 0 ? {} : { mentions: links.mentions }),
+      ...(links.preview === undefined ? {} : { preview: links.preview }),
+    };
+    const { closed, done, ...rest } = stored;
+    const timed = due === undefined ? stored : { ...rest, at: due, due };
+    const scheduled: ScheduledMessage = { ...timed, rev: stored.rev + 1, message };
+    unreserveFiles(work, { room, message: { files: before } }, at);
+    keepFiles(work, scheduled);
+    work.put(scheduledMessages, scheduled);
+    recordChange(scheduled, 'edited', changes);
+    return { scheduled };
+  },
+};
+
+export const sendScheduled: Rule<LaterWrites['sendScheduled']> = {
+  adds: true,
+  needs: ({ room, id, user }) => [
+    rows(scheduledMessages, { room, id }),
+    rows(pendingMessages, { room, user }),
+    rows(bans, { user }),
+    memberNeed(room, user),
+    userNeed(user),
+  ],
+  run(work, input, changes) {
+    const { room, user, rev, why, siteModerator, now, at } = input;
+    const stored = requireScheduled(work, input);
+    if (stored.user !== user) refuse('unknown_message');
+    if (stored.rev !== rev) return { waits: true };
+    if (!now && (stored.due === undefined || stored.due > at)) return { waits: true };
+    const [ban] = work.find(bans, { user });
+    if (ban !== undefined && (ban.until ?? at + 1) > at)
+      refuse('forbidden', 'the author is banned from the site');
+    const { files = [], ...content } = stored.message;
+    const sent = hold.run(
+      work,
+      {
+        ...content,
+        room,
+        clientId: stored.clientId,
+        user: named(work, user),
+        files: files.map(({ id, alt }) => ({ id, ...(alt === undefined ? {} : { alt }) })),
+        sentAt: at,
+        asMember: true,
+        siteModerator,
+        why,
+        waited: { files: files.map(({ id }) => id) },
+      },
+      changes,
+    );
+    work.remove(scheduledMessages, stored);
+    // The message was sent before, for example by a client that repeated `message:send` with this `clientId`.
+    if (sent.repeated) unreserveFiles(work, { room, message: { files } }, at);
+    recordChange(stored, 'sent', changes);
+    return sent;
+  },
+};
+
+export const settleScheduled: Rule<LaterWrites['settleScheduled']> = {
+  needs: ({ room, id }) => [rows(scheduledMessages, { room, id })],
+  run(work, { room, id, rev, at, ...settled }, changes) {
+    const [stored] = work.find(scheduledMessages, { room, id });
+    if (stored === undefined || stored.rev !== rev || stored.due === undefined) return {};
+    if ('due' in settled) {
+      work.put(scheduledMessages, { ...stored, due: settled.due });
+      return {};
+    }
+    const { due, ...rest } = stored;
+    const { code } = settled;
+    work.put(scheduledMessages, { ...rest, done: at, closed: { code } });
+    recordChange(stored, 'failed', changes, code);
+    return {};
+  },
+};
+
+export const unschedule: Rule<LaterWrites['unschedule']> = {
+  needs: ({ room, id }) => [rows(scheduledMessages, { room, id })],
+  run(work, { room, id, user, at }, changes) {
+    const [stored] = work.find(scheduledMessages, { room, id });
+    if (stored === undefined || stored.user !== user) return {};
+    work.remove(scheduledMessages, stored);
+    unreserveFiles(work, { room, message: { files: stored.message.files ?? [] } }, at);
+    recordChange(stored, 'discarded', changes);
+    return {};
+  },
+};
+
+/** @throws RequestError `unknown_room`, or `unknown_message` if the message was sent or deleted */
+function requireScheduled(work: Work, { room, id }: Place): ScheduledMessage {
+  requireRoom(work, room);
+  return work.find(scheduledMessages, { room, id })[0] ?? refuse('unknown_message');
+}
+
+function recordChange(
+  { room, id, user, kind }: ScheduledMessage,
+  is: (Change & { type: 'later' })['is'],
+  changes: Change[],
+  code?: RequestErrorCode,
+): void {
+  changes.push({ type: 'later', kind, room, id, user, is, ...(code === undefined ? {} : { code }) });
+}
+
+const select = sql`SELECT rooms.id AS room_id, ${columnsOf(scheduledMessages, 'later')}
+  FROM chat_later AS later JOIN chat_rooms AS rooms ON rooms.num = later.room
+  WHERE later.kind = 'message' AND`;
+
+const fromRow = (row: Row) => rowFrom(scheduledMessages, row, row.room_id as string);
+
+export const laterReads: ReadsOf<LaterReads> = {
+  *scheduledMessage(_, { id }) {
+    const [row] = yield* ask(sql`${select} later.id = ${id}`);
+    return row === undefined ? null : fromRow(row);
+  },
+  *scheduledBy(_, { user }) {
+    return (yield* ask(sql`${select} user_id = ${user} ORDER BY at, later.num`)).map(fromRow);
+  },
+  *dueScheduled(_, { at, limit }) {
+    const found = yield* ask(
+      sql`${select} due <= ${at} AND NOT EXISTS (
+            SELECT 1 FROM chat_later AS earlier
+            WHERE earlier.room = later.room AND earlier.user_id = later.user_id AND earlier.kind = 'message'
+              AND earlier.due > ${at}
+              AND (earlier.at < later.at OR (earlier.at = later.at AND earlier.num < later.num)))
+          ORDER BY at, later.num LIMIT ${limit}`,
+    );
+    const [next] = yield* ask(
+      sql`SELECT min(due) AS due FROM chat_later WHERE kind = 'message' AND due > ${at}`,
+    );
+    const due = next?.due as number | null | undefined;
+    return { scheduled: found.map(fromRow), ...(due == null ? {} : { next: due }) };
+  },
+  *failedScheduled(_, { before, limit }) {
+    return (yield* ask(sql`${select} done < ${before} ORDER BY done LIMIT ${limit}`)).map(fromRow);
+  },
+};
