@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ownPort, startChild } from './child.ts';
-import { advised, runNginx, untilAnswered } from './nginx.ts';
+import { advised, advisedForServers, runNginx, untilAnswered } from './nginx.ts';
 
 export interface Balancer {
   /** The address of the chat behind the balancer. */
@@ -19,10 +19,11 @@ const withServers = (block: string, ports: readonly number[]): string =>
 /** Starts nginx, configured as in docs/operate/several-servers.md, in front of the servers at these local ports. */
 export async function startNginxBalancer(ports: readonly number[]): Promise<Balancer> {
   const port = await ownPort();
-  const http = `${withServers(advised('operate/several-servers.md', 'nginx', 'upstream '), ports)}
+  const { http: upstreams, location } = advisedForServers();
+  const http = `${withServers(upstreams, ports)}
 server {
     listen 127.0.0.1:${port};
-    ${advised('operate/several-servers.md', 'nginx', 'location ^~ /chat/ {')}
+    ${location}
 }
 `;
   const url = `http://127.0.0.1:${port}/chat`;

@@ -17,6 +17,19 @@ export function advised(file: string, language: string, start: string): string {
   return block;
 }
 
+/** Returns the configuration for several servers that docs/operate/several-servers.md makes of docs/install.md. */
+export function advisedForServers(): { http: string; location: string } {
+  const page = 'operate/several-servers.md';
+  const lines = advised(page, 'nginx', '    rewrite ');
+  return {
+    http: advised(page, 'nginx', 'upstream ') + advised('install.md', 'nginx', 'map '),
+    location: advised('install.md', 'nginx', 'location ^~ /chat/ {').replace(
+      / *#.*\n *proxy_pass .*\n/,
+      () => lines,
+    ),
+  };
+}
+
 /**
  * Returns the documented configuration with the test's port and without TLS: the chat under a separate host name, as
  * in docs/operate/subdomain.md, or under a path of the site if `php` is given.
