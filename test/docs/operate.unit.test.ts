@@ -1,7 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { parse } from 'yaml';
 import { readMailPlace } from '../../server/mail/place.ts';
+import { type Alert, alerts, alertsFile } from '../helpers/alerts.ts';
 
 const root = new URL('../..', import.meta.url).pathname;
 const page = (path: string) => readFileSync(join(root, 'docs', path), 'utf8');
@@ -47,13 +49,6 @@ test('docs/operate/mail.md shows a valid URL of a mail server', () => {
   expect(readMailPlace(example)).toMatchObject({ user: 'chat@example.org', host: 'mail.example.org' });
 });
 
-test('docs/operate/several-servers.md has the same nginx locations for the chat as docs/install.md', () => {
-  const locations = (text: string) => [...text.matchAll(/^location .*\/chat\/ \{$/gm)].map(([line]) => line);
-  const install = locations(page('install.md'));
-  expect(install).toHaveLength(1);
-  expect(locations(page('operate/several-servers.md'))).toEqual(install);
-});
-
 test('docs/operate/systemd.md shows the service of the Debian package', () => {
   const [, shown = ''] =
     /```ini\n(\[Unit\]\nDescription=php-session-chat\n[\s\S]*?)```/.exec(page('operate/systemd.md')) ?? [];
@@ -71,4 +66,13 @@ test('docs/operate/systemd.md shows the service of the Debian package', () => {
     );
   const sessions = readFileSync(join(root, 'deploy/debian/php-session-chat-sessions.service'), 'utf8');
   expect(hardening(sessions)).toEqual(hardening(packaged));
+});
+
+test('alerts.yml has an optional alert for the metric in docs/operate/backup.md', () => {
+  const [metric = ''] = /\bphp_session_chat_\w+(?= \$\(date)/.exec(page('operate/backup.md')) ?? [];
+  const [, optional = ''] = readFileSync(alertsFile, 'utf8').split(/(?=# - alert: ChatBackupMissing\n)/);
+  const [alert] = parse(optional.replace(/^ *# /gm, '')) as [Alert];
+  expect(alert.expr).toBe(`time() - max(${metric}) > 36 * 3600 or absent(${metric})`);
+  expect(alert.labels.severity).toBe('warning');
+  expect(alerts().map(({ alert }) => alert)).not.toContain(alert.alert);
 });
