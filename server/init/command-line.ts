@@ -3,13 +3,14 @@ import { dirname, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { callersFolder, howToRun } from '../program/how-to-run.ts';
 import { CommandProblem, exit } from '../program/problem.ts';
-import { usualFiles } from '../settings/file.ts';
+import { givenSettings, usualFiles } from '../settings/file.ts';
 import { lineForScreen } from '../wire/blank.ts';
 import { parseAddress } from './address.ts';
 import { dataFolder } from './data-folder.ts';
 import { requireAbsent } from './settings-file.ts';
 
 export const usage = `${howToRun('init', 'FOLDER [--url ADDRESS] [--user ACCOUNT] [--settings FILE] [--yes] [--print] [--force]')}
+${howToRun('init', '--steps [--url ADDRESS] [--user ACCOUNT] [--settings FILE]')}
 
 Reads the site in a folder, tests what the chat needs of it, and writes the settings. The site stays unchanged.
 
@@ -21,6 +22,7 @@ Reads the site in a folder, tests what the chat needs of it, and writes the sett
   --yes            asks no questions, for scripts
   --print          shows the settings without writing them
   --force          replaces an existing file
+  --steps          shows the next steps again, for the settings that exist, and writes nothing
 
 Settings in the environment, such as CHAT_PORT=7071, are added to the file.
 Example: ${howToRun('init', '/var/www/html --url https://www.example.org')}`;
@@ -38,35 +40,47 @@ export interface Options {
   yes: boolean;
   print: boolean;
   force: boolean;
+  /** With `--steps`, the settings in the file, without CHAT_SITE. */
+  saved: Record<string, string> | undefined;
 }
 
 /** Parses the arguments of `init`. @throws CommandProblem */
 export function readOptions(args: readonly string[], env: NodeJS.ProcessEnv): Options {
   const { values, positionals } = parse(args);
-  const [given, ...others] = positionals;
+  const from = callersFolder(env);
+  const named = values.settings === undefined ? undefined : resolve(from, values.settings);
+  if (values.steps && (values.force || values.print))
+    throw new CommandProblem(
+      exit.usage,
+      `--steps writes no settings: leave out --force and --print\n\n${usage}`,
+    );
+  const existing = values.steps ? readSaved(named) : undefined;
+  const [given = existing?.site, ...others] = positionals;
   if (given === undefined || given === '' || others.length > 0) {
     throw new CommandProblem(
       exit.usage,
       `${given ? `expected one folder, got ${positionals.length}` : 'the folder of the site is missing'}:\n\n${usage}`,
     );
   }
-  const from = callersFolder(env);
   const [, kind = '', path = given] = /^([a-z][a-z0-9-]*:)(\/.*)$/.exec(given) ?? [];
   const folder = resolve(from, path);
   requireFolder(folder, kind !== '');
   const url = values.url === undefined ? null : parseAddress(values.url);
-  const settings = values.settings === undefined ? defaultFile() : resolve(from, values.settings);
-  if (!values.print) requireAbsent(settings, values.force);
+  const settings = existing?.file ?? named ?? defaultFile();
+  if (existing === undefined && !values.print) requireAbsent(settings, values.force);
+  if (existing !== undefined && folder !== existing.site.replace(/^[a-z][a-z0-9-]*:/, ''))
+    throw new CommandProblem(exit.usage, `${settings} is for ${existing.site}: leave out the folder`);
   return {
-    site: `${kind}${folder}`,
+    site: existing?.site ?? `${kind}${folder}`,
     folder,
     url,
     user: values.user,
     settings,
     data: dataFolder(settings),
-    yes: values.yes,
+    yes: values.yes || values.steps,
     print: values.print,
     force: values.force,
+    saved: existing?.saved,
   };
 }
 
@@ -82,6 +96,7 @@ function parse(args: readonly string[]) {
         yes: { type: 'boolean', default: false },
         print: { type: 'boolean', default: false },
         force: { type: 'boolean', default: false },
+        steps: { type: 'boolean', default: false },
       },
     });
   } catch (error) {
@@ -89,6 +104,21 @@ function parse(args: readonly string[]) {
     if (code?.startsWith('ERR_PARSE_ARGS') !== true) throw error;
     throw new CommandProblem(exit.usage, `${message}\n\n${usage}`);
   }
+}
+
+/**
+ * Reads the settings that `init` wrote.
+ * @param named the value of `--settings`
+ * @throws CommandProblem
+ */
+function readSaved(named: string | undefined) {
+  const { env, file } = givenSettings(named, {});
+  const { CHAT_SITE: site, ...saved } = env;
+  if (file !== undefined && site) return { file, site, saved: saved as Record<string, string> };
+  throw new CommandProblem(
+    exit.configuration,
+    `${file === undefined ? 'there are no settings' : `${file} does not contain CHAT_SITE`}: run ${howToRun('init', 'FOLDER')} first`,
+  );
 }
 
 /** Returns the settings file of the machine, or a file in the current folder if this account may not write it. */

@@ -57,17 +57,16 @@ async function setUp(
   const say = (finding: Finding) => {
     for (const line of findingLines(finding)) terminal.say(line);
   };
+  const { saved } = options;
   const given: Settings = {
-    ...dataSettings(options.data),
-    ...freePort(options.settings),
+    ...(saved ?? { ...dataSettings(options.data), ...freePort(options.settings) }),
     ...settingsOf(env),
   };
   const config = readConfig({ ...given, CHAT_SITE: options.site });
   for (const { text, advice } of findExposedData(config, options.settings))
     throw new CommandProblem(exit.configuration, lineForScreen(`${text} ${advice}`));
-  const otherHistory = env.CHAT_HISTORY
-    ? null
-    : findOtherHistory(options.data, options.folder, options.settings);
+  const otherHistory =
+    env.CHAT_HISTORY || saved ? null : findOtherHistory(options.data, options.folder, options.settings);
   if (otherHistory !== null && !options.print) throw new CommandProblem(exit.configuration, otherHistory);
   if (!('site' in config.logins)) throw new CommandProblem(exit.usage, 'the folder of the site is missing');
   const logins = { site: { ...config.logins.site, machine } };
@@ -101,9 +100,10 @@ async function setUp(
     );
 
   const account = chooseAccount(options.user, findPhpAccount(site), site.sessionFolder !== undefined);
-  if (!options.print) requireSafeFolder(options.settings, account);
+  const isWriting = !options.print && saved === undefined;
+  if (isWriting) requireSafeFolder(options.settings, account);
   const acl = await checkRights(site.files, account, options, terminal, say);
-  if (acl.length === 0) await testSite(site, account, say);
+  if (acl.length === 0 && saved === undefined) await testSite(site, account, say);
 
   const user =
     site.sessions && !site.isUserKnown
@@ -114,7 +114,7 @@ async function setUp(
           terminal,
         )
       : {};
-  const login = await findLoginPage(options, site, addresses, terminal);
+  const login = await findLoginPage(options, site, addresses, terminal, given.CHAT_LOGIN_URL);
   const isDirect = addresses.way === 'direct';
   const settings: Settings = {
     CHAT_ORIGINS: [...new Set([addresses.site.origin, addresses.chat.origin])].join(','),
@@ -132,25 +132,27 @@ async function setUp(
   const values = Object.fromEntries(
     [...parseSettings(text, options.settings)].map(([name, { value }]) => [name, value]),
   );
-  const { port } = readConfig(values);
+  const { port } = saved === undefined ? readConfig(values) : config;
   if (options.print) {
     if (otherHistory !== null) say(warning(otherHistory));
     terminal.heading(`${options.settings} would be:`);
     terminal.say(`\n${indent(settingsText(title, withoutSecrets(groups)))}`);
     return;
   }
-  const isRoot = process.geteuid?.() === 0;
-  writeSettings(options.settings, text, isRoot ? account.gid : undefined, options.force);
-  say(ok(`Written: ${options.settings}`));
-  if ((site.databaseUser !== undefined || !site.isUserKnown) && !env.CHAT_FIND_PEOPLE) {
+  if (isWriting) {
+    const isRoot = process.geteuid?.() === 0;
+    writeSettings(options.settings, text, isRoot ? account.gid : undefined, options.force);
+    say(ok(`Written: ${options.settings}`));
+  }
+  if ((site.databaseUser !== undefined || !site.isUserKnown) && !given.CHAT_FIND_PEOPLE) {
     const table =
-      site.databaseUser !== undefined || env.CHAT_USER_TABLE
+      site.databaseUser !== undefined || given.CHAT_USER_TABLE
         ? ''
         : ', and set CHAT_USER_TABLE to the table of users: docs/settings.md';
     say(
       ok(
         withDocs(
-          `Users can find members of their rooms by name. To let them find all users of the site, add CHAT_FIND_PEOPLE=all to that file${table}.`,
+          `Users can find members of their rooms by name. To let them find all users of the site, add CHAT_FIND_PEOPLE=all to the settings${table}.`,
         ),
       ),
     );
@@ -173,6 +175,7 @@ async function setUp(
       footer: site.footer,
       usesSiteUser: site.databaseUser === 'site',
       machine,
+      options,
     },
     terminal,
   );
@@ -270,13 +273,15 @@ async function askForAddress({ yes }: Options, terminal: Terminal): Promise<URL>
   return parseAddress(answer);
 }
 
-/** Returns the address of the login page of the site. */
+/** Returns the address of the login page of the site. @param given the setting CHAT_LOGIN_URL, if it is set already */
 async function findLoginPage(
   { yes }: Options,
   { login }: SiteDescription,
   { site }: ChatAddresses,
   terminal: Terminal,
+  given: string | undefined,
 ): Promise<URL> {
+  if (given !== undefined && URL.canParse(given, site)) return new URL(given, site);
   if (login !== undefined) return new URL(login, site);
   const answer = yes ? '' : await terminal.ask(`? Login page of the site [${site.pathname}]: `);
   const page = answer || site.pathname;

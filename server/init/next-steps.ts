@@ -6,6 +6,7 @@ import { sitePage } from '../program/site-page.ts';
 import { usualFiles } from '../settings/file.ts';
 import { type Account, shellWord } from './account.ts';
 import type { ChatAddresses } from './address.ts';
+import type { Options } from './command-line.ts';
 import { startService } from './service.ts';
 import type { Terminal } from './terminal.ts';
 import {
@@ -45,6 +46,7 @@ interface Setup {
   usesSiteUser: boolean;
   /** The root of the machine. */
   machine: string | undefined;
+  options: Pick<Options, 'url' | 'user'>;
 }
 
 interface Step {
@@ -62,6 +64,7 @@ export function printNextSteps(setup: Setup, terminal: Terminal): void {
     addTag(setup),
   ];
   terminal.heading('Next steps');
+  terminal.say(`\n   To show these steps again: ${showAgain(setup)}`);
   for (const [n, { title, parts }] of steps.entries()) {
     const texts = parts.map((part) =>
       typeof part === 'string' ? `   ${part}` : part.lines.replace(/^(?=.)/gm, '      '),
@@ -79,6 +82,17 @@ export function printNextSteps(setup: Setup, terminal: Terminal): void {
   terminal.say(
     `\nIf something does not work: ${runAs(setup.account)}${doctor(`--chat ${shellWord(setup.addresses.chat.href)}`)} shows each problem and its fix.`,
   );
+}
+
+/** Returns the command that prints the same steps. */
+function showAgain({ settings, options: { url, user } }: Setup): string {
+  const options = [
+    '--steps',
+    settingsOption(settings),
+    ...(url === null ? [] : [`--url ${shellWord(url.href)}`]),
+    ...(user === undefined ? [] : [`--user ${shellWord(user)}`]),
+  ];
+  return howToRun('init', options.filter((option) => option !== '').join(' '));
 }
 
 function grantRights({ account, acl }: Setup): Step {

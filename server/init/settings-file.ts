@@ -44,7 +44,7 @@ export function requireAbsent(path: string, replace: boolean): void {
   if (replace) return;
   throw new CommandProblem(
     exit.configuration,
-    `${path} already exists, and is unchanged: add --force to replace it, --print to show the settings only, or --settings FILE for another file`,
+    `${path} already exists, and is unchanged: add --steps to show the next steps again, --print to show the settings only, --force to replace it, or --settings FILE for another file`,
   );
 }
 

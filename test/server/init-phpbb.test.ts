@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
@@ -62,6 +62,38 @@ test('prints the lines of docs/sites/phpbb.md for the footer of all pages', asyn
   // phpBB would replace the placeholder.
   expect(said).not.toContain('{return}');
   expect(said).toContain('docs/sites/phpbb.md shows how to keep these lines');
+});
+
+test('shows the next steps again, with the values of the settings file', async () => {
+  const { folder, settings } = await board();
+  const url = ['--url', 'https://www.example.org/forum/talk/'];
+  const first = await run(folder, '--settings', settings, ...url);
+  const again =
+    / {3}To show these steps again: npm run init -- (.*)\n/.exec(first.said)?.[1]?.split(' ') ?? [];
+  expect(again).toEqual(['--steps', '--settings', settings, ...url]);
+  const file = `${readFileSync(settings, 'utf8')}CHAT_PORT=7099\nCHAT_FIND_PEOPLE=all\n`;
+  writeFileSync(settings, file);
+  const { code, said } = await run(...again);
+  expect(code).toBe(0);
+  const stepsOf = (text: string) => text.slice(text.indexOf('\nNext steps'));
+  expect(stepsOf(said)).toBe(stepsOf(first.said).replaceAll('127.0.0.1:7070', '127.0.0.1:7099'));
+  expect(said).not.toMatch(/Written|CHAT_FIND_PEOPLE/);
+  expect(readFileSync(settings, 'utf8')).toBe(file);
+  expect((await run(folder, '--settings', settings)).said).toContain('--steps to show the next steps again');
+});
+
+test('explains settings for which it cannot show steps', async () => {
+  const { folder, settings } = await board();
+  const steps = (...args: string[]) => run('--steps', '--settings', settings, ...args);
+  expect(await steps()).toEqual({
+    code: 78,
+    said: expect.stringContaining(`${settings} cannot be read (ENOENT)`),
+  });
+  writeFileSync(settings, 'CHAT_SESSION_STORE=file:///tmp\n');
+  expect(await steps()).toEqual({ code: 78, said: expect.stringMatching(/CHAT_SITE.*init .*FOLDER first/) });
+  writeFileSync(settings, `CHAT_SITE=${folder}\n`);
+  expect(await steps('/srv')).toEqual({ code: 64, said: expect.stringContaining(`is for ${folder}`) });
+  expect(await steps('--force')).toEqual({ code: 64, said: expect.stringContaining('--force') });
 });
 
 test('tells the owner how to activate an account, and to log in again without one', async () => {

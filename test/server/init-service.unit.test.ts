@@ -111,7 +111,14 @@ test.each<[string, string, string, string[]]>([
     {
       ...{ addresses, account: php, acl: [], login: addresses.site, settings, data: '/var/lib/chat' },
       ...{ site, sessions, port: 7070, isBuilt: true, machine },
-      ...{ userPath: undefined, kind: 'php', condition: undefined, footer: undefined, usesSiteUser: false },
+      ...{
+        userPath: undefined,
+        kind: 'php',
+        condition: undefined,
+        footer: undefined,
+        usesSiteUser: false,
+        options: { url: null, user: undefined },
+      },
     },
     { say, problem: say, heading: say, ask: async () => null, askHidden: async () => null, close() {} },
   );

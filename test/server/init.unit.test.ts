@@ -264,7 +264,7 @@ test('leaves login-url out of a template that would replace its placeholder', ()
       ...{ login: new URL('https://a.org/login?back={return}'), data: '/srv/data', site: '/srv/site' },
       ...{ sessions: undefined, port: 7070, isBuilt: true, machine: newFolder(), userPath: undefined },
       ...{ kind: 'prestashop', condition: { language: 'Smarty', open: '{if $a}', close: '{/if}' } },
-      ...{ footer: undefined, usesSiteUser: false },
+      ...{ footer: undefined, usesSiteUser: false, options: { url: null, user: undefined } },
     },
     { say, problem: say, heading: say, ask: async () => null, askHidden: async () => null, close() {} },
   );
