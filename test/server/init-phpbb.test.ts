@@ -49,6 +49,12 @@ test('uses https for a Secure cookie, whatever the server protocol of phpBB is',
   expect(givenSettings(settings, {}).env).toMatchObject({ CHAT_ORIGINS: 'https://www.example.org' });
 });
 
+test('reads a server name that the owner entered as an address', async () => {
+  const { folder, settings } = await board({ server_name: 'https://www.example.org/' });
+  const { said } = await run(folder, '--settings', settings);
+  expect(said).toContain('The chat will be at https://www.example.org/forum/chat/');
+});
+
 test('prints the lines of docs/sites/phpbb.md for the footer of all pages', async () => {
   const { folder, settings } = await board();
   const { code, said } = await run(folder, '--settings', settings);

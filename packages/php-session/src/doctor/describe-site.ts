@@ -160,10 +160,12 @@ async function describe(place: SitePlace): Promise<Parts> {
     const title = await databaseTitle(kind, query);
     const parts = await application.describe?.(folder, found, query, driver).catch((error: unknown) => {
       // The user of `siteDatabase` may lack rights for these queries.
-      if (error instanceof StoreError || error instanceof ConfigurationError) return {};
+      const isRefused = error instanceof StoreError && databaseProblem(error) !== undefined;
+      if (isRefused || error instanceof ConfigurationError) return {};
       throw error;
     });
     return {
+      ...application.facts,
       ...parts,
       kind: application.kind,
       title: application.title,

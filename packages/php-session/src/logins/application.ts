@@ -190,8 +190,10 @@ interface SiteApplication<Found extends Located, Site, Cookies extends Claim> {
    * @param memo of the former check. Undefined for a new login.
    */
   checkRow(site: Site, claim: Cookies, row: Row | null, now: number, memo?: string): CheckResult<RowUser>;
+  /** For `init`. The facts that are the same on every site. */
+  facts?: Pick<SiteFacts, 'login' | 'condition' | 'footer'>;
   /**
-   * For `init`. Returns facts by which an operator recognises the site.
+   * For `init`. Returns the other facts by which an operator recognises the site.
    * @param ask returns the only value of a SELECT
    * @throws ConfigurationError, StoreError
    */

@@ -328,11 +328,21 @@ export const phpbb: Application<Files, Site, CookieClaim> = {
     return idle <= now ? notLoggedIn('the session has expired') : checkUser(site, claim, row, now, idle);
   },
 
+  facts: {
+    login: 'ucp.php?mode=login&redirect={return}',
+    condition: { language: 'Twig', open: '{% if S_REGISTERED_USER %}', close: '{% endif %}' },
+    footer: {
+      place: 'styles/prosilver/template/overall_footer.html, or that file of your style',
+      whenDone: 'Then choose “Purge the cache” on the start page of the ACP.',
+    },
+  },
+
   async describe(_, { prefix, admins }, ask) {
     const value = async (name: string) =>
       (await ask(`SELECT config_value FROM ${prefix}config WHERE config_name = '${name}'`)) ?? '';
     const [host, port, domain] = [
-      await value('server_name'),
+      // Owners may enter an address instead of a name.
+      (await value('server_name')).replace(/^\w*:?\/\/|\/+$/g, ''),
       await value('server_port'),
       await value('cookie_domain'),
     ];
@@ -340,12 +350,6 @@ export const phpbb: Application<Files, Site, CookieClaim> = {
     return {
       version: await value('version'),
       address: host && `${await value('server_protocol')}${authority}${await value('script_path')}`,
-      login: 'ucp.php?mode=login&redirect={return}',
-      condition: { language: 'Twig', open: '{% if S_REGISTERED_USER %}', close: '{% endif %}' },
-      footer: {
-        place: 'styles/prosilver/template/overall_footer.html, or that file of your style',
-        whenDone: 'Then choose “Purge the cache” on the start page of the ACP.',
-      },
       administrators: await countAdmins(
         { admins },
         ask,

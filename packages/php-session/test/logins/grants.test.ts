@@ -238,7 +238,7 @@ const on = (kind: TestDatabase['kind'], kinds: readonly string[]) =>
 describe.each(databases)('$kind', (db) => {
   test.each(Object.entries(applications).filter(([, { kinds }]) => on(db.kind, kinds)))(
     'prints rights that are just enough for %s',
-    async (_, { site: makeSite, rows = [], description, shutOut }) => {
+    async (name, { site: makeSite, rows = [], description, shutOut }) => {
       const site = await makeSite(db);
       const { folder } = site;
       for (const row of rows) await site.run(row);
@@ -252,6 +252,11 @@ describe.each(databases)('$kind', (db) => {
       expect(await byOwn.findMail?.('7')).toBe('zoe@site.example');
       await granted(db, { folder }, site, true);
       const database = parseDatabaseUrl(urlOf(db, ['chat', 'own']));
+      // `init` describes the site as this user too.
+      expect(await describeSite({ site: { folder, database } })).toMatchObject({
+        ...{ isUserKnown: true, databaseUser: 'own' },
+        ...(name === 'phpBB' && { footer: expect.anything() }),
+      });
       const logins = await loginsOf(folder, { database });
       const login = (await logins.identify(device)) as Login;
       expect(login).toMatchObject({ user: { id: '7' } });

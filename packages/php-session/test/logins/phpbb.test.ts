@@ -2,6 +2,8 @@ import { expect, onTestFinished, test } from 'vitest';
 import { askingOf, now, openedSite, siteDatabase } from '../../../../test/helpers/application-site.ts';
 import { doctorSays } from '../../../../test/helpers/doctor-says.ts';
 import { type PhpbbLogin, phpbbSite } from '../../../../test/helpers/phpbb.ts';
+import { startTcpProxy } from '../../../../test/helpers/tcp-proxy.ts';
+import { describeSite } from '../../src/doctor/index.ts';
 import type { Credentials, Login } from '../../src/login.ts';
 import { openSite } from '../../src/logins/applications.ts';
 import type { SitePlace } from '../../src/logins/site.ts';
@@ -278,6 +280,21 @@ test('reports too many address bans as a failure, because the database may cut o
   );
   await expect(check(known)).rejects.toThrow('phpBB has 30000 bans of addresses, more than');
   expect(await logins.identify(device)).toMatchObject({ code: 'session_store_unavailable' });
+});
+
+test('describes no site whose database stops answering, because its cookie would be unknown', async () => {
+  const proxy = await startTcpProxy(
+    mysql.port,
+    (piece, client) => void (piece.includes('slow.example.org') || client.write(piece)),
+  );
+  onTestFinished(proxy.close);
+  const { folder, remove, set } = await phpbbSite({ ...mysql, port: proxy.port });
+  onTestFinished(async () => void (await remove()));
+  await set('cookie_secure', '1');
+  const described = () => describeSite({ site: { folder } });
+  expect(await described()).toMatchObject({ cookie: { secure: true } });
+  await set('server_name', 'slow.example.org');
+  expect(await described()).toMatchObject({ code: 'unavailable' });
 });
 
 test('warns the operator when several groups have a listed name', async () => {
