@@ -21,7 +21,7 @@ Reads the site in a folder, tests what the chat needs of it, and writes the sett
                    for an additional site on this machine ${dirname(usualFiles[0])}/NAME.conf
   --yes            asks no questions, for scripts
   --print          shows the settings without writing them
-  --force          replaces an existing file
+  --force          replaces an existing file, and keeps it as FILE.old
   --steps          shows the next steps again, for the settings that exist, and writes nothing
 
 Settings in the environment, such as CHAT_PORT=7071, are added to the file.

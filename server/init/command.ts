@@ -141,8 +141,10 @@ async function setUp(
   }
   if (isWriting) {
     const isRoot = process.geteuid?.() === 0;
-    writeSettings(options.settings, text, isRoot ? account.gid : undefined, options.force);
+    const kept = writeSettings(options.settings, text, isRoot ? account.gid : undefined, options.force);
     say(ok(`Written: ${options.settings}`));
+    if (kept !== undefined)
+      say(ok(`The previous settings are in ${kept}. Copy what you added to them, and delete that file.`));
   }
   if ((site.databaseUser !== undefined || !site.isUserKnown) && !given.CHAT_FIND_PEOPLE) {
     const table =

@@ -9,6 +9,7 @@ import {
   lstatSync,
   mkdirSync,
   openSync,
+  readFileSync,
   realpathSync,
   renameSync,
   rmSync,
@@ -75,9 +76,15 @@ export function requireSafeFolder(path: string, account: { uid: number; gid: num
  * Writes the file completely or not at all. Only the owner and the group may read it, because the settings may contain
  * passwords.
  * @param group the group of the server's account, or undefined for the group of this process
+ * @returns the path under which a replaced file is kept. Undefined if the path did not exist, or had the same text
  * @throws CommandProblem
  */
-export function writeSettings(path: string, text: string, group: number | undefined, replace: boolean): void {
+export function writeSettings(
+  path: string,
+  text: string,
+  group: number | undefined,
+  replace: boolean,
+): string | undefined {
   const folder = dirname(path);
   const temporary = `${path}.${randomUUID()}`;
   try {
@@ -93,12 +100,14 @@ export function writeSettings(path: string, text: string, group: number | undefi
       closeSync(file);
     }
     requireAbsent(path, replace);
+    const kept = replace ? keepFile(path, text) : undefined;
     if (replace) renameSync(temporary, path);
     // Fails if another program created the file after the check.
     else linkSync(temporary, path);
     const handle = openSync(folder, 'r');
     fsyncSync(handle);
     closeSync(handle);
+    return kept;
   } catch (error) {
     if (error instanceof CommandProblem) throw error;
     const { code } = error as NodeJS.ErrnoException;
@@ -119,4 +128,14 @@ export function writeSettings(path: string, text: string, group: number | undefi
       // The temporary file was not created.
     }
   }
+}
+
+/** Keeps a file that will be replaced, because its owner may have added settings. @returns its new path, unless the text is equal */
+function keepFile(path: string, text: string): string | undefined {
+  const entry = statEntry(path);
+  if (entry === null || (entry.isFile() && readFileSync(path, 'utf8') === text)) return undefined;
+  const kept = `${path}.old`;
+  rmSync(kept, { force: true });
+  linkSync(path, kept);
+  return kept;
 }

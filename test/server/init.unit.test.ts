@@ -143,8 +143,10 @@ test('writes a file completely and readable by its group, or not at all', () => 
   expect(statSync(file).mode & 0o777).toBe(0o640);
   expect(() => writeSettings(file, 'A=2\n', undefined, false)).toThrow(/already exists/);
   expect(readFileSync(file, 'utf8')).toBe('A=1\n');
-  writeSettings(file, 'A=2\n', undefined, true);
-  expect(readFileSync(file, 'utf8')).toBe('A=2\n');
+  expect(writeSettings(file, 'A=1\n', undefined, true)).toBeUndefined();
+  expect(writeSettings(file, 'A=2\n', undefined, true)).toBe(`${file}.old`);
+  expect(writeSettings(file, 'A=3\n', undefined, true)).toBe(`${file}.old`);
+  expect([file, `${file}.old`].map((path) => readFileSync(path, 'utf8'))).toEqual(['A=3\n', 'A=2\n']);
   const within = join(file, 'settings');
   expect(() => writeSettings(within, '', undefined, false)).toThrow(
     expect.objectContaining({
@@ -152,7 +154,7 @@ test('writes a file completely and readable by its group, or not at all', () => 
       message: expect.stringMatching(/cannot be written.*The settings were not written/),
     }),
   );
-  expect(readdirSync(dirname(file))).toEqual(['settings']);
+  expect(readdirSync(dirname(file))).toEqual(['settings', 'settings.old']);
 });
 
 test('replaces only a regular file or the link itself', () => {
