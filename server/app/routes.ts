@@ -8,6 +8,7 @@ import * as site from '../chat/site.ts';
 import { totalsOfUser } from '../chat/summary.ts';
 import { identityOf } from '../connections/accepted.ts';
 import type { Admission } from '../connections/admission.ts';
+import { brandedPages } from '../http/branded-pages.ts';
 import { type ClientFile, siteAddresses, withSiteAddresses } from '../http/client-files.ts';
 import { createFileRoutes } from '../http/files.ts';
 import { createMailStop } from '../http/mail-stop.ts';
@@ -90,6 +91,8 @@ export function openRoutes(
   }
   const draining = () => drain.started;
   const openFile = async (stored: string) => (await files?.open(stored, 'file'))?.bytes ?? null;
+  const pages = brandedPages(config.branding, client, config.url);
+  const look = { ...config.branding, logo: config.branding.logo?.path };
   const addresses = siteAddresses(config.loginUrl, config.profile, config.origins);
   return createRoutes({
     pushKey,
@@ -106,7 +109,7 @@ export function openRoutes(
         find: (identity, id) => fileFor(chat, identity, id),
         open: (stored, what, part) => files.open(stored, what, part),
       }),
-    files: withSiteAddresses(client, addresses),
+    files: new Map([...withSiteAddresses(client, addresses, pages.brand), ...pages.files]),
     avatarOrigin: URL.parse(addresses.avatar ?? config.profile.avatar ?? '')?.origin,
     metrics,
     apiKeys: config.apiKeys,
@@ -143,8 +146,8 @@ export function openRoutes(
       createMailStop({
         takes: (token) => mailStops.takes(token),
         stop: (token) => mailStops.stop(token),
-        page: (is, accepted) => stopPage(is, accepted, `${config.pageUrl}#notifications`),
-        style: stopPageStyle,
+        page: (is, accepted) => stopPage(look, is, accepted, `${config.pageUrl}#notifications`),
+        style: stopPageStyle(look),
         limit: new RateLimit(stopRate),
         keyOf: (req) => admission.keyOf(req),
       }),

@@ -17,6 +17,7 @@ import type { Services } from '../requests/dispatch.ts';
 import type { Drain } from '../requests/drain.ts';
 import type { Config } from '../settings/config.ts';
 import type { Traces } from '../traces/traces.ts';
+import type { Branding } from '../wire/branding.ts';
 import { mostFiles, mostMentions, type SessionReady } from '../wire/events.ts';
 import { openRoutes, type RouteParts } from './routes.ts';
 import type { Telemetry } from './telemetry.ts';
@@ -125,5 +126,11 @@ const readyOf = (
   totals: totalsOfPerson(connection.person),
   limits: { text: config.limits.text, mentions: mostMentions, file: config.limitFile, files: mostFiles },
   ...(fileAccess === undefined ? {} : { fileAccess }),
+  ...siteOf(config.branding),
   serverTime: Date.now(),
 });
+
+const siteOf = ({ name, accent, logo }: Branding): Pick<SessionReady, 'site'> => {
+  const site = { ...(name && { name }), ...(accent && { accent }), ...(logo && { logo: logo.path }) };
+  return Object.keys(site).length === 0 ? {} : { site };
+};

@@ -12,6 +12,9 @@ export interface ClientFile {
   forms: ReadonlyMap<Coding, { body: Buffer; etag: string }>;
 }
 
+/** The caching of a file whose name depends on its content. */
+const unchanging = 'public, max-age=31536000, immutable';
+
 /** The output of `npm run build`. */
 export const clientFolder = new URL('../../client/dist/', import.meta.url);
 
@@ -51,7 +54,7 @@ export function readClientFiles(folder = clientFolder): ReadonlyMap<string, Clie
     files.set(pages[name] ?? `/${name}`, {
       type,
       // The build derives the names under assets/ from the content.
-      cacheControl: name.startsWith('assets/') ? 'public, max-age=31536000, immutable' : 'no-cache',
+      cacheControl: name.startsWith('assets/') ? unchanging : 'no-cache',
       forms,
     });
   }
@@ -86,10 +89,14 @@ export function siteAddresses(
   return { login, avatar: absolute(avatar), profile: absolute(url) };
 }
 
-/** Returns the files with the addresses inserted into the pages, at the placeholders of the build. */
+/**
+ * Returns the files with the addresses inserted into the pages, at the placeholders of the build.
+ * @param brand adds the look of the site to a page
+ */
 export function withSiteAddresses(
   files: ReadonlyMap<string, ClientFile>,
   { login, avatar, profile }: SiteAddresses,
+  brand: (page: string) => string,
 ): ReadonlyMap<string, ClientFile> {
   const attributes = Object.entries({ 'login-url': login, 'avatar-url': avatar, 'profile-url': profile })
     .flatMap(([name, value]) => (value === undefined ? [] : [`${name}="${escapeHtml(value)}"`]))
@@ -99,7 +106,7 @@ export function withSiteAddresses(
     const page = files.get(path);
     const body = page?.forms.get('identity')?.body.toString();
     if (page === undefined || body === undefined) continue;
-    const named = body
+    const named = brand(body)
       .replaceAll('login-url="__LOGIN_URL__"', () => attributes)
       .replaceAll('__LOGIN_URL__', () => escapeHtml(login));
     filled.set(path, { ...page, forms: new Map([['identity', form(Buffer.from(named))]]) });
@@ -107,10 +114,20 @@ export function withSiteAddresses(
   return filled;
 }
 
+/** Returns a file for a name that depends on its content. */
+export const unchangingFile = (type: string, body: Buffer): ClientFile => ({
+  type,
+  cacheControl: unchanging,
+  forms: new Map([['identity', form(body)]]),
+});
+
+/** Returns the start of the SHA-256 of a file's content. */
+export const hashOf = (body: Buffer) => createHash('sha256').update(body).digest('base64url').slice(0, 22);
+
 function form(body: Buffer): { body: Buffer; etag: string } {
-  return { body, etag: `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"` };
+  return { body, etag: `"${hashOf(body)}"` };
 }
 
-function escapeHtml(text: string): string {
+export function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
 }

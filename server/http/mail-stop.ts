@@ -35,6 +35,7 @@ export function createMailStop(
 ): (req: IncomingMessage, res: ServerResponse) => Promise<void> {
   const policy = [
     "default-src 'none'",
+    "img-src 'self'",
     `style-src 'sha256-${createHash('sha256').update(route.style).digest('base64')}'`,
     "form-action 'self'",
     "base-uri 'none'",

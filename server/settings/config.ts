@@ -24,9 +24,11 @@ import { CommandProblem, exit } from '../program/problem.ts';
 import { readServiceAccount } from '../push/fcm.ts';
 import { presenceTypes } from '../webhooks/presence.ts';
 import { visibleLine } from '../wire/blank.ts';
+import type { Branding } from '../wire/branding.ts';
 import { roomId, zone } from '../wire/events.ts';
 import {
   apiKey,
+  colour,
   contact,
   count,
   duration,
@@ -35,6 +37,8 @@ import {
   keyFile,
   linkAddress,
   list,
+  logoFile,
+  logoForm,
   mediaType,
   network,
   optional,
@@ -133,6 +137,9 @@ const serviceAccountFile = readBy((file) => {
   }
 });
 
+/** The maximum characters of CHAT_NAME. */
+export const maxName = 60;
+
 /** All other settings. The tuples are described at `Setting` in forms.ts. */
 const settings = {
   CHAT_HOST: [
@@ -219,6 +226,13 @@ const settings = {
   CHAT_SEEN: ['on', onOff, 'on or off'],
   CHAT_MODERATE_DATA: ['off', onOff, 'on or off'],
   CHAT_FIND_PEOPLE: ['rooms', z.enum(['rooms', 'all', 'off']), 'rooms, all or off'],
+  CHAT_NAME: [
+    '',
+    optional(z.string().refine((name) => visibleLine(name, maxName) === name)),
+    `a name of up to ${maxName} visible characters`,
+  ],
+  CHAT_ACCENT: ['', optional(colour), 'a colour such as #a3420b'],
+  CHAT_LOGO: ['', optional(logoFile), logoForm, 'file'],
   CHAT_USER_AVATAR: ['', z.literal('').or(template), templateForm],
   CHAT_USER_URL: ['', z.literal('').or(template), templateForm],
   CHAT_API_KEY: [
@@ -497,6 +511,7 @@ export function readConfig(env: NodeJS.ProcessEnv, lines: ReadonlyMap<string, st
     lastSeen: value.CHAT_LAST_SEEN,
     seen: value.CHAT_SEEN,
     moderateData: value.CHAT_MODERATE_DATA,
+    branding: brandingOf(value),
     profile: {
       ...(value.CHAT_USER_AVATAR === '' ? {} : { avatar: value.CHAT_USER_AVATAR }),
       ...(value.CHAT_USER_URL === '' ? {} : { url: value.CHAT_USER_URL }),
@@ -554,6 +569,12 @@ function ticketsOf(
   const [admins, moderators] = [list.parse(texts.CHAT_ADMINS ?? ''), list.parse(texts.CHAT_MODERATORS ?? '')];
   return { keys, audience, maxAgeMs, admins, moderators };
 }
+
+const brandingOf = ({ CHAT_NAME: name, CHAT_ACCENT: accent, CHAT_LOGO: logo }: Parsed): Branding => ({
+  ...(name !== undefined && { name }),
+  ...(accent !== undefined && { accent }),
+  ...(logo !== undefined && { logo }),
+});
 
 const guestsOf = ({
   CHAT_GUESTS: may,

@@ -1,7 +1,9 @@
-import { readFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { userInfo } from 'node:os';
 import { z } from 'zod';
+import type { Logo } from '../wire/branding.ts';
 import { roomName } from '../wire/events.ts';
 import { isOrigin } from '../wire/origins.ts';
 
@@ -150,6 +152,58 @@ export const template = z.string().refine((value) => {
   return /^\/(?![/\\])/.test(address) || (URL.canParse(address) && new URL(address).protocol === 'https:');
 });
 
+/** `#a3420b` or `#abc`: a colour, as `#rrggbb`. */
+export const colour = z
+  .string()
+  .regex(/^#([0-9a-f]{3}|[0-9a-f]{6})$/i)
+  .transform((value) => (value.length === 4 ? value.replace(/[^#]/g, '$&$&') : value).toLowerCase());
+
+/** The maximum size of a logo in bytes. Each mail contains it. */
+const maxLogoBytes = 64 * 1024;
+const logoSides = { min: 32, max: 512 };
+
+/** Reads a PNG or JPEG file. SVG may contain scripts, and mail programs show neither SVG nor WebP reliably. */
+export const logoFile = readBy((path): Logo | undefined => {
+  try {
+    const file = statSync(path);
+    // A device such as /dev/zero has no end.
+    return file.isFile() && file.size <= maxLogoBytes ? readLogo(readFileSync(path)) : undefined;
+  } catch {
+    return undefined;
+  }
+});
+
+export const logoForm = `the path of a PNG or JPEG file (not SVG) of at most ${maxLogoBytes / 1024} KB, ${logoSides.min} to ${logoSides.max} pixels wide and high`;
+
+/** Returns undefined for bytes that cannot be a logo. */
+export function readLogo(bytes: Buffer): Logo | undefined {
+  const size = bytes.length > maxLogoBytes ? undefined : (pngSize(bytes) ?? jpegSize(bytes));
+  const isSide = (side: number) => side >= logoSides.min && side <= logoSides.max;
+  if (size === undefined || !isSide(size.width) || !isSide(size.height)) return undefined;
+  const hash = createHash('sha256').update(bytes).digest('base64url').slice(0, 22);
+  return { path: `assets/logo-${hash}.${size.type === 'image/png' ? 'png' : 'jpg'}`, ...size, bytes };
+}
+
+type LogoSize = Pick<Logo, 'type' | 'width' | 'height'>;
+
+function pngSize(bytes: Buffer): LogoSize | undefined {
+  const isPng = bytes.subarray(0, 8).equals(Buffer.from('89504e470d0a1a0a', 'hex'));
+  if (!isPng || bytes.length < 24 || bytes.toString('latin1', 12, 16) !== 'IHDR') return undefined;
+  return { type: 'image/png', width: bytes.readUInt32BE(16), height: bytes.readUInt32BE(20) };
+}
+
+/** Reads the size from the frame header (ITU-T T.81, B.2.2), which follows other segments. */
+function jpegSize(bytes: Buffer): LogoSize | undefined {
+  if (bytes.length < 4 || bytes.readUInt16BE(0) !== 0xffd8) return undefined;
+  for (let at = 2; at + 9 <= bytes.length && bytes[at] === 0xff; at += 2 + bytes.readUInt16BE(at + 2)) {
+    const marker = bytes[at + 1] as number;
+    // These are tables, not frame headers.
+    if (marker < 0xc0 || marker > 0xcf || [0xc4, 0xc8, 0xcc].includes(marker)) continue;
+    return { type: 'image/jpeg', height: bytes.readUInt16BE(at + 5), width: bytes.readUInt16BE(at + 7) };
+  }
+  return undefined;
+}
+
 export const apiKey = z.string().regex(/^[\x21-\x7e]{16,}$/);
 
 /** A key of Standard Webhooks, as bytes: `whsec_` and 24 to 64 random bytes in base64. */
@@ -222,8 +276,8 @@ export const pageAddress = z
   })
   .transform((value) => new URL(value).href);
 
-/** The secret in a setting: a key, the path of a file with one, or an address with a password. */
-type Secret = 'key' | 'key file' | 'address';
+/** The secret in a setting: a key, the path of a file with one, or an address with a password. A `file` is no secret. */
+type Secret = 'key' | 'key file' | 'address' | 'file';
 /** The definition of a setting. `accepted` describes the valid values in messages. */
 type Setting = readonly [fallback: string, form: z.ZodType, accepted: string, secret?: Secret];
 
@@ -276,7 +330,8 @@ export function readEach(
     if (result.success) parsed[name] = result.data;
     else {
       const repeated = repeatable(given, secret);
-      const code = secret === 'key file' && repeated !== '' ? readFailure(given) : undefined;
+      const isFile = secret === 'key file' || secret === 'file';
+      const code = isFile && repeated !== '' ? readFailure(given) : undefined;
       if (code !== undefined) {
         const failure = `${JSON.stringify(repeated)} cannot be read (${code}) by the account ${accountName()}`;
         problems.push(`${name}: ${failure}; it must be ${accepted}`);
@@ -290,8 +345,8 @@ export function readEach(
 /** Returns the error code, such as EACCES, if a file cannot be read. */
 function readFailure(path: string): string | undefined {
   try {
-    readFileSync(path);
-    return undefined;
+    accessSync(path, constants.R_OK);
+    return statSync(path).isDirectory() ? 'EISDIR' : undefined;
   } catch (error) {
     return (error as NodeJS.ErrnoException).code;
   }

@@ -1097,6 +1097,14 @@ export const events = {
     /** Characters and mentions per message, bytes per file, files per message. */
     limits: z.object({ text: z.int(), mentions: z.int(), file: z.int(), files: z.int() }),
     fileAccess: fileAccess.exactOptional(),
+    /** The look of the site, from the settings. `logo`: a path on the server, without the first slash. */
+    site: z
+      .object({
+        name: z.string().exactOptional(),
+        accent: z.string().exactOptional(),
+        logo: z.string().exactOptional(),
+      })
+      .exactOptional(),
     serverTime: time,
   }),
   'session:changed': z.object(whoIAm),

@@ -10,6 +10,7 @@ import { ModerateView } from './view.tsx';
  * to the page.
  */
 export class ModerateApp {
+  readonly #host: HTMLElement;
   readonly #desk: Desk;
   readonly #view: ModerateView;
   readonly #strings: Strings;
@@ -19,6 +20,7 @@ export class ModerateApp {
   #callOff: (() => void) | undefined;
 
   constructor(host: HTMLElement, root: ShadowRoot, server: string, texts: Texts) {
+    this.#host = host;
     this.#strings = new Strings(texts, navigator.languages);
     root.adoptedStyleSheets.push(sheet(), ours());
     root.replaceChildren();
@@ -80,7 +82,8 @@ export class ModerateApp {
     if (this.#stopped.signal.aborted) return;
     this.#view.render();
     const { waiting = 0 } = this.#view;
-    const title = this.#strings.text('mod.title');
+    const site = this.#host.getAttribute('site-name');
+    const title = [this.#strings.text('mod.title'), site].filter(Boolean).join(' · ');
     document.title = waiting > 0 ? `(${atMost99(waiting)}) ${title}` : title;
   }
 

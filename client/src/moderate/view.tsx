@@ -234,6 +234,7 @@ export class ModerateView {
         <nav class="nav" aria-label={strings.text('mod.title')} inert={inert}>
           <div class="bar">
             <h2>
+              <slot name="logo" />
               <span>{strings.text('mod.title')}</span>
             </h2>
           </div>

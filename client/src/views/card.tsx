@@ -77,6 +77,7 @@ export function CardView({ picture, title, text, action, note, form }: Card) {
   return (
     <section class="main">
       <div class="empty">
+        <slot name="logo" />
         {picture === undefined ? <div class="spin" aria-hidden="true" /> : <Icon name={picture} />}
         <h2 tabIndex={-1}>{title}</h2>
         {text !== undefined && <p>{text}</p>}
