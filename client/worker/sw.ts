@@ -11,6 +11,7 @@ interface Push {
   notification: {
     title: string;
     body?: string;
+    icon?: string;
     lang?: string;
     tag?: string;
     silent?: boolean;
@@ -48,11 +49,22 @@ worker.addEventListener('push', (event) => {
   if (typeof push?.notification?.title === 'string') event.waitUntil(show(push.notification));
 });
 
-async function show({ title, body, lang, tag, silent, navigate, app_badge, data }: Push['notification']) {
+async function show({
+  title,
+  body,
+  icon,
+  lang,
+  tag,
+  silent,
+  navigate,
+  app_badge,
+  data,
+}: Push['notification']) {
   // A failure to close other notifications must not prevent this notification.
   if (Array.isArray(data?.unread)) await closeRead(data.unread, data.at ?? 0).catch(() => {});
   await worker.registration.showNotification(title, {
     ...(body === undefined ? {} : { body }),
+    ...(icon === undefined ? {} : { icon }),
     ...(lang === undefined ? {} : { lang }),
     ...(tag === undefined ? {} : { tag, renotify: silent !== true }),
     silent: silent === true,

@@ -164,7 +164,7 @@ export async function openNotifications(
 
 /** Opens the mails; undefined without a mail server or a public address. */
 async function openMails(
-  { mail, pageUrl }: Config,
+  { mail, pageUrl, branding }: Config,
   {
     history,
     logins,
@@ -177,6 +177,7 @@ async function openMails(
   const { Mails } = await import('../mail/mails.ts');
   return Mails.open({
     ...mail,
+    branding,
     pageUrl,
     history,
     stops: mailStops,
@@ -187,10 +188,10 @@ async function openMails(
 
 /** Opens the pushes; undefined if pushes are off. */
 function openPush(
-  { push, origins }: Config,
+  { push, origins, branding, url }: Config,
   history: History,
   logins: Logins,
-): ({ registry: DeviceRegistry } & Pick<PushesOptions, 'browsers' | 'apps'>) | undefined {
+): ({ registry: DeviceRegistry } & Pick<PushesOptions, 'browsers' | 'apps' | 'site'>) | undefined {
   if (push === undefined) return undefined;
   const sealing = new Sealing(push.keys);
   const browsers = push.browsers && {
@@ -206,5 +207,6 @@ function openPush(
     browsers,
     apps: apps !== undefined,
   });
-  return { registry, browsers, apps };
+  const icon = url && branding.logo && `${url}/${branding.logo.path}`;
+  return { registry, browsers, apps, site: { name: branding.name, icon } };
 }

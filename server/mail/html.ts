@@ -1,4 +1,5 @@
 import { hue, initials } from '../wire/avatar.ts';
+import { readableOn, textOn } from '../wire/branding.ts';
 import { escaped, Html, html } from './escaping.ts';
 import type { Letter, LetterMessage, LetterRoom } from './letter.ts';
 
@@ -25,9 +26,44 @@ const faces: Record<string, readonly [tile: string, letters: string]> = {
   h7: ['#f9d5ec', '#612d51'],
 };
 
-const styles = new Html(`:root{color-scheme:light dark;supported-color-schemes:light dark}
+/** The site, as a mail shows it. */
+export interface MailSite {
+  name: string;
+  /** A colour such as `#a3420b`. */
+  accent?: string | undefined;
+  /** `address` is that of the attached picture. Width and height are in pixels. */
+  logo?: { address: string; width: number; height: number } | undefined;
+}
+
+/** The backgrounds of mails. */
+const backgrounds = { light: '#f6f7fa', dark: '#171920' };
+
+/** Colours that depend on the site. */
+interface Accent {
+  /** The background of the button, and the text on it. */
+  fill: string;
+  text: string;
+  link: string;
+}
+
+const accents: Record<'light' | 'dark', Accent> = {
+  light: { fill: '#3f4fb0', text: '#ffffff', link: '#3f4fb0' },
+  dark: { fill: '#a6b3fa', text: '#0b0d13', link: '#a6b3fa' },
+};
+
+function accentsOf(accent: string | undefined): typeof accents {
+  if (accent === undefined) return accents;
+  const dark = readableOn(backgrounds.dark, accent, 3);
+  return {
+    light: { fill: accent, text: textOn(accent), link: readableOn(backgrounds.light, accent) },
+    dark: { fill: dark, text: textOn(dark), link: readableOn(backgrounds.dark, accent) },
+  };
+}
+
+const stylesOf = ({ fill, text, link }: Accent) =>
+  new Html(`:root{color-scheme:light dark;supported-color-schemes:light dark}
 @media (max-width:480px){.pad{padding-left:18px!important;padding-right:18px!important}.outer{padding:0!important}.card{border-radius:0!important}.h1{font-size:20px!important;line-height:26px!important}}
-@media (prefers-color-scheme:dark){.bg{background:#111318!important}.card{background:#171920!important}.ink{color:#e8eaf1!important}.soft{color:#a4aabc!important}.line{border-color:#2b2f3a!important}.bub{background:#252833!important;color:#e8eaf1!important}.you{background:#2c2618!important}.acc{color:#a6b3fa!important}.btn,.mark{background:#a6b3fa!important}.btn-a,.mark-a{color:#0b0d13!important}.mention{background:#6a5310!important;color:#ffffff!important}}
+@media (prefers-color-scheme:dark){.bg{background:#111318!important}.card{background:#171920!important}.ink{color:#e8eaf1!important}.soft{color:#a4aabc!important}.line{border-color:#2b2f3a!important}.bub{background:#252833!important;color:#e8eaf1!important}.you{background:#2c2618!important}.acc{color:${link}!important}.btn,.mark{background:${fill}!important}.btn-a,.mark-a{color:${text}!important}.mention{background:#6a5310!important;color:#ffffff!important}}
 [data-ogsc] .ink{color:#e8eaf1!important}[data-ogsc] .soft{color:#a4aabc!important}[data-ogsb] .card{background:#171920!important}[data-ogsb] .bub{background:#252833!important}`);
 
 const table = new Html('role="presentation" cellpadding="0" cellspacing="0" border="0"');
@@ -54,13 +90,15 @@ const sides: Record<'ltr' | 'rtl', Sides> = {
   },
 };
 
-/** Renders a mail as HTML. @param site the name of the site */
+/** Renders a mail as HTML. */
 export function htmlOf(
   letter: Letter,
-  site: string,
+  site: MailSite,
   { lang, direction }: { lang: string; direction: 'ltr' | 'rtl' },
 ): string {
   const side = sides[direction];
+  const { light: accent, dark } = accentsOf(site.accent);
+  const link = linkIn(accent);
   const { title, summary, rooms, moreRooms, hidden, open, why, stop, change } = letter;
   const [first] = rooms.flatMap(({ messages }) => messages);
   const preview = first ? `${first.author.name}: ${first.text.map(({ text }) => text).join('')}` : summary;
@@ -74,7 +112,7 @@ export function htmlOf(
 <meta name="supported-color-schemes" content="light dark">
 <title>${title}</title>
 <style>
-${styles}
+${stylesOf(dark)}
 </style>
 </head>
 <body class="bg" style="margin:0;padding:0;background:#f6f7fa">
@@ -82,11 +120,11 @@ ${styles}
 <table ${table} class="bg" width="100%" bgcolor="#f6f7fa" style="background:#f6f7fa"><tr><td class="outer" align="center" style="padding:28px 12px">
 <!--[if mso]><table ${table} width="600"><tr><td><![endif]-->
 <table ${table} class="card" width="100%" bgcolor="#ffffff" style="max-width:600px;background:#ffffff;border-radius:14px">
-<tr><td class="pad" style="padding:28px 32px 0"><table ${table}><tr><td class="mark mark-a" width="30" height="30" align="center" bgcolor="#3f4fb0" style="width:30px;height:30px;border-radius:8px;background:#3f4fb0;color:#ffffff;${font};font-size:15px;line-height:30px;font-weight:700">${initials(site).slice(0, 1)}</td><td class="ink" style="padding:${side.atStart(10)};${font};font-size:15px;line-height:30px;font-weight:700;${ink}">${site}</td></tr></table></td></tr>
+<tr><td class="pad" style="padding:28px 32px 0"><table ${table}><tr>${markOf(site, accent)}<td class="ink" style="padding:${side.atStart(10)};${font};font-size:15px;line-height:30px;font-weight:700;${ink}">${site.name}</td></tr></table></td></tr>
 <tr><td class="pad" style="padding:20px 32px 0"><h1 class="ink h1" style="margin:0;${font};font-size:23px;line-height:30px;letter-spacing:-.3px;${ink}">${title}</h1>${when(summary, () => html`<p class="soft" style="margin:4px 0 0;${font};font-size:15px;line-height:22px;${soft}">${summary}</p>`)}</td></tr>
-${hasTexts ? rooms.map((room) => roomWithMessages(room, side)) : list(rooms, side)}
+${hasTexts ? rooms.map((room) => roomWithMessages(room, side, link)) : list(rooms, side)}
 ${when(moreRooms + hidden, () => html`<tr><td class="pad" style="padding:14px 32px 0"><p class="soft" style="margin:0;${font};font-size:13px;line-height:20px;${soft}">${lines([moreRooms, hidden].filter((one) => one !== '').join('\n'))}</p></td></tr>`)}
-<tr><td class="pad" style="padding:20px 32px 30px"><table ${table}><tr><td class="btn" bgcolor="#3f4fb0" style="border-radius:9px;background:#3f4fb0"><a href="${open.address}" class="btn-a" style="display:inline-block;padding:12px 20px;${font};font-size:15px;line-height:20px;font-weight:700;color:#ffffff;text-decoration:none">${open.text}</a></td></tr></table></td></tr>
+<tr><td class="pad" style="padding:20px 32px 30px"><table ${table}><tr><td class="btn" bgcolor="${accent.fill}" style="border-radius:9px;background:${accent.fill}"><a href="${open.address}" class="btn-a" style="display:inline-block;padding:12px 20px;${font};font-size:15px;line-height:20px;font-weight:700;color:${accent.text};text-decoration:none">${open.text}</a></td></tr></table></td></tr>
 </table>
 <!--[if mso]></td></tr></table><![endif]-->
 <table ${table} width="100%" style="max-width:600px"><tr><td class="pad soft" align="center" style="padding:18px 32px 26px;${font};font-size:13px;line-height:20px;${soft}">${why}<br>${link(stop)} &nbsp;·&nbsp; ${link(change)}</td></tr></table>
@@ -96,10 +134,31 @@ ${when(moreRooms + hidden, () => html`<tr><td class="pad" style="padding:14px 32
 `.text;
 }
 
-const link = ({ text, address }: { text: string; address: string }) =>
-  html`<a href="${address}" class="acc" style="color:#3f4fb0">${text}</a>`;
+/** The largest logo in pixels. A wide one has space for its words. */
+const logoSpace = { width: 120, height: 30 };
 
-function roomWithMessages({ name, note, count, messages, more }: LetterRoom, side: Sides): Html {
+/** Renders the logo, or the first letter of the name. */
+function markOf({ name, logo }: MailSite, { fill, text }: Accent): Html {
+  if (logo === undefined)
+    return html`<td class="mark mark-a" width="30" height="30" align="center" bgcolor="${fill}" style="width:30px;height:30px;border-radius:8px;background:${fill};color:${text};${font};font-size:15px;line-height:30px;font-weight:700">${initials(name).slice(0, 1)}</td>`;
+  // Outlook needs both sizes. On white, a dark logo with transparent parts is visible in dark mode.
+  const scale = Math.min(logoSpace.width / logo.width, logoSpace.height / logo.height);
+  const [width, height] = [logo.width, logo.height].map((side) => `${Math.max(1, Math.round(side * scale))}`);
+  return html`<td height="30" valign="middle"><img src="${logo.address}" alt="" width="${width ?? ''}" height="${height ?? ''}" style="display:block;border:0;border-radius:6px;background:#ffffff"></td>`;
+}
+
+type RenderLink = (link: { text: string; address: string }) => Html;
+
+const linkIn =
+  (accent: Accent): RenderLink =>
+  ({ text, address }) =>
+    html`<a href="${address}" class="acc" style="color:${accent.link}">${text}</a>`;
+
+function roomWithMessages(
+  { name, note, count, messages, more }: LetterRoom,
+  side: Sides,
+  link: RenderLink,
+): Html {
   const line = new Html('padding:0 0 12px;border-bottom:1px solid #e3e5ec');
   return html`<tr><td class="pad" style="padding:24px 32px 0"><table ${table} width="100%"><tr><td class="line" style="${line}"><h2 class="ink" style="margin:0;${font};font-size:16px;line-height:22px;${ink}"><span dir="auto">${name}</span>${when(note, () => html`<span class="soft" style="font-weight:400;font-size:13px;${soft}">&nbsp; ${note}</span>`)}</h2></td><td class="line" align="${side.end}" style="${line};${font};font-size:13px;line-height:22px;white-space:nowrap"><span class="soft" style="${soft}">${count}</span></td></tr></table></td></tr>
 <tr><td class="pad" style="padding:16px 32px 0"><table ${table} width="100%">${messages.map((message) => bubble(message, side))}</table>${when(more.text, () => html`<p style="margin:0 0 4px;padding:${side.atStart(42)};${font};font-size:14px;line-height:20px">${link(more)}</p>`)}</td></tr>

@@ -26,6 +26,8 @@ export interface Mail {
   subject: string;
   text: string;
   html: string;
+  /** A picture that the HTML shows as `cid:` and this ID. Pictures on a server are often blocked, and track readers. */
+  picture?: { id: string; name: string; type: string; bytes: Buffer } | undefined;
   /** The message ID, without angle brackets. */
   id: string;
   /** The ID of the thread, without angle brackets. */
@@ -87,6 +89,14 @@ export async function openMailServer({
   );
 }
 
+const attachmentOf = ({ id, name, type, bytes }: NonNullable<Mail['picture']>) => ({
+  cid: id,
+  filename: name,
+  contentType: type,
+  contentDisposition: 'inline' as const,
+  content: bytes,
+});
+
 /** Sends mails through the operator's mail server, over few connections. */
 export class MailServer {
   readonly #transport: Transporter;
@@ -106,7 +116,18 @@ export class MailServer {
   }
 
   /** Sends one mail, at most once. Never rejects. */
-  async send({ from, to, subject, text, html, id, thread, headers, isCurrent }: Mail): Promise<MailOutcome> {
+  async send({
+    from,
+    to,
+    subject,
+    text,
+    html,
+    picture,
+    id,
+    thread,
+    headers,
+    isCurrent,
+  }: Mail): Promise<MailOutcome> {
     const late = AbortSignal.timeout(mailTime);
     const sending: Sending = { isCurrent, is: 'waiting' };
     try {
@@ -120,6 +141,7 @@ export class MailServer {
           subject,
           text,
           html,
+          ...(picture && { attachments: [attachmentOf(picture)] }),
           messageId: `<${id}>`,
           inReplyTo: `<${thread}>`,
           references: `<${thread}>`,

@@ -4,9 +4,11 @@ import { isDeepStrictEqual } from 'node:util';
 import type { History, StoredMessage } from '../history/history.ts';
 import type { About, SendMail } from '../notify/due.ts';
 import { NotificationTexts } from '../notify/texts.ts';
+import type { Branding } from '../wire/branding.ts';
 import { isMailAddress, type Mailbox } from './address.ts';
+import type { MailSite } from './html.ts';
 import { letterOf } from './letter.ts';
-import { type MailServer, openMailServer } from './mail-server.ts';
+import { type Mail, type MailServer, openMailServer } from './mail-server.ts';
 import type { MailPlace } from './place.ts';
 import type { MailStops } from './stops.ts';
 import { type WriteMail, write } from './templates.ts';
@@ -14,6 +16,7 @@ import { type WriteMail, write } from './templates.ts';
 export interface MailsOptions {
   server: MailPlace;
   from: Mailbox;
+  branding: Branding;
   /** Whether the site allows message texts in mails. */
   text: boolean;
   /** Renders the operator's templates. Default: the built-in ones. */
@@ -70,7 +73,7 @@ export class Mails {
   };
 
   async #send(...[id, about]: Parameters<SendMail>): ReturnType<SendMail> {
-    const { history, stops, from, text, pageUrl, onFailure } = this.#options;
+    const { history, stops, from, branding, text, pageUrl, onFailure } = this.#options;
     if (Date.now() < this.#downUntil) return 'failed';
     const to = await this.addressOf(id);
     if (to === undefined) return 'no_address';
@@ -92,12 +95,16 @@ export class Mails {
       stopUrl,
       now: Date.now(),
     });
+    const { site, picture } = this.#look();
+    const content = this.#write(letter, site, texts);
     let left: About | undefined = found;
     const outcome = await this.#server.send({
-      from,
+      from: { ...from, name: from.name || (branding.name ?? '') },
       to,
       subject: letter.title,
-      ...this.#write(letter, from.name || this.#domain, texts),
+      ...content,
+      // Templates may leave the logo out.
+      picture: picture && content.html.includes(`cid:${picture.id}`) ? picture : undefined,
       id: `${randomUUID()}@${this.#idDomain}`,
       thread: this.#threadOf(to, settings.text === 'nothing' ? '' : (rooms[0]?.room ?? '')),
       headers: {
@@ -124,6 +131,19 @@ export class Mails {
     }
     if (outcome.is === 'down' || outcome.is === 'lost') this.#downUntil = Date.now() + downFor;
     return outcome.is === 'down' ? 'failed' : outcome.is;
+  }
+
+  /** Returns the look of the site, and the logo to attach. */
+  #look(): { site: MailSite; picture: Mail['picture'] } {
+    const { from, branding } = this.#options;
+    const { name = from.name || this.#domain, accent, logo } = branding;
+    if (logo === undefined) return { site: { name, accent }, picture: undefined };
+    const { type, bytes, width, height } = logo;
+    const id = `logo@${this.#idDomain}`;
+    return {
+      site: { name, accent, logo: { address: `cid:${id}`, width, height } },
+      picture: { id, name: type === 'image/png' ? 'logo.png' : 'logo.jpg', type, bytes },
+    };
   }
 
   /** Returns the mail address of a user, or undefined if unknown. @throws Error if it cannot be read now */

@@ -1,12 +1,17 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import mustache from 'mustache';
-import { htmlOf } from './html.ts';
+import { textOn } from '../wire/branding.ts';
+import { htmlOf, type MailSite } from './html.ts';
 import type { Letter } from './letter.ts';
 import { plainOf } from './plain.ts';
 
 /** Renders the content of a mail. */
-export type WriteMail = (letter: Letter, site: string, language: Language) => { text: string; html: string };
+export type WriteMail = (
+  letter: Letter,
+  site: MailSite,
+  language: Language,
+) => { text: string; html: string };
 
 interface Language {
   lang: string;
@@ -23,7 +28,7 @@ export const write: WriteMail = (letter, site, language) => ({
 
 /**
  * Reads the operator's Mustache templates, `mail.html` and `mail.txt`. Each replaces the built-in one. Their variables
- * are the fields of `Letter`, `site`, `lang` and `direction`.
+ * are the fields of `Letter`, `site`, `accent`, `onAccent`, `logo`, `lang` and `direction`.
  *
  * @throws Error that names the invalid file and the reason
  */
@@ -33,7 +38,9 @@ export function readTemplates(folder: string): WriteMail {
   if (html === undefined && text === undefined)
     throw new Error(`${folder} contains neither mail.html nor mail.txt`);
   return (letter, site, language) => {
-    const view = { ...letter, site, ...language };
+    const { name, accent = usualAccent, logo } = site;
+    const look = { site: name, accent, onAccent: textOn(accent), logo: logo?.address ?? '' };
+    const view = { ...letter, ...look, ...language };
     return {
       text: text === undefined ? plainOf(letter) : mustache.render(text, view, {}, { escape: String }),
       html: html === undefined ? htmlOf(letter, site, language) : mustache.render(html, view),
@@ -62,5 +69,8 @@ function read(path: string): string | undefined {
   if (!made.includes(stopMark)) throw new Error(`${path} lacks {{stop.address}}, the link that stops mails`);
   return template;
 }
+
+/** The colour of mails without CHAT_ACCENT. */
+const usualAccent = '#3f4fb0';
 
 const stopMark = 'the-link-that-stops-mails';

@@ -9,7 +9,15 @@ const longestText = 140;
 /** With more unread rooms than this, a push does not list them. 20 IDs of 64 characters take a third of a push. */
 const mostListed = 20;
 
+/** The site, as pushes show it. */
+export interface PushSite {
+  name: string | undefined;
+  /** The address of the logo. */
+  icon: string | undefined;
+}
+
 export interface Notice {
+  site: PushSite;
   room: UnreadRoom;
   /** The latest message that concerns the user, with the names that the user may see. */
   message: Pick<StoredMessage, 'user' | 'text' | 'files'>;
@@ -31,13 +39,25 @@ export interface Notice {
  * Builds a declarative push message (https://w3c.github.io/push-api/#declarative-push-message). Some browsers show it
  * without a service worker.
  */
-export function noticeOf({ room, message, shows, texts, unread, total, at, page, silent }: Notice): object {
+export function noticeOf({
+  site,
+  room,
+  message,
+  shows,
+  texts,
+  unread,
+  total,
+  at,
+  page,
+  silent,
+}: Notice): object {
   const { lang, direction: dir } = texts;
   const rooms = unread.length > mostListed ? {} : { unread: unread.map(({ room }) => room) };
   return {
     web_push: 8030,
     notification: {
-      ...wordsOf(room, message, shows, texts),
+      ...wordsOf(site, room, message, shows, texts),
+      ...iconOf(site),
       lang,
       dir,
       navigate: `${page}#m=${room.room}/${room.newest}`,
@@ -50,23 +70,38 @@ export function noticeOf({ room, message, shows, texts, unread, total, at, page,
 }
 
 /** Builds a push without names for an expired login, because another person may use the browser now. */
-export function namelessNotice(texts: NotificationTexts, page: string): object {
+export function namelessNotice(site: PushSite, texts: NotificationTexts, page: string): object {
   const { lang, direction: dir } = texts;
+  const words = { ...anonymous(site, texts), ...iconOf(site) };
   return {
     web_push: 8030,
-    notification: { title: texts.text('message'), lang, dir, navigate: page, tag: 'php-chat', silent: false },
+    notification: { ...words, lang, dir, navigate: page, tag: 'php-chat', silent: false },
   };
 }
 
+const iconOf = ({ icon }: PushSite) => (icon === undefined ? {} : { icon });
+
+/** Returns the words of a push that names neither users nor rooms. */
+function anonymous({ name }: PushSite, texts: NotificationTexts, count = ''): Words {
+  const message = texts.text('message');
+  const body = name === undefined ? count : count || message;
+  return { title: name ?? message, ...(body === '' ? {} : { body }) };
+}
+
+interface Words {
+  title: string;
+  body?: string;
+}
+
 function wordsOf(
+  site: PushSite,
   room: UnreadRoom,
   message: Notice['message'],
   shows: Notice['shows'],
   texts: NotificationTexts,
-): { title: string; body?: string } {
+): Words {
   const count = room.unread > 1 ? texts.count('new', room.unread) : '';
-  if (shows === 'nothing' || room.withheld === 'all')
-    return { title: texts.text('message'), ...(count === '' ? {} : { body: count }) };
+  if (shows === 'nothing' || room.withheld === 'all') return anonymous(site, texts, count);
   const author = toLine(message.user.name);
   const name = toLine(room.name);
   const title = room.withheld ? name : room.kind === 'direct' ? author : `${author} · ${name}`;

@@ -4,7 +4,7 @@ import type { NotifySettings } from '../notify/settings.ts';
 import { NotificationTexts } from '../notify/texts.ts';
 import type { UnreadRoom } from '../notify/unread.ts';
 import type { Fcm } from './fcm.ts';
-import { type Notice, namelessNotice, noticeOf } from './notice.ts';
+import { type Notice, namelessNotice, noticeOf, type PushSite } from './notice.ts';
 import type { PushOutcome, PushServices } from './push-service.ts';
 import type { DeviceAddress, DeviceLogin, DeviceRegistry } from './registry.ts';
 import type { VapidKeys } from './vapid-keys.ts';
@@ -19,6 +19,7 @@ const mostBusy = 100_000;
 const betweenSounds = 60_000;
 
 export interface SenderOptions {
+  site: PushSite;
   registry: Pick<DeviceRegistry, 'forget'>;
   /** Undefined if pushes to browsers are off. */
   browsers: { services: PushServices; keys: VapidKeys } | undefined;
@@ -108,7 +109,7 @@ export class PushSender {
     { device, login, rooms }: Target,
     { found, message, settings, at }: News,
   ): Promise<PushOutcome> {
-    const { browsers } = this.#options;
+    const { browsers, site } = this.#options;
     if (browsers === undefined) return { is: 'refused', reason: 'CHAT_PUSH_CONTACT is not set' };
     const vapid = await browsers.keys.of(key);
     if (vapid === undefined) return { is: 'gone' };
@@ -118,10 +119,10 @@ export class PushSender {
     const notice =
       login.is === 'live'
         ? noticeOf({
-            ...{ room: found, message, shows: settings.text, texts },
+            ...{ site, room: found, message, shows: settings.text, texts },
             ...{ unread: rooms, at, total: unreadIn(rooms), page, silent },
           })
-        : namelessNotice(texts, page);
+        : namelessNotice(site, texts, page);
     const secret = Buffer.from(auth, 'base64url');
     // Keyed with a secret, because the push service could otherwise guess the room and see which users share it.
     const topic = createHmac('sha256', secret).update(found.room).digest('base64url').slice(0, 32);

@@ -15,6 +15,7 @@ export interface ReceivedMail {
   subject: string;
   text: string;
   html: string;
+  pictures: { type: string; id: string; disposition: string; bytes: Buffer }[];
   /** The size of the whole mail in bytes. */
   size: number;
 }
@@ -100,10 +101,9 @@ export async function startMailServer(scheme: 'smtps' | 'smtp' = 'smtps'): Promi
 }
 
 function parsed(raw: Buffer, envelope: Pick<ReceivedMail, 'from' | 'to'>): ReceivedMail {
-  const { headers, body } = part(raw.toString('latin1'));
-  const type = headers.get('content-type')?.[0] ?? '';
-  const boundary = /boundary="([^"]+)"/.exec(type)?.[1] ?? '';
-  const parts = body.split(`--${boundary}`).slice(1, -1).map(part);
+  const whole = part(raw.toString('latin1'));
+  const { headers } = whole;
+  const parts = partsOf(whole);
   const textOf = (kind: string) => {
     const found = parts.find((one) => one.headers.get('content-type')?.[0]?.startsWith(kind));
     return found === undefined ? '' : decoded(found);
@@ -114,6 +114,12 @@ function parsed(raw: Buffer, envelope: Pick<ReceivedMail, 'from' | 'to'>): Recei
     subject: words(headers.get('subject')?.[0] ?? ''),
     text: textOf('text/plain'),
     html: textOf('text/html'),
+    pictures: parts.flatMap(({ headers, body }) => {
+      const [type = ''] = headers.get('content-type') ?? [];
+      const [id = ''] = headers.get('content-id') ?? [];
+      const [disposition = ''] = headers.get('content-disposition') ?? [];
+      return type.startsWith('image/') ? { type, id, disposition, bytes: Buffer.from(body, 'base64') } : [];
+    }),
     size: raw.length,
   };
 }
@@ -121,6 +127,16 @@ function parsed(raw: Buffer, envelope: Pick<ReceivedMail, 'from' | 'to'>): Recei
 interface Part {
   headers: Map<string, string[]>;
   body: string;
+}
+
+/** Returns all parts, including those of nested parts. */
+function partsOf({ headers, body }: Part): Part[] {
+  const boundary = /boundary="([^"]+)"/.exec(headers.get('content-type')?.[0] ?? '')?.[1];
+  if (boundary === undefined) return [{ headers, body }];
+  return body
+    .split(`--${boundary}`)
+    .slice(1, -1)
+    .flatMap((text) => partsOf(part(text)));
 }
 
 function part(text: string): Part {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { languages } from '../../../client/strings-plugin.ts';
 import type { StoredMessage } from '../../../server/history/history.ts';
-import { htmlOf } from '../../../server/mail/html.ts';
+import { htmlOf, type MailSite } from '../../../server/mail/html.ts';
 import { type LetterOptions, letterOf, type UnreadIn } from '../../../server/mail/letter.ts';
 import { plainOf } from '../../../server/mail/plain.ts';
 import {
@@ -10,6 +10,7 @@ import {
   notificationLanguages,
   textsIn,
 } from '../../../server/notify/texts.ts';
+import { contrast } from '../../../server/wire/branding.ts';
 
 const alice = { id: '7', name: 'Alice Moreau' };
 const owen = { id: '11', name: 'Owen Price' };
@@ -74,7 +75,11 @@ const lobby: UnreadIn = {
 
 function mail(
   rooms: UnreadIn[],
-  { lang = 'en-GB', ...options }: Partial<LetterOptions> & { lang?: string } = {},
+  {
+    lang = 'en-GB',
+    site,
+    ...options
+  }: Partial<LetterOptions> & { lang?: string; site?: Partial<MailSite> } = {},
 ) {
   const texts = new NotificationTexts(lang, 'UTC');
   const total = rooms.reduce((sum, { unread }) => sum + unread, 0);
@@ -88,7 +93,7 @@ function mail(
     now: at(9, 50),
     ...options,
   });
-  return { letter, plain: plainOf(letter), html: htmlOf(letter, 'Sample site', texts) };
+  return { letter, plain: plainOf(letter), html: htmlOf(letter, { name: 'Sample site', ...site }, texts) };
 }
 
 const footer = `-- 
@@ -188,6 +193,26 @@ ${footer}`);
     expect(time('en-US', 'America/New_York', tomorrow)).toBe('Nov 23, 04:28 AM');
     expect(time('de', 'Europe/Berlin', at(9, 50))).toBe('10:28');
     expect(time('not a tag!', 'UTC', at(9, 50))).toBe('09:28 AM');
+  });
+
+  test('has the colour of the site, with readable text', () => {
+    const { html } = mail([market], { site: { accent: '#ffd54f' } });
+    expect(html).toContain('<td class="btn" bgcolor="#ffd54f"');
+    expect(html).toContain('font-weight:700;color:#000000;text-decoration:none">Reply in the chat');
+    const link = /class="acc" style="color:(#\w{6})"/.exec(html)?.[1] ?? '';
+    expect(contrast(link, '#f6f7fa')).toBeGreaterThanOrEqual(4.5);
+    expect(html).not.toContain('#3f4fb0');
+    expect(html).not.toContain('#a6b3fa');
+  });
+
+  test.each([
+    [{ width: 192, height: 192 }, 'width="30" height="30"'],
+    [{ width: 400, height: 50 }, 'width="120" height="15"'],
+    [{ width: 32, height: 512 }, 'width="2" height="30"'],
+  ])('shows a logo of %j in its proportions', (size, attributes) => {
+    const { html } = mail([market], { site: { logo: { address: 'cid:logo@garden.example', ...size } } });
+    expect(html).toContain(`<img src="cid:logo@garden.example" alt="" ${attributes}`);
+    expect(html).not.toContain('class="mark');
   });
 
   test('describes voice messages and other files in words', () => {

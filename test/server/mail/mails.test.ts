@@ -9,11 +9,12 @@ import type { History, StoredMessage } from '../../../server/history/history.ts'
 import { Mails } from '../../../server/mail/mails.ts';
 import { type MailPlace, readMailPlace } from '../../../server/mail/place.ts';
 import { MailStops } from '../../../server/mail/stops.ts';
-import { readTemplates } from '../../../server/mail/templates.ts';
+import { readTemplates, type WriteMail } from '../../../server/mail/templates.ts';
 import { Due } from '../../../server/notify/due.ts';
 import type { NotifySettings } from '../../../server/notify/settings.ts';
 import type { Unread } from '../../../server/notify/unread.ts';
 import { historyFolder } from '../../helpers/chat-server.ts';
+import { pngOf } from '../../helpers/logo.ts';
 import { startMailServer, type TestMailServer } from '../../helpers/mail-server.ts';
 import { meanwhile } from '../../helpers/meanwhile.ts';
 import { noon } from '../../helpers/noon.ts';
@@ -286,6 +287,7 @@ describe('Mails.send', () => {
     Mails.open({
       server: readMailPlace(server.url) as MailPlace,
       from: { name: '', address: 'chat@garden.example' },
+      branding: {},
       text: true,
       pageUrl: 'https://garden.example/chat/',
       history,
@@ -334,6 +336,42 @@ describe('Mails.send', () => {
     } finally {
       rmSync(folder, { recursive: true });
     }
+  });
+
+  describe('with a logo', () => {
+    const logo = {
+      path: 'assets/logo.png',
+      type: 'image/png',
+      width: 64,
+      height: 64,
+      bytes: pngOf(64),
+    } as const;
+
+    test('attaches it, so that reading a mail requests nothing', async () => {
+      const mails = await open({ branding: { name: 'Großer Garten', logo } });
+      await arrive('lia', 'lia@site.example');
+      const before = server.mails.length;
+      expect(await send(mails, unread('lia'))).toBe('sent');
+      const { html, text, headers, pictures } = await server.mail(before + 1);
+      expect(html).toContain('<img src="cid:logo@garden.example" alt="" width="30" height="30"');
+      expect(html).not.toMatch(/<img src="(?!cid:)|url\(/);
+      expect(html).toContain('Großer Garten');
+      expect(text).not.toBe('');
+      expect(pictures).toMatchObject([{ id: '<logo@garden.example>', bytes: logo.bytes }]);
+      expect(pictures[0]?.disposition).toMatch(/^inline; filename="?logo\.png/);
+      expect(headers.get('from')?.[0]).toMatch(/^=\?UTF-8\?.*<chat@garden\.example>$/);
+      mails.close();
+    });
+
+    test('attaches nothing to a template without the logo', async () => {
+      const write: WriteMail = () => ({ text: 'text', html: '<p>html</p>' });
+      const mails = await open({ branding: { logo }, write });
+      await arrive('mia', 'mia@site.example');
+      const before = server.mails.length;
+      expect(await send(mails, unread('mia'))).toBe('sent');
+      expect((await server.mail(before + 1)).pictures).toEqual([]);
+      mails.close();
+    });
   });
 
   test('does not retry a permanently rejected address until it changes', async () => {

@@ -134,6 +134,7 @@ async function scene(
       },
       forget: async (device) => void (await history.write.removeDevice(device)),
     },
+    site: { name: undefined, icon: undefined },
     browsers: { services, keys },
     apps: apps as Fcm | undefined,
     onPush: (outcome) => {

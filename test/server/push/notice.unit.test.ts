@@ -1,0 +1,31 @@
+import { expect, test } from 'vitest';
+import { NotificationTexts } from '../../../server/notify/texts.ts';
+import type { UnreadRoom } from '../../../server/notify/unread.ts';
+import { type Notice, namelessNotice, noticeOf } from '../../../server/push/notice.ts';
+
+const texts = new NotificationTexts('en', 'UTC');
+const room = { room: 'den', kind: 'private', name: 'Den', unread: 2, newest: 7 } as UnreadRoom;
+const site = { name: 'Garden', icon: 'https://garden.example/chat/assets/logo-x.png' };
+const page = 'https://garden.example/talk';
+
+function pushOf(over: Partial<Notice>) {
+  const message = { user: { id: '1', name: 'Ann' }, text: 'Bring a rake' };
+  const notice = noticeOf({
+    ...{ site, room, message, shows: 'text', texts, unread: [room], total: 2, at: 0, page, silent: false },
+    ...over,
+  });
+  return (notice as { notification: object }).notification;
+}
+
+test('a push has the logo of the site as its icon', () => {
+  expect(pushOf({})).toMatchObject({ title: 'Ann · Den', body: 'Bring a rake\n2 new', icon: site.icon });
+});
+
+test('a push without names has the name of the site as its title', () => {
+  expect(pushOf({ shows: 'nothing' })).toMatchObject({ title: 'Garden', body: '2 new' });
+  const one = { ...room, unread: 1 };
+  expect(pushOf({ shows: 'nothing', room: one })).toMatchObject({ title: 'Garden', body: 'New message' });
+  expect(namelessNotice(site, texts, page)).toMatchObject({
+    notification: { title: 'Garden', body: 'New message', icon: site.icon, navigate: page },
+  });
+});
