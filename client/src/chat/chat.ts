@@ -69,6 +69,8 @@ export class Chat implements ConnectionListener {
   /** What the operator's settings allow this user, in any room. */
   can: Can = NOTHING;
   profile: Profile = {};
+  /** The look of the site, from the operator's settings. */
+  site: Ready['site'];
   limits: Omit<Ready['limits'], 'mentions'> = { text: Number.POSITIVE_INFINITY, file: 0, files: 0 };
   /** Set while the outbox waits for its next attempt. */
   paused: Pause | undefined;
@@ -438,7 +440,8 @@ export class Chat implements ConnectionListener {
   }
 
   ready(ready: Ready): void {
-    this.tasks.restart();
+    this.limits = ready.limits;
+    this.site = ready.site;
     this.#identity(ready);
     this.limits = ready.limits;
     // A guest may be a user whose login expired, and whose unsent texts stay until the next login.

@@ -207,6 +207,7 @@ export class Notifications implements Follower {
   #show(room: Room, message: NewMessage): void {
     const { text, seq, files } = message;
     const { kind } = room.summary;
+    const { logo } = this.#chat.site ?? {};
     const secret = kind !== 'public' && this.#host.getAttribute('notify-text') === 'off';
     const words = [
       ...wordsOf(text, typeof files === 'number' ? [] : files, this.#strings).replace(/\s+/gu, ' '),
@@ -215,6 +216,7 @@ export class Notifications implements Follower {
     const notification = notificationOf(this.#titleOf(room, message), {
       body: secret ? '' : body,
       tag: `${this.#name} ${room.id}`,
+      ...(logo === undefined ? {} : { icon: this.#chat.server + logo }),
       silent: this.#host.getAttribute('sound') !== 'on',
     });
     if (notification === undefined) return;

@@ -156,6 +156,7 @@ export class Visits implements Follower {
     const [before, after] = strings.text('join.by').split('{name}');
     return (
       <div class="landing">
+        {this.#site()}
         <span class={`tile ${hue(name)}`} aria-hidden="true">
           <Icon name="lock" />
         </span>
@@ -188,6 +189,19 @@ export class Visits implements Follower {
         <button type="button" class="btn quiet" onClick={this.#leave}>
           {strings.text('join.later')}
         </button>
+      </div>
+    );
+  }
+
+  /** The look of the site, if the settings name it. */
+  #site() {
+    const { chat } = this.#context;
+    const { name, logo } = chat.site ?? {};
+    if (name === undefined && logo === undefined) return undefined;
+    return (
+      <div class="from">
+        {logo !== undefined && <img src={chat.server + logo} alt="" />}
+        {name !== undefined && <bdi>{name}</bdi>}
       </div>
     );
   }
