@@ -1,4 +1,6 @@
-/** Limits the element's height to the visible part of the page's boxes that clip it. */
+import { pageLook } from './page-look.ts';
+
+/** Limits the element's height to the visible part of the page's boxes that clip it. Takes the look of the page. */
 export class Surroundings {
   readonly #host: HTMLElement;
   readonly #sheet = new CSSStyleSheet();
@@ -7,7 +9,9 @@ export class Surroundings {
 
   constructor(host: HTMLElement, root: ShadowRoot) {
     this.#host = host;
-    root.adoptedStyleSheets.push(this.#sheet);
+    const look = new CSSStyleSheet();
+    look.replaceSync(pageLook(host));
+    root.adoptedStyleSheets.push(this.#sheet, look);
     this.#observe(host);
     this.#fit();
   }

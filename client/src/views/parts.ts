@@ -6,6 +6,7 @@ import type { Context } from './context.ts';
 import { Tooltip } from './controls/tooltip.tsx';
 import { DetailsPane } from './details/details-pane.tsx';
 import { FileViews } from './files/file-views.tsx';
+import { followPage } from './follow-page.ts';
 import { hintAtScripts } from './hints.ts';
 import { FormatBar } from './messages/format-bar.tsx';
 import { SeenLine } from './messages/seen-line.tsx';
@@ -113,6 +114,7 @@ export function start(
   chat.followers.add(seen);
   const onHold = new OnHold(context);
   chat.followers.add(onHold);
+  followPage(root, signal);
   void hintAtScripts();
   // Redraws the visible messages, because the code for their files, reactions and mentions has just loaded.
   redraw('.msg');
