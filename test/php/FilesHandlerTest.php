@@ -151,7 +151,7 @@ final class FilesHandlerTest extends TestCase
         yield 'of another user, read by root' => [0, self::STRANGER, false];
     }
 
-    /** Tests the unmounted mount point of docs/php.md. */
+    /** Tests the unmounted mount point of php/README.md. */
     public function testIsUnavailableIfTheFolderCannotBeEntered(): void
     {
         $user = posix_geteuid() === 0 ? self::NOBODY : posix_geteuid();
