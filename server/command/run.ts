@@ -108,8 +108,13 @@ export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Prom
 }
 
 /** Turns the error of an unusable site configuration into the error of unusable settings. Returns any other error. */
-const toConfigError = (error: unknown): unknown =>
-  error instanceof ConfigurationError ? new ConfigError([error.message]) : error;
+function toConfigError(error: unknown): unknown {
+  if (!(error instanceof ConfigurationError)) return error;
+  const advice = error.message.includes('(EACCES)')
+    ? `: ${howToRun('doctor')} prints the commands that let this account read it`
+    : '';
+  return new ConfigError([`${error.message}${advice}`]);
+}
 
 /** Logs the settings, and warns of settings that the operator may want to correct. */
 async function reportStart(config: Config, { env, lines, file }: GivenSettings, log: Log): Promise<void> {

@@ -64,7 +64,6 @@ export function printNextSteps(setup: Setup, terminal: Terminal): void {
     addTag(setup),
   ];
   terminal.heading('Next steps');
-  terminal.say(`\n   To show these steps again: ${showAgain(setup)}`);
   for (const [n, { title, parts }] of steps.entries()) {
     const texts = parts.map((part) =>
       typeof part === 'string' ? `   ${part}` : part.lines.replace(/^(?=.)/gm, '      '),
@@ -79,6 +78,7 @@ export function printNextSteps(setup: Setup, terminal: Terminal): void {
       `\nThe chat uses the database user of the site. To use a separate user that can read only what the chat needs:\n${doctor('--grants', true)} prints the SQL. Then set CHAT_SITE_DATABASE to that user.`,
     );
   }
+  terminal.say(`\nTo show these steps again: ${showAgain(setup)}`);
   terminal.say(
     `\nIf something does not work: ${runAs(setup.account)}${doctor(`--chat ${shellWord(setup.addresses.chat.href)}`)} shows each problem and its fix.`,
   );

@@ -79,6 +79,8 @@ test('rejects unusable settings and an unreadable configuration with run --check
   chmodSync(join(folder, 'config.php'), 0o000);
   expect(await both({})).toEqual({
     code: 78,
-    said: expect.stringContaining(`${folder}/config.php cannot be read (EACCES)`),
+    said: expect.stringContaining(
+      `${folder}/config.php cannot be read (EACCES): npm run doctor prints the commands that let this account`,
+    ),
   });
 });
