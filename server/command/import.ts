@@ -1,4 +1,4 @@
-import { closeSync, openSync, readFileSync, statSync, writeSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
@@ -18,6 +18,7 @@ import { readConfig } from '../settings/config.ts';
 import { givenSettings } from '../settings/file.ts';
 import { ownUserId } from '../wire/events.ts';
 import { checkOwner } from './data.ts';
+import { findGiven } from './given-path.ts';
 import { progress } from './progress.ts';
 
 export const help = `${howToRun('import', 'FILE [--from KIND] [--public] [--users FILE] [--report FILE] [--settings FILE]')}
@@ -68,7 +69,7 @@ export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Prom
   }
   const folder = callersFolder(env);
   const from = resolve(folder, given);
-  const isFolder = statSync(from, { throwIfNoEntry: false })?.isDirectory();
+  const isFolder = findGiven(from)?.isDirectory();
   const wantsFolder = isFolderOf(kind);
   if (isFolder !== wantsFolder) {
     const what = wantsFolder ? 'folder' : 'file';
@@ -214,6 +215,7 @@ function openReport(path: string): number {
 }
 
 function usersIn(path: string): Map<string, string> {
+  if (findGiven(path) === undefined) throw new CommandProblem(exit.data, `there is no file ${path}`);
   try {
     const users = z.record(z.string(), ownUserId).parse(JSON.parse(readFileSync(path, 'utf8')));
     return new Map(Object.entries(users));

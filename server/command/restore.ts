@@ -8,6 +8,7 @@ import { openTerminal } from '../init/terminal.ts';
 import { callersFolder, howToRun } from '../program/how-to-run.ts';
 import { CommandProblem, exit } from '../program/problem.ts';
 import { checkOwner, dataOf } from './data.ts';
+import { findGiven } from './given-path.ts';
 import { progress } from './progress.ts';
 
 export const help = `${howToRun('restore', 'FILE [--yes] [--without-files] [--settings FILE]')}
@@ -35,7 +36,7 @@ export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Prom
   process.umask(0o077);
   const { file, data } = dataOf(positionals, { ...values, help, env });
   const from = resolve(callersFolder(env), file);
-  if (!existsSync(from)) throw new CommandProblem(exit.data, `there is no file ${from}`);
+  if (findGiven(from) === undefined) throw new CommandProblem(exit.data, `there is no file ${from}`);
   checkOwner(data, 'restore');
   if (!values.yes) await confirm(data);
   const shown = progress();

@@ -3,9 +3,11 @@ import {
   chownSync,
   cpSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
+  rmdirSync,
   rmSync,
   statSync,
   utimesSync,
@@ -188,6 +190,26 @@ test.runIf(process.getuid?.() === 0)(
     other.remove();
   },
 );
+
+test('names a backup that this account may not read', async () => {
+  const closed = join(folder, 'closed');
+  mkdirSync(closed, { mode: 0o000 });
+  const from = join(closed, 'chat.tar');
+  const isRoot = process.geteuid?.() === 0;
+  // Root may read everything. The file is checked before the first `await`.
+  if (isRoot) process.seteuid?.(65_534);
+  try {
+    const restoring = command('restore', kept, from);
+    if (isRoot) process.seteuid?.(0);
+    expect(await restoring).toEqual({
+      code: 65,
+      said: `${from} cannot be read (EACCES): let this account read it and enter its folders`,
+    });
+  } finally {
+    if (isRoot) process.seteuid?.(0);
+    rmdirSync(closed);
+  }
+});
 
 test('makes clients read from the start after each restore of the same backup', async () => {
   const to = historyFolder();
