@@ -18,7 +18,8 @@ const wait = 10_000;
 export const help = `${howToRun('load', '--url URL --cookie-file FILE --room ID [--connections N] [--rate N] [--seconds N]')}
 
 Load-tests a chat server: users write messages, and the result shows how many were delivered, and how fast. The messages
-are real and stay, so use a room created for this.
+are real and stay, so use a room created for this. The exit code is ${exit.software} if messages were lost or duplicated, or if
+connections ended early.
 
   --url URL           the address of the chat server
   --cookie-file FILE  session cookies, one a line, such as PHPSESSID=…; use users created for this
@@ -67,7 +68,7 @@ export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Prom
     );
   }
   console.log(linesOf(figures, connections).join('\n'));
-  return figures.lost + figures.doubled > 0 ? exit.software : 0;
+  return figures.lost + figures.doubled + figures.closed > 0 ? exit.software : 0;
 }
 
 const wrongUse = (message: string) => new CommandProblem(exit.usage, `${message}\n\n${help}`);
@@ -107,11 +108,16 @@ function linesOf(figures: Figures, connections: number): string[] {
   const { opened, failed, closed, wanted, acknowledged, refused, deliveries, lost, doubled } = figures;
   const line = (isWell: boolean, text: string, more: string) =>
     `${isWell ? '✓' : '!'} ${text}${more === '' ? '' : ` (${more})`}`;
-  const missing = new Map([...failed, ...(closed === 0 ? [] : [['closed later', closed] as const])]);
+  const missing = new Map([...failed, ...(closed === 0 ? [] : [['ended early', closed] as const])]);
+  const uncounted = closed === 0 ? '' : 'none counted for ended connections';
   return [
     line(missing.size === 0, `Connections: ${opened} of ${connections}`, codes(missing)),
     line(acknowledged === wanted, `Acknowledged messages: ${acknowledged} of ${wanted}`, codes(refused)),
-    line(lost + doubled === 0, `Lost: ${lost}, duplicated: ${doubled}, of ${deliveries} deliveries`, ''),
+    line(
+      lost + doubled + closed === 0,
+      `Lost: ${lost}, duplicated: ${doubled}, of ${deliveries} deliveries`,
+      uncounted,
+    ),
     ...delays('until a message is acknowledged', figures.acks),
     ...delays('until a message arrives', figures.arrivals),
   ];

@@ -260,6 +260,23 @@ test('load sends messages at a rate and reports those acknowledged and received'
       code: 64,
       said: expect.stringMatching(/^--connections must be a whole number from 1 to 1000/),
     });
+  const away = await site.session('45');
+  const ending = to(newFile(`${cookies[0]}\n${away}\n`), '--room', 'lobby', '--rate', '5', '--seconds', '3');
+  const watcher = await connectChat(site.chat.url, await site.session('46'));
+  await watcher.request('room:join', { room: 'lobby' });
+  await expect.poll(() => watcher.messages().length).toBeGreaterThan(0);
+  await fetch(`${site.chat.url}/api/users/45/connections`, {
+    method: 'DELETE',
+    headers: { Authorization: `Bearer ${key}` },
+  });
+  expect(await ending).toEqual({
+    code: 70,
+    said: expect.stringMatching(
+      /^! Connections: 2 of 2 \(ended early: 1\)\n! Acknowledged.*\(closed: \d\)\n! Lost: 0, duplicated: 0, of \d+ deliveries \(none counted for ended connections\)\n/,
+    ),
+  });
+  watcher.close();
+
   const strangers = await to(newFile('PHPSESSID=none-of-anybody\n'), '--room', 'lobby');
   expect(strangers).toEqual({ code: 69, said: expect.stringContaining('(unauthorized: 1)') });
   const odd = newFile(`${cookies[0]}\ngeheim\n`);
