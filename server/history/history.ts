@@ -47,7 +47,12 @@ export type { Act, Ban } from './moderation/records.ts';
 
 export type { StoredReport } from './moderation/reports.ts';
 
-export { maxPendingInRoom, maxPendingOfUser, type PendingMessage } from './moderation/waiting.ts';
+export {
+  maxPendingOfUser,
+  maxPendingWithLostRooms,
+  type PendingMessage,
+  pendingLimitReason,
+} from './moderation/waiting.ts';
 
 export { mostDevices, type StoredDevice, type StoredVapidKey } from './notifications/devices.ts';
 

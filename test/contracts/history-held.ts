@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { maxPendingInRoom, type Writes } from '../../server/history/history.ts';
+import { maxPendingOfUser, type Writes } from '../../server/history/history.ts';
 import { carryOutErasures } from '../helpers/erasures.ts';
 import { callsOf, expectRefusal, type Now, pagesOf, refused } from './history-tested.ts';
 
@@ -273,7 +273,7 @@ export function heldContract(now: Now) {
     await hold();
     await expectRefusal(write.hold(input()), 'rate_limited');
     await write.updateRoom({ room, slow: 0 });
-    for (let more = 1; more < maxPendingInRoom; more++) await hold();
+    for (let more = 1; more < maxPendingOfUser; more++) await hold();
     await expectRefusal(write.hold(input()), 'limit_reached');
   });
 

@@ -9,7 +9,7 @@ import { requireRoom } from '../directory.ts';
 import { targetOf } from '../members.ts';
 import { messageFor, pageFor } from '../mine.ts';
 import { actorOf, type Connection, type Room, userOf } from '../model.ts';
-import { checkPendingLimit, findHoldReason, mayWait } from '../moderation/held.ts';
+import { checkPendingLimit, findHoldReason, holdInTurn, mayWait } from '../moderation/held.ts';
 import { toHeld } from '../moderation/shown-held.ts';
 import { findLastMessage } from '../moderation/slow-mode.ts';
 import { namesIn } from '../names.ts';
@@ -167,13 +167,15 @@ async function sendOrHold(
   input: ReturnType<typeof newMessage>,
 ): Promise<Writes['hold']['out']> {
   const why = await findHoldReason(chat, connection, room, input.text, input.files);
-  if (why !== null && mayWait(chat, connection, room)) {
+  const hold = () => chat.history.write.hold({ ...input, why }, connection.id);
+  if (why === null || !mayWait(chat, connection, room)) return hold();
+  return holdInTurn(connection, async () => {
     // A duplicate gets its response even if too many messages are pending.
     const duplicate = await chat.history.probe.hold({ ...input, why });
     if (duplicate !== null) return duplicate;
     await checkPendingLimit(chat, connection);
-  }
-  return chat.history.write.hold({ ...input, why }, connection.id);
+    return hold();
+  });
 }
 
 async function toHeldAnswer({ history }: Chat, held: PendingMessage): Promise<{ held: Held }> {
@@ -207,8 +209,6 @@ export async function edit(
   chat.reactions.flush(id, seq);
   try {
     const why = await findHoldReason(chat, connection, room, text, files);
-    if (why !== null && mayWait(chat, connection, room))
-      await checkPendingLimit(chat, connection, { room: id, seq });
     const input = {
       room: id,
       seq,
@@ -220,9 +220,14 @@ export async function edit(
       ...(rev === undefined ? {} : { rev }),
       at: Date.now(),
     };
-    const output = await (why === null
-      ? chat.history.write.edit(input)
-      : chat.history.write.holdEdit({ ...input, why }));
+    const store = async () =>
+      why === null ? chat.history.write.edit(input) : chat.history.write.holdEdit({ ...input, why });
+    const output = await (why !== null && mayWait(chat, connection, room)
+      ? holdInTurn(connection, async () => {
+          await checkPendingLimit(chat, connection, { room: id, seq });
+          return store();
+        })
+      : store());
     if ('held' in output) {
       chat.previews?.beginPending(output.held);
       return await toHeldAnswer(chat, output.held);

@@ -1,8 +1,9 @@
 import {
   type Change,
-  maxPendingInRoom,
   maxPendingOfUser,
+  maxPendingWithLostRooms,
   type PendingMessage,
+  pendingLimitReason,
   type RoomRecord,
 } from '../../history/history.ts';
 import { RequestError } from '../../wire/errors.ts';
@@ -68,8 +69,23 @@ export async function findHoldReason(
   return (await history.read.hasWritten({ user, room: room.record.id })) ? null : 'first';
 }
 
+/** The last task of each user in `holdInTurn`. */
+const lastHolds = new WeakMap<Person, Promise<void>>();
+
 /**
- * Checks that the user may have one more pending message.
+ * Runs a task that checks the limit of pending messages and stores one. The tasks of a user run one after the other, so
+ * that concurrent requests do not all pass the check.
+ */
+export function holdInTurn<T>({ person }: Connection, task: () => Promise<T>): Promise<T> {
+  const done = (lastHolds.get(person) ?? Promise.resolve()).then(task);
+  // Drops the result, which would stay in memory.
+  const nothing = () => {};
+  lastHolds.set(person, done.then(nothing, nothing));
+  return done;
+}
+
+/**
+ * Checks that the user may have one more pending message. Call it in `holdInTurn`.
  * @param edited the message of an edit, which may replace a pending edit
  * @throws RequestError `limit_reached` if too many messages of the user are pending, in all rooms
  */
@@ -82,16 +98,11 @@ export async function checkPendingLimit(
   const readable = inReadableRooms(chat, person, all);
   const isReplaced = (held: PendingMessage) => held.room === edited?.room && held.seq === edited.seq;
   if (readable.some(isReplaced)) return;
-  if (readable.length >= maxPendingInRoom) {
+  if (readable.length >= maxPendingOfUser) throw new RequestError('limit_reached', pendingLimitReason);
+  if (all.length >= maxPendingWithLostRooms) {
     throw new RequestError(
       'limit_reached',
-      `the limit of ${maxPendingInRoom} pending or rejected messages of a user is reached: discard some`,
-    );
-  }
-  if (all.length >= maxPendingOfUser) {
-    throw new RequestError(
-      'limit_reached',
-      `the limit of ${maxPendingOfUser} pending or rejected messages of a user in all rooms, including lost rooms, is reached: discard some, or wait until they expire`,
+      `the limit of ${maxPendingWithLostRooms} pending or rejected messages of a user in all rooms, including lost rooms, is reached: discard some, or wait until they expire`,
     );
   }
 }

@@ -40,8 +40,9 @@ import {
   dropPending,
   filesOfEdit,
   keepFiles,
-  maxPendingInRoom,
+  maxPendingOfUser,
   type PendingMessage,
+  pendingLimitReason,
   pendingMessages,
   recordPendingChange,
 } from './waiting.ts';
@@ -52,7 +53,7 @@ export interface PendingWrites {
   /**
    * Stores a message as pending approval. Sends it at once, like `send`, if the author moderates the room, if the room
    * is direct, or if `why` is null. A repeat of a pending message returns that message, even if `why` is null. Codes:
-   * as for `send`, `limit_reached` (`maxPendingInRoom`).
+   * as for `send`, `limit_reached` (`maxPendingOfUser`).
    */
   hold: {
     in: MessageWrites['send']['in'] & { why: HoldReason | null };
@@ -434,13 +435,9 @@ function requirePending(
   return pending;
 }
 
-/** Checks that the user may have one more pending message in the room. @throws RequestError `limit_reached` */
-function requireBelowLimit(ownPending: readonly PendingMessage[]): void {
-  if (ownPending.length >= maxPendingInRoom)
-    refuse(
-      'limit_reached',
-      `the room already has ${maxPendingInRoom} pending or rejected messages of this user`,
-    );
+/** Checks that the user may have one more pending message. @throws RequestError `limit_reached` */
+function requireBelowLimit(pendingInRoom: readonly PendingMessage[]): void {
+  if (pendingInRoom.length >= maxPendingOfUser) refuse('limit_reached', pendingLimitReason);
 }
 
 const toChosenFile = ({ id, alt }: MessageFile) => ({ id, ...(alt === undefined ? {} : { alt }) });

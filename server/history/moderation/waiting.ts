@@ -7,16 +7,19 @@ import { getFile, setFile } from '../files/loaded.ts';
 import type { NewMessage, StoredMessage } from '../messages/message.ts';
 
 /**
- * The maximum number of pending and rejected messages of a user in a room. The chat also applies this limit to all
- * readable rooms together: see `checkPendingLimit`.
+ * The maximum number of pending and rejected messages of a user in all rooms that the user can read, as counted by
+ * `checkPendingLimit` in server/chat. The history does not know these rooms. It applies the limit to each room again,
+ * because several servers may count at the same time.
  */
-export const maxPendingInRoom = 20;
+export const maxPendingOfUser = 20;
+
+export const pendingLimitReason = `the limit of ${maxPendingOfUser} pending or rejected messages of a user is reached: discard some`;
 
 /**
  * The maximum number of pending and rejected messages of a user in all rooms, including rooms that the user lost. They
  * are all read at once.
  */
-export const maxPendingOfUser = 200;
+export const maxPendingWithLostRooms = 200;
 
 /** A new message or an edit that is pending approval or rejected. A new message has no `seq` in the room yet. */
 export interface PendingMessage {

@@ -276,6 +276,22 @@ describe('a message pending approval', () => {
   });
 });
 
+test('limits the pending messages of a user who sends to several rooms at the same time', async () => {
+  const { ann: member, room } = await den();
+  await member.request('room:join', { room: 'lobby' });
+  const answers = await Promise.all(
+    Array.from({ length: 30 }, (_, n) =>
+      member.raw('message:send', {
+        room: n % 2 ? room : 'lobby',
+        text: `pallets ${n}`,
+        clientId: newClientId(),
+      }),
+    ),
+  );
+  expect(answers.filter(({ ok }) => ok)).toHaveLength(20);
+  expect((await member.request('held:list', { mine: true })).held).toHaveLength(20);
+});
+
 describe('the decision', () => {
   test('in a private room belongs to the room’s own moderators', async () => {
     const { ben, ann, room } = await den();

@@ -3,7 +3,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { connectUser } from '../../../server/chat/connected-users.ts';
 import type { openChat } from '../../../server/chat/open-chat.ts';
 import { totalsOfUser } from '../../../server/chat/summary.ts';
-import { maxPendingInRoom, methods, sources } from '../../../server/history/history.ts';
+import { maxPendingOfUser, methods, sources } from '../../../server/history/history.ts';
 import { ConcurrencyLimit } from '../../../server/limits/by-key.ts';
 import type { Answers, Held } from '../../../server/wire/events.ts';
 import { askedDirectly } from '../../helpers/asked-directly.ts';
@@ -376,7 +376,7 @@ test('holds messages of a moderator whose demotion arrives late', async () => {
     ben.ask('message:send', { room, text, clientId: newClientId() });
   // Fill the limit of pending messages, which does not apply to moderators.
   const elsewhere = await make();
-  for (let n = 0; n < maxPendingInRoom; n++)
+  for (let n = 0; n < maxPendingOfUser; n++)
     expect(await say(elsewhere, 'pallets')).toHaveProperty('data.held');
   expect(await say(elsewhere, 'pallets')).toMatchObject({ error: { code: 'limit_reached' } });
   const { held } = (await ben.ask('held:list', { mine: true })).data as Answers['held:list'];
