@@ -141,11 +141,15 @@ async function examine({ types }: Task, bytes: Bytes, first: string | undefined)
   const { type: found, media } = played ?? {};
   const type = played === null ? undefined : await typeOf(bytes, found);
   // `image/*` covers only re-encoded pictures. Other pictures keep the camera's metadata, such as the location.
+  // `video/*` covers no QuickTime that browsers may not play.
   const isOfKind = (one: string) =>
     types.includes(one.replace(/\/.*/, '/*')) &&
     (!one.startsWith('image/') || one in formats) &&
     one !== 'video/quicktime';
   const allowed = (one: string) => types.includes(one) || isOfKind(one);
+  // A QuickTime file that could be sent as MP4 stays unchanged if only its own type is listed.
+  if (type !== undefined && !allowed(type) && first === 'video/quicktime' && allowed(first))
+    return { type: first };
   if (type === undefined || !allowed(type)) {
     // Formats based on zip, such as office documents, also count as zip.
     const isZip =

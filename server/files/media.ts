@@ -25,8 +25,8 @@ const mostSide = 20_000;
  * Reads the container of sound or video that browsers play. A video without a picture gets the type of sound.
  *
  * @param found the type by the first bytes of the file
- * @returns only `type` if the file is of another type; null if it has no playable sound or video, such as a QuickTime
- * file with codecs that not all browsers play
+ * @returns only `type` if the file is of another type, or a QuickTime file with codecs that not all browsers play; null
+ * if it has no sound or video
  */
 export async function readMedia(
   found: string,
@@ -38,7 +38,12 @@ export async function readMedia(
   const tracks = await read(bytes);
   if (tracks === null) return null;
   const { duration, width, height } = tracks;
-  const type = known === 'video/quicktime' ? 'video/mp4' : known;
+  const isQuickTime = known === 'video/quicktime';
+  const { codecs = [] } = tracks;
+  // A track without a codec is damaged.
+  if (isQuickTime && (codecs.length === 0 || codecs.includes(''))) return null;
+  if (isQuickTime && !codecs.every((codec) => playable.has(codec))) return { type: known };
+  const type = isQuickTime ? 'video/mp4' : known;
   const hasPicture = tracks.video && isSide(width) && isSide(height);
   if (!tracks.audio && !hasPicture) return null;
   return {
@@ -64,12 +69,14 @@ interface Tracks {
   duration: number;
   width: number;
   height: number;
+  /** The codecs of sound and video. Only for MP4 and QuickTime. */
+  codecs?: readonly string[];
 }
 
 const containers: Record<string, (bytes: Bytes) => Promise<Tracks | null>> = {
   'video/webm': webm,
   'video/mp4': mp4,
-  'video/quicktime': quickTime,
+  'video/quicktime': mp4,
   'audio/mp4': mp4,
   'audio/wav': wav,
   'audio/ogg': ogg,
@@ -205,10 +212,6 @@ function float(content: Buffer): number {
   return content.length === 8 ? content.readDoubleBE() : 0;
 }
 
-interface Mp4Tracks extends Tracks {
-  codecs: readonly string[];
-}
-
 interface Mp4Track {
   /** The handler type: `soun`, `vide`, or others. */
   kind: string;
@@ -237,14 +240,8 @@ const mp4Entered: ReadonlySet<string> = new Set([
  */
 const playable: ReadonlySet<string> = new Set(['avc1', 'avc3', 'mp4a']);
 
-async function quickTime(bytes: Bytes): Promise<Tracks | null> {
-  const tracks = await mp4(bytes);
-  const codecs = tracks?.codecs ?? [];
-  return codecs.length > 0 && codecs.every((codec) => playable.has(codec)) ? tracks : null;
-}
-
 /** Reads an MP4. A recording consists of fragments. If it states no duration, the end of the last fragment counts. */
-async function mp4(bytes: Bytes): Promise<Mp4Tracks | null> {
+async function mp4(bytes: Bytes): Promise<Tracks> {
   const tracks = new Map<number, Mp4Track>();
   const lengths = new Map<number, number>();
   const defaults = new Map<number, number>();

@@ -66,8 +66,13 @@ test('treats QuickTime as MP4 only if browsers play its codecs', async () => {
     type: 'video/mp4',
     media: { duration: 2000, shown: picture },
   });
-  for (const codecs of [['mp4a', 'hvc1'], ['lpcm', 'avc1'], ['mp4a', 'ap4h'], []])
-    expect(await quickTime(...codecs)).toBeNull();
+  for (const codecs of [
+    ['mp4a', 'hvc1'],
+    ['lpcm', 'avc1'],
+    ['mp4a', 'ap4h'],
+  ])
+    expect(await quickTime(...codecs)).toEqual({ type: 'video/quicktime' });
+  expect(await quickTime()).toBeNull();
 });
 
 test('ignores an impossible duration or size', async () => {

@@ -38,6 +38,7 @@ import { historyFolder, type RunningChat } from '../../helpers/chat-server.ts';
 import { carryOutErasures } from '../../helpers/erasures.ts';
 import { download, origin, upload } from '../../helpers/files.ts';
 import { inShort } from '../../helpers/fuzz-exchange.ts';
+import { mp4 } from '../../helpers/media.ts';
 import { type Memcached, startMemcached } from '../../helpers/memcached.ts';
 
 let memcached: Memcached;
@@ -411,6 +412,19 @@ describe('the processes that examine files', () => {
     writeFileSync(path, content);
     const found = await examiner.examine('1', { path, types: ['image/*'], maxBytes });
     expect(found).toMatchObject({ code: 'file_type' });
+  });
+
+  test.each([
+    ['as MP4 if browsers play its codecs', 'avc1', ['video/mp4', 'video/quicktime'], { type: 'video/mp4' }],
+    ['unchanged if MP4 is not accepted', 'avc1', ['video/quicktime'], { type: 'video/quicktime' }],
+    ['unchanged with other codecs', 'hvc1', ['video/quicktime', 'video/mp4'], { type: 'video/quicktime' }],
+    ['with other codecs only if it is named', 'hvc1', ['video/*'], { code: 'file_type' }],
+  ])('accept QuickTime %s', async (_, codec, types, expected) => {
+    const path = join(folder, 'video');
+    const bytes = mp4({ duration: 2, picture: { width: 640, height: 480 }, codecs: ['mp4a', codec] });
+    bytes.write('qt  ', 8, 'latin1');
+    writeFileSync(path, bytes);
+    expect(await examiner.examine('1', { path, types, maxBytes })).toMatchObject(expected);
   });
 
   test('examine texts without waiting for pictures', async () => {
