@@ -48,7 +48,7 @@ import { expectRefusal, openTested } from './history-tested.ts';
  * unspecified.
  */
 function comparable(answer: unknown): unknown {
-  const ids = /"([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{32})"/g;
+  const ids = /"([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{32}|[0-9a-f]{64})"/g;
   return JSON.parse(JSON.stringify(answer ?? null).replace(ids, '""'), (key, part: unknown) =>
     key === 'next' ? true : Array.isArray(part) ? part.map((one) => JSON.stringify(one)).sort() : part,
   );

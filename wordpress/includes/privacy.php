@@ -79,6 +79,7 @@ function items_in(string $archive): array
         'about.json' => __('Chat', 'php-session-chat'),
         'messages.jsonl' => __('Chat messages', 'php-session-chat'),
         'held.jsonl' => __('Pending chat messages', 'php-session-chat'),
+        'scheduled.jsonl' => __('Scheduled chat messages', 'php-session-chat'),
         'reactions.jsonl' => __('Chat reactions', 'php-session-chat'),
         'followed.jsonl' => __('Followed chat threads', 'php-session-chat'),
         'reports.jsonl' => __('Reports in the chat', 'php-session-chat'),

@@ -314,8 +314,11 @@ test('scans only tables that are small, limited in size or read whole at the sta
       const calls = [{ op: op as keyof Writes, input }];
       const { outcomes } = connection.answered(carryOut(place, calls));
       connection.answered(transaction.flush());
-      // The IDs of reports and pending messages are random, so these writes fail.
-      const needsId = ['closeReport', 'approvePending', 'rejectPending'].includes(op);
+      // The IDs of reports, pending and scheduled messages are random, so these writes fail.
+      const needsId = [
+        ...['closeReport', 'approvePending', 'rejectPending'],
+        ...['reschedule', 'sendScheduled'],
+      ].includes(op);
       const refused = needsId ? [{ error: expect.anything() }] : [];
       expect([op, outcomes.filter((outcome) => 'error' in outcome)]).toEqual([op, refused]);
     }
