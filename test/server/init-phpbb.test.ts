@@ -49,10 +49,23 @@ test('uses https for a Secure cookie, whatever the server protocol of phpBB is',
   expect(givenSettings(settings, {}).env).toMatchObject({ CHAT_ORIGINS: 'https://www.example.org' });
 });
 
-test('reads a server name that the owner entered as an address', async () => {
-  const { folder, settings } = await board({ server_name: 'https://www.example.org/' });
+test.each([
+  ['a name that is an address', { server_name: 'https://www.example.org/' }, 'https://www.example.org/forum'],
+  ['no protocol', { server_protocol: '', cookie_secure: '0' }, 'http://www.example.org/forum'],
+  [
+    'no protocol, but a Secure cookie',
+    { server_protocol: '', cookie_secure: '1' },
+    'https://www.example.org/forum',
+  ],
+  ['a protocol without slashes', { server_protocol: 'https' }, 'https://www.example.org/forum'],
+  ['a path without slashes', { script_path: 'forum' }, 'https://www.example.org/forum'],
+  ['no path', { script_path: '' }, 'https://www.example.org'],
+  ['a port', { server_port: '8443' }, 'https://www.example.org:8443/forum'],
+])('reads the server settings of phpBB with %s', async (_, config, address) => {
+  const { folder, settings } = await board(config);
   const { said } = await run(folder, '--settings', settings);
-  expect(said).toContain('The chat will be at https://www.example.org/forum/chat/');
+  expect(said).toMatch(new RegExp(`^✓ phpBB 3\\.3\\.16 at ${address}, `));
+  expect(said).toContain(`The chat will be at ${address}/chat/`);
 });
 
 test('prints the lines of docs/sites/phpbb.md for the footer of all pages', async () => {

@@ -347,9 +347,13 @@ export const phpbb: Application<Files, Site, CookieClaim> = {
       await value('cookie_domain'),
     ];
     const authority = /^(0|80|443)?$/.test(port) ? host : `${host}:${port}`;
+    const isSecure = !/^0?$/.test(await value('cookie_secure'));
+    // Without a protocol, phpBB chooses it by the cookie too: includes/functions.php, generate_board_url.
+    const protocol = /^https?/i.exec(await value('server_protocol'))?.[0] ?? (isSecure ? 'https' : 'http');
+    const path = (await value('script_path')).replace(/^\/*/, '/');
     return {
       version: await value('version'),
-      address: host && `${await value('server_protocol')}${authority}${await value('script_path')}`,
+      address: host && `${protocol}://${authority}${path}`,
       administrators: await countAdmins(
         { admins },
         ask,
@@ -358,7 +362,7 @@ export const phpbb: Application<Files, Site, CookieClaim> = {
       cookie: {
         path: (await value('cookie_path')) || '/',
         domain: domain.includes('.') && domain !== '127.0.0.1' ? domain : '',
-        secure: !/^0?$/.test(await value('cookie_secure')),
+        secure: isSecure,
       },
     };
   },
