@@ -25,6 +25,7 @@ import { printNextSteps } from './next-steps.ts';
 import { requireSafeFolder, writeSettings } from './settings-file.ts';
 import { groupSettings, type Settings, settingsText, withoutSecrets } from './settings-text.ts';
 import { findPhpAccount, readSite, testSite } from './site.ts';
+import { readSiteLook, type SiteLook } from './site-look.ts';
 import type { Terminal } from './terminal.ts';
 
 /**
@@ -115,12 +116,20 @@ async function setUp(
         )
       : {};
   const login = await findLoginPage(options, site, addresses, terminal, given.CHAT_LOGIN_URL);
+  const group = process.geteuid?.() === 0 ? account.gid : undefined;
+  const look = saved === undefined ? await findLook(addresses.site, given, say) : {};
+  const logo = look.logo && `${options.settings}.logo.${look.logo.type === 'image/png' ? 'png' : 'jpg'}`;
+  // The server reads only files that exist, so the logo is written before the settings.
+  if (isWriting && look.logo && logo) writeSettings(logo, look.logo.bytes, group, true);
   const isDirect = addresses.way === 'direct';
   const settings: Settings = {
     CHAT_ORIGINS: [...new Set([addresses.site.origin, addresses.chat.origin])].join(','),
     CHAT_LOGIN_URL: login.href,
     CHAT_HOST: '127.0.0.1',
     CHAT_TRUSTED_PROXIES: isDirect ? undefined : '127.0.0.1',
+    CHAT_NAME: look.name,
+    CHAT_ACCENT: look.accent,
+    CHAT_LOGO: isWriting ? logo : undefined,
     ...user,
     ...given,
   };
@@ -140,8 +149,7 @@ async function setUp(
     return;
   }
   if (isWriting) {
-    const isRoot = process.geteuid?.() === 0;
-    const kept = writeSettings(options.settings, text, isRoot ? account.gid : undefined, options.force);
+    const kept = writeSettings(options.settings, text, group, options.force);
     say(ok(`Written: ${options.settings}`));
     if (kept !== undefined)
       say(ok(`The previous settings are in ${kept}. Copy what you added to them, and delete that file.`));
@@ -236,6 +244,31 @@ async function checkRights(
       ),
     );
   return acl;
+}
+
+/** Reads the look of the site from its front page, unless the environment sets it. */
+async function findLook(site: URL, given: Settings, say: (finding: Finding) => void): Promise<SiteLook> {
+  if (given.CHAT_NAME && given.CHAT_ACCENT && given.CHAT_LOGO) return {};
+  const look = await readSiteLook(site);
+  if ('problem' in look || Object.keys(look).length === 0) {
+    const reason = 'problem' in look ? ` (${lineForScreen(look.problem)})` : '';
+    say(
+      ok(
+        withDocs(
+          `The page ${site.href} has no name and no logo for the chat${reason}. To set them, add CHAT_NAME and CHAT_LOGO: docs/settings.md.`,
+        ),
+      ),
+    );
+    return {};
+  }
+  const { name, accent, logo } = look;
+  const parts = [
+    ...(name ? [`the name “${name}”`] : []),
+    ...(accent ? [`the colour ${accent}`] : []),
+    ...(logo ? ['the logo'] : []),
+  ];
+  say(ok(`Taken from ${site.href}: ${new Intl.ListFormat('en').format(parts)}.`));
+  return look;
 }
 
 function readAddress(text: string | null | undefined): URL | null {

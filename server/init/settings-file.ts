@@ -76,12 +76,12 @@ export function requireSafeFolder(path: string, account: { uid: number; gid: num
  * Writes the file completely or not at all. Only the owner and the group may read it, because the settings may contain
  * passwords.
  * @param group the group of the server's account, or undefined for the group of this process
- * @returns the path under which a replaced file is kept. Undefined if the path did not exist, or had the same text
+ * @returns the path under which a replaced file is kept. Undefined if the path did not exist, or had the same content
  * @throws CommandProblem
  */
 export function writeSettings(
   path: string,
-  text: string,
+  content: string | Buffer,
   group: number | undefined,
   replace: boolean,
 ): string | undefined {
@@ -92,7 +92,7 @@ export function writeSettings(
     mkdirSync(folder, { recursive: true, mode: 0o755 });
     const file = openSync(temporary, 'wx', 0o600);
     try {
-      writeFileSync(file, text);
+      writeFileSync(file, content);
       if (group !== undefined) fchownSync(file, process.getuid?.() ?? 0, group);
       fchmodSync(file, 0o640);
       fsyncSync(file);
@@ -100,7 +100,7 @@ export function writeSettings(
       closeSync(file);
     }
     requireAbsent(path, replace);
-    const kept = replace ? keepFile(path, text) : undefined;
+    const kept = replace ? keepFile(path, Buffer.from(content)) : undefined;
     if (replace) renameSync(temporary, path);
     // Fails if another program created the file after the check.
     else linkSync(temporary, path);
@@ -130,10 +130,10 @@ export function writeSettings(
   }
 }
 
-/** Keeps a file that will be replaced, because its owner may have added settings. @returns its new path, unless the text is equal */
-function keepFile(path: string, text: string): string | undefined {
+/** Keeps a file that will be replaced, because its owner may have added settings. @returns its new path, unless the content is equal */
+function keepFile(path: string, content: Buffer): string | undefined {
   const entry = statEntry(path);
-  if (entry === null || (entry.isFile() && readFileSync(path, 'utf8') === text)) return undefined;
+  if (entry === null || (entry.isFile() && readFileSync(path).equals(content))) return undefined;
   const kept = `${path}.old`;
   rmSync(kept, { force: true });
   linkSync(path, kept);

@@ -33,6 +33,7 @@ export function groupSettings(site: string, settings: Settings, isDirect: boolea
     group('Admins and moderators, in addition to the roles from the site.', /^CHAT_(ADMINS|MODERATORS)$/),
     group('The pages with the chat, and the login page.', /^CHAT_(ORIGINS|LOGIN_URL)$/),
     group(describeNetwork(settings.CHAT_HOST, isDirect), /^CHAT_(HOST|PORT|TRUSTED_PROXIES)$/),
+    group('The name, colour and logo of the site.', /^CHAT_(NAME|ACCENT|LOGO)$/),
     group('The messages and files.', /^CHAT_(HISTORY|FILES)$/),
     group('Other settings from the environment.', /./),
   ];

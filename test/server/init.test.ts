@@ -14,6 +14,8 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
@@ -24,6 +26,7 @@ import { readConfig } from '../../server/settings/config.ts';
 import { givenSettings } from '../../server/settings/file.ts';
 import { loginsOf } from '../helpers/application-site.ts';
 import { ownPort, startChild } from '../helpers/child.ts';
+import { pngOf } from '../helpers/logo.ts';
 import { startSiteDatabase, type TestDatabase } from '../helpers/site-database.ts';
 import { startTcpProxy } from '../helpers/tcp-proxy.ts';
 import { address, phrases, quoted, wordPressSite } from '../helpers/wordpress.ts';
@@ -551,6 +554,41 @@ test('configures a plain PHP site from the session of one login', async () => {
   expect(await logins.identify({ cookies: `SITE=${id}` })).toMatchObject({
     user: { id: '7', name: 'Zoë', roles: ['admin'] },
   });
+});
+
+test('takes the name, colour and logo from the front page, and stores the logo next to the settings', async () => {
+  const page = `<title>Home | Fern’s “Garden” $1</title><meta name="theme-color" content="#1f6b45">
+    <link rel="icon" href="/icon.png">`;
+  const server = createServer((req, res) => res.end(req.url === '/icon.png' ? pngOf(96) : page));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => void server.close());
+  const { machine, path } = plainSite();
+  const file = newFile();
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const env = { CHAT_USER_ID: 'user.id', CHAT_USER_NAME: 'user.name' };
+  const args = [path, '--settings', file, '--yes', '--url', url, '--user', userInfo().username];
+  const { code, said } = await run(args, env, [], machine);
+  expect([code, said]).toEqual([
+    0,
+    expect.stringContaining(
+      `Taken from ${url}/: the name “Fern’s “Garden” $1”, the colour #1f6b45, and the logo.`,
+    ),
+  ]);
+  const { env: written, lines } = givenSettings(file, {});
+  expect(written).toMatchObject({ CHAT_ACCENT: '#1f6b45', CHAT_LOGO: `${file}.logo.png` });
+  expect(readConfig(written, lines).branding).toMatchObject({
+    name: 'Fern’s “Garden” $1',
+    logo: { width: 96 },
+  });
+  expect(statSync(`${file}.logo.png`).mode & 0o777).toBe(0o640);
+  const printed = await run(
+    [...args.filter((arg) => arg !== '--settings' && arg !== file), '--print'],
+    env,
+    [],
+    machine,
+  );
+  expect(printed.said).toContain('CHAT_ACCENT=');
+  expect(printed.said).not.toContain('CHAT_LOGO');
 });
 
 test('reads the answers from standard input and does not print the cookie', async () => {
