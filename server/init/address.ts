@@ -55,7 +55,7 @@ export function addressesFor(
   cookie: CookieScope,
   port: number,
 ): ChatAddresses {
-  const site = withSchemeOfCookie(known ?? guessSite(given as URL), given, cookie);
+  const site = withRealScheme(known ?? guessSite(given as URL), given, cookie);
   const isInDomain = domainTest(cookie, site);
   const proposed = proposeChat(site, cookie, port);
   requirePlain(proposed);
@@ -98,12 +98,13 @@ export function addressesFor(
 const guessSite = (given: URL): URL => new URL(/\/chat\/$/i.test(given.pathname) ? '..' : '.', given);
 
 /**
- * Returns the address of the site with https, if its cookie goes only over https. Applications such as phpBB do not need
- * the scheme in their configuration, so it may be wrong.
+ * Returns the address of the site with https, if its cookie goes only over https, or the user gave an address of its host
+ * with https. Applications such as phpBB do not need the scheme in their configuration, so it may be wrong.
  * @throws CommandProblem if the port of https is unknown, or the user gave an address with http
  */
-function withSchemeOfCookie(site: URL, given: URL | null, cookie: CookieScope): URL {
-  if (!cookie.secure || loopback.test((given ?? site).hostname)) return site;
+function withRealScheme(site: URL, given: URL | null, cookie: CookieScope): URL {
+  const isGivenSecure = given?.protocol === 'https:' && given.hostname === site.hostname;
+  if (!(cookie.secure || isGivenSecure) || loopback.test((given ?? site).hostname)) return site;
   const secure = new URL(site);
   secure.protocol = 'https:';
   if (site.protocol === 'http:') secure.port = given?.hostname === site.hostname ? given.port : '';

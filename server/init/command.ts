@@ -87,7 +87,7 @@ async function setUp(
   if (knownAddress !== null && knownAddress.protocol !== addresses.site.protocol)
     say(
       warning(
-        `The site’s own settings say ${knownAddress.href}, but its login cookie goes only over https, so the site must be at ${addresses.site.href}.`,
+        `The site’s own settings say ${knownAddress.href}, but ${site.cookie.secure ? 'its login cookie goes only over https' : '--url says https'}, so the chat expects it at ${addresses.site.href}.`,
         'correct the address in the site’s settings: it may also be wrong in the links of its mails',
       ),
     );

@@ -55,6 +55,9 @@ test.each<[given: string | null, known: string | null, cookie: object, chat: str
   ['http://localhost:8000', null, {}, 'http://localhost:7070/', 'direct'],
   [null, 'http://127.0.0.1', { secure: true }, 'http://127.0.0.1:7070/', 'direct'],
   ['http://localhost/shop', null, { path: '/shop' }, 'http://localhost/shop/chat/', 'path'],
+  // The configuration of the site says http, but the owner https.
+  ['https://a.org', 'http://a.org/forum', {}, 'https://a.org/forum/chat/', 'path'],
+  ['https://a.org:8443/talk', 'http://a.org', {}, 'https://a.org:8443/talk/', 'path'],
   // The configuration of the site says http, but its cookie goes only over https.
   [null, 'http://a.org/forum', { secure: true }, 'https://a.org/forum/chat/', 'path'],
   ['https://a.org', 'http://a.org/forum', { secure: true }, 'https://a.org/forum/chat/', 'path'],
@@ -95,7 +98,7 @@ test.each<[given: string, known: string | null, cookie: object, why: RegExp]>([
     {},
     /the site is at https:\/\/a\.org\/, but this address begins with http:/,
   ],
-  ['https://a.org', 'http://a.org', {}, /begins with https:/],
+  ['https://chat.a.org', 'http://a.org', { domain: 'a.org' }, /begins with https:/],
   [
     'http://a.org/forum',
     null,
