@@ -49,6 +49,22 @@ test('depends on exactly sharp and the dependencies of its two packages, in the 
     expect({ ...manifest.dependencies, ...manifest.devDependencies }).toHaveProperty([name]);
 });
 
+test.each(['.', 'packages/php-session', 'packages/session-server'])(
+  'the dependencies of %s support the oldest Node that it supports',
+  (folder) => {
+    const oldest = ({ engines = {} }: { engines?: { node?: string } }) => {
+      const [, major = 0, minor = 0] = /^>= ?(\d+)(?:\.(\d+))?/.exec(engines.node ?? '') ?? [];
+      return Number(major) * 1000 + Number(minor);
+    };
+    const read = (path: string) => JSON.parse(readFileSync(join(root, path, 'package.json'), 'utf8'));
+    const { dependencies = {}, ...own } = read(folder);
+    const newer = Object.keys(dependencies).filter(
+      (name) => oldest(read(`node_modules/${name}`)) > oldest(own),
+    );
+    expect(newer).toEqual([]);
+  },
+);
+
 test('runs no script during installation', () => {
   const installing = /^(pre|post)?(install|prepare)$/;
   expect(Object.keys(manifest.scripts).filter((name) => installing.test(name))).toEqual([]);
