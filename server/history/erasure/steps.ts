@@ -19,9 +19,9 @@ import {
   updateMessage,
 } from '../messages/loaded.ts';
 import { tellMentions } from '../messages/mentions.ts';
-import type { StoredMessage } from '../messages/message.ts';
+import { type StoredMessage, toTombstone } from '../messages/message.ts';
 import { releasePicture } from '../messages/previews.ts';
-import { firstReactors, namedReactors, reactionNeed, setReaction } from '../messages/reactions.ts';
+import { reactionNeed, removeReactor, setReaction } from '../messages/reactions.ts';
 import { bans } from '../moderation/bans.ts';
 import { reports } from '../moderation/reports.ts';
 import { deleteUser } from '../people/loaded.ts';
@@ -210,15 +210,8 @@ export const steps: { [Stage in ErasureStage]: Step } = {
       if (message === undefined || reacted === undefined) return;
       const { reactions: before = [], ...kept } = message;
       const reactions = before.flatMap((one): Reaction[] => {
-        if (one.emoji !== emoji) return [one];
-        if (one.count === 1) return [];
-        const { count, users } = one;
-        // The message names the first reactors only. Removing a named user makes room for the next user.
-        const isLong = count > namedReactors && users.includes(user);
-        const rest = isLong
-          ? firstReactors(work, id, seq, emoji, namedReactors)
-          : users.filter((other) => other !== user);
-        return [{ emoji, count: count - 1, users: rest }];
+        const rest = one.emoji === emoji ? removeReactor(work, message, one, user) : one;
+        return rest === null ? [] : [rest];
       });
       // The message keeps its `rev`, here and below. The stage `resets` raises the head of the room once for all
       // changes.
@@ -246,7 +239,7 @@ export const steps: { [Stage in ErasureStage]: Step } = {
       const after = asNobodys(before);
       // A message that had only files is empty now.
       const isToGo = messages === 'delete' || after.text === '';
-      const message = isToGo && after.deletedAt === undefined ? deleted(after, at) : after;
+      const message = isToGo && after.deletedAt === undefined ? toTombstone(after, at) : after;
       eraseMessage(work, message, before);
       // The image of the preview may have been stored after the stage `files`.
       releasePicture(work, before, at);
@@ -268,7 +261,7 @@ export const steps: { [Stage in ErasureStage]: Step } = {
       const { files = [], ...kept } = before;
       const isToGo = messages === 'delete' || kept.text === '';
       const { shown } = before.forwarded;
-      const message = isToGo ? deleted(kept, at) : { ...kept, forwarded: { user: deletedUser, shown } };
+      const message = isToGo ? toTombstone(kept, at) : { ...kept, forwarded: { user: deletedUser, shown } };
       updateMessage(work, message, before);
       for (const file of files) release(work, message, file.id, { state: 'dropped', at });
       releasePicture(work, before, at);
@@ -330,11 +323,6 @@ function removeMember(
 /** Removes the author, including the `clientId`, which the author's client chose. Removes files and the preview too. */
 function asNobodys({ files: _, preview: _page, ...message }: StoredMessage): StoredMessage {
   return { ...message, clientId: `erased-${message.seq}`, user: deletedUser };
-}
-
-function deleted(message: StoredMessage, at: number): StoredMessage {
-  const { editedAt: _, mentions: _named, reactions: _gone, forwarded: _from, ...kept } = message;
-  return { ...kept, text: '', deletedAt: at };
 }
 
 /** Removes the author and the files of a forwarded original from the message copied in a report. */

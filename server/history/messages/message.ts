@@ -38,6 +38,22 @@ export function sizeOf(message: StoredMessage): number {
   return Buffer.byteLength(JSON.stringify(message)) + 14 + 12 * (message.reactions?.length ?? 0) + ids;
 }
 
+/** Returns what a deleted message keeps. @param by absent if the author was erased */
+export const toTombstone = (
+  { id, room, seq, rev, clientId, user, sentAt, replyTo, thread }: StoredMessage,
+  deletedAt: number,
+  deletedBy?: NonNullable<StoredMessage['deletedBy']>,
+): StoredMessage => ({
+  ...{ id, room, seq, rev, clientId, user, text: '', sentAt, deletedAt },
+  ...(deletedBy === undefined ? {} : { deletedBy }),
+  ...(replyTo === undefined ? {} : { replyTo }),
+  ...(thread === undefined ? {} : { thread }),
+});
+
+/** Returns why the text cannot be edited, or undefined if it can. */
+export const fixedBecause = ({ forwarded }: StoredMessage): string | undefined =>
+  forwarded === undefined ? undefined : 'a forwarded message cannot be edited';
+
 /** A room lists its messages with pictures, with other files, and with links. */
 export const holdings = ['pictures', 'files', 'links'] as const;
 

@@ -17,7 +17,14 @@ import { messageIn, requireRoom, requireRoomOf } from '../rooms/room-changes.ts'
 import { isReply, keepConcerned, removeReply } from '../threads/threads.ts';
 import { messageNeed, textRevOf, updateMessage } from './loaded.ts';
 import { mentionsFor, mentionsNamed, tellMentions } from './mentions.ts';
-import { type NewMention, type NewMessage, type StoredMessage, sameMentions } from './message.ts';
+import {
+  fixedBecause,
+  type NewMention,
+  type NewMessage,
+  type StoredMessage,
+  sameMentions,
+  toTombstone,
+} from './message.ts';
 import {
   type Content,
   carry,
@@ -234,7 +241,8 @@ export function mayEdit(
   const before = messageIn(work, room, seq);
   if (before === undefined || before.deletedAt !== undefined) refuse('unknown_message');
   if (before.user.id !== user) refuse('forbidden');
-  if (before.forwarded !== undefined) refuse('forbidden', 'a forwarded message cannot be edited');
+  const fixed = fixedBecause(before);
+  if (fixed !== undefined) refuse('forbidden', fixed);
   return { room, before, free };
 }
 
@@ -320,22 +328,9 @@ export const deleteMessage: Rule<MessageWrites['delete']> = {
     const mayModerate = moderator && (anywhere || isModerator(getMember(work, id, user), siteModerator));
     if (!isAuthor && !mayModerate) refuse('forbidden');
     if (before.deletedAt !== undefined) return { message: before, changed: false };
-    const {
-      editedAt: _editedAt,
-      mentions: _mentions,
-      reactions: _reactions,
-      preview: _preview,
-      forwarded: _forwarded,
-      files = [],
-      ...fields
-    } = before;
-    const tombstone: StoredMessage = {
-      ...fields,
-      text: '',
-      rev: room.head + 1,
-      deletedAt: at,
-      deletedBy: isAuthor ? 'author' : 'moderator',
-    };
+    const { files = [] } = before;
+    const content = toTombstone(before, at, isAuthor ? 'author' : 'moderator');
+    const tombstone: StoredMessage = { ...content, rev: room.head + 1 };
     updateMessage(work, tombstone, before);
     for (const file of files) release(work, tombstone, file.id, { state: 'dropped', at });
     releasePicture(work, before, at);

@@ -65,10 +65,10 @@ export const preview: Rule<PreviewWrites['preview']> = {
     const { preview: _, ...message } = before;
     const isPictureGone = image !== undefined && file?.state !== 'loose';
     if (page === undefined || isPictureGone || !showsPreviews(room)) {
-      changes.push(putPreview(work, room, before, message));
+      changes.push(putBesideText(work, room, before, message));
     } else {
       if (file !== undefined) setFile(work, { ...file, state: 'carried', seq, at });
-      changes.push(putPreview(work, room, before, { ...message, preview: { url, ...page } }));
+      changes.push(putBesideText(work, room, before, { ...message, preview: { url, ...page } }));
     }
     return { changed: true };
   },
@@ -85,7 +85,7 @@ export const removePreview: Rule<PreviewWrites['removePreview']> = {
     if (before.preview === undefined) return { message: before };
     const { preview: _, ...message } = before;
     releasePicture(work, before, at);
-    const change = putPreview(work, room, before, message);
+    const change = putBesideText(work, room, before, message);
     changes.push(change);
     return { message: change.message };
   },
@@ -132,8 +132,8 @@ export function releasePicture(work: Work, message: StoredMessage, at: number): 
   if (image !== undefined) release(work, message, image.id, { state: 'dropped', at });
 }
 
-/** Stores a changed preview. It raises `rev` but not `textRev`, so that it does not conflict with an edit. */
-function putPreview(
+/** Stores a change beside the text. It raises `rev` but not `textRev`, so that it does not conflict with an edit. */
+export function putBesideText(
   work: Work,
   room: RoomRow,
   before: StoredMessage,

@@ -1,5 +1,5 @@
 import type { MessageReacted, Reaction } from '../../wire/events.ts';
-import { ask, raw, sql } from '../engine/dialect.ts';
+import { ask, raw, type Sql, sql } from '../engine/dialect.ts';
 import { cutPage, type ReadsOf } from '../engine/read.ts';
 import { type Code, type Rule, refuse } from '../engine/rule.ts';
 import { deleteRows } from '../engine/store.ts';
@@ -46,7 +46,7 @@ export interface ReactionWrites {
 const mostReactions = 12;
 
 /** Maximum number of users that a message names per emoji. */
-export const namedReactors = 10;
+const namedReactors = 10;
 
 export interface ReactionReads {
   /** Returns the reactions in `of` that this user gave. */
@@ -107,15 +107,10 @@ export const react: Rule<ReactionWrites['react']> = {
         byEmoji.set(emoji, { emoji, count: count + 1, users: [...users, user].slice(0, namedReactors) });
         return 'changed';
       }
-      setReaction(work, { room: id, seq, emoji, user }, null);
       change.removed.push(user);
-      // The message names the first reactors only. Removing a named user makes room for the next user.
-      const hasUnnamed = count > namedReactors && users.includes(user);
-      const remaining = hasUnnamed
-        ? firstReactors(work, id, seq, emoji, namedReactors)
-        : users.filter((userId) => userId !== user);
-      if (count === 1) byEmoji.delete(emoji);
-      else byEmoji.set(emoji, { emoji, count: count - 1, users: remaining });
+      const remaining = removeReactor(work, before, { emoji, count, users }, user);
+      if (remaining === null) byEmoji.delete(emoji);
+      else byEmoji.set(emoji, remaining);
       return 'changed';
     });
     if (changesByEmoji.size === 0) return { message: before, results };
@@ -223,8 +218,25 @@ function hasReaction(work: Work, { room, seq, emoji, user }: UserReaction): bool
   return typeof reaction?.place === 'number';
 }
 
+/** Removes a user from the reactions with one emoji. @returns null if there are no others */
+export function removeReactor(
+  work: Work,
+  { room, seq }: StoredMessage,
+  { emoji, count, users }: Reaction,
+  user: string,
+): Reaction | null {
+  setReaction(work, { room, seq, emoji, user }, null);
+  if (count === 1) return null;
+  // The message names the first reactors only. Removing a named user makes room for the next user.
+  const hasUnnamed = count > namedReactors && users.includes(user);
+  const remaining = hasUnnamed
+    ? firstReactors(work, room, seq, emoji, namedReactors)
+    : users.filter((userId) => userId !== user);
+  return { emoji, count: count - 1, users: remaining };
+}
+
 /** Returns the first `most` users who reacted with this emoji, oldest reaction first. */
-export function firstReactors(work: Work, id: string, seq: number, emoji: string, most: number): string[] {
+function firstReactors(work: Work, id: string, seq: number, emoji: string, most: number): string[] {
   const users = reactorsIn(existingRoom(work, id), seq, emoji);
   const changed = new Map([...users].filter(([, { isChanged }]) => isChanged));
   const isNew = loadedMessage(work, id, seq).state === 'new';
@@ -283,6 +295,11 @@ export function storeReactions(place: Place, work: Work): undefined {
 }
 
 const reactionsPerStatement = 500;
+
+/** Selects the reactions of a user in these rooms. */
+export const reactionsIn = (rooms: Sql, user: string): Sql =>
+  sql`SELECT seq FROM ${rooms} AS rooms CROSS JOIN chat_reactions AS reactions
+      WHERE reactions.room = rooms.num AND user_id = ${user} AND seq >= first_seq`;
 
 export const reactionReads: ReadsOf<ReactionReads> = {
   *reactionsOf({ dialect }, { user, of }) {

@@ -138,8 +138,9 @@ ALTER TABLE chat_members SET (fillfactor = 70); -- PostgreSQL
 -- contain the name of the database, even in a dump that is loaded into another database. In SQLite a number is never
 -- reused, because the search index could still contain the old text: see next_message. `digest` is a keyed digest of
 -- the original content. It distinguishes duplicates from conflicts, even after the text was edited or deleted. `rich`:
--- reactions as displayed, as JSON. `files`: the attached files as displayed. `mentions`: the mentioned users and their
--- positions: [[id, start, length], ...]. `preview`: the page of the first link, as JSON.
+-- what the message shows below its text, such as reactions, as JSON. `files`: the attached files as displayed.
+-- `mentions`: the mentioned users and their positions: [[id, start, length], ...]. `preview`: the page of the first
+-- link, as JSON.
 CREATE SEQUENCE IF NOT EXISTS chat_message_nums; -- PostgreSQL
 CREATE TABLE IF NOT EXISTS chat_messages (
   num BIGINT NOT NULL DEFAULT nextval('chat_message_nums'), -- PostgreSQL

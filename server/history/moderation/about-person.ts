@@ -2,6 +2,7 @@ import type { RoomKind, RoomRole } from '../../wire/events.ts';
 import { ask, type Dialect, type Sql, sql } from '../engine/dialect.ts';
 import { countUpTo, type ReadsOf } from '../engine/read.ts';
 import { fileStates } from '../files/file.ts';
+import { reactionsIn } from '../messages/reactions.ts';
 import { dayOf } from '../rooms/days.ts';
 import { type KnownRooms, knownRooms } from '../rooms/select.ts';
 import { inKnownRooms } from './acts.ts';
@@ -87,11 +88,7 @@ export const aboutPersonReads: ReadsOf<AboutPersonReads> = {
         sql`SELECT carried.seq FROM ${messages} AS said CROSS JOIN chat_files AS carried
             WHERE carried.room = said.room AND carried.seq = said.seq AND carried.state = ${fileStates.carried}`,
       ),
-      reactions: yield* countUpTo(
-        most,
-        sql`SELECT seq FROM ${knownRooms(dialect, visibleRooms)} AS rooms CROSS JOIN chat_reactions AS reactions
-            WHERE reactions.room = rooms.num AND user_id = ${user} AND seq >= first_seq`,
-      ),
+      reactions: yield* countUpTo(most, reactionsIn(knownRooms(dialect, visibleRooms), user)),
     };
   },
   *recentOf({ dialect }, { user, since, most, ...visibleRooms }) {
