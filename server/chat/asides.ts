@@ -4,6 +4,8 @@ export type Aside =
   | 'session_rooms'
   /** Send the author of a deleted message the moderator's reason. */
   | 'deletion_reason'
+  /** Send a secret vote to the other connections of its user. */
+  | 'own_vote'
   /** Announce that a message was pinned or unpinned. */
   | 'pin_changed'
   /** Record when a user was last seen. */

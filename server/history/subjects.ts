@@ -67,6 +67,7 @@ import { deleteMessage, edit, forward, type MessageWrites, send } from './messag
 import { type MessageReads, messageReads } from './messages/pages.ts';
 import { type PreviewWrites, preview, removePreview, setPreviews } from './messages/previews.ts';
 import {
+  endPoll,
   type ReactionReads,
   type ReactionWrites,
   react,
@@ -318,6 +319,7 @@ const rules: { readonly [Op in keyof Writes]: Rule<Writes[Op]> } = {
   edit,
   delete: deleteMessage,
   react,
+  endPoll,
   hold,
   holdEdit,
   approvePending,

@@ -3,6 +3,7 @@ import { checkMentions } from '../chat/messages/mentions.ts';
 import {
   deleteMessage,
   edit,
+  endPoll,
   forward,
   history,
   newForward,
@@ -29,6 +30,22 @@ import {
   type RequestHandlers,
 } from './request.ts';
 
+/** Needs no right, because members may react even if only moderators may write. */
+const reactRequest: RequestHandler<'message:react'> & RequestHandler<'poll:vote'> = {
+  guests: guestsWhoWrite,
+  order: 'ordered',
+  joined: true,
+  counts: () => ({ change: 1 }),
+  async run({ chat, connection, payload, notCounted, active }) {
+    const { message, changed } = await react(chat, connection, payload);
+    if (changed) active();
+    else notCounted();
+    return { message };
+  },
+  probe: async ({ chat, connection, room, payload }) =>
+    connection.joined.has(room) ? reacted(chat, connection, payload) : null,
+};
+
 export const messageRequests: RequestHandlers<
   | 'message:send'
   | 'message:forward'
@@ -36,6 +53,8 @@ export const messageRequests: RequestHandlers<
   | 'message:delete'
   | 'message:unpreview'
   | 'message:react'
+  | 'poll:vote'
+  | 'poll:end'
   | 'message:pin'
   | 'message:unpin'
   | 'message:reactions'
@@ -56,8 +75,8 @@ export const messageRequests: RequestHandlers<
   'message:send': {
     guests: guestsWhoWrite,
     order: 'ordered',
-    check({ chat, payload: { text, files = [], mentions } }) {
-      checkText(text, chat.limits.text, files.length > 0);
+    check({ chat, payload: { text, files = [], mentions, poll } }) {
+      checkText(text, chat.limits.text, files.length > 0 && poll === undefined);
       checkMentions(text, mentions);
     },
     joined: true,
@@ -107,20 +126,17 @@ export const messageRequests: RequestHandlers<
       return deleteMessage(chat, connection, room, payload);
     },
   },
-  // Needs no right, because members may react even if only moderators may write.
-  'message:react': {
+  'message:react': reactRequest,
+  'poll:vote': reactRequest,
+  'poll:end': {
     guests: guestsWhoWrite,
     order: 'ordered',
     joined: true,
     counts: () => ({ change: 1 }),
-    async run({ chat, connection, payload, notCounted, active }) {
-      const { message, changed } = await react(chat, connection, payload);
-      if (changed) active();
-      else notCounted();
-      return { message };
+    run({ chat, connection, room, payload, active }) {
+      active();
+      return endPoll(chat, connection, room, payload);
     },
-    probe: async ({ chat, connection, room, payload }) =>
-      connection.joined.has(room) ? reacted(chat, connection, payload) : null,
   },
   'message:unpreview': {
     guests: guestsWhoWrite,

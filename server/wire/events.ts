@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { colors } from './avatar.ts';
 import { asLine, isBlank, isLine, visibleLine } from './blank.ts';
 import { type ConnectErrorCode, type RequestErrorCode, requestErrors } from './errors.ts';
+import { mostOptions } from './polls.ts';
 
 /**
  * The wire contract (docs/protocol.md) as schemas. The server validates all client input with them, and
@@ -44,6 +45,40 @@ const time = z.int().min(0);
 export const mostSeers = 50;
 /** Maximum mentions per message. */
 export const mostMentions = 20;
+
+/** Up to the year 9999, which every calendar can represent. */
+const date = z.int().min(0).max(253_402_300_799_999);
+/** The label of an option, or the place of an event. */
+const label = (most: number) => line(most).refine((text) => !isBlank(text) && !turnsDirection(text));
+const hasDistinct = (texts: readonly string[]) =>
+  new Set(texts.map((text) => text.trim())).size === texts.length;
+
+/** A poll or an event. The text of its message is the question or the title, its votes are reactions. */
+const poll = z.object({
+  options: z
+    .array(label(100))
+    .min(2)
+    .max(mostOptions)
+    .refine(hasDistinct, { message: 'an option appears twice' })
+    .exactOptional()
+    .describe('Absent from an event, whose options are: coming, not coming, maybe.'),
+  event: z
+    .object({ start: date, end: date.exactOptional(), place: label(250).exactOptional() })
+    .refine(({ start, end = start }) => end >= start, { message: 'the event ends before it starts' })
+    .exactOptional(),
+  multiple: z.literal(true).exactOptional().describe('Users may choose several options.'),
+  anonymous: z.literal(true).exactOptional().describe('Nobody sees who chose what.'),
+  until: date.exactOptional().describe('From this time the server accepts no votes.'),
+  endedAt: time.exactOptional().describe('When the author or a moderator ended it.'),
+});
+const newPoll = poll
+  .omit({ endedAt: true })
+  .refine(({ options, event }) => (options === undefined) !== (event === undefined), {
+    message: 'give either options or event',
+  })
+  .refine(({ event, multiple, anonymous }) => event === undefined || (multiple ?? anonymous) === undefined, {
+    message: 'an event cannot be multiple or anonymous',
+  });
 
 /** A user as others see them. `name`: at most 64 characters. */
 const user = z.object({ id: userId, name: z.string() });
@@ -145,11 +180,11 @@ const mention = z.object({ user, start: counter, length: seq });
 
 const roomMember = z.object({ user, role, present: z.boolean() });
 
-/** Reactions with the same emoji to a message. */
+/** Reactions with the same emoji to a message, or votes for the same option. */
 const reaction = z.object({
-  emoji: z.string(),
+  emoji: z.string().describe('For votes, the number of the option, in an anonymous poll after `?`.'),
   count: seq,
-  users: z.array(userId).describe('The first 10 users by time.'),
+  users: z.array(userId).describe('The first 10 users by time. Empty in an anonymous poll.'),
   mine: z.literal(true).exactOptional().describe('The requesting user reacted with it. Only in responses.'),
 });
 
@@ -237,8 +272,9 @@ const message = z.object({
   forwarded: z.object({ user: user.exactOptional() }).exactOptional(),
   /** The requesting user blocked the author. Only in responses. */
   hidden: z.literal(true).exactOptional(),
-  /** In order of first use. Absent without reactions. */
+  /** In order of first use, then votes by option. Absent without reactions. */
   reactions: z.array(reaction).exactOptional(),
+  poll: poll.exactOptional(),
 });
 
 /** A summary of a thread. Excludes deleted replies, and replies of users whom the requesting user blocked. */
@@ -447,6 +483,7 @@ export const shapes = {
   File: file,
   Reaction: reaction,
   Preview: preview,
+  Poll: poll,
   Report: report,
   Restriction: restrictionOfPerson,
   Act: act,
@@ -484,6 +521,7 @@ export type ShownAct = z.output<typeof act>;
 export type Invite = z.output<typeof invite>;
 export type Reaction = z.output<typeof reaction>;
 export type Preview = z.output<typeof preview>;
+export type Poll = z.output<typeof poll>;
 export type Can = z.output<typeof can>;
 export type Profile = z.output<typeof profile>;
 export type Totals = z.output<typeof totals>;
@@ -639,6 +677,7 @@ export const requests = {
     mentions: mentions.optional(),
     /** Whether to add a preview of the link. */
     preview: z.boolean().default(true),
+    poll: newPoll.optional(),
   }),
   'message:forward': z.object({ room: roomId, from: z.object({ room: roomId, seq }), clientId }),
   'message:edit': z.object({
@@ -652,6 +691,16 @@ export const requests = {
   'message:unpreview': z.object({ room: roomId, seq }),
   'message:delete': z.object({ room: roomId, seq, reason: line(250).optional() }),
   'message:react': z.object({ room: roomId, seq, emoji, on: z.boolean() }),
+  'poll:vote': z.object({
+    room: roomId,
+    seq,
+    /** The numbers of the chosen options, from 1. They replace an earlier choice. */
+    choice: z
+      .array(z.int().min(1).max(mostOptions))
+      .max(mostOptions)
+      .refine((choice) => new Set(choice).size === choice.length, { message: 'an option appears twice' }),
+  }),
+  'poll:end': z.object({ room: roomId, seq }),
   'message:seen': z.object({ room: roomId, seq }),
   'message:pin': z.object({ room: roomId, seq }),
   'message:unpin': z.object({ room: roomId, seq }),
@@ -755,7 +804,13 @@ export const requests = {
   }),
   'scheduled:send': z.object({ id: entryId }),
   'scheduled:delete': z.object({ id: entryId }),
-  'message:reactions': z.object({ room: roomId, seq, emoji, cursor: cursor.optional() }),
+  'message:reactions': z.object({
+    room: roomId,
+    seq,
+    /** An emoji, or the number of an option. */
+    emoji: emoji.or(z.string().regex(/^([1-9]|10)$/)),
+    cursor: cursor.optional(),
+  }),
   'message:history': z
     .object({ room: roomId, before: counter.optional(), after: counter.optional(), limit: limit(100, 50) })
     .refine(({ before, after }) => before === undefined || after === undefined, {
@@ -924,6 +979,8 @@ export const answers = {
   'message:unpreview': z.object({ message }),
   'message:delete': z.object({ message }),
   'message:react': z.object({ message }),
+  'poll:vote': z.object({ message }),
+  'poll:end': z.object({ message }),
   /** `total`: the number of members except the author. */
   'message:seen': z.object({ users: z.array(user), total: counter }),
   'message:pin': nothing,

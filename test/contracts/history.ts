@@ -20,6 +20,7 @@ import { logContract } from './history-log.ts';
 import { moderationContract } from './history-moderation.ts';
 import { moderatorsContract } from './history-moderators.ts';
 import { notifyContract } from './history-notify.ts';
+import { pollsContract } from './history-polls.ts';
 import { previewsContract } from './history-previews.ts';
 import { callsOf, expectRefusal, pagesOf, type TestedHistory } from './history-tested.ts';
 import { threadsContract } from './history-threads.ts';
@@ -1389,6 +1390,7 @@ function contract(open: () => Promise<TestedHistory>) {
   describe('moderation, threads and invites', () => {
     invitesContract(now);
     previewsContract(now);
+    pollsContract(now);
     threadsContract(now);
     moderationContract(now);
     heldContract(now);

@@ -51,6 +51,7 @@ export const everyWrite: { [Op in keyof Writes]: Writes[Op]['in'][] } = {
     { ...sent, clientId: '4', replyTo: 1, mentions: [] },
     { ...sent, clientId: '5', replyTo: 3, user: { id: '2', name: 'Ben' }, mentions: [] },
     { ...sent, clientId: '7', replyTo: 3, user: { id: '2', name: 'Ben' }, mentions: [] },
+    { ...sent, clientId: '8', room: 'd', mentions: [], poll: { options: ['a', 'b'] } },
   ],
   setPreviews: [{ room: 'd', user: '1', previews: 'on' }],
   forward: [
@@ -69,7 +70,9 @@ export const everyWrite: { [Op in keyof Writes]: Writes[Op]['in'][] } = {
   react: [
     { room, seq: 2, reactions: Array.from({ length: 3 }, (_, n) => reaction(`${n + 1}`, true)) },
     { room, seq: 2, reactions: [reaction('1', false)] },
+    { room: 'd', seq: 2, reactions: [{ user: '1', choice: [1], at }] },
   ],
+  endPoll: [{ room: 'd', seq: 2, user: '1', moderator: false, at }],
   pin: [true, false, true].map((pinned) => ({ room, seq: 2, user: '1', pinned, at })),
   report: [{ room, seq: 2, by: '2', reason: 'spam', at }],
   follow: [{ room, thread: 1, user: '3', following: true }],

@@ -104,6 +104,8 @@ const fields: Record<string, Json> = {
   quiet: json(null, { from: '22:00', to: '07:00' }, { from: '24:00', to: '07:00', zone: 'x' }, 1),
   zone: json('Europe/Paris', 'UTC', '', 'x'.repeat(65)),
   lang: json('pt-BR', '', 'x y'),
+  poll: json({ options: ['a', 'b'] }, { event: { start: 1 } }, { options: ['a', 'a'] }, { event: {} }, 1),
+  choice: json([1], [2, 1], [], [0], 1),
   ticket: json('e30.e30.AA', 'a.b', '', 'x'.repeat(4097)),
   emoji: json('👍', '❤️', '👩🏽‍💻', '', '👍👍', '\u2764', 'x'),
 };

@@ -24,6 +24,8 @@ export const roomRequests: Readonly<Record<string, object>> = {
   'message:edit': { seq: 1, text: 'hello' },
   'message:delete': { seq: 1 },
   'message:react': { seq: 1, emoji: '👍', on: true },
+  'poll:vote': { seq: 1, choice: [1] },
+  'poll:end': { seq: 1 },
   'message:pin': { seq: 1 },
   'message:unpin': { seq: 1 },
   'message:unpreview': { seq: 1 },

@@ -15,6 +15,7 @@ import { findLastMessage } from '../moderation/slow-mode.ts';
 import { namesIn } from '../names.ts';
 import { readWithin, settled } from '../rooms.ts';
 import { inOrder } from './mentions.ts';
+import type { Reacting } from './reactions.ts';
 import { timelineFor } from './timeline.ts';
 
 /** Users on one page of `message:reactions`. */
@@ -37,7 +38,7 @@ function toSender(connection: Connection, room: Room) {
 export function newMessage(
   connection: Connection,
   room: Room,
-  { text, clientId, replyTo, files, mentions, preview }: RequestPayload<'message:send'>,
+  { text, clientId, replyTo, files, mentions, preview, poll }: RequestPayload<'message:send'>,
   { previews }: Pick<Chat, 'previews'>,
 ) {
   return {
@@ -46,6 +47,7 @@ export function newMessage(
     text,
     ...(replyTo === undefined ? {} : { replyTo }),
     ...(files === undefined ? {} : { files }),
+    ...(poll === undefined ? {} : { poll }),
     ...linksOf(connection, previews !== undefined && preview, text, mentions),
   };
 }
@@ -166,9 +168,20 @@ async function sendOrHold(
   room: Room,
   input: ReturnType<typeof newMessage>,
 ): Promise<Writes['hold']['out']> {
-  const why = await findHoldReason(chat, connection, room, input.text, input.files);
+  const { text, poll } = input;
+  const words = [text, ...(poll?.options ?? []), poll?.event?.place ?? ''].join('\n');
+  const why = await findHoldReason(chat, connection, room, words, input.files);
+  const needsApproval = why !== null && mayWait(chat, connection, room);
+  if (poll !== undefined) {
+    const duplicate = why === null ? null : await chat.history.probe.send(input);
+    if (duplicate !== null) return duplicate;
+    // Uses the role that this server knows. A concurrent change of the role on another server is ignored.
+    if (needsApproval)
+      throw new RequestError('forbidden', 'the poll would need approval, write a message instead');
+    return chat.history.write.send(input, connection.id);
+  }
   const hold = () => chat.history.write.hold({ ...input, why }, connection.id);
-  if (why === null || !mayWait(chat, connection, room)) return hold();
+  if (!needsApproval) return hold();
   return holdInTurn(connection, async () => {
     // A duplicate gets its response even if too many messages are pending.
     const duplicate = await chat.history.probe.hold({ ...input, why });
@@ -244,21 +257,42 @@ export async function edit(
 export async function react(
   chat: Chat,
   connection: Connection,
-  payload: RequestPayload<'message:react'>,
+  payload: RequestPayload<'message:react' | 'poll:vote'>,
 ): Promise<Answers['message:react'] & { changed: boolean }> {
-  const user = connection.person.user.id;
-  const { message, changed } = await chat.reactions.react(user, payload);
+  const { message, changed } = await chat.reactions.react(payload, toReaction(connection, payload));
+  if (changed && 'choice' in payload && message.poll?.anonymous) sendOwnVote(chat, connection, payload);
   return { message: await messageFor(chat, connection.person, message), changed };
+}
+
+function toReaction(
+  { person }: Connection,
+  payload: RequestPayload<'message:react' | 'poll:vote'>,
+): Reacting {
+  const user = person.user.id;
+  if ('choice' in payload) return { user, choice: payload.choice, at: Date.now() };
+  return { user, emoji: payload.emoji, on: payload.on };
+}
+
+/** Sends a secret vote to the other connections of its user, in a background task. The event for the room omits it. */
+function sendOwnVote(
+  chat: Chat,
+  { person }: Connection,
+  { room, seq, choice }: RequestPayload<'poll:vote'>,
+): void {
+  chat
+    .everywhere(person.user.id, { is: 'push', name: 'voted', data: { room, seq, choice }, room })
+    .catch((error) => chat.onAsideFailure('own_vote', error));
 }
 
 /** Returns the message if the reaction would be a no-op; otherwise null. */
 export async function reacted(
   chat: Chat,
   connection: Connection,
-  { room, seq, emoji, on }: RequestPayload<'message:react'>,
+  payload: RequestPayload<'message:react' | 'poll:vote'>,
 ): Promise<Answers['message:react'] | null> {
-  const user = connection.person.user.id;
-  const output = await chat.history.probe.react({ room, seq, reactions: [{ user, emoji, on }] });
+  const { room, seq } = payload;
+  const reactions = [toReaction(connection, payload)];
+  const output = await chat.history.probe.react({ room, seq, reactions });
   if (output === null) return null;
   const [result = 'same'] = output.results;
   if (result !== 'same' && result !== 'changed') throw new RequestError(result);
@@ -312,21 +346,40 @@ export async function removePreview(
   room: Room,
   { seq }: RequestPayload<'message:unpreview'>,
 ): Promise<Answers['message:unpreview']> {
+  const { message } = await chat.history.write.removePreview(await authorise(chat, connection, room, seq));
+  return { message: await messageFor(chat, connection.person, message) };
+}
+
+/** Ends a poll or the answers to an event. Votes that arrived before count. */
+export async function endPoll(
+  chat: Chat,
+  connection: Connection,
+  room: Room,
+  { seq }: RequestPayload<'poll:end'>,
+): Promise<Answers['poll:end']> {
+  chat.reactions.flush(room.record.id, seq);
+  const { message } = await chat.history.write.endPoll(await authorise(chat, connection, room, seq));
+  return { message: await messageFor(chat, connection.person, message) };
+}
+
+/**
+ * Returns the input of a write to a message that only its author and moderators may change.
+ * @throws RequestError `unknown_message`, `unknown_room` or `forbidden`
+ */
+async function authorise(chat: Chat, connection: Connection, room: Room, seq: number) {
   const { id } = room.record;
   const user = connection.person.user.id;
   const author = await authorOf(chat, connection, { room: id, seq });
-  if (author !== user && !(await mayModerate(chat, connection, room, author)))
-    throw new RequestError('forbidden');
   const moderator = author !== user;
-  const { message } = await chat.history.write.removePreview({
+  if (moderator && !(await mayModerate(chat, connection, room, author))) throw new RequestError('forbidden');
+  return {
     room: id,
     seq,
     user,
     moderator,
     siteModerator: moderatesSite(connection.identity),
     at: Date.now(),
-  });
-  return { message: await messageFor(chat, connection.person, message) };
+  };
 }
 
 /**

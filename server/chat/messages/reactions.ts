@@ -1,19 +1,20 @@
-import type { History, StoredMessage } from '../../history/history.ts';
+import type { History, StoredMessage, Writes } from '../../history/history.ts';
 import { RequestError } from '../../wire/errors.ts';
-import type { RequestPayload } from '../../wire/events.ts';
 
 /**
- * Reactions to one message are batched for this time, in ms, into one change. Each change is an event for all
+ * Reactions to one message, and votes, are batched for this time, in ms, into one change. Each change is an event for all
  * connections in the room, and a popular message must not cause hundreds of events.
  */
 const gatherFor = 250;
 /** Maximum reactions of a batch, which limits the size of the change and its event. A full batch is stored at once. */
 const mostGathered = 500;
+/** A vote can change all options of a poll. */
+const reactionsPerVote = 10;
+
+export type Reacting = Writes['react']['in']['reactions'][number];
 
 interface WaitingReaction {
-  user: string;
-  emoji: string;
-  on: boolean;
+  reaction: Reacting;
   resolve(outcome: { message: StoredMessage; changed: boolean }): void;
   reject(error: unknown): void;
 }
@@ -22,6 +23,8 @@ interface Gathered {
   room: string;
   seq: number;
   reactions: WaitingReaction[];
+  /** The size of the batch, compared to `mostGathered`. */
+  size: number;
   timer: NodeJS.Timeout;
 }
 
@@ -35,16 +38,18 @@ export class Reactions {
   }
 
   /**
-   * Adds a reaction to the batch of its message.
+   * Adds a reaction or a vote to the batch of its message.
    * @returns the message after the batch is stored, and whether this reaction changed anything
    */
   react(
-    user: string,
-    { room, seq, emoji, on }: RequestPayload<'message:react'>,
+    { room, seq }: { room: string; seq: number },
+    reaction: Reacting,
   ): Promise<{ message: StoredMessage; changed: boolean }> {
     return new Promise((resolve, reject) => {
-      const { reactions } = this.#gather(room, seq);
-      if (reactions.push({ user, emoji, on, resolve, reject }) === mostGathered) this.flush(room, seq);
+      const gathered = this.#gather(room, seq);
+      gathered.reactions.push({ reaction, resolve, reject });
+      gathered.size += 'choice' in reaction ? reactionsPerVote : 1;
+      if (gathered.size >= mostGathered) this.flush(room, seq);
     });
   }
 
@@ -62,13 +67,13 @@ export class Reactions {
     const known = this.#gathered.get(key);
     if (known !== undefined) return known;
     const timer = setTimeout(() => this.flush(room, seq), gatherFor);
-    const gathered: Gathered = { room, seq, reactions: [], timer };
+    const gathered: Gathered = { room, seq, reactions: [], size: 0, timer };
     this.#gathered.set(key, gathered);
     return gathered;
   }
 
   async #store({ room, seq, reactions }: Gathered): Promise<void> {
-    const input = { room, seq, reactions: reactions.map(({ user, emoji, on }) => ({ user, emoji, on })) };
+    const input = { room, seq, reactions: reactions.map(({ reaction }) => reaction) };
     try {
       const { message, results } = await this.#history.write.react(input);
       for (const [n, { resolve, reject }] of reactions.entries()) {

@@ -1,4 +1,4 @@
-import type { ChosenFile, Message, MessageFile, Preview, Reaction, User } from '../../wire/events.ts';
+import type { ChosenFile, Message, MessageFile, Poll, Preview, Reaction, User } from '../../wire/events.ts';
 import type { Columns, Row, Value } from '../engine/table.ts';
 import { isNamed, type MemberRecord } from '../members/member.ts';
 import type { UserRecord } from '../people/user.ts';
@@ -51,8 +51,11 @@ export const toTombstone = (
 });
 
 /** Returns why the text cannot be edited, or undefined if it can. */
-export const fixedBecause = ({ forwarded }: StoredMessage): string | undefined =>
-  forwarded === undefined ? undefined : 'a forwarded message cannot be edited';
+export function fixedBecause({ forwarded, poll }: StoredMessage): string | undefined {
+  if (forwarded !== undefined) return 'a forwarded message cannot be edited';
+  // An edit could turn the votes into answers to another question.
+  return poll === undefined ? undefined : 'a poll cannot be edited';
+}
 
 /** A room lists its messages with pictures, with other files, and with links. */
 export const holdings = ['pictures', 'files', 'links'] as const;
@@ -76,6 +79,7 @@ export interface NewMessage {
   mentions?: readonly NewMention[];
   /** The URL of the page to preview. */
   preview?: string;
+  poll?: Poll;
   sentAt: number;
 }
 
@@ -211,26 +215,32 @@ export interface Reacted {
  * The column `rich`, as JSON. It repeats the visible reactions, so that reading a page of messages needs no join. The
  * rows of `chat_reactions` have the users who reacted.
  */
-interface Rich extends Reacted {
+interface Rich extends Partial<Reacted> {
   reactions: [emoji: string, count: number, users: string[]][];
+  poll?: Poll;
 }
 
-function richOf({ deletedAt, reactions = [] }: StoredMessage, reacted: Reacted | undefined): string | null {
-  if (reacted === undefined || deletedAt !== undefined) return null;
-  const shown = reactions.map(({ emoji, count, users }) => [emoji, count, users]);
-  return JSON.stringify({ ...reacted, reactions: shown } satisfies Record<keyof Rich, unknown>);
+function richOf(
+  { deletedAt, reactions = [], poll }: StoredMessage,
+  reacted: Reacted | undefined,
+): string | null {
+  if (deletedAt !== undefined || (reacted === undefined && poll === undefined)) return null;
+  const rich: Rich = {
+    ...reacted,
+    reactions: reactions.map(({ emoji, count, users }) => [emoji, count, users]),
+    ...(poll === undefined ? {} : { poll }),
+  };
+  return JSON.stringify(rich);
 }
 
-export function reactedFrom({ rich }: Row): Reacted | undefined {
-  if (rich === null) return undefined;
-  const { rev, textRev, placed } = JSON.parse(rich as string) as Rich;
-  return { rev, textRev, placed };
-}
+const richFrom = ({ rich }: Row): Rich =>
+  rich === null ? { reactions: [] } : (JSON.parse(rich as string) as Rich);
 
-function reactionsFrom({ rich }: Row): Reaction[] {
-  if (rich === null) return [];
-  const { reactions } = JSON.parse(rich as string) as Rich;
-  return reactions.map(([emoji, count, users]) => ({ emoji, count, users }));
+export function reactedFrom(row: Row): Reacted | undefined {
+  const { rev, textRev, placed } = richFrom(row);
+  return rev === undefined || textRev === undefined || placed === undefined
+    ? undefined
+    : { rev, textRev, placed };
 }
 
 const forwardedFrom = ({ origin, origin_name: name }: Row): NonNullable<StoredMessage['forwarded']> => ({
@@ -240,7 +250,7 @@ const forwardedFrom = ({ origin, origin_name: name }: Row): NonNullable<StoredMe
 
 export function messageFrom(row: Row, room: string): StoredMessage {
   const mentions = mentionsFrom(row);
-  const reactions = reactionsFrom(row);
+  const { poll, reactions } = richFrom(row);
   return {
     id: row.id as string,
     room,
@@ -265,7 +275,10 @@ export function messageFrom(row: Row, room: string): StoredMessage {
     ...(mentions.length === 0 ? {} : { mentions }),
     ...(row.preview === null ? {} : { preview: JSON.parse(row.preview as string) as Preview }),
     ...(row.origin === null ? {} : { forwarded: forwardedFrom(row) }),
-    ...(reactions.length === 0 ? {} : { reactions }),
+    ...(reactions.length === 0
+      ? {}
+      : { reactions: reactions.map(([emoji, count, users]): Reaction => ({ emoji, count, users })) }),
+    ...(poll === undefined ? {} : { poll }),
   };
 }
 

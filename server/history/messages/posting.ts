@@ -39,7 +39,7 @@ export interface Sending {
 
 export type Content = Pick<
   StoredMessage,
-  'text' | 'replyTo' | 'thread' | 'files' | 'mentions' | 'preview' | 'forwarded'
+  'text' | 'replyTo' | 'thread' | 'files' | 'mentions' | 'preview' | 'forwarded' | 'poll'
 >;
 
 export const postNeeds = ({
@@ -159,17 +159,19 @@ export function tellPosted(work: Work, room: RoomRow, message: StoredMessage, ch
 }
 
 /**
- * Builds the content of a new message.
+ * Builds the content of a new message. `sentAt` is absent if a moderator approves a message, which has no poll.
  * @param options.free the author writes as a moderator or as the PHP application
  * @param options.reserved IDs of files reserved for the message while it was pending approval
  */
 export function contentOf(
   work: Work,
   room: RoomRow,
-  input: Pick<NewMessage, 'room' | 'user' | 'text' | 'replyTo' | 'files' | 'mentions' | 'preview'>,
+  input: Pick<NewMessage, 'room' | 'user' | 'text' | 'replyTo' | 'files' | 'mentions' | 'preview' | 'poll'> &
+    Partial<Pick<NewMessage, 'sentAt'>>,
   { free, reserved = [] }: { free: boolean; reserved?: readonly string[] },
 ): Content {
-  const { text, replyTo, preview } = input;
+  const { text, replyTo, preview, poll, sentAt = 0 } = input;
+  if (poll?.until !== undefined && poll.until <= sentAt) refuse('bad_request', 'poll.until is over');
   const thread = replyTo === undefined ? undefined : threadOf(work, room, replyTo);
   const files = filesOf(work, input, { chosen: input.files ?? [], reserved });
   const mentions = mentionsFor(work, room, input.mentions, free);
@@ -180,6 +182,7 @@ export function contentOf(
     ...(files.length === 0 ? {} : { files }),
     ...(mentions.length === 0 ? {} : { mentions }),
     ...(preview === undefined || !showsPreviews(room) ? {} : { preview: { url: preview } }),
+    ...(poll === undefined ? {} : { poll }),
   };
 }
 
@@ -215,7 +218,7 @@ export function checkMuted(member: MemberRecord | undefined, at: number): void {
 }
 
 export const sameClientId =
-  'this clientId was already used for another text, reply, files, mentions or forwarded message in this room';
+  'this clientId was already used for another text, reply, files, mentions, poll or forwarded message in this room';
 
 /**
  * Returns the stored message of the same `clientId`, or null.
@@ -238,12 +241,13 @@ export function repeatOf(
  * Returns a fingerprint of the content, the same for duplicates of a request. It is unambiguous, because only the
  * second form starts with a bracket.
  */
-export function saidBy({ text, replyTo, files = [], mentions = [] }: NewMessage): string {
-  if (files.length === 0 && mentions.length === 0) return `${replyTo ?? ''}\n${text}`;
+export function saidBy({ text, replyTo, files = [], mentions = [], poll }: NewMessage): string {
+  if (files.length === 0 && mentions.length === 0 && poll === undefined) return `${replyTo ?? ''}\n${text}`;
   const ids = files.map(({ id }) => id);
   // Includes mentions that `mentionsFor` drops, because it may accept them when the request is repeated.
   const positions = mentions.map(({ user, start, length }) => [user, start, length]);
-  return JSON.stringify([replyTo ?? null, text, ids, ...(positions.length === 0 ? [] : [positions])]);
+  const added = poll === undefined ? (positions.length === 0 ? [] : [positions]) : [positions, poll];
+  return JSON.stringify([replyTo ?? null, text, ids, ...added]);
 }
 
 /**

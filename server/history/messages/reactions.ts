@@ -1,5 +1,6 @@
 import type { MessageReacted, Reaction } from '../../wire/events.ts';
-import { ask, raw, type Sql, sql } from '../engine/dialect.ts';
+import { hasEnded, isSecret, optionOf, voteKeys } from '../../wire/polls.ts';
+import { type Asking, ask, raw, type Sql, sql } from '../engine/dialect.ts';
 import { cutPage, type ReadsOf } from '../engine/read.ts';
 import { type Code, type Rule, refuse } from '../engine/rule.ts';
 import { deleteRows } from '../engine/store.ts';
@@ -20,26 +21,59 @@ import {
 } from '../engine/work.ts';
 import { getMember, memberNeed } from '../members/loaded.ts';
 import { isMember } from '../members/member.ts';
+import { isModerator } from '../members/membership.ts';
 import { isBlocked } from '../people/blocks.ts';
 import { existingRoom, setRoom } from '../rooms/loaded.ts';
 import { goneRooms } from '../rooms/room.ts';
-import { messageIn, requireRoom } from '../rooms/room-changes.ts';
+import { messageIn, requireRoom, requireRoomOf } from '../rooms/room-changes.ts';
 import { findRoomNumbers, isUnexpired, roomNumber } from '../rooms/select.ts';
 import { getReacted, loadedMessage, loadedMessages, messageNeed, setReacted, textRevOf } from './loaded.ts';
 import type { StoredMessage } from './message.ts';
+import { putBesideText } from './previews.ts';
 
 export interface ReactionWrites {
   /**
    * Applies reactions of several users to one message as one change. If the list changes a reaction twice, the last
-   * entry counts. `results` has one entry per reaction: whether it changed anything, or the error code (`unknown_room`:
-   * not a member; `forbidden`: the peer of a direct room blocked the user; `limit_reached`: `mostReactions`).
+   * entry counts, and the last choice of a user in a poll. `results` has one entry per reaction: whether it changed
+   * anything, or the error code (`unknown_room`: not a member; `forbidden`: the peer of a direct room blocked the user,
+   * or the poll has ended; `limit_reached`: `mostReactions`; `unknown_message`: not a poll; `bad_request`: not a choice
+   * of the poll).
    *
    * Codes for the whole request: `unknown_room`, `forbidden`, `unknown_message` (missing or deleted).
    */
   react: {
-    in: { room: string; seq: number; reactions: readonly { user: string; emoji: string; on: boolean }[] };
-    out: { message: StoredMessage; results: ('changed' | 'same' | Code)[] };
+    in: { room: string; seq: number; reactions: readonly (NewReaction | NewVote)[] };
+    out: { message: StoredMessage; results: ('changed' | 'same' | Code | 'bad_request')[] };
   };
+  /**
+   * Ends a poll or the answers to an event. Codes: `unknown_room` (not a member), `unknown_message` (missing, deleted or
+   * not a poll), `forbidden` (the user is neither the author nor, with `moderator`, a moderator now).
+   * @param in.moderator,in.siteModerator see `delete`
+   */
+  endPoll: {
+    in: {
+      room: string;
+      seq: number;
+      user: string;
+      moderator: boolean;
+      siteModerator?: boolean;
+      at: number;
+    };
+    out: { message: StoredMessage };
+  };
+}
+
+export interface NewReaction {
+  user: string;
+  emoji: string;
+  on: boolean;
+}
+
+/** The complete choice of a user in a poll: the numbers of the options, from 1. */
+export interface NewVote {
+  user: string;
+  choice: readonly number[];
+  at: number;
 }
 
 /** Maximum number of different emoji on one message. */
@@ -54,7 +88,7 @@ export interface ReactionReads {
     in: { user: string; of: readonly { room: string; seq: number; emoji: string }[] };
     out: { room: string; seq: number; emoji: string }[];
   };
-  /** Returns all reactions of a user, paginated like `written`. */
+  /** Returns all reactions of a user except secret votes, paginated like `written`. */
   reactionsBy: {
     in: { user: string; from: string; limit: number };
     out: { reactions: { room: string; seq: number; emoji: string }[]; next?: string };
@@ -73,14 +107,20 @@ export const react: Rule<ReactionWrites['react']> = {
   adds: true,
   needs: ({ room, seq, reactions }) => [
     messageNeed(room, seq),
-    ...reactions.flatMap(({ user, emoji }): Need[] => [
-      memberNeed(room, user),
-      reactionNeed({ room, seq, emoji, user }),
-    ]),
+    ...reactions.flatMap((reaction): Need[] => {
+      const { user } = reaction;
+      const isVote = 'choice' in reaction;
+      return [
+        memberNeed(room, user),
+        isVote ? voteNeed({ room, seq, user }) : reactionNeed({ room, seq, emoji: reaction.emoji, user }),
+      ];
+    }),
   ],
   run(work, { room: id, seq, reactions }, changes) {
     const room = requireRoom(work, id);
-    const isBlockedReactor = ({ user, on }: (typeof reactions)[number]) => on && isBlocked(work, room, user);
+    const isBlockedReactor = (reaction: NewReaction | NewVote) =>
+      ('choice' in reaction ? reaction.choice.length > 0 : reaction.on) &&
+      isBlocked(work, room, reaction.user);
     const before = messageIn(work, room, seq);
     if (before === undefined || before.deletedAt !== undefined) {
       const members = reactions.filter(({ user }) => isMember(getMember(work, id, user)));
@@ -90,27 +130,49 @@ export const react: Rule<ReactionWrites['react']> = {
     const byEmoji = new Map(before.reactions?.map((reaction) => [reaction.emoji, reaction]));
     const changesByEmoji = new Map<string, { added: string[]; removed: string[] }>();
     let placed = getReacted(work, id, seq)?.placed ?? 0;
-    const lastIndexByKey = new Map(reactions.map(({ user, emoji }, n) => [`${emoji} ${user}`, n]));
-    const results = reactions.map((reaction, n) => {
-      const { user, emoji, on } = reaction;
-      if (!isMember(getMember(work, id, user))) return 'unknown_room';
-      if (lastIndexByKey.get(`${emoji} ${user}`) !== n) return 'same';
-      if (hasReaction(work, { room: id, seq, emoji, user }) === on) return 'same';
-      if (isBlockedReactor(reaction)) return 'forbidden';
+    const keyOf = (reaction: NewReaction | NewVote) =>
+      `${'choice' in reaction ? 'vote' : reaction.emoji} ${reaction.user}`;
+    const lastIndexByKey = new Map(reactions.map((reaction, n) => [keyOf(reaction), n]));
+    const set = (user: string, emoji: string, on: boolean): void => {
       const { count, users }: Omit<Reaction, 'emoji'> = byEmoji.get(emoji) ?? { count: 0, users: [] };
-      if (count === 0 && byEmoji.size === mostReactions) return 'limit_reached';
       const change = changesByEmoji.get(emoji) ?? { added: [], removed: [] };
       changesByEmoji.set(emoji, change);
+      const names = isSecret(emoji) ? [] : [user];
+      change[on ? 'added' : 'removed'].push(...names);
       if (on) {
         setReaction(work, { room: id, seq, emoji, user }, ++placed);
-        change.added.push(user);
-        byEmoji.set(emoji, { emoji, count: count + 1, users: [...users, user].slice(0, namedReactors) });
-        return 'changed';
+        byEmoji.set(emoji, { emoji, count: count + 1, users: [...users, ...names].slice(0, namedReactors) });
+        return;
       }
-      change.removed.push(user);
       const remaining = removeReactor(work, before, { emoji, count, users }, user);
       if (remaining === null) byEmoji.delete(emoji);
       else byEmoji.set(emoji, remaining);
+    };
+    const isFull = (emoji: string) =>
+      !byEmoji.has(emoji) && [...byEmoji.keys()].filter((other) => !optionOf(other)).length === mostReactions;
+    const results = reactions.map((reaction, n) => {
+      const { user } = reaction;
+      if (!isMember(getMember(work, id, user))) return 'unknown_room';
+      if (lastIndexByKey.get(keyOf(reaction)) !== n) return 'same';
+      const has = (emoji: string) => hasReaction(work, { room: id, seq, emoji, user });
+      if ('choice' in reaction) {
+        const { choice, at } = reaction;
+        const { poll } = before;
+        if (poll === undefined) return 'unknown_message';
+        const keys = voteKeys(poll);
+        if (choice.some((option) => keys[option - 1] === undefined)) return 'bad_request';
+        if (choice.length > 1 && !poll.multiple) return 'bad_request';
+        const changed = keys.filter((key, index) => has(key) !== choice.includes(index + 1));
+        if (changed.length === 0) return 'same';
+        if (hasEnded(poll, at) || isBlockedReactor(reaction)) return 'forbidden';
+        for (const key of changed) set(user, key, !has(key));
+        return 'changed';
+      }
+      const { emoji, on } = reaction;
+      if (has(emoji) === on) return 'same';
+      if (isBlockedReactor(reaction)) return 'forbidden';
+      if (isFull(emoji)) return 'limit_reached';
+      set(user, emoji, on);
       return 'changed';
     });
     if (changesByEmoji.size === 0) return { message: before, results };
@@ -119,7 +181,7 @@ export const react: Rule<ReactionWrites['react']> = {
     const message: StoredMessage = {
       ...fields,
       rev,
-      ...(byEmoji.size === 0 ? {} : { reactions: [...byEmoji.values()] }),
+      ...(byEmoji.size === 0 ? {} : { reactions: inOrder([...byEmoji.values()]) }),
     };
     setReacted(work, message, { rev, textRev: textRevOf(work, before), placed });
     setRoom(work, { ...room, head: rev });
@@ -135,6 +197,25 @@ export const react: Rule<ReactionWrites['react']> = {
       })),
     });
     return { message, results };
+  },
+};
+
+/** Puts votes after emoji, by option. The order of the first votes could tell who voted in an anonymous poll. */
+const inOrder = (reactions: Reaction[]): Reaction[] =>
+  reactions.sort((a, b) => optionOf(a.emoji) - optionOf(b.emoji));
+
+export const endPoll: Rule<ReactionWrites['endPoll']> = {
+  needs: ({ room, seq, user }) => [memberNeed(room, user), messageNeed(room, seq)],
+  run(work, { room: id, seq, user, moderator, siteModerator, at }, changes) {
+    const room = requireRoomOf(work, id, user);
+    const before = messageIn(work, room, seq);
+    if (before?.poll === undefined) refuse('unknown_message');
+    const mayModerate = moderator && isModerator(getMember(work, id, user), siteModerator);
+    if (before.user.id !== user && !mayModerate) refuse('forbidden');
+    if (hasEnded(before.poll, at)) return { message: before };
+    const change = putBesideText(work, room, before, { ...before, poll: { ...before.poll, endedAt: at } });
+    changes.push(change);
+    return { message: change.message };
   },
 };
 
@@ -192,6 +273,22 @@ const reactionLoader: Loader<UserReaction> = {
 };
 
 export const reactionNeed = (reaction: UserReaction): Need => needOf(reactionLoader, reaction);
+
+/** Loads the votes of users, once it is known which options the poll has. */
+const voteLoader: Loader<Omit<UserReaction, 'emoji'>> = {
+  name: 'vote',
+  *finish(place, work, needs): Asking<void> {
+    const reactions = needs.flatMap(({ room: id, seq, user }) => {
+      const room = storedRoom(work, id);
+      const poll = room && loadedMessages(room).get(seq)?.row.message.poll;
+      return poll === undefined ? [] : voteKeys(poll).map((emoji) => ({ room: id, seq, emoji, user }));
+    });
+    for (const { sql, take } of reactionLoader.ask?.(place, work, reactions) ?? [])
+      take(yield* place.transaction.query(sql));
+  },
+};
+
+const voteNeed = (vote: Omit<UserReaction, 'emoji'>): Need => needOf(voteLoader, vote);
 
 type FirstReactors = Omit<UserReaction, 'user'> & { most: number };
 
@@ -296,10 +393,11 @@ export function storeReactions(place: Place, work: Work): undefined {
 
 const reactionsPerStatement = 500;
 
-/** Selects the reactions of a user in these rooms. */
+/** Selects the reactions of a user in these rooms, except secret votes: see `isSecret`. */
 export const reactionsIn = (rooms: Sql, user: string): Sql =>
   sql`SELECT seq FROM ${rooms} AS rooms CROSS JOIN chat_reactions AS reactions
-      WHERE reactions.room = rooms.num AND user_id = ${user} AND seq >= first_seq`;
+      WHERE reactions.room = rooms.num AND user_id = ${user} AND seq >= first_seq
+        AND (emoji < ${'?'} OR emoji >= ${'@'})`;
 
 export const reactionReads: ReadsOf<ReactionReads> = {
   *reactionsOf({ dialect }, { user, of }) {
@@ -353,7 +451,9 @@ export const reactionReads: ReadsOf<ReactionReads> = {
           ORDER BY rooms.num, seq, emoji LIMIT ${limit + 1}`,
     );
     const { page, last } = cutPage(rows, limit);
-    const reactions = page.map(({ room, seq, emoji }) => ({
+    // The moderator who exports the data of a user must not learn the user's secret votes.
+    const visible = page.filter(({ emoji }) => !isSecret(emoji as string));
+    const reactions = visible.map(({ room, seq, emoji }) => ({
       room: room as string,
       seq: seq as number,
       emoji: emoji as string,

@@ -67,6 +67,8 @@ const matrix: {
   'message:delete': [() => ({ room: 'support', seq: 99 }), 'unknown_message', 'forbidden'],
   'message:unpreview': [() => ({ room: 'support', seq: 99 }), 'unknown_message', 'forbidden'],
   'message:react': [() => ({ room: 'support', seq: 1, emoji: '👍', on: true }), 'ok', 'forbidden'],
+  'poll:vote': [() => ({ room: 'support', seq: 1, choice: [1] }), 'unknown_message', 'forbidden'],
+  'poll:end': [() => ({ room: 'support', seq: 99 }), 'unknown_message', 'forbidden'],
   'message:pin': [() => ({ room: 'support', seq: 1 }), 'forbidden'],
   'message:unpin': [() => ({ room: 'support', seq: 1 }), 'forbidden'],
   'message:reactions': [() => ({ room: 'support', seq: 1, emoji: '👍' }), 'ok'],

@@ -117,6 +117,15 @@ const planned =
     return { id: 'scheduled' in answer ? answer.scheduled.id : '', ...payload };
   };
 const later = (over: object = {}) => ({ text: 'x', clientId: fresh(), at: Date.now() + 3_600_000, ...over });
+/** Ann asks in a poll before the request. */
+const asked =
+  (payload: object, isEnded = false) =>
+  async ({ ann, room }: Scene) => {
+    const poll = { options: ['a', 'b'] };
+    await ann.request('message:send', { room, text: 'which?', clientId: fresh(), poll });
+    if (isEnded) await ann.request('poll:end', { room, seq: 3 });
+    return { seq: 3, ...payload };
+  };
 const taken = 'The taken name';
 
 const table: Record<RequestName, Partial<Record<Code, Partial<Record<Who, readonly Payload[]>>>>> = {
@@ -319,6 +328,7 @@ const table: Record<RequestName, Partial<Record<Code, Partial<Record<Who, readon
       ben: [
         { text: '\u00ad', clientId: 'a' },
         { text: '', clientId: 'a', files: [] },
+        { text: '', clientId: 'a', files: [{ id: 'f' }], poll: { options: ['a', 'b'] } },
         { text: '👋🏽x', clientId: 'a', mentions: [at('1', 2, 2)] },
         { text: 'xyz', clientId: 'a', mentions: [at('1', 1, 2), at('2', 0, 2)] },
       ],
@@ -403,6 +413,23 @@ const table: Record<RequestName, Partial<Record<Code, Partial<Record<Who, readon
         },
       ],
     },
+  },
+  'poll:vote': {
+    ok: { ben: [asked({ choice: [2] })] },
+    bad_request: { ben: [asked({ choice: [3] }), asked({ choice: [1, 2] })] },
+    not_joined: { ben: [leaves('ben', { seq: 1, choice: [1] })] },
+    forbidden: { ben: [asked({ choice: [1] }, true)] },
+    unknown_message: {
+      ben: [
+        { seq: 3, choice: [1] },
+        { seq: 1, choice: [1] },
+      ],
+    },
+  },
+  'poll:end': {
+    not_joined: { ben: [leaves('ben', { seq: 2 })] },
+    forbidden: { ben: [asked({})] },
+    unknown_message: { ann: [{ seq: 3 }, { seq: 1 }], ben: [{ seq: 3 }] },
   },
   'message:reactions': {
     ok: { ben: [leaves('ben', { seq: 1, emoji: '👍', cursor: cursor([7]) })] },
