@@ -154,6 +154,7 @@ export function openApi(): Json {
         ...Object.entries(query).map(([name, schema]) => ({
           name,
           in: 'query',
+          ...(schema._zod.optin === 'optional' ? {} : { required: true }),
           schema: schemaOf(schema, 'input'),
         })),
       ],

@@ -70,6 +70,24 @@ final class ChatClient
     }
 
     /**
+     * Returns a message in its current state, such as a poll with its votes.
+     *
+     * @return array<string, mixed>|null null if the room or message is unknown, or the message expired
+     * @throws ChatError
+     */
+    public function message(string $room, int $seq): ?array
+    {
+        try {
+            return $this->call('GET', "/api/rooms/{$this->part($room)}/messages?seq=$seq")['message'];
+        } catch (ChatError $error) {
+            if (in_array($error->getErrorCode(), ['unknown_room', 'unknown_message'], true)) {
+                return null;
+            }
+            throw $error;
+        }
+    }
+
+    /**
      * Sends an event `push` to all connections of a user.
      *
      * @param mixed $data anything that JSON can hold; null: none

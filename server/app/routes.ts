@@ -115,6 +115,7 @@ export function openRoutes(
     apiKeys: config.apiKeys,
     api: {
       postMessage: (room, body) => site.postMessage(chat, room, body),
+      readMessage: (room, seq) => site.readMessage(chat, room, seq),
       push: (user, body) => chat.everywhere(user, { is: 'push', ...body }),
       putRoom: (id, body) => site.putRoom(chat, { id, ...body }),
       deleteRoom: (room) => site.deleteRoom(chat, room),

@@ -26,6 +26,19 @@ export async function postMessage(
   return { message: directory.messageOf(message), repeated };
 }
 
+/** Returns a message of any room. @throws RequestError `unknown_room` or `unknown_message` */
+export async function readMessage(
+  { history, directory }: Chat,
+  room: string,
+  seq: number,
+): Promise<{ message: Message }> {
+  if ((await history.read.room({ room })) === null) throw new RequestError('unknown_room');
+  const { messages } = await history.read.after({ room, after: seq - 1, upTo: seq, limit: 1 });
+  const [message] = messages;
+  if (message === undefined) throw new RequestError('unknown_message');
+  return { message: directory.messageOf(message) };
+}
+
 /** Whether the ID has a form that only rooms created by the chat have. */
 export const isReservedRoomId = (id: string): boolean => /^[udr]-/.test(id);
 

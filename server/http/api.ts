@@ -70,6 +70,12 @@ type Bodies = { [Name in keyof typeof bodies]: z.output<(typeof bodies)[Name]> }
 
 /** The query options of the calls that have any. */
 const erasureQuery = { messages: z.enum(erasedMessages).default('anonymise') };
+const messageQuery = {
+  seq: z
+    .string()
+    .regex(/^[1-9]\d{0,14}$/, 'the number of the message')
+    .transform(Number),
+};
 const auditQuery = {
   cursor: z
     .string()
@@ -84,6 +90,8 @@ export type AuditQuery = z.output<z.ZodObject<typeof auditQuery>>;
 /** The calls that the PHP application may make with its key. Each may throw a RequestError. */
 export interface Api {
   postMessage(room: string, body: Bodies['message']): Promise<{ message: object; repeated: boolean }>;
+  /** Returns a message in its current state, such as a poll with its votes. */
+  readMessage(room: string, seq: number): Promise<{ message: object }>;
   push(user: string, body: Bodies['push']): Promise<number>;
   putRoom(room: string, body: Bodies['room']): Promise<{ room: object; created: boolean }>;
   deleteRoom(room: string): Promise<void>;
@@ -167,6 +175,17 @@ export const routes: readonly Route[] = [
       return { status: repeated ? 200 : 201, body: { message } };
     },
   ),
+  {
+    ...route(
+      'GET',
+      '/api/rooms/{room}/messages',
+      'Read a message of a room',
+      'nothing',
+      [200],
+      async (api, id, _body, query) => ok(await api.readMessage(id, (query as { seq: number }).seq)),
+    ),
+    query: messageQuery,
+  },
   route('PUT', '/api/rooms/{room}', 'Create or change a room', 'room', [200, 201], async (api, id, body) => {
     const { room: made, created } = await api.putRoom(id, body);
     return { status: created ? 201 : 200, body: { room: made } };
@@ -318,6 +337,7 @@ export const statusOf: Partial<Record<RequestError['code'], number>> = {
   forbidden: 403,
   muted: 403,
   unknown_room: 404,
+  unknown_message: 404,
   unknown_user: 404,
   rate_limited: 429,
   conflict: 409,

@@ -48,6 +48,15 @@ final class ChatClientTest extends TestCase
         self::assertSame("caf\u{fffd}", $other['text'], 'bytes that are not UTF-8');
     }
 
+    public function testReadsAMessageAndReturnsNullForAnUnknownOne(): void
+    {
+        $message = $this->chat->postMessage('lobby', 7, 'Shop', 'Read me.');
+        self::assertSame($message, $this->chat->message('lobby', $message['seq']));
+        self::assertNull($this->chat->message('lobby', $message['seq'] + 1000));
+        self::assertNull($this->chat->message('nowhere', 1));
+        self::assertSame('bad_request', self::errorOf(fn () => $this->chat->message('lobby', 0))->getErrorCode());
+    }
+
     public function testReturnsTheSameMessageForARepeatedClientId(): void
     {
         $id = self::newId();

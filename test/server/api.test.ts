@@ -23,6 +23,31 @@ const kick = async (id: string) => {
   return { status: answer.status, body: await answer.json() };
 };
 
+test('reads a poll with its votes', async () => {
+  const client = await connectChat(site.chat.url, await site.session('poll'));
+  const clientId = 'poll';
+  const sent = { room: 'lobby', text: 'Lunch?', clientId, poll: { options: ['soup', 'salad'] } };
+  await client.request('room:join', { room: 'lobby' });
+  const { seq } = (await client.request('message:send', sent)).message;
+  await client.request('poll:vote', { room: 'lobby', seq, choice: [2] });
+  const read = async (path: string) => {
+    const answer = await ask(`/api/rooms/${path}`);
+    return { status: answer.status, body: (await answer.json()) as object };
+  };
+  expect(await read(`lobby/messages?seq=${seq}`)).toMatchObject({
+    status: 200,
+    body: {
+      message: { ...sent, seq, reactions: [{ emoji: '2', count: 1, users: ['poll'] }] },
+    },
+  });
+  const code = (name: string) => ({ body: { error: { code: name } } });
+  expect(await read('lobby/messages?seq=999')).toMatchObject({ status: 404, ...code('unknown_message') });
+  expect(await read('nowhere/messages?seq=1')).toMatchObject({ status: 404, ...code('unknown_room') });
+  for (const query of ['', '?seq=0', '?seq=x', '?seq=1&seq=2'])
+    expect(await read(`lobby/messages${query}`)).toMatchObject({ status: 400, ...code('bad_request') });
+  client.close();
+});
+
 describe('DELETE /api/users/{id} and /api/users/{id}/connections', () => {
   test('closes all connections of the user in every session, and no others', async () => {
     const [first, second] = [await site.session('jo/é ?#'), await site.session('jo/é ?#')];
