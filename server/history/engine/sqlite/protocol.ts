@@ -26,6 +26,8 @@ export const readsByWriter = {
   restrictions: true,
   pendingBefore: true,
   guestMembers: true,
+  dueScheduled: true,
+  failedScheduled: true,
 } as const satisfies Partial<Record<keyof Reads, true>>;
 
 /** `internal`: a bug in this program. `current` belongs to the `conflict` of an edit. */
