@@ -120,7 +120,8 @@ final class App
     {
         $notices = new Notices(Database::open($this->config->dataFolder));
         $name = $this->users()->nameOf((int) $event['data']['user']['id']);
-        if (!$notices->add($event) || $name === null || $this->config->noticeMail === null) {
+        $mail = NoticeMail::write($event['data'], $this->config->noticeMail->site ?? '');
+        if (!$notices->add($event, $mail) || $name === null || $this->config->noticeMail === null) {
             return;
         }
         if (!$this->config->noticeMail->send($name, $event['data'])) {
@@ -167,6 +168,7 @@ final class App
             'path' => $this->request->path,
             'hasOrders' => $this->config->chatClient !== null,
             'hasNotices' => $this->seesNotices($user),
+            'isModerator' => $user->role !== 'member',
         ]);
         return new Response(200, $page, chat: $chat);
     }
@@ -278,7 +280,7 @@ final class App
         }
         $chat = $this->config->chat ?? ChatAddress::beside($this->request);
         $page = $this->view->page('nodes', ['chat' => $chat->url]);
-        return new Response(200, $page, chat: $chat, ownScripts: true);
+        return new Response(200, $page, chat: $chat);
     }
 
     private function notice(int $status, string $text): Response

@@ -10,7 +10,7 @@ use PhpSessionChat\Session\InvalidSettings;
 final class Database
 {
     /** SQLite's user_version of an up-to-date file. */
-    private const VERSION = 4;
+    private const VERSION = 5;
 
     /** The sample users. User name and password are the first name in lower case. */
     private const SAMPLE = [
@@ -99,6 +99,8 @@ final class Database
             // In version 1, users have no roles.
             $this->pdo->exec("ALTER TABLE users ADD COLUMN role TEXT NOT NULL DEFAULT 'member'");
         }
+        // Before version 5, notices have no mail.
+        $this->pdo->exec('DROP TABLE IF EXISTS notices');
         $this->pdo->exec(Notices::TABLE);
         $users = new Users($this);
         foreach (self::SAMPLE as $firstname => $role) {

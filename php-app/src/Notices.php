@@ -9,9 +9,10 @@ namespace PhpSessionChat;
  */
 final class Notices
 {
-    public const TABLE = 'CREATE TABLE IF NOT EXISTS notices (
-        event TEXT PRIMARY KEY, at INTEGER NOT NULL, member INTEGER NOT NULL, unread INTEGER NOT NULL
-    )';
+    public const TABLE = "CREATE TABLE IF NOT EXISTS notices (
+        event TEXT PRIMARY KEY, at INTEGER NOT NULL, member INTEGER NOT NULL, unread INTEGER NOT NULL,
+        subject TEXT NOT NULL DEFAULT '', text TEXT NOT NULL DEFAULT ''
+    )";
 
     /** The maximum number of stored notices. */
     private const MOST = 100;
@@ -22,15 +23,18 @@ final class Notices
 
     /**
      * @param array{id: string, data: array<string, mixed>} $event may be a duplicate
+     * @param array{subject: string, text: string} $mail
      * @return bool whether it is not a duplicate
      */
-    public function add(array $event): bool
+    public function add(array $event, array $mail): bool
     {
-        $added = $this->database->query('INSERT OR IGNORE INTO notices (event, at, member, unread) VALUES (?, ?, ?, ?)', [
+        $added = $this->database->query('INSERT OR IGNORE INTO notices (event, at, member, unread, subject, text) VALUES (?, ?, ?, ?, ?, ?)', [
             $event['id'],
             time(),
             (int) $event['data']['user']['id'],
             (int) $event['data']['total'],
+            $mail['subject'],
+            $mail['text'],
         ]);
         $this->database->query(
             'DELETE FROM notices WHERE rowid <= (SELECT max(rowid) FROM notices) - ?',
@@ -45,11 +49,11 @@ final class Notices
         $this->database->query('DELETE FROM notices WHERE event = ?', [$event['id']]);
     }
 
-    /** @return list<array{at: int, name: string, unread: int}> newest first */
+    /** @return list<array{at: int, name: string, unread: int, subject: string, text: string}> newest first */
     public function all(): array
     {
         return $this->database->query(
-            'SELECT at, firstname AS name, unread FROM notices JOIN users ON users.id = member ORDER BY notices.rowid DESC',
+            'SELECT at, firstname AS name, unread, subject, text FROM notices JOIN users ON users.id = member ORDER BY notices.rowid DESC',
         )->fetchAll(\PDO::FETCH_ASSOC);
     }
 }

@@ -11,15 +11,13 @@ final class Response
 
     /**
      * @param array<string, string> $headers
-     * @param ChatAddress|null $chat whose script the page loads; null: the page must not run scripts
-     * @param bool $ownScripts whether the page also loads scripts of the site
+     * @param ChatAddress|null $chat whose script the page loads, besides those of the site; null: the page must not run scripts
      */
     public function __construct(
         private readonly int $status,
         private readonly string $body,
         private readonly array $headers = [],
         private readonly ?ChatAddress $chat = null,
-        private readonly bool $ownScripts = false,
     ) {
     }
 
@@ -57,7 +55,7 @@ final class Response
             "require-trusted-types-for 'script'",
         ];
         if ($this->chat !== null) {
-            $policy[] = "script-src {$this->chat->origin}" . ($this->ownScripts ? " 'self'" : '');
+            $policy[] = "script-src 'self' {$this->chat->origin}";
             // Pictures, audio and video of users, and the user's own recording.
             $policy['img-src'] .= " {$this->chat->origin}";
             $policy[] = "media-src {$this->chat->origin} blob:";

@@ -13,6 +13,7 @@ declare(strict_types=1);
 <link rel="stylesheet" href="/site.css">
 <?php if (isset($user)) : ?>
 <script type="module" src="<?= $e($chat) ?>/php-chat.js"></script>
+<script type="module" src="/header.js"></script>
 <?php endif ?>
 <?= $head ?>
 </head>

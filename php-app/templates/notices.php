@@ -10,10 +10,11 @@ $title = $t('nav.notices') . ' · ' . $t('site.name');
 <?php if ($notices === []) : ?>
 <p><?= $t('notices.none') ?></p>
 <?php else : ?>
-<dl class="facts">
-<?php foreach ($notices as ['at' => $at, 'name' => $name, 'unread' => $unread]) : ?>
-<dt><time datetime="<?= gmdate(DATE_ATOM, $at) ?>"><?= gmdate('Y-m-d H:i', $at) ?> UTC</time></dt><dd><?= strtr($t('notices.line'), ['{name}' => '<bdi>' . $e($name) . '</bdi>', '{count}' => $e($unread)]) ?></dd>
+<ul class="mails">
+<?php foreach ($notices as ['at' => $at, 'name' => $name, 'unread' => $unread, 'subject' => $subject, 'text' => $text]) : ?>
+<li><p><time datetime="<?= gmdate(DATE_ATOM, $at) ?>"><?= gmdate('Y-m-d H:i', $at) ?> UTC</time> <?= strtr($t('notices.line'), ['{name}' => '<bdi>' . $e($name) . '</bdi>', '{count}' => $e($unread)]) ?></p>
+<article><p><strong><?= $e($subject) ?></strong></p><pre><?= $e($text) ?></pre></article></li>
 <?php endforeach ?>
-</dl>
+</ul>
 <?php endif ?>
 </main>

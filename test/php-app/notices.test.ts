@@ -82,6 +82,11 @@ test('mails a member once about missed messages, and lists the notification only
   const { page } = await noticesOf(alice);
   expect(page).toContain('<bdi>Carol</bdi> has unread messages: 2');
   expect(page).not.toContain('Soil');
+  // The mail, without the link that stops mails to the member.
+  expect(page).toContain(
+    '<p><strong>Unread messages: 2</strong></p><pre>You have unread messages in the club:\n\nalice: https: //x: 1\n\nhttps://garden.example/messages</pre>',
+  );
+  expect(page).not.toContain('/stop?');
   // The first mail was rejected, so the chat sent the event again.
   expect(existsSync(join(folder, 'tried'))).toBe(true);
   const [head = '', body = '', ...more] = readFileSync(mails, 'utf8')

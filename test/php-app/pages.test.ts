@@ -60,7 +60,7 @@ describe('chat page', () => {
       'form-action': "'self'",
       'frame-ancestors': "'none'",
       'require-trusted-types-for': "'script'",
-      'script-src': 'http://127.0.0.1:7070',
+      'script-src': "'self' http://127.0.0.1:7070",
       'media-src': 'http://127.0.0.1:7070 blob:',
       'connect-src': 'http://127.0.0.1:7070 ws://127.0.0.1:7070',
     });
@@ -98,6 +98,19 @@ describe('chat page', () => {
     expect((await raw(app.url, { path: '/members/99', headers: { cookie } })).status).toBe(404);
   });
 
+  test('links to the moderators’ page only for moderators', async () => {
+    for (const [name, isModerator] of [
+      ['alice', true],
+      ['bob', true],
+      ['carol', false],
+    ] as const) {
+      const { body } = await raw(app.url, { headers: { cookie: await app.login(name) } });
+      expect(body.includes('<a href="http://127.0.0.1:7070/moderate">Moderation</a>'), name).toBe(
+        isModerator,
+      );
+    }
+  });
+
   test("escapes the user's name", async () => {
     const cookie = await sessionOf('<script>alert(1)</script>"\'&');
     const { body } = await raw(app.url, { headers: { cookie } });
@@ -122,7 +135,7 @@ describe('with other settings', () => {
     const { body, headers } = await raw(other.url, { headers: { cookie, host: 'a"b' } });
     expect(body).toContain('src="https://chat.example.org/live/php-chat.js"');
     const policy = directives(headers['content-security-policy']);
-    expect(policy.get('script-src')).toBe('https://chat.example.org');
+    expect(policy.get('script-src')).toBe("'self' https://chat.example.org");
     expect(policy.get('connect-src')).toBe('https://chat.example.org wss://chat.example.org');
   });
 
