@@ -120,7 +120,7 @@ ${stylesOf(dark)}
 <table ${table} class="bg" width="100%" bgcolor="#f6f7fa" style="background:#f6f7fa"><tr><td class="outer" align="center" style="padding:28px 12px">
 <!--[if mso]><table ${table} width="600"><tr><td><![endif]-->
 <table ${table} class="card" width="100%" bgcolor="#ffffff" style="max-width:600px;background:#ffffff;border-radius:14px">
-<tr><td class="pad" style="padding:28px 32px 0"><table ${table}><tr>${markOf(site, accent)}<td class="ink" style="padding:${side.atStart(10)};${font};font-size:15px;line-height:30px;font-weight:700;${ink}">${site.name}</td></tr></table></td></tr>
+<tr><td class="pad" style="padding:28px 32px 0"><table ${table}><tr>${markOf(site, accent)}<td class="ink" style="padding:${side.atStart(10)};${font};font-size:15px;line-height:30px;font-weight:700;${ink}"><span dir="auto">${site.name}</span></td></tr></table></td></tr>
 <tr><td class="pad" style="padding:20px 32px 0"><h1 class="ink h1" style="margin:0;${font};font-size:23px;line-height:30px;letter-spacing:-.3px;${ink}">${title}</h1>${when(summary, () => html`<p class="soft" style="margin:4px 0 0;${font};font-size:15px;line-height:22px;${soft}">${summary}</p>`)}</td></tr>
 ${hasTexts ? rooms.map((room) => roomWithMessages(room, side, link)) : list(rooms, side)}
 ${when(moreRooms + hidden, () => html`<tr><td class="pad" style="padding:14px 32px 0"><p class="soft" style="margin:0;${font};font-size:13px;line-height:20px;${soft}">${lines([moreRooms, hidden].filter((one) => one !== '').join('\n'))}</p></td></tr>`)}

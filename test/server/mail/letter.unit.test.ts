@@ -205,6 +205,11 @@ ${footer}`);
     expect(html).not.toContain('#a6b3fa');
   });
 
+  test('keeps the direction of the site’s name', () => {
+    const { html } = mail([market], { lang: 'ar', site: { name: 'Garden e.V.' } });
+    expect(html).toContain('<span dir="auto">Garden e.V.</span>');
+  });
+
   test.each([
     [{ width: 192, height: 192 }, 'width="30" height="30"'],
     [{ width: 400, height: 50 }, 'width="120" height="15"'],
