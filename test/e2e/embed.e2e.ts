@@ -137,6 +137,36 @@ test('the element works in pages of other sites', async ({ page, site }) => {
     await expect(chat).toHaveCSS('border-radius', '3px');
     await expect(bubble).toHaveCSS('border-end-end-radius', '4.5px');
     await page.emulateMedia({ colorScheme: null });
+    await chat.evaluate((element) => element.removeAttribute('theme'));
+  });
+
+  await test.step('takes the font of the page, and in dark mode its background', async () => {
+    const app = page.locator('php-chat .app');
+    await rules(
+      page,
+      `.night { color-scheme: dark; background: #1a2420; font-family: Georgia, serif }
+      .faded { color-scheme: dark; background: #555 }`,
+    );
+    const turn = (name: string) =>
+      page.evaluate((className) => {
+        document.body.className = className;
+      }, name);
+    const background = () =>
+      app.evaluate((element) => {
+        const canvas = new OffscreenCanvas(1, 1).getContext('2d') as OffscreenCanvasRenderingContext2D;
+        canvas.fillStyle = getComputedStyle(element).backgroundColor;
+        canvas.fillRect(0, 0, 1, 1);
+        return [...canvas.getImageData(0, 0, 1, 1).data.slice(0, 3)];
+      });
+    await turn('night');
+    await expect.poll(background).toEqual([0x1a, 0x24, 0x20]);
+    await expect(app).toHaveCSS('font-family', 'Georgia, serif');
+    // Text would be hard to read on a lighter background.
+    await turn('faded');
+    await expect(app).toHaveCSS('background-color', /^oklch\(0\.27 /);
+    await turn('');
+    await expect(app).toHaveCSS('background-color', /^oklch\(0\.984 /);
+    await expect(app).toHaveCSS('font-family', 'system-ui');
   });
 
   await test.step('uses WebSocket under the policies of docs/element.md and the strictest policy', async () => {
