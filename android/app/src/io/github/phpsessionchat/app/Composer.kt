@@ -5,6 +5,7 @@ import androidx.compose.foundation.layout.Arrangement
 import androidx.compose.foundation.layout.Column
 import androidx.compose.foundation.layout.Row
 import androidx.compose.foundation.layout.fillMaxWidth
+import androidx.compose.foundation.layout.heightIn
 import androidx.compose.foundation.layout.imePadding
 import androidx.compose.foundation.layout.navigationBarsPadding
 import androidx.compose.foundation.layout.padding
@@ -224,7 +225,7 @@ private fun NameSuggestions(composing: Composing, actions: ConversationActions) 
     LaunchedEffect(started) { found = if (started == null) emptyList() else actions.membersNamed(started).map { it.user } }
     for (user in found) {
         Row(
-            Modifier.fillMaxWidth().clickable { composing.mention(user) }.padding(vertical = 6.dp),
+            Modifier.fillMaxWidth().clickable { composing.mention(user) }.heightIn(min = 48.dp).padding(vertical = 6.dp),
             horizontalArrangement = Arrangement.spacedBy(8.dp),
             verticalAlignment = Alignment.CenterVertically,
         ) {

@@ -16,6 +16,7 @@ import androidx.compose.foundation.lazy.rememberLazyListState
 import androidx.compose.material.icons.Icons
 import androidx.compose.material.icons.automirrored.filled.ArrowBack
 import androidx.compose.material.icons.filled.KeyboardArrowDown
+import androidx.compose.material.icons.outlined.Info
 import androidx.compose.material3.CircularProgressIndicator
 import androidx.compose.material3.ExperimentalMaterial3Api
 import androidx.compose.material3.Icon
@@ -95,6 +96,9 @@ fun ConversationScreen(
                             Icon(Icons.AutoMirrored.Filled.ArrowBack, stringResource(R.string.rooms_back))
                         }
                     }
+                },
+                actions = {
+                    IconButton(onClick = actions::openDetails) { Icon(Icons.Outlined.Info, stringResource(R.string.details_title)) }
                 },
             )
         },

@@ -1,16 +1,19 @@
 package io.github.phpsessionchat.app
 
 import androidx.compose.foundation.clickable
-import androidx.compose.foundation.layout.Arrangement
+import androidx.compose.foundation.layout.Column
+import androidx.compose.foundation.layout.PaddingValues
 import androidx.compose.foundation.layout.Row
 import androidx.compose.foundation.layout.fillMaxWidth
 import androidx.compose.foundation.layout.padding
+import androidx.compose.foundation.rememberScrollState
+import androidx.compose.foundation.verticalScroll
 import androidx.compose.material3.AlertDialog
 import androidx.compose.material3.ExperimentalMaterial3Api
-import androidx.compose.material3.MaterialTheme
 import androidx.compose.material3.ModalBottomSheet
 import androidx.compose.material3.Text
 import androidx.compose.material3.TextButton
+import androidx.compose.material3.rememberModalBottomSheetState
 import androidx.compose.runtime.Composable
 import androidx.compose.runtime.getValue
 import androidx.compose.runtime.mutableStateOf
@@ -19,6 +22,7 @@ import androidx.compose.runtime.remember
 import androidx.compose.runtime.setValue
 import androidx.compose.ui.Modifier
 import androidx.compose.ui.platform.LocalContext
+import androidx.compose.ui.platform.LocalDensity
 import androidx.compose.ui.res.stringResource
 import androidx.compose.ui.unit.dp
 import io.github.phpsessionchat.Message
@@ -28,7 +32,6 @@ import io.github.phpsessionchat.User
 private val quickReactions = listOf("👍", "❤️", "😂", "🎉", "😮", "😢")
 
 /** What the user can do with a message. */
-@OptIn(ExperimentalMaterial3Api::class)
 @Composable
 fun MessageMenu(
     message: Message,
@@ -48,7 +51,7 @@ fun MessageMenu(
     }
     val context = LocalContext.current
     val mayWrite = room?.may(RoomSummary.Right.SEND) != false
-    ModalBottomSheet(onDismissRequest = onClose) {
+    Sheet(onClose) {
         if (mayWrite) ReactionRow(message, actions, onClose)
         val entries = buildList {
             if (mayWrite) add(R.string.action_reply to { composing.reply(message) })
@@ -74,6 +77,15 @@ fun MessageMenu(
     }
 }
 
+/** Scrolls, because the entries are higher than a phone in landscape. */
+@OptIn(ExperimentalMaterial3Api::class)
+@Composable
+private fun Sheet(onClose: () -> Unit, content: @Composable () -> Unit) {
+    ModalBottomSheet(onDismissRequest = onClose, sheetState = rememberModalBottomSheetState(skipPartiallyExpanded = true)) {
+        Column(Modifier.verticalScroll(rememberScrollState())) { content() }
+    }
+}
+
 @Composable
 private fun MenuEntry(label: Int, onClick: () -> Unit) = MenuEntry(stringResource(label), onClick)
 
@@ -95,7 +107,9 @@ private fun PinEntry(message: Message, actions: ConversationActions, onClose: ()
 
 @Composable
 private fun ReactionRow(message: Message, actions: ConversationActions, onClose: () -> Unit) {
-    Row(Modifier.fillMaxWidth().padding(horizontal = 12.dp), horizontalArrangement = Arrangement.SpaceEvenly) {
+    // Not larger with large text, because all must fit into one line.
+    val fontSize = with(LocalDensity.current) { 24.dp.toSp() }
+    Row(Modifier.fillMaxWidth().padding(horizontal = 12.dp)) {
         for (emoji in quickReactions) {
             val isMine = message.reactions.any { it.emoji == emoji && it.mine }
             TextButton(
@@ -103,7 +117,9 @@ private fun ReactionRow(message: Message, actions: ConversationActions, onClose:
                     actions.react(message, emoji, !isMine)
                     onClose()
                 },
-            ) { Text(emoji, style = MaterialTheme.typography.headlineSmall) }
+                Modifier.weight(1f),
+                contentPadding = PaddingValues(0.dp),
+            ) { Text(emoji, fontSize = fontSize, lineHeight = fontSize * 1.3f) }
         }
     }
 }

@@ -26,7 +26,6 @@ import androidx.compose.ui.semantics.clearAndSetSemantics
 import androidx.compose.ui.text.font.FontWeight
 import androidx.compose.ui.unit.Dp
 import androidx.compose.ui.unit.dp
-import androidx.compose.ui.unit.sp
 import io.github.phpsessionchat.ConnectionState
 import io.github.phpsessionchat.RoomSummary
 import io.github.phpsessionchat.android.isWaiting
@@ -55,12 +54,14 @@ fun inkOf(id: String) = Color(if (isSystemInDarkTheme()) hueOf(id).darkInk else 
 @Composable
 fun Avatar(id: String, name: String, size: Dp) = Badge(id, size, CircleShape) {
     val initials = name.split(' ').filter(String::isNotEmpty).let { listOfNotNull(it.firstOrNull(), it.drop(1).lastOrNull()) }
+    // Not larger with large text, because the circle is not.
+    val fontSize = with(LocalDensity.current) { (size * 0.36f).toSp() }
     Text(
         initials.joinToString("") { String(Character.toChars(it.codePointAt(0))) },
         color = inkOf(id),
-        // Not larger with large text, because the circle is not.
-        fontSize = (size.value * 0.36f / LocalDensity.current.fontScale).sp,
+        fontSize = fontSize,
         fontWeight = FontWeight.Bold,
+        lineHeight = fontSize,
     )
 }
 
@@ -72,7 +73,8 @@ fun RoomIcon(room: RoomSummary) {
         if (room.kind == RoomSummary.Kind.PRIVATE) {
             Icon(Icons.Filled.Lock, null, Modifier.size(18.dp), tint = inkOf(room.id))
         } else {
-            Text("#", color = inkOf(room.id), fontSize = 20.sp, fontWeight = FontWeight.Bold)
+            val fontSize = with(LocalDensity.current) { 20.dp.toSp() }
+            Text("#", color = inkOf(room.id), fontSize = fontSize, fontWeight = FontWeight.Bold, lineHeight = fontSize)
         }
     }
 }

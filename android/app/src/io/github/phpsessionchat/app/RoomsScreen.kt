@@ -96,28 +96,32 @@ private fun RoomRow(room: RoomSummary, draft: String?, me: User, onClick: () -> 
     ) {
         RoomIcon(room)
         Column(Modifier.weight(1f)) {
-            Text(
-                titleOf(room),
-                fontWeight = FontWeight.Bold,
-                maxLines = 1,
-                overflow = TextOverflow.Ellipsis,
-            )
-            Text(
-                draft?.let { "${stringResource(R.string.rooms_draft)} ${isolate(it)}" } ?: lastMessage(room, me),
-                color = if (isUnread) colors.onSurface else colors.onSurfaceVariant,
-                style = MaterialTheme.typography.bodyMedium,
-                maxLines = 1,
-                overflow = TextOverflow.Ellipsis,
-            )
-        }
-        Column(horizontalAlignment = Alignment.End, verticalArrangement = Arrangement.spacedBy(4.dp)) {
-            if (room.member) {
-                Text(lastTime(room), color = colors.onSurfaceVariant, style = MaterialTheme.typography.labelMedium)
-                if (isUnread) UnreadBadge(room)
-            } else {
-                Text(stringResource(R.string.rooms_join), color = colors.primary, style = MaterialTheme.typography.labelLarge)
+            WithEnd({ if (room.member) Text(lastTime(room), color = colors.onSurfaceVariant, style = MaterialTheme.typography.labelMedium) }) {
+                Text(titleOf(room), it, fontWeight = FontWeight.Bold, maxLines = 1, overflow = TextOverflow.Ellipsis)
+            }
+            WithEnd({ if (isUnread) UnreadBadge(room) }) {
+                Text(
+                    draft?.let { text -> "${stringResource(R.string.rooms_draft)} ${isolate(text)}" } ?: lastMessage(room, me),
+                    it,
+                    color = if (isUnread) colors.onSurface else colors.onSurfaceVariant,
+                    style = MaterialTheme.typography.bodyMedium,
+                    maxLines = 1,
+                    overflow = TextOverflow.Ellipsis,
+                )
             }
         }
+        if (!room.member) {
+            Text(stringResource(R.string.rooms_join), color = colors.primary, style = MaterialTheme.typography.labelLarge)
+        }
+    }
+}
+
+/** A line of text with something at its end. */
+@Composable
+private fun WithEnd(end: @Composable () -> Unit, text: @Composable (Modifier) -> Unit) {
+    Row(horizontalArrangement = Arrangement.spacedBy(8.dp), verticalAlignment = Alignment.CenterVertically) {
+        text(Modifier.weight(1f))
+        end()
     }
 }
 

@@ -19,7 +19,9 @@ import androidx.compose.material3.Scaffold
 import androidx.compose.material3.Text
 import androidx.compose.material3.TextButton
 import androidx.compose.material3.TextField
+import androidx.compose.material3.TextFieldDefaults
 import androidx.compose.material3.TopAppBar
+import androidx.compose.material3.TopAppBarDefaults
 import androidx.compose.runtime.Composable
 import androidx.compose.runtime.LaunchedEffect
 import androidx.compose.runtime.getValue
@@ -32,9 +34,11 @@ import androidx.compose.ui.Alignment
 import androidx.compose.ui.Modifier
 import androidx.compose.ui.focus.FocusRequester
 import androidx.compose.ui.focus.focusRequester
+import androidx.compose.ui.platform.LocalDensity
 import androidx.compose.ui.platform.testTag
 import androidx.compose.ui.res.stringResource
 import androidx.compose.ui.text.font.FontWeight
+import androidx.compose.ui.text.style.TextDirection
 import androidx.compose.ui.text.style.TextOverflow
 import androidx.compose.ui.unit.dp
 import io.github.phpsessionchat.Answers.Page
@@ -88,6 +92,7 @@ fun SearchResults(
     val focus = remember { FocusRequester() }
     LaunchedEffect(Unit) { focus.requestFocus() }
     Scaffold(
+        containerColor = MaterialTheme.colorScheme.background,
         topBar = {
             TopAppBar(
                 title = {
@@ -97,8 +102,15 @@ fun SearchResults(
                         Modifier.fillMaxWidth().focusRequester(focus).testTag("query"),
                         placeholder = { Text(stringResource(R.string.search_open)) },
                         singleLine = true,
+                        colors = TextFieldDefaults.colors(
+                            focusedContainerColor = MaterialTheme.colorScheme.background,
+                            unfocusedContainerColor = MaterialTheme.colorScheme.background,
+                        ),
                     )
                 },
+                // Large text needs a higher field.
+                expandedHeight = TopAppBarDefaults.TopAppBarExpandedHeight * LocalDensity.current.fontScale.coerceAtLeast(1f),
+                colors = TopAppBarDefaults.topAppBarColors(MaterialTheme.colorScheme.background),
                 navigationIcon = {
                     IconButton(onClick = onClose) { Icon(Icons.AutoMirrored.Filled.ArrowBack, stringResource(R.string.search_close)) }
                 },
@@ -111,7 +123,7 @@ fun SearchResults(
             item {
                 when {
                     found.hasFailed -> Text(stringResource(R.string.search_error_title), Modifier.padding(16.dp))
-                    found.next != null -> TextButton(onClick = onOlder) { Text(stringResource(R.string.search_older)) }
+                    found.next != null -> TextButton(onClick = onOlder, Modifier.padding(horizontal = 4.dp)) { Text(stringResource(R.string.search_older)) }
                     found.messages.isEmpty() -> Text(stringResource(R.string.search_none_title), Modifier.padding(16.dp))
                 }
             }
@@ -137,7 +149,7 @@ private fun FoundMessage(message: Message, onClick: () -> Unit) {
                 if (message.hidden) "…" else message.textWithNames().ifEmpty { message.files.joinToString { it.name } },
                 maxLines = 3,
                 overflow = TextOverflow.Ellipsis,
-                style = MaterialTheme.typography.bodyMedium,
+                style = MaterialTheme.typography.bodyMedium.copy(textDirection = TextDirection.Content),
             )
         }
     }

@@ -78,7 +78,7 @@ fun textOf(message: RoomSummary.Last): String = when {
 fun lastMessage(room: RoomSummary, me: User): String {
     val last = room.last ?: return stringResource(R.string.rooms_lastNone)
     val text = textOf(last)
-    if (room.kind == RoomSummary.Kind.DIRECT && last.user != me) return text
+    if (room.kind == RoomSummary.Kind.DIRECT && last.user != me) return isolate(text)
     val name = if (last.user == me) stringResource(R.string.msg_you) else nameOf(last.user)
     return stringResource(R.string.rooms_last, isolate(name), isolate(text))
 }

@@ -29,6 +29,10 @@ val light = lightColorScheme(
     onSurface = Color(0xFF1A1D29),
     onSurfaceVariant = Color(0xFF565D72),
     surfaceBright = Color.White,
+    surfaceContainerLow = Color.White,
+    surfaceContainer = Color.White,
+    surfaceContainerHigh = Color.White,
+    surfaceContainerHighest = Color(0xFFE0E3EB),
     outline = Color(0xFF7D8497),
     outlineVariant = Color(0xFFE0E3EB),
     error = Color(0xFFB3261E),
@@ -47,6 +51,10 @@ val dark = darkColorScheme(
     onSurface = Color(0xFFE8EAF1),
     onSurfaceVariant = Color(0xFFA7ADBF),
     surfaceBright = Color(0xFF24262F),
+    surfaceContainerLow = Color(0xFF292B34),
+    surfaceContainer = Color(0xFF292B34),
+    surfaceContainerHigh = Color(0xFF292B34),
+    surfaceContainerHighest = Color(0xFF373C49),
     outline = Color(0xFF7D859A),
     outlineVariant = Color(0xFF373C49),
     error = Color(0xFFFF9D94),
@@ -80,11 +88,14 @@ private fun colorsOf(context: Context, isDark: Boolean): ColorScheme {
 fun withAccent(scheme: ColorScheme, accent: Color): ColorScheme {
     val target = if (scheme.background.luminance() > 0.5f) Color.Black else Color.White
     val primary = (0..10).map { lerp(accent, target, it / 10f) }.first { contrast(it, scheme.background) >= CONTRAST }
+    val container = lerp(scheme.background, primary, 0.2f)
     return scheme.copy(
         primary = primary,
         onPrimary = listOf(Color.White, Color.Black).maxBy { contrast(it, primary) },
-        primaryContainer = lerp(scheme.background, primary, 0.2f),
+        primaryContainer = container,
         onPrimaryContainer = scheme.onBackground,
+        secondaryContainer = container,
+        onSecondaryContainer = scheme.onBackground,
     )
 }
 

@@ -21,6 +21,7 @@ class ThemeTest {
                 assertTrue("$accent", contrast(colors.primary, scheme.background) >= 4.5f)
                 assertTrue("$accent", contrast(colors.onPrimary, colors.primary) >= 4.5f)
                 assertTrue("$accent", contrast(colors.onPrimaryContainer, colors.primaryContainer) >= 4.5f)
+                assertEquals(colors.primaryContainer, colors.secondaryContainer)
             }
         }
     }
