@@ -1,11 +1,13 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { root, runtime } from '../npm-packages.mjs';
 import { run } from '../processes.mjs';
 import { manifest, packageName, resourceApk, testClasses } from './compile.mjs';
-import { androidFolder, androidJar, emptyFolder, filesIn, joinPaths, out } from './libraries.mjs';
+import { androidFolder, androidJar, app, emptyFolder, filesIn, joinPaths, out } from './libraries.mjs';
 
 const screenshots = join(out, 'screenshots');
+/** Screenshots that must look the same. */
+const references = join(app, 'references');
 /** The options of the tests' JVM, in a file because the class path is long. */
 const optionsFile = join(out, 'test.options');
 
@@ -13,18 +15,7 @@ const optionsFile = join(out, 'test.options');
 export async function testApp(classPath) {
   emptyFolder(screenshots);
   const settings = writeSettings();
-  const options = [
-    ...[`-Drobolectric.dependency.dir=${androidFolder}`, '-Drobolectric.offline=true'],
-    ...[
-      '-Drobolectric.pixelCopyRenderMode=hardware',
-      '-Djava.awt.headless=true',
-      `-Dscreenshots=${screenshots}`,
-      '--add-opens=java.base/java.io=ALL-UNNAMED',
-    ],
-    // Android's JAR is last, because Robolectric's own classes of Android must be found first.
-    ...['-XX:+UseSerialGC', '-Xmx2g', '-cp', joinPaths([settings, ...classPath, androidJar()])],
-  ];
-  writeFileSync(optionsFile, options.map((option) => `"${option}"\n`).join(''));
+  writeOptions(optionsFile, [settings, ...classPath]);
 
   // Each class runs in its own process, because after some tests of another class Compose never becomes idle.
   let isGreen = true;
@@ -34,11 +25,35 @@ export async function testApp(classPath) {
     const args = [`@${optionsFile}`, 'org.junit.runner.JUnitCore', name];
     isGreen = (await run('java', args, { stdio: 'inherit' })) && isGreen;
   }
+  for (const name of filesIn(references, /\.png$/).map((path) => basename(path))) {
+    if (existsSync(join(screenshots, name))) continue;
+    console.log(`No test draws ${join(references, name)}. Draw it, or delete the file.`);
+    isGreen = false;
+  }
   const { node, env } = runtime();
   const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs');
   const args = [vitest, 'run', '-c', 'test/vitest.config.ts', '--project', 'android-app'];
   const server = await run(node, args, { cwd: root, env, stdio: 'inherit' });
   return isGreen && server ? 0 : 1;
+}
+
+/** @param {string} file @param {string[]} classPath */
+function writeOptions(file, classPath) {
+  const options = [
+    ...[`-Drobolectric.dependency.dir=${androidFolder}`, '-Drobolectric.offline=true'],
+    ...[
+      '-Drobolectric.pixelCopyRenderMode=hardware',
+      '-Djava.awt.headless=true',
+      `-Dscreenshots=${screenshots}`,
+      `-Dreferences=${references}`,
+      // Screenshots show times.
+      '-Duser.timezone=UTC',
+      '--add-opens=java.base/java.io=ALL-UNNAMED',
+    ],
+    // Android's JAR is last, because Robolectric's own classes of Android must be found first.
+    ...['-XX:+UseSerialGC', '-Xmx2g', '-cp', joinPaths([...classPath, androidJar()])],
+  ];
+  writeFileSync(file, options.map((option) => `"${option}"\n`).join(''));
 }
 
 /** Writes Robolectric's settings. @returns their folder */

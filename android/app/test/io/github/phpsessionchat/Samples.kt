@@ -2,6 +2,8 @@ package io.github.phpsessionchat
 
 import io.github.phpsessionchat.app.Person
 import io.github.phpsessionchat.app.UserSettings
+import java.time.LocalDate
+import java.time.ZoneId
 import org.json.JSONArray
 import org.json.JSONObject
 
@@ -12,7 +14,8 @@ object Samples {
     private val li = User("3", "李伟")
     private val layla = User("4", "ليلى حداد")
 
-    private val now = System.currentTimeMillis()
+    /** Today at noon, so that screenshots always show the same times. */
+    private val now = LocalDate.now().atTime(12, 0).atZone(ZoneId.systemDefault()).toInstant().toEpochMilli()
     private const val MINUTE = 60_000L
 
     private fun json(user: User) = JSONObject().put("id", user.id).put("name", user.name)
@@ -31,7 +34,7 @@ object Samples {
         room("d2", "", "direct", unread = 1, with = bob).put("last", last(bob, "I have the key with me", 5)),
         room("market", "spring market", "private", unread = 14).put("mentions", 1)
             .put("last", last(li, "我十点到,带两箱育苗盆。", 8)),
-        room("d4", "", "direct", with = layla).put("last", last(alice, "Thank you!", 50 * 60)),
+        room("d4", "", "direct", with = layla).put("last", last(alice, "Thank you!", 30 * 60)),
         room("board", "board", "private"),
         room("garden", "garden-volunteers", "public", member = false),
     ).map(Wire::room)

@@ -3,6 +3,7 @@ package io.github.phpsessionchat.app
 import androidx.compose.material3.SnackbarHostState
 import androidx.compose.runtime.remember
 import androidx.compose.ui.test.assertIsDisplayed
+import androidx.compose.ui.test.assertWidthIsAtLeast
 import androidx.compose.ui.test.getUnclippedBoundsInRoot
 import androidx.compose.ui.test.onNodeWithContentDescription
 import androidx.compose.ui.test.onNodeWithTag
@@ -10,6 +11,7 @@ import androidx.compose.ui.test.onNodeWithText
 import androidx.compose.ui.test.performClick
 import androidx.compose.ui.test.performScrollTo
 import androidx.compose.ui.test.performTextInput
+import androidx.compose.ui.unit.dp
 import io.github.phpsessionchat.ConnectionState.Kind
 import io.github.phpsessionchat.ConnectionState.Reason
 import io.github.phpsessionchat.ConnectionState.Refusal
@@ -27,6 +29,8 @@ abstract class DrawingTest : ScreenTest() {
         takeScreenshot(activity, "rooms-$name")
         showConversation()
         takeScreenshot(activity, "conversation-$name")
+        showConversation(Samples.entries.filter { it.pending == null })
+        takeScreenshot(activity, "sent-$name")
         showConversation(connection = Kind.OFFLINE)
         takeScreenshot(activity, "offline-$name")
         showConversation(uploads = Samples.uploads)
@@ -60,6 +64,23 @@ abstract class DrawingTest : ScreenTest() {
             )
         }
         takeScreenshot(activity, "thread-$name")
+        show { Invite(Samples.largeRoom, remember { SnackbarHostState() }, {}, {}, { Samples.found(it) }) { _, _ -> } }
+        compose.onNodeWithTag("find").performTextInput("B")
+        compose.mainClock.advanceTimeBy(400)
+        takeScreenshot(activity, "invite-$name")
+        show { PublicRooms({}, {}) { query, cursor -> Samples.publicRooms(query, cursor) } }
+        takeScreenshot(activity, "public-rooms-$name")
+        show { DestinationDialog(Destination.Invitation(Samples.invitation), false, {}, {}, {}) }
+        takeScreenshot(activity, "invitation-$name")
+        showConversation()
+        compose.onNodeWithContentDescription(activity.getString(R.string.file_attach)).performClick()
+        compose.waitForIdle()
+        takeScreenshot(activity, "attach-$name")
+        show { MessageMenu(Samples.found[0], isOwn = true, Samples.largeRoom, remember { Composing("") }, actions) {} }
+        takeScreenshot(activity, "menu-$name")
+        compose.onNodeWithText(activity.getString(R.string.action_delete)).performScrollTo().performClick()
+        compose.waitForIdle()
+        takeScreenshot(activity, "delete-$name")
         show { Settings(Samples.settings, SampleSettings(calls), remember { SnackbarHostState() }) }
         takeScreenshot(activity, "settings-$name")
         show { NewChat(Samples.identity, remember { SnackbarHostState() }, {}, {}, {}, { Samples.found(it) }) {} }
@@ -117,6 +138,8 @@ class LargeTextTest : DrawingTest() {
         drawAll("large")
         showConversation()
         compose.onNodeWithContentDescription("Send").assertIsDisplayed()
+        show { MessageMenu(Samples.found[0], isOwn = false, Samples.rooms[0], remember { Composing("") }, actions) {} }
+        compose.onNodeWithText("😢").assertIsDisplayed().assertWidthIsAtLeast(48.dp)
     }
 }
 

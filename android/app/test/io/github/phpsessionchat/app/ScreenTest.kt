@@ -60,6 +60,7 @@ abstract class ScreenTest {
     @After
     fun end() {
         controller.close()
+        failIfScreenshotsDiffer()
     }
 
     protected var recorder: VoiceRecorder? = null
