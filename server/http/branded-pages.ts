@@ -48,7 +48,6 @@ export function brandedPages(
     const parts = [picture, isModerate ? undefined : title].filter(Boolean);
     return parts.length === 0 ? '' : `<span slot="logo" class="site">${parts.join('')}</span>`;
   };
-  const attributes = name ? ` site-name="${escapeHtml(name)}"` : '';
   return {
     files,
     brand: (page) =>
@@ -58,10 +57,7 @@ export function brandedPages(
           name ? `${start} · ${escapeHtml(name)}${end}` : whole,
         )
         .replace('</head>', (end) => [...head, end].join('\n'))
-        .replace(
-          /<(php-chat(-moderate)?) ([^>]*)>/,
-          (_, tag, moderate, others) => `<${tag}${attributes} ${others}>${slot(moderate !== undefined)}`,
-        ),
+        .replace(/<php-chat(-moderate)? [^>]*>/, (tag, moderate) => tag + slot(moderate !== undefined)),
   };
 }
 

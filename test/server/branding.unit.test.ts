@@ -137,7 +137,7 @@ describe('the pages', () => {
   test('of moderators show the logo, and the name in the title', () => {
     const { html } = pageOf('/moderate', { name: 'Garden', logo });
     expect(html).toContain('<title>Moderation · Garden</title>');
-    expect(html).toContain('<php-chat-moderate site-name="Garden" login-url="/login"><span slot="logo"');
+    expect(html).toContain('<php-chat-moderate login-url="/login"><span slot="logo"');
     expect(html).not.toContain('<bdi>');
   });
 

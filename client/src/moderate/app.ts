@@ -5,12 +5,14 @@ import { Desk } from './desk.ts';
 import { sheet as ours } from './sheet.ts';
 import { ModerateView } from './view.tsx';
 
+/** The site's name after the title, if the server has put it there. */
+const ofSite = document.title.slice('Moderation'.length);
+
 /**
  * The moderators' page in its element. Creates the connection and the view. Wakes the connection when the user returns
  * to the page.
  */
 export class ModerateApp {
-  readonly #host: HTMLElement;
   readonly #desk: Desk;
   readonly #view: ModerateView;
   readonly #strings: Strings;
@@ -20,7 +22,6 @@ export class ModerateApp {
   #callOff: (() => void) | undefined;
 
   constructor(host: HTMLElement, root: ShadowRoot, server: string, texts: Texts) {
-    this.#host = host;
     this.#strings = new Strings(texts, navigator.languages);
     root.adoptedStyleSheets.push(sheet(), ours());
     root.replaceChildren();
@@ -82,8 +83,7 @@ export class ModerateApp {
     if (this.#stopped.signal.aborted) return;
     this.#view.render();
     const { waiting = 0 } = this.#view;
-    const site = this.#host.getAttribute('site-name');
-    const title = [this.#strings.text('mod.title'), site].filter(Boolean).join(' · ');
+    const title = this.#strings.text('mod.title') + ofSite;
     document.title = waiting > 0 ? `(${atMost99(waiting)}) ${title}` : title;
   }
 

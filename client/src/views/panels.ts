@@ -1,3 +1,4 @@
+import landing from '../styles/landing.css?inline';
 import style from '../styles/panels.css?inline';
 import { sheetOf } from '../styles/styles.ts';
 import type { Context, MenuRequest } from './context.ts';
@@ -24,7 +25,7 @@ export { NoRoom } from './rooms/no-room.tsx';
 export { step } from './rooms/step.ts';
 
 /** Styles of most panels, menus and files. */
-export const sheet = sheetOf(style);
+export const sheet = sheetOf(`${style}\n${landing}`);
 
 addPictures(pictures);
 
