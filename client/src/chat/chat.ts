@@ -4,7 +4,6 @@ import type {
   EventPayload,
   Held,
   Message,
-  Notify,
   Profile,
   RequestName,
   RoomActivity,
@@ -259,14 +258,6 @@ export class Chat implements ConnectionListener {
     this.#listener.changed();
   }
 
-  /** Joins a room by an invite link and shows it. */
-  async accept(token: string): Promise<Room> {
-    const { room } = await this.connection.request('invite:accept', { token });
-    const listed = this.list.put(room);
-    this.open(room.id);
-    return listed;
-  }
-
   /** Shows the direct room with a user, and creates it if necessary. */
   async openDirect(user: string): Promise<Room> {
     await this.connection.ready();
@@ -359,41 +350,6 @@ export class Chat implements ConnectionListener {
     if (!room.readUpTo(seq)) return;
     this.#marks.changed();
     this.#listener.changed();
-  }
-
-  /** Marks the messages after `seq` as unread until the room is opened again. */
-  async markUnread(room: Room, seq: number): Promise<void> {
-    const answer = await this.connection.request('read:mark', { room: room.id, seq, unread: true });
-    room.keptUnread = room === this.current;
-    if (room === this.current) room.newFrom = seq + 1;
-    room.unreadAfter(answer.room.readSeq, answer.room.mentions);
-    this.#listener.changed();
-  }
-
-  /** Creates a room and lists it without opening it. A repeated `clientId` returns the same room. */
-  async createRoom(payload: RequestOf<'room:create'>): Promise<Answers['room:create']> {
-    const answer = await this.connection.request('room:create', payload);
-    this.list.put(answer.room);
-    this.#listener.changed();
-    return answer;
-  }
-
-  async updateRoom(payload: RequestOf<'room:update'>): Promise<void> {
-    this.#put(await this.connection.request('room:update', payload));
-  }
-
-  async notify(room: Room, notify: Notify): Promise<void> {
-    this.#put(await this.connection.request('room:notify', { room: room.id, notify }));
-  }
-
-  /** Sets whether this user wants link previews in a direct room. */
-  async wantPreviews(room: Room, previews: 'on' | 'off'): Promise<void> {
-    this.#put(await this.connection.request('room:previews', { room: room.id, previews }));
-  }
-
-  async deleteRoom(room: Room): Promise<void> {
-    await this.connection.request('room:delete', { room: room.id });
-    this.list.removed({ room: room.id, readable: false, reason: 'deleted' });
   }
 
   /** Leaves a room. A public room stays listed among the other rooms. */

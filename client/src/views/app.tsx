@@ -98,7 +98,7 @@ export class AppView {
       firstRun: () => this.#late.panels?.firstRun(this.#context),
       attribute: (name) => root.host.getAttribute(name),
       clashOf: (error) => this.#late.panels?.clashOf(error),
-      tools: () => this.#late.panels?.tools(this.#context),
+      tools: (draft) => this.#late.panels?.tools(this.#context, draft),
       mention: (user) => this.#late.parts?.suggest.mention(user),
       strip: (props) => this.#late.panels?.strip(props, this.#context),
       blocking: () => this.#late.parts?.blocking,

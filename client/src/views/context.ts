@@ -28,6 +28,8 @@ export type DialogRequest =
   | { readonly kind: 'seen'; readonly message: Message }
   | { readonly kind: 'reject'; readonly held: Held }
   | { readonly kind: 'reports' }
+  | { readonly kind: 'later'; readonly schedule: (at: number) => Promise<void> }
+  | { readonly kind: 'scheduled' }
   | { readonly kind: 'pushHelp'; readonly why: 'blocked' | 'home'; readonly mail: (() => void) | undefined }
   | { readonly kind: 'delete'; readonly message: Message }
   | { readonly kind: 'select'; readonly text: string }
@@ -135,6 +137,17 @@ export interface VoiceControls {
   readonly end: ComponentChildren;
 }
 
+/** A text in a composer that is not sent yet. */
+export interface Draft extends Place {
+  readonly edit: object | undefined;
+  readonly text: string;
+  readonly replyTo: number | undefined;
+  /** Whether the user removed the preview of the link. */
+  readonly bare: boolean | undefined;
+  /** Must be called when the text was sent or scheduled, to clear the field. */
+  sent(text: string): void;
+}
+
 /** A message in full, as a pin, or as the preview in the room list. */
 export type Hideable = Pick<Message, 'user' | 'hidden'>;
 
@@ -189,7 +202,7 @@ export interface Context extends ControlContext {
   /** Returns the current version of the message if an edit failed because the message was changed or deleted. */
   clashOf(error: unknown): Clash | undefined;
   /** The buttons next to the field. */
-  tools(): ComponentChildren;
+  tools(draft: Draft): ComponentChildren;
   /** Inserts a mention of the user into the draft. */
   mention(user: User): void;
   /** The strip above the field: the message to reply to or edit, and the link with a preview. */

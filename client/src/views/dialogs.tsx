@@ -1,9 +1,12 @@
+import { deleteRoom } from '../chat/room-actions.ts';
 import style from '../styles/dialogs.css?inline';
 import { sheetOf } from '../styles/styles.ts';
 import { wordsOf } from '../text/words.ts';
 import type { Context, DialogRequest } from './context.ts';
 import { Ask } from './controls/ask.tsx';
 import { Describe } from './files/describe.tsx';
+import { ScheduledList } from './later/scheduled-list.tsx';
+import { SendLater } from './later/send-later.tsx';
 import { Forward } from './messages/forward.tsx';
 import { SeenBy } from './messages/seen-by.tsx';
 import { SelectText } from './messages/select-text.tsx';
@@ -43,6 +46,9 @@ export function Dialogs({ context, request, close }: Props) {
   if (request.kind === 'seen') return <SeenBy context={context} message={request.message} close={close} />;
   if (request.kind === 'reject') return <RejectHeld context={context} held={request.held} close={close} />;
   if (request.kind === 'reports') return <Reports context={context} close={close} />;
+  if (request.kind === 'later')
+    return <SendLater context={context} schedule={request.schedule} close={close} />;
+  if (request.kind === 'scheduled') return <ScheduledList context={context} close={close} />;
   if (request.kind === 'pushHelp') return <PushHelp context={context} {...request} close={close} />;
   if (request.kind === 'block') {
     const { name } = request.user;
@@ -88,7 +94,7 @@ export function Dialogs({ context, request, close }: Props) {
         text={strings.text('owner.deleteText')}
         stay={strings.text('delete.keep')}
         label={strings.text('owner.delete')}
-        run={() => chat.deleteRoom(room)}
+        run={() => deleteRoom(chat, room)}
         done={() => toast(strings.text('rooms.deleted', { room: name }), 'good')}
         close={close}
       />

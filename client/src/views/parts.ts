@@ -8,6 +8,7 @@ import { DetailsPane } from './details/details-pane.tsx';
 import { FileViews } from './files/file-views.tsx';
 import { followPage } from './follow-page.ts';
 import { hintAtScripts } from './hints.ts';
+import { startLater } from './later/later.tsx';
 import { FormatBar } from './messages/format-bar.tsx';
 import { SeenLine } from './messages/seen-line.tsx';
 import { Suggest } from './messages/suggest.tsx';
@@ -115,6 +116,7 @@ export function start(
   const onHold = new OnHold(context);
   chat.followers.add(onHold);
   followPage(root, signal);
+  chat.followers.add(startLater(context));
   void hintAtScripts();
   // Redraws the visible messages, because the code for their files, reactions and mentions has just loaded.
   redraw('.msg');

@@ -1,5 +1,6 @@
 import { Component } from 'preact';
 import type { RoomSummary } from '../../../../server/wire/events.ts';
+import { setNotify, updateRoom, wantPreviews } from '../../chat/room-actions.ts';
 import type { RequestError } from '../../connection/connection-state.ts';
 import type { Room } from '../../store/room.ts';
 import type { Strings } from '../../strings/strings.ts';
@@ -61,7 +62,7 @@ export class RoomSettings extends Component<Props> {
           context={context}
           chosen={notify}
           choose={(chosen) => {
-            chat.notify(room, chosen).catch(() => toast(strings.text('error.other'), 'bad'));
+            setNotify(context, room, chosen).catch(() => toast(strings.text('error.other'), 'bad'));
           }}
         />
         {may.includes('update') && this.#named()}
@@ -133,7 +134,7 @@ export class RoomSettings extends Component<Props> {
                   this.#wanted = wanted ? (on ? 'on' : 'off') : undefined;
                 },
                 async () => {
-                  await context.chat.wantPreviews(room, on ? 'on' : 'off');
+                  await wantPreviews(context, room, on ? 'on' : 'off');
                   this.#wanted = undefined;
                 },
               )
@@ -211,7 +212,7 @@ export class RoomSettings extends Component<Props> {
         else answered();
       },
       async () => {
-        await context.chat.updateRoom({ room: room.id, ...change });
+        await updateRoom(context, { room: room.id, ...change });
         answered();
       },
     );
@@ -231,7 +232,7 @@ export class RoomSettings extends Component<Props> {
     void this.#submission.run(
       () =>
         // Only the changed fields, because another user may be changing the others.
-        context.chat.updateRoom({
+        updateRoom(context, {
           room: room.id,
           ...(name === nameBefore ? {} : { name }),
           ...(topic === topicBefore ? {} : { topic }),

@@ -221,7 +221,15 @@ export class Composer extends Component<Props> {
           onPaste={(event) => this.#paste(event.clipboardData, event)}
           onDrop={(event) => this.#paste(event.dataTransfer, event)}
         />
-        {context.tools()}
+        {context.tools({
+          room,
+          thread,
+          edit,
+          text: this.#text,
+          replyTo: this.#replyTo ?? thread?.root,
+          bare: this.#bare,
+          sent: this.#sent,
+        })}
       </>
     );
   }
@@ -378,6 +386,13 @@ export class Composer extends Component<Props> {
     if (this.#bare && firstPage(text) !== firstPage(this.#text)) this.#bare = undefined;
     this.#text = text;
   }
+
+  /** The text was sent by another way. The user may have written on. */
+  readonly #sent = (text: string) => {
+    if (this.#text === text) this.#text = '';
+    this.#bare = undefined;
+    this.#voiceSent();
+  };
 
   readonly #voiceSent = () => {
     this.#replyTo = undefined;

@@ -1,3 +1,4 @@
+import { markUnread as markUnreadAfter } from '../../chat/room-actions.ts';
 import type { Entry } from '../../store/entries.ts';
 import type { Room } from '../../store/room.ts';
 import { ERASED } from '../../store/user-ids.ts';
@@ -186,8 +187,9 @@ function unsentItems({ pending, ...entry }: Entry, context: Context, writing: Wr
 }
 
 /** Marks this message and all later ones as unread. */
-export function markUnread(room: Room, seq: number, { chat, strings, toast }: Context): void {
-  chat.markUnread(room, seq - 1).catch((error) => toast(refusal(error, strings), 'bad'));
+export function markUnread(room: Room, seq: number, context: Context): void {
+  const { strings, toast } = context;
+  markUnreadAfter(context, room, seq - 1).catch((error) => toast(refusal(error, strings), 'bad'));
 }
 
 /** @param key - runs the item with this key instead of opening the menu */

@@ -1,5 +1,6 @@
 import type { Context, StripProps } from '../context.ts';
 import { Icon } from '../controls/icon.tsx';
+import { laterOf } from '../later/later.tsx';
 import { ClashStrip } from './clash.tsx';
 import { LinkStrip } from './link-strip.tsx';
 import { quotation } from './quotation.ts';
@@ -11,6 +12,7 @@ export function strip(props: StripProps, context: Context) {
   return (
     <>
       {answered(props, context)}
+      {edit === undefined && laterOf(context)?.line(room)}
       {shows && <LinkStrip context={context} text={text} close={bare} />}
     </>
   );

@@ -1,13 +1,19 @@
-import type { Context } from '../context.ts';
+import type { Context, Draft } from '../context.ts';
 import { Icon } from '../controls/icon.tsx';
 import { used } from '../emoji/frequent.ts';
 import { openEmoji } from '../emoji/open-emoji.tsx';
+import { laterOf } from '../later/later.tsx';
 import { apply } from './format-bar.tsx';
 
 /** The buttons next to the composer's field. */
-export function tools(context: Context) {
+export function tools(context: Context, draft: Draft) {
+  return [emojiButton(context), laterOf(context)?.button(draft)];
+}
+
+function emojiButton(context: Context) {
   return (
     <button
+      key="emoji"
       type="button"
       class="icon"
       aria-label={context.strings.text('emoji.open')}

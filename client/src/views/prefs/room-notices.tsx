@@ -1,5 +1,6 @@
 import { Component } from 'preact';
 import type { Notify } from '../../../../server/wire/events.ts';
+import { setNotify } from '../../chat/room-actions.ts';
 import type { Room } from '../../store/room.ts';
 import type { Context } from '../context.ts';
 import { Icon } from '../controls/icon.tsx';
@@ -88,7 +89,7 @@ export class RoomNotices extends Component<{ readonly context: Context }> {
       context.changed();
     };
     save(context, show, async () => {
-      await context.chat.notify(room, notify);
+      await setNotify(context, room, notify);
       // The room has the new value now.
       show(false);
     });

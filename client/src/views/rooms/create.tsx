@@ -1,4 +1,5 @@
 import { Component } from 'preact';
+import { createRoom } from '../../chat/room-actions.ts';
 import type { Context } from '../context.ts';
 import { type Chip, PeopleField } from '../people/people-field.tsx';
 import { NewRoom } from './new-room.tsx';
@@ -28,7 +29,7 @@ export class CreateRoom extends Component<Props> {
           finish: () =>
             this.#people?.finish() === true ? undefined : this.#chips.map(({ user }) => user.id),
         }}
-        create={(payload) => chat.createRoom(payload)}
+        create={(payload) => createRoom(context, payload)}
         done={({ room, failed }) => {
           context.open(room.id);
           this.#tellFailed(room.id, failed);

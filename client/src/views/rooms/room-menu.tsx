@@ -1,3 +1,4 @@
+import { setNotify } from '../../chat/room-actions.ts';
 import type { Room } from '../../store/room.ts';
 import { ERASED } from '../../store/user-ids.ts';
 import type { Context } from '../context.ts';
@@ -45,8 +46,15 @@ function roomItems(room: Room, context: Context): MenuItem[] {
       picture: quiet ? 'bell' : 'bellOff',
       label: strings.text(quiet ? 'rooms.unmute' : 'rooms.mute'),
       run: () => {
-        chat.notify(room, quiet ? loud : 'none').catch(() => toast(strings.text('error.other'), 'bad'));
+        setNotify(context, room, quiet ? loud : 'none').catch(() =>
+          toast(strings.text('error.other'), 'bad'),
+        );
       },
+    },
+    !chat.isGuest && {
+      picture: 'clock',
+      label: strings.text('later.list'),
+      run: () => dialog({ kind: 'scheduled' }),
     },
     member &&
       !direct && {

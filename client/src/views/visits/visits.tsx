@@ -2,6 +2,7 @@ import type { ComponentChildren } from 'preact';
 import { hue } from '../../../../server/wire/avatar.ts';
 import type { Answers } from '../../../../server/wire/events.ts';
 import type { Follower } from '../../chat/chat-listener.ts';
+import { acceptInvite } from '../../chat/room-actions.ts';
 import { RequestError } from '../../connection/connection-state.ts';
 import { forgetToken } from '../../element/asked.ts';
 import type { PageAddress } from '../../text/page-address.ts';
@@ -248,7 +249,7 @@ export class Visits implements Follower {
     draw();
     try {
       await chat.connection.connected();
-      const room = await chat.accept(token);
+      const room = await acceptInvite(chat, token);
       if (this.#token === token) this.close();
       open(room.id);
     } catch (error) {
