@@ -1,5 +1,6 @@
 import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
+import { Problem } from '../command.mjs';
 import { root } from '../npm-packages.mjs';
 import {
   androidJar,
@@ -21,6 +22,7 @@ const library = join(root, 'android', 'chat-android');
 const libraryManifest = join(library, 'AndroidManifest.xml');
 export const libraryRules = join(library, 'consumer-rules.pro');
 
+/** The package of the app's code. */
 export const packageName = 'io.github.phpsessionchat.app';
 export const minSdk = '26';
 
@@ -81,8 +83,16 @@ async function mergeManifests() {
     ...['-cp', joinPaths(jarsOf('tools')), 'com.android.manifmerger.Merger'],
     ...['--main', join(app, 'AndroidManifest.xml')],
     ...['--libs', joinPaths([libraryManifest, ...libraryFiles('app', /^[^/]+\/AndroidManifest\.xml$/)])],
-    ...['--placeholder', `applicationId=${packageName}`, '--remove-tools-declarations', '--out', manifest],
+    ...['--placeholder', `applicationId=${appId()}`, '--remove-tools-declarations', '--out', manifest],
   ]);
+}
+
+/** Returns the ID by which Android knows the app. */
+function appId() {
+  const site = readFileSync(join(app, 'res', 'values', 'site.xml'), 'utf8');
+  const id = site.match(/<string name="app_id"[^>]*>([^<]+)</)?.[1];
+  if (id === undefined) throw new Problem('android/app/res/values/site.xml has no string app_id.');
+  return id;
 }
 
 /** Writes `resourceApk`. @returns the folder of the compiled R classes */
@@ -106,6 +116,7 @@ async function linkResources() {
       minSdk,
       '--auto-add-overlay',
     ],
+    ...['--rename-manifest-package', appId()],
     ...['--no-version-vectors', '--java', names, '--extra-packages', resourcePackages().join(':')],
     ...libraryFiles('app', /^[^/]+\/assets$/).flatMap((folder) => ['-A', folder]),
     ...overlays.flatMap((path) => ['-R', path]),
