@@ -296,9 +296,13 @@ test('mentions and reactions show current names and users', async () => {
   );
   await expect(app.ask('pin', { room: den.id, seq, pinned: true })).rejects.toEqual(refused('forbidden'));
   await frank.request('message:pin', { room: den.id, seq });
-  expect(await app.ask('pinned', { room: den.id })).toEqual([{ seq, text: '👋 @x', by: 'frank' }]);
+  const pin = { seq, text: '👋 @x', by: 'frank' };
+  await app.isTold('pins', ({ pins }) => (pins as object[]).length === 1);
+  expect(await app.ask('pinned', { room: den.id })).toEqual([pin]);
   await frank.request('room:role', { room: den.id, user: also.id, role: 'moderator' });
+  const from = app.told.length;
   await app.ask('pin', { room: den.id, seq, pinned: false });
+  await app.isTold('pins', ({ pins }) => (pins as object[]).length === 0, from);
   expect(await app.ask('pinned', { room: den.id })).toEqual([]);
   const frankHere = { role: 'OWNER', present: true, known: false, hidden: false };
   expect(await app.ask('about', { room: den.id, user: 'frank' })).toEqual(frankHere);
@@ -390,6 +394,8 @@ test('an app moderates a room', async () => {
       slow: 60,
       previews: false,
       seen: false,
+      color: 'TEAL',
+      emoji: '🌳',
     }),
   ).toMatchObject({
     name: 'Den',
@@ -398,6 +404,8 @@ test('an app moderates a room', async () => {
     slow: 60,
     previews: false,
     seen: false,
+    color: 'TEAL',
+    emoji: '🌳',
   });
   await app.ask('updateRoom', { room: den.id, write: 'ALL', slow: 0, previews: true, seen: true });
   expect(await room(den.id)).toMatchObject({

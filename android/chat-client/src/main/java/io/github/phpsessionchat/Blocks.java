@@ -1,6 +1,7 @@
 package io.github.phpsessionchat;
 
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
@@ -107,6 +108,15 @@ final class Blocks {
     List<Message> updated = new ArrayList<>(messages.size());
     for (Message message : messages) updated.add(apply(message));
     return updated;
+  }
+
+  /** Marks the pinned messages as hidden or visible by the current list. */
+  List<PinnedMessage> applyToPins(List<PinnedMessage> pins) {
+    List<PinnedMessage> updated = new ArrayList<>(pins.size());
+    for (PinnedMessage pin : pins) {
+      updated.add(isLoaded ? pin.with(pin.message.hidden(isBlocked(pin.message.user.id))) : pin);
+    }
+    return Collections.unmodifiableList(updated);
   }
 
   /** Updates a room by the current list. A direct room with a blocked user has no unread messages. */

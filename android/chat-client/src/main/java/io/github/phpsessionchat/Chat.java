@@ -903,7 +903,9 @@ public final class Chat {
             "write", change.write == null ? null : Wire.name(change.write),
             "slow", change.slow,
             "previews", change.previews,
-            "seen", change.seen);
+            "seen", change.seen,
+            "color", change.color,
+            "emoji", change.emoji);
     sendRequest("room:update", payload, this::putRoom, callback);
   }
 
@@ -1207,18 +1209,19 @@ public final class Chat {
   /**
    * Pins or unpins a message. Requires {@link RoomSummary.Right#PIN}.
    *
-   * @param message a message of an open room
+   * @param room the ID of an open room
+   * @param seq the message
    * @param pinned true: pin; false: unpin
    * @param callback called with null; fails with {@code limit_reached} if the room has the maximum number of pins
    */
-  public void pin(Message message, boolean pinned, @Nullable Callback<@Nullable Void> callback) {
-    Objects.requireNonNull(message, "message");
-    JSONObject payload = Wire.payload("room", message.room, "seq", message.seq);
+  public void pin(String room, long seq, boolean pinned, @Nullable Callback<@Nullable Void> callback) {
+    Objects.requireNonNull(room, "room");
+    JSONObject payload = Wire.payload("room", room, "seq", seq);
     sendRequest(pinned ? "message:pin" : "message:unpin", payload, data -> null, callback);
   }
 
   /**
-   * Lists the pinned messages of a room.
+   * Lists the pinned messages of a room. For an open room, {@link ChatListener#onPins} reports them.
    *
    * @param room the room ID
    * @param callback gets the messages, the latest pin first
@@ -1655,6 +1658,9 @@ public final class Chat {
         case "presence:changed":
           if (room != null) presenceChanged(room, payload);
           break;
+        case "pin:changed":
+          if (room != null) pinChanged(room, payload);
+          break;
         case "typing:changed":
           User typist = Wire.user(Wire.object(payload, "user"));
           if (!blocks.isBlocked(typist.id)) typing.update(payload.optString("room"), typist, payload.optBoolean("typing"));
@@ -1706,6 +1712,7 @@ public final class Chat {
     room.timeline.applyEvent(Change.to(message), me.user.id);
     addMessages(room, Collections.singletonList(message));
     typing.stopped(room.id(), message.user.id);
+    if (room.updatePin(message)) reportPins(room);
     if (isNew) {
       reportMessage(room, Room.preview(message), message.text);
       if (message.mentions(me.user.id)) blocks.announce(message.user.id, () -> reportMention(room, message));
@@ -1753,7 +1760,10 @@ public final class Chat {
 
   /** Reports all rooms again, because messages are now hidden or visible. */
   private void blocksChanged() {
-    for (Room room : rooms.byId.values()) changed(room);
+    for (Room room : rooms.byId.values()) {
+      changed(room);
+      reportPins(room);
+    }
     listChanged();
   }
 
@@ -1765,6 +1775,7 @@ public final class Chat {
     long before = room.reportedSeq;
     room.applyActivity(activity);
     rooms.updateSortKey(room);
+    if (room.expirePins()) reportPins(room);
     changed(room);
     listChanged();
     RoomSummary.Last last = room.summary.last;
@@ -1787,6 +1798,43 @@ public final class Chat {
             listener.onMembers(
                 room.id(), Collections.unmodifiableList(changed), Collections.unmodifiableList(gone), partial));
     listChanged();
+  }
+
+  private void pinChanged(Room room, JSONObject change) {
+    JSONObject pin = change.optJSONObject("pin");
+    room.pin(Wire.number(change, "seq"), pin == null ? null : Wire.pinned(pin), Wire.count(change, "count"));
+    listChanged();
+    if (room.pins == null) return;
+    reportPins(room);
+    // An event was missed.
+    if (room.pins.size() != room.summary.pins) loadPins(room);
+  }
+
+  private void loadPins(Room room) {
+    tasks.once(
+        "pins of " + room.id(),
+        new Tasks.Task("room:pins") {
+          private int changes;
+
+          @Override
+          JSONObject payload() {
+            changes = room.pinChanges;
+            return Wire.payload("room", room.id());
+          }
+
+          @Override
+          void handleResponse(JSONObject data) {
+            room.pins = Wire.list(data, "pins", Wire::pinned);
+            reportPins(room);
+            if (room.pinChanges != changes) loadPins(room);
+          }
+        });
+  }
+
+  private void reportPins(Room room) {
+    if (!room.open || room.pins == null) return;
+    List<PinnedMessage> pins = blocks.applyToPins(room.pins);
+    callbacks.postLatest("pins of " + room.id(), () -> listener.onPins(room.id(), pins));
   }
 
   private void presenceChanged(Room room, JSONObject change) {
@@ -1881,6 +1929,12 @@ public final class Chat {
       if (room.open) {
         openRooms.put(room.id(), true);
         reportPresent(room);
+        if (room.summary.pins > 0) {
+          loadPins(room);
+        } else {
+          room.pins = Collections.emptyList();
+          reportPins(room);
+        }
       }
       List<Callback<RoomSummary>> openCallbacks = pendingOpens.remove(room.id());
       if (openCallbacks != null) {

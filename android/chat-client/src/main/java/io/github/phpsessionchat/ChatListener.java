@@ -132,6 +132,14 @@ public interface ChatListener {
   default void onMembers(String room, List<RoomMember> changed, List<User> gone, boolean partial) {}
 
   /**
+   * The pinned messages of an open room changed, or were loaded.
+   *
+   * @param room the room ID
+   * @param pins the pinned messages, the latest pin first
+   */
+  default void onPins(String room, List<PinnedMessage> pins) {}
+
+  /**
    * The users who are typing in an open room changed.
    *
    * @param room the room ID

@@ -57,13 +57,28 @@ public final class Notices {
   public final Shown text;
   /** The address for mails; null if the site has no address or sends the mails itself. */
   public final @Nullable String mailTo;
+  /** Whether mails reach the user: false if the site has no address of the user. */
+  public final boolean canMail;
+  /**
+   * When the user turned mails off by the link in a mail, in milliseconds since 1970 by the server's clock; 0: never.
+   */
+  public final long mailStoppedAt;
 
-  Notices(int mail, boolean push, @Nullable Quiet quiet, Shown text, @Nullable String mailTo) {
+  Notices(
+      int mail,
+      boolean push,
+      @Nullable Quiet quiet,
+      Shown text,
+      @Nullable String mailTo,
+      boolean canMail,
+      long mailStoppedAt) {
     this.mail = mail;
     this.push = push;
     this.quiet = quiet;
     this.text = text;
     this.mailTo = mailTo;
+    this.canMail = canMail;
+    this.mailStoppedAt = mailStoppedAt;
   }
 
   @Override

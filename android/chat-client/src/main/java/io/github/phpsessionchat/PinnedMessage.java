@@ -8,11 +8,18 @@ public final class PinnedMessage {
   public final User by;
   /** When it was pinned, in milliseconds since 1970 by the server's clock. */
   public final long at;
+  /** The {@code seq} of the newest message at that time; a line such as “Bob pinned a message” belongs below it. */
+  public final long after;
 
-  PinnedMessage(RoomSummary.Last message, User by, long at) {
+  PinnedMessage(RoomSummary.Last message, User by, long at, long after) {
     this.message = message;
     this.by = by;
     this.at = at;
+    this.after = after;
+  }
+
+  PinnedMessage with(RoomSummary.Last message) {
+    return message == this.message ? this : new PinnedMessage(message, by, at, after);
   }
 
   @Override

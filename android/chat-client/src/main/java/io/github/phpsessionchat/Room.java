@@ -6,6 +6,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import org.json.JSONObject;
+import org.jspecify.annotations.Nullable;
 
 /** The client's state of a room. */
 final class Room {
@@ -22,6 +23,10 @@ final class Room {
   List<User> present = Collections.emptyList();
 
   int presentCount;
+  /** The pinned messages, latest pin first; null until they are loaded. */
+  @Nullable List<PinnedMessage> pins;
+  /** Counts changes of the pinned messages, since a response may be older than an event. */
+  int pinChanges;
   /** Sort key in milliseconds; rooms with a higher value come first. */
   double sortKey;
   /** The read marker that the server has acknowledged. */
@@ -117,6 +122,43 @@ final class Room {
     RoomSummary.Draft draft = new RoomSummary.Draft(summary);
     draft.reports = open;
     summary = draft.done();
+  }
+
+  /** Applies {@code pin:changed}. @param pin null: the message was unpinned */
+  void pin(long seq, @Nullable PinnedMessage pin, int count) {
+    RoomSummary.Draft draft = new RoomSummary.Draft(summary);
+    draft.pins = count;
+    summary = draft.done();
+    pinChanges++;
+    if (pins == null) return;
+    List<PinnedMessage> now = new ArrayList<>();
+    if (pin != null) now.add(pin);
+    for (PinnedMessage other : pins) if (other.message.seq != seq) now.add(other);
+    pins = now;
+  }
+
+  /** Updates the pin of a changed message. Returns false if the message is not pinned. */
+  boolean updatePin(Message message) {
+    if (pins == null) return false;
+    boolean isPinned = false;
+    List<PinnedMessage> now = new ArrayList<>();
+    for (PinnedMessage pin : pins) {
+      boolean isMatch = pin.message.seq == message.seq;
+      isPinned |= isMatch;
+      now.add(isMatch ? pin.with(preview(message)) : pin);
+    }
+    pins = now;
+    return isPinned;
+  }
+
+  /** Removes pins of expired messages. Returns whether there were any. */
+  boolean expirePins() {
+    if (pins == null) return false;
+    List<PinnedMessage> now = new ArrayList<>();
+    for (PinnedMessage pin : pins) if (pin.message.seq >= summary.firstSeq) now.add(pin);
+    boolean isChange = now.size() < pins.size();
+    pins = now;
+    return isChange;
   }
 
   /** Moves the read marker back to {@code seq}, after which {@code mentions} mentions are unread. */

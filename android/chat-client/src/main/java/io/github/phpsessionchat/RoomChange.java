@@ -9,6 +9,8 @@ public final class RoomChange {
   @Nullable String topic;
   RoomSummary.@Nullable Write write;
   @Nullable Integer slow;
+  @Nullable String color;
+  @Nullable String emoji;
   @Nullable String previews;
   @Nullable String seen;
 
@@ -75,6 +77,28 @@ public final class RoomChange {
    */
   public RoomChange seen(boolean on) {
     seen = on ? "on" : "off";
+    return this;
+  }
+
+  /**
+   * Sets the colour of the room's icon.
+   *
+   * @param color the colour; null: each app chooses one
+   * @return this change
+   */
+  public RoomChange color(RoomSummary.@Nullable Color color) {
+    this.color = color == null ? "" : Wire.name(color);
+    return this;
+  }
+
+  /**
+   * Sets the emoji of the room's icon.
+   *
+   * @param emoji one emoji; empty: none
+   * @return this change
+   */
+  public RoomChange emoji(String emoji) {
+    this.emoji = Objects.requireNonNull(emoji, "emoji");
     return this;
   }
 }

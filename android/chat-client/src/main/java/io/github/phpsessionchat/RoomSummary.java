@@ -66,6 +66,26 @@ public final class RoomSummary {
     MODERATORS
   }
 
+  /** The colour of a room's icon. */
+  public enum Color {
+    /** Red. */
+    RED,
+    /** Orange. */
+    ORANGE,
+    /** Yellow. */
+    YELLOW,
+    /** Green. */
+    GREEN,
+    /** Teal. */
+    TEAL,
+    /** Blue. */
+    BLUE,
+    /** Purple. */
+    PURPLE,
+    /** Pink. */
+    PINK
+  }
+
   /** The newest message of a room, in its current state. */
   public static final class Last {
     /** The message's number in the room. */
@@ -163,6 +183,12 @@ public final class RoomSummary {
   public final @Nullable String mutedReason;
   /** The number of open reports, for readers with {@link Right#MODERATE}; otherwise 0. */
   public final int reports;
+  /** The number of pinned messages. */
+  public final int pins;
+  /** The colour of the room's icon; null: the app chooses one. */
+  public final @Nullable Color color;
+  /** The emoji of the room's icon, or null. */
+  public final @Nullable String emoji;
 
   /** Whether the reader blocked the other user of this direct room. */
   final boolean quiet;
@@ -195,6 +221,9 @@ public final class RoomSummary {
     mutedUntil = draft.mutedUntil;
     mutedReason = draft.mutedReason;
     reports = draft.reports;
+    pins = draft.pins;
+    color = draft.color;
+    emoji = draft.emoji;
   }
 
   /**
@@ -237,6 +266,9 @@ public final class RoomSummary {
     long mutedUntil;
     @Nullable String mutedReason;
     int reports;
+    int pins;
+    @Nullable Color color;
+    @Nullable String emoji;
     boolean quiet;
 
     Draft() {}
@@ -266,6 +298,9 @@ public final class RoomSummary {
       mutedUntil = from.mutedUntil;
       mutedReason = from.mutedReason;
       reports = from.reports;
+      pins = from.pins;
+      color = from.color;
+      emoji = from.emoji;
       quiet = from.quiet;
     }
 

@@ -231,11 +231,14 @@ final class Wire {
         json.optBoolean("push"),
         quiet == null ? null : new Notices.Quiet(quiet.optString("from"), quiet.optString("to"), text(quiet, "zone")),
         named(Notices.Shown.class, text(json, "text"), Notices.Shown.TEXT),
-        text(json, "mailTo"));
+        text(json, "mailTo"),
+        // Absent if the site sends the mails itself.
+        !json.has("mailTo") || !json.isNull("mailTo"),
+        number(json, "mailStoppedAt"));
   }
 
   static PinnedMessage pinned(JSONObject json) {
-    return new PinnedMessage(last(json), user(object(json, "by")), number(json, "at"));
+    return new PinnedMessage(last(json), user(object(json, "by")), number(json, "at"), number(json, "after"));
   }
 
   static RoomSummary room(JSONObject json) {
@@ -264,6 +267,9 @@ final class Wire {
     draft.mutedUntil = json.has("mutedForMs") ? after(number(json, "mutedForMs")) : 0;
     draft.mutedReason = text(json, "mutedReason");
     draft.reports = count(json, "reports");
+    draft.pins = count(json, "pins");
+    draft.color = named(RoomSummary.Color.class, text(json, "color"), null);
+    draft.emoji = text(json, "emoji");
     return draft.done();
   }
 

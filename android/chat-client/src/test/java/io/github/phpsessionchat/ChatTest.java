@@ -627,6 +627,60 @@ class ChatTest {
   }
 
   @Test
+  void reportsPinnedMessagesOfAnOpenRoom() throws Exception {
+    JSONObject lobby = ScriptedServer.room("lobby").put("head", 2).put("lastSeq", 2).put("pins", 1);
+    JSONArray messages = new JSONArray().put(message(1)).put(message(2));
+    JSONObject joined = new JSONObject().put("room", lobby).put("messages", messages).put("complete", true);
+    JSONObject pins = new JSONObject().put("pins", new JSONArray().put(pin(1)));
+    server.responder =
+        (name, payload) ->
+            name.equals("room:join")
+                ? ScriptedServer.ok(joined)
+                : name.equals("room:pins") ? ScriptedServer.ok(pins) : ScriptedServer.defaultResponse(name, payload);
+    chat.openRoom("lobby", events.callback("lobby"));
+    chat.start();
+    events.await("pins of lobby: 1 t1");
+    server.event("pin:changed", new JSONObject().put("room", "lobby").put("seq", 2).put("pin", pin(2)).put("count", 2));
+    events.await("pins of lobby: 2 t2 1 t1");
+    server.event("message:changed", message(1).put("rev", 3).put("text", "new text"));
+    events.await("pins of lobby: 2 t2 1 new text");
+    chat.block("bob", true, null);
+    events.await("pins of lobby: 2 hidden 1 hidden");
+    server.event("pin:changed", new JSONObject().put("room", "lobby").put("seq", 2).put("count", 1));
+    events.await("pins of lobby: 1 hidden");
+    // An event was missed.
+    server.event("pin:changed", new JSONObject().put("room", "lobby").put("seq", 1).put("count", 1));
+    events.await("pins of lobby:");
+    events.await("pins of lobby: 1 hidden");
+    server.event("room:activity", new JSONObject(lobby.toString()).put("room", "lobby").put("firstSeq", 2));
+    events.await("pins of lobby:");
+  }
+
+  @Test
+  void loadsPinnedMessagesAgainIfTheyChangedInTheMeantime() throws Exception {
+    JSONObject joined = new JSONObject().put("room", ScriptedServer.room("lobby").put("pins", 1));
+    joined.put("messages", new JSONArray()).put("complete", true);
+    server.responder =
+        (name, payload) ->
+            name.equals("room:join")
+                ? ScriptedServer.ok(joined)
+                : name.equals("room:pins") ? null : ScriptedServer.defaultResponse(name, payload);
+    chat.openRoom("lobby", events.callback("lobby"));
+    chat.start();
+    server.awaitRequest("room:pins");
+    server.event("pin:changed", new JSONObject().put("room", "lobby").put("seq", 2).put("pin", pin(2)).put("count", 2));
+    server.respondLate("room:pins", ScriptedServer.ok(new JSONObject().put("pins", new JSONArray().put(pin(1)))));
+    server.awaitRequest("room:pins");
+    JSONArray both = new JSONArray().put(pin(2)).put(pin(1));
+    server.respondLate("room:pins", ScriptedServer.ok(new JSONObject().put("pins", both)));
+    events.await("pins of lobby: 2 t2 1 t1");
+  }
+
+  private static JSONObject pin(int seq) {
+    return message(seq).put("by", message(seq).getJSONObject("user")).put("at", 9).put("after", 2);
+  }
+
+  @Test
   void ignoresUnknownEventsFieldsAndValues() throws Exception {
     chat.openRoom("lobby", events.callback("lobby"));
     chat.start();

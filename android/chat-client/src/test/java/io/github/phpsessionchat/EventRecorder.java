@@ -80,6 +80,16 @@ class EventRecorder implements ChatListener {
   }
 
   @Override
+  public void onPins(String room, List<PinnedMessage> pins) {
+    StringBuilder list = new StringBuilder("pins of " + room + ":");
+    for (PinnedMessage pin : pins) {
+      String text = pin.message.hidden ? "hidden" : pin.message.text;
+      list.append(" ").append(pin.message.seq).append(" ").append(text);
+    }
+    events.add(list.toString());
+  }
+
+  @Override
   public void onSendingPaused(String code, long ms) {
     events.add(code == null ? "sending" : "paused " + code);
   }

@@ -223,6 +223,8 @@ public final class Robot implements ChatListener {
         if (c.has("slow")) change.slow(c.getInt("slow"));
         if (c.has("previews")) change.previews(c.getBoolean("previews"));
         if (c.has("seen")) change.seen(c.getBoolean("seen"));
+        if (c.has("color")) change.color(RoomSummary.Color.valueOf(c.getString("color")));
+        if (c.has("emoji")) change.emoji(c.getString("emoji"));
         chat.updateRoom(room, change, answering(c));
         return;
       case "setPreviews":
@@ -235,7 +237,7 @@ public final class Robot implements ChatListener {
         chat.reactions(message(c.getLong("seq")), c.getString("emoji"), Wire.text(c, "cursor"), answering(c));
         return;
       case "pin":
-        chat.pin(message(c.getLong("seq")), c.getBoolean("pinned"), answering(c));
+        chat.pin(room, c.getLong("seq"), c.getBoolean("pinned"), answering(c));
         return;
       case "pinned":
         chat.pinned(room, answering(c));
@@ -557,6 +559,11 @@ public final class Robot implements ChatListener {
   }
 
   @Override
+  public void onPins(String room, List<PinnedMessage> pins) {
+    told("pins", "room", room, "pins", pins);
+  }
+
+  @Override
   public void onTyping(String room, List<User> users) {
     told("typing", "room", room, "users", users);
   }
@@ -785,6 +792,8 @@ public final class Robot implements ChatListener {
         .put("seen", room.seen)
         .put("write", room.write.name())
         .put("slow", room.slow)
+        .put("color", room.color == null ? null : room.color.name())
+        .put("emoji", room.emoji)
         .put("mutedUntil", room.mutedUntil)
         .put("mutedReason", room.mutedReason)
         .put("reports", room.reports);

@@ -66,6 +66,30 @@ class ValuesTest {
   }
 
   @Test
+  void mailsNeedAnAddressUnlessTheSiteSendsThem() {
+    Notices here = Wire.notices(new JSONObject().put("mailTo", "alice@example.org"));
+    assertEquals("alice@example.org", here.mailTo);
+    assertTrue(here.canMail);
+    Notices unknown = Wire.notices(new JSONObject().put("mailTo", JSONObject.NULL));
+    assertNull(unknown.mailTo);
+    assertFalse(unknown.canMail);
+    Notices bySite = Wire.notices(new JSONObject().put("mailStoppedAt", 7));
+    assertNull(bySite.mailTo);
+    assertTrue(bySite.canMail);
+    assertEquals(7, bySite.mailStoppedAt);
+  }
+
+  @Test
+  void readsTheLookOfARoom() {
+    RoomSummary room = Wire.room(new JSONObject().put("color", "teal").put("emoji", "\uD83C\uDF33"));
+    assertEquals(RoomSummary.Color.TEAL, room.color);
+    assertEquals("\uD83C\uDF33", room.emoji);
+    RoomSummary plain = Wire.room(new JSONObject().put("color", "of a later version"));
+    assertNull(plain.color);
+    assertNull(plain.emoji);
+  }
+
+  @Test
   void parsesLinksToRoomsMessagesAndInvites() {
     ChatLink message = ChatLink.parse("https://chat.example/?a=1#m=u-1_x/17");
     assertEquals("u-1_x", message.room);
