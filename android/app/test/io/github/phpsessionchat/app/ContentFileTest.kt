@@ -10,6 +10,7 @@ import io.github.phpsessionchat.Samples
 import io.github.phpsessionchat.android.newFile
 import java.io.File
 import java.io.FileNotFoundException
+import java.io.IOException
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertThrows
 import org.junit.Before
@@ -25,8 +26,12 @@ private class Gallery : ContentProvider() {
     override fun onCreate() = true
 
     override fun query(uri: Uri, columns: Array<String>?, where: String?, values: Array<String>?, order: String?) =
-        MatrixCursor(arrayOf(OpenableColumns.DISPLAY_NAME, OpenableColumns.SIZE)).apply {
-            if (uri.lastPathSegment == "17") addRow(arrayOf<Any>("beds.jpg", 9))
+        MatrixCursor(arrayOf("_id", OpenableColumns.DISPLAY_NAME, OpenableColumns.SIZE)).apply {
+            when (uri.lastPathSegment) {
+                "17" -> addRow(arrayOf<Any>(17, "beds.jpg", 9))
+                "online" -> addRow(arrayOf<Any>(18, "online.jpg", 0))
+                "broken" -> throw UnsupportedOperationException()
+            }
         }
 
     override fun openFile(uri: Uri, mode: String): ParcelFileDescriptor {
@@ -62,6 +67,12 @@ class ContentFileTest {
     @Test
     fun countsTheBytesIfTheProviderDoesNotKnowTheSize() {
         assertEquals("new.jpg, 9 bytes: a picture", Samples.read(resolver.newFile(Uri.parse("content://gallery/new.jpg"))))
+        assertEquals("online.jpg, 9 bytes: a picture", Samples.read(resolver.newFile(Uri.parse("content://gallery/online"))))
+    }
+
+    @Test
+    fun failsIfTheProviderIsBroken() {
+        assertThrows(IOException::class.java) { resolver.newFile(Uri.parse("content://gallery/broken")) }
     }
 
     @Test

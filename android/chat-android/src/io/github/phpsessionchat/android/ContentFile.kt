@@ -6,7 +6,7 @@ import android.provider.OpenableColumns
 import io.github.phpsessionchat.NewFile
 import java.io.FileNotFoundException
 import java.io.IOException
-import java.io.InputStream
+import java.io.OutputStream
 
 /**
  * Returns the file behind a `content://` address, for [io.github.phpsessionchat.Chat.upload]. Reads from the provider,
@@ -17,24 +17,34 @@ import java.io.InputStream
 fun ContentResolver.newFile(uri: Uri): NewFile {
     var name: String? = null
     var size = -1L
-    query(uri, arrayOf(OpenableColumns.DISPLAY_NAME, OpenableColumns.SIZE), null, null, null)?.use { row ->
-        if (row.moveToFirst()) {
-            name = row.getString(0)
-            if (!row.isNull(1)) size = row.getLong(1)
+    try {
+        query(uri, arrayOf(OpenableColumns.DISPLAY_NAME, OpenableColumns.SIZE), null, null, null)?.use { row ->
+            // Some providers return other columns.
+            val nameColumn = row.getColumnIndex(OpenableColumns.DISPLAY_NAME)
+            val sizeColumn = row.getColumnIndex(OpenableColumns.SIZE)
+            if (row.moveToFirst()) {
+                if (nameColumn >= 0) name = row.getString(nameColumn)
+                if (sizeColumn >= 0 && !row.isNull(sizeColumn)) size = row.getLong(sizeColumn)
+            }
         }
+    } catch (e: RuntimeException) {
+        // The provider is broken, or has taken its permission back.
+        throw IOException(e)
     }
     val source = NewFile.Source { openInputStream(uri) ?: throw FileNotFoundException("$uri") }
-    // Some providers do not know the size. Uploads need it, so read once to count.
-    if (size < 0) size = source.open().use { it.countBytes() }
+    // Some providers do not know the size, or return 0. Uploads need it, so read once to count.
+    if (size <= 0) size = countBytes(source)
     return NewFile.of(name ?: uri.lastPathSegment ?: "file", size, source)
 }
 
-private fun InputStream.countBytes(): Long {
-    val buffer = ByteArray(65_536)
-    var count = 0L
-    while (true) {
-        val read = read(buffer)
-        if (read < 0) return count
-        count += read
-    }
+private fun countBytes(source: NewFile.Source): Long = try {
+    source.open().use { it.copyTo(NoOutput) }
+} catch (e: RuntimeException) {
+    throw IOException(e)
+}
+
+private object NoOutput : OutputStream() {
+    override fun write(byte: Int) = Unit
+
+    override fun write(bytes: ByteArray, offset: Int, length: Int) = Unit
 }
