@@ -9,6 +9,7 @@ import { emptyHistory, type RunningChat } from '../helpers/chat-server.ts';
 import { type ChatSite, startChatSite } from '../helpers/chat-site.ts';
 import { startChild } from '../helpers/child.ts';
 import { startFrameProxy } from '../helpers/frame-proxy.ts';
+import { metrics } from '../helpers/server-figures.ts';
 
 /** Written by `npm run android:app:test`. */
 const jvmOptions = new URL('../../android/app/out/test.options', import.meta.url).pathname;
@@ -74,6 +75,9 @@ test('the app logs in, exchanges messages with another client and shows the logi
   await bob.say('Hello from the browser');
   await app.until(/the app replied and reacted/);
   await expect.poll(bob.texts).toContain('Alice: A reply');
+  const active = async () =>
+    (await metrics(site.chat.url)).get('chat_requests_total{event="client:active",code="ok"}');
+  await expect.poll(active).toBe(1);
   await site.memcached.delete(site.key(cookie));
   await expectSuccess(app);
   bob.close();
@@ -172,6 +176,14 @@ test('the app shows the message of a push, and sends the answer to its notificat
 
 test('the app removes the login from the device when the user asks for it', async () => {
   await expectSuccess(startApp('LogOutTest', await site.session('erin', 'Erin')));
+});
+
+test('the app opens the logout page of the site and forgets the user when the session ends', async () => {
+  const cookie = await site.session('mallory', 'Mallory');
+  const app = startApp('LogOutAtSiteTest', cookie);
+  await app.until(/the app shows the logout page/);
+  await site.memcached.delete(site.key(cookie));
+  await expectSuccess(app);
 });
 
 test('the app keeps files and texts for the same user after a login, but not for the next user', async () => {

@@ -38,7 +38,9 @@ class AppParts(
     val drafts: Drafts,
     val recorder: VoiceRecorder?,
     val navigation: Navigation,
-    val logOut: () -> Unit,
+    /** The site's logout page; empty: the app can only forget the login. */
+    val logoutPage: String,
+    val forgetLogin: () -> Unit,
 )
 
 /** Shows the screen for the state of the chat. */
@@ -48,10 +50,17 @@ fun ChatApp(app: AppParts) {
     val access by chat.access.collectAsStateWithLifecycle()
     val connection by chat.connection.collectAsStateWithLifecycle()
     var loggingIn by rememberSaveable { mutableStateOf(false) }
+    var hasNewPage by remember { mutableStateOf(false) }
     LaunchedEffect(access) {
         if (access == Access.Granted) loggingIn = false
         // The next login may be another user's.
         if (access is Access.Ended) app.navigation.closeAll()
+    }
+    // A page that loads during an attempt may have changed the cookie after the attempt read it.
+    LaunchedEffect(hasNewPage, connection) {
+        if (!hasNewPage || connection == ConnectionState.Kind.CONNECTING) return@LaunchedEffect
+        hasNewPage = false
+        chat.client.start()
     }
     when (val now = access) {
         Access.Granted, Access.Offline -> CompositionLocalProvider(LocalUriHandler provides rememberLinkHandler()) { Chat(app, connection) }
@@ -59,7 +68,7 @@ fun ChatApp(app: AppParts) {
         is Access.Refused -> RefusedScreen(now.refusal)
         is Access.Ended -> if (loggingIn) {
             BackHandler { loggingIn = false }
-            LoginScreen(stringResource(R.string.login_url), onPage = chat.client::start, onClose = { loggingIn = false })
+            SitePage(R.string.ended_first, stringResource(R.string.login_url), onPage = { hasNewPage = true }, onClose = { loggingIn = false })
         } else {
             EndedScreen(now.reason) {
                 if (now.reason.isLoggedIn) chat.client.start() else loggingIn = true
@@ -83,6 +92,7 @@ private fun Chat(app: AppParts, connection: ConnectionState.Kind) {
     val composing = remember(conversation?.room) { Composing(app.drafts.texts.value[conversation?.room].orEmpty()) }
     LaunchedEffect(conversation?.room) { navigation.keepScreensOf(conversation?.room) }
     LaunchedEffect(user.id, OpenedLink.waiting) { OpenedLink.showTo(user.id) }
+    LaunchedEffect(user.id, Shared.waiting) { Shared.showTo(user.id) }
     OpenedLink.waiting?.let { LinkDialog(app, it, onClose = OpenedLink::close) }
     Panes(
         isOpen = conversation != null || navigation.stack.isNotEmpty(),
@@ -157,12 +167,17 @@ private fun OpenConversation(
     val conversation by app.chat.conversation.collectAsStateWithLifecycle()
     val rooms by app.chat.rooms.collectAsStateWithLifecycle()
     val uploads by app.chat.uploads.collectAsStateWithLifecycle()
+    val access by app.chat.access.collectAsStateWithLifecycle()
     val open = conversation ?: return
     val notices = remember { SnackbarHostState() }
     val actions = rememberActions(app, open.room, notices)
-    LaunchedEffect(open.room, Shared.waiting) {
+    LaunchedEffect(open.room, Shared.waiting, access) {
+        if (access != Access.Granted) return@LaunchedEffect
         val shared = Shared.take() ?: return@LaunchedEffect
-        if (shared.text.isNotEmpty()) composing.append(shared.text)
+        if (shared.text.isNotEmpty()) {
+            composing.append(shared.text)
+            actions.draft(composing.field.text)
+        }
         actions.attach(shared.files)
     }
     ConversationScreen(
@@ -175,6 +190,6 @@ private fun OpenConversation(
         actions = actions,
         notices = notices,
         isAlone = isAlone,
-        isStored = app.chat.access.collectAsStateWithLifecycle().value == Access.Offline,
+        isStored = access == Access.Offline,
     )
 }

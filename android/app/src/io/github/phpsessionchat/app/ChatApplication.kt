@@ -17,12 +17,16 @@ import io.github.phpsessionchat.android.OfflineStore
 import io.github.phpsessionchat.android.WebViewCookies
 import io.github.phpsessionchat.android.connectWhileVisible
 import java.io.File
+import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.MainScope
 import kotlinx.coroutines.launch
 import okhttp3.OkHttpClient
 
 open class ChatApplication : Application(), ImageLoaderFactory {
     protected open val server: String get() = getString(R.string.chat_url)
+
+    /** Empty: the site has none, or its users cannot log out there. */
+    open val logoutPage: String get() = getString(R.string.logout_url)
 
     private val scope = MainScope()
     private val http by lazy { OkHttpClient.Builder().cookieJar(WebViewCookies()).build() }
@@ -62,16 +66,21 @@ open class ChatApplication : Application(), ImageLoaderFactory {
         // The login of the last user may have expired, or ended while the app was closed.
         if (drafts.user != user.id) forgetUser()
         drafts.openFor(user.id)
+        // Web views store cookies with a delay, so a process that ends soon would lose the login.
+        scope.launch(Dispatchers.IO) { CookieManager.getInstance().flush() }
     }
 
     /** Removes the login from this device. The site's session ends later by itself. */
-    fun logOut() {
+    fun forgetLogin() {
         scope.launch {
             notifications.removeDevice()
             chat.forgetUser()
             forgetUser()
             WebStorage.getInstance().deleteAllData()
-            CookieManager.getInstance().removeAllCookies { chat.client.start() }
+            CookieManager.getInstance().removeAllCookies {
+                scope.launch(Dispatchers.IO) { CookieManager.getInstance().flush() }
+                chat.client.start()
+            }
         }
     }
 

@@ -34,17 +34,17 @@ import io.github.phpsessionchat.ConnectionState.Refusal
 import io.github.phpsessionchat.android.isWaiting
 
 /**
- * Shows the site's own login page.
+ * Shows the site's own page for a login or logout.
  *
- * @param onPage called after each page, because the user may be logged in now
+ * @param onPage called after each page, because the user may be logged in or out now
  */
 @OptIn(ExperimentalMaterial3Api::class)
 @Composable
-fun LoginScreen(address: String, onPage: () -> Unit, onClose: () -> Unit) {
+fun SitePage(title: Int, address: String, onPage: () -> Unit, onClose: () -> Unit) {
     Scaffold(
         topBar = {
             TopAppBar(
-                title = { Text(stringResource(R.string.ended_first), fontWeight = FontWeight.Bold) },
+                title = { Text(stringResource(title), fontWeight = FontWeight.Bold) },
                 navigationIcon = {
                     IconButton(onClick = onClose) {
                         Icon(Icons.Filled.Close, stringResource(R.string.common_close))

@@ -16,7 +16,7 @@ class MainActivity : ComponentActivity() {
         enableEdgeToEdge()
         navigation = Navigation(app.chat, savedInstanceState)
         if (savedInstanceState == null) receive(intent)
-        setContent { ChatTheme { ChatApp(AppParts(app.chat, app.drafts, app.recorder, navigation, app::logOut)) } }
+        setContent { ChatTheme { ChatApp(AppParts(app.chat, app.drafts, app.recorder, navigation, app.logoutPage, app::forgetLogin)) } }
     }
 
     override fun onNewIntent(intent: Intent) {
@@ -29,11 +29,17 @@ class MainActivity : ComponentActivity() {
         // Android repeats the intent when the user returns to the app later.
         if (intent.flags and Intent.FLAG_ACTIVITY_LAUNCHED_FROM_HISTORY != 0) return
         when (intent.action) {
-            Intent.ACTION_SEND -> if (Shared.receive(intent, packageName)) navigation.showRooms()
+            Intent.ACTION_SEND, Intent.ACTION_SEND_MULTIPLE -> if (Shared.receive(intent, packageName)) navigation.showRooms()
             Intent.ACTION_VIEW -> intent.dataString?.let { OpenedLink.receive(it, this) }
-            else -> ChatNotifications.roomOf(intent, this)?.let(navigation::openRoom)
+            else -> ChatNotifications.targetOf(intent, this)?.let(::open)
         }
     }
+
+    private fun open(target: ChatNotifications.Target) {
+        if (target.seq == 0L) navigation.openRoom(target.room) else OpenedLink.receive(linkTo(target.room, target.seq, this), this)
+    }
+
+    override fun onUserInteraction() = app.chat.noteActivity()
 
     override fun onSaveInstanceState(outState: Bundle) {
         super.onSaveInstanceState(outState)

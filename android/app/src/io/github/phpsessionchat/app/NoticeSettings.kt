@@ -37,12 +37,12 @@ private val shownParts = listOf(
 /** Shows when mails and pushes are sent, and what they contain. */
 @Composable
 fun noticeSettings(notices: Notices, actions: SettingsActions): LazyListScope.() -> Unit {
-    val hasMail = notices.mail != Notices.OFF
+    val hasMail = notices.canMail && notices.mail != Notices.OFF
+    val hint = mailHint(notices)
     return {
         item { SectionHeading(stringResource(R.string.prefs_mail)) }
         item {
-            val hint = notices.mailTo?.let { stringResource(R.string.prefs_mailTo, isolate(it)) }
-            SwitchRow(stringResource(R.string.prefs_mailOn), hint, hasMail) {
+            SwitchRow(stringResource(R.string.prefs_mailOn), hint, hasMail, notices.canMail) {
                 actions.set(NoticesChange().mail(if (it) USUAL_DELAY else Notices.OFF))
             }
         }
@@ -68,6 +68,14 @@ fun noticeSettings(notices: Notices, actions: SettingsActions): LazyListScope.()
         }
         item { SwitchRow(stringResource(R.string.prefs_push), null, notices.push) { actions.set(NoticesChange().push(it)) } }
     }
+}
+
+/** Returns where the mails go, or why the user does not get any. */
+@Composable
+private fun mailHint(notices: Notices): String? = when {
+    !notices.canMail -> stringResource(R.string.prefs_mailNone)
+    notices.mail == Notices.OFF && notices.mailStoppedAt != 0L -> stringResource(R.string.prefs_mailStopped, dayName(notices.mailStoppedAt))
+    else -> notices.mailTo?.let { stringResource(R.string.prefs_mailTo, isolate(it)) }
 }
 
 private fun quietHours(from: String, to: String): Quiet {

@@ -1,41 +1,21 @@
 package io.github.phpsessionchat.app
 
 import android.content.Context
+import android.widget.Toast
 import androidx.compose.runtime.Composable
-import androidx.compose.runtime.getValue
-import androidx.compose.runtime.mutableStateOf
 import androidx.compose.runtime.remember
-import androidx.compose.runtime.setValue
 import androidx.compose.ui.platform.LocalContext
 import androidx.compose.ui.platform.LocalUriHandler
 import androidx.compose.ui.platform.UriHandler
 import io.github.phpsessionchat.ChatLink
 
-/** A link to the chat's page that the user opened, until it is shown or cancelled. A login keeps it. */
-object OpenedLink {
-    var waiting by mutableStateOf<ChatLink?>(null)
-        private set
-
-    private var seenBy: String? = null
-
+/** A link to the chat's page that the user opened. */
+object OpenedLink : Incoming<ChatLink>() {
     /** @return false if the address is not a link to a room, message or invitation of this chat */
     fun receive(address: String, context: Context): Boolean {
         if (address.substringBefore('#') != pageOf(context)) return false
-        val link = ChatLink.parse(address) ?: return false
-        close()
-        waiting = link
+        put(ChatLink.parse(address) ?: return false)
         return true
-    }
-
-    /** Closes the link if another user has seen it. */
-    fun showTo(user: String) {
-        if (seenBy != null && seenBy != user) close()
-        if (waiting != null) seenBy = user
-    }
-
-    fun close() {
-        waiting = null
-        seenBy = null
     }
 }
 
@@ -52,7 +32,12 @@ fun rememberLinkHandler(): UriHandler {
     return remember(browser, context) {
         object : UriHandler {
             override fun openUri(uri: String) {
-                if (!OpenedLink.receive(uri, context)) browser.openUri(uri)
+                if (OpenedLink.receive(uri, context)) return
+                try {
+                    browser.openUri(uri)
+                } catch (_: IllegalArgumentException) {
+                    Toast.makeText(context, R.string.error_other, Toast.LENGTH_SHORT).show()
+                }
             }
         }
     }

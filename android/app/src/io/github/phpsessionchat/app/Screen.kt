@@ -15,6 +15,8 @@ sealed interface Screen : Serializable {
 
     data object Settings : Screen
 
+    data object LogOut : Screen
+
     data object NewChat : Screen
 
     data object NewRoom : Screen
@@ -36,6 +38,7 @@ fun ScreenContent(screen: Screen, app: AppParts) = when (screen) {
     Screen.Search -> SearchScreen(app.chat, onClose = app.navigation::back) { app.navigation.openMessage(it.room, it.seq) }
     is Screen.RoomDetails -> RoomDetailsScreen(app, screen.room)
     Screen.Settings -> SettingsScreen(app)
+    Screen.LogOut -> SitePage(R.string.settings_logOut, app.logoutPage, onPage = app.chat.client::wake, app.navigation::back)
     Screen.NewChat -> NewChatScreen(app)
     Screen.NewRoom -> NewRoomScreen(app)
     Screen.PublicRooms -> PublicRoomsScreen(app)

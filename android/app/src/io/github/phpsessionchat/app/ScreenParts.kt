@@ -144,8 +144,8 @@ fun SettingRow(label: String, hint: String?, modifier: Modifier = Modifier, cont
 }
 
 @Composable
-fun SwitchRow(label: String, hint: String?, isOn: Boolean, onChange: (Boolean) -> Unit) {
-    SettingRow(label, hint, Modifier.toggleable(isOn, role = Role.Switch, onValueChange = onChange)) {
-        Switch(isOn, onCheckedChange = null)
+fun SwitchRow(label: String, hint: String?, isOn: Boolean, canChange: Boolean = true, onChange: (Boolean) -> Unit) {
+    SettingRow(label, hint, Modifier.toggleable(isOn, canChange, Role.Switch, onValueChange = onChange)) {
+        Switch(isOn, onCheckedChange = null, enabled = canChange)
     }
 }

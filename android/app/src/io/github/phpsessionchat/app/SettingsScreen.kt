@@ -24,6 +24,7 @@ import androidx.compose.ui.semantics.contentDescription
 import androidx.compose.ui.semantics.semantics
 import androidx.compose.ui.unit.dp
 import androidx.lifecycle.compose.collectAsStateWithLifecycle
+import io.github.phpsessionchat.ConnectionState
 import io.github.phpsessionchat.Device
 import io.github.phpsessionchat.Notices as NoticeSettings
 import io.github.phpsessionchat.NoticesChange
@@ -46,7 +47,10 @@ interface SettingsActions {
     fun remove(device: Device)
     fun hide(hidden: Boolean)
     fun unblock(user: User)
+
+    /** Opens the site's logout page. */
     fun logOut()
+    fun forgetLogin()
 }
 
 @Composable
@@ -86,10 +90,13 @@ fun SettingsScreen(app: AppParts) {
                 settings = settings.copy(blocked = settings.blocked.orEmpty() - user)
             }
 
-            override fun logOut() = app.logOut()
+            override fun logOut() = app.navigation.open(Screen.LogOut)
+
+            override fun forgetLogin() = app.forgetLogin()
         }
     }
-    Settings(settings, actions, host)
+    // Without a connection, the user can still hide the chat from others who use this device.
+    Settings(settings, canLogOut = app.logoutPage.isNotEmpty() && connection == ConnectionState.Kind.ONLINE, actions, host)
 }
 
 /** Returns null if the site or the user does not have this setting. */
@@ -107,7 +114,7 @@ private suspend fun AndroidChat.isHidden(): Boolean? {
 }
 
 @Composable
-fun Settings(settings: UserSettings, actions: SettingsActions, host: SnackbarHostState) {
+fun Settings(settings: UserSettings, canLogOut: Boolean, actions: SettingsActions, host: SnackbarHostState) {
     val notices: LazyListScope.() -> Unit = settings.notices?.let { noticeSettings(it, actions) } ?: {}
     Scaffold(
         containerColor = MaterialTheme.colorScheme.background,
@@ -121,12 +128,12 @@ fun Settings(settings: UserSettings, actions: SettingsActions, host: SnackbarHos
             }
             settings.isHidden?.let { hidden ->
                 item { SectionHeading(stringResource(R.string.people_title)) }
-                item { SwitchRow(stringResource(R.string.person_hide), null, hidden, actions::hide) }
+                item { SwitchRow(stringResource(R.string.person_hide), null, hidden, onChange = actions::hide) }
             }
             settings.blocked?.let { blockedPeople(it, actions::unblock) }
             item {
-                TextButton(onClick = actions::logOut, Modifier.padding(4.dp, 12.dp)) {
-                    Text(stringResource(R.string.guest_forget), color = MaterialTheme.colorScheme.error)
+                TextButton(onClick = if (canLogOut) actions::logOut else actions::forgetLogin, Modifier.padding(4.dp, 12.dp)) {
+                    Text(stringResource(if (canLogOut) R.string.settings_logOut else R.string.guest_forget), color = MaterialTheme.colorScheme.error)
                 }
             }
         }

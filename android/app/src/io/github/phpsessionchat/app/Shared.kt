@@ -15,9 +15,6 @@ import androidx.compose.material3.IconButton
 import androidx.compose.material3.MaterialTheme
 import androidx.compose.material3.Text
 import androidx.compose.runtime.Composable
-import androidx.compose.runtime.getValue
-import androidx.compose.runtime.mutableStateOf
-import androidx.compose.runtime.setValue
 import androidx.compose.ui.Alignment
 import androidx.compose.ui.Modifier
 import androidx.compose.ui.res.stringResource
@@ -25,30 +22,29 @@ import androidx.compose.ui.text.style.TextOverflow
 import androidx.compose.ui.unit.dp
 import androidx.core.content.IntentCompat
 
-/** What another app shares, until the user opens a room for it. */
+/** What another app shares, for the room that the user opens next. */
 data class Shared(val text: String, val files: List<Uri>) {
-    companion object {
-        var waiting by mutableStateOf<Shared?>(null)
-            private set
-
+    companion object : Incoming<Shared>() {
         /**
          * @param ownPackage the package of this app
          * @return false if the intent has nothing to send
          */
         fun receive(intent: Intent, ownPackage: String): Boolean {
-            val file = IntentCompat.getParcelableExtra(intent, Intent.EXTRA_STREAM, Uri::class.java)
-            val files = listOfNotNull(file).filter { isFromOtherApp(it, ownPackage) }
+            val files = filesOf(intent).filter { isFromOtherApp(it, ownPackage) }
             val text = intent.getCharSequenceExtra(Intent.EXTRA_TEXT)?.toString().orEmpty()
             if (text.isEmpty() && files.isEmpty()) return false
-            waiting = Shared(text, files)
+            put(Shared(text, files))
             return true
         }
 
-        fun take(): Shared? = waiting.also { waiting = null }
+        fun take(): Shared? = waiting.also { close() }
 
-        fun cancel() {
-            waiting = null
-        }
+        private fun filesOf(intent: Intent): List<Uri> =
+            if (intent.action == Intent.ACTION_SEND_MULTIPLE) {
+                IntentCompat.getParcelableArrayListExtra(intent, Intent.EXTRA_STREAM, Uri::class.java).orEmpty()
+            } else {
+                listOfNotNull(IntentCompat.getParcelableExtra(intent, Intent.EXTRA_STREAM, Uri::class.java))
+            }
     }
 }
 
@@ -66,7 +62,7 @@ fun SharedBar(shared: Shared) {
             Text(content, color = colors.onPrimaryContainer, maxLines = 1, overflow = TextOverflow.Ellipsis)
             Text(stringResource(R.string.empty_none_text), color = colors.onPrimaryContainer, style = MaterialTheme.typography.bodySmall)
         }
-        IconButton(onClick = { Shared.cancel() }) { Icon(Icons.Filled.Close, stringResource(R.string.common_cancel), tint = colors.onPrimaryContainer) }
+        IconButton(onClick = { Shared.close() }) { Icon(Icons.Filled.Close, stringResource(R.string.common_cancel), tint = colors.onPrimaryContainer) }
     }
 }
 

@@ -41,7 +41,7 @@ class IntentsTest {
     @After
     fun forget() {
         OpenedLink.close()
-        Shared.cancel()
+        Shared.close()
     }
 
     @Test
@@ -55,6 +55,14 @@ class IntentsTest {
         shadowOf(sender).setCreatorPackage(app.packageName)
         open(notification(sender))
         assertEquals("den", openRoom)
+    }
+
+    @Test
+    fun asksBeforeJoiningTheRoomOfAMention() {
+        val sender = PendingIntent.getActivity(app, 0, Intent(app, MainActivity::class.java), PendingIntent.FLAG_IMMUTABLE)
+        open(notification(sender).putExtra("io.github.phpsessionchat.seq", 7L))
+        assertNull(openRoom)
+        assertEquals("link to den/7", "${OpenedLink.waiting}")
     }
 
     @Test
@@ -109,6 +117,24 @@ class IntentsTest {
         open(share("content://gallery/17").putExtra(Intent.EXTRA_TEXT, "Look"))
         assertEquals(Shared("Look", listOf(Uri.parse("content://gallery/17"))), Shared.waiting)
         assertNull(openRoom)
+    }
+
+    @Test
+    fun receivesSeveralFiles() {
+        val files = listOf("content://gallery/17", "content://gallery/18").map(Uri::parse)
+        val own = Uri.parse("content://io.github.phpsessionchat.app.files/downloads/a/plan.pdf")
+        val share = Intent(Intent.ACTION_SEND_MULTIPLE).setType("image/jpeg")
+        assertEquals(1, app.packageManager.queryIntentActivities(Intent(share).setPackage(app.packageName), 0).size)
+        open(share.putParcelableArrayListExtra(Intent.EXTRA_STREAM, ArrayList(files + own)))
+        assertEquals(Shared("", files), Shared.waiting)
+    }
+
+    @Test
+    fun sharedContentIsNotShownToTheNextUser() {
+        open(share("content://gallery/17"))
+        Shared.showTo("1")
+        Shared.showTo("2")
+        assertNull(Shared.waiting)
     }
 
     @Test

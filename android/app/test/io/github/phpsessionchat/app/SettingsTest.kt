@@ -1,6 +1,8 @@
 package io.github.phpsessionchat.app
 
 import androidx.compose.material3.SnackbarHostState
+import androidx.compose.ui.test.assertIsDisplayed
+import androidx.compose.ui.test.assertIsNotEnabled
 import androidx.compose.ui.test.assertIsOff
 import androidx.compose.ui.test.assertIsOn
 import androidx.compose.ui.test.hasContentDescription
@@ -25,6 +27,7 @@ class SampleSettings(private val calls: MutableList<String>) : SettingsActions {
     override fun hide(hidden: Boolean) = record("hide $hidden")
     override fun unblock(user: User) = record("unblock ${user.id}")
     override fun logOut() = record("log out")
+    override fun forgetLogin() = record("forget login")
 
     private fun record(call: String) {
         calls += call
@@ -32,8 +35,8 @@ class SampleSettings(private val calls: MutableList<String>) : SettingsActions {
 }
 
 class SettingsTest : ScreenTest() {
-    private fun showSettings(settings: UserSettings = Samples.settings) =
-        show { Settings(settings, SampleSettings(calls), SnackbarHostState()) }
+    private fun showSettings(settings: UserSettings = Samples.settings, canLogOut: Boolean = true) =
+        show { Settings(settings, canLogOut, SampleSettings(calls), SnackbarHostState()) }
 
     private fun scrollTo(text: String) = compose.onNodeWithTag("settings").performScrollToNode(hasText(text))
 
@@ -48,6 +51,14 @@ class SettingsTest : ScreenTest() {
     }
 
     @Test
+    fun saysThatTheSiteHasNoAddressForMails() {
+        showSettings(UserSettings(Samples.noticesWithoutAddress))
+        compose.onNodeWithText("Email me when I’m away").assertIsOff().assertIsNotEnabled()
+        compose.onNodeWithText("This site doesn’t have your email address", substring = true).assertIsDisplayed()
+        compose.onNodeWithText("1 hour").assertDoesNotExist()
+    }
+
+    @Test
     fun turnsQuietHoursOffAndAsksForTheirTimes() {
         showSettings()
         scrollTo("To")
@@ -56,6 +67,18 @@ class SettingsTest : ScreenTest() {
         ShadowDialog.getLatestDialog().dismiss()
         compose.onNodeWithText("Email and push wait until they’re over.").performClick()
         assertEquals(listOf("""set {"quiet":null}"""), calls)
+    }
+
+    @Test
+    fun logsOutAtTheSiteIfItHasAPageForIt() {
+        showSettings()
+        scrollTo("Log out")
+        compose.onNodeWithText("Log out").performClick()
+        compose.onNodeWithText("Forget me on this device").assertDoesNotExist()
+        showSettings(canLogOut = false)
+        scrollTo("Forget me on this device")
+        compose.onNodeWithText("Forget me on this device").performClick()
+        assertEquals(listOf("log out", "forget login"), calls)
     }
 
     @Test

@@ -2,6 +2,7 @@ package io.github.phpsessionchat.android
 
 import android.os.Handler
 import android.os.Looper
+import android.os.SystemClock
 import io.github.phpsessionchat.Callback
 import io.github.phpsessionchat.Chat
 import io.github.phpsessionchat.ChatError
@@ -11,6 +12,7 @@ import io.github.phpsessionchat.Entry
 import io.github.phpsessionchat.FileOutbox
 import io.github.phpsessionchat.HistoryView
 import io.github.phpsessionchat.Identity
+import io.github.phpsessionchat.PinnedMessage
 import io.github.phpsessionchat.Removal
 import io.github.phpsessionchat.Replies
 import io.github.phpsessionchat.RoomSummary
@@ -29,6 +31,8 @@ import kotlinx.coroutines.launch
 import kotlinx.coroutines.suspendCancellableCoroutine
 import kotlinx.coroutines.withContext
 import okhttp3.OkHttpClient
+
+private const val ACTIVITY_INTERVAL_MS = 30_000L
 
 /** Whether the client waits for its next attempt to connect. */
 val ConnectionState.Kind.isWaiting
@@ -67,6 +71,8 @@ data class Conversation(
     val followed: Map<Long, Boolean> = emptyMap(),
     /** The threads whose replies the user has seen since they were loaded. */
     val seenThreads: Set<Long> = emptySet(),
+    /** The pinned messages, the latest pin first; null until they are loaded. */
+    val pins: List<PinnedMessage>? = null,
 )
 
 /** A request that failed. `code` is an error code of the protocol. */
@@ -107,6 +113,9 @@ class AndroidChat(server: String, val http: OkHttpClient, outbox: File, private 
     val uploads: StateFlow<List<Upload>> = mutableUploads.asStateFlow()
 
     private var lastUser: User? = null
+
+    /** By [SystemClock.elapsedRealtime]. */
+    private var nextActivityAt = 0L
 
     /** Whether the session may have ended, so that not even stored rooms may be shown. */
     private var isHidden = false
@@ -194,7 +203,8 @@ class AndroidChat(server: String, val http: OkHttpClient, outbox: File, private 
 
     private fun hide() {
         isHidden = true
-        mutableAccess.value = Access.Checking
+        // The login page stays open while the client tries again.
+        if (mutableAccess.value !is Access.Ended) mutableAccess.value = Access.Checking
         clearState()
     }
 
@@ -224,6 +234,17 @@ class AndroidChat(server: String, val http: OkHttpClient, outbox: File, private 
         })
     }
 
+    /**
+     * Lets mails and pushes wait while the user uses the app. Call it in `Activity.onUserInteraction`. Tells the server at
+     * most every 30 seconds.
+     */
+    fun noteActivity() {
+        val now = SystemClock.elapsedRealtime()
+        if (connection.value != ConnectionState.Kind.ONLINE || now < nextActivityAt) return
+        nextActivityAt = now + ACTIVITY_INTERVAL_MS
+        client.active()
+    }
+
     /** Waits for a connection. */
     suspend fun awaitOnline() {
         connection.first { it == ConnectionState.Kind.ONLINE }
@@ -236,6 +257,8 @@ class AndroidChat(server: String, val http: OkHttpClient, outbox: File, private 
     private inner class Events : ChatListener {
         override fun onState(state: ConnectionState) {
             mutableConnection.value = state.kind
+            // A new connection also needs the time zone and language.
+            nextActivityAt = 0
             val reason = state.reason
             if (state.kind == ConnectionState.Kind.SESSION_ENDED && reason != null) end(Access.Ended(reason))
             state.refusal?.let { end(Access.Refused(it)) }
@@ -283,6 +306,8 @@ class AndroidChat(server: String, val http: OkHttpClient, outbox: File, private 
 
         override fun onFollowed(room: String, thread: Long, following: Boolean) =
             update(room) { it.copy(followed = it.followed + (thread to following)) }
+
+        override fun onPins(room: String, pins: List<PinnedMessage>) = update(room) { it.copy(pins = pins) }
 
         override fun onTyping(room: String, users: List<User>) = update(room) { it.copy(typing = users) }
 

@@ -44,7 +44,7 @@ class ChatNotifications(private val context: Context, private val chat: AndroidC
      * How notifications look.
      *
      * @param icon a drawable in one colour
-     * @param screen the activity to open; [roomOf] returns the room for its intent
+     * @param screen the activity to open; [targetOf] returns what its intent leads to
      * @param newMessage the title if the message is not shown
      * @param logIn the text if the login has ended
      */
@@ -59,6 +59,7 @@ class ChatNotifications(private val context: Context, private val chat: AndroidC
 
     private val manager = NotificationManagerCompat.from(context)
     private val scope = MainScope()
+    private var connectedTasks = 0
     private var token: String? = null
     private var device: String? = null
 
@@ -118,11 +119,12 @@ class ChatNotifications(private val context: Context, private val chat: AndroidC
         val room = push["room"] ?: return
         // Texts of strangers do not belong on the lock screen.
         if (push["member"] == "false" || push["accepted"] == "false") {
-            notify(room, look.newMessage, null, null)
+            val seq = if (push["member"] == "false") push["seq"]?.toLongOrNull() ?: 0L else 0L
+            notify(Target(room, seq), look.newMessage, null, null)
             return
         }
         val last = whileConnected { lastUnread(room) } ?: return
-        if (!isShown) notify(room, last.title, last.text, last)
+        if (!isShown) notify(Target(room, 0), last.title, last.text, last)
     }
 
     private class Last(val title: String, val text: String?, val author: String)
@@ -136,8 +138,9 @@ class ChatNotifications(private val context: Context, private val chat: AndroidC
         return Last(title, if (last.hidden) null else last.text, last.user.name)
     }
 
-    /** Connects for a task, and disconnects afterwards unless the app became visible. */
+    /** Connects for a task, and disconnects after the last one unless the app became visible. */
     private suspend fun <T> whileConnected(task: suspend () -> T): T? {
+        connectedTasks++
         chat.client.start()
         try {
             return withTimeoutOrNull(MAX_MS) {
@@ -145,15 +148,16 @@ class ChatNotifications(private val context: Context, private val chat: AndroidC
                 task()
             }
         } finally {
-            if (!isShown) chat.client.stop()
+            if (--connectedTasks == 0 && !isShown) chat.client.stop()
         }
     }
 
-    private fun notify(room: String?, title: String, text: String?, last: Last?) {
+    private fun notify(target: Target?, title: String, text: String?, last: Last?) {
+        val room = target?.room
         val mayNotify = Build.VERSION.SDK_INT < 33 ||
             ContextCompat.checkSelfPermission(context, Manifest.permission.POST_NOTIFICATIONS) == PackageManager.PERMISSION_GRANTED
         if (!mayNotify) return
-        val open = Intent(context, look.screen).putExtra(ROOM, room).putExtra(SENDER, proofOfSender()).setAction(room)
+        val open = Intent(context, look.screen).putExtra(ROOM, room).putExtra(SEQ, target?.seq ?: 0L).putExtra(SENDER, proofOfSender()).setAction(room)
         val builder = NotificationCompat.Builder(context, CHANNEL)
             .setSmallIcon(look.icon)
             .setContentTitle(title)
@@ -162,8 +166,10 @@ class ChatNotifications(private val context: Context, private val chat: AndroidC
             .setAutoCancel(true)
         if (last != null && room != null) {
             val author = Person.Builder().setName(last.author).build()
+            // The reply appears under the user's own name.
+            val me = Person.Builder().setName(chat.me.value?.user?.name?.ifEmpty { null } ?: look.reply).build()
             builder.setStyle(
-                NotificationCompat.MessagingStyle(author)
+                NotificationCompat.MessagingStyle(me)
                     .setConversationTitle(title)
                     .addMessage(last.text ?: look.newMessage, System.currentTimeMillis(), author),
             )
@@ -197,6 +203,13 @@ class ChatNotifications(private val context: Context, private val chat: AndroidC
         if (!isKept) drafts?.put(room, text)
     }
 
+    /**
+     * What a notification leads to.
+     *
+     * @param seq 0: the room; otherwise a message in a room that the user has not joined. Ask before you open it
+     */
+    data class Target(val room: String, val seq: Long)
+
     /** Sends the answer of a notification. */
     class ReplyReceiver : BroadcastReceiver() {
         override fun onReceive(context: Context, intent: Intent) {
@@ -217,12 +230,14 @@ class ChatNotifications(private val context: Context, private val chat: AndroidC
 
     companion object {
         private const val ROOM = "io.github.phpsessionchat.room"
+        private const val SEQ = "io.github.phpsessionchat.seq"
         private const val SENDER = "io.github.phpsessionchat.sender"
 
-        /** Returns the room of a notification that the user tapped; null if the intent is from another app. */
-        fun roomOf(intent: Intent, context: Context): String? {
+        /** Returns what a notification that the user tapped leads to; null if the intent is from another app. */
+        fun targetOf(intent: Intent, context: Context): Target? {
             val sender = IntentCompat.getParcelableExtra(intent, SENDER, PendingIntent::class.java)
-            return if (sender?.creatorPackage == context.packageName) intent.getStringExtra(ROOM) else null
+            if (sender?.creatorPackage != context.packageName) return null
+            return intent.getStringExtra(ROOM)?.let { Target(it, intent.getLongExtra(SEQ, 0)) }
         }
 
         // Android creates receivers itself, so the notifications cannot be handed to them.

@@ -14,5 +14,7 @@ class WebViewCookies : CookieJar {
 
     override fun saveFromResponse(url: HttpUrl, cookies: List<Cookie>) {
         for (cookie in cookies) this.cookies.setCookie(url.toString(), cookie.toString())
+        // Otherwise a process that ends soon loses the renewed session ID.
+        if (cookies.isNotEmpty()) this.cookies.flush()
     }
 }

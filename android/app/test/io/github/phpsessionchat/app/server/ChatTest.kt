@@ -1,8 +1,5 @@
 package io.github.phpsessionchat.app.server
 
-import android.view.View
-import android.view.ViewGroup
-import android.webkit.WebView
 import androidx.compose.ui.test.longClick
 import androidx.compose.ui.test.onNodeWithContentDescription
 import androidx.compose.ui.test.onNodeWithText
@@ -20,6 +17,9 @@ class ChatTest : ServerTest() {
         compose.onNodeWithText("Log in").performClick()
         compose.waitUntil(60_000) { findWebView(content) != null }
         val page = findWebView(content)!!
+        // The next page of the login loads while the app still tries to connect after this one.
+        shadowOf(page).webViewClient.onPageFinished(page, page.url)
+        compose.waitForIdle()
         setCookie()
         shadowOf(page).webViewClient.onPageFinished(page, page.url)
 
@@ -44,6 +44,8 @@ class ChatTest : ServerTest() {
         compose.onNodeWithContentDescription("Close details").performClick()
         awaitDescription("Send")
         takeScreenshot(activity, "server")
+        // As Android does for each touch. The server is told at most every 30 seconds.
+        repeat(3) { compose.runOnUiThread(activity::onUserInteraction) }
         println("the app replied and reacted")
 
         // The other side ends the session now.
@@ -52,11 +54,5 @@ class ChatTest : ServerTest() {
 
     private fun openMenu() {
         compose.onNodeWithText("Hello from the browser").performTouchInput { longClick() }
-    }
-
-    private fun findWebView(view: View): WebView? = when (view) {
-        is WebView -> view
-        is ViewGroup -> (0 until view.childCount).firstNotNullOfOrNull { findWebView(view.getChildAt(it)) }
-        else -> null
     }
 }

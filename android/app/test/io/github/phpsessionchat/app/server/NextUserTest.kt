@@ -1,5 +1,6 @@
 package io.github.phpsessionchat.app.server
 
+import android.content.Intent
 import android.webkit.CookieManager
 import io.github.phpsessionchat.app.ChatApplication
 import io.github.phpsessionchat.app.downloads
@@ -31,7 +32,10 @@ class NextUserTest : ServerTest() {
         val user = app.chat.me.value!!.user.id
         download.parentFile!!.mkdirs()
         download.writeText("The plan")
-        app.drafts.put("lobby", "Good mor")
+        val share = Intent(Intent.ACTION_SEND).putExtra(Intent.EXTRA_TEXT, "Good mor")
+        compose.runOnUiThread { controller.newIntent(share) }
+        openLobby()
+        compose.waitUntil(60_000) { app.drafts.texts.value == mapOf("lobby" to "Good mor") }
         app.chat.client.send("nowhere", "Not sent")
         compose.waitUntil(60_000) { unsent.isNotEmpty() }
 

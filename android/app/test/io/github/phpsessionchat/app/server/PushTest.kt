@@ -3,6 +3,7 @@ package io.github.phpsessionchat.app.server
 import android.Manifest
 import android.app.Notification
 import android.app.NotificationManager
+import android.app.Person
 import android.app.RemoteInput
 import android.content.Intent
 import android.os.Bundle
@@ -48,9 +49,14 @@ class PushTest : ServerTest() {
         assertEquals("Den", notification.extras.getString(Notification.EXTRA_CONVERSATION_TITLE))
         assertEquals("Are you there?", notification.extras.getString(Notification.EXTRA_TEXT))
 
+        val person = notification.extras.getParcelable(Notification.EXTRA_MESSAGING_PERSON, Person::class.java)
+        assertEquals("Dora", person?.name)
+
         val reply = notification.actions.single()
         val answer = Intent()
         RemoteInput.addResultsToIntent(reply.remoteInputs, answer, Bundle().apply { putString("reply", "On my way") })
+        // Another push at the same time must not end the connection for the answer.
+        MainScope().launch { app.notifications.show(mapOf("room" to "nowhere", "seq" to "1", "unread" to "1")) }
         reply.actionIntent.send(app, 0, answer)
         awaitMain { shown().isEmpty() }
         println("the app answers")

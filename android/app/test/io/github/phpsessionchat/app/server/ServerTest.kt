@@ -1,6 +1,9 @@
 package io.github.phpsessionchat.app.server
 
+import android.view.View
+import android.view.ViewGroup
 import android.webkit.CookieManager
+import android.webkit.WebView
 import androidx.compose.ui.test.ExperimentalTestApi
 import androidx.compose.ui.test.hasContentDescription
 import androidx.compose.ui.test.hasText
@@ -23,7 +26,7 @@ import org.robolectric.annotation.Config
 import org.robolectric.annotation.GraphicsMode
 
 /** Uses the server and the folder of the test in `test/android-app`, which starts these tests. */
-class TestApplication : ChatApplication() {
+open class TestApplication : ChatApplication() {
     override val server = System.getProperty("chat.server")!!
 
     override fun onCreate() {
@@ -57,6 +60,12 @@ abstract class ServerTest {
     /** As the site's login page does. */
     protected fun setCookie() {
         CookieManager.getInstance().setCookie(System.getProperty("chat.server")!!, System.getProperty("chat.cookie")!!)
+    }
+
+    protected fun findWebView(view: View): WebView? = when (view) {
+        is WebView -> view
+        is ViewGroup -> (0 until view.childCount).firstNotNullOfOrNull { findWebView(view.getChildAt(it)) }
+        else -> null
     }
 
     protected fun openLobby() {
