@@ -84,6 +84,28 @@ object Samples {
     /** A message of a blocked user. */
     val hiddenEntries: List<Entry> = Entry.list(listOf(message(7, bob, "You all know nothing", 2).hidden(true)), emptyList(), alice)
 
+    private val dana = User("9", "Dana Ruiz")
+    val seenBy = Answers.SeenBy(listOf(dana), 3)
+    val reactedBy: Answers.Page<User> = Answers.Page(listOf(dana), null)
+
+    /** A poll with a vote and a reaction. */
+    val pollEntries: List<Entry> = Entry.list(
+        listOf(
+            message(9, bob, "When do we meet?", 1) {
+                val emoji = listOf("?1", "🎉").map { JSONObject().put("emoji", it).put("count", 3).put("users", JSONArray()) }
+                put("reactions", JSONArray(emoji))
+            },
+        ),
+        emptyList(),
+        alice,
+    )
+
+    val ownEntriesWithPreview: List<Entry> = Entry.list(
+        listOf(message(8, alice, "See https://weather.example", 1) { put("preview", JSONObject().put("url", "https://weather.example").put("title", "Weather")) }),
+        emptyList(),
+        alice,
+    )
+
     val found: List<Message> = stored.take(3)
 
     val members: List<RoomMember> = listOf(bob, li, layla).map { Wire.member(JSONObject().put("user", json(it)).put("role", "member")) }
@@ -113,7 +135,7 @@ object Samples {
         Answers.Page(if (content == Message.Content.LINKS) stored.filter { it.seq == 2L } else stored.filter { it.seq == 3L }, cursor)
 
     private fun pin(seq: Long, author: User, text: String): PinnedMessage =
-        Wire.pinned(last(author, text, 60 * 24 * 3).put("seq", seq).put("by", json(alice)).put("at", now))
+        Wire.pinned(last(author, text, 60 * 24 * 3).put("seq", seq).put("by", json(alice)).put("at", now).put("after", 5))
 
     val pins: List<PinnedMessage> = listOf(pin(7, bob, "The gate code is on the board"), pin(3, layla, "المفتاح معي، أراكم في العاشرة."))
 
@@ -162,8 +184,13 @@ object Samples {
     fun found(query: String): Answers.Found =
         Answers.Found(listOf(bob, li, layla).filter { it.name.startsWith(query) }, listOf(bob.id))
 
+    private val notices = JSONObject().put("mail", 15).put("push", true).put("text", "text").put("mailTo", "alice@example.org")
+        .put("quiet", JSONObject().put("from", "22:00").put("to", "07:00").put("zone", "Europe/Paris"))
+
+    val noticesWithoutAddress: Notices = Wire.notices(JSONObject().put("mail", 15).put("push", true).put("mailTo", JSONObject.NULL))
+
     val settings = UserSettings(
-        Notices(15, true, Notices.Quiet("22:00", "07:00", "Europe/Paris"), Notices.Shown.TEXT, "alice@example.org"),
+        Wire.notices(notices),
         listOf(Device("d1", Device.Kind.APP, "Pixel 8", now)),
         isHidden = false,
         blocked = listOf(bob),

@@ -10,16 +10,20 @@ import androidx.compose.runtime.DisposableEffect
 import androidx.compose.runtime.remember
 import androidx.compose.runtime.rememberCoroutineScope
 import androidx.compose.ui.platform.LocalContext
+import io.github.phpsessionchat.Answers.Page
+import io.github.phpsessionchat.Answers.SeenBy
 import io.github.phpsessionchat.ChatFile
 import io.github.phpsessionchat.Message
 import io.github.phpsessionchat.MessageEdit
 import io.github.phpsessionchat.NewMessage
+import io.github.phpsessionchat.Report
 import io.github.phpsessionchat.RoomMember
 import io.github.phpsessionchat.RoomSummary
 import io.github.phpsessionchat.User
 import io.github.phpsessionchat.android.ChatRequestException
 import io.github.phpsessionchat.android.newFile
 import java.io.IOException
+import java.util.UUID
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.launch
@@ -42,10 +46,29 @@ interface ConversationActions : FileActions {
     fun edit(message: Message, edit: MessageEdit)
     fun delete(message: Message)
 
-    /** Returns whether the message is pinned; null if that is unknown. */
-    suspend fun isPinned(message: Message): Boolean?
+    /** Returns whether the message is pinned; null until that is known. */
+    fun isPinned(message: Message): Boolean?
     fun pin(message: Message, pinned: Boolean)
+    fun markUnread(message: Message)
+    fun removePreview(message: Message)
+
+    /** Whether the user can report messages to the moderators. */
+    val canReport: Boolean
+    fun report(message: Message, reason: Report.Reason)
     fun react(message: Message, emoji: String, on: Boolean)
+
+    /** The rooms in which the user can write. */
+    val writableRooms: List<RoomSummary>
+    fun forward(message: Message, to: RoomSummary)
+
+    /** Whether the site shows who has seen messages. */
+    val canAskWhoHasSeen: Boolean
+
+    /** @throws ChatRequestException */
+    suspend fun seenBy(message: Message): SeenBy
+
+    /** @throws ChatRequestException */
+    suspend fun reactedBy(message: Message, emoji: String, cursor: String?): Page<User>
     fun copyLink(message: Message)
     fun retry(clientId: String)
     fun discard(clientId: String)
@@ -136,15 +159,41 @@ private class RoomActions(
 
     override fun delete(message: Message) = perform { request<Message> { delete(message, null, it) } }
 
-    override suspend fun isPinned(message: Message): Boolean? = try {
-        chat.request { pinned(room, it) }.any { it.message.seq == message.seq }
-    } catch (_: ChatRequestException) {
-        null
+    override fun isPinned(message: Message): Boolean? =
+        chat.conversation.value?.takeIf { it.room == room }?.pins?.any { it.message.seq == message.seq }
+
+    override fun pin(message: Message, pinned: Boolean) = perform { request<Void?> { pin(room, message.seq, pinned, it) } }
+
+    // An open room is marked as read again when it returns to the screen.
+    override fun markUnread(message: Message) = perform {
+        request<RoomSummary> { markUnread(room, message.seq, it) }
+        navigation.showRooms()
     }
 
-    override fun pin(message: Message, pinned: Boolean) = perform { request<Void?> { pin(message, pinned, it) } }
+    override fun removePreview(message: Message) = perform { request<Void?> { removePreview(message, it) } }
+
+    override val canReport get() = chat.me.value?.canReport == true
+
+    override fun report(message: Message, reason: Report.Reason) = perform {
+        request<Void?> { report(message, reason, null, it) }
+        notices.say(context.getString(R.string.report_done))
+    }
 
     override fun react(message: Message, emoji: String, on: Boolean) = perform { request<Message> { react(message, emoji, on, it) } }
+
+    override val writableRooms get() = chat.rooms.value.filter { it.member && it.may(RoomSummary.Right.SEND) }
+
+    override fun forward(message: Message, to: RoomSummary) = perform {
+        request<Message> { forward(message, to.id, UUID.randomUUID().toString(), it) }
+        notices.say(context.getString(R.string.forward_done))
+    }
+
+    override val canAskWhoHasSeen get() = chat.me.value?.canAskWhoHasSeen == true
+
+    override suspend fun seenBy(message: Message): SeenBy = chat.request { seenBy(message, it) }
+
+    override suspend fun reactedBy(message: Message, emoji: String, cursor: String?): Page<User> =
+        chat.request { reactions(message, emoji, cursor, it) }
 
     override fun copyLink(message: Message) {
         copy(context, linkTo(room, message.seq, context))
@@ -179,15 +228,17 @@ private class RoomActions(
     override fun draft(text: String) = drafts.put(room, text)
 
     override fun attach(files: List<Uri>) {
+        val limit = chat.me.value?.filesLimit ?: return
+        val conversation = chat.conversation.value?.takeIf { it.room == room }
+        val attached = unsentUploads(chat.uploads.value, conversation?.entries.orEmpty()).count { it.room == room && it.failed == null }
+        val fitting = files.take((limit - attached).coerceAtLeast(0))
         scope.launch {
-            for (uri in files) {
+            if (fitting.size < files.size) launch { notices.say(context.getString(R.string.file_tooMany, "$limit")) }
+            for (uri in fitting) {
                 try {
                     val file = withContext(Dispatchers.IO) { context.contentResolver.newFile(uri) }
                     client.upload(room, file)
                 } catch (_: IOException) {
-                    notices.show("unreadable")
-                } catch (_: SecurityException) {
-                    // The other app has taken its permission back.
                     notices.show("unreadable")
                 }
             }

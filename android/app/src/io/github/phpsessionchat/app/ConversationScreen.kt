@@ -179,6 +179,7 @@ private fun Messages(
             it.root to ThreadCount(it.thread, it.count, if (it.thread in conversation.seenThreads) 0 else it.unread)
         }
     }
+    val pinsAfter = remember(conversation.pins) { conversation.pins.orEmpty().asReversed().groupBy { it.after } }
     val highlighted = scrollToTarget(list, conversation, actions)
     val lastRead = entries.findLast { it.user == me && (it.message?.seq ?: Long.MAX_VALUE) <= conversation.readByOther }?.key
     // Stays where it was when the room was opened, while the messages below it are being read.
@@ -212,6 +213,7 @@ private fun Messages(
                         actions,
                         onMenu,
                     )
+                    for (pin in pinsAfter[entry.message?.seq].orEmpty()) PinLine(pin, me) { actions.jumpTo(pin.message.seq) }
                 }
             }
         }

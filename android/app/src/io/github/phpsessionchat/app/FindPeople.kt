@@ -47,12 +47,12 @@ fun rememberFound(query: String, find: suspend (String) -> Found): State<FoundPe
 }
 
 @Composable
-fun FindField(query: String, onQuery: (String) -> Unit, modifier: Modifier = Modifier) {
+fun FindField(query: String, onQuery: (String) -> Unit, modifier: Modifier = Modifier, label: Int = R.string.people_find) {
     OutlinedTextField(
         query,
         onQuery,
         modifier.fillMaxWidth().padding(16.dp, 8.dp).testTag("find"),
-        label = { Text(stringResource(R.string.people_find)) },
+        label = { Text(stringResource(label)) },
         singleLine = true,
     )
 }

@@ -16,7 +16,6 @@ import androidx.compose.foundation.layout.fillMaxWidth
 import androidx.compose.foundation.layout.padding
 import androidx.compose.foundation.layout.size
 import androidx.compose.foundation.layout.widthIn
-import androidx.compose.foundation.selection.toggleable
 import androidx.compose.foundation.shape.CircleShape
 import androidx.compose.foundation.shape.RoundedCornerShape
 import androidx.compose.material3.HorizontalDivider
@@ -27,6 +26,7 @@ import androidx.compose.material3.TextButton
 import androidx.compose.runtime.Composable
 import androidx.compose.runtime.getValue
 import androidx.compose.runtime.mutableStateOf
+import androidx.compose.runtime.remember
 import androidx.compose.runtime.saveable.rememberSaveable
 import androidx.compose.runtime.setValue
 import androidx.compose.ui.Alignment
@@ -34,6 +34,9 @@ import androidx.compose.ui.Modifier
 import androidx.compose.ui.draw.clip
 import androidx.compose.ui.res.pluralStringResource
 import androidx.compose.ui.res.stringResource
+import androidx.compose.ui.semantics.semantics
+import androidx.compose.ui.semantics.toggleableState
+import androidx.compose.ui.state.ToggleableState
 import androidx.compose.ui.text.font.FontStyle
 import androidx.compose.ui.text.font.FontWeight
 import androidx.compose.ui.text.style.TextDirection
@@ -43,6 +46,7 @@ import io.github.phpsessionchat.ConnectionState
 import io.github.phpsessionchat.Entry
 import io.github.phpsessionchat.Message
 import io.github.phpsessionchat.PendingMessage
+import io.github.phpsessionchat.Reaction
 import java.text.NumberFormat
 
 @Composable
@@ -140,7 +144,8 @@ private fun HiddenLine(onShow: () -> Unit) {
 private fun Content(entry: Entry, isOwn: Boolean, quoted: Entry?, actions: ConversationActions, onMenu: (Message) -> Unit) {
     val message = entry.message?.takeUnless { it.isDeleted }
     Bubble(entry, isOwn, quoted, actions, onMenu)
-    if (message != null && message.reactions.isNotEmpty()) Reactions(message, actions)
+    val reactions = message?.reactions.orEmpty().filterNot { it.isVote }
+    if (message != null && reactions.isNotEmpty()) Reactions(message, reactions, actions)
 }
 
 @Composable
@@ -232,22 +237,31 @@ private fun ThreadLine(replies: ThreadCount, actions: ConversationActions) {
     }
 }
 
-@OptIn(ExperimentalLayoutApi::class)
+/** The votes of a poll are reactions with the number of an option, such as `1` or `?1`. */
+private val Reaction.isVote get() = emoji.all { it in '0'..'9' || it == '?' }
+
+@OptIn(ExperimentalLayoutApi::class, ExperimentalFoundationApi::class)
 @Composable
-private fun Reactions(message: Message, actions: ConversationActions) {
+private fun Reactions(message: Message, reactions: List<Reaction>, actions: ConversationActions) {
     val colors = MaterialTheme.colorScheme
+    val listLabel = stringResource(R.string.react_label)
+    var listed by remember { mutableStateOf<String?>(null) }
+    listed?.let { ReactionSheet(message, it, actions) { listed = null } }
     FlowRow(
         Modifier.widthIn(max = 300.dp).padding(top = 4.dp),
         horizontalArrangement = Arrangement.spacedBy(4.dp),
         verticalArrangement = Arrangement.spacedBy(4.dp),
     ) {
-        for (reaction in message.reactions) {
+        for (reaction in reactions) {
             Text(
                 "${reaction.emoji} ${NumberFormat.getIntegerInstance().format(reaction.count)}",
                 Modifier.clip(CircleShape)
                     .background(if (reaction.mine) colors.primaryContainer else colors.surfaceBright)
                     .border(1.dp, if (reaction.mine) colors.primary else colors.outlineVariant, CircleShape)
-                    .toggleable(reaction.mine) { actions.react(message, reaction.emoji, it) }
+                    .combinedClickable(onLongClickLabel = listLabel, onLongClick = { listed = reaction.emoji }) {
+                        actions.react(message, reaction.emoji, !reaction.mine)
+                    }
+                    .semantics { toggleableState = ToggleableState(reaction.mine) }
                     .padding(horizontal = 10.dp, vertical = 4.dp),
                 style = MaterialTheme.typography.labelLarge,
             )

@@ -17,7 +17,6 @@ import androidx.compose.material3.rememberModalBottomSheetState
 import androidx.compose.runtime.Composable
 import androidx.compose.runtime.getValue
 import androidx.compose.runtime.mutableStateOf
-import androidx.compose.runtime.produceState
 import androidx.compose.runtime.remember
 import androidx.compose.runtime.setValue
 import androidx.compose.ui.Modifier
@@ -42,67 +41,93 @@ fun MessageMenu(
     offersThread: Boolean = true,
     onClose: () -> Unit,
 ) {
-    var isDeleting by remember { mutableStateOf(false) }
-    if (isDeleting) {
-        return DeleteDialog(message, onClose) {
+    var dialog by remember { mutableStateOf<MenuDialog?>(null) }
+    when (dialog) {
+        MenuDialog.DELETE -> DeleteDialog(message, onClose) {
             actions.delete(message)
             onClose()
         }
-    }
-    val context = LocalContext.current
-    val mayWrite = room?.may(RoomSummary.Right.SEND) != false
-    Sheet(onClose) {
-        if (mayWrite) ReactionRow(message, actions, onClose)
-        val entries = buildList {
-            if (mayWrite) add(R.string.action_reply to { composing.reply(message) })
-            if (offersThread) add(R.string.replies_open to { actions.openThread(message.threadNumber) })
-            if (message.text.isNotEmpty()) add(R.string.action_copy to { copy(context, message.textWithNames()) })
-            add(R.string.copyLink_action to { actions.copyLink(message) })
-            if (isOwn && mayWrite) add(R.string.action_edit to { composing.edit(message) })
+        MenuDialog.REPORT -> ReportSheet(onClose) { reason ->
+            actions.report(message, reason)
+            onClose()
         }
-        for ((label, action) in entries) {
-            MenuEntry(label) {
-                action()
-                onClose()
-            }
+        MenuDialog.FORWARD -> ForwardSheet(actions.writableRooms, onClose) { to ->
+            actions.forward(message, to)
+            onClose()
         }
-        if (!isOwn && message.user.id != User.ERASED) {
-            MenuEntry(stringResource(R.string.person_about, isolate(nameOf(message.user)))) {
-                actions.openPerson(message.user)
-                onClose()
-            }
-        }
-        if (room?.may(RoomSummary.Right.PIN) == true) PinEntry(message, actions, onClose)
-        if (isOwn || room?.may(RoomSummary.Right.MODERATE) == true) MenuEntry(R.string.action_delete) { isDeleting = true }
+        MenuDialog.SEEN_BY -> SeenBySheet(message, actions, onClose)
+        null -> MenuSheet(message, isOwn, room, composing, actions, offersThread, onClose) { dialog = it }
     }
 }
 
-/** Scrolls, because the entries are higher than a phone in landscape. */
+/** What opens instead of the menu. */
+private enum class MenuDialog { DELETE, REPORT, FORWARD, SEEN_BY }
+
+/** In larger rooms the server does not say who has seen a message. */
+private const val MAX_MEMBERS_FOR_SEEN_BY = 50
+
 @OptIn(ExperimentalMaterial3Api::class)
 @Composable
-private fun Sheet(onClose: () -> Unit, content: @Composable () -> Unit) {
+private fun MenuSheet(
+    message: Message,
+    isOwn: Boolean,
+    room: RoomSummary?,
+    composing: Composing,
+    actions: ConversationActions,
+    offersThread: Boolean,
+    onClose: () -> Unit,
+    onDialog: (MenuDialog) -> Unit,
+) {
+    val context = LocalContext.current
+    val mayModerate = room?.may(RoomSummary.Right.MODERATE) == true
+    val mayWrite = room?.may(RoomSummary.Right.SEND) != false
     ModalBottomSheet(onDismissRequest = onClose, sheetState = rememberModalBottomSheetState(skipPartiallyExpanded = true)) {
-        Column(Modifier.verticalScroll(rememberScrollState())) { content() }
+        // The entries are higher than a phone in landscape.
+        Column(Modifier.verticalScroll(rememberScrollState())) {
+            if (mayWrite) ReactionRow(message, actions, onClose)
+            @Composable
+            fun Entry(label: String, action: () -> Unit) {
+                MenuEntry(label) {
+                    action()
+                    onClose()
+                }
+            }
+
+            @Composable
+            fun Entry(label: Int, action: () -> Unit) {
+                Entry(stringResource(label), action)
+            }
+
+            if (mayWrite) Entry(R.string.action_reply) { composing.reply(message) }
+            if (offersThread) Entry(R.string.replies_open) { actions.openThread(message.threadNumber) }
+            MenuEntry(stringResource(R.string.forward_title)) { onDialog(MenuDialog.FORWARD) }
+            if (message.text.isNotEmpty()) Entry(R.string.action_copy) { copy(context, message.textWithNames()) }
+            Entry(R.string.copyLink_action) { actions.copyLink(message) }
+            if (isOwn && mayWrite && !message.forwarded) Entry(R.string.action_edit) { composing.edit(message) }
+            if (!isOwn && message.user.id != User.ERASED) {
+                Entry(stringResource(R.string.person_about, isolate(nameOf(message.user)))) { actions.openPerson(message.user) }
+            }
+            if (isOwn && room != null && showsSeenBy(room, actions)) {
+                MenuEntry(stringResource(R.string.seen_title)) { onDialog(MenuDialog.SEEN_BY) }
+            }
+            if (room?.member == true) Entry(R.string.msg_markUnread) { actions.markUnread(message) }
+            val pinned = actions.isPinned(message)
+            if (room?.may(RoomSummary.Right.PIN) == true && pinned != null) {
+                Entry(if (pinned) R.string.pin_remove else R.string.pin_add) { actions.pin(message, !pinned) }
+            }
+            if (message.preview != null && (isOwn || mayModerate)) Entry(R.string.preview_remove) { actions.removePreview(message) }
+            if (!isOwn && actions.canReport) MenuEntry(stringResource(R.string.report_action)) { onDialog(MenuDialog.REPORT) }
+            if (isOwn || mayModerate) MenuEntry(stringResource(R.string.action_delete)) { onDialog(MenuDialog.DELETE) }
+        }
     }
 }
 
-@Composable
-private fun MenuEntry(label: Int, onClick: () -> Unit) = MenuEntry(stringResource(label), onClick)
+private fun showsSeenBy(room: RoomSummary, actions: ConversationActions) =
+    actions.canAskWhoHasSeen && room.member && room.seen && room.kind != RoomSummary.Kind.DIRECT && room.members <= MAX_MEMBERS_FOR_SEEN_BY
 
 @Composable
 private fun MenuEntry(label: String, onClick: () -> Unit) {
     Text(label, Modifier.fillMaxWidth().clickable(onClick = onClick).padding(24.dp, 14.dp))
-}
-
-/** Shown once it is known whether the message is pinned. */
-@Composable
-private fun PinEntry(message: Message, actions: ConversationActions, onClose: () -> Unit) {
-    val isPinned by produceState<Boolean?>(null, message.seq) { value = actions.isPinned(message) }
-    val pinned = isPinned ?: return
-    MenuEntry(if (pinned) R.string.pin_remove else R.string.pin_add) {
-        actions.pin(message, !pinned)
-        onClose()
-    }
 }
 
 @Composable

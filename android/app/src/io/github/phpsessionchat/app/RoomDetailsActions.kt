@@ -10,7 +10,6 @@ import io.github.phpsessionchat.Answers.Page
 import io.github.phpsessionchat.Answers.Members
 import io.github.phpsessionchat.ChatFile
 import io.github.phpsessionchat.Message
-import io.github.phpsessionchat.PinnedMessage
 import io.github.phpsessionchat.RoomMember
 import io.github.phpsessionchat.RoomSummary
 import io.github.phpsessionchat.User
@@ -24,6 +23,7 @@ interface RoomDetailsActions : FileActions {
     fun close()
     fun invite()
     fun jumpTo(seq: Long)
+    fun unpin(seq: Long)
     fun openPerson(user: User)
     fun setNotify(notify: RoomSummary.Notify)
     fun leave()
@@ -31,7 +31,6 @@ interface RoomDetailsActions : FileActions {
     /** @param present whether to return the connected members or the others; null: all */
     suspend fun members(query: String?, present: Boolean?, cursor: String?): Page<RoomMember>
     suspend fun files(content: Message.Content, cursor: String?): Page<Message>
-    suspend fun pinned(): List<PinnedMessage>
 }
 
 @Composable
@@ -57,6 +56,8 @@ private class DetailsActions(
 
     override fun jumpTo(seq: Long) = app.navigation.openMessage(room, seq)
 
+    override fun unpin(seq: Long) = perform { request<Void?> { pin(room, seq, false, it) } }
+
     override fun openPerson(user: User) = app.navigation.open(Screen.Person(room, user.id, user.name))
 
     override fun setNotify(notify: RoomSummary.Notify) = perform { request<RoomSummary> { setNotify(room, notify, it) } }
@@ -68,8 +69,6 @@ private class DetailsActions(
 
     override suspend fun files(content: Message.Content, cursor: String?): Page<Message> =
         chat.request { files(room, content, cursor, it) }
-
-    override suspend fun pinned(): List<PinnedMessage> = chat.request { pinned(room, it) }
 
     override fun open(file: ChatFile) {
         scope.launch {

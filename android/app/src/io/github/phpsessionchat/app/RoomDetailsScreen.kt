@@ -35,6 +35,7 @@ import androidx.compose.ui.res.stringResource
 import androidx.compose.ui.text.style.TextAlign
 import androidx.compose.ui.unit.dp
 import androidx.lifecycle.compose.collectAsStateWithLifecycle
+import io.github.phpsessionchat.PinnedMessage
 import io.github.phpsessionchat.RoomSummary
 import io.github.phpsessionchat.RoomSummary.Kind
 import io.github.phpsessionchat.User
@@ -58,22 +59,27 @@ enum class DetailsTab(val label: Int) {
 fun RoomDetailsScreen(app: AppParts, id: String) {
     val rooms by app.chat.rooms.collectAsStateWithLifecycle()
     val me by app.chat.me.collectAsStateWithLifecycle()
+    val conversation by app.chat.conversation.collectAsStateWithLifecycle()
     val room = rooms.find { it.id == id } ?: return
     val notices = remember { SnackbarHostState() }
-    RoomDetails(room, me?.user ?: return, rememberDetailsActions(app, room.id, notices), notices)
+    RoomDetails(room, me?.user ?: return, conversation?.pins, rememberDetailsActions(app, room.id, notices), notices)
 }
 
-/** The members, files, pinned messages and settings of a room. */
+/**
+ * The members, files, pinned messages and settings of a room.
+ *
+ * @param pins null until they are loaded
+ */
 @OptIn(ExperimentalFoundationApi::class)
 @Composable
-fun RoomDetails(room: RoomSummary, me: User, actions: RoomDetailsActions, notices: SnackbarHostState) {
+fun RoomDetails(room: RoomSummary, me: User, pins: List<PinnedMessage>?, actions: RoomDetailsActions, notices: SnackbarHostState) {
     val tabs = DetailsTab.entries.filter { it.isIn(room) }
     var chosen by rememberSaveable { mutableStateOf(tabs.first()) }
     val tab = if (chosen in tabs) chosen else tabs.first()
     val content: LazyListScope.() -> Unit = when (tab) {
         DetailsTab.PEOPLE -> members(room, me, actions)
         DetailsTab.FILES -> sharedFiles(room, actions)
-        DetailsTab.PINNED -> pinnedMessages(me, actions)
+        DetailsTab.PINNED -> pinnedMessages(pins, room, me, actions)
         DetailsTab.SETTINGS -> roomSettings(room, actions)
     }
     Scaffold(

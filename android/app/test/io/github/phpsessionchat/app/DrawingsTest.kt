@@ -38,7 +38,7 @@ abstract class DrawingTest : ScreenTest() {
         show { SearchResults("shed", {}, Results(Samples.found, "2"), {}, {}, {}) }
         takeScreenshot(activity, "search-$name")
         for (tab in DetailsTab.entries) {
-            show { RoomDetails(Samples.largeRoom, Samples.alice, SampleDetails(calls), remember { SnackbarHostState() }) }
+            show { RoomDetails(Samples.largeRoom, Samples.alice, Samples.pins, SampleDetails(calls), remember { SnackbarHostState() }) }
             compose.onNodeWithText(activity.getString(tab.label)).performScrollTo().performClick()
             compose.waitForIdle()
             takeScreenshot(activity, "details-${tab.name.lowercase()}-$name")
@@ -81,7 +81,7 @@ abstract class DrawingTest : ScreenTest() {
         compose.onNodeWithText(activity.getString(R.string.action_delete)).performScrollTo().performClick()
         compose.waitForIdle()
         takeScreenshot(activity, "delete-$name")
-        show { Settings(Samples.settings, SampleSettings(calls), remember { SnackbarHostState() }) }
+        show { Settings(Samples.settings, canLogOut = true, SampleSettings(calls), remember { SnackbarHostState() }) }
         takeScreenshot(activity, "settings-$name")
         show { NewChat(Samples.identity, remember { SnackbarHostState() }, {}, {}, {}, { Samples.found(it) }) {} }
         compose.onNodeWithTag("find").performTextInput("B")
@@ -97,7 +97,7 @@ abstract class DrawingTest : ScreenTest() {
         takeScreenshot(activity, "recorder-$name")
         show { SharedBar(Shared("https://weather.example/orchard-lane", emptyList())) }
         takeScreenshot(activity, "shared-$name")
-        show { LoginScreen("https://www.example.org/login", {}, {}) }
+        show { SitePage(R.string.ended_first, "https://www.example.org/login", {}, {}) }
         takeScreenshot(activity, "login-$name")
         show { EndedScreen(Reason.LOGOUT) {} }
         takeScreenshot(activity, "ended-$name")

@@ -3,6 +3,7 @@ package io.github.phpsessionchat.app
 import androidx.compose.material3.SnackbarHostState
 import androidx.compose.ui.test.assertIsDisplayed
 import androidx.compose.ui.test.hasText
+import androidx.compose.ui.test.onAllNodesWithContentDescription
 import androidx.compose.ui.test.onAllNodesWithText
 import androidx.compose.ui.test.onLast
 import androidx.compose.ui.test.onNodeWithContentDescription
@@ -28,13 +29,13 @@ class SampleDetails(private val calls: MutableList<String>) : RoomDetailsActions
     override fun close() = record("close")
     override fun invite() = record("invite")
     override fun jumpTo(seq: Long) = record("jump $seq")
+    override fun unpin(seq: Long) = record("unpin $seq")
     override fun openPerson(user: User) = record("person ${user.id}")
     override fun setNotify(notify: RoomSummary.Notify) = record("notify $notify")
     override fun leave() = record("leave")
     override fun open(file: ChatFile) = record("open ${file.name}")
     override fun picture(file: ChatFile): Request = Request.Builder().url("https://chat.invalid/${file.id}").build()
     override suspend fun files(content: Message.Content, cursor: String?) = Samples.sharedFiles(content, cursor)
-    override suspend fun pinned() = Samples.pins
 
     override suspend fun members(query: String?, present: Boolean?, cursor: String?) =
         Samples.membersPage(query, present, cursor)
@@ -46,7 +47,7 @@ class SampleDetails(private val calls: MutableList<String>) : RoomDetailsActions
 
 class RoomDetailsTest : ScreenTest() {
     private fun showDetails(room: RoomSummary = Samples.largeRoom) =
-        show { RoomDetails(room, Samples.alice, SampleDetails(calls), SnackbarHostState()) }
+        show { RoomDetails(room, Samples.alice, Samples.pins, SampleDetails(calls), SnackbarHostState()) }
 
     @Test
     fun listsConnectedMembersFirstAndLoadsAllPages() {
@@ -80,11 +81,12 @@ class RoomDetailsTest : ScreenTest() {
     }
 
     @Test
-    fun showsAPinnedMessageInTheConversation() {
+    fun showsAPinnedMessageInTheConversationAndUnpinsAnother() {
         showDetails()
         compose.onNodeWithText("Pinned").performClick()
         compose.onNodeWithText("The gate code is on the board").performClick()
-        assertEquals(listOf("jump 7"), calls)
+        compose.onAllNodesWithContentDescription("Unpin").onLast().performClick()
+        assertEquals(listOf("jump 7", "unpin 3"), calls)
     }
 
     @Test

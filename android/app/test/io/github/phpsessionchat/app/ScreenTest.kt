@@ -21,6 +21,8 @@ import io.github.phpsessionchat.HistoryView
 import io.github.phpsessionchat.Message
 import io.github.phpsessionchat.MessageEdit
 import io.github.phpsessionchat.NewMessage
+import io.github.phpsessionchat.PinnedMessage
+import io.github.phpsessionchat.Report
 import io.github.phpsessionchat.RoomSummary
 import io.github.phpsessionchat.Samples
 import io.github.phpsessionchat.Upload
@@ -82,9 +84,18 @@ abstract class ScreenTest {
         override fun send(message: NewMessage) = record("send ${Samples.textOf(message)}")
         override fun edit(message: Message, edit: MessageEdit) = record("edit ${message.seq} ${Samples.textOf(edit)}")
         override fun delete(message: Message) = record("delete ${message.seq}")
-        override suspend fun isPinned(message: Message) = message.seq == 1L
+        override fun isPinned(message: Message) = message.seq == 1L
         override fun pin(message: Message, pinned: Boolean) = record("pin ${message.seq} $pinned")
+        override fun markUnread(message: Message) = record("unread ${message.seq}")
+        override fun removePreview(message: Message) = record("remove preview ${message.seq}")
+        override val canReport = true
+        override fun report(message: Message, reason: Report.Reason) = record("report ${message.seq} $reason")
         override fun react(message: Message, emoji: String, on: Boolean) = record("react ${message.seq} $emoji $on")
+        override val writableRooms = Samples.rooms
+        override fun forward(message: Message, to: RoomSummary) = record("forward ${message.seq} to ${to.id}")
+        override val canAskWhoHasSeen = true
+        override suspend fun seenBy(message: Message) = Samples.seenBy
+        override suspend fun reactedBy(message: Message, emoji: String, cursor: String?) = Samples.reactedBy
         override fun copyLink(message: Message) = record("copy link ${message.seq}")
         override fun retry(clientId: String) = record("retry $clientId")
         override fun discard(clientId: String) = record("discard $clientId")
@@ -127,7 +138,8 @@ abstract class ScreenTest {
         uploads: List<Upload> = emptyList(),
         room: RoomSummary = Samples.rooms[0],
         target: Long = 0,
-    ) = show { Conversation(entries, view, connection, uploads, room, target = target) }
+        pins: List<PinnedMessage> = emptyList(),
+    ) = show { Conversation(entries, view, connection, uploads, room, target = target, pins = pins) }
 
     @Composable
     protected fun Conversation(
@@ -138,8 +150,9 @@ abstract class ScreenTest {
         room: RoomSummary = Samples.rooms[0],
         isAlone: Boolean = true,
         target: Long = 0,
+        pins: List<PinnedMessage> = emptyList(),
     ) = ConversationScreen(
-        Conversation("lobby", entries, view, listOf(Samples.bob), readByOther = 5, target, Samples.threads),
+        Conversation("lobby", entries, view, listOf(Samples.bob), readByOther = 5, target, Samples.threads, pins = pins),
         room,
         Samples.alice,
         connection,

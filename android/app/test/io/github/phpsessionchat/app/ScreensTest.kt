@@ -103,6 +103,67 @@ class ScreensTest : ScreenTest() {
     }
 
     @Test
+    fun marksMessagesAsUnreadAndReportsOne() {
+        showConversation()
+        openMenuOf("Morning all. Gate is open, kettle is on.")
+        compose.onNodeWithText("Mark as unread").performClick()
+        openMenuOf("Morning all. Gate is open, kettle is on.")
+        compose.onNodeWithText("Report message").performClick()
+        compose.onNodeWithText("Spam or scam").performClick()
+        assertEquals(listOf("unread 1", "report 1 SPAM"), calls.filter { "unread" in it || "report" in it })
+    }
+
+    @Test
+    fun forwardsAMessage() {
+        showConversation()
+        openMenuOf("Morning all. Gate is open, kettle is on.")
+        compose.onNodeWithText("Forward").performClick()
+        compose.onNodeWithTag("find").performTextInput("spr")
+        compose.onNodeWithText("board").assertDoesNotExist()
+        compose.onNodeWithText("spring market").performClick()
+        assertTrue("forward 1 to market" in calls)
+    }
+
+    @Test
+    fun listsWhoHasSeenAnOwnMessage() {
+        showConversation()
+        openMenuOf("Who has the key to the tool shed?")
+        compose.onNodeWithText("Seen by").performClick()
+        compose.onNodeWithText("Seen by 1 of 3").assertIsDisplayed()
+        compose.onNodeWithText("Dana Ruiz").assertIsDisplayed()
+    }
+
+    @Test
+    fun showsNoVotesAsReactions() {
+        showConversation(Samples.pollEntries)
+        compose.onNodeWithText("🎉 3").assertIsDisplayed()
+        compose.onNodeWithText("?1 3").assertDoesNotExist()
+    }
+
+    @Test
+    fun listsWhoReacted() {
+        showConversation()
+        compose.onNodeWithTag("messages").performScrollToNode(hasText("👍 2"))
+        compose.onNodeWithText("👍 2").performTouchInput { longClick() }
+        compose.onNodeWithText("Dana Ruiz").assertIsDisplayed()
+    }
+
+    @Test
+    fun removesThePreviewOfAnOwnMessage() {
+        showConversation(Samples.ownEntriesWithPreview)
+        openMenuOf("See https://weather.example")
+        compose.onNodeWithText("Remove preview for everyone").performClick()
+        assertTrue("remove preview 8" in calls)
+    }
+
+    @Test
+    fun showsWhereMessagesWerePinned() {
+        showConversation(pins = Samples.pins)
+        compose.onAllNodesWithText("You pinned a message.").onLast().performClick()
+        assertTrue("jump 7" in calls)
+    }
+
+    @Test
     fun hidesAMessageOfABlockedUserUntilTheUserAsksForIt() {
         showConversation(Samples.hiddenEntries)
         compose.onNodeWithText("1 message from someone you blocked").assertIsDisplayed()
