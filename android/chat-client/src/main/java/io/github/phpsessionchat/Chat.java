@@ -623,6 +623,76 @@ public final class Chat {
     return clientId;
   }
 
+  // Scheduled messages
+
+  /**
+   * Stores a message on the server, which sends it at a chosen time, even if this app is closed then. If the callback
+   * fails with {@link ChatError#OFFLINE} or {@link ChatError#TIMEOUT}, call {@link #scheduled} before a repetition,
+   * because the server may have stored it.
+   *
+   * @param room the room ID, of a room where the user is a member
+   * @param message the message, without files
+   * @param at milliseconds since 1970, at most 366 days ahead; a past time sends it at once
+   * @param callback fails with {@code limit_reached} if the user has too many scheduled messages
+   * @throws IllegalArgumentException if the message has files
+   */
+  public void schedule(String room, NewMessage message, long at, @Nullable Callback<ScheduledMessage> callback) {
+    Objects.requireNonNull(room, "room");
+    if (!message.files.isEmpty()) throw new IllegalArgumentException("a scheduled message cannot have files");
+    JSONObject payload =
+        Wire.payload(
+            "room", room, "at", at, "text", message.text, "clientId", newClientId(),
+            "replyTo", message.replyTo > 0 ? message.replyTo : null,
+            "mentions", Wire.mentions(message.mentions),
+            "preview", message.withoutPreview ? false : null);
+    sendRequest("scheduled:add", payload, data -> Wire.scheduled(Wire.object(data, "scheduled")), callback);
+  }
+
+  /**
+   * Lists the user's scheduled messages in all rooms, and those that could not be sent.
+   *
+   * @param callback gets the messages, by time
+   */
+  public void scheduled(@Nullable Callback<List<ScheduledMessage>> callback) {
+    sendRequest("scheduled:list", new JSONObject(), data -> Wire.list(data, "scheduled", Wire::scheduled), callback);
+  }
+
+  /**
+   * Changes the text and the time of a scheduled message. An unchanged text keeps its mentions.
+   *
+   * @param message the message as the user saw it
+   * @param text the new text
+   * @param at the new time, as for {@link #schedule}
+   * @param callback fails with {@code conflict} if it was edited on another device, and {@code unknown_message} if it
+   *     was sent or deleted
+   */
+  public void editScheduled(
+      ScheduledMessage message, String text, long at, @Nullable Callback<ScheduledMessage> callback) {
+    String changed = text.equals(message.text) ? null : text;
+    JSONObject payload = Wire.payload("id", message.id, "rev", message.rev, "at", at, "text", changed);
+    sendRequest("scheduled:edit", payload, data -> Wire.scheduled(Wire.object(data, "scheduled")), callback);
+  }
+
+  /**
+   * Sends a scheduled message now.
+   *
+   * @param message the message
+   * @param callback called with null; if it fails, the message stays scheduled
+   */
+  public void sendScheduled(ScheduledMessage message, @Nullable Callback<@Nullable Void> callback) {
+    sendRequest("scheduled:send", Wire.payload("id", message.id), data -> null, callback);
+  }
+
+  /**
+   * Deletes a scheduled message.
+   *
+   * @param message the message
+   * @param callback called with null, also if it was sent already
+   */
+  public void deleteScheduled(ScheduledMessage message, @Nullable Callback<@Nullable Void> callback) {
+    sendRequest("scheduled:delete", Wire.payload("id", message.id), data -> null, callback);
+  }
+
   private void fail(String clientId, String room, NewMessage message, String code) {
     PendingMessage unsent =
         new PendingMessage(
@@ -1681,6 +1751,10 @@ public final class Chat {
           String decision = payload.optString("is");
           boolean exists = decision.equals("held") || decision.equals("rejected");
           if (delivery != null) delivery.applyDecision(payload.optString("id"), exists, decision.equals("rejected"));
+          break;
+        case "scheduled:changed":
+          String failure = Wire.text(payload, "code");
+          postForUser(() -> listener.onScheduled(failure));
           break;
         case "blocked:changed":
           String user = payload.optString("user");

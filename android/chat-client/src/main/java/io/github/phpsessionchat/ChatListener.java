@@ -173,6 +173,14 @@ public interface ChatListener {
   default void onReport(Report report, int open) {}
 
   /**
+   * A scheduled message of this user was added, changed, sent or deleted, here or on another device, or could not be
+   * sent. Call {@link Chat#scheduled} for the current list.
+   *
+   * @param failed the code of the reason why one could not be sent, or null
+   */
+  default void onScheduled(@Nullable String failed) {}
+
+  /**
    * The user blocked or unblocked another user on another device.
    *
    * @param user the ID of that user

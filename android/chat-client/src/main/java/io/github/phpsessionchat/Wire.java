@@ -296,6 +296,19 @@ final class Wire {
                 number(closed, "at")));
   }
 
+  static ScheduledMessage scheduled(JSONObject json) {
+    JSONObject failed = json.optJSONObject("failed");
+    return new ScheduledMessage(
+        json.optString("id"),
+        json.optString("room"),
+        number(json, "rev"),
+        json.optString("text"),
+        number(json, "replyTo"),
+        list(json, "files", Wire::file),
+        number(json, "at"),
+        failed == null ? null : failed.optString("code"));
+  }
+
   static Invite invite(JSONObject json, @Nullable String token) {
     return new Invite(
         json.optString("id"),

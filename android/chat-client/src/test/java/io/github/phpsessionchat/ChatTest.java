@@ -293,6 +293,43 @@ class ChatTest {
   }
 
   @Test
+  void schedulesListsChangesAndSendsMessagesOfTheServer() throws Exception {
+    String[] requests = {"scheduled:add", "scheduled:list", "scheduled:edit", "scheduled:send", "scheduled:delete"};
+    delayResponses(requests);
+    chat.start();
+    events.await("ONLINE");
+    JSONObject stored = new JSONObject("{'id':'s1','room':'lobby','rev':1,'text':'later','at':9000}");
+    List<ScheduledMessage> received = Collections.synchronizedList(new ArrayList<>());
+    chat.schedule("lobby", NewMessage.of("later").replyTo(3).withoutPreview(), 9000, received::add);
+    JSONObject added = server.awaitRequest("scheduled:add");
+    added.remove("clientId");
+    assertTrue(new JSONObject("{'room':'lobby','at':9000,'text':'later','replyTo':3,'preview':false}").similar(added));
+    server.respondLate("scheduled:add", ScriptedServer.ok(new JSONObject().put("scheduled", stored)));
+    JSONObject failed = new JSONObject(stored.toString()).put("failed", new JSONObject("{'code':'muted','at':9001}"));
+    chat.scheduled(received::addAll);
+    server.awaitRequest("scheduled:list");
+    JSONArray both = new JSONArray().put(stored).put(failed);
+    server.respondLate("scheduled:list", ScriptedServer.ok(new JSONObject().put("scheduled", both)));
+    wakeUntil(() -> received.size() == 3);
+    assertEquals("[s1, s1, s1: muted]", received.toString());
+    chat.editScheduled(received.get(0), "later", 9500, received::add);
+    JSONObject edited = server.awaitRequest("scheduled:edit");
+    assertEquals("s1 1 9500", edited.get("id") + " " + edited.get("rev") + " " + edited.get("at"));
+    assertFalse(edited.has("text"));
+    chat.sendScheduled(received.get(0), events.callback("sent"));
+    chat.deleteScheduled(received.get(0), events.callback("deleted"));
+    for (String name : Arrays.asList("scheduled:send", "scheduled:delete")) {
+      assertEquals("s1", server.awaitRequest(name).getString("id"));
+      server.respondLate(name, ScriptedServer.ok(new JSONObject()));
+    }
+    events.await("deleted");
+    server.event("scheduled:changed", new JSONObject("{'id':'s1','room':'lobby','is':'failed','code':'muted'}"));
+    events.await("scheduled: muted");
+    NewMessage withFile = NewMessage.of("").file("upload", null);
+    assertThrows(IllegalArgumentException.class, () -> chat.schedule("lobby", withFile, 1, null));
+  }
+
+  @Test
   void keepsMessageThatWasHeldAfterTheListRequest() throws Exception {
     String kept = "{'clientId':'a1','room':'lobby','text':'from before','writtenAt':1,'replyTo':0,'failed':'held'}";
     outbox.put("alice", PendingMessage.fromJson(kept));

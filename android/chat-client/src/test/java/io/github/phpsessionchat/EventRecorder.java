@@ -101,6 +101,11 @@ class EventRecorder implements ChatListener {
   }
 
   @Override
+  public void onScheduled(String failed) {
+    events.add("scheduled: " + failed);
+  }
+
+  @Override
   public void onUnsent(PendingMessage message) {
     events.add("unsent " + message.text + ": " + message.failed);
   }
