@@ -73,6 +73,6 @@ function coloredIcon(
   const [, built] = [...client].find(([path]) => /^\/assets\/icon-[\w-]+\.svg$/.test(path)) ?? [];
   const picture = built?.forms.get('identity')?.body.toString();
   if (built === undefined || picture === undefined) return undefined;
-  const colored = picture.replaceAll('#3f4fb0', accent).replaceAll('#fff', textOn(accent));
+  const colored = picture.replaceAll('#fff', textOn(accent)).replaceAll('#3f4fb0', accent);
   return add('icon', 'svg', built.type, Buffer.from(colored));
 }

@@ -153,6 +153,12 @@ describe('the pages', () => {
     for (const path of [icon?.[0], sheet?.[0]]) expect(html).toContain(`href=".${path}"`);
   });
 
+  test('keep an accent that begins like the white of the icon', () => {
+    const { files } = pageOf('/', { accent: '#fff200' });
+    const icon = [...files.values()].find(({ type }) => type.startsWith('image/svg'));
+    expect(`${icon?.forms.get('identity')?.body}`).toContain('fill="#fff200"');
+  });
+
   test('lighten a dark colour in dark mode', () => {
     const { files } = pageOf('/', { accent: '#101030' });
     const sheet = [...files.values()].find(({ type }) => type.startsWith('text/css'));
