@@ -2,7 +2,7 @@ import { Parser } from 'htmlparser2';
 import { NotFetched, request } from '../outgoing/request.ts';
 import { maxName } from '../settings/config.ts';
 import { colour, readLogo } from '../settings/forms.ts';
-import { visibleLine } from '../wire/blank.ts';
+import { isBlank, visibleLine } from '../wire/blank.ts';
 import { contrast, type Logo } from '../wire/branding.ts';
 
 /** The name, colour and logo of a site, as far as its front page has them. */
@@ -189,16 +189,18 @@ const frontPage =
 
 /** Returns the visible text on one line, cut after a word. */
 function nameFrom(text: string): string {
-  // A value with quotes around it is not a valid setting.
-  const words = text
-    .slice(0, maxText)
-    .replace(/\s+/g, ' ')
-    .trim()
-    .replace(/^(['"])(.*)\1$/, '$2');
-  const line = visibleLine(words, maxText);
-  if ([...line].length <= maxName) return line.trim();
+  const words = text.slice(0, maxText).replace(/\s+/g, ' ');
+  const line = withoutQuotes(visibleLine(words, maxText));
+  if ([...line].length <= maxName) return line;
   const cut = [...line].slice(0, maxName).join('');
-  return cut.slice(0, cut.lastIndexOf(' ') > 20 ? cut.lastIndexOf(' ') : undefined).trim();
+  return withoutQuotes(cut.slice(0, cut.lastIndexOf(' ') > 20 ? cut.lastIndexOf(' ') : undefined));
+}
+
+/** Removes quotes around a text, because a value with quotes is not a valid setting: see `readTexts`. */
+function withoutQuotes(text: string): string {
+  let line = text.trim();
+  while (/^(['"]).*\1$/s.test(line)) line = line.slice(1, -1).trim();
+  return isBlank(line) ? '' : line;
 }
 
 /** Whether a colour is not one of the greys that browsers show around pages. */

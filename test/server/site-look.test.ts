@@ -53,6 +53,10 @@ test.each([
   ['<title>Home: Moodle</title>', 'Moodle'],
   ['<title>\n  Garden\n  Club\n</title>', 'Garden Club'],
   ['<title>"Garden Club"</title>', 'Garden Club'],
+  // Quotes around the name would make the setting invalid, and `init` would fail.
+  [`<title>"'Garden Club'"\u200b</title>`, 'Garden Club'],
+  [`<title>'${'g'.repeat(58)}' and more</title>`, 'g'.repeat(58)],
+  ['<title>"\u3164"</title>', undefined],
   ['<title>Home</title>', undefined],
   ['<title></title>', undefined],
   ['<title>\u202eevil\u0000</title>', 'evil'],
