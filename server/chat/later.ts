@@ -12,7 +12,7 @@ import { newMessage } from './messages/messages.ts';
 import { checkText } from './messages/texts.ts';
 import { messageFor } from './mine.ts';
 import { type Connection, connectionIdsOf, type Room } from './model.ts';
-import { checkPendingLimit, findHoldReason } from './moderation/held.ts';
+import { checkPendingLimit, findHoldReason, holdInTurn } from './moderation/held.ts';
 import { toHeld } from './moderation/shown-held.ts';
 import { askSite } from './site-accounts.ts';
 
@@ -144,7 +144,6 @@ export async function sendNow(
   const stored = await findOwn(chat, connection, id);
   const { identity, person } = connection;
   const why = await holdReasonOf(chat, identity, stored);
-  if (why !== null) await checkPendingLimit(chat, connection);
   const output = await send(chat, stored, { why, siteModerator: moderatesSite(identity), now: true });
   if ('waits' in output) throw new RequestError('conflict', 'the message was edited after you read it');
   return toSentAnswer(chat, person, output);
@@ -185,7 +184,14 @@ async function send(
   { room, id, user, rev }: ScheduledMessage,
   how: Pick<Parameters<Chat['history']['write']['sendScheduled']>[0], 'why' | 'siteModerator' | 'now'>,
 ) {
-  const output = await chat.history.write.sendScheduled({ room, id, user, rev, ...how, at: Date.now() });
+  const store = () => chat.history.write.sendScheduled({ room, id, user, rev, ...how, at: Date.now() });
+  const [member] = how.why === null ? [] : await chat.history.read.membersOf({ room, users: [user] });
+  const output = await (member?.role === 'member'
+    ? holdInTurn(user, async () => {
+        await checkPendingLimit(chat, user);
+        return store();
+      })
+    : store());
   if ('message' in output) chat.previews?.begin(output.message);
   if ('held' in output) chat.previews?.beginPending(output.held);
   return output;

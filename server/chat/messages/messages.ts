@@ -182,11 +182,11 @@ async function sendOrHold(
   }
   const hold = () => chat.history.write.hold({ ...input, why }, connection.id);
   if (!needsApproval) return hold();
-  return holdInTurn(connection, async () => {
+  return holdInTurn(input.user.id, async () => {
     // A duplicate gets its response even if too many messages are pending.
     const duplicate = await chat.history.probe.hold({ ...input, why });
     if (duplicate !== null) return duplicate;
-    await checkPendingLimit(chat, connection);
+    await checkPendingLimit(chat, input.user.id);
     return hold();
   });
 }
@@ -236,8 +236,8 @@ export async function edit(
     const store = async () =>
       why === null ? chat.history.write.edit(input) : chat.history.write.holdEdit({ ...input, why });
     const output = await (why !== null && mayWait(chat, connection, room)
-      ? holdInTurn(connection, async () => {
-          await checkPendingLimit(chat, connection, { room: id, seq });
+      ? holdInTurn(user, async () => {
+          await checkPendingLimit(chat, user, { room: id, seq });
           return store();
         })
       : store());

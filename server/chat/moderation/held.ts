@@ -1,5 +1,7 @@
 import {
   type Change,
+  isBanned,
+  isMember,
   maxPendingOfUser,
   maxPendingWithLostRooms,
   type PendingMessage,
@@ -9,7 +11,7 @@ import {
 import { RequestError } from '../../wire/errors.ts';
 import type { Answers, ChosenFile, HoldReason, RequestPayload } from '../../wire/events.ts';
 import { firstPage } from '../../wire/links.ts';
-import { decidesIn, moderatesSite } from '../access.ts';
+import { decidesIn, mayRead, moderatesSite } from '../access.ts';
 import type { Chat } from '../chat.ts';
 import type { Effect } from '../effect.ts';
 import { memberOf } from '../members.ts';
@@ -70,32 +72,40 @@ export async function findHoldReason(
 }
 
 /** The last task of each user in `holdInTurn`. */
-const lastHolds = new WeakMap<Person, Promise<void>>();
+const lastHolds = new Map<string, Promise<void>>();
 
 /**
  * Runs a task that checks the limit of pending messages and stores one. The tasks of a user run one after the other, so
  * that concurrent requests do not all pass the check.
  */
-export function holdInTurn<T>({ person }: Connection, task: () => Promise<T>): Promise<T> {
-  const done = (lastHolds.get(person) ?? Promise.resolve()).then(task);
+export function holdInTurn<T>(user: string, task: () => Promise<T>): Promise<T> {
+  const done = (lastHolds.get(user) ?? Promise.resolve()).then(task);
   // Drops the result, which would stay in memory.
   const nothing = () => {};
-  lastHolds.set(person, done.then(nothing, nothing));
+  const settled = done.then(nothing, nothing).then(() => {
+    if (lastHolds.get(user) === settled) lastHolds.delete(user);
+  });
+  lastHolds.set(user, settled);
   return done;
 }
 
 /**
  * Checks that the user may have one more pending message. Call it in `holdInTurn`.
+ * @param user the author, who may be offline
  * @param edited the message of an edit, which may replace a pending edit
  * @throws RequestError `limit_reached` if too many messages of the user are pending, in all rooms
  */
 export async function checkPendingLimit(
   chat: Chat,
-  { person }: Connection,
+  user: string,
   edited?: { room: string; seq: number },
 ): Promise<void> {
-  const all = await chat.history.read.pendingBy({ user: person.user.id });
-  const readable = inReadableRooms(chat, person, all);
+  const all = await chat.history.read.pendingBy({ user });
+  if (all.length < maxPendingOfUser) return;
+  const person = chat.directory.person(user);
+  const readable = await (person === undefined
+    ? readInReadableRooms(chat, user, all)
+    : inReadableRooms(chat, person, all));
   const isReplaced = (held: PendingMessage) => held.room === edited?.room && held.seq === edited.seq;
   if (readable.some(isReplaced)) return;
   if (readable.length >= maxPendingOfUser) throw new RequestError('limit_reached', pendingLimitReason);
@@ -116,6 +126,22 @@ const inReadableRooms = <Held extends { room: string }>(
   person: Person,
   messages: readonly Held[],
 ): Held[] => messages.filter(({ room }) => directory.find(person, room) !== undefined);
+
+/** Like `inReadableRooms`, for a user who is not connected to this server. */
+async function readInReadableRooms<Held extends { room: string }>(
+  { history }: Chat,
+  user: string,
+  messages: readonly Held[],
+): Promise<Held[]> {
+  const readable = new Set<string>();
+  for (const room of new Set(messages.map((message) => message.room))) {
+    const record = await history.read.room({ room, bare: true });
+    const [member] = await history.read.membersOf({ room, users: [user] });
+    if (record !== null && mayRead(record, isMember(member) ? member : undefined, isBanned(member)))
+      readable.add(room);
+  }
+  return messages.filter(({ room }) => readable.has(room));
+}
 
 export async function listPending(
   chat: Chat,

@@ -230,6 +230,47 @@ describe('a message that may not be sent when it is due', () => {
   });
 });
 
+describe('the limit of pending messages', () => {
+  /** Ben schedules 30 messages in two rooms. All need approval. */
+  async function plan(over: Over) {
+    const strict = await startPeopleHere({ CHAT_HOLD: 'all', CHAT_ROOMS: 'lobby', CHAT_LIMIT_SEND: '0' });
+    const [ann, ben] = await strict.people(2, inTest);
+    const { id: room } = await strict.den(ann, [ben]);
+    for (const id of ['lobby', room]) await ben.request('room:join', { room: id });
+    const messages: Scheduled[] = [];
+    for (let n = 0; n < 30; n++)
+      messages.push(await schedule(ben, { room: n % 2 ? room : 'lobby', ...over }));
+    const pending = async () => (await strict.history.read.pendingBy({ user: ben.id })).length;
+    return { strict, ann, ben, room, messages, pending };
+  }
+
+  test('applies to scheduled messages in all rooms, while their author is logged out', async () => {
+    const { strict, ben, pending } = await plan({ at: Date.now() + 3000 });
+    ben.close();
+    const codes = async () => {
+      const left = await strict.history.read.scheduledBy({ user: ben.id });
+      return left.map(({ closed }) => closed?.code);
+    };
+    await expect.poll(codes, { timeout: 8000 }).toEqual(Array(10).fill('limit_reached'));
+    expect(await pending()).toBe(20);
+    await strict.close();
+  });
+
+  test('applies to scheduled messages that are sent at the same time, unless their author moderates the room', async () => {
+    const { strict, ann, ben, room, messages, pending } = await plan({});
+    const phones = [ben, inTest(await strict.again(ben)), inTest(await strict.again(ben))];
+    const sent = await Promise.all(
+      messages.map(({ id }, n) => codeOf(phones[n % 3] as Person, 'scheduled:send', { id })),
+    );
+    expect(sent.filter((code) => code === 'ok')).toHaveLength(20);
+    expect(await pending()).toBe(20);
+    await ann.request('room:role', { room, user: ben.id, role: 'moderator' });
+    const { id } = await schedule(ben, { room });
+    expect(await ben.request('scheduled:send', { id })).toHaveProperty('message');
+    await strict.close();
+  });
+});
+
 test('sends overdue messages in their order after a downtime', async () => {
   const folder = await emptyHistory();
   const env = { CHAT_CREATE_ROOMS: 'all', CHAT_ROOMS: 'lobby', CHAT_HISTORY: folder.url };
