@@ -7,7 +7,7 @@ import java.io.File
 import kotlin.math.abs
 import kotlin.math.max
 
-/** Pixels count as different from this difference of a colour, out of 255. Other machines smooth letters differently. */
+/** A pixel differs if a colour channel differs by this much, out of 255. Other machines smooth letters differently. */
 private const val MIN_DIFFERENCE = 48
 
 /** The share of pixels that may differ: 80 pixels on a phone, less than the lines of an icon. */
@@ -15,7 +15,7 @@ private const val MAX_SHARE = 0.0003
 
 private val failures = mutableListOf<String>()
 
-/** Called at the end of a test, so that it names all pictures that differ. */
+/** Call it at the end of a test, so that the failure names all pictures that differ. */
 fun failIfScreenshotsDiffer() {
     val message = failures.joinToString("\n")
     failures.clear()

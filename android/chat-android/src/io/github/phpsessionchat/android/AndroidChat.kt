@@ -65,7 +65,7 @@ data class Conversation(
     val readByOther: Long = 0,
     /** The message to scroll to; 0: none. */
     val target: Long = 0,
-    /** The threads of the loaded messages, by their number. */
+    /** The threads of the loaded messages, by thread number. */
     val replies: Map<Long, Replies> = emptyMap(),
     /** Whether the user follows a thread, for threads where that changed. */
     val followed: Map<Long, Boolean> = emptyMap(),
@@ -191,8 +191,8 @@ class AndroidChat(server: String, val http: OkHttpClient, outbox: File, private 
     }
 
     /**
-     * Disconnects, hides the chat until the next login, and deletes what is stored, also unsent messages. Call it when the
-     * user logs out on this device, then delete the login and start the [client].
+     * Disconnects, hides the chat until the next login, and deletes all stored data, including unsent messages. Call it
+     * when the user logs out on this device. Then delete the login and start the [client].
      */
     fun forgetUser() {
         offline?.clear()

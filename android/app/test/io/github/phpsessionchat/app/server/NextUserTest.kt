@@ -23,7 +23,7 @@ class NextUserTest : ServerTest() {
         awaitText("lobby")
     }
 
-    /** The room is the cookie of the next user. */
+    /** The property `chat.room` contains the cookie of the next user. */
     @Test
     fun keepsEverythingForTheSameUserAndNothingForTheNext() {
         setCookie()

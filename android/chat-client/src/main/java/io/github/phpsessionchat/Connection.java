@@ -132,7 +132,7 @@ final class Connection implements Link.Listener, Tickets.Listener {
   private @Nullable Future<?> endTimer;
   /** Why the session ended. Null after it is resumed, or its end is confirmed. */
   private @Nullable Reason endReason;
-  /** Whether a silent attempt checks for a new session after one has ended. The app does not see its state. */
+  /** Whether the client is checking, after a session ended, if the user has a new one. The app does not see this. */
   private boolean isCheckingSession;
 
   private long sessionCheckedAt = Long.MIN_VALUE / 2;

@@ -89,7 +89,7 @@ final class Delivery {
   private final Port port;
   private final Map<String, PendingMessage> items = new LinkedHashMap<>();
 
-  /** IDs of held and rejected messages by {@code clientId}, once the server has sent them. */
+  /** The server's IDs of pending and rejected messages, by {@code clientId}. Missing until the server sends them. */
   private final Map<String, String> held = new HashMap<>();
 
   private final Set<String> sending = new HashSet<>();

@@ -180,7 +180,7 @@ final class Timeline {
     }
   }
 
-  /** Adds an older page, requested with {@code before} in {@code epoch}. */
+  /** Adds a page of messages before {@code before}. Dropped if {@code epoch}, the epoch of its request, has passed. */
   void older(List<Message> page, boolean answerComplete, long before, int epoch) {
     if (epoch != this.epoch) return;
     putAll(page);
@@ -192,7 +192,7 @@ final class Timeline {
     detach();
   }
 
-  /** Adds a newer page, requested with {@code after} in {@code epoch}. */
+  /** Adds the page of messages after the window. Dropped if {@code epoch}, the epoch of its request, has passed. */
   void newer(List<Message> page, int epoch) {
     if (epoch != this.epoch || !windowed) return;
     putAll(page);
@@ -325,7 +325,7 @@ final class Timeline {
     return list;
   }
 
-  /** Switches to a window if the list is too long to keep. */
+  /** Shortens a list that is too long: switches to a window, or cuts the end of the window. */
   private void detach() {
     if (windowed) {
       if (windowLast - windowFirst < MAX_MESSAGES * SLACK) return;

@@ -163,7 +163,7 @@ class DocumentationTest {
         String declaration = member.group(2);
         for (int i = declaration.contains("(") ? 1 : 0; i < tags.length; i++) {
           String type = typeOf(tags[i], declaration);
-          // Any callback may be null, and its type argument is not the parameter's type.
+          // Comments need not say that a callback may be null. A `@Nullable` within its type concerns the result.
           if (type.contains("Callback<") || type.contains("throws")) continue;
           compared++;
           boolean says = Pattern.compile("\\bnull\\b", Pattern.CASE_INSENSITIVE).matcher(tags[i]).find();
