@@ -60,7 +60,7 @@ export class ShownRoom {
     this.#port = port;
   }
 
-  /** Asks at this moment, because the panel may have closed after the last rendering. */
+  /** Whether `sight` is true now. The panel may have closed since the last rendering. */
   get viewing(): boolean {
     return this.sight?.() === true;
   }

@@ -1,6 +1,6 @@
 import { pageLook } from './page-look.ts';
 
-/** Limits the element's height to the visible part of the page's boxes that clip it. Takes the look of the page. */
+/** Limits the element's height to the visible part of the page's boxes that clip it. Adds the rule of `pageLook`. */
 export class Surroundings {
   readonly #host: HTMLElement;
   readonly #sheet = new CSSStyleSheet();

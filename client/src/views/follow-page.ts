@@ -6,7 +6,7 @@ export function followPage(root: ShadowRoot, signal: AbortSignal): void {
   root.adoptedStyleSheets.push(sheet);
   const follow = () => sheet.replaceSync(pageLook(root.host));
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', follow, { signal });
-  // The background may fade.
+  // During a transition, the background does not have its final colour yet.
   addEventListener('transitionend', follow, { signal });
   // Pages switch their colours by an attribute such as `class` or `data-theme`.
   const changed = new MutationObserver(follow);

@@ -194,7 +194,7 @@ export class Visits implements Follower {
     );
   }
 
-  /** The look of the site, if the settings name it. */
+  /** Renders the logo and the name of the site, if they are set. */
   #site() {
     const { chat } = this.#context;
     const { name, logo } = chat.site ?? {};
