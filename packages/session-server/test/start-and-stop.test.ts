@@ -103,7 +103,7 @@ describe('settings', () => {
 });
 
 describe('the place where it listens', () => {
-  test('is only the socket data/session-server.sock without settings', async () => {
+  test('is by default only the socket data/session-server.sock', async () => {
     // Like at the first start, when the folder does not exist yet.
     const server = await servers.start({ SESSION_SERVER_HOST: '', SESSION_SERVER_PORT: '' }, servers.folder);
     const path = join(servers.folder, 'data/session-server.sock');

@@ -133,7 +133,7 @@ export class Configuration {
     return this.#readPart(this.#values.members.get(name), keys, [name, ...keys].join('.'), instead);
   }
 
-  /** Returns the part under keys of the value that the file returns. */
+  /** Returns the value that the file returns, or its part under keys. */
   returned(keys: readonly string[], instead: string): ConfigurationValue {
     return this.#readPart(this.#values.returned, keys, keys.join('.'), instead);
   }

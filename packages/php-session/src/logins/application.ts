@@ -85,7 +85,7 @@ export interface SiteFacts {
   cookie?: CookieScope;
   /** The code for a part of a template that only logged-in users see. */
   condition?: { language: 'PHP' | 'Blade' | 'Twig' | 'Smarty'; open: string; close: string } | undefined;
-  /** The place of a button in the template of all pages, and the next step. For applications without a page for a tag. */
+  /** Where to add a button to all pages, and what to do then. For applications without a page for the tag. */
   footer?: { place: string; whenDone: string } | undefined;
   /** The account that PHP runs as. */
   account?: string | undefined;

@@ -368,7 +368,7 @@ export const phpbb: Application<Files, Site, CookieClaim> = {
   },
 };
 
-/** Returns the SQL for the accounts that are active, and not banned by user. Founders cannot be banned. */
+/** Returns the SQL for the active accounts without a ban by user ID. Founders cannot be banned. */
 function openAccountsSql({ prefix, isFour }: Site, sql: SiteSql): string {
   const ban = (condition: string) =>
     `EXISTS (SELECT 1 FROM ${prefix}${isFour ? 'bans' : 'banlist'} b WHERE b.ban_userid = u.user_id AND ${condition} AND (b.ban_end = 0 OR b.ban_end > ${sql.moment('unix', 0)}))`;

@@ -222,7 +222,7 @@ test('applies an address ban to the visitor’s address and to the address in th
   expect(await unchecked.check([login])[0]).toMatchObject({ state: 'nobody' });
 });
 
-test.each(['3.3.16', '4.0.0'])('phpBB %s finds no address of a banned member for mails', async (version) => {
+test.each(['3.3.16', '4.0.0'])('phpBB %s finds no name or mail of a banned member', async (version) => {
   const { insert, run, logIn, logins } = await phpBB(version);
   await run("ALTER TABLE #_users ADD user_email VARCHAR(100) DEFAULT 'ann@example.org'");
   await logIn('7');

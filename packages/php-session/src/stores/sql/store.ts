@@ -176,7 +176,7 @@ function openSql(database: Database, statements: Statements, prefix: string): Se
 
 function invalidTime(): SessionBusyError {
   return new SessionBusyError(
-    'the value of the column that expires= or last= names is not a time in expires_unit= or last_unit=',
+    'a value in the column of expires= or last= is not a time in expires_unit= or last_unit=',
   );
 }
 
