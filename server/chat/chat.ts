@@ -29,7 +29,7 @@ export interface Limits {
   roomsOfUser: number;
   /** Maximum scheduled messages of a user. */
   later: number;
-  /** The rate of messages of a user, here for scheduled messages. */
+  /** The rate at which scheduled messages of a user are sent. Other messages do not count. */
   send: Rate;
 }
 

@@ -22,7 +22,7 @@ type ScheduledMessage = NonNullable<Reads['scheduledMessage']['out']>;
 const maxAheadMs = 366 * 24 * 60 * 60 * 1000;
 /** Maximum delay between two polls, in ms. Short, because the wall clock may be set at any time. */
 const maxPollMs = 10_000;
-/** The delay before a message is tried again that its author changed while it was being sent, in ms. */
+/** The delay before the next poll if messages could not be sent yet, in ms. */
 const retryMs = 100;
 const batchSize = 100;
 /** A failed message is deleted at this age, in ms, or at the retention of rooms if that is lower. */
@@ -117,7 +117,7 @@ export async function editScheduled(
   // The history checks whether the message has files.
   checkText(newText, chat.limits.text, true);
   if (mentions !== undefined && text === undefined)
-    throw new RequestError('bad_request', 'mentions need the text');
+    throw new RequestError('bad_request', 'mentions require the text');
   checkMentions(newText, mentions);
   const page = chat.previews === undefined || text === undefined ? null : firstPage(text);
   const { scheduled } = await chat.history.write.reschedule({
@@ -222,7 +222,7 @@ export function toScheduled({
   };
 }
 
-/** Notifies the author on all devices, and sends the message in time. */
+/** Notifies the author's connections. A new or edited message may be the next to send. */
 export const laterEffect: Effect<'later'> = {
   apply:
     (chat, { room, id, user, is, code }) =>
@@ -297,7 +297,7 @@ export function sendWhenDue(
     if (failed.length < batchSize) forgotten = now;
   };
   const poll = async () => {
-    /** Users in rooms whose next message was not sent. */
+    /** The room and user of each message that could not be sent yet. Later messages of this user there must wait. */
     const waiting = new Set<string>();
     for (;;) {
       const { scheduled, next } = await history.read.dueScheduled({ at: Date.now(), limit: batchSize });

@@ -136,7 +136,7 @@ export class Admission {
   refusal(req: IncomingMessage, url: URL, upgrade: boolean): HttpRefusal | null {
     const key = this.#addresses.keyOf(req);
     const code = this.#refusedFor(req, url, upgrade);
-    // Without a limit, because a load balancer passes on a request after 503, but not after 429.
+    // Not rate-limited: a load balancer retries a request at another server after 503, but not after 429.
     if (code === 'server_draining') return { code, readable: true };
     if (code !== null) {
       const retryAfterMs = this.#refused.take(key);

@@ -141,7 +141,7 @@ async function examine({ types }: Task, bytes: Bytes, first: string | undefined)
   const { type: found, media } = played ?? {};
   const type = played === null ? undefined : await typeOf(bytes, found);
   // `image/*` covers only re-encoded pictures. Other pictures keep the camera's metadata, such as the location.
-  // `video/*` covers no QuickTime that browsers may not play.
+  // `video/*` does not cover QuickTime, which not all browsers play. QuickTime with the codecs of MP4 counts as MP4.
   const isOfKind = (one: string) =>
     types.includes(one.replace(/\/.*/, '/*')) &&
     (!one.startsWith('image/') || one in formats) &&

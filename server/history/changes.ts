@@ -50,7 +50,7 @@ export type Change = {
    * author or an erasure, with the edited message, or after its retention time. `by`: the moderator.
    */
   | { type: 'held'; room: string; id: string; user: string; is: PendingChange; by?: string }
-  /** What the user planned for later changed. `code`: why a message could not be sent. */
+  /** A scheduled message of the user changed. `code`: why it could not be sent. */
   | {
       type: 'later';
       kind: 'message';

@@ -28,9 +28,7 @@ import { userNeed } from './people/loaded.ts';
 import { named } from './people/users.ts';
 import { requireRoom } from './rooms/room-changes.ts';
 
-// What users plan for a chosen time. Only the user who planned it sees it.
-
-/** A message that its author wrote now, to be sent at a chosen time. */
+/** A message that is sent at a time its author chose. Until then, only its author sees it. */
 export interface ScheduledMessage {
   id: string;
   room: string;
@@ -43,7 +41,7 @@ export interface ScheduledMessage {
   at: number;
   /** Rises by one with each edit. */
   rev: number;
-  /** When to send it: `at`, or later if the author wrote too much before. Absent if it failed. */
+  /** When to send it: `at`, or later if it was postponed. Absent if it failed. */
   due?: number;
   /** When it failed. */
   done?: number;
@@ -87,9 +85,9 @@ export interface LaterWrites {
     out: { scheduled: ScheduledMessage };
   };
   /**
-   * Sends a scheduled message, or stores it as pending approval, as `hold` does, and removes it here. Without `now`, it
-   * must be due. No-op (`waits`) if another server postponed it, or its author changed it after `rev`. Codes: as for
-   * `hold`, `forbidden` (the author is banned from the site), `unknown_message` (sent or deleted).
+   * Sends a scheduled message, or stores it as pending approval, as `hold` does. It is then no longer scheduled.
+   * Without `now`, it must be due. No-op (`waits`) if another server postponed it or its author changed it after `rev`.
+   * Codes: as for `hold`, `forbidden` (the author is banned from the site), `unknown_message` (sent or deleted).
    */
   sendScheduled: {
     in: Place & {
@@ -116,8 +114,8 @@ export interface LaterReads {
   /** The scheduled and failed messages of a user in all rooms, by time. */
   scheduledBy: { in: { user: string }; out: ScheduledMessage[] };
   /**
-   * The next messages that are due, by `at`. Omits those after a postponed message of the same user in the same room.
-   * `next`: when the first of the messages is due that are not due now.
+   * The next messages that are due, by `at`. Omits messages after a postponed message of the same user in the same
+   * room. `next`: when the next message becomes due.
    */
   dueScheduled: { in: { at: number; limit: number }; out: { scheduled: ScheduledMessage[]; next?: number } };
   /** Messages that failed before `before`. */

@@ -73,7 +73,7 @@ const erasureQuery = { messages: z.enum(erasedMessages).default('anonymise') };
 const messageQuery = {
   seq: z
     .string()
-    .regex(/^[1-9]\d{0,14}$/, 'the number of the message')
+    .regex(/^[1-9]\d{0,14}$/, 'must be the number of a message')
     .transform(Number),
 };
 const auditQuery = {

@@ -17,7 +17,7 @@ export class Metrics {
   });
   readonly closed = new Counter({
     name: 'chat_closed_total',
-    help: 'Connections closed by force, by what the client did, or because of the session store',
+    help: 'Connections closed by force, because of what the client did or a silent session store',
     labelNames: ['reason'],
     registers: [this.#registry],
   });

@@ -98,8 +98,8 @@ export function addressesFor(
 const guessSite = (given: URL): URL => new URL(/\/chat\/$/i.test(given.pathname) ? '..' : '.', given);
 
 /**
- * Returns the address of the site with https, if its cookie goes only over https, or the user gave an address of its host
- * with https. Applications such as phpBB do not need the scheme in their configuration, so it may be wrong.
+ * Returns the address of the site with https if its cookie goes only over https, or if the user gave an https address
+ * of its host. The scheme in the site's configuration may be wrong, because applications such as phpBB work without it.
  * @throws CommandProblem if the port of https is unknown, or the user gave an address with http
  */
 function withRealScheme(site: URL, given: URL | null, cookie: CookieScope): URL {

@@ -119,7 +119,7 @@ async function setUp(
   const group = process.geteuid?.() === 0 ? account.gid : undefined;
   const look = saved === undefined ? await findLook(addresses.site, given, say) : {};
   const logo = look.logo && `${options.settings}.logo.${look.logo.type === 'image/png' ? 'png' : 'jpg'}`;
-  // The server reads only files that exist, so the logo is written before the settings.
+  // Written before the settings are checked, because CHAT_LOGO must exist.
   if (isWriting && look.logo && logo) writeSettings(logo, look.logo.bytes, group, true);
   const isDirect = addresses.way === 'direct';
   const settings: Settings = {

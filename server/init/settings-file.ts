@@ -130,7 +130,10 @@ export function writeSettings(
   }
 }
 
-/** Keeps a file that will be replaced, because its owner may have added settings. @returns its new path, unless the content is equal */
+/**
+ * Keeps a file that will be replaced, because its owner may have added settings.
+ * @returns its new path. Undefined if there is no file, or its content is equal
+ */
 function keepFile(path: string, content: Buffer): string | undefined {
   const entry = statEntry(path);
   if (entry === null || (entry.isFile() && readFileSync(path).equals(content))) return undefined;

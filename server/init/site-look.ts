@@ -17,7 +17,7 @@ const maxMs = 5000;
 const maxPageBytes = 512 * 1024;
 /** Larger pictures cannot be a logo. */
 const maxPictureBytes = 64 * 1024;
-/** The parser takes longer at each level, and the head of a page has only a few. */
+/** The maximum depth of elements, because the parser slows down with each level. The head of a page has only a few. */
 const maxDepth = 100;
 /** UTF-16 units that are parsed at once. */
 const pieceLength = 8192;
@@ -61,7 +61,7 @@ interface Fetched {
   bytes: Buffer;
 }
 
-/** Fetches a file of the site. A longer one is cut. @throws NotFetched for another host or status */
+/** Fetches a file of the site, up to `maxBytes`. @throws NotFetched for another host, or a status other than 200 */
 async function fetchOwn(
   address: URL,
   site: URL,
@@ -97,7 +97,7 @@ async function fetchOwn(
   throw new NotFetched('too many redirects');
 }
 
-/** Whether an address is at the host and port of the site. From http to https, the usual port changes. */
+/** Whether an address is at the host and port of the site. A usual port is empty, so http may redirect to https. */
 const isOwn = (url: URL, site: URL) =>
   /^https?:$/.test(url.protocol) &&
   url.hostname === site.hostname &&
@@ -145,7 +145,7 @@ function readHead(bytes: Buffer, type: string): Head {
       )
         return;
       const isApple = words.some((word) => word.startsWith('apple'));
-      // An icon for phones without a size has 180 pixels.
+      // An `apple-touch-icon` without `sizes` usually has 180 pixels.
       head.icons.push({ href, size: Number.parseInt(sizes, 10) || (isApple ? 180 : 0) });
     },
     ontext(text) {
@@ -203,7 +203,7 @@ function withoutQuotes(text: string): string {
   return isBlank(line) ? '' : line;
 }
 
-/** Whether a colour is not one of the greys that browsers show around pages. */
+/** Whether a colour can be an accent. Many sites set a grey or almost white `theme-color`, for the browser's bars. */
 function isColorful(accent: string): boolean {
   const channels = [1, 3, 5].map((at) => Number.parseInt(accent.slice(at, at + 2), 16));
   return Math.max(...channels) - Math.min(...channels) >= 40 && contrast(accent, '#ffffff') >= 1.5;

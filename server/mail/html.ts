@@ -31,7 +31,7 @@ export interface MailSite {
   name: string;
   /** A colour such as `#a3420b`. */
   accent?: string | undefined;
-  /** `address` is that of the attached picture. Width and height are in pixels. */
+  /** `address`: the `cid:` URL of the attached picture. Width and height are in pixels. */
   logo?: { address: string; width: number; height: number } | undefined;
 }
 
@@ -134,14 +134,14 @@ ${when(moreRooms + hidden, () => html`<tr><td class="pad" style="padding:14px 32
 `.text;
 }
 
-/** The largest logo in pixels. A wide one has space for its words. */
+/** The maximum size of the logo in pixels. Wide, because logos often contain the name. */
 const logoSpace = { width: 120, height: 30 };
 
 /** Renders the logo, or the first letter of the name. */
 function markOf({ name, logo }: MailSite, { fill, text }: Accent): Html {
   if (logo === undefined)
     return html`<td class="mark mark-a" width="30" height="30" align="center" bgcolor="${fill}" style="width:30px;height:30px;border-radius:8px;background:${fill};color:${text};${font};font-size:15px;line-height:30px;font-weight:700">${initials(name).slice(0, 1)}</td>`;
-  // Outlook needs both sizes. On white, a dark logo with transparent parts is visible in dark mode.
+  // Outlook needs width and height. The white background keeps a dark, transparent logo visible in dark mode.
   const scale = Math.min(logoSpace.width / logo.width, logoSpace.height / logo.height);
   const [width, height] = [logo.width, logo.height].map((side) => `${Math.max(1, Math.round(side * scale))}`);
   return html`<td height="30" valign="middle"><img src="${logo.address}" alt="" width="${width ?? ''}" height="${height ?? ''}" style="display:block;border:0;border-radius:6px;background:#ffffff"></td>`;

@@ -197,7 +197,7 @@ function jpegSize(bytes: Buffer): LogoSize | undefined {
   if (bytes.length < 4 || bytes.readUInt16BE(0) !== 0xffd8) return undefined;
   for (let at = 2; at + 9 <= bytes.length && bytes[at] === 0xff; at += 2 + bytes.readUInt16BE(at + 2)) {
     const marker = bytes[at + 1] as number;
-    // These are tables, not frame headers.
+    // Only the markers C0 to CF are frame headers, except for C4, C8 and CC.
     if (marker < 0xc0 || marker > 0xcf || [0xc4, 0xc8, 0xcc].includes(marker)) continue;
     return { type: 'image/jpeg', height: bytes.readUInt16BE(at + 5), width: bytes.readUInt16BE(at + 7) };
   }
@@ -276,7 +276,7 @@ export const pageAddress = z
   })
   .transform((value) => new URL(value).href);
 
-/** The secret in a setting: a key, the path of a file with one, or an address with a password. A `file` is no secret. */
+/** The secret in a setting: a key, the path of a file with one, or an address with a password. A `file` has none. */
 type Secret = 'key' | 'key file' | 'address' | 'file';
 /** The definition of a setting. `accepted` describes the valid values in messages. */
 type Setting = readonly [fallback: string, form: z.ZodType, accepted: string, secret?: Secret];

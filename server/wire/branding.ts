@@ -16,7 +16,7 @@ export interface Logo {
   bytes: Buffer;
 }
 
-/** Returns white or black, whichever has a contrast of at least 4.5:1. The client's `--pc-on-accent` is the same. */
+/** Returns white if its contrast is at least 4.5:1, otherwise black. The client's `--pc-on-accent` is the same. */
 export const textOn = (background: string): '#ffffff' | '#000000' =>
   contrast('#ffffff', background) >= 4.5 ? '#ffffff' : '#000000';
 

@@ -53,7 +53,7 @@ const label = (most: number) => line(most).refine((text) => !isBlank(text) && !t
 const hasDistinct = (texts: readonly string[]) =>
   new Set(texts.map((text) => text.trim())).size === texts.length;
 
-/** A poll or an event. The text of its message is the question or the title, its votes are reactions. */
+/** A poll or an event. The text of its message is the question or the title. Votes are reactions. */
 const poll = z.object({
   options: z
     .array(label(100))
@@ -189,9 +189,9 @@ const reaction = z.object({
 });
 
 /**
- * The ID of a report, a held or scheduled message, an invite link, a device or a chosen file. U+0000 must be rejected here, because
- * PostgreSQL fails on it, and the other writes of the transaction would have to run again. Other invalid IDs are not
- * found.
+ * The ID of a report, a held or scheduled message, an invite link, a device or a chosen file. U+0000 must be rejected
+ * here, because PostgreSQL fails on it, and the other writes of the transaction would have to run again. Other invalid
+ * IDs are not found.
  */
 const entryId = z.string().regex(/^[!-~]{1,64}$/);
 /** The ID of a file, which cannot be guessed. */
@@ -783,7 +783,7 @@ export const requests = {
   'held:discard': z.object({ id: entryId }),
   'scheduled:add': z.object({
     room: roomId,
-    /** When to send it. At once if this is over. */
+    /** When to send it. At once if this is in the past. */
     at: time,
     text: z.string(),
     clientId,

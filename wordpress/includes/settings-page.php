@@ -208,7 +208,7 @@ function answer_test(): void
     $server = clean_server($posted('server'));
     if ($server === null) {
         $text = __('This is not an address.', 'php-session-chat');
-        wp_send_json_success([problem($text, __('Type a path such as /chat/, or begin with https://.', 'php-session-chat'))]);
+        wp_send_json_success([problem($text, __('Enter a path such as /chat/, or an address that starts with https://.', 'php-session-chat'))]);
     }
     wp_send_json_success(examine($server, [
         'origin' => $posted('origin'),

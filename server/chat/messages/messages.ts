@@ -105,7 +105,7 @@ export async function forward(
   if (isChecked) {
     if (original === undefined) throw new RequestError('unknown_message');
     if ((await findHoldReason(chat, connection, room, original.text, original.files)) !== null) {
-      throw new RequestError('forbidden', 'the copy would need approval, write your own message instead');
+      throw new RequestError('forbidden', 'the copy would need approval: write your own message instead');
     }
   }
   const files = original?.files ?? [];
@@ -177,7 +177,7 @@ async function sendOrHold(
     if (duplicate !== null) return duplicate;
     // Uses the role that this server knows. A concurrent change of the role on another server is ignored.
     if (needsApproval)
-      throw new RequestError('forbidden', 'the poll would need approval, write a message instead');
+      throw new RequestError('forbidden', 'the poll would need approval: write a message instead');
     return chat.history.write.send(input, connection.id);
   }
   const hold = () => chat.history.write.hold({ ...input, why }, connection.id);

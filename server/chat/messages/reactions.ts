@@ -2,13 +2,13 @@ import type { History, StoredMessage, Writes } from '../../history/history.ts';
 import { RequestError } from '../../wire/errors.ts';
 
 /**
- * Reactions to one message, and votes, are batched for this time, in ms, into one change. Each change is an event for all
- * connections in the room, and a popular message must not cause hundreds of events.
+ * Reactions to one message, and votes, are batched for this time, in ms, into one change. Each change is an event for
+ * all connections in the room, and a popular message must not cause hundreds of events.
  */
 const gatherFor = 250;
 /** Maximum reactions of a batch, which limits the size of the change and its event. A full batch is stored at once. */
 const mostGathered = 500;
-/** A vote can change all options of a poll. */
+/** A vote counts as this many reactions in a batch, because it can change all options of a poll. */
 const reactionsPerVote = 10;
 
 export type Reacting = Writes['react']['in']['reactions'][number];

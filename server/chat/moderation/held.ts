@@ -36,7 +36,7 @@ function isChecked({ identity }: Author, { record }: { record: Pick<RoomRecord, 
   return record.kind !== 'direct' && !moderatesSite(identity);
 }
 
-/** The user who writes, with the roles of the session. */
+/** The author of a message, with the roles on the site. */
 interface Author {
   identity: Pick<SessionIdentity, 'id' | 'roles'>;
 }

@@ -24,9 +24,9 @@ interface ExportedFile {
 /**
  * Exports all stored data of a user, for that user: identity, mail address, rooms, invite links, blocked users,
  * devices, mutes and bans, own messages with their files, reactions, followed threads, reports, pins, pending and
- * scheduled messages, and audit entries. It omits data of others: reports lack the reported message and the decision, restrictions lack the
- * moderator, and audit entries lack the other user. A restriction in a private room is included only if the user is a
- * member, or if it is the ban that ended the membership.
+ * scheduled messages, and audit entries. It omits data of others: reports lack the reported message and the decision,
+ * restrictions lack the moderator, and audit entries lack the other user. A restriction in a private room is included
+ * only if the user is a member, or if it is the ban that ended the membership.
  * @param open returns the bytes of a file by its `stored` ID; null if they do not exist
  * @returns null if the ID is not stored as a user, and no ban or mute of it can be included
  */

@@ -38,7 +38,7 @@ export function sizeOf(message: StoredMessage): number {
   return Buffer.byteLength(JSON.stringify(message)) + 14 + 12 * (message.reactions?.length ?? 0) + ids;
 }
 
-/** Returns what a deleted message keeps. @param by absent if the author was erased */
+/** Returns what a deleted message keeps. @param deletedBy absent after an erasure */
 export const toTombstone = (
   { id, room, seq, rev, clientId, user, sentAt, replyTo, thread }: StoredMessage,
   deletedAt: number,

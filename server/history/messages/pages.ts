@@ -179,7 +179,10 @@ function cutPageOfChanges(rows: readonly Row[], room: string, upTo: number, limi
   return messages.length === 0 ? null : { messages, complete: false };
 }
 
-/** Finds the next room after room `num` with messages of the user, as the cursor of the next page. */
+/**
+ * Returns the cursor of the next page: the next room after room `num` with messages of the user. If the scanned range
+ * of rooms has none, the cursor points to the end of this range.
+ */
 function* nextRoomWritten(user: string, num: number): Asking<{ next?: string }> {
   const end = num + roomsLookedThrough;
   const [next] = yield* ask(

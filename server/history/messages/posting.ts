@@ -159,7 +159,7 @@ export function tellPosted(work: Work, room: RoomRow, message: StoredMessage, ch
 }
 
 /**
- * Builds the content of a new message. `sentAt` is absent if a moderator approves a message, which has no poll.
+ * Builds the content of a new message. `sentAt` is needed only for a poll.
  * @param options.free the author writes as a moderator or as the PHP application
  * @param options.reserved IDs of files reserved for the message while it was pending approval
  */
@@ -171,7 +171,7 @@ export function contentOf(
   { free, reserved = [] }: { free: boolean; reserved?: readonly string[] },
 ): Content {
   const { text, replyTo, preview, poll, sentAt = 0 } = input;
-  if (poll?.until !== undefined && poll.until <= sentAt) refuse('bad_request', 'poll.until is over');
+  if (poll?.until !== undefined && poll.until <= sentAt) refuse('bad_request', 'poll.until is in the past');
   const thread = replyTo === undefined ? undefined : threadOf(work, room, replyTo);
   const files = filesOf(work, input, { chosen: input.files ?? [], reserved });
   const mentions = mentionsFor(work, room, input.mentions, free);

@@ -132,7 +132,7 @@ export function releasePicture(work: Work, message: StoredMessage, at: number): 
   if (image !== undefined) release(work, message, image.id, { state: 'dropped', at });
 }
 
-/** Stores a change beside the text. It raises `rev` but not `textRev`, so that it does not conflict with an edit. */
+/** Stores a message with an unchanged text. Raises `rev` but not `textRev`, so it does not conflict with an edit. */
 export function putBesideText(
   work: Work,
   room: RoomRow,

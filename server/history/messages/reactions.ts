@@ -33,11 +33,10 @@ import { putBesideText } from './previews.ts';
 
 export interface ReactionWrites {
   /**
-   * Applies reactions of several users to one message as one change. If the list changes a reaction twice, the last
-   * entry counts, and the last choice of a user in a poll. `results` has one entry per reaction: whether it changed
-   * anything, or the error code (`unknown_room`: not a member; `forbidden`: the peer of a direct room blocked the user,
-   * or the poll has ended; `limit_reached`: `mostReactions`; `unknown_message`: not a poll; `bad_request`: not a choice
-   * of the poll).
+   * Applies reactions and votes of several users to one message as one change. If the list changes a reaction or a vote
+   * twice, the last entry counts. `results` has one entry per reaction: whether it changed anything, or the error code
+   * (`unknown_room`: not a member; `forbidden`: the peer of a direct room blocked the user, or the poll has ended;
+   * `limit_reached`: `mostReactions`; `unknown_message`: not a poll; `bad_request`: not a choice of the poll).
    *
    * Codes for the whole request: `unknown_room`, `forbidden`, `unknown_message` (missing or deleted).
    */
@@ -46,8 +45,8 @@ export interface ReactionWrites {
     out: { message: StoredMessage; results: ('changed' | 'same' | Code | 'bad_request')[] };
   };
   /**
-   * Ends a poll or the answers to an event. Codes: `unknown_room` (not a member), `unknown_message` (missing, deleted or
-   * not a poll), `forbidden` (the user is neither the author nor, with `moderator`, a moderator now).
+   * Ends a poll or the answers to an event. Codes: `unknown_room` (not a member), `unknown_message` (missing, deleted
+   * or not a poll), `forbidden` (the user is neither the author nor, with `moderator`, a moderator now).
    * @param in.moderator,in.siteModerator see `delete`
    */
   endPoll: {
