@@ -3,7 +3,7 @@ import type { Chat } from '../../client/src/chat/chat.ts';
 import { ReadMarker } from '../../client/src/views/messages/read-marker.ts';
 import type { TimelineView } from '../../client/src/views/messages/timeline.tsx';
 
-test('reads nothing after the panel closed, even before the next rendering', () => {
+test('marks nothing as read after the panel closed, even before the next rendering', () => {
   vi.useFakeTimers();
   vi.stubGlobal('document', { hasFocus: () => true, hidden: false });
   const timeline = { atEnd: true, visible: true };

@@ -82,7 +82,7 @@ export function pollsContract(now: Now) {
     expect(await read.reactionsOf({ user: ben.id, of })).toEqual([{ room, seq, emoji: '7' }]);
   });
 
-  test('accepts several choices only in a poll for several', async () => {
+  test('accepts several options only in a poll with `multiple`', async () => {
     const one = await begin({ options: ['a', 'b'] });
     const { seq } = await ask({ options: ['a', 'b', 'c'], multiple: true });
     for (const choice of [[1, 2], [3]])
@@ -174,7 +174,7 @@ export function pollsContract(now: Now) {
     expect(await read.reactors({ room, seq, emoji: '1', after: 0, limit: 9 })).toBeNull();
   });
 
-  test('tells a repeated poll from another one with the same clientId', async () => {
+  test('distinguishes a repeated poll from a different poll with the same clientId', async () => {
     const poll = { options: ['a', 'b'] };
     await begin(poll);
     const first = await ask(poll, { clientId: 'same' });

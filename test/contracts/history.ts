@@ -1305,7 +1305,7 @@ function contract(open: () => Promise<TestedHistory>) {
       expect(await found('qu', { onlyShared: false })).toEqual(['8', 'quaint', '9', '6', '7']);
     });
 
-    test('finds users after a visit, a public message or a listing by the site, not after being named', async () => {
+    test('finds users who visited, wrote in public or were listed by the site, not users only added to a room', async () => {
       const { id } = await create();
       await addPeople(id, ['quill-1']);
       await addPeople(id, [], { users: [{ id: '5', name: 'Quill Smith' }], source: 'api' });

@@ -47,7 +47,7 @@ test('docs/element.md lists the parts of the element', () => {
 
 test('docs/element.md lists the public custom properties, with the default sizes', () => {
   const made = [...tokens.matchAll(/^ {2}(--pc-[\w-]+): ([^;]+);/gm)];
-  // Without it, the font is inherited.
+  // The default is the font of the page.
   const withoutDefault = ['--pc-font'];
   expect(rowsBelow('Colours, fonts').filter((name) => name.startsWith('--'))).toEqual(
     [...made.map(([, name]) => name), ...withoutDefault].sort(),

@@ -55,7 +55,7 @@ async function enter(page: Page, site: Site, user: string, hash = ''): Promise<v
 
 const cases = (page: Page) => page.getByRole('region', { name: 'Queue' }).getByRole('listitem');
 const heading = (page: Page, name: string) => page.getByRole('heading', { level: 2, name });
-/** The violations that axe finds in the whole page, one per line. */
+/** Returns the accessibility violations in the whole page, one for each element. */
 async function faults(page: Page): Promise<string[]> {
   const { violations } = await (await axe(page)).analyze();
   return violations.flatMap(({ id, nodes }) =>

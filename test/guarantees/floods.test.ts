@@ -12,8 +12,8 @@ import { size } from './size.ts';
 
 const lasting = size(30_000, 300);
 /**
- * Megabytes. The server keeps up to 7,000 waiting connections of 20 KB, and V8 collects buffers that it has read only
- * when they reach 64 MB. In the reduced run, busy machines collect garbage later.
+ * Megabytes. The server keeps up to 7,000 waiting connections of 20 KB, and V8 frees used buffers only when they reach
+ * 64 MB. In the reduced run, busy machines collect garbage later.
  */
 const mostMemory = size(250, 500);
 const alone = oneAtATime();

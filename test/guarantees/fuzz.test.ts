@@ -147,7 +147,7 @@ async function sendHttp(one: HttpCase): Promise<void> {
   await post('1');
 }
 
-/** Runs this many cases, many in parallel. A failure reports its case and the seed that repeats it. */
+/** Runs the attack with random cases, 64 in parallel. A failure reports its case and the seed that repeats it. */
 async function tryCases<T>(
   cases: number,
   arbitrary: fc.Arbitrary<T>,

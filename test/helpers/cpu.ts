@@ -1,6 +1,6 @@
 /**
  * Returns the microseconds of CPU that the work takes on this thread, independent of other processes. Linux may count
- * in ticks of 4 ms, so the least of three counts.
+ * in ticks of 4 ms, so this is the minimum of three runs.
  */
 export const cpuOf = (work: () => unknown): number =>
   Math.min(...Array.from({ length: 3 }, () => once(work)));

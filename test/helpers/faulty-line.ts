@@ -12,7 +12,7 @@ export type Fault = 'cut before' | 'cut after' | 'refused' | 'garbage' | 'silenc
 export interface Faulty<Kind = string> {
   /** The names of all calls so far. */
   calls(): string[];
-  /** Makes the nth next call fail in this way, or the next one of that name. */
+  /** Makes a later call fail. @param which the number of the call from now on, or the name of the next such call */
   fail(which: number | string, fault: Kind): void;
   /** Cancels a pending fault. @returns the name of the call that failed; null if none failed */
   failed(): string | null;

@@ -17,7 +17,7 @@ export function advised(file: string, language: string, start: string): string {
   return block;
 }
 
-/** Returns the configuration for several servers that docs/operate/several-servers.md makes of docs/install.md. */
+/** Returns the configuration of docs/install.md, changed for several servers as in docs/operate/several-servers.md. */
 export function advisedForServers(): { http: string; location: string } {
   const page = 'operate/several-servers.md';
   const lines = advised(page, 'nginx', '    rewrite ');

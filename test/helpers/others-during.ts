@@ -69,7 +69,7 @@ function watchHealth(port: number) {
   const ask = () => fetch(`http://127.0.0.1:${port}/healthz`);
   const timer = setInterval(() => {
     const began = performance.now();
-    // The server closes idle connections in a flood, perhaps while a request is under way. Browsers then repeat it.
+    // The server closes idle connections in a flood, perhaps while a request is in flight. Browsers then repeat it.
     const one = ask()
       .catch(ask)
       .then(async (answer) => {

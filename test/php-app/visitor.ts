@@ -7,7 +7,7 @@ export interface Form {
   readonly csrf: string;
 }
 
-/** Opens the login page, as a new visitor without a cookie. */
+/** Opens the login page. Without `cookie`, as a new visitor. */
 export async function openForm(app: PhpApp, cookie?: string): Promise<Form> {
   const page = await fetch(`${app.url}/`, cookie === undefined ? {} : { headers: { cookie } });
   return { cookie: cookie ?? sessionCookie(page), csrf: csrfToken(await page.text()) };

@@ -300,7 +300,7 @@ describe('a failing start', () => {
 });
 
 if (soak) {
-  test('answers 503 for the page without a built client, and serves the rest', async () => {
+  test('answers 503 for the page if the client is not built, and serves the rest', async () => {
     // The server looks for the client in a sibling folder, so a copy of the server alone has none.
     const root = new URL('../../', import.meta.url).pathname;
     const folder = mkdtempSync(join(tmpdir(), 'chat-bare-'));

@@ -114,7 +114,7 @@ test('explains settings for which it cannot show steps', async () => {
   expect(await steps('--force')).toEqual({ code: 64, said: expect.stringContaining('--force') });
 });
 
-test('tells the owner how to activate an account, and to log in again without one', async () => {
+test('advises the owner to activate an inactive account, or to log in if the session belongs to a bot', async () => {
   const { folder, logIn, run } = await board();
   const { cookies } = await logIn('7');
   const says = () => doctorSays({ CHAT_SITE: folder, CHAT_SITE_CHECKS: 'off' }, '--cookie', cookies);

@@ -47,7 +47,7 @@ test('replaces a vote everywhere and names the voters', async () => {
   expect(users).toEqual([ben.ready.user]);
 });
 
-test('names no voter of an anonymous poll in any event, answer or export', async () => {
+test('names no voter of an anonymous poll in any event or answer', async () => {
   const { ann, ben, cat, room } = await talk();
   const tab = closing(await site.again(ben));
   await tab.request('room:join', { room });
@@ -74,7 +74,7 @@ test('names no voter of an anonymous poll in any event, answer or export', async
   expect(await ann.request('message:reactions', { room, seq, emoji: '1' })).toEqual({ users: [] });
 });
 
-test('lets the author and moderators end a poll, after the votes that came before', async () => {
+test('lets moderators, but not other members, end a poll, and counts the votes sent before', async () => {
   const { ann, ben, cat, room } = await talk();
   const { seq } = await ask(ben, room, { options: ['a', 'b'] });
   const vote = cat.request('poll:vote', { room, seq, choice: [1] });

@@ -106,7 +106,7 @@ test.each([
   ['GET', '&sid=of-another-server'],
   ['POST', '&sid=of-another-server'],
 ])(
-  'rejects %s …polling%s with server_draining while the server drains, above the rate limit too',
+  'rejects %s …polling%s with server_draining while the server drains, even above the rate limit',
   (method, sid) => {
     const drain = new Drain();
     const draining = open({ limitConnectAddress: { count: 1, ms: 60_000 } }, drain);

@@ -65,7 +65,6 @@ async function open(): Promise<{ conn: EngineSocket; client: WebSocket; received
   return { conn, client, received };
 }
 
-/** Connects a Socket.IO client. */
 async function connect(): Promise<{ socket: Socket; client: ReturnType<typeof connectClient> }> {
   const connected = once(io, 'connection');
   const client = connectClient(`http://${url}`, { path: '/', transports: ['websocket'], forceNew: true });

@@ -117,7 +117,7 @@ const planned =
     return { id: 'scheduled' in answer ? answer.scheduled.id : '', ...payload };
   };
 const later = (over: object = {}) => ({ text: 'x', clientId: fresh(), at: Date.now() + 3_600_000, ...over });
-/** Ann asks in a poll before the request. */
+/** Ann sends a poll before the request, as message 3. */
 const asked =
   (payload: object, isEnded = false) =>
   async ({ ann, room }: Scene) => {
