@@ -143,6 +143,7 @@ fun Panes(isOpen: Boolean, list: @Composable () -> Unit, detail: @Composable (is
 private fun Rooms(app: AppParts, user: User, connection: ConnectionState.Kind) {
     val rooms by app.chat.rooms.collectAsStateWithLifecycle()
     val drafts by app.drafts.texts.collectAsStateWithLifecycle()
+    val me by app.chat.me.collectAsStateWithLifecycle()
     RoomsScreen(
         rooms,
         drafts,
@@ -153,6 +154,7 @@ private fun Rooms(app: AppParts, user: User, connection: ConnectionState.Kind) {
         onSearch = { app.navigation.open(Screen.Search) },
         onSettings = { app.navigation.open(Screen.Settings) },
         onReconnect = app.chat.client::wake,
+        site = me?.siteName,
     )
 }
 

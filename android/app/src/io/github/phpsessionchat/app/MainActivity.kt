@@ -5,6 +5,12 @@ import android.os.Bundle
 import androidx.activity.ComponentActivity
 import androidx.activity.compose.setContent
 import androidx.activity.enableEdgeToEdge
+import androidx.compose.runtime.LaunchedEffect
+import androidx.compose.runtime.getValue
+import androidx.compose.runtime.mutableStateOf
+import androidx.compose.runtime.saveable.rememberSaveable
+import androidx.compose.runtime.setValue
+import androidx.lifecycle.compose.collectAsStateWithLifecycle
 import io.github.phpsessionchat.android.ChatNotifications
 
 class MainActivity : ComponentActivity() {
@@ -16,7 +22,13 @@ class MainActivity : ComponentActivity() {
         enableEdgeToEdge()
         navigation = Navigation(app.chat, savedInstanceState)
         if (savedInstanceState == null) receive(intent)
-        setContent { ChatTheme { ChatApp(AppParts(app.chat, app.drafts, app.recorder, navigation, app.logoutPage, app::forgetLogin)) } }
+        setContent {
+            val me by app.chat.me.collectAsStateWithLifecycle()
+            // Stays after the end of a login.
+            var accent by rememberSaveable { mutableStateOf<String?>(null) }
+            LaunchedEffect(me) { me?.let { accent = it.siteAccent } }
+            ChatTheme(accent) { ChatApp(AppParts(app.chat, app.drafts, app.recorder, navigation, app.logoutPage, app::forgetLogin)) }
+        }
     }
 
     override fun onNewIntent(intent: Intent) {

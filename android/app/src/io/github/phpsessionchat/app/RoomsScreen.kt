@@ -50,13 +50,14 @@ fun RoomsScreen(
     onSearch: () -> Unit,
     onSettings: () -> Unit,
     onReconnect: () -> Unit,
+    site: String? = null,
 ) {
     val (joined, others) = rooms.partition(RoomSummary::member)
     Scaffold(
         containerColor = MaterialTheme.colorScheme.surface,
         topBar = {
             TopAppBar(
-                title = { Text(stringResource(R.string.rooms_heading), fontWeight = FontWeight.Bold) },
+                title = { Text(site ?: stringResource(R.string.rooms_heading), fontWeight = FontWeight.Bold, maxLines = 1, overflow = TextOverflow.Ellipsis) },
                 colors = TopAppBarDefaults.topAppBarColors(MaterialTheme.colorScheme.surface),
                 actions = {
                     IconButton(onClick = onNewChat) { Icon(Icons.Filled.Add, stringResource(R.string.rooms_add)) }

@@ -63,26 +63,31 @@ val dark = darkColorScheme(
 /** The lowest contrast of text that is easy to read (WCAG 2.2). */
 private const val CONTRAST = 4.5f
 
+/** @param siteAccent the accent that the chat server names, such as `#a3420b` */
 @Composable
-fun ChatTheme(content: @Composable () -> Unit) {
+fun ChatTheme(siteAccent: String? = null, content: @Composable () -> Unit) {
     val context = LocalContext.current
     val isDark = isSystemInDarkTheme()
-    MaterialTheme(remember(context, isDark) { colorsOf(context, isDark) }) {
+    MaterialTheme(remember(context, isDark, siteAccent) { colorsOf(context, isDark, siteAccent) }) {
         Surface(color = MaterialTheme.colorScheme.surface, content = content)
     }
 }
 
-/** Returns the colours with the accent of the site, or else with that of the device, from Android 12. */
-private fun colorsOf(context: Context, isDark: Boolean): ColorScheme {
-    val accent = Color(context.getColor(R.color.accent))
+/** Returns the colours with the accent of `site.xml`, of the chat server, or of the device, from Android 12. */
+private fun colorsOf(context: Context, isDark: Boolean, siteAccent: String?): ColorScheme {
+    val accent = Color(context.getColor(R.color.accent)).takeIf { it != Color.Transparent } ?: colorOf(siteAccent)
     val device = if (isDark) android.R.color.system_accent1_200 else android.R.color.system_accent1_600
     val colors = if (isDark) dark else light
     return when {
-        accent != Color.Transparent -> withAccent(colors, accent)
+        accent != null -> withAccent(colors, accent)
         Build.VERSION.SDK_INT >= 31 -> withAccent(colors, Color(context.getColor(device)))
         else -> colors
     }
 }
+
+/** Returns the colour of a text such as `#a3420b`, or null for another text. */
+fun colorOf(accent: String?): Color? =
+    accent?.takeIf(Regex("#[0-9a-f]{6}")::matches)?.let { Color(0xFF000000 or it.drop(1).toLong(16)) }
 
 /** Makes the accent darker or lighter if it would be hard to read on the background. */
 fun withAccent(scheme: ColorScheme, accent: Color): ColorScheme {

@@ -123,7 +123,7 @@ abstract class ScreenTest {
     }
 
     protected fun show(content: @Composable () -> Unit) {
-        activity.setContent { ChatTheme(content) }
+        activity.setContent { ChatTheme(content = content) }
         compose.waitForIdle()
     }
 

@@ -14,6 +14,12 @@ class ThemeTest {
     }
 
     @Test
+    fun readsOnlyColoursOfSixDigits() {
+        assertEquals(Color(0xFFA3420B), colorOf("#a3420b"))
+        for (wrong in listOf(null, "", "red", "#abc", "#a3420b80", "#A3420G")) assertEquals(null, colorOf(wrong))
+    }
+
+    @Test
     fun makesEachAccentReadable() {
         for (scheme in listOf(light, dark)) {
             for (accent in accents) {

@@ -49,6 +49,12 @@ public final class Identity {
   public final int filesLimit;
   /** The ID of the room to open first; null: the first of the user's rooms. */
   public final @Nullable String firstRoom;
+  /** The name of the site, or null. */
+  public final @Nullable String siteName;
+  /** The accent colour of the site, such as {@code #a3420b}, or null. */
+  public final @Nullable String siteAccent;
+  /** The path of the site's logo on the chat server, without the first slash, or null. */
+  public final @Nullable String siteLogo;
 
   Identity(Draft draft) {
     user = draft.user;
@@ -67,6 +73,9 @@ public final class Identity {
     fileLimit = draft.fileLimit;
     filesLimit = draft.filesLimit;
     firstRoom = draft.firstRoom;
+    siteName = draft.siteName;
+    siteAccent = draft.siteAccent;
+    siteLogo = draft.siteLogo;
   }
 
   /** The error code if the server would reject the file, or null. */
@@ -97,5 +106,8 @@ public final class Identity {
     long fileLimit;
     int filesLimit;
     @Nullable String firstRoom;
+    @Nullable String siteName;
+    @Nullable String siteAccent;
+    @Nullable String siteLogo;
   }
 }

@@ -354,8 +354,8 @@ final class Wire {
   }
 
   /**
-   * Reads {@code session:ready} or {@code session:changed}. The second has no limits and no first room, so these are
-   * taken from {@code before}.
+   * Reads {@code session:ready} or {@code session:changed}. The second has no limits, no first room and no look
+   * of the site, so these are taken from {@code before}.
    */
   static Identity identity(JSONObject json, @Nullable Identity before) {
     JSONObject can = object(json, "can");
@@ -367,6 +367,9 @@ final class Wire {
       draft.fileLimit = before.fileLimit;
       draft.filesLimit = before.filesLimit;
       draft.firstRoom = before.firstRoom;
+      draft.siteName = before.siteName;
+      draft.siteAccent = before.siteAccent;
+      draft.siteLogo = before.siteLogo;
     }
     if (json.has("limits")) {
       JSONObject limits = object(json, "limits");
@@ -374,6 +377,10 @@ final class Wire {
       draft.mentionsLimit = count(limits, "mentions");
       draft.fileLimit = number(limits, "file");
       draft.filesLimit = count(limits, "files");
+      JSONObject site = object(json, "site");
+      draft.siteName = text(site, "name");
+      draft.siteAccent = text(site, "accent");
+      draft.siteLogo = text(site, "logo");
     }
     if (json.has("firstRoom")) draft.firstRoom = text(json, "firstRoom");
     draft.user = user(object(json, "user"));
