@@ -66,9 +66,12 @@ const toInput = (
   payload: RequestPayload<'scheduled:add'>,
 ) => ({
   ...newMessage(connection, room, payload, chat),
-  due: payload.at,
+  due: notBeforeNow(payload.at),
   most: chat.limits.later,
 });
+
+/** Messages are sent in the order of their times. With a time in the past, a message would overtake those of others. */
+const notBeforeNow = (at: number) => Math.max(at, Date.now());
 
 const limitReached = (most: number) =>
   new RequestError(
@@ -109,10 +112,10 @@ export async function listScheduled(
 export async function editScheduled(
   chat: Chat,
   connection: Connection,
-  { id, rev, at: due, text, files, mentions }: RequestPayload<'scheduled:edit'>,
+  { id, rev, at, text, files, mentions }: RequestPayload<'scheduled:edit'>,
 ): Promise<Answers['scheduled:edit']> {
   const stored = await findOwn(chat, connection, id);
-  if (due !== undefined) checkTime(due);
+  if (at !== undefined) checkTime(at);
   const newText = text ?? stored.message.text;
   // The history checks whether the message has files.
   checkText(newText, chat.limits.text, true);
@@ -125,7 +128,7 @@ export async function editScheduled(
     id,
     user: stored.user,
     ...(rev === undefined ? {} : { rev }),
-    ...(due === undefined ? {} : { due }),
+    ...(at === undefined ? {} : { due: notBeforeNow(at) }),
     ...(text === undefined ? {} : { text }),
     ...(files === undefined ? {} : { files }),
     ...(mentions === undefined ? {} : { mentions: inOrder(mentions) }),

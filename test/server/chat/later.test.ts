@@ -121,6 +121,16 @@ describe('a scheduled message', () => {
     }
   });
 
+  test('does not overtake messages of others by a time in the past', async () => {
+    const [ann] = await users();
+    await ann.request('room:join', { room: 'lobby' });
+    const before = Date.now();
+    expect((await schedule(ann, { at: 0 })).at).toBeGreaterThanOrEqual(before);
+    const { id } = await schedule(ann);
+    const { scheduled } = await ann.request('scheduled:edit', { id, at: 0 });
+    expect(scheduled.at).toBeGreaterThanOrEqual(before);
+  });
+
   test('returns the sent message to a repeated request', async () => {
     const { ben, room } = await den();
     const sent = { room, text: 'once', clientId: newClientId(), at: Date.now() };
