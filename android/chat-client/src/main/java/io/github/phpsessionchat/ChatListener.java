@@ -176,7 +176,7 @@ public interface ChatListener {
    * A scheduled message of this user was added, changed, sent or deleted, here or on another device, or could not be
    * sent. Call {@link Chat#scheduled} for the current list.
    *
-   * @param failed the code of the reason why one could not be sent, or null
+   * @param failed the error code if a message could not be sent, otherwise null
    */
   default void onScheduled(@Nullable String failed) {}
 

@@ -20,8 +20,8 @@ public final class ScheduledMessage {
   /** When it is sent, in milliseconds since 1970 by the server's clock. */
   public final long at;
   /**
-   * The code of the reason why it was not sent, such as {@code muted} or {@code unknown_room}; null while it waits. A
-   * new time makes it wait again.
+   * The error code if it could not be sent, such as {@code muted} or {@code unknown_room}; null while it waits. A new
+   * time makes it wait again.
    */
   public final @Nullable String failed;
 
