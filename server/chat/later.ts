@@ -70,7 +70,7 @@ const toInput = (
   most: chat.limits.later,
 });
 
-/** Messages are sent in the order of their times. With a time in the past, a message would overtake those of others. */
+/** Messages are sent in the order of their times. With a past time, a message would overtake those of other users. */
 const notBeforeNow = (at: number) => Math.max(at, Date.now());
 
 const limitReached = (most: number) =>

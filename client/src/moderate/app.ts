@@ -5,7 +5,7 @@ import { Desk } from './desk.ts';
 import { sheet as ours } from './sheet.ts';
 import { ModerateView } from './view.tsx';
 
-/** The site's name after the title, if the server has put it there. */
+/** The part of the page's title after the word “Moderation”: the site's name, if it is set. */
 const ofSite = document.title.slice('Moderation'.length);
 
 /**

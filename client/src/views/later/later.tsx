@@ -64,7 +64,7 @@ class Later implements Follower {
     this.ready();
   }
 
-  /** When the session ends, nothing may remain. */
+  /** Forgets the messages when the session ends. */
   silent(): void {
     if (this.#context.chat.me === undefined) this.#list = [];
   }
@@ -87,7 +87,10 @@ class Later implements Follower {
     );
   }
 
-  /** The button before the send button, if there is a text to send. A right-click or a long press on the send button opens the same menu. */
+  /**
+   * The button before the send button, if there is a text to send. A right-click or a long press on the send button opens
+   * the same menu.
+   */
   button(draft: Draft) {
     const { chat, strings, tray } = this.#context;
     const { edit, text } = draft;

@@ -174,7 +174,7 @@ export class ScheduledList extends Component<Props> {
     const edit = this.#edit;
     if (edit === undefined || !isAhead(edit.value, context)) return;
     const { id, rev } = edit.of;
-    // An unchanged value may stand for another time, if the clocks repeat that hour.
+    // Without a change, `at` is not sent, because the value is ambiguous in an hour that the clocks repeat.
     const at = edit.value === toField(edit.of.at) ? undefined : fromField(edit.value);
     const text = cleaned(edit.text);
     this.#submit(() =>

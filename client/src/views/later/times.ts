@@ -34,7 +34,7 @@ export function toField(at: number): string {
 
 /**
  * Returns the time of a `datetime-local` field; undefined if it is incomplete. A time that the clocks skip is moved
- * forward, and of a time that occurs twice it is the first.
+ * forward. If a time occurs twice, the first one is returned.
  */
 export function fromField(value: string): number | undefined {
   const at = new Date(value).getTime();

@@ -387,7 +387,7 @@ export class Composer extends Component<Props> {
     this.#text = text;
   }
 
-  /** The text was sent by another way. The user may have written on. */
+  /** Clears the field after its text was scheduled, unless the user has changed the text since then. */
   readonly #sent = (text: string) => {
     if (this.#text === text) this.#text = '';
     this.#bare = undefined;
