@@ -88,8 +88,8 @@ class Later implements Follower {
   }
 
   /**
-   * The button before the send button, if there is a text to send. A right-click or a long press on the send button opens
-   * the same menu.
+   * The button before the send button, if there is a text to send. A right-click or a long press on the send button
+   * opens the same menu.
    */
   button(draft: Draft) {
     const { chat, strings, tray } = this.#context;
