@@ -323,6 +323,14 @@ test('mentions and reactions show current names and users', async () => {
   expect(copied).toMatchObject({ text: 'mine', seq: 4, forwarded: true });
   expect(copied).not.toHaveProperty('forwardedFrom');
   expect(await app.ask('forward', copy)).toEqual(copied);
+
+  const poll = { options: ['a', 'b'] };
+  const { seq: asked } = await say(frank, den.id, 'which?', { poll });
+  await expect.poll(async () => (await app.messages(den.id)).at(-1)?.text).toBe('which?');
+  await app.ask('vote', { room: den.id, seq: asked, choice: [1] });
+  const voted = await app.ask<JavaMessage>('vote', { room: den.id, seq: asked, choice: [2] });
+  expect(voted.reactions).toEqual([`2 1 mine [${also.id}]`]);
+  await expect(app.ask('endPoll', { room: den.id, seq: asked })).rejects.toEqual(refused('forbidden'));
   frank.close();
   also.close();
 });

@@ -8,6 +8,7 @@ import io.github.phpsessionchat.Answers.Page;
 import java.io.IOException;
 import java.security.SecureRandom;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.Collections;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -1196,6 +1197,30 @@ public final class Chat {
     Objects.requireNonNull(emoji, "emoji");
     JSONObject payload = Wire.payload("room", message.room, "seq", message.seq, "emoji", emoji, "cursor", cursor);
     sendRequest("message:reactions", payload, data -> Wire.page(data, "users", Wire::user), callback);
+  }
+
+  /**
+   * Chooses options of a {@link Poll}. They replace the user's earlier choice.
+   *
+   * @param message a message with a poll
+   * @param options the numbers of the options, from 1; none: withdraws the choice
+   * @param callback gets the message; {@code forbidden} if the poll has ended
+   */
+  public void vote(Message message, Collection<Integer> options, @Nullable Callback<Message> callback) {
+    Objects.requireNonNull(message, "message");
+    JSONObject payload = Wire.payload("room", message.room, "seq", message.seq, "choice", new JSONArray(options));
+    sendRequest("poll:vote", payload, this::acknowledged, callback);
+  }
+
+  /**
+   * Ends a poll or the answers to an event. The author may do this, and users with {@link RoomSummary.Right#MODERATE}.
+   *
+   * @param message a message with a poll
+   * @param callback gets the message
+   */
+  public void endPoll(Message message, @Nullable Callback<Message> callback) {
+    Objects.requireNonNull(message, "message");
+    sendRequest("poll:end", Wire.payload("room", message.room, "seq", message.seq), this::acknowledged, callback);
   }
 
   /**

@@ -64,8 +64,10 @@ public final class Message {
   public final boolean forwarded;
   /** The author of the original message; null if this is not a copy, or the original was not in a public room. */
   public final @Nullable User forwardedFrom;
-  /** The reactions, in the order in which they were first used. Unmodifiable. */
+  /** The reactions, in the order in which they were first used, then the votes by option. Unmodifiable. */
   public final List<Reaction> reactions;
+  /** The poll or event, or null. */
+  public final @Nullable Poll poll;
   /** Whether the reader blocked the author. Hide the message, or show it only on request. */
   public final boolean hidden;
 
@@ -89,6 +91,7 @@ public final class Message {
     forwarded = draft.forwarded;
     forwardedFrom = draft.forwardedFrom;
     reactions = Collections.unmodifiableList(draft.reactions);
+    poll = draft.poll;
     hidden = draft.hidden;
   }
 
@@ -126,6 +129,18 @@ public final class Message {
       if (mention.user.id.equals(user) || mention.user.id.equals(Mention.EVERYBODY)) return true;
     }
     return false;
+  }
+
+  /**
+   * Returns the votes for an option of the {@link #poll}.
+   *
+   * @param option the number of the option, from 1
+   * @return the votes; null if there are none
+   */
+  public @Nullable Reaction votes(int option) {
+    if (poll == null) return null;
+    for (Reaction reaction : reactions) if (reaction.emoji.equals(poll.key(option))) return reaction;
+    return null;
   }
 
   /**
@@ -171,6 +186,7 @@ public final class Message {
     boolean forwarded;
     @Nullable User forwardedFrom;
     List<Reaction> reactions;
+    @Nullable Poll poll;
     boolean hidden;
 
     Draft() {}
@@ -195,6 +211,7 @@ public final class Message {
       forwarded = from.forwarded;
       forwardedFrom = from.forwardedFrom;
       reactions = from.reactions;
+      poll = from.poll;
       hidden = from.hidden;
     }
 

@@ -150,7 +150,8 @@ public final class OfflineCopy {
         "files", array(files),
         "preview", preview(message.preview),
         "forwarded", forwarded,
-        "reactions", array(reactions));
+        "reactions", array(reactions),
+        "poll", Wire.poll(message.poll));
   }
 
   private static @Nullable JSONObject preview(@Nullable LinkPreview preview) {

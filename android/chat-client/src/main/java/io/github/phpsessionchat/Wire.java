@@ -99,6 +99,7 @@ final class Wire {
     draft.forwarded = forwarded != null;
     draft.forwardedFrom = forwarded != null && forwarded.has("user") ? user(object(forwarded, "user")) : null;
     draft.reactions = list(json, "reactions", Wire::reaction);
+    draft.poll = readPoll(json.optJSONObject("poll"));
     draft.hidden = json.optBoolean("hidden");
     return draft.done();
   }
@@ -173,6 +174,30 @@ final class Wire {
     JSONArray named = new JSONArray();
     for (Mention one : mentions) named.put(payload("user", one.user.id, "start", one.start, "length", one.length));
     return mentions.isEmpty() ? null : named;
+  }
+
+  private static @Nullable Poll readPoll(@Nullable JSONObject json) {
+    if (json == null) return null;
+    JSONObject event = json.optJSONObject("event");
+    return new Poll(
+        texts(json, "options"),
+        event == null ? null : new Poll.Event(number(event, "start"), number(event, "end"), text(event, "place")),
+        json.optBoolean("multiple"),
+        json.optBoolean("anonymous"),
+        number(json, "until"),
+        number(json, "endedAt"));
+  }
+
+  static @Nullable JSONObject poll(@Nullable Poll poll) {
+    if (poll == null) return null;
+    Poll.Event event = poll.event;
+    return payload(
+        "options", event == null ? new JSONArray(poll.options) : null,
+        "event", event == null ? null : payload("start", event.start, "end", event.end, "place", event.place),
+        "multiple", poll.multiple,
+        "anonymous", poll.anonymous,
+        "until", poll.until,
+        "endedAt", poll.endedAt);
   }
 
   private static Reaction reaction(JSONObject json) {

@@ -37,7 +37,9 @@ class OfflineCopyTest {
         .put("preview", new JSONObject().put("url", "https://a.example/").put("title", "A").put("description", "B").put("image", IMAGE))
         .put("forwarded", new JSONObject().put("user", BOB))
         .put("reactions", new JSONArray().put(
-            new JSONObject().put("emoji", "👍").put("count", 2).put("mine", true).put("users", new JSONArray().put("Bob"))));
+            new JSONObject().put("emoji", "👍").put("count", 2).put("mine", true).put("users", new JSONArray().put("Bob"))))
+        .put("poll", new JSONObject().put("event", new JSONObject().put("start", 5).put("end", 6).put("place", "Park"))
+            .put("multiple", true).put("anonymous", true).put("until", 7).put("endedAt", 8));
   }
 
   private static JSONObject room() {

@@ -233,6 +233,14 @@ public final class Robot implements ChatListener {
       case "react":
         chat.react(message(c.getLong("seq")), c.getString("emoji"), c.getBoolean("on"), answering(c));
         return;
+      case "vote":
+        List<Integer> options = new ArrayList<>();
+        for (Object option : c.getJSONArray("choice")) options.add((Integer) option);
+        chat.vote(message(c.getLong("seq")), options, answering(c));
+        return;
+      case "endPoll":
+        chat.endPoll(message(c.getLong("seq")), answering(c));
+        return;
       case "reactions":
         chat.reactions(message(c.getLong("seq")), c.getString("emoji"), Wire.text(c, "cursor"), answering(c));
         return;
