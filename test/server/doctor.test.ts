@@ -189,7 +189,7 @@ test('explains a store error without a stack trace', async () => {
   sqlite(db, `CREATE TABLE s (id, data, ends); INSERT INTO s VALUES ('${id}', 'user_id|i:7;', 'soon')`);
   const env = { CHAT_SESSION_STORE: `sqlite:${db}?table=s&id=id&data=data&expires=ends` };
   const said = await doctor(1, env, '--cookie', id);
-  expect(said).toMatch(/✗ The session store: the value of the column that expires=/);
+  expect(said).toMatch(/✗ The session store: a value in the column of expires=/);
   expect(said).not.toMatch(/^ +at /m);
 });
 
