@@ -13,7 +13,7 @@ const first = /^(launcher\.|common\.again$|rooms\.unread$)/;
 /** Key prefixes of texts that only the moderators' page shows, or only the chat. */
 const ofModerators = /^mod\./;
 const ofChat =
-  /^(block|copyLink|edit|emoji|format|invite|join|later|leave|media|mention|notify|offer|owner|pin|prefs|preview|push|ready|refused|replies|say|seen|typing|view)\./;
+  /^(block|copyLink|edit|emoji|event|format|invite|join|later|leave|media|mention|notify|offer|owner|pin|poll|prefs|preview|push|ready|refused|replies|say|seen|typing|view)\./;
 
 /** The tags of the client's languages. Each has one file of texts. */
 export const languages = readdirSync(folder).map((file) => basename(file, '.json'));

@@ -47,11 +47,11 @@ function firstLoad(lang: string): Set<string> {
   return files;
 }
 
-test('a first visit loads at most 64 KB with brotli in every language', () => {
+test('a first visit loads at most 65 KB with brotli in every language', () => {
   const sizes = languages.map((lang) =>
     [...firstLoad(lang)].reduce((sum, name) => sum + read(`${name}.br`).length, 0),
   );
-  for (const size of sizes) expect(size).toBeLessThanOrEqual(64 * 1024);
+  for (const size of sizes) expect(size).toBeLessThanOrEqual(65 * 1024);
 });
 
 test('the code of the chat imports no other file, and the panels import only the chat', () => {

@@ -90,8 +90,8 @@ export interface Follower {
   waits?(): void;
   approved?(): void;
   rejected?(held: Held): void;
-  /** A moderator deleted a message of this user and gave a reason. */
-  deleted?(room: Room, reason: string): void;
+  /** From the server, or from the PHP application, which may use the same names with other data. */
+  pushed?(name: string, data: unknown): void;
   /** Another tab changed the browser's storage. `key` is null if it was cleared. */
   stored?(key: string | null): void;
 }

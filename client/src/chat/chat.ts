@@ -26,7 +26,6 @@ import type { Room } from '../store/room.ts';
 import { KEPT_UNREAD } from '../store/timeline.ts';
 import type { ChatListener, Follower, RoomRemoval } from './chat-listener.ts';
 import { openOutbox, type Pause } from './delivery.ts';
-import { object, text } from './form.ts';
 import { compareHeld, followHeld } from './held.ts';
 import type { Outbox } from './outbox.ts';
 import { ReadMarks } from './read-marks.ts';
@@ -39,9 +38,6 @@ import { OwnTyping } from './typing.ts';
 
 /** The tab that wrote a message has this time to send it before another tab does. */
 const FOREIGN_MS = 2000;
-/** The data of a `deleted` push: a moderator deleted a message of this user and gave a reason. */
-const deletion = object<{ room: string; reason: string }>({ room: text, reason: text });
-
 const NOTHING: Can = {
   createPublic: false,
   createPrivate: false,
@@ -560,10 +556,7 @@ export class Chat implements ConnectionListener {
       for (const follower of this.followers) follower.blocked?.(change);
     },
     push: ({ name, data }) => {
-      // Other pushes are sent by the PHP application to its own clients. It may also use this name with other data.
-      if (name !== 'deleted' || !deletion(data)) return;
-      const room = this.rooms.get(data.room);
-      if (room !== undefined) for (const follower of this.followers) follower.deleted?.(room, data.reason);
+      for (const follower of this.followers) follower.pushed?.(name, data);
     },
   };
 

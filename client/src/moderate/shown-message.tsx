@@ -89,8 +89,9 @@ function By({ context, user, at, room }: ByProps) {
   );
 }
 
-function Content({ context, said: { text, files = [], preview } }: Pick<Props, 'context' | 'said'>) {
+function Content({ context, said: { text, files = [], preview, message } }: Pick<Props, 'context' | 'said'>) {
   const { chat } = context;
+  const { options = [], event } = message?.poll ?? {};
   const pictures = files.filter(({ image }) => image !== undefined);
   return (
     <>
@@ -118,6 +119,7 @@ function Content({ context, said: { text, files = [], preview } }: Pick<Props, '
         ))}
       {/* Mentions are plain text, because moderators see what was typed. */}
       {text !== '' && formatted(text, NODES, undefined)}
+      {[...options, event?.place ?? ''].map((option) => option !== '' && <p key={option}>{option}</p>)}
       {preview?.title !== undefined && (
         <div class="page-card">
           <PageCard context={context} preview={preview} />

@@ -114,6 +114,7 @@ export class AppView {
       tray: (place) => this.#late.parts?.files.tray(place),
       voice: (place) => this.#late.parts?.voice.controls(place),
       attach: (place, files) => this.#late.withPanels(() => this.#late.parts?.files.attach(place, files)),
+      poll: (entry) => this.#late.panels?.poll(entry, this.#context),
       reactions: (entry) => this.#late.panels?.reactions(entry, this.#context, open),
       preview: (entry, resize) => this.#late.panels?.linkPreview(entry, this.#context, resize),
       seen: (message) => this.#late.parts?.seen.of(message),

@@ -27,6 +27,14 @@ export type DialogRequest =
   | { readonly kind: 'forward'; readonly message: Message }
   | { readonly kind: 'seen'; readonly message: Message }
   | { readonly kind: 'reject'; readonly held: Held }
+  | {
+      readonly kind: 'poll';
+      readonly room: Room;
+      readonly event: boolean;
+      readonly text?: string;
+      readonly options?: readonly string[];
+      sent?(): void;
+    }
   | { readonly kind: 'reports' }
   | { readonly kind: 'later'; readonly schedule: (at: number) => Promise<void> }
   | { readonly kind: 'scheduled' }
@@ -207,6 +215,8 @@ export interface Context extends ControlContext {
   mention(user: User): void;
   /** The strip above the field: the message to reply to or edit, and the link with a preview. */
   strip(props: StripProps): ComponentChildren;
+  /** The options of a poll or an event, and their votes. */
+  poll(entry: Entry): ComponentChildren;
   /** The row of reactions under a message. */
   reactions(entry: Entry): ComponentChildren;
   /** The preview of a message's link. */

@@ -8,6 +8,7 @@ import { Describe } from './files/describe.tsx';
 import { ScheduledList } from './later/scheduled-list.tsx';
 import { SendLater } from './later/send-later.tsx';
 import { Forward } from './messages/forward.tsx';
+import { NewPoll } from './messages/new-poll.tsx';
 import { SeenBy } from './messages/seen-by.tsx';
 import { SelectText } from './messages/select-text.tsx';
 import { RejectHeld } from './moderation/reject-held.tsx';
@@ -45,6 +46,7 @@ export function Dialogs({ context, request, close }: Props) {
     return <Forward context={context} message={request.message} close={close} />;
   if (request.kind === 'seen') return <SeenBy context={context} message={request.message} close={close} />;
   if (request.kind === 'reject') return <RejectHeld context={context} held={request.held} close={close} />;
+  if (request.kind === 'poll') return <NewPoll context={context} {...request} close={close} />;
   if (request.kind === 'reports') return <Reports context={context} close={close} />;
   if (request.kind === 'later')
     return <SendLater context={context} schedule={request.schedule} close={close} />;

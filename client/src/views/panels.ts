@@ -1,5 +1,6 @@
 import landing from '../styles/landing.css?inline';
 import style from '../styles/panels.css?inline';
+import pollStyle from '../styles/poll.css?inline';
 import { sheetOf } from '../styles/styles.ts';
 import type { Context, MenuRequest } from './context.ts';
 import { addPictures } from './controls/icon.tsx';
@@ -12,6 +13,7 @@ export { hintAt, hintAtUnknownRoom } from './hints.ts';
 export { clashOf } from './messages/clash.tsx';
 export { linkPreview } from './messages/link-preview.tsx';
 export { named } from './messages/named.tsx';
+export { poll } from './messages/poll.tsx';
 export { react } from './messages/react.ts';
 export { reactions } from './messages/reactions.tsx';
 export { strip } from './messages/strip.tsx';
@@ -25,7 +27,7 @@ export { NoRoom } from './rooms/no-room.tsx';
 export { step } from './rooms/step.ts';
 
 /** Styles of most panels, menus and files. */
-export const sheet = sheetOf(`${style}\n${landing}`);
+export const sheet = sheetOf([style, landing, pollStyle].join('\n'));
 
 addPictures(pictures);
 

@@ -10,6 +10,7 @@ import { followPage } from './follow-page.ts';
 import { hintAtScripts } from './hints.ts';
 import { startLater } from './later/later.tsx';
 import { FormatBar } from './messages/format-bar.tsx';
+import { OwnVotes } from './messages/own-votes.ts';
 import { SeenLine } from './messages/seen-line.tsx';
 import { Suggest } from './messages/suggest.tsx';
 import { swipeToReply } from './messages/swipe.ts';
@@ -77,6 +78,7 @@ export function start(
   chat.followers.add(speaker);
   chat.followers.add(new RoomNews(context, speaker));
   chat.followers.add(new UnreadMentions(context));
+  chat.followers.add(new OwnVotes(context));
   const replies = new RepliesPane(context);
   const { find } = messages;
   const shown: Messages = { find: (element) => find(element) ?? replies.find(element) };

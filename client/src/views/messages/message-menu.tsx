@@ -1,3 +1,4 @@
+import { hasEnded } from '../../../../server/wire/polls.ts';
 import { markUnread as markUnreadAfter } from '../../chat/room-actions.ts';
 import type { Entry } from '../../store/entries.ts';
 import type { Room } from '../../store/room.ts';
@@ -14,7 +15,7 @@ import { setPinned } from '../pins/pinning.ts';
 import { refusal } from '../refusal.ts';
 import { copyLink } from '../visits/message-links.ts';
 import { editedAt } from './message.tsx';
-import { react } from './react.ts';
+import { endPoll, react } from './react.ts';
 import { showsSeen } from './seen-line.tsx';
 import { unsentActions } from './unsent.ts';
 
@@ -134,8 +135,16 @@ function messageItems(
         label: strings.text(isPinned ? 'pin.remove' : 'pin.add'),
         run: () => setPinned(room, message, !isPinned, context),
       },
+    (own || moderates) &&
+      message.poll !== undefined &&
+      !hasEnded(message.poll, Date.now()) && {
+        picture: 'poll',
+        label: strings.text('poll.endNow'),
+        run: () => void endPoll(message, context),
+      },
     own &&
-      message.forwarded === undefined && {
+      message.forwarded === undefined &&
+      message.poll === undefined && {
         picture: 'edit',
         label: strings.text('action.edit'),
         key: 'E',

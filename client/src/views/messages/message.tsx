@@ -207,6 +207,7 @@ export class Message extends Component<Props> {
               {context.files(entry)}
               {entry.text && this.#words(named)}
               {message?.preview && context.preview(entry, this.props.resize)}
+              {message?.poll && context.poll(entry)}
             </>
           )}
         </div>

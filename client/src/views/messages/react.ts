@@ -1,4 +1,5 @@
 import type { Message, Reaction } from '../../../../server/wire/events.ts';
+import { hasEnded, voteKeys } from '../../../../server/wire/polls.ts';
 import { afterChange } from '../../store/reactions.ts';
 import type { Context } from '../context.ts';
 import { refusal } from '../refusal.ts';
@@ -15,35 +16,75 @@ export function isFresh({ id }: Message, emoji: string): boolean {
 
 /** Gives or takes back a reaction. The change is shown immediately, and reverted if the request fails. */
 export async function react(context: Context, message: Message, emoji: string): Promise<void> {
-  const { chat, strings, toast, changed } = context;
-  const { room, seq, rev, reactions = [] } = message;
+  const { chat, strings, toast } = context;
+  const { room, seq, reactions = [] } = message;
   if (chat.rooms.get(room)?.preview) return toast(strings.text('rooms.joinText'), 'bad');
-  const timeline = chat.rooms.get(room)?.timeline;
-  const me = chat.me?.id;
-  if (timeline === undefined || me === undefined) return;
   const known = reactions.find((reaction) => reaction.emoji === emoji);
-  const on = known === undefined || !isMine(known, me);
-  const count = known?.count ?? 0;
-  const change = on ? { count: count + 1, added: [me] } : { count: count - 1, removed: [me] };
+  const on = known === undefined || !isMine(known, chat.me?.id);
   const fresh = on ? { message, emoji } : undefined;
   given = fresh;
   setTimeout(() => {
     if (given === fresh) given = undefined;
   }, FRESH_MS);
-  const show = (as: Message) => {
-    timeline.shown(as);
-    changed();
-  };
-  const reacted = { seq, rev: rev + 1, changes: [{ emoji, ...change }] };
-  show({ ...afterChange(message, reacted, me), rev });
+  await show(context, message, [{ emoji, on }], () =>
+    chat.request('message:react', { room, seq, emoji, on }),
+  );
+}
+
+/** Chooses an option of a poll, or takes the choice back. @param option the number of the option, from 1 */
+export async function vote(context: Context, message: Message, option: number): Promise<void> {
+  const { chat, strings, toast } = context;
+  const { room, seq, poll, reactions = [] } = message;
+  if (poll === undefined) return;
+  if (chat.rooms.get(room)?.preview) return toast(strings.text('rooms.joinText'), 'bad');
+  const keys = voteKeys(poll);
+  const isChosen = keys.map((key) => reactions.some((one) => one.emoji === key && isMine(one, chat.me?.id)));
+  const wanted = isChosen.map((is, n) => (n + 1 === option ? !is : is && poll.multiple === true));
+  const toggled = keys.flatMap((emoji, n) =>
+    wanted[n] === isChosen[n] ? [] : [{ emoji, on: wanted[n] === true }],
+  );
+  const choice = wanted.flatMap((is, n) => (is ? [n + 1] : []));
+  const words = () => (hasEnded(poll, Date.now()) ? strings.text('poll.ended') : undefined);
+  await show(context, message, toggled, () => chat.request('poll:vote', { room, seq, choice }), words);
+}
+
+/** Ends a poll or the answers to an event. */
+export async function endPoll({ room, seq }: Message, context: Context): Promise<void> {
+  const { chat, strings, toast, changed } = context;
   try {
-    const answer = await chat.request('message:react', { room, seq, emoji, on });
-    timeline.stored(answer.message);
+    const { message } = await chat.request('poll:end', { room, seq });
+    chat.rooms.get(room)?.timeline.stored(message);
     changed();
   } catch (error) {
-    show(message);
     toast(refusal(error, strings), 'bad');
   }
+}
+
+/** Shows changed reactions of the user immediately, and reverts them if the request fails. */
+async function show(
+  { chat, strings, toast, changed }: Context,
+  message: Message,
+  toggled: readonly { emoji: string; on: boolean }[],
+  request: () => Promise<{ message: Message }>,
+  failed: () => string | undefined = () => undefined,
+): Promise<void> {
+  const timeline = chat.rooms.get(message.room)?.timeline;
+  const me = chat.me?.id;
+  if (timeline === undefined || me === undefined) return;
+  const { seq, rev, reactions = [] } = message;
+  const changes = toggled.map(({ emoji, on }) => {
+    const count = reactions.find((reaction) => reaction.emoji === emoji)?.count ?? 0;
+    return { emoji, ...(on ? { count: count + 1, added: [me] } : { count: count - 1, removed: [me] }) };
+  });
+  timeline.shown({ ...afterChange(message, { seq, rev: rev + 1, changes }, me), rev });
+  changed();
+  try {
+    timeline.stored((await request()).message);
+  } catch (error) {
+    timeline.shown(message);
+    toast(failed() ?? refusal(error, strings), 'bad');
+  }
+  changed();
 }
 
 export function isMine({ mine, users }: Reaction, me = ''): boolean {

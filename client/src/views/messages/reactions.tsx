@@ -1,3 +1,4 @@
+import { optionOf } from '../../../../server/wire/polls.ts';
 import type { Entry } from '../../store/entries.ts';
 import type { Context } from '../context.ts';
 import { Icon } from '../controls/icon.tsx';
@@ -8,11 +9,12 @@ import { isFresh, isMine, react } from './react.ts';
 export function reactions(entry: Entry, context: Context, open: MessageActions['menu']) {
   const { chat, strings } = context;
   const { message } = entry;
-  if (message === undefined) return null;
+  const given = message?.reactions?.filter(({ emoji }) => optionOf(emoji) === 0) ?? [];
+  if (message === undefined || given.length === 0) return null;
   return (
     // biome-ignore lint/a11y/useSemanticElements: these are not form fields.
     <div class="reacts" role="group" aria-label={strings.text('react.label')}>
-      {message.reactions?.map((reaction) => {
+      {given.map((reaction) => {
         const { emoji, count } = reaction;
         return (
           <button

@@ -1,3 +1,4 @@
+import { pollIn } from '../../text/poll-in-text.ts';
 import type { Context, StripProps } from '../context.ts';
 import { Icon } from '../controls/icon.tsx';
 import { laterOf } from '../later/later.tsx';
@@ -14,8 +15,38 @@ export function strip(props: StripProps, context: Context) {
       {answered(props, context)}
       {edit === undefined && laterOf(context)?.line(room)}
       {shows && <LinkStrip context={context} text={text} close={bare} />}
+      {edit === undefined && offer(props, context)}
     </>
   );
+}
+
+/**
+ * Offers to send a text that asks readers to choose an emoji as a poll, which empties the draft. Hidden in threads by
+ * poll.css.
+ */
+function offer({ room, replyTo, text }: StripProps, { dialog, strings }: Context) {
+  const asked = replyTo === undefined ? pollIn(text) : null;
+  if (asked === null) return null;
+  return (
+    <div class="context offer">
+      <Icon name="poll" size="s" />
+      <button
+        type="button"
+        class="link"
+        onClick={({ currentTarget }) => {
+          const field = currentTarget.closest('.field')?.querySelector('textarea');
+          dialog({ kind: 'poll', room, event: false, ...asked, sent: () => field && empty(field) });
+        }}
+      >
+        {strings.text('poll.new')}
+      </button>
+    </div>
+  );
+}
+
+function empty(field: HTMLTextAreaElement): void {
+  field.value = '';
+  field.dispatchEvent(new Event('input', { bubbles: true }));
 }
 
 function answered(props: StripProps, context: Context) {

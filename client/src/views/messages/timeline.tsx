@@ -112,7 +112,11 @@ export class TimelineView {
     const { me } = this.#context.chat;
     return this.#entries.findLast(
       ({ user, message }) =>
-        user.id === me?.id && message !== undefined && !message.deletedAt && !message.forwarded,
+        user.id === me?.id &&
+        message !== undefined &&
+        !message.deletedAt &&
+        !message.forwarded &&
+        !message.poll,
     );
   }
 

@@ -24,6 +24,18 @@ function roomItems(room: Room, context: Context): MenuItem[] {
       label: strings.text('people.profile'),
       run: () => void window.open(profile, '_blank', 'noopener,noreferrer'),
     },
+    member &&
+      may.includes('send') && {
+        picture: 'poll',
+        label: strings.text('poll.new'),
+        run: () => dialog({ kind: 'poll', room, event: false }),
+      },
+    member &&
+      may.includes('send') && {
+        picture: 'calendar',
+        label: strings.text('poll.newEvent'),
+        run: () => dialog({ kind: 'poll', room, event: true }),
+      },
     may.includes('invite') && {
       picture: 'invite',
       label: strings.text('rooms.invite'),

@@ -1,11 +1,14 @@
 import type { Held, Message } from '../../../../server/wire/events.ts';
 import type { Follower, RoomRemoval } from '../../chat/chat-listener.ts';
-import { list, text } from '../../chat/form.ts';
+import { list, object, text } from '../../chat/form.ts';
 import type { Room } from '../../store/room.ts';
 import type { Context } from '../context.ts';
 import { rejectedWords } from '../messages/unsent.ts';
 import { banWords } from '../moderation/restriction-words.ts';
 import type { Speaker } from '../speaker.tsx';
+
+/** The data of a `deleted` push: a moderator deleted a message of this user and gave a reason. */
+const deletion = object<{ room: string; reason: string }>({ room: text, reason: text });
 
 /** Key of the private rooms that the user has seen in this browser. Other private rooms are new. */
 const SEEN = 'seen';
@@ -90,7 +93,11 @@ export class RoomNews implements Follower {
     else toast(words, 'bad');
   }
 
-  deleted({ summary }: Room, reason: string): void {
+  pushed(name: string, data: unknown): void {
+    if (name !== 'deleted' || !deletion(data)) return;
+    const { reason } = data;
+    const summary = this.#context.chat.rooms.get(data.room)?.summary;
+    if (summary === undefined) return;
     const { strings, toast } = this.#context;
     toast(strings.text('delete.told', { room: summary.name, reason }), 'bad');
   }

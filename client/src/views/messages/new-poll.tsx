@@ -1,0 +1,271 @@
+import { Component } from 'preact';
+import { mostOptions } from '../../../../server/wire/polls.ts';
+import { newId } from '../../chat/outbox.ts';
+import type { Room } from '../../store/room.ts';
+import { blank, codePoints } from '../../text/paste.ts';
+import type { Context } from '../context.ts';
+import { TextField } from '../controls/dialog.tsx';
+import { FormDialog } from '../controls/form-dialog.tsx';
+import { Submission } from '../controls/submission.ts';
+import { refusal } from '../refusal.ts';
+
+const LONGEST_OPTION = 100;
+const LONGEST_PLACE = 250;
+const HOUR = 3_600_000;
+/** When a poll can end, in hours and in the unit that the choice names. */
+const ENDS = { hour: HOUR, day: 24 * HOUR, week: 7 * 24 * HOUR } as const;
+
+interface Props {
+  readonly context: Context;
+  readonly room: Room;
+  /** Whether to make an event instead of a poll. */
+  readonly event: boolean;
+  /** A question and its options, to begin with. */
+  readonly text?: string;
+  readonly options?: readonly string[];
+  close(): void;
+  /** Called when the poll was sent. */
+  sent?(): void;
+}
+
+/** The dialog that sends a poll or an event to a room. */
+export class NewPoll extends Component<Props> {
+  #text = this.props.text ?? '';
+  /** The last option is empty, until there are ten. */
+  #options = [...(this.props.options ?? []), '', ''].slice(0, mostOptions);
+  #multiple = false;
+  #anonymous = false;
+  #ends: keyof typeof ENDS | '' = '';
+  #start = '';
+  #end = '';
+  #place = '';
+  /** Retries with the same fields reuse `clientId` and `until`, so that the server does not send the poll twice. */
+  #attempt: { readonly fields: string; readonly clientId: string; readonly until: object } | undefined;
+  readonly #submission = new Submission(this.props.context);
+
+  override render({ context, event, close }: Props) {
+    const { strings, chat } = context;
+    const busy = this.#submission.busy;
+    const over = codePoints(this.#text) - chat.limits.text;
+    return (
+      <FormDialog
+        context={context}
+        title={strings.text(event ? 'poll.newEvent' : 'poll.new')}
+        typed={[this.#text, ...this.#options, this.#place].some((text) => text !== '')}
+        submission={this.#submission}
+        label={strings.text('composer.send')}
+        ready={this.#poll() !== undefined}
+        submit={this.#submit}
+        close={close}
+      >
+        <TextField
+          id="poll-text"
+          label={strings.text(event ? 'create.name' : 'poll.question')}
+          value={this.#text}
+          readOnly={busy}
+          error={over > 0 ? strings.count('composer.tooMany', over) : undefined}
+          typed={this.#typed((value) => {
+            this.#text = value;
+          })}
+        />
+        {event ? this.#event(busy) : this.#choices(busy)}
+      </FormDialog>
+    );
+  }
+
+  #choices(busy: boolean) {
+    const { strings } = this.props.context;
+    const format = new Intl.RelativeTimeFormat(strings.locale);
+    return (
+      <>
+        {this.#options.map((option, n) => {
+          const over = codePoints(option.trim()) - LONGEST_OPTION;
+          const isTwice = option.trim() !== '' && this.#filled.indexOf(option.trim()) !== this.#indexOf(n);
+          return (
+            <TextField
+              id={`poll-option-${n + 1}`}
+              key={n}
+              label={strings.text('poll.option', { n: n + 1 })}
+              value={option}
+              readOnly={busy}
+              error={
+                over > 0
+                  ? strings.count('composer.tooMany', over)
+                  : isTwice
+                    ? `= ${strings.text('poll.option', { n: this.#options.findIndex((one) => one.trim() === option.trim()) + 1 })}`
+                    : undefined
+              }
+              typed={this.#typed((value) => {
+                this.#options[n] = value;
+                if (this.#options.at(-1) !== '' && this.#options.length < mostOptions) this.#options.push('');
+              })}
+            />
+          );
+        })}
+        <fieldset disabled={busy}>
+          <label class="choice">
+            <input
+              type="checkbox"
+              checked={this.#multiple}
+              onChange={() => {
+                this.#multiple = !this.#multiple;
+                this.props.context.changed();
+              }}
+            />
+            <div>{strings.text('poll.multiple')}</div>
+          </label>
+          <label class="choice">
+            <input
+              type="checkbox"
+              checked={this.#anonymous}
+              onChange={() => {
+                this.#anonymous = !this.#anonymous;
+                this.props.context.changed();
+              }}
+            />
+            <div>{strings.text('poll.anonymous')}</div>
+          </label>
+        </fieldset>
+        <label class="label" for="poll-end">
+          {strings.text('poll.ends')}
+        </label>
+        <select
+          class="input"
+          id="poll-end"
+          disabled={busy}
+          value={this.#ends}
+          onChange={({ currentTarget: { value } }) => {
+            this.#ends = value as keyof typeof ENDS | '';
+            this.props.context.changed();
+          }}
+        >
+          <option value="">{strings.text('settings.slow.off')}</option>
+          {Object.keys(ENDS).map((unit) => (
+            <option value={unit} key={unit}>
+              {format.format(1, unit as keyof typeof ENDS)}
+            </option>
+          ))}
+        </select>
+      </>
+    );
+  }
+
+  #event(busy: boolean) {
+    const { strings } = this.props.context;
+    const over = codePoints(this.#place) - LONGEST_PLACE;
+    const optional = strings.text('create.optional');
+    return (
+      <>
+        {this.#time('start', this.#start, busy, (value) => {
+          this.#start = value;
+        })}
+        {this.#time('end', this.#end, busy, (value) => {
+          this.#end = value;
+        })}
+        <TextField
+          id="event-place"
+          label={strings.text('event.place')}
+          optional={optional}
+          value={this.#place}
+          readOnly={busy}
+          error={over > 0 ? strings.count('composer.tooMany', over) : undefined}
+          typed={this.#typed((value) => {
+            this.#place = value;
+          })}
+        />
+      </>
+    );
+  }
+
+  #time(name: 'start' | 'end', value: string, busy: boolean, typed: (value: string) => void) {
+    const { strings } = this.props.context;
+    return (
+      <>
+        <label class="label" for={`event-${name}`}>
+          {strings.text(name === 'start' ? 'event.start' : 'poll.ends')}
+          {name === 'end' && <small> · {strings.text('create.optional')}</small>}
+        </label>
+        <input
+          class="input"
+          id={`event-${name}`}
+          type="datetime-local"
+          value={value}
+          min={name === 'end' ? this.#start : undefined}
+          readOnly={busy}
+          onInput={(event) => this.#typed(typed)(event.currentTarget.value)}
+        />
+      </>
+    );
+  }
+
+  readonly #typed = (set: (value: string) => void) => (value: string) => {
+    set(value);
+    this.props.context.changed();
+  };
+
+  /** The options that are not empty, without blanks around them. */
+  get #filled(): string[] {
+    return this.#options.map((option) => option.trim()).filter((option) => !blank(option));
+  }
+
+  /** The index among `#filled`. */
+  #indexOf(n: number): number {
+    return this.#options.slice(0, n).filter((option) => !blank(option)).length;
+  }
+
+  /** Undefined while the form is incomplete or wrong. */
+  #poll() {
+    const { context, event } = this.props;
+    if (blank(this.#text) || codePoints(this.#text) > context.chat.limits.text) return undefined;
+    if (event) {
+      const [start, end] = [this.#start, this.#end].map((value) => new Date(value).getTime());
+      const place = this.#place.trim();
+      if (start === undefined || end === undefined || Number.isNaN(start)) return undefined;
+      if (this.#end !== '' && !(end >= start)) return undefined;
+      if (codePoints(place) > LONGEST_PLACE) return undefined;
+      return {
+        event: {
+          start,
+          ...(this.#end === '' ? {} : { end }),
+          ...(blank(place) ? {} : { place }),
+        },
+      };
+    }
+    const options = this.#filled;
+    if (options.length < 2 || new Set(options).size < options.length) return undefined;
+    if (options.some((option) => codePoints(option) > LONGEST_OPTION)) return undefined;
+    return {
+      options,
+      ...(this.#multiple ? { multiple: true as const } : {}),
+      ...(this.#anonymous ? { anonymous: true as const } : {}),
+    };
+  }
+
+  readonly #submit = () => {
+    const { context, room, close, sent } = this.props;
+    const { chat, strings } = context;
+    const poll = this.#poll();
+    if (poll === undefined) return;
+    const text = this.#text.trim();
+    const fields = JSON.stringify([text, poll, this.#ends]);
+    if (this.#attempt?.fields !== fields) {
+      const until = this.#ends === '' ? {} : { until: Date.now() + ENDS[this.#ends] };
+      this.#attempt = { fields, clientId: newId(), until };
+    }
+    const { clientId, until } = this.#attempt;
+    void this.#submission.run(
+      () =>
+        chat.request('message:send', {
+          room: room.id,
+          text,
+          clientId,
+          poll: { ...poll, ...until },
+        }),
+      () => {
+        sent?.();
+        close();
+      },
+      (error) => refusal(error, strings),
+    );
+  };
+}
