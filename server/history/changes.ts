@@ -53,7 +53,6 @@ export type Change = {
   /** A scheduled message of the user changed. `code`: why it could not be sent. */
   | {
       type: 'later';
-      kind: 'message';
       room: string;
       id: string;
       user: string;

@@ -34,7 +34,6 @@ export interface ScheduledMessage {
   room: string;
   /** The author. */
   user: string;
-  kind: 'message';
   /** The client's ID, which the sent message keeps. */
   clientId: string;
   /** The chosen time, as Unix ms. */
@@ -129,7 +128,6 @@ export const scheduledMessages = table<ScheduledMessage>(
     id: 'id',
     room: 'room',
     user: 'user_id',
-    kind: 'kind',
     clientId: 'client_id',
     at: 'at',
     rev: 'rev',
@@ -143,7 +141,7 @@ export const scheduledMessages = table<ScheduledMessage>(
     users: ['user'],
     without: ({ room, id, user }) => ({
       row: null,
-      change: { type: 'later', kind: 'message', room, id, user, is: 'discarded' },
+      change: { type: 'later', room, id, user, is: 'discarded' },
     }),
     hasMentions: true,
   },
@@ -182,7 +180,6 @@ export const schedule: Rule<LaterWrites['schedule']> = {
       id: randomUUID(),
       room: id,
       user: user.id,
-      kind: 'message',
       clientId,
       at: due,
       rev: 1,
@@ -324,17 +321,17 @@ function requireScheduled(work: Work, { room, id }: Place): ScheduledMessage {
 }
 
 function recordChange(
-  { room, id, user, kind }: ScheduledMessage,
+  { room, id, user }: ScheduledMessage,
   is: (Change & { type: 'later' })['is'],
   changes: Change[],
   code?: RequestErrorCode,
 ): void {
-  changes.push({ type: 'later', kind, room, id, user, is, ...(code === undefined ? {} : { code }) });
+  changes.push({ type: 'later', room, id, user, is, ...(code === undefined ? {} : { code }) });
 }
 
 const select = sql`SELECT rooms.id AS room_id, ${columnsOf(scheduledMessages, 'later')}
   FROM chat_later AS later JOIN chat_rooms AS rooms ON rooms.num = later.room
-  WHERE later.kind = 'message' AND`;
+  WHERE`;
 
 const fromRow = (row: Row) => rowFrom(scheduledMessages, row, row.room_id as string);
 
@@ -350,14 +347,12 @@ export const laterReads: ReadsOf<LaterReads> = {
     const found = yield* ask(
       sql`${select} due <= ${at} AND NOT EXISTS (
             SELECT 1 FROM chat_later AS earlier
-            WHERE earlier.room = later.room AND earlier.user_id = later.user_id AND earlier.kind = 'message'
+            WHERE earlier.room = later.room AND earlier.user_id = later.user_id
               AND earlier.due > ${at}
               AND (earlier.at < later.at OR (earlier.at = later.at AND earlier.num < later.num)))
           ORDER BY at, later.num LIMIT ${limit}`,
     );
-    const [next] = yield* ask(
-      sql`SELECT min(due) AS due FROM chat_later WHERE kind = 'message' AND due > ${at}`,
-    );
+    const [next] = yield* ask(sql`SELECT min(due) AS due FROM chat_later WHERE due > ${at}`);
     const due = next?.due as number | null | undefined;
     return { scheduled: found.map(fromRow), ...(due == null ? {} : { next: due }) };
   },

@@ -342,17 +342,16 @@ CREATE TABLE IF NOT EXISTS chat_later (
   id BYTES(64) NOT NULL UNIQUE,
   room INT NOT NULL,
   user_id BYTES(256) NOT NULL,
-  kind CHARS(16) NOT NULL,
   client_id BYTES(128) NOT NULL,
   at INT NOT NULL,
   rev INT NOT NULL,
   due INT,
   done INT,
   seq INT,
-  message LONG,
+  message LONG NOT NULL,
   closed LONG,
   digest BYTES(64) NOT NULL,
-  UNIQUE (room, user_id, kind, client_id)
+  UNIQUE (room, user_id, client_id)
 ) NUMBERED;
 CREATE INDEX IF NOT EXISTS chat_later_by_user ON chat_later (user_id);
 CREATE INDEX IF NOT EXISTS chat_later_by_due ON chat_later (due);
