@@ -624,7 +624,7 @@ describe('messages', () => {
   test('are loaded again if the room is reset while being joined', async () => {
     const [ann, ben] = [await person(), await other()];
     await ben.request('room:join', { room: 'lobby' });
-    await write(ben, 'lobby', 'of somebody who is erased');
+    await write(ben, 'lobby', 'of an erased user');
     const { chat } = openChat(site.chat.url, ann.cookie, 'lobby');
     const reset = Promise.withResolvers<void>();
     chat.followers.add({ reset: () => reset.resolve() });
@@ -643,7 +643,7 @@ describe('messages', () => {
       return answer as never;
     });
     const last = () => chat.current?.timeline.list().at(-1);
-    await expect.poll(() => last()?.text).toBe('of somebody who is erased');
+    await expect.poll(() => last()?.text).toBe('of an erased user');
     await expect.poll(() => last()?.user.id).toBe('0');
     expect(joins).toEqual([{ room: 'lobby' }, { room: 'lobby' }]);
     request.mockRestore();

@@ -76,7 +76,7 @@ function watchHealth(port: number) {
         await answer.arrayBuffer();
         if (answer.status !== 200) failures.push(String(answer.status));
       })
-      // `fetch` says only that it failed; its cause says why.
+      // The message of `fetch` is always the same; the reason is in the error's cause.
       .catch((error: Error) => void failures.push(String(error.cause ?? error)))
       .finally(() => {
         latencies.push(performance.now() - began);

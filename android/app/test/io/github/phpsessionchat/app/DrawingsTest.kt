@@ -22,7 +22,7 @@ import org.junit.Assert.assertTrue
 import org.junit.Test
 import org.robolectric.annotation.Config
 
-/** Draws the screens to `android/app/out/screenshots`. Each class runs in a process of its own. */
+/** Draws the screens to `android/app/out/screenshots`. Each class runs in its own process. */
 abstract class DrawingTest : ScreenTest() {
     protected fun drawAll(name: String) {
         showRooms()
