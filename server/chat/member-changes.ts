@@ -1,4 +1,4 @@
-import { type Change, isMember, type MemberRecord } from '../history/history.ts';
+import { type Change, hasSamePreferences, isMember, type MemberRecord } from '../history/history.ts';
 import type { RemovalReason, User } from '../wire/events.ts';
 import type { Chat } from './chat.ts';
 import type { Effect } from './effect.ts';
@@ -60,7 +60,8 @@ function announceChange(
   // Public rooms announce a first visit. In other rooms an event without a visible change would reveal the first visit.
   const joins = room.record.kind === 'public' && before.acted !== now.acted;
   if (before.role !== now.role || becomesVisible || joins) announceToRoom(chat, room, user, now);
-  if (before.role === now.role && before.notify === now.notify && before.sources === now.sources) return;
+  const hasSameRights = before.role === now.role && before.sources === now.sources;
+  if (hasSameRights && hasSamePreferences(before, now)) return;
   for (const connection of person?.connections ?? []) sendSummary(chat, room, connection);
 }
 

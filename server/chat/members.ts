@@ -235,8 +235,8 @@ export async function setNotify(
   { notify }: RequestPayload<'room:notify'>,
 ): Promise<Answers['room:notify']> {
   if (!connection.person.memberships.has(room.record.id)) throw new RequestError('forbidden');
-  await history.write.setNotify(
-    { room: room.record.id, user: connection.person.user.id, notify },
+  await history.write.setPreferences(
+    { room: room.record.id, user: connection.person.user.id, set: { notify } },
     connection.id,
   );
   return { room: summaryAfter(directory, room, connection) };

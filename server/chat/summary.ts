@@ -1,14 +1,14 @@
 import {
   deletedUser,
   type History,
-  type MemberRecord,
   type Membership,
+  notifyOf,
   otherOf,
   type RoomRecord,
   type StoredMessage,
   wantsPreviews,
 } from '../history/history.ts';
-import type { Can, LastMessage, Notify, RoomSummary, SiteRole, Totals, User } from '../wire/events.ts';
+import type { Can, LastMessage, RoomSummary, SiteRole, Totals, User } from '../wire/events.ts';
 import { isVisitor, memberBySession, moderatesSite, rightsIn } from './access.ts';
 import { type Directory, requireRoom } from './directory.ts';
 import { countMentions } from './messages/unread-mentions.ts';
@@ -40,7 +40,7 @@ export function summaryOf(directory: Directory, room: Room, connection: Connecti
     unread: member === undefined ? 0 : unreadOf(record, readSeq, person.blocked),
     mentions:
       membership === undefined ? 0 : countMentions(membership.mentions, person.blocked, record.firstSeq),
-    notify: notifyOf(room, member),
+    notify: notifyOf(record.kind, member),
     write: 'all',
   };
   Object.assign(summary, record.settings);
@@ -136,10 +136,6 @@ export function partnerOf(
   return { user: { id, name }, known: true, present: directory.isHere(id), readSeq };
 }
 
-export function notifyOf({ record }: Pick<Room, 'record'>, member: MemberRecord | undefined): Notify {
-  return member?.notify ?? (record.kind === 'public' ? 'mentions' : 'all');
-}
-
 /** Counts unread messages without expired ones. A direct room with a blocked peer has none. */
 function unreadOf(
   { lastSeq, firstSeq, pair }: RoomRecord,
@@ -159,7 +155,7 @@ interface CountedRooms {
 function totalsOf({ memberships, blocked }: CountedRooms): Totals {
   const totals = { unread: 0, mentions: 0 };
   for (const { record, member, mentions } of memberships) {
-    if (notifyOf({ record }, member) === 'none') continue;
+    if (notifyOf(record.kind, member) === 'none') continue;
     totals.unread += unreadOf(record, member.readSeq, blocked);
     totals.mentions += countMentions(mentions, blocked, record.firstSeq);
   }

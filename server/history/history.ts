@@ -17,11 +17,13 @@ export { mostInvites, mostInvitesOfRoom, opens, type StoredInvite } from './invi
 
 export {
   acted,
+  hasSamePreferences,
   isBanned,
   isMember,
   isNamed,
   leftOf,
   type MemberRecord,
+  notifyOf,
   type Restriction,
   type RestrictionKind,
   restrictionKinds,

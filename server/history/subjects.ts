@@ -50,7 +50,7 @@ import {
   type MemberWrites,
   memberReads,
   removeMembers,
-  setNotify,
+  setPreferences,
   setRole,
 } from './members/members.ts';
 import { type MembershipReads, membershipReads } from './members/memberships.ts';
@@ -355,7 +355,7 @@ const rules: { readonly [Op in keyof Writes]: Rule<Writes[Op]> } = {
   join,
   removeMembers,
   setRole,
-  setNotify,
+  setPreferences,
   createInvite,
   revokeInvite,
   acceptInvite,

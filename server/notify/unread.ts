@@ -1,6 +1,5 @@
 import { mayRead } from '../chat/access.ts';
 import type { Directory } from '../chat/directory.ts';
-import { notifyOf } from '../chat/summary.ts';
 import {
   acted,
   type History,
@@ -8,6 +7,7 @@ import {
   isMember,
   isUserRoom,
   type Membership,
+  notifyOf,
   type Reads,
   type RoomRecord,
   type StoredMessage,
@@ -167,7 +167,7 @@ async function unreadIn(
   without: ReadonlySet<string>,
   notifiedAt = 0,
 ): Promise<Found | undefined> {
-  const wanted = notifyOf({ record: room }, member);
+  const wanted = notifyOf(room.kind, member);
   const notify = isMember(member) || wanted === 'none' ? wanted : 'mentions';
   const after = Math.max(member?.readSeq ?? 0, room.firstSeq - 1);
   if (notify === 'none' || room.lastSeq <= after) return undefined;

@@ -306,7 +306,7 @@ export function moderationContract(now: Now) {
 
   test('resets the notification setting of a member after a ban', async () => {
     await join(ann, ben);
-    await write.setNotify({ room: 'lobby', user: ben.id, notify: 'none' });
+    await write.setPreferences({ room: 'lobby', user: ben.id, set: { notify: 'none' } });
     await restrict(ben.id, 'banned', { by });
     await restrict(ben.id, 'banned', null);
     expect(await memberOf(ben.id)).not.toHaveProperty('notify');

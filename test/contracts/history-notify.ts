@@ -114,10 +114,10 @@ export function notifyContract(now: Now) {
       next: 'cat',
     });
     await write.markRead({ room, user: 'ben', seq: 1 });
-    await write.setNotify({ room, user: 'cat', notify: 'mentions' });
+    await write.setPreferences({ room, user: 'cat', set: { notify: 'mentions' } });
     expect(await concerned(room)).toEqual(['dan']);
     expect(await concerned(room, true)).toEqual(['cat', 'dan']);
-    await write.setNotify({ room, user: 'cat', notify: 'none' });
+    await write.setPreferences({ room, user: 'cat', set: { notify: 'none' } });
     await note(['dan']);
     await claim();
     const notice = { user: 'dan', rooms: [room], at, sending: false };

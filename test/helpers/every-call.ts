@@ -116,7 +116,7 @@ export const everyWrite: { [Op in keyof Writes]: Writes[Op]['in'][] } = {
   dropFiles: [{ before: at + 1, most: 9 }],
   forgetFiles: [{ ids: ['f'] }],
   setRole: [{ room: 'mine', user: '1', role: 'moderator' }],
-  setNotify: [{ room, user: '1', notify: 'none' }],
+  setPreferences: [{ room, user: '1', set: { notify: 'none' } }],
   markRead: [{ room, user: '2', seq: 2 }],
   markUnread: [{ room, user: '2', seq: 0 }],
   createInvite: [{ invite: { id: 'i', room, digest: 'x', by: '1', at, until: at + 9, uses: 2 } }],

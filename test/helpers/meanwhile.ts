@@ -26,7 +26,7 @@ export const meanwhile: readonly [what: string, happens: Happens, sent: number][
   ],
   [
     'notifications of the room are switched off',
-    (write, place) => write.setNotify({ ...place, notify: 'none' }),
+    (write, place) => write.setPreferences({ ...place, set: { notify: 'none' } }),
     0,
   ],
   ['the room is deleted', (write, { room }) => write.deleteRoom({ room }), 0],

@@ -1,6 +1,7 @@
 import {
   type Ban,
   deletedUser,
+  notifyOf,
   otherOf,
   type Reads,
   type RoomRecord,
@@ -10,7 +11,6 @@ import {
 import type { Chat } from '../chat.ts';
 import { toScheduled } from '../later.ts';
 import { toHeld } from '../moderation/shown-held.ts';
-import { notifyOf } from '../summary.ts';
 
 /** Rows of one read, such as messages, reactions or reports. */
 const atOnce = 500;
@@ -69,7 +69,7 @@ export async function exported(
       since,
       readSeq: member.readSeq,
       ...(member.wroteAt === undefined ? {} : { wroteAt: member.wroteAt }),
-      notify: notifyOf({ record: room }, member),
+      notify: notifyOf(room.kind, member),
       ...(wantsPreviews(room, id) ? { previews: 'on' } : {}),
       ...(member.role === 'owner' ? ownedOf(room) : {}),
     })),

@@ -1,5 +1,5 @@
-import type { Notify, RoomRole } from '../../wire/events.ts';
-import { raw } from '../engine/dialect.ts';
+import type { Notify, RoomKind, RoomRole } from '../../wire/events.ts';
+import { raw, sql } from '../engine/dialect.ts';
 import type { Columns, Row, Value } from '../engine/table.ts';
 import type { UserRecord } from '../people/user.ts';
 
@@ -25,8 +25,13 @@ export function isNamed(
   return user?.actedPublic === true || (member?.acted ?? acted.never) > acted.never;
 }
 
+/** A member's own settings of a room. Only this user sees them. */
+export interface RoomPreferences {
+  notify?: Notify;
+}
+
 /** The stored data of a user in a room. The row remains after the membership ends; then `sources` is 0. */
-export interface MemberRecord {
+export interface MemberRecord extends RoomPreferences {
   sources: number;
   role: RoomRole;
   readSeq: number;
@@ -34,7 +39,6 @@ export interface MemberRecord {
   seenSeq?: number;
   /** The first `readSeq` of the membership. Read receipts exclude messages up to it. Absent if it was 0. */
   fromSeq?: number;
-  notify?: Notify;
   /** The user's participation in the room, a value of `acted`. */
   acted: number;
   /** When the user last sent a message there, in milliseconds since 1970. */
@@ -155,6 +159,30 @@ function restrictedOf({ restricted }: MemberRecord): [json: string | null, until
   const endTimes = Object.values(restricted).map(({ until = forGood }) => until);
   return [JSON.stringify(restricted), Math.min(...endTimes)];
 }
+
+const preferenceNames = ['notify'] as const satisfies readonly (keyof RoomPreferences)[];
+
+export const hasSamePreferences = (a: RoomPreferences, b: RoomPreferences): boolean =>
+  preferenceNames.every((name) => a[name] === b[name]);
+
+export function withoutPreferences(member: MemberRecord): MemberRecord {
+  const rest = { ...member };
+  for (const name of preferenceNames) delete rest[name];
+  return rest;
+}
+
+/** Which messages of a room notify the user. */
+export const notifyOf = (kind: RoomKind, member: MemberRecord | undefined): Notify =>
+  member?.notify ?? (kind === 'public' ? 'mentions' : 'all');
+
+/**
+ * Selects members by `notifyOf`, in a query of `chat_members AS members` and `chat_rooms`. Without `isForAll`, members
+ * who are notified of each message.
+ */
+export const isNotified = (isForAll: boolean) =>
+  isForAll
+    ? sql`(members.notify IS NULL OR members.notify <> 'none')`
+    : sql`(members.notify = 'all' OR (members.notify IS NULL AND kind <> 'public'))`;
 
 /** The columns of a `MemberRecord`. */
 export const memberSelection = raw(memberColumns);

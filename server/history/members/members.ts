@@ -1,4 +1,4 @@
-import type { Notify, RoomRole, User } from '../../wire/events.ts';
+import type { RoomRole, User } from '../../wire/events.ts';
 import { isGuest } from '../../wire/guest.ts';
 import { ask, inList, raw, sql } from '../engine/dialect.ts';
 import type { ReadsOf } from '../engine/read.ts';
@@ -24,6 +24,7 @@ import {
   type MemberRecord,
   memberFrom,
   memberSelection,
+  type RoomPreferences,
   type Source,
 } from './member.ts';
 import { add, byPeople, changeRole, peopleIn, peopleLosing, putMember, take } from './membership.ts';
@@ -86,8 +87,15 @@ export interface MemberWrites {
     in: { room: string; user: string; role: RoomRole; actor?: string; decidedFor?: RoomState };
     out: { stale: boolean };
   };
-  /** Sets which messages of the room the user is notified of. Codes: `unknown_room` (not a member). */
-  setNotify: { in: { room: string; user: string; notify: Notify }; out: Nothing };
+  /** Changes a member's own settings of the room; null resets one. Codes: `unknown_room` (not a member). */
+  setPreferences: {
+    in: {
+      room: string;
+      user: string;
+      set: { [Name in keyof RoomPreferences]: RoomPreferences[Name] | null };
+    };
+    out: Nothing;
+  };
 }
 
 export interface MemberReads {
@@ -234,14 +242,22 @@ export const setRole: Rule<MemberWrites['setRole']> = {
   },
 };
 
-export const setNotify: Rule<MemberWrites['setNotify']> = {
+export const setPreferences: Rule<MemberWrites['setPreferences']> = {
   needs: ({ room, user }) => [lastMessageNeed(room), ...peopleIn(room, [user])],
-  run(work, { room: id, user, notify }, changes) {
+  run(work, { room: id, user, set }, changes) {
     requireRoom(work, id);
     const before = getMember(work, id, user);
     if (!isMember(before)) refuse('unknown_room');
-    if (before.notify === notify) return {};
-    putMember(work, { room: id, user, before, now: { ...before, notify }, ...byPeople }, changes);
+    const changed = Object.entries(set).filter(
+      ([name, value]) => before[name as keyof typeof set] !== (value ?? undefined),
+    );
+    if (changed.length === 0) return {};
+    const now = { ...before };
+    for (const [name, value] of changed) {
+      if (value === null) delete now[name as keyof typeof set];
+      else Object.assign(now, { [name]: value });
+    }
+    putMember(work, { room: id, user, before, now, ...byPeople }, changes);
     return {};
   },
 };

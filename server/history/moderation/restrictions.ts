@@ -13,6 +13,7 @@ import {
   type Restriction,
   type RestrictionKind,
   restrictionKinds,
+  withoutPreferences,
 } from '../members/member.ts';
 import { countMembers, handOver, peopleLosing, putMember } from '../members/membership.ts';
 import { lastMessageNeed } from '../messages/loaded.ts';
@@ -105,7 +106,7 @@ function applyRestriction(
     const bannedSources = before.held ?? before.sources;
     // When a ban ends, the membership starts like a new one, with all messages read.
     if (restriction === null) {
-      const { removed, seenSeq: _, notify: _notify, ...member } = rest;
+      const { removed, seenSeq: _, ...member } = withoutPreferences(rest);
       const removal = bannedSources === 0 && removed !== undefined ? { removed } : {};
       const start = room.lastSeq === 0 ? {} : { fromSeq: room.lastSeq };
       now = {

@@ -5,7 +5,7 @@ import { table } from '../engine/table.ts';
 import { rows } from '../engine/work.ts';
 import { aboutUser, isGone } from '../erasure/erasures.ts';
 import { getMember, memberNeed, setMember } from '../members/loaded.ts';
-import { acted, type MemberRecord } from '../members/member.ts';
+import { acted, isNotified, type MemberRecord } from '../members/member.ts';
 import { requireRoom } from '../rooms/room-changes.ts';
 import { recheckNow } from './due.ts';
 
@@ -172,15 +172,11 @@ export const noticeReads: ReadsOf<NoticeReads> = {
     };
   },
   *concernedMembers(_, { room, everyone, after, limit }) {
-    // By default, members of private and direct rooms are notified of each message.
-    const wantsMessages = everyone
-      ? sql`(members.notify IS NULL OR members.notify <> 'none')`
-      : sql`(members.notify = 'all' OR (members.notify IS NULL AND kind <> 'public'))`;
     const rows = yield* ask(
       sql`SELECT members.user_id AS user_id FROM chat_rooms AS rooms
           JOIN chat_members AS members ON members.room = rooms.num
           WHERE rooms.id = ${room} AND sources <> 0 AND members.user_id > ${after}
-            AND read_seq < last_seq AND ${wantsMessages}
+            AND read_seq < last_seq AND ${isNotified(everyone)}
             AND (EXISTS (SELECT 1 FROM chat_devices AS devices WHERE devices.user_id = members.user_id) OR NOT EXISTS (
               SELECT 1 FROM chat_notified AS notified WHERE notified.room = members.room
                 AND notified.user_id = members.user_id AND notified.at >= coalesce(

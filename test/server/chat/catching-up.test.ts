@@ -176,7 +176,8 @@ const kinds: {
         at,
       }),
     'another role': ({ den, id }) => history.write.setRole({ room: den, user: id, role: 'moderator' }),
-    'other notifications': ({ den, id }) => history.write.setNotify({ room: den, user: id, notify: 'none' }),
+    'other notifications': ({ den, id }) =>
+      history.write.setPreferences({ room: den, user: id, set: { notify: 'none' } }),
     'another role of another member': ({ den, other }) =>
       history.write.setRole({ room: den, user: other, role: 'moderator' }),
     'the removal of another member': ({ den, other }) => remove(den, other),

@@ -158,7 +158,7 @@ test('reveals nothing of a room to a user who is removed during a change', async
   const made = { name: 'Den', kind: 'private' };
   const cases = [
     ['room:update', { name: 'Attic' }, 'updateRoom'],
-    ['room:notify', { notify: 'all' }, 'setNotify'],
+    ['room:notify', { notify: 'all' }, 'setPreferences'],
     ['read:mark', { seq: 2 }, 'markRead'],
     ['read:mark', { seq: 1, unread: true }, 'markUnread'],
     ['room:create', { ...made, members: ['cat'], clientId: 'own' }, 'addMembers'],
@@ -353,7 +353,7 @@ test('does not answer `unknown_room` to a user removed from a public room', asyn
     ['message:edit', { seq: 1, text: 'other' }, 'edit', 'not_joined'],
     ['message:react', { seq: 1, emoji: '👍', on: true }, 'react', 'not_joined'],
     ['thread:follow', { thread: 1, following: true }, 'follow', 'forbidden'],
-    ['room:notify', { notify: 'all' }, 'setNotify', 'forbidden'],
+    ['room:notify', { notify: 'all' }, 'setPreferences', 'forbidden'],
     ['read:mark', { seq: 1, unread: true }, 'markUnread', undefined],
   ] as const;
   for (const [event, payload, write, code] of cases) {

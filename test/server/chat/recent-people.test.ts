@@ -90,7 +90,7 @@ describe.concurrent('a returning user', () => {
     'was invited to another room': (id) => den(`u-other-${id}`, `owner-of-other-${id}`, [id]),
     'got another role': (id) => history.write.setRole({ room: `u-${id}`, user: id, role: 'moderator' }),
     'chose other notifications': (id) =>
-      history.write.setNotify({ room: `u-${id}`, user: id, notify: 'none' }),
+      history.write.setPreferences({ room: `u-${id}`, user: id, set: { notify: 'none' } }),
     'read a room elsewhere': (id) => history.write.markRead({ room: `u-${id}`, user: id, seq: 1 }),
     'wrote elsewhere': (id) => say(`u-${id}`, id),
     'had a room deleted': (id) => history.write.deleteRoom({ room: `u-${id}` }),

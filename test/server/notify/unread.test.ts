@@ -139,7 +139,7 @@ test('finds a mention after more than 100 messages that do not count', async () 
     unread: (of) => Promise.all(many.map((n) => send(of, ann, n))),
     named: async (of) => {
       await Promise.all(many.map((n) => send(of, ann, n, ['hal'])));
-      await history.write.setNotify({ room: of, user: 'hal', notify: 'mentions' });
+      await history.write.setPreferences({ room: of, user: 'hal', set: { notify: 'mentions' } });
     },
   };
   for (const [of, before] of Object.entries(write)) {
@@ -179,7 +179,7 @@ test('omits a room that the user loses during the read', async () => {
       mentions,
       sentAt: Date.now() - hour,
     });
-    await history.write.setNotify({ room: 'nook', user: 'gus', notify });
+    await history.write.setPreferences({ room: 'nook', user: 'gus', set: { notify } });
     expect(await unread('gus')).toHaveLength(1);
     const read = Object.assign(Object.create(history.read) as History['read'], {
       async messages(input: Reads['messages']['in']) {
@@ -266,7 +266,7 @@ test('finds an older mention behind a thousand mentions that do not count', asyn
     await history.write.createRoom({ ...room, id: of, kind: 'public', name: of, clientId: of });
     if (of === 'unwanted') {
       await history.write.join({ room: of, user: max, at: 1 });
-      await history.write.setNotify({ room: of, user: 'max', notify: 'none' });
+      await history.write.setPreferences({ room: of, user: 'max', set: { notify: 'none' } });
       const how = { sources: 7, by: 'people', cause: 'left', at: 1 } as const;
       await history.write.removeMembers({ room: of, users: ['max'], ...how });
     }
