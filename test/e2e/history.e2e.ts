@@ -3,6 +3,7 @@ import { soak } from '../guarantees/size.ts';
 import { upload } from '../helpers/files.ts';
 import { wav } from '../helpers/media.ts';
 import { asUser, privateRoom } from './as-user.ts';
+import { faultsIn } from './axe.ts';
 import { expect, type Person, test } from './fixtures.ts';
 import { numbered, seed } from './seed.ts';
 
@@ -137,6 +138,47 @@ test('opens a room at the first unread message, and the pill counts the rest', {
     await expect(alice.message('and on it goes')).toBeInViewport();
     await expect(pill).toHaveCount(0);
   }
+});
+
+test('shows what to look at first in a room with many unread messages', async ({ alice, site }) => {
+  await alice.open('unseen');
+  await seed(site, 'bob', 'unseen', ['before']);
+  await expect(alice.message('before')).toBeInViewport();
+  await alice.open('lobby');
+  await seed(site, 'carol', 'unseen', [...numbered(120, 'unseen'), 'Who has the key?', 'Is anybody there?']);
+  await asUser(site, 'carol', async (ask) => {
+    const { room } = await ask('room:join', { room: 'unseen' });
+    const reply = { room: 'unseen', clientId: 'reply', text: 'Yes, me', replyTo: room.lastSeq };
+    await ask('message:send', reply);
+    const mentions = [{ user: '1', start: 0, length: 6 }];
+    await ask('message:send', { room: 'unseen', clientId: 'named', text: '@Alice please look', mentions });
+    const poll = { options: ['Soup', 'Salad'] };
+    await ask('message:send', { room: 'unseen', clientId: 'poll', text: 'Lunch', poll });
+  });
+  await expect.poll(() => unreadIn(alice, 'unseen')).toBeGreaterThan(99);
+  await alice.open('unseen');
+  const bar = alice.page.getByRole('region', { name: 'Catch up' });
+  await expect(bar.getByRole('button')).toHaveText([
+    'Mentions you' + 'Carol @Alice please look',
+    'New poll' + 'Carol Lunch',
+    'No replies yet' + 'Carol Who has the key?',
+    '',
+  ]);
+  // The bar does not push the New line out of sight.
+  await expect(alice.page.getByRole('separator', { name: 'New' })).toBeInViewport();
+  expect(await faultsIn(alice.page)).toEqual([]);
+  await alice.shot('catch-up');
+  await bar.getByRole('button', { name: 'Who has the key?' }).click();
+  await expect(alice.message('Who has the key?')).toBeInViewport();
+  await asUser(site, 'carol', async (ask) => {
+    const { messages } = await ask('message:history', { room: 'unseen', limit: 10 });
+    const question = messages.find(({ text }) => text === 'Who has the key?');
+    await ask('room:join', { room: 'unseen' });
+    await ask('message:delete', { room: 'unseen', seq: question?.seq ?? 0 });
+  });
+  await expect(bar.getByRole('button')).toHaveCount(3);
+  await bar.getByRole('button', { name: 'Hide' }).click();
+  await expect(bar).toBeHidden();
 });
 
 /** The unread count in the list of rooms. */

@@ -445,6 +445,7 @@ export class AppView {
         {room !== undefined &&
           (parts ? (parts.files.bar() ?? parts.pins.bar(room)) : pinsPlace(context, room))}
         <Banner context={context} notice={notice} />
+        {room !== undefined && parts?.catchUp.bar(room)}
         {this.#timeline.draw()}
         {room !== undefined && (
           <Composer

@@ -2,6 +2,7 @@ import { Activity } from '../chat/activity.ts';
 import { Notifications } from '../chat/notifications.ts';
 import { BrowserPush } from '../chat/push.ts';
 import type { Pending } from '../store/entries.ts';
+import { CatchUp } from './catch-up/catch-up.tsx';
 import type { Context } from './context.ts';
 import { Tooltip } from './controls/tooltip.tsx';
 import { DetailsPane } from './details/details-pane.tsx';
@@ -56,6 +57,7 @@ export interface Parts {
   readonly seen: SeenLine;
   readonly offering: Offering;
   readonly onHold: OnHold;
+  readonly catchUp: CatchUp;
   /** A message could not be sent. */
   unsent(item: Pending): void;
 }
@@ -117,6 +119,8 @@ export function start(
   chat.followers.add(seen);
   const onHold = new OnHold(context);
   chat.followers.add(onHold);
+  const catchUp = new CatchUp(context);
+  chat.followers.add(catchUp);
   followPage(root, signal);
   chat.followers.add(startLater(context));
   void hintAtScripts();
@@ -143,6 +147,7 @@ export function start(
     seen,
     offering,
     onHold,
+    catchUp,
     unsent({ room, failed, forward }) {
       speaker.unsent();
       const summary = chat.rooms.get(room)?.summary;
