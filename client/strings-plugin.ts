@@ -5,85 +5,122 @@ import { fileURLToPath } from 'node:url';
 import type { Plugin } from 'vite';
 
 const folder = fileURLToPath(new URL('src/strings/languages/', import.meta.url));
-const module = 'virtual:texts/first';
+const module = 'virtual:texts/';
 
 /** The keys of the texts that a page shows before it has loaded a language. */
 const first = /^(launcher\.|common\.again$|rooms\.unread$)/;
 
-/** Key prefixes of texts that only the moderators' page shows, or only the chat. */
-const ofModerators = /^mod\./;
-const ofChat =
-  /^(block|copyLink|edit|emoji|event|format|invite|join|later|leave|media|mention|notify|offer|owner|pin|poll|prefs|preview|push|ready|refused|replies|say|seen|typing|view)\./;
+/** The module that loads late code together with the late texts. */
+const latePartsModule = /\/src\/views\/late-parts\.ts$/;
+
+/** Stands for the hash of the texts until all modules are rendered. */
+const placeholder = '__TEXTS__';
+
+type TextsByKey = Record<string, string>;
 
 /** The tags of the client's languages. Each has one file of texts. */
 export const languages = readdirSync(folder).map((file) => basename(file, '.json'));
 
-export function textsIn(lang: string): Record<string, string> {
-  return JSON.parse(readFileSync(`${folder}${lang}.json`, 'utf8')) as Record<string, string>;
+export function textsIn(lang: string): TextsByKey {
+  return JSON.parse(readFileSync(`${folder}${lang}.json`, 'utf8')) as TextsByKey;
 }
 
 /** Returns the texts of a language, in English if they are not translated yet. */
-function completeIn(lang: string): Record<string, string> {
+function completeIn(lang: string): TextsByKey {
   const texts = textsIn(lang);
   const isThere = (key: string) => key in texts || key.replace(/\.one$/, '.other') in texts;
   const english = Object.entries(textsIn('en')).filter(([key]) => !isThere(key));
   return { ...Object.fromEntries(english), ...texts };
 }
 
-/** Returns the texts of a language that the page shows. */
-function forPage(page: 'chat' | 'moderate' | 'both', lang: string): Record<string, string> {
-  const left = { chat: ofModerators, moderate: ofChat, both: /^$/ }[page];
-  return Object.fromEntries(Object.entries(completeIn(lang)).filter(([key]) => !left.test(key)));
-}
+const chosen = (texts: TextsByKey, isChosen: (key: string) => boolean): TextsByKey =>
+  Object.fromEntries(Object.entries(texts).filter(([key]) => isChosen(key)));
 
-function firstIn(lang: string): Record<string, string> {
-  return Object.fromEntries(Object.entries(completeIn(lang)).filter(([key]) => first.test(key)));
+const firstIn = (lang: string) => chosen(completeIn(lang), (key) => first.test(key));
+
+const withoutForm = (key: string) => key.replace(/\.(?:zero|one|two|few|many|other)$/, '');
+
+/** Returns whether code names a text: by its key, its key without the plural form, or the start of its key. */
+function naming(code: string): (key: string) => boolean {
+  const names = new Set(Array.from(code.matchAll(/["'`]([\w.]+)["'`]/g), ([, name]) => name));
+  const starts = Array.from(code.matchAll(/`([\w.]+\.)\$\{/g), ([, start = '']) => start);
+  return (key) =>
+    names.has(key) || names.has(withoutForm(key)) || starts.some((start) => key.startsWith(start));
 }
 
 /**
  * Provides the texts of all languages. Texts that are not translated yet are added in English.
- * `virtual:texts/first-en` and `virtual:texts/first` contain the first texts, in English and in all other languages.
- * All language files share one hash, so the first script can compute their addresses. A list of addresses would be too
- * large for the script, and as a separate file it would cost a request.
+ * `virtual:texts/first-en` and `virtual:texts/first` contain the first texts, in English and in all other languages,
+ * and `virtual:texts/keys` the keys of all texts.
+ * A language has two files: the texts that the code before the first messages names, and the texts that only the late
+ * code names, which `views/late-parts.ts` loads. All files share one hash, so the first script can compute their
+ * addresses. A list of addresses would be too large for the script, and as a separate file it would cost a request.
  */
 export function strings(page: 'chat' | 'moderate'): Plugin {
-  let shown: typeof page | 'both' = page;
-  const hash = createHash('sha256')
-    .update(JSON.stringify(languages.map((lang) => forPage(page, lang))))
-    .digest('base64url')
-    .slice(0, 6);
-  const fileName = (lang: string) => `assets/${page === 'chat' ? '' : 'moderate/'}${lang}-${hash}.js`;
+  let isServed = false;
+  let files: { fileName: string; source: string }[] = [];
   return {
     name: 'strings',
-    buildStart() {
-      if (shown === 'both') return;
-      for (const lang of languages)
-        this.emitFile({
-          type: 'chunk',
-          id: `${folder}${lang}.json`,
-          fileName: fileName(lang),
-          preserveSignature: 'strict',
-        });
-    },
     transform(code, id) {
-      if (shown === 'both' || !id.endsWith('/strings/languages.ts')) return undefined;
-      // The path is relative to the page's script.
-      const path = page === 'chat' ? fileName('$1') : `$1-${hash}.js`;
-      return { code: code.replace(/\.\/languages\/(\$\{\w+\})\.json/, `./${path}`), map: null };
+      if (!id.endsWith('/strings/languages.ts')) return undefined;
+      // The path is relative to the page's script. `npm run dev` has one file for each language.
+      const path = `./${page === 'chat' ? 'assets/' : ''}$1$2-${placeholder}.js`;
+      const address = isServed ? './languages/$2.json' : path;
+      return { code: code.replace(/\.\/languages\/(\$\{\w+\})(\$\{\w+\})\.json/, address), map: null };
     },
-    // `npm run dev` serves both pages.
     configResolved({ command }) {
-      if (command === 'serve') shown = 'both';
+      isServed = command === 'serve';
     },
     resolveId: (id) => (id.startsWith(module) ? `\0${id}` : undefined),
     load(id) {
       const lang = id.startsWith(folder) ? basename(id, '.json') : undefined;
       if (lang === undefined && !id.startsWith(`\0${module}`)) return undefined;
       for (const one of languages) this.addWatchFile(`${folder}${one}.json`);
-      if (lang !== undefined) return JSON.stringify(forPage(shown, lang));
+      if (lang !== undefined) return JSON.stringify(completeIn(lang));
       const others = languages.filter((one) => one !== 'en').map((one) => [one, firstIn(one)]);
-      const texts = id.endsWith('-en') ? firstIn('en') : Object.fromEntries(others);
+      const texts = id.endsWith('keys')
+        ? Object.keys(textsIn('en'))
+        : id.endsWith('-en')
+          ? firstIn('en')
+          : Object.fromEntries(others);
       return `export default ${JSON.stringify(texts)}`;
+    },
+    renderChunk(code, _chunk, _options, { chunks }) {
+      if (!code.includes(placeholder)) return undefined;
+      const early = new Set<string>();
+      const walk = (id: string) => {
+        const info = this.getModuleInfo(id);
+        if (info === null || early.has(id)) return;
+        early.add(id);
+        const later = latePartsModule.test(id) ? [] : info.dynamicallyImportedIds;
+        for (const next of [...info.importedIds, ...later]) walk(next);
+      };
+      for (const id of this.getModuleIds()) if (this.getModuleInfo(id)?.isEntry) walk(id);
+      const codes = { early: '', late: '' };
+      for (const { modules } of Object.values(chunks))
+        for (const [id, { code }] of Object.entries(modules))
+          if (!id.startsWith(`\0${module}`)) codes[early.has(id) ? 'early' : 'late'] += `${code}\n`;
+      const [isEarly, isLate] = [naming(codes.early), naming(codes.late)];
+      const texts = languages.flatMap((lang) => {
+        const all = completeIn(lang);
+        const late = chosen(all, (key) => !isEarly(key) && isLate(key));
+        return [
+          { name: lang, by: chosen(all, isEarly) },
+          { name: `late-${lang}`, by: late },
+        ];
+      });
+      const hash = createHash('sha256').update(JSON.stringify(texts)).digest('base64url').slice(0, 6);
+      const path = page === 'chat' ? 'assets/' : 'assets/moderate/';
+      files = texts
+        .filter(({ by }) => Object.keys(by).length > 0)
+        .map(({ name, by }) => ({
+          fileName: `${path}${name}-${hash}.js`,
+          source: `export default${JSON.stringify(by)}`,
+        }));
+      return { code: code.replace(placeholder, hash), map: null };
+    },
+    generateBundle() {
+      for (const file of files) this.emitFile({ type: 'asset', ...file });
     },
   };
 }

@@ -20,8 +20,9 @@ const oneScript: Plugin = {
   transform: (code, id) =>
     id.endsWith('/strings/languages.ts')
       ? code.replace(
-          /import\(.*(`\.\/languages\/.*`)\)/,
-          "import.meta.glob('./languages/{ar,de,en}.json')[$1]()",
+          /import\(.*`\.\/languages\/.*`\)/,
+          // biome-ignore lint/suspicious/noTemplateCurlyInString: code.
+          "import.meta.glob('./languages/{ar,de,en}.json')[`./languages/${lang}.json`]()",
         )
       : undefined,
 };
@@ -48,8 +49,7 @@ async function make(): Promise<Script> {
       import('../../client/strings-plugin.ts'),
     ]);
     const texts = strings('chat');
-    // Like `npm run dev`, includes the texts of both pages.
-    Object.assign(texts, { buildStart: undefined });
+    // Like `npm run dev`, loads each language as one file.
     (texts.configResolved as (config: object) => void)({ command: 'serve' });
     await build({
       ...shared,

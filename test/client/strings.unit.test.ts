@@ -47,6 +47,47 @@ test('prefers the owner’s texts, with their own plural forms', () => {
   expect(pl.count('conn.outbox', 1)).toBe('1 wiadomości');
 });
 
+test('loads the texts of late code once, with the owner’s texts among them', async () => {
+  let loads = 0;
+  const all = async () => {
+    loads++;
+    return { 'msg.sent': 'Sent', 'poll.votes.one': '{n} vote', 'poll.votes.other': '{n} votes' };
+  };
+  const owners = { 'msg.sent': { pl: 'Wysłano' }, 'poll.votes.other': { pl: '{n} głosów' } };
+  const strings = new Strings(merged('pl', { lang: 'en', by: { 'msg.sent': 'Sent' }, all }, owners));
+  const { texts } = strings;
+  expect(loads).toBe(0);
+  await strings.complete();
+  await strings.complete();
+  expect(loads).toBe(1);
+  expect([strings.text('msg.sent'), strings.count('poll.votes', 1)]).toEqual(['Wysłano', '1 głosów']);
+  // The same object, so that messages need not be rendered again.
+  expect(strings.texts).toBe(texts);
+});
+
+test('loads the texts of late code again after a failure', async () => {
+  let fails = true;
+  const all = async () => {
+    if (fails) throw new Error('offline');
+    return { 'msg.sent': 'Sent' };
+  };
+  const strings = new Strings({ lang: 'en', by: {}, all });
+  await expect(strings.complete()).rejects.toThrow('offline');
+  fails = false;
+  await strings.complete();
+  expect(strings.text('msg.sent')).toBe('Sent');
+});
+
+test('keeps complete texts that replace others while those are loading', async () => {
+  const loading = Promise.withResolvers<Record<string, string>>();
+  const strings = new Strings({ lang: 'en', by: {}, all: () => loading.promise });
+  const completed = strings.complete();
+  strings.use({ lang: 'fr', by: { 'msg.sent': 'Envoyé' } });
+  loading.resolve({ 'msg.sent': 'Sent' });
+  await completed;
+  expect(strings.text('msg.sent')).toBe('Envoyé');
+});
+
 test('uses English rules for a language that browsers do not know', () => {
   const strings = new Strings({ lang: 'our own!', by: { 'msg.sent': 'x' } });
   expect([strings.lang, strings.locale, strings.text('msg.sent')]).toEqual(['our own!', 'en', 'x']);

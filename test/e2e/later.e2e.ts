@@ -1,8 +1,10 @@
-import type { Page, Route } from '@playwright/test';
+import type { Page } from '@playwright/test';
 import { expect, test } from './fixtures.ts';
 
 /** Code that is loaded after the first messages. */
 const code = /\/assets\/(panels|dialogs)-/;
+/** The texts of this code. */
+const texts = /\/assets\/late-en-/;
 
 /** Delays this code until `release` is called. */
 async function delay(page: Page, which = code): Promise<{ requested: Promise<unknown>; release(): void }> {
@@ -16,17 +18,26 @@ async function delay(page: Page, which = code): Promise<{ requested: Promise<unk
 
 const menu = (page: Page) => page.getByRole('button', { name: 'Room menu' });
 
-test('loads the code of menus, members and dialogs after the first messages', async ({ visitor, site }) => {
+test('loads the code of menus, members and dialogs with its texts after the first messages', async ({
+  visitor,
+  site,
+}) => {
   const { page } = visitor;
   await visitor.login(site.php.chatPage, 'alice');
   const paths: string[] = [];
   page.on('request', (request) => paths.push(new URL(request.url()).pathname));
   const delayed = await delay(page);
+  const delayedTexts = await delay(page, texts);
   await page.reload();
-  await delayed.requested;
+  await Promise.all([delayed.requested, delayedTexts.requested]);
   await expect(visitor.field).toBeVisible();
   await expect(page.getByRole('complementary', { name: 'People' })).toHaveCount(0);
+  const loaded = page.waitForEvent('requestfinished', (request) => code.test(request.url()));
   delayed.release();
+  await loaded;
+  // The code shows nothing without its texts.
+  await expect(page.getByRole('complementary')).toHaveCount(0);
+  delayedTexts.release();
   await expect(page.getByRole('complementary', { name: 'People' })).toContainText('Alice');
   await expect.poll(() => paths.some((path) => path.includes('/assets/dialogs-'))).toBe(true);
   // Everything is loaded, so clicks work offline.
@@ -36,20 +47,16 @@ test('loads the code of menus, members and dialogs after the first messages', as
   await expect(page.getByRole('alertdialog')).toBeVisible();
 });
 
-/** Blocks all code loaded after the first messages while `fails` is true. */
-async function cutOff(page: Page): Promise<{ fails: boolean }> {
-  const wire = { fails: true };
-  await page.route(code, (route: Route) => (wire.fails ? route.abort() : route.continue()));
-  return wire;
-}
-
-test('offers a retry for code that cannot be loaded, then reloads the page', {
+test('offers a retry for code or texts that cannot be loaded, then reloads the page', {
   tag: '@soak',
 }, async ({ visitor, site }) => {
   const { page } = visitor;
   await page.setViewportSize({ width: 700, height: 700 });
   await visitor.login(site.php.chatPage, 'alice');
-  const wire = await cutOff(page);
+  let failing: RegExp | undefined = code;
+  await page.route(/\/assets\//, (route) =>
+    failing?.test(route.request().url()) ? route.abort() : route.fallback(),
+  );
   const failed = page.waitForEvent('requestfailed');
   await page.clock.install();
   await page.reload();
@@ -70,11 +77,12 @@ test('offers a retry for code that cannot be loaded, then reloads the page', {
   await expect(again).toBeVisible();
   // Failed background loads do not count, so the page reloads only now.
   expect(loads).toBe(0);
+  failing = texts;
   await Promise.all([page.waitForEvent('load'), again.click()]);
   await expect(visitor.field).toBeVisible();
   await menu(page).click();
   await expect(again).toBeVisible();
-  wire.fails = false;
+  failing = undefined;
   await again.click();
   await expect(page.getByRole('menuitem', { name: 'Leave room' })).toBeVisible();
   expect(loads).toBe(1);

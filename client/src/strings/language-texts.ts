@@ -2,4 +2,6 @@
 export interface Texts {
   readonly lang: string;
   readonly by: Readonly<Record<string, string>>;
+  /** Loads the texts that only late code shows, and returns all texts. Absent if `by` has all texts. */
+  all?(): Promise<Texts['by']>;
 }

@@ -2,7 +2,7 @@ import type { Texts } from './language-texts.ts';
 import type { OwnersTexts } from './own-texts.ts';
 import type { LoadedTexts } from './owners-texts.ts';
 
-/** Each language is one file, which is loaded only if it is shown. */
+/** The texts of a language are loaded only if it is shown. */
 export const ours = [
   'ar',
   'de',
@@ -63,9 +63,14 @@ export async function loadTexts(
 }
 
 async function load(lang: string): Promise<Texts> {
-  // The build replaces this address with the address of its file (strings-plugin.ts).
-  const file = await import(/* @vite-ignore */ `./languages/${lang}.json`);
-  return { lang, by: file.default };
+  const by = await file('', lang);
+  return { lang, by, all: async () => ({ ...by, ...(await file('late-', lang)) }) };
+}
+
+async function file(part: '' | 'late-', lang: string): Promise<Texts['by']> {
+  // The build replaces this address with the addresses of its files (strings-plugin.ts).
+  const { default: by } = await import(/* @vite-ignore */ `./languages/${part}${lang}.json`);
+  return by;
 }
 
 /**

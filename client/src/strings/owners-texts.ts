@@ -60,8 +60,8 @@ const said = new Set<string>();
 
 /** Warns once about each key that we do not have. It is misspelt, or from another version. */
 async function sayUnknown(texts: OwnersTexts): Promise<void> {
-  const { default: ours } = await import('./languages/en.json');
-  const known = new Set(Object.keys(ours).map(withoutForm));
+  const { default: keys } = await import('virtual:texts/keys');
+  const known = new Set(keys.map(withoutForm));
   const unknown = Object.keys(texts).filter((key) => !known.has(withoutForm(key)) && !said.has(key));
   for (const key of unknown) said.add(key);
   if (unknown.length === 0) return;
@@ -76,8 +76,8 @@ const withoutForm = (key: string) => key.replace(/\.(?:zero|one|two|few|many|oth
 
 export interface LoadedTexts {
   readonly texts: Texts;
-  /** Set if the owner's file takes longer: the texts to show when it is loaded. */
-  readonly later?: Promise<Texts>;
+  /** Set if the owner's file takes longer: the texts to show when it is loaded. Undefined if ours cannot be loaded. */
+  readonly later?: Promise<Texts | undefined>;
 }
 
 /**
@@ -99,9 +99,18 @@ export async function withOwners(
   };
   const first = await inTime(file);
   return first === undefined
-    ? { texts: await own, later: file.then(together) }
+    ? {
+        texts: await own,
+        later: file
+          .then(together)
+          .then(completed)
+          .catch(() => undefined),
+      }
     : { texts: await together(first) };
 }
+
+/** The late code may already be shown, so texts that replace others must be complete. */
+const completed = async ({ lang, by, all }: Texts): Promise<Texts> => ({ lang, by: (await all?.()) ?? by });
 
 /** Returns the file, or undefined if it is not loaded within a second. */
 async function inTime<T>(file: Promise<T>): Promise<T | undefined> {
@@ -119,12 +128,16 @@ async function inTime<T>(file: Promise<T>): Promise<T | undefined> {
  * would mix both languages.
  */
 export function merged(lang: string, ours: Texts, owners: OwnersTexts): Texts {
-  const by = { ...ours.by };
   const their = Object.entries(owners).flatMap(([key, { [lang]: text }]): [string, string][] =>
     typeof text === 'string' ? [[key, text]] : [],
   );
-  if (base(lang) !== base(ours.lang)) for (const [key] of their) delete by[key.replace(/\.other$/, '.one')];
-  return { lang, by: { ...by, ...Object.fromEntries(their) } };
+  const together = (texts: Texts['by']) => {
+    const by = { ...texts };
+    if (base(lang) !== base(ours.lang)) for (const [key] of their) delete by[key.replace(/\.other$/, '.one')];
+    return { ...by, ...Object.fromEntries(their) };
+  };
+  const { all } = ours;
+  return { lang, by: together(ours.by), ...(all && { all: async () => together(await all()) }) };
 }
 
 /** A copy of the function in languages.ts. */

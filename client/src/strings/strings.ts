@@ -21,6 +21,8 @@ export class Strings {
   /** Set only for right-to-left languages. Other texts follow the direction of the page. */
   direction: 'rtl' | undefined;
   #texts: Texts = { lang: 'en', by: {} };
+  /** The loaded texts. */
+  #by: Texts['by'] = {};
   #plural = new Intl.PluralRules('en');
   #number = new Intl.NumberFormat('en');
   #time = new Intl.DateTimeFormat('en');
@@ -35,6 +37,7 @@ export class Strings {
   /** Replaces the texts. The owner's texts may arrive after the first render. */
   use(texts: Texts): void {
     this.#texts = texts;
+    this.#by = texts.by;
     // The owner's language may not be a valid tag.
     const lang = isTag(texts.lang) ? texts.lang : 'en';
     const { script = '' } = new Intl.Locale(lang).maximize();
@@ -44,6 +47,15 @@ export class Strings {
     this.#number = new Intl.NumberFormat(this.locale);
     this.#time = new Intl.DateTimeFormat(this.locale, { timeStyle: 'short' });
     this.#full = new Intl.DateTimeFormat(this.locale, { dateStyle: 'full', timeStyle: 'medium' });
+  }
+
+  /** Loads the texts that only late code shows, unless all are loaded. */
+  async complete(): Promise<void> {
+    const texts = this.#texts;
+    if (this.#by !== texts.by || texts.all === undefined) return;
+    const all = await texts.all();
+    // The owner's texts may have replaced them. Then they are complete.
+    if (this.#texts === texts) this.#by = all;
   }
 
   get lang(): string {
@@ -56,7 +68,7 @@ export class Strings {
   }
 
   text(key: StringKey, values: Values = {}): string {
-    return this.#fill(this.#texts.by[key] ?? key, values);
+    return this.#fill(this.#by[key] ?? key, values);
   }
 
   /** Returns a user's name. For an erased user, the server's name is in the server's language. */
@@ -71,8 +83,8 @@ export class Strings {
 
   /** Returns the text in the plural form for `n`, such as `.one`. A language with a single form has only `.other`. */
   count(key: PluralKey, n: number, values: Values = {}): string {
-    const form = this.#texts.by[`${key}.${this.#plural.select(n)}`];
-    return this.#fill(form ?? this.#texts.by[`${key}.other`] ?? key, { n, ...values });
+    const form = this.#by[`${key}.${this.#plural.select(n)}`];
+    return this.#fill(form ?? this.#by[`${key}.other`] ?? key, { n, ...values });
   }
 
   /** Formats a number in the user's digits. */

@@ -22,3 +22,7 @@ declare module 'virtual:texts/first-en' {
   const texts: Record<string, string>;
   export default texts;
 }
+declare module 'virtual:texts/keys' {
+  const keys: string[];
+  export default keys;
+}

@@ -7,16 +7,6 @@ type Panels = typeof import('./panels.ts');
 type Dialogs = typeof import('./dialogs.tsx');
 type Prefs = typeof import('./prefs/prefs.tsx');
 
-/**
- * `panels` and `dialogs` load after the first messages are shown, `prefs` when the settings need it. The emoji grid
- * loads separately, see emoji/open-emoji.tsx.
- */
-const late = {
-  panels: new Late<Panels>(() => import('./panels.ts')),
-  dialogs: new Late<Dialogs>(() => import('./dialogs.tsx')),
-  prefs: new Late<Prefs>(() => import('./prefs/prefs.tsx')),
-};
-
 /** The parts of one element that load after its first messages, with their style sheets. */
 export class LateParts {
   /** Undefined until the panels are loaded. */
@@ -25,6 +15,13 @@ export class LateParts {
   readonly #root: ShadowRoot;
   readonly #messages: Messages;
   readonly #failed: (again: () => void) => void;
+  /**
+   * The code with its texts. The panels and dialogs load after the first messages are shown, the settings when they are
+   * needed. Other late code is only loaded by this code.
+   */
+  readonly #panels = this.#late<Panels>(() => import('./panels.ts'));
+  readonly #dialogs = this.#late<Dialogs>(() => import('./dialogs.tsx'));
+  readonly #prefs = this.#late<Prefs>(() => import('./prefs/prefs.tsx'));
   /** The value of `roomless` at the last `load()`. */
   #asked: boolean | undefined;
   /** Aborted by `stop()`. Code that loads later is ignored. */
@@ -40,7 +37,7 @@ export class LateParts {
 
   /** Undefined until loaded. */
   get panels(): Panels | undefined {
-    return late.panels.code;
+    return this.#panels.code;
   }
 
   /**
@@ -53,26 +50,26 @@ export class LateParts {
     if (this.#asked === roomless) return;
     this.#asked = roomless;
     const draw = () => this.#context.draw();
-    if (people || roomless) this.#with(late.panels, draw);
-    else this.#quietly(late.panels.load(), draw);
-    this.#quietly(late.dialogs.load());
+    if (people || roomless) this.#with(this.#panels, draw);
+    else this.#quietly(this.#panels.load(), draw);
+    this.#quietly(this.#dialogs.load());
   }
 
   withPanels(task: (code: Panels) => void): void {
-    this.#with(late.panels, task);
+    this.#with(this.#panels, task);
   }
 
   withDialogs(task: (code: Dialogs) => void): void {
-    this.#withDressed(late.dialogs, task);
+    this.#withDressed(this.#dialogs, task);
   }
 
   withPrefs(task: (code: Prefs) => void): void {
-    this.#withDressed(late.prefs, task);
+    this.#withDressed(this.#prefs, task);
   }
 
   /** Loads the panels first, because these style sheets build on the panels' sheet. */
   #withDressed<T extends { sheet(): CSSStyleSheet }>(part: Late<T>, task: (code: T) => void): void {
-    this.#with(late.panels, () =>
+    this.#with(this.#panels, () =>
       this.#with(part, (code) => {
         this.#dress(code.sheet());
         task(code);
@@ -81,21 +78,21 @@ export class LateParts {
   }
 
   /** For offers that the user did not ask for. A failure is ignored. */
-  readonly #prefs = (task: (code: Prefs) => void) =>
-    this.#quietly(late.prefs.load(), (code) => {
+  readonly #withPrefsSilently = (task: (code: Prefs) => void) =>
+    this.#quietly(this.#prefs.load(), (code) => {
       this.#dress(code.sheet());
       task(code);
     });
 
   /** For tasks without a visible result. A failure is ignored. */
   silently(task: (code: Panels) => void): void {
-    this.#quietly(late.panels.load(), task);
+    this.#quietly(this.#panels.load(), task);
   }
 
   /** Runs a screen reader announcement now, or after its code has loaded. */
   speak(task: (speaker: Parts['speaker']) => void): void {
     if (this.parts !== undefined) return task(this.parts.speaker);
-    this.#quietly(late.panels.load(), () => {
+    this.#quietly(this.#panels.load(), () => {
       this.start();
       if (this.parts !== undefined) task(this.parts.speaker);
     });
@@ -116,7 +113,7 @@ export class LateParts {
       this.#context,
       this.#root,
       this.#messages,
-      this.#prefs,
+      this.#withPrefsSilently,
       this.#stopped.signal,
     );
   }
@@ -154,6 +151,14 @@ export class LateParts {
       },
       () => !isOver() && this.#failed(tryAgain),
     );
+  }
+
+  /** Loads code together with the texts that only late code shows. */
+  #late<T>(load: () => Promise<T>): Late<T> {
+    return new Late(async () => {
+      const [code] = await Promise.all([load(), this.#context.strings.complete()]);
+      return code;
+    });
   }
 
   #dress(sheet: CSSStyleSheet): void {

@@ -1,4 +1,4 @@
-/** Code that loads after the first messages. All elements of a page share it. */
+/** Code that loads after the first messages. */
 export class Late<T> {
   /** Undefined until loaded. */
   code: T | undefined;
