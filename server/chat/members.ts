@@ -10,7 +10,7 @@ import {
 } from '../history/history.ts';
 import { findKeys, memberKey, nameKey } from '../history/text-keys.ts';
 import { RequestError, type RequestErrorCode } from '../wire/errors.ts';
-import type { Answers, RequestPayload, RoomMember, User } from '../wire/events.ts';
+import type { Answers, RequestPayload, RoomMember, RoomSummary, User } from '../wire/events.ts';
 import { isGuest } from '../wire/guest.ts';
 import { type Actor, outranks, rankOf, rightsIn } from './access.ts';
 import type { Chat } from './chat.ts';
@@ -228,15 +228,40 @@ export async function deleteRoom(
   return {};
 }
 
-export async function setNotify(
+export const setNotify = (
+  chat: Chat,
+  connection: Connection,
+  room: Room,
+  { notify, quietForMs }: RequestPayload<'room:notify'>,
+): Promise<Answers['room:notify']> =>
+  setPreferences(chat, connection, room, {
+    notify,
+    quietUntil: quietForMs === undefined ? null : Date.now() + quietForMs,
+  });
+
+/** Makes a room a favourite of the user, or archives it. It cannot be both. */
+export const arrange = (
+  chat: Chat,
+  connection: Connection,
+  room: Room,
+  { favourite, archived }: RequestPayload<'room:arrange'>,
+): Promise<Answers['room:arrange']> =>
+  setPreferences(chat, connection, room, {
+    ...(favourite == null ? {} : { favourite, archived: null }),
+    ...(favourite === null ? { favourite } : {}),
+    ...(archived === true ? { archived: room.record.lastSeq, favourite: null } : {}),
+    ...(archived === false ? { archived: null } : {}),
+  });
+
+async function setPreferences(
   { history, directory }: Chat,
   connection: Connection,
   room: Room,
-  { notify }: RequestPayload<'room:notify'>,
-): Promise<Answers['room:notify']> {
+  set: Parameters<Chat['history']['write']['setPreferences']>[0]['set'],
+): Promise<{ room: RoomSummary }> {
   if (!connection.person.memberships.has(room.record.id)) throw new RequestError('forbidden');
   await history.write.setPreferences(
-    { room: room.record.id, user: connection.person.user.id, set: { notify } },
+    { room: room.record.id, user: connection.person.user.id, set },
     connection.id,
   );
   return { room: summaryAfter(directory, room, connection) };

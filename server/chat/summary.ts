@@ -1,9 +1,11 @@
 import {
+  chosenNotify,
   deletedUser,
   type History,
   type Membership,
   notifyOf,
   otherOf,
+  quietForMs,
   type RoomRecord,
   type StoredMessage,
   wantsPreviews,
@@ -40,9 +42,15 @@ export function summaryOf(directory: Directory, room: Room, connection: Connecti
     unread: member === undefined ? 0 : unreadOf(record, readSeq, person.blocked),
     mentions:
       membership === undefined ? 0 : countMentions(membership.mentions, person.blocked, record.firstSeq),
-    notify: notifyOf(record.kind, member),
+    notify: chosenNotify(record.kind, member),
     write: 'all',
   };
+  if (membership !== undefined && member !== undefined) {
+    const quietMs = quietForMs(member);
+    if (quietMs > 0) summary.quietForMs = quietMs;
+    if (member.favourite !== undefined) summary.favourite = member.favourite;
+    if (isArchived(record, membership, person.blocked)) summary.archived = true;
+  }
   Object.assign(summary, record.settings);
   if (record.firstSeq > 1) summary.firstSeq = record.firstSeq;
   if (summary.may.includes('moderate')) summary.reports = record.reports ?? 0;
@@ -83,6 +91,40 @@ export function sendSummary(
   connection: Connection,
 ): void {
   publisher.toConnections([connection.id], 'room:changed', summaryOf(directory, room, connection));
+}
+
+/**
+ * Whether the room is in the user's archive. A direct room returns with its next message, other rooms with a mention.
+ * Muted rooms and direct rooms with a blocked peer do not return.
+ */
+export function isArchived(
+  { kind, lastSeq, firstSeq, pair }: RoomRecord,
+  { member, mentions }: Pick<Membership, 'member' | 'mentions'>,
+  blocked: ReadonlySet<string>,
+): boolean {
+  const { archived } = member;
+  if (archived === undefined) return false;
+  if (notifyOf(kind, member) === 'none') return true;
+  if (kind === 'direct') return lastSeq <= archived || pair?.some((id) => blocked.has(id)) === true;
+  return countMentions(mentions, blocked, Math.max(firstSeq, archived + 1)) === 0;
+}
+
+/** Whether a new message or mention brought the room back from the user's archive. */
+export function hasReturned({ record }: Room, { memberships, blocked }: Person): boolean {
+  const membership = memberships.get(record.id);
+  return membership?.member.archived !== undefined && !isArchived(record, membership, blocked);
+}
+
+/** Sends new summaries to users for whom a message or mention brought the room back from the archive. */
+export function announceReturn(
+  chat: { directory: Directory; publisher: Publisher },
+  room: Room,
+  people: Iterable<Person>,
+): void {
+  for (const person of people) {
+    if (!hasReturned(room, person)) continue;
+    for (const connection of person.connections) sendSummary(chat, room, connection);
+  }
 }
 
 /**

@@ -17,6 +17,7 @@ export { mostInvites, mostInvitesOfRoom, opens, type StoredInvite } from './invi
 
 export {
   acted,
+  chosenNotify,
   hasSamePreferences,
   isBanned,
   isMember,
@@ -24,6 +25,7 @@ export {
   leftOf,
   type MemberRecord,
   notifyOf,
+  quietForMs,
   type Restriction,
   type RestrictionKind,
   restrictionKinds,

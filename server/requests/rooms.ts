@@ -4,6 +4,7 @@ import { listDevices, mayRegister, removeDevice } from '../chat/devices.ts';
 import { openDirect } from '../chat/direct-rooms.ts';
 import { acceptInvite, createInvite, listInvites, lookAtInvite, revokeInvite } from '../chat/invites.ts';
 import {
+  arrange,
   deleteRoom,
   findPeople,
   invite,
@@ -36,6 +37,7 @@ export const roomRequests: RequestHandlers<
   | 'room:role'
   | 'room:members'
   | 'room:notify'
+  | 'room:arrange'
   | 'room:previews'
   | 'room:mute'
   | 'room:ban'
@@ -135,6 +137,11 @@ export const roomRequests: RequestHandlers<
     order: 'change',
     counts: () => ({ change: 1 }),
     run: ({ chat, connection, room, payload }) => setNotify(chat, connection, room, payload),
+  },
+  'room:arrange': {
+    order: 'change',
+    counts: () => ({ change: 1 }),
+    run: ({ chat, connection, room, payload }) => arrange(chat, connection, room, payload),
   },
   'room:previews': {
     order: 'change',

@@ -153,6 +153,12 @@ const roomSummary = z.object({
   mentions: counter,
   last: lastMessage.exactOptional(),
   notify,
+  /** The remaining time of a timed mute in milliseconds. Until then, the room counts as one with `notify` `none`. */
+  quietForMs: seq.exactOptional(),
+  /** The position among the user's favourites. */
+  favourite: counter.exactOptional(),
+  /** The room is in the user's archive. */
+  archived: z.literal(true).exactOptional(),
   write,
   /** Slow mode: the minimum seconds between two messages of a user. Moderators are exempt. */
   slow: z.int().min(1).exactOptional(),
@@ -467,7 +473,7 @@ const can = z.object({
 });
 /** URL templates. Clients replace `{id}` with the percent-encoded user ID. */
 const profile = z.object({ avatar: z.string().exactOptional(), url: z.string().exactOptional() });
-/** Sums over the rooms of a user, except rooms with `notify` `none`. */
+/** Sums over the rooms of a user, except muted rooms. */
 const totals = z.object({ unread: counter, mentions: counter });
 
 /** The shapes that events and responses share, by their names in docs/protocol.md. */
@@ -606,7 +612,24 @@ export const requests = {
     cursor: cursor.optional(),
     limit: limit(100),
   }),
-  'room:notify': z.object({ room: roomId, notify }),
+  'room:notify': z.object({
+    room: roomId,
+    notify,
+    quietForMs: z
+      .int()
+      .min(1)
+      .max(longestSeconds * 1000)
+      .optional(),
+  }),
+  'room:arrange': z
+    .object({
+      room: roomId,
+      favourite: counter.nullable().optional(),
+      archived: z.boolean().optional(),
+    })
+    .refine(({ favourite, archived }) => archived !== true || favourite == null, {
+      message: 'an archived room cannot be a favourite',
+    }),
   'room:previews': z.object({ room: roomId, previews: z.enum(['on', 'off']) }),
   'room:mute': restriction,
   'room:ban': restriction,
@@ -909,6 +932,7 @@ export const answers = {
   'room:role': nothing,
   'room:members': z.object({ members: z.array(roomMember), count: counter, next }),
   'room:notify': z.object({ room: roomSummary }),
+  'room:arrange': z.object({ room: roomSummary }),
   'room:previews': z.object({ room: roomSummary }),
   'room:mute': nothing,
   'room:ban': nothing,

@@ -114,6 +114,14 @@ test('an app manages rooms and their members, with typed roles and rights', asyn
     'topic',
   );
   expect(await app.ask('setNotify', { room: den.id, notify: 'NONE' })).toMatchObject({ notify: 'NONE' });
+  const quiet = await app.ask('setNotify', { room: den.id, notify: 'ALL', quietMs: 3_600_000 });
+  expect(quiet).toMatchObject({ notify: 'ALL', quiet: true });
+  expect(await app.ask('setFavourite', { room: den.id, position: 3 })).toMatchObject({ favourite: 3 });
+  expect(await app.ask('setArchived', { room: den.id, archived: true })).toMatchObject({
+    favourite: -1,
+    archived: true,
+  });
+  expect(await app.ask('setFavourite', { room: den.id })).toMatchObject({ favourite: -1, archived: true });
   await expect(app.ask('deleteRoom', { room: 'lobby' })).rejects.toEqual(refused('forbidden'));
   await app.ask('deleteRoom', { room: den.id });
   expect(await app.isTold('roomRemoved')).toMatchObject({ room: den.id, reason: 'DELETED', readable: false });

@@ -16,6 +16,7 @@ export const roomRequests: Readonly<Record<string, object>> = {
   'invite:revoke': { id: 'none' },
   'room:members': {},
   'room:notify': { notify: 'all' },
+  'room:arrange': { archived: true },
   'room:previews': { previews: 'on' },
   'user:find': { query: 'name' },
   'user:about': { user: 'ann' },

@@ -4,7 +4,7 @@ import type { Chat } from '../chat.ts';
 import type { Effect } from '../effect.ts';
 import { connectionIdsOf, type Person, type Room } from '../model.ts';
 import type { OrderAnswer } from '../other-servers.ts';
-import { sendSummary } from '../summary.ts';
+import { announceReturn, sendSummary } from '../summary.ts';
 import { withMention, withoutMention } from './unread-mentions.ts';
 
 /** A message mentions users, or no longer mentions them. */
@@ -36,6 +36,11 @@ export const concernedEffect: Effect<'concerned'> = {
     for (const user of users) applyUnread(find(user), message, is !== 'deleted');
     return () => {
       if (is !== 'new') return sendCounts(chat, room, message, users);
+      announceReturn(
+        chat,
+        room,
+        users.flatMap((user) => directory.person(user) ?? []),
+      );
       const mentioned = new Set(message.mentions?.map(({ user }) => user));
       // Mentioned users are notified of the mention.
       if (mentioned.has(everybody) || message.deletedAt !== undefined) return;
@@ -76,6 +81,7 @@ function announceMentions(
     .flatMap((user) => directory.person(user) ?? [])
     .filter((person) => !isForAll || !room.here.has(person));
   announceTo(chat, room, people, message);
+  announceReturn(chat, room, isForAll ? room.here : people);
   if (isForAll) {
     // One frame for all, without asking other servers about each member.
     const members = [...room.here].filter((person) => isTarget(room, person, message));

@@ -3,6 +3,7 @@ import type { Chat } from '../chat.ts';
 import type { Effect } from '../effect.ts';
 import type { Person, Room } from '../model.ts';
 import { recordLastMessage } from '../moderation/slow-mode.ts';
+import { announceReturn } from '../summary.ts';
 
 type MessageChange = Change & { type: 'message' };
 
@@ -60,5 +61,6 @@ function announceMessage(chat: Chat, room: Room, { is, message, reacted }: Messa
   }
   if (isNew || message.deletedAt !== undefined) threads.changed(room, message);
   activity.announce(room);
+  if (isNew && kind === 'direct') announceReturn(chat, room, room.here);
   if (isNew && kind === 'direct' && message.seq === 1) presence.begun(room, message.user.id);
 }

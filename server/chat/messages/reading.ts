@@ -4,7 +4,7 @@ import type { Answers, RequestPayload } from '../../wire/events.ts';
 import type { Chat } from '../chat.ts';
 import type { Effect } from '../effect.ts';
 import { type Connection, connectionIdsOf, nobody, type Person, type Room } from '../model.ts';
-import { summaryAfter } from '../summary.ts';
+import { hasReturned, summaryAfter } from '../summary.ts';
 import { countMentions, noMentions, stillUnread, withMention, withoutMention } from './unread-mentions.ts';
 
 export async function markRead(
@@ -27,6 +27,9 @@ export async function markRead(
   if (unread && membership !== undefined && seq < membership.member.readSeq) {
     await history.write.markUnread({ room: id, user: person.user.id, seq }, connection.id);
   } else if (membership !== undefined && seq > membership.member.readSeq) {
+    // Otherwise the room would be archived again once the mention is read.
+    if (hasReturned(room, person))
+      await history.write.setPreferences({ room: id, user: person.user.id, set: { archived: null } });
     await history.write.markRead({ room: id, user: person.user.id, seq }, connection.id);
   }
   return { room: summaryAfter(directory, room, connection) };

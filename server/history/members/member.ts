@@ -28,6 +28,12 @@ export function isNamed(
 /** A member's own settings of a room. Only this user sees them. */
 export interface RoomPreferences {
   notify?: Notify;
+  /** Until this time, nothing in the room notifies the user, as Unix ms. */
+  quietUntil?: number;
+  /** The position among the user's favourites. */
+  favourite?: number;
+  /** The `lastSeq` of the room when the user archived it. */
+  archived?: number;
 }
 
 /** The stored data of a user in a room. The row remains after the membership ends; then `sources` is 0. */
@@ -88,7 +94,7 @@ export function isBanned(member: MemberRecord | null | undefined): member is Mem
 }
 
 export const memberColumns =
-  'sources, role, read_seq, seen_seq, from_seq, notify, acted, wrote_at, has_left, removed, restricted, held';
+  'sources, role, read_seq, seen_seq, from_seq, notify, quiet_until, favourite, archived, acted, wrote_at, has_left, removed, restricted, held';
 
 export function memberFrom(row: Row): MemberRecord {
   return {
@@ -98,6 +104,9 @@ export function memberFrom(row: Row): MemberRecord {
     ...(row.seen_seq === null ? {} : { seenSeq: row.seen_seq as number }),
     ...(row.from_seq === null ? {} : { fromSeq: row.from_seq as number }),
     ...(row.notify === null ? {} : { notify: row.notify as NonNullable<MemberRecord['notify']> }),
+    ...(row.quiet_until === null ? {} : { quietUntil: row.quiet_until as number }),
+    ...(row.favourite === null ? {} : { favourite: row.favourite as number }),
+    ...(row.archived === null ? {} : { archived: row.archived as number }),
     acted: row.acted as number,
     ...(row.wrote_at === null ? {} : { wroteAt: row.wrote_at as number }),
     ...(row.has_left === 1 ? { left: true } : {}),
@@ -117,6 +126,9 @@ export const memberFields: Columns = [
   'seen_seq',
   'from_seq',
   'notify',
+  'quiet_until',
+  'favourite',
+  'archived',
   'acted',
   'wrote_at',
   'has_left',
@@ -142,6 +154,9 @@ export function memberRow(
     row.seenSeq ?? null,
     row.fromSeq ?? null,
     row.notify ?? null,
+    row.quietUntil ?? null,
+    row.favourite ?? null,
+    row.archived ?? null,
     row.acted,
     row.wroteAt ?? null,
     row.left ? 1 : 0,
@@ -160,7 +175,12 @@ function restrictedOf({ restricted }: MemberRecord): [json: string | null, until
   return [JSON.stringify(restricted), Math.min(...endTimes)];
 }
 
-const preferenceNames = ['notify'] as const satisfies readonly (keyof RoomPreferences)[];
+const preferenceNames = [
+  'notify',
+  'quietUntil',
+  'favourite',
+  'archived',
+] as const satisfies readonly (keyof RoomPreferences)[];
 
 export const hasSamePreferences = (a: RoomPreferences, b: RoomPreferences): boolean =>
   preferenceNames.every((name) => a[name] === b[name]);
@@ -171,18 +191,28 @@ export function withoutPreferences(member: MemberRecord): MemberRecord {
   return rest;
 }
 
-/** Which messages of a room notify the user. */
-export const notifyOf = (kind: RoomKind, member: MemberRecord | undefined): Notify =>
+/** Which messages of a room the user chose to be notified of. */
+export const chosenNotify = (kind: RoomKind, member: MemberRecord | undefined): Notify =>
   member?.notify ?? (kind === 'public' ? 'mentions' : 'all');
+
+/** Returns the remaining time of a timed mute in milliseconds; 0 without one. */
+export const quietForMs = (member: RoomPreferences | undefined): number =>
+  Math.max(0, (member?.quietUntil ?? 0) - Date.now());
+
+/** Which messages of a room notify the user now: none during a timed mute. */
+export const notifyOf = (kind: RoomKind, member: MemberRecord | undefined): Notify =>
+  quietForMs(member) > 0 ? 'none' : chosenNotify(kind, member);
 
 /**
  * Selects members by `notifyOf`, in a query of `chat_members AS members` and `chat_rooms`. Without `isForAll`, members
  * who are notified of each message.
  */
 export const isNotified = (isForAll: boolean) =>
-  isForAll
-    ? sql`(members.notify IS NULL OR members.notify <> 'none')`
-    : sql`(members.notify = 'all' OR (members.notify IS NULL AND kind <> 'public'))`;
+  sql`coalesce(quiet_until, 0) <= ${Date.now()} AND ${
+    isForAll
+      ? sql`(members.notify IS NULL OR members.notify <> 'none')`
+      : sql`(members.notify = 'all' OR (members.notify IS NULL AND kind <> 'public'))`
+  }`;
 
 /** The columns of a `MemberRecord`. */
 export const memberSelection = raw(memberColumns);

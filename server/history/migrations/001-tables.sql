@@ -97,6 +97,12 @@ CREATE TABLE IF NOT EXISTS chat_members (
   -- The last message of the room at the start of the membership; NULL for none.
   from_seq INT,
   notify CHARS(16),
+  -- The end of a timed mute.
+  quiet_until INT,
+  -- The position among the favourites.
+  favourite INT,
+  -- The last message of the room when the user archived it.
+  archived INT,
   acted INT NOT NULL,
   -- The time of the member's last message.
   wrote_at INT,

@@ -178,6 +178,10 @@ const kinds: {
     'another role': ({ den, id }) => history.write.setRole({ room: den, user: id, role: 'moderator' }),
     'other notifications': ({ den, id }) =>
       history.write.setPreferences({ room: den, user: id, set: { notify: 'none' } }),
+    'a favourite': ({ den, id }) =>
+      history.write.setPreferences({ room: den, user: id, set: { favourite: 1 } }),
+    'an archived room': ({ den, id }) =>
+      history.write.setPreferences({ room: den, user: id, set: { archived: 1 } }),
     'another role of another member': ({ den, other }) =>
       history.write.setRole({ room: den, user: other, role: 'moderator' }),
     'the removal of another member': ({ den, other }) => remove(den, other),

@@ -34,6 +34,7 @@ const matrix: {
   'room:role': [(other) => ({ room: 'support', user: other, role: 'member' }), 'forbidden'],
   'room:members': [() => ({ room: 'support' }), 'ok'],
   'room:notify': [() => ({ room: 'support', notify: 'none' }), 'ok'],
+  'room:arrange': [() => ({ room: 'support', archived: true }), 'forbidden'],
   'room:previews': [() => ({ room: 'support', previews: 'on' }), 'forbidden'],
   'room:mute': [(other) => ({ room: 'support', user: other }), 'forbidden'],
   'room:ban': [(other) => ({ room: 'support', user: other }), 'forbidden'],

@@ -159,6 +159,7 @@ test('hides later changes from a moderator whose removal arrives late', async ()
     both('room:ban', ({ room }) => ({ room, user: 'dan' })),
     both('room:invite', ({ room }) => ({ room, users: ['eve'] })),
     both('room:notify', ({ room }) => ({ room, notify: 'all' })),
+    both('room:arrange', ({ room }) => ({ room, favourite: 1 })),
     both('invite:create', ({ room }) => ({ room })),
     both('invite:revoke', ({ room }) => ({ room, id: 'none' })),
     both('message:pin', ({ room, since: seq }) => ({ room, seq })),

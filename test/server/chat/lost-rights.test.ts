@@ -159,6 +159,7 @@ test('reveals nothing of a room to a user who is removed during a change', async
   const cases = [
     ['room:update', { name: 'Attic' }, 'updateRoom'],
     ['room:notify', { notify: 'all' }, 'setPreferences'],
+    ['room:arrange', { favourite: 1 }, 'setPreferences'],
     ['read:mark', { seq: 2 }, 'markRead'],
     ['read:mark', { seq: 1, unread: true }, 'markUnread'],
     ['room:create', { ...made, members: ['cat'], clientId: 'own' }, 'addMembers'],

@@ -194,6 +194,7 @@ const table: Record<RequestName, Partial<Record<Code, Partial<Record<Who, readon
     bad_request: { ann: [{ previews: 'on' }] },
   },
   'room:notify': { forbidden: { eve: [{ room: 'lobby', notify: 'none' }] } },
+  'room:arrange': { forbidden: { eve: [{ room: 'lobby', favourite: 1 }] } },
   'invite:create': {
     forbidden: { eve: [{ room: 'lobby' }] },
     limit_reached: {
@@ -638,6 +639,7 @@ describe('rate_limited with a retry delay', () => {
       ['room:remove', (n) => ({ user: `nobody-${n}` })],
       ['room:role', (n) => ({ user: 'kim', role: n % 2 === 0 ? 'moderator' : 'member' })],
       ['room:notify', (n) => ({ notify: n % 2 === 0 ? 'none' : 'all' })],
+      ['room:arrange', (n) => ({ favourite: n })],
       ['client:active', (n) => ({ lang: n % 2 === 0 ? 'de' : 'en' })],
     ],
     CHAT_LIMIT_CREATE: [

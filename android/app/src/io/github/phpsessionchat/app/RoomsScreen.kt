@@ -135,7 +135,7 @@ private fun lastTime(room: RoomSummary): String {
 @Composable
 private fun UnreadBadge(room: RoomSummary) {
     val colors = MaterialTheme.colorScheme
-    val isMuted = room.notify == RoomSummary.Notify.NONE
+    val isMuted = room.isQuiet()
     val number = NumberFormat.getIntegerInstance().format(room.unread)
     val description = stringResource(R.string.rooms_unread, number)
     Text(

@@ -1141,16 +1141,58 @@ public final class Chat {
   }
 
   /**
-   * Changes the notification level of a room.
+   * Changes the notification level of a room, and ends a timed mute.
    *
    * @param room the room ID
    * @param notify the messages to be notified of
    * @param callback gets the room
    */
   public void setNotify(String room, RoomSummary.Notify notify, @Nullable Callback<RoomSummary> callback) {
+    setNotify(room, notify, 0, callback);
+  }
+
+  /**
+   * Changes the notification level of a room, and mutes the room for a time.
+   *
+   * @param room the room ID
+   * @param notify the messages to be notified of after the mute
+   * @param quietMs the duration of the mute in milliseconds, at most a year; 0: no mute
+   * @param callback gets the room
+   */
+  public void setNotify(
+      String room, RoomSummary.Notify notify, long quietMs, @Nullable Callback<RoomSummary> callback) {
     Objects.requireNonNull(room, "room");
     Objects.requireNonNull(notify, "notify");
-    sendRequest("room:notify", Wire.payload("room", room, "notify", Wire.name(notify)), this::putRoom, callback);
+    Long quietForMs = quietMs == 0 ? null : quietMs;
+    JSONObject payload = Wire.payload("room", room, "notify", Wire.name(notify), "quietForMs", quietForMs);
+    sendRequest("room:notify", payload, this::putRoom, callback);
+  }
+
+  /**
+   * Makes a room a favourite on all of the user's devices, or removes it from the favourites. A favourite is not
+   * archived.
+   *
+   * @param room the room ID
+   * @param position favourites are shown in the order of their positions; null: not a favourite
+   * @param callback gets the room
+   */
+  public void setFavourite(String room, @Nullable Long position, @Nullable Callback<RoomSummary> callback) {
+    Objects.requireNonNull(room, "room");
+    Object favourite = position == null ? JSONObject.NULL : position;
+    sendRequest("room:arrange", Wire.payload("room", room, "favourite", favourite), this::putRoom, callback);
+  }
+
+  /**
+   * Archives a room on all of the user's devices, or takes it out of the archive. It returns by itself with a mention,
+   * in a direct room with a message, unless it is muted.
+   *
+   * @param room the room ID
+   * @param archived whether to archive it
+   * @param callback gets the room
+   */
+  public void setArchived(String room, boolean archived, @Nullable Callback<RoomSummary> callback) {
+    Objects.requireNonNull(room, "room");
+    sendRequest("room:arrange", Wire.payload("room", room, "archived", archived), this::putRoom, callback);
   }
 
   /**

@@ -47,7 +47,7 @@ final class Room {
   }
 
   boolean muted() {
-    return summary.notify == RoomSummary.Notify.NONE;
+    return summary.isQuiet();
   }
 
   /**
@@ -193,6 +193,9 @@ final class Room {
     draft.may = Collections.singleton(RoomSummary.Right.SEND);
     draft.readSeq = 0;
     draft.notify = RoomSummary.Notify.MENTIONS;
+    draft.quietUntil = 0;
+    draft.favourite = -1;
+    draft.archived = false;
     summary = draft.done();
     acknowledgedSeq = 0;
     isKeptUnread = false;

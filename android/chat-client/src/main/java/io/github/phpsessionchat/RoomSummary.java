@@ -161,8 +161,17 @@ public final class RoomSummary {
   public final long mentions;
   /** The newest message; null if the room is empty. */
   public final @Nullable Last last;
-  /** Which messages the reader is notified of. */
+  /** Which messages the reader is notified of, except until {@link #quietUntil}. */
   public final Notify notify;
+  /**
+   * Until when no message of the room notifies the reader, in milliseconds since 1970 by this machine's clock; 0: no
+   * timed mute.
+   */
+  public final long quietUntil;
+  /** The position among the reader's favourites; -1: not a favourite. Show favourites first, in this order. */
+  public final long favourite;
+  /** Whether the room is in the reader's archive. */
+  public final boolean archived;
   /** Who can write. */
   public final Write write;
   /** Minimum interval in seconds between two messages of a user who is not a moderator; 0: none. */
@@ -214,6 +223,9 @@ public final class RoomSummary {
     mentions = Math.min(draft.mentions, unread);
     last = draft.last;
     notify = draft.notify;
+    quietUntil = draft.quietUntil;
+    favourite = draft.favourite;
+    archived = draft.archived;
     write = draft.write;
     slow = draft.slow;
     previews = draft.previews;
@@ -234,6 +246,15 @@ public final class RoomSummary {
    */
   public boolean may(Right right) {
     return may.contains(right);
+  }
+
+  /**
+   * Returns whether no message of the room notifies the reader now, by {@link #notify} or a timed mute.
+   *
+   * @return whether the room is muted
+   */
+  public boolean isQuiet() {
+    return notify == Notify.NONE || quietUntil > System.currentTimeMillis();
   }
 
   @Override
@@ -259,6 +280,9 @@ public final class RoomSummary {
     long mentions;
     @Nullable Last last;
     Notify notify;
+    long quietUntil;
+    long favourite = -1;
+    boolean archived;
     Write write;
     int slow;
     boolean previews = true;
@@ -291,6 +315,9 @@ public final class RoomSummary {
       mentions = from.mentions;
       last = from.last;
       notify = from.notify;
+      quietUntil = from.quietUntil;
+      favourite = from.favourite;
+      archived = from.archived;
       write = from.write;
       slow = from.slow;
       previews = from.previews;

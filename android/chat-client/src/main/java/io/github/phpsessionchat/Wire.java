@@ -285,6 +285,9 @@ final class Wire {
     draft.mentions = number(json, "mentions");
     draft.last = json.has("last") ? last(object(json, "last")) : null;
     draft.notify = named(RoomSummary.Notify.class, text(json, "notify"), RoomSummary.Notify.ALL);
+    draft.quietUntil = json.has("quietForMs") ? after(number(json, "quietForMs")) : 0;
+    draft.favourite = json.has("favourite") ? number(json, "favourite") : -1;
+    draft.archived = json.optBoolean("archived");
     draft.write = named(RoomSummary.Write.class, text(json, "write"), RoomSummary.Write.ALL);
     draft.slow = count(json, "slow");
     draft.previews = !json.has("previews");

@@ -363,7 +363,13 @@ public final class Robot implements ChatListener {
         chat.members(room, Wire.text(c, "query"), present, Wire.text(c, "cursor"), answering(c));
         return;
       case "setNotify":
-        chat.setNotify(room, RoomSummary.Notify.valueOf(c.getString("notify")), answering(c));
+        chat.setNotify(room, RoomSummary.Notify.valueOf(c.getString("notify")), c.optLong("quietMs"), answering(c));
+        return;
+      case "setFavourite":
+        chat.setFavourite(room, c.isNull("position") ? null : c.getLong("position"), answering(c));
+        return;
+      case "setArchived":
+        chat.setArchived(room, c.getBoolean("archived"), answering(c));
         return;
       case "openDirect":
         chat.openDirect(c.getString("user"), answering(c));
@@ -796,6 +802,9 @@ public final class Robot implements ChatListener {
         .put("lastFiles", room.last == null ? 0 : room.last.files)
         .put("lastHidden", room.last != null && room.last.hidden)
         .put("notify", room.notify.name())
+        .put("quiet", room.isQuiet())
+        .put("favourite", room.favourite)
+        .put("archived", room.archived)
         .put("previews", room.previews)
         .put("seen", room.seen)
         .put("write", room.write.name())
