@@ -5,7 +5,7 @@ import { fileFor, mayUpload } from '../chat/messages/files.ts';
 import { exportFor, mayExport } from '../chat/moderation/people.ts';
 import { exported } from '../chat/personal-data/export.ts';
 import * as site from '../chat/site.ts';
-import { totalsOfUser } from '../chat/summary.ts';
+import { canOf, totalsOfUser } from '../chat/summary.ts';
 import { identityOf } from '../connections/accepted.ts';
 import type { Admission } from '../connections/admission.ts';
 import { brandedPages } from '../http/branded-pages.ts';
@@ -41,6 +41,8 @@ export interface RouteParts {
 
 /** The limit of requests for unsubscribe links from one address. A mail provider has few addresses for many users. */
 const stopRate = { count: 300, ms: 60_000 };
+/** Maximum length of the name of a page. */
+const longestPage = 250;
 
 /** Creates the routes of all HTTP requests, except those to Socket.IO. */
 export function openRoutes(
@@ -160,6 +162,18 @@ export function openRoutes(
         ? null
         : await totalsOfUser(chat.history, chat.directory, reads, identityOf(login.user, chat));
       return totals === null ? {} : { user: { id, name }, ...totals };
+    },
+    async here(req) {
+      const login = await logins.identify(admission.credentials(req, ownLogin(req)));
+      if ('code' in login) return login.code === 'session_store_unavailable' ? login.code : {};
+      const { id, name, banned } = login.user;
+      const query = new URL(req.url ?? '', 'http://localhost').searchParams;
+      const page = query.get('page') ?? '';
+      // The browser may remember the choice of another user.
+      const agreed = query.get('user') === id && page !== '' && page.length <= longestPage;
+      if (!agreed || banned || !canOf(chat.settings, identityOf(login.user, chat).roles).direct) return {};
+      if (chat.directory.banOf(id) !== null) return {};
+      return { here: await chat.pageReaders.read(page, { id, name }) };
     },
     admission,
     proxied: config.trustedProxies.length > 0,

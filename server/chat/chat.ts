@@ -14,6 +14,7 @@ import type { Typing } from './messages/typing.ts';
 import type { Connection, FindUser } from './model.ts';
 import type { HoldSettings } from './moderation/hold-settings.ts';
 import type { Order, OtherServers, ThisServer } from './other-servers.ts';
+import type { PageReaders } from './page-readers.ts';
 import type { Partners } from './partners.ts';
 import type { Presence } from './presence.ts';
 import type { Publisher } from './publisher.ts';
@@ -87,6 +88,7 @@ export interface Chat {
   directory: Directory;
   publisher: Publisher;
   typing: Typing;
+  pageReaders: PageReaders;
   threads: ThreadChanges;
   seenBy: SeenBy;
   presence: Presence;

@@ -16,6 +16,7 @@ import { Typing } from './messages/typing.ts';
 import { keepEnding } from './moderation/restriction-ends.ts';
 import { obey } from './orders.ts';
 import type { ThisServer } from './other-servers.ts';
+import { PageReaders } from './page-readers.ts';
 import { Partners } from './partners.ts';
 import { Presence } from './presence.ts';
 import { enforceRetention, type Retention } from './retention.ts';
@@ -73,10 +74,11 @@ export async function openChat({
   const guestRooms = settings.guests?.rooms ?? new Set<string>();
   const directory = new Directory({ findAll, showsSeen: settings.seen, guestRooms, presence, others });
   const typing = new Typing(publisher, others);
+  const pageReaders = new PageReaders(history, others, (user) => directory.banOf(user) !== null);
   const summaries = new ChangedSummaries((room, connection) =>
     sendSummary({ directory, publisher }, room, connection),
   );
-  const here = partForOthers({ directory, typing, publisher, kick });
+  const here = partForOthers({ directory, typing, pageReaders, publisher, kick });
   let sendDue: (() => void) | undefined;
   const endRestrictions = keepEnding({ history, directory }, signal, onEndFailure);
   const chat: Chat = {
@@ -84,6 +86,7 @@ export async function openChat({
     directory,
     presence,
     typing,
+    pageReaders,
     summaries,
     threads: new ThreadChanges(history, publisher, signal, onAsideFailure),
     seenBy: new SeenBy(history, directory, publisher, onAsideFailure),
@@ -133,8 +136,10 @@ function toRoomId(name: string): string {
   return `r-${createHash('sha256').update(name.normalize('NFC')).digest('hex').slice(0, 16)}`;
 }
 
-function partForOthers(parts: Pick<Chat, 'directory' | 'typing' | 'publisher' | 'kick'>): ThisServer {
-  const { directory, typing } = parts;
+function partForOthers(
+  parts: Pick<Chat, 'directory' | 'typing' | 'pageReaders' | 'publisher' | 'kick'>,
+): ThisServer {
+  const { directory, typing, pageReaders } = parts;
   return {
     seen: (user) => directory.seen(user),
     everybody: () => directory.everybody(),
@@ -146,6 +151,7 @@ function partForOthers(parts: Pick<Chat, 'directory' | 'typing' | 'publisher' | 
       const shown = room.present.get(user);
       if (shown !== undefined) typing.setElsewhere(room, shown, isTyping);
     },
+    reads: (page, user) => pageReaders.note(page, user),
     obey: (user, order) => obey(parts, user, order),
   };
 }

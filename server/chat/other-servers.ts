@@ -58,6 +58,8 @@ export interface OtherServers {
   /** Must be called when others may see a user of this server differently. */
   seenChanged(user: string): void;
   typing(room: RoomRecord, user: string, typing: boolean): void;
+  /** Must be called when a user of this server reads a page and shows that. */
+  reads(page: string, user: User): void;
   /**
    * Runs a node command on all other servers.
    * @param user the affected user; '' if the command itself lists the users
@@ -76,6 +78,8 @@ export interface ThisServer {
   presenceChanged(room: string, user: string): void;
   /** Must be called when a user on another server starts or stops typing. */
   typing(room: Pick<RoomRecord, 'id' | 'createdAt'>, user: string, typing: boolean): void;
+  /** Must be called when a user of another server reads a page and shows that. */
+  reads(page: string, user: User): void;
   /** Runs a node command on the connections to this server. */
   obey(user: string, order: Order): Promise<OrderAnswer>;
 }

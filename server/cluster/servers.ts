@@ -54,13 +54,9 @@ type Broadcast =
   | ({ is: 'done'; id: string } & OrderAnswer);
 
 /** A text that a server sends over the bus. Without a bus it is not sent. */
-interface Said {
-  is: 'typing';
-  room: string;
-  createdAt: number;
-  user: string;
-  typing: boolean;
-}
+type Said =
+  | { is: 'typing'; room: string; createdAt: number; user: string; typing: boolean }
+  | { is: 'reads'; page: string; user: User };
 
 interface Known {
   /** Empty until the first `hello` or `beat`. */
@@ -236,6 +232,11 @@ export class Servers implements OtherServers {
     this.#history.say?.(said);
   }
 
+  reads(page: string, user: User): void {
+    const said: Said = { is: 'reads', page, user };
+    this.#history.say?.(said);
+  }
+
   orderOthers(user: string, order: Order): Promise<OrderAnswer> {
     return this.#orders.give((id) => this.#broadcast({ is: 'order', id, user, order }));
   }
@@ -245,8 +246,10 @@ export class Servers implements OtherServers {
     const now = performance.now();
     // Texts that arrived while this process was blocked are outdated.
     if (now < this.#deafUntil || now - this.#tickedAt > stoodStill) return;
-    const { is, room: id, createdAt, user, typing } = what as Said;
-    if (is === 'typing') this.#here?.typing({ id, createdAt }, user, typing);
+    const said = what as Said;
+    if (said.is === 'typing')
+      this.#here?.typing({ id: said.room, createdAt: said.createdAt }, said.user, said.typing);
+    else if (said.is === 'reads') this.#here?.reads(said.page, said.user);
   }
 
   /** Announces something to all servers. @throws RequestError `storage_unavailable`, or `server_draining` */

@@ -48,7 +48,9 @@ export function createRoutes(options: {
   missing: () => Promise<readonly Part[]>;
   /** Returns the user of the request for the launcher and badge on a page, or `{}` without a login. */
   me: (req: IncomingMessage) => Promise<object | 'session_store_unavailable'>;
-  /** `refusalOfMe` returns why `/me` is rejected, or null. `allowReading` lets the page read the response. */
+  /** Returns the other readers of the page, for the launcher on it, or `{}` without a login. */
+  here: (req: IncomingMessage) => Promise<object | 'session_store_unavailable'>;
+  /** `refusalOfMe` returns why `/me` or `/here` is rejected, or null. `allowReading` lets the page read the response. */
   admission: {
     refusalOfMe(req: IncomingMessage): { code: HttpErrorCode; retryAfterMs?: number } | null;
     allowReading(req: IncomingMessage, res: ServerResponse): void;
@@ -64,6 +66,19 @@ export function createRoutes(options: {
   /** Whether a proxy on this machine may forward requests of other clients. */
   proxied: boolean;
 }): (req: IncomingMessage, res: ServerResponse, path: string) => Promise<void> {
+  /** Answers the launcher or badge on a page of the site. */
+  const forPage =
+    (answer: typeof options.me): Handler =>
+    async (req, res) => {
+      const refusal = options.admission.refusalOfMe(req);
+      if (refusal !== null) return answerError(res, refusal.code, refusal.retryAfterMs);
+      options.admission.allowReading(req, res);
+      // Pages of other origins ask first whether they may send a ticket or a guest.
+      if (req.method === 'OPTIONS') return void res.writeHead(204).end();
+      const body = await answerInTime(answer(req));
+      if (body === 'session_store_unavailable') return answerError(res, body);
+      answerJson(req, res, 200, body);
+    };
   const routes: Record<string, Handler> = {
     // Reports that the process is alive, in any state of its stores.
     '/healthz': (req, res) => answerJson(req, res, 200, { status: 'ok' }),
@@ -72,16 +87,8 @@ export function createRoutes(options: {
       if (missing.length === 0) answerJson(req, res, 200, { status: 'ready' });
       else answerJson(req, res, 503, { status: 'not ready', missing });
     },
-    '/me': async (req, res) => {
-      const refusal = options.admission.refusalOfMe(req);
-      if (refusal !== null) return answerError(res, refusal.code, refusal.retryAfterMs);
-      options.admission.allowReading(req, res);
-      // Pages of other origins ask first whether they may send a ticket or a guest.
-      if (req.method === 'OPTIONS') return void res.writeHead(204).end();
-      const me = await answerInTime(options.me(req));
-      if (me === 'session_store_unavailable') return answerError(res, me);
-      answerJson(req, res, 200, me);
-    },
+    '/me': forPage(options.me),
+    '/here': forPage(options.here),
     '/push/key': async (req, res) => {
       if (options.pushKey === undefined) return answerError(res, 'not_found');
       // The key is public, and pages of other origins need it.
@@ -110,7 +117,7 @@ export function createRoutes(options: {
           ? routes[path]
           : undefined;
     const known = handler !== undefined || ofClient.has(path);
-    const allowed = path === '/me' ? ['GET', 'HEAD', 'OPTIONS'] : ['GET', 'HEAD'];
+    const allowed = path === '/me' || path === '/here' ? ['GET', 'HEAD', 'OPTIONS'] : ['GET', 'HEAD'];
     if (req.method === 'TRACE' || (known && !allowed.includes(req.method ?? ''))) {
       return answerError(res, 'method_not_allowed', undefined, { Allow: allowed.join(', ') });
     }

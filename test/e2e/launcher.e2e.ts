@@ -1,5 +1,6 @@
 import type { Page } from '@playwright/test';
-import { expect, type Site, stored, test } from './fixtures.ts';
+import { faultsIn } from './axe.ts';
+import { expect, type Person, type Site, stored, test } from './fixtures.ts';
 import { join, ownUser } from './own-user.ts';
 import { numbered, seed } from './seed.ts';
 
@@ -182,4 +183,33 @@ test('the launcher works in the pages of a shop', async ({ page, site }) => {
     }
     await page.locator('php-chat').getByRole('button', { name: 'Close chat' }).click();
   });
+});
+
+test('shows who else reads the page once both users agreed', async ({ alice, bob, site }) => {
+  const url = shop(site, '', '<php-chat-launcher here="tomatoes"></php-chat-launcher>');
+  const writeTo = ({ page }: Person, name: string) =>
+    page.getByRole('button', { name: `Message ${name}, who is on this page` });
+  for (const person of [alice, bob]) {
+    const { page } = person;
+    await page.goto(url);
+    await button(page).click();
+    await page.getByRole('button', { name: 'Back to rooms' }).click();
+    await page.getByRole('button', { name: 'Settings', exact: true }).click();
+    await page.getByRole('switch', { name: 'Show me to others who are on the same page' }).click();
+    await person.shot(`same-page-settings-${person === alice ? 'alice' : 'bob'}`);
+    await page.locator('php-chat').getByRole('button', { name: 'Close chat' }).click();
+  }
+  await expect(writeTo(bob, 'Alice')).toBeVisible();
+  expect(await faultsIn(bob.page)).toEqual([]);
+  await bob.shot('same-page');
+  // The next page of the tab asks at once.
+  await alice.page.reload();
+  await writeTo(alice, 'Bob').click();
+  await expect(alice.page.getByRole('textbox', { name: 'Message to Bob' })).toBeFocused();
+  await expect(writeTo(alice, 'Bob')).toBeHidden();
+  await alice.page.goto(shop(site, '', '<php-chat-launcher here="apples"></php-chat-launcher>'));
+  await bob.page.bringToFront();
+  const asked = alice.page.waitForResponse(/\/here\?/);
+  await alice.page.reload();
+  expect(await (await asked).json()).toEqual({ here: [] });
 });

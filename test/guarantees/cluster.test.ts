@@ -179,6 +179,18 @@ describe('two servers with a bus', () => {
       await expect.poll(() => toldOf(client, message)).toMatchObject([{ message: { id: message.id } }]);
   });
 
+  test('show each other who reads a page of the site', async () => {
+    const page = `/${newClientId()}`;
+    const open = async (server: RunningChat, user: string) => {
+      const headers = { cookie: await cookieOf(user), 'sec-fetch-site': 'same-origin' };
+      const answer = await fetch(`${server.url}/here?${new URLSearchParams({ page, user })}`, { headers });
+      return ((await answer.json()) as { here: { id: string }[] }).here.map(({ id }) => id);
+    };
+    await open(one, 'reader-1');
+    await expect.poll(() => open(two, 'reader-2')).toEqual(['reader-1']);
+    await expect.poll(() => open(one, 'reader-1')).toEqual(['reader-2']);
+  });
+
   test('apply the block of another user to mentions and typing on both servers', async () => {
     const { room, ann, annId, bob, bobId } = await pair({ kind: 'public', name: newClientId(), members: [] });
     const kim = await person(two, one);

@@ -32,6 +32,7 @@ const handedOn = [
   'worker',
   'notify-text',
   'sound',
+  'here',
 ];
 const pictures = { open: 'M4 5h16v11.5H10.5L6 20v-3.5H4z', close: 'm5 9.5 7 7 7-7' };
 
@@ -55,6 +56,8 @@ export class PhpChatLauncher extends HTMLElement {
   /** The element that gets the focus back when the panel closes. */
   #opener: HTMLElement | undefined;
   #ends: (() => void)[] = [];
+  /** Whether the readers of the page are shown, or their code is loading. */
+  #meets = false;
 
   constructor() {
     super();
@@ -105,6 +108,7 @@ export class PhpChatLauncher extends HTMLElement {
       }),
     );
     if (this.#kept() && !this.#panel.open) this.#show(false);
+    void this.#meet(this.#ends);
   }
 
   disconnectedCallback(): void {
@@ -139,6 +143,7 @@ export class PhpChatLauncher extends HTMLElement {
     this.#panel.close();
     this.#kept(false);
     this.#draw();
+    void this.#meet(this.#ends);
     (this.#opener?.isConnected === true ? this.#opener : this.#button).focus();
     this.#opener = undefined;
   }
@@ -156,6 +161,32 @@ export class PhpChatLauncher extends HTMLElement {
 
   get #single(): boolean {
     return this.hasAttribute('single') && this.hasAttribute('room');
+  }
+
+  /** Shows who else reads this page, once the user has agreed to be shown. The code is not loaded before. */
+  async #meet(ends: (() => void)[]): Promise<void> {
+    try {
+      const key = `php-chat/${encodeURIComponent(serverAddress(this))}/here`;
+      if (this.#meets || !this.hasAttribute('here') || !localStorage[key]) return;
+    } catch {
+      // The browser forbids storage.
+      return;
+    }
+    this.#meets = true;
+    const late = await import('./here.ts').catch(() => undefined);
+    // The launcher may have left the page meanwhile.
+    if (late === undefined || ends.length === 0) {
+      this.#meets = false;
+      return;
+    }
+    const end = late.showReaders({
+      element: this,
+      root: this.#root,
+      server: serverAddress(this),
+      openDirect: (user) => this.openDirect(user),
+      label: (name) => this.#text('launcher.write').replace('{name}', () => name),
+    });
+    ends.push(end, () => (this.#meets = false));
   }
 
   #counted(count: number): void {

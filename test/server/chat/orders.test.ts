@@ -37,6 +37,7 @@ async function openWithOthers(others: Pick<OtherServers, 'isConnected' | 'orderO
         presentIn: () => new Map(),
         seenChanged() {},
         typing() {},
+        reads() {},
         ...others,
       },
     }),

@@ -144,6 +144,7 @@ class Server {
         else this.shown.delete(`${room} ${user}`);
       },
       typing: () => {},
+      reads: () => {},
       obey: async (user, order: Order) => {
         this.orders.push(`${order.is} ${user}`);
         if (order.is !== 'joined') return { count: this.users.has(user) ? 1 : 0 };

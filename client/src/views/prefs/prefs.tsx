@@ -11,6 +11,7 @@ import { Loading } from './loading.tsx';
 import { Mail, type Notices, QuietHours, Shown } from './notices.tsx';
 import { PushDevices } from './push-devices.tsx';
 import { RoomNotices } from './room-notices.tsx';
+import { SamePage } from './same-page.tsx';
 
 export { offer } from './offer.tsx';
 
@@ -58,6 +59,7 @@ export class Prefs extends Component<Props> {
           <div class="prefs">
             {this.#offered && this.#sections()}
             <RoomNotices context={context} />
+            <SamePage context={context} />
             <Blocked context={context} />
             {context.chat.isGuest && (
               <button type="button" class="btn" onClick={() => context.chat.forgetGuest()}>

@@ -1,0 +1,104 @@
+import style from '../styles/here.css?inline';
+
+/** The server forgets a reader after 45 s. */
+const REPEAT_MS = 30_000;
+const TIMEOUT_MS = 10_000;
+/** Maximum number of avatars next to the button. */
+const MOST = 3;
+
+interface Reader {
+  readonly id: string;
+  readonly name: string;
+}
+
+/** What the launcher provides. This file imports nothing of the page's script, which would load again. */
+interface Launcher {
+  readonly element: HTMLElement;
+  readonly root: ShadowRoot;
+  /** URL of the chat server. */
+  readonly server: string;
+  openDirect(user: string): void;
+  /** Returns the label of a user's avatar. */
+  label(name: string): string;
+}
+
+const sheet = new CSSStyleSheet();
+sheet.replaceSync(style);
+
+/**
+ * Shows the avatars of users who read the same page, if this user agreed to be shown as well. A click starts a
+ * conversation.
+ *
+ * @returns a function that stops this
+ */
+export function showReaders(launcher: Launcher): () => void {
+  const { element, root, server, openDirect, label } = launcher;
+  const place = document.createElement('div');
+  place.className = 'here';
+  if (!root.adoptedStyleSheets.includes(sheet)) root.adoptedStyleSheets.push(sheet);
+  root.append(place);
+  const stop = new AbortController();
+  const { signal } = stop;
+  const draw = (readers: readonly Reader[]) => place.replaceChildren(...readers.slice(0, MOST).map(avatar));
+  const avatar = ({ id, name }: Reader) => {
+    const button = document.createElement('button');
+    button.title = button.ariaLabel = label(name);
+    button.textContent = [...new Intl.Segmenter().segment(name)][0]?.segment.toLocaleUpperCase() ?? '';
+    button.addEventListener('click', () => openDirect(id));
+    const picture = pictureOf(element.getAttribute('avatar-url'), id);
+    if (picture !== undefined) button.append(picture);
+    return button;
+  };
+  const look = async () => {
+    const user = consent(server);
+    if (document.hidden || user === undefined) return draw([]);
+    // A lost answer changes nothing until the next one.
+    const readers = await ask(element, server, user).catch(() => undefined);
+    if (readers !== undefined && !signal.aborted) draw(readers);
+  };
+  const timer = setInterval(() => void look(), REPEAT_MS);
+  document.addEventListener('visibilitychange', () => void look(), { signal });
+  // The user may have turned it on or off in the chat.
+  root.querySelector('dialog')?.addEventListener('close', () => void look(), { signal });
+  void look();
+  return () => {
+    stop.abort();
+    clearInterval(timer);
+    place.remove();
+  };
+}
+
+/** Returns the ID of the user who agreed to be shown in this browser. */
+function consent(server: string): string | undefined {
+  try {
+    const user: unknown = JSON.parse(localStorage[`php-chat/${encodeURIComponent(server)}/here`] ?? 'null');
+    return typeof user === 'string' ? user : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+async function ask(element: HTMLElement, server: string, user: string): Promise<readonly Reader[]> {
+  const page = element.getAttribute('here') || location.pathname;
+  const ticketUrl = element.getAttribute('ticket-url') ?? undefined;
+  const login = ticketUrl === undefined ? undefined : await import('./login-header.ts');
+  const answer = await fetch(new URL(`here?${new URLSearchParams({ user, page })}`, server), {
+    credentials: 'include',
+    headers: (await login?.loginHeader(ticketUrl, undefined)) ?? {},
+    cache: 'no-store',
+    signal: AbortSignal.timeout(TIMEOUT_MS),
+  });
+  const { here = [] } = (await answer.json()) as { here?: readonly Reader[] };
+  return here;
+}
+
+/** The initial stays if the picture does not load. */
+function pictureOf(template: string | null, id: string): HTMLImageElement | undefined {
+  // In a path these are relative segments, even if encoded.
+  if (template === null || /^\.\.?$/.test(id)) return undefined;
+  const picture = document.createElement('img');
+  picture.alt = '';
+  picture.addEventListener('error', () => picture.remove());
+  picture.src = template.replaceAll('{id}', encodeURIComponent(id.toWellFormed()));
+  return picture;
+}

@@ -1,0 +1,83 @@
+import type { History } from '../history/history.ts';
+import type { User } from '../wire/events.ts';
+import type { OtherServers } from './other-servers.ts';
+
+/** How long a user counts as a reader of a page after a request. Launchers repeat it every 30 s. */
+const staysMs = 45_000;
+/** Maximum number of readers in an answer. */
+const mostShown = 5;
+/** Maximum number of readers whose blocks are read for an answer. */
+const mostAsked = 20;
+
+interface Reader {
+  readonly user: User;
+  /** As in `performance.now()`. */
+  readonly until: number;
+}
+
+/** The users who read a page of the site and show that to each other. Never stored. */
+export class PageReaders {
+  readonly #history: Pick<History, 'read'>;
+  readonly #others: Pick<OtherServers, 'reads'> | undefined;
+  readonly #isBanned: (user: string) => boolean;
+  /** By page and user ID. Readers who came last are at the end. */
+  readonly #pages = new Map<string, Map<string, Reader>>();
+  #sweptAt = 0;
+
+  constructor(
+    history: Pick<History, 'read'>,
+    others: Pick<OtherServers, 'reads'> | undefined,
+    isBanned: (user: string) => boolean,
+  ) {
+    this.#history = history;
+    this.#others = others;
+    this.#isBanned = isBanned;
+  }
+
+  /**
+   * Notes that a user reads a page, and returns the other readers, the newest first. Two users of whom one blocked the
+   * other do not see each other.
+   */
+  read(page: string, user: User): Promise<User[]> {
+    this.note(page, user);
+    this.#others?.reads(page, user);
+    return this.#readers(page, user.id);
+  }
+
+  /** Notes that a user reads a page. Call it directly for a user of another server. */
+  note(page: string, user: User): void {
+    const now = performance.now();
+    if (now - this.#sweptAt > staysMs) this.#sweep(now);
+    const readers = this.#pages.get(page) ?? new Map<string, Reader>();
+    this.#pages.set(page, readers);
+    readers.delete(user.id);
+    readers.set(user.id, { user, until: now + staysMs });
+  }
+
+  async #readers(page: string, me: string): Promise<User[]> {
+    const now = performance.now();
+    const readers = [...(this.#pages.get(page)?.values() ?? [])].reverse();
+    const others = readers
+      .filter(({ user: { id }, until }) => id !== me && until > now && !this.#isBanned(id))
+      .slice(0, mostAsked);
+    const { read } = this.#history;
+    const isShown = await Promise.all(
+      others.map(async ({ user: { id } }) => {
+        const blocks = [read.hasBlocked({ user: id, other: me }), read.hasBlocked({ user: me, other: id })];
+        return !(await Promise.all(blocks)).includes(true);
+      }),
+    );
+    return others
+      .filter((_, n) => isShown[n])
+      .slice(0, mostShown)
+      .map(({ user }) => user);
+  }
+
+  #sweep(now: number): void {
+    this.#sweptAt = now;
+    for (const [page, readers] of this.#pages) {
+      for (const [id, { until }] of readers) if (until <= now) readers.delete(id);
+      if (readers.size === 0) this.#pages.delete(page);
+    }
+  }
+}

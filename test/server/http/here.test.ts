@@ -1,0 +1,92 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { connectChat } from '../../helpers/chat-client.ts';
+import { chatServerHere } from '../../helpers/chat-here.ts';
+import type { RunningChat } from '../../helpers/chat-server.ts';
+import { type ChatSite, startChatSite } from '../../helpers/chat-site.ts';
+
+let site: ChatSite<RunningChat>;
+beforeAll(async () => {
+  site = await startChatSite({ CHAT_API_KEY: 'here-test-key-0123456789abcdefghij' }, chatServerHere);
+});
+afterAll(() => site.close());
+
+let pages = 0;
+const newPage = () => `/page/${++pages}`;
+
+interface Reader {
+  readonly id: string;
+  readonly cookie: string;
+  /** Opens the page and returns the IDs of the others. */
+  open(page: string, as?: string): Promise<{ status: number; ids: string[] | undefined }>;
+}
+
+async function reader(id: number): Promise<Reader> {
+  const cookie = await site.session(id, `User ${id}`);
+  return {
+    id: String(id),
+    cookie,
+    async open(page, as = String(id)) {
+      const url = `${site.chat.url}/here?${new URLSearchParams({ page, user: as })}`;
+      const answer = await fetch(url, { headers: { cookie, 'sec-fetch-site': 'same-origin' } });
+      const { here } = (await answer.json()) as { here?: { id: string; name: string }[] };
+      for (const { name, ...rest } of here ?? [])
+        expect({ name, ...rest }).toEqual({ id: rest.id, name: `User ${rest.id}` });
+      return { status: answer.status, ids: here?.map((user) => user.id) };
+    },
+  };
+}
+
+test('shows the other readers of the same page, the newest first, and at most five', async () => {
+  const [page, other] = [newPage(), newPage()];
+  const readers = await Promise.all([1, 2, 3, 4, 5, 6, 7].map(reader));
+  expect(await readers[0]?.open(page)).toEqual({ status: 200, ids: [] });
+  for (const one of readers.slice(1)) await one.open(page);
+  expect((await readers[0]?.open(page))?.ids).toEqual(['7', '6', '5', '4', '3']);
+  // A repeated request makes the reader the newest.
+  expect((await readers[1]?.open(page))?.ids).toEqual(['1', '7', '6', '5', '4']);
+  expect((await readers[1]?.open(other))?.ids).toEqual([]);
+});
+
+test('shows and notes nobody without the own user ID, a page and a login', async () => {
+  const page = newPage();
+  const [ann, ben] = await Promise.all([reader(11), reader(12)]);
+  await ben.open(page);
+  for (const as of ['', '12', '11 '])
+    expect(await ann.open(page, as)).toEqual({ status: 200, ids: undefined });
+  for (const bad of ['', 'x'.repeat(251)]) expect((await ann.open(bad)).ids).toBeUndefined();
+  expect((await ben.open(page)).ids).toEqual([]);
+  const url = `${site.chat.url}/here?page=${encodeURIComponent(page)}&user=11`;
+  const stranger = await fetch(url, { headers: { 'sec-fetch-site': 'same-origin' } });
+  expect(await stranger.json()).toEqual({});
+  const foreign = await fetch(url, { headers: { cookie: ann.cookie, origin: 'https://evil.example' } });
+  expect(foreign.status).toBe(403);
+});
+
+test('hides two users from each other if one blocked the other', async () => {
+  const page = newPage();
+  const [ann, ben, cem] = await Promise.all([reader(21), reader(22), reader(23)]);
+  const client = await connectChat(site.chat.url, ann.cookie);
+  await client.request('user:block', { user: ben.id, blocked: true });
+  client.close();
+  for (const one of [ann, ben, cem]) await one.open(page);
+  expect((await ann.open(page)).ids).toEqual([cem.id]);
+  expect((await ben.open(page)).ids).toEqual([cem.id]);
+  expect((await cem.open(page)).ids?.sort()).toEqual([ann.id, ben.id]);
+});
+
+test('does not show a banned user', async () => {
+  const page = newPage();
+  const [ann, ben] = await Promise.all([reader(31), reader(32)]);
+  await ben.open(page);
+  const answer = await fetch(`${site.chat.url}/api/users/${ben.id}/ban`, {
+    method: 'PUT',
+    headers: {
+      Authorization: 'Bearer here-test-key-0123456789abcdefghij',
+      'Content-Type': 'application/json',
+    },
+    body: '{}',
+  });
+  expect(answer.status).toBe(200);
+  expect((await ann.open(page)).ids).toEqual([]);
+  expect((await ben.open(page)).ids).toBeUndefined();
+});
