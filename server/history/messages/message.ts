@@ -83,6 +83,11 @@ export interface NewMessage {
   sentAt: number;
 }
 
+/** The part of a message that is kept as it was sent while the message waits to be published. */
+export const keptContent = ['text', 'replyTo', 'mentions'] as const;
+
+export type KeptContent = Pick<NewMessage, (typeof keptContent)[number]>;
+
 /** `complete`: no further messages match the query. */
 export interface Page {
   messages: StoredMessage[];

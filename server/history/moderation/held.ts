@@ -13,7 +13,7 @@ import { getMember, memberNeed, setMember } from '../members/loaded.ts';
 import { isBanned, isMember } from '../members/member.ts';
 import { isModerator } from '../members/membership.ts';
 import { getMessageByClientId } from '../messages/loaded.ts';
-import { mostNameBytes, type StoredMessage } from '../messages/message.ts';
+import { type KeptContent, keptContent, mostNameBytes, type StoredMessage } from '../messages/message.ts';
 import { edit, editedTo, editNeeds, type MessageWrites, mayEdit, storeEdit } from '../messages/messages.ts';
 import {
   appendMessage,
@@ -160,7 +160,7 @@ export const hold: Rule<PendingWrites['hold']> = {
     const { files } = contentOf(work, room, input, { free: false, reserved });
     checkPause(room, member, input);
     requireBelowLimit(ownPending);
-    const { text, replyTo, mentions, preview } = input;
+    const { preview } = input;
     const pending: PendingMessage = {
       id: randomUUID(),
       room: id,
@@ -169,10 +169,8 @@ export const hold: Rule<PendingWrites['hold']> = {
       why,
       at: sentAt,
       message: withoutUndefined({
-        text,
-        replyTo,
+        ...kept(input),
         files,
-        mentions,
         preview: preview === undefined || !showsPreviews(room) ? undefined : { url: preview },
       }),
       digest: work.digest(fingerprint),
@@ -441,6 +439,9 @@ function requireBelowLimit(pendingInRoom: readonly PendingMessage[]): void {
 }
 
 const toChosenFile = ({ id, alt }: MessageFile) => ({ id, ...(alt === undefined ? {} : { alt }) });
+
+const kept = (input: KeptContent): KeptContent =>
+  Object.fromEntries(keptContent.map((field) => [field, input[field]])) as unknown as KeptContent;
 
 const withoutUndefined = (
   content: { [Field in keyof PendingMessage['message']]: PendingMessage['message'][Field] | undefined },

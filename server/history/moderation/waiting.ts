@@ -4,7 +4,7 @@ import { table } from '../engine/table.ts';
 import type { Work } from '../engine/work.ts';
 import { isReserved, reservedAt } from '../files/file.ts';
 import { getFile, setFile } from '../files/loaded.ts';
-import type { NewMessage, StoredMessage } from '../messages/message.ts';
+import type { KeptContent, StoredMessage } from '../messages/message.ts';
 
 /**
  * The maximum number of pending and rejected messages of a user in all rooms that the user can read, as counted by
@@ -39,7 +39,7 @@ export interface PendingMessage {
    * In an edit, `files` is absent if they do not change, and `preview` is absent if it remains. A preview without a
    * title is not fetched yet, or could not be fetched. An approved message omits such a preview.
    */
-  message: Pick<NewMessage, 'text' | 'replyTo' | 'mentions'> & {
+  message: KeptContent & {
     files?: readonly MessageFile[];
     preview?: Preview;
   };
