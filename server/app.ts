@@ -7,6 +7,7 @@ import { openNotifications } from './app/notifications.ts';
 import { reportFailures } from './app/readiness.ts';
 import { openTraces, type Telemetry } from './app/telemetry.ts';
 import { openTransport } from './app/transport.ts';
+import { SiteCards } from './cards/cards.ts';
 import { holdSettings } from './chat/moderation/hold-settings.ts';
 import { openChat } from './chat/open-chat.ts';
 import { eventTypes } from './history/history.ts';
@@ -72,6 +73,8 @@ export async function startApp(
   const transport = openTransport(config, { ...telemetry, logins, tickets, own, drain });
   const attachments = openAttachments(config, { ...telemetry, history, hold });
   const notifications = await openNotifications(config, { ...telemetry, history, logins });
+  const onCardFailure = (reason: string) => quiet.warn('cards', { reason }, 'card from the site unusable');
+  const cards = config.cards && new SiteCards({ ...config.cards, onFailure: onCardFailure });
   const chat = await openChat({
     history,
     publisher: transport.sockets.publisher,
@@ -88,6 +91,7 @@ export async function startApp(
     accounts: siteLogins.accounts,
     hold,
     previews: attachments.previews,
+    cards,
     devices: notifications.devices,
     notify: notifications.notifier,
     ...(config.webhooks ? { retryEvents: notifications.retryEvents } : {}),
@@ -136,6 +140,7 @@ export async function startApp(
       await transport.sockets.close(drain, { over, lastPackets: farewellMs });
       siteLogins.stop();
       chat.close();
+      cards?.close();
       await drain.finishAll();
       await attachments.close();
       const ended = Promise.all([

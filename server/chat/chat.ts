@@ -1,6 +1,6 @@
 import type { History, PendingMessage, StoredMessage } from '../history/history.ts';
 import type { Rate } from '../limits/by-key.ts';
-import type { Answers, RequestPayload, User } from '../wire/events.ts';
+import type { Answers, Card, CardReader, RequestPayload, User } from '../wire/events.ts';
 import type { Activity } from './activity.ts';
 import type { AnnouncementQueues, OnAsideFailure } from './asides.ts';
 import type { ChangedSummaries } from './changed-summaries.ts';
@@ -45,6 +45,15 @@ export interface LinkPreviews {
   begin(message: StoredMessage): void;
   /** Fetches the page for a message that is pending approval. */
   beginPending(held: PendingMessage): void;
+}
+
+/** Asks the site for cards. Each user gets a card of their own. */
+export interface Cards {
+  /** Returns the card for this user, or undefined if the site shows this user none. */
+  get(user: CardReader, about: string): Promise<Card | undefined>;
+  find(user: CardReader, search: { about?: string; query: string }): Promise<Card[]>;
+  /** Runs a button once for each `key`, and returns the card that replaces the old one. */
+  press(user: CardReader, about: string, button: string, key: string): Promise<Card | undefined>;
 }
 
 /** The accounts that can log in to the site, read from the site's own table of users. */
@@ -107,6 +116,8 @@ export interface Chat {
   hold?: HoldSettings | undefined;
   /** Absent if links have no previews. */
   previews?: LinkPreviews | undefined;
+  /** Absent without CHAT_CARDS_URL. Requests fail with `site_unavailable`. */
+  cards?: Cards | undefined;
   /** Absent without push notifications. */
   devices?: Devices | undefined;
   /** Absent if offline users are not notified. */

@@ -33,6 +33,7 @@ type GivenParts = Pick<
   | 'accounts'
   | 'hold'
   | 'previews'
+  | 'cards'
   | 'devices'
   | 'notify'
   | 'retryEvents'

@@ -259,6 +259,8 @@ export interface ChatSettings {
   moderateData: boolean;
   files: { kind: string };
   previews: boolean;
+  /** Absent if the site has no cards. */
+  cards?: object | undefined;
   hold: { mode: HoldMode; words: readonly string[] };
   push?: { browsers?: object | undefined } | undefined;
   /** Whether offline users get mails. */
@@ -268,7 +270,19 @@ export interface ChatSettings {
 }
 
 export function canOf(
-  { createRooms, direct, findPeople, files, previews, hold, push, seen, mails, moderateData }: ChatSettings,
+  {
+    createRooms,
+    direct,
+    findPeople,
+    files,
+    previews,
+    cards,
+    hold,
+    push,
+    seen,
+    mails,
+    moderateData,
+  }: ChatSettings,
   roles: readonly SiteRole[],
 ): Can {
   const moderator = moderatesSite({ roles });
@@ -281,6 +295,7 @@ export function canOf(
     findPeople: hasLogin && findPeople !== 'off',
     files: hasLogin && files.kind !== 'off',
     previews: hasLogin && previews,
+    ...(hasLogin && cards !== undefined ? { cards: true } : {}),
     seen: hasLogin && seen,
     push: hasLogin && push?.browsers !== undefined,
     report: !roles.includes('reader'),

@@ -182,7 +182,7 @@ async function carryOut(
   }
   const runOnce = async () => {
     const work = handler.run(context);
-    if (handler.order !== 'read') services.drain.changes(connection, work);
+    if (handler.order === 'ordered' || handler.order === 'change') services.drain.changes(connection, work);
     return await work;
   };
   const run = async () => {
@@ -201,7 +201,7 @@ async function carryOut(
       return runOnce();
     }
   };
-  if (retryAfterMs === null && handler.order === 'ordered') return run();
+  if (retryAfterMs === null && (handler.order === 'ordered' || handler.order === 'site')) return run();
   if (retryAfterMs === null) {
     const searches = counts.some(([name, count]) => name === 'search' && count > 0);
     const read = async () => {

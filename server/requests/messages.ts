@@ -1,4 +1,5 @@
 import { editScheduled, listScheduled, schedule, scheduled, sendNow, unschedule } from '../chat/later.ts';
+import { findCards, pressButton, readCard } from '../chat/messages/cards.ts';
 import { checkMentions } from '../chat/messages/mentions.ts';
 import {
   deleteMessage,
@@ -55,6 +56,9 @@ export const messageRequests: RequestHandlers<
   | 'message:react'
   | 'poll:vote'
   | 'poll:end'
+  | 'card:get'
+  | 'card:find'
+  | 'card:press'
   | 'message:pin'
   | 'message:unpin'
   | 'message:reactions'
@@ -81,6 +85,7 @@ export const messageRequests: RequestHandlers<
     },
     joined: true,
     right: 'send',
+    allowed: ({ chat, payload }) => payload.card === undefined || chat.cards !== undefined,
     counts: () => ({ send: 1 }),
     run: ({ chat, connection, room, payload, notCounted, active }) =>
       counted(send(chat, connection, room, payload), { notCounted, active }),
@@ -136,6 +141,27 @@ export const messageRequests: RequestHandlers<
     run({ chat, connection, room, payload, active }) {
       active();
       return endPoll(chat, connection, room, payload);
+    },
+  },
+  'card:get': {
+    order: 'site',
+    allowed: ({ chat }) => chat.cards !== undefined,
+    run: ({ chat, connection, room, payload }) => readCard(chat, connection, room, payload),
+  },
+  'card:find': {
+    order: 'site',
+    right: 'send',
+    allowed: ({ chat }) => chat.cards !== undefined,
+    counts: () => ({ search: 1 }),
+    run: ({ chat, connection, payload }) => findCards(chat, connection, payload),
+  },
+  'card:press': {
+    order: 'site',
+    allowed: ({ chat }) => chat.cards !== undefined,
+    counts: () => ({ change: 1 }),
+    run({ chat, connection, room, payload, active }) {
+      active();
+      return pressButton(chat, connection, room, payload);
     },
   },
   'message:unpreview': {

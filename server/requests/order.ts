@@ -34,6 +34,11 @@ export class RequestOrder {
   read<T>(task: () => Promise<T>): Promise<T> {
     return this.#effects.then(task);
   }
+
+  /** Like `read`, for a request that waits for the site. It does not delay the user's reads. */
+  site<T>(task: () => Promise<T>): Promise<T> {
+    return this.read(task);
+  }
 }
 
 function nothing(): void {}

@@ -1,6 +1,7 @@
 import type { Chat } from '../chat/chat.ts';
 import type { Connection, Room } from '../chat/model.ts';
 import type { Answers, RequestName, RequestPayload, Right, SiteRole } from '../wire/events.ts';
+import type { RequestOrder } from './order.ts';
 
 /** Limits that only some requests count against. All requests count against CHAT_LIMIT_REQUESTS. */
 export type LimitName = 'send' | 'search' | 'change' | 'create' | 'invite' | 'report';
@@ -38,7 +39,7 @@ export interface RequestHandler<E extends RequestName> {
   /** The guests who may make the request. */
   guests?: readonly SiteRole[];
   /** Which other requests of the connection it waits for: see `RequestOrder`. */
-  order: 'ordered' | 'change' | 'read';
+  order: keyof RequestOrder;
   /**
    * Checks the payload beyond its shape.
    * @throws RequestError `bad_request` or `too_long`

@@ -140,6 +140,9 @@ const serviceAccountFile = readBy((file) => {
 /** The maximum characters of CHAT_NAME. */
 export const maxName = 60;
 
+/** Maximum of CHAT_CARDS_TIMEOUT, in ms: clients get every answer within 8 s. */
+const maxCardsTimeoutMs = 5000;
+
 /** All other settings. The tuples are described at `Setting` in forms.ts. */
 const settings = {
   CHAT_HOST: [
@@ -260,6 +263,12 @@ const settings = {
     eventTypes.filter((type) => type !== 'notify.due').join(','),
     list.pipe(z.array(z.enum([...eventTypes, ...presenceTypes])).min(1)),
     `types of events, separated by commas: ${[...eventTypes, ...presenceTypes].join(', ')}`,
+  ],
+  CHAT_CARDS_URL: ['', optional(endpoint), 'an address that begins with http:// or https://', 'address'],
+  CHAT_CARDS_TIMEOUT: [
+    '3s',
+    duration.refine((ms) => ms <= maxCardsTimeoutMs),
+    'a duration such as 3s, 10ms to 5s',
   ],
   CHAT_URL: [
     '',
@@ -419,6 +428,11 @@ export function readConfig(env: NodeJS.ProcessEnv, lines: ReadonlyMap<string, st
       'CHAT_WEBHOOK_URL and CHAT_WEBHOOK_KEY_FILE: the site must verify the signatures of events; set the key file too',
     );
   }
+  if (texts.CHAT_CARDS_URL && !texts.CHAT_WEBHOOK_KEY_FILE) {
+    problems.push(
+      'CHAT_CARDS_URL and CHAT_WEBHOOK_KEY_FILE: the site must verify the signatures of requests for cards; set the key file too',
+    );
+  }
   problems.push(...mailProblems(texts, parsed as Partial<Parsed>));
   if ((texts.CHAT_PUSH_CONTACT || texts.CHAT_FCM) && !texts.CHAT_PUSH_KEY_FILE) {
     problems.push(
@@ -487,6 +501,12 @@ export function readConfig(env: NodeJS.ProcessEnv, lines: ReadonlyMap<string, st
       url: value.CHAT_WEBHOOK_URL,
       keys: value.CHAT_WEBHOOK_KEY_FILE,
       events: new Set(value.CHAT_WEBHOOK_EVENTS),
+    },
+    /** Undefined if messages have no cards of the site. */
+    cards: value.CHAT_CARDS_URL && {
+      url: value.CHAT_CARDS_URL,
+      keys: value.CHAT_WEBHOOK_KEY_FILE,
+      timeoutMs: value.CHAT_CARDS_TIMEOUT,
     },
     /** The public address of this server, without a trailing slash, and the address of the page with the chat. */
     url: value.CHAT_URL,

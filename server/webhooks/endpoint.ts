@@ -3,10 +3,10 @@ import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { retryAfter } from '../outgoing/retry-after.ts';
 
-/** Timeout for the response of the site, in milliseconds. */
-const answerTime = 15_000;
+/** Timeout for the response to an event, in milliseconds. */
+const eventTimeoutMs = 15_000;
 /** Maximum bytes of the response. */
-const mostAnswer = 64 * 1024;
+export const maxAnswerBytes = 64 * 1024;
 
 export interface Posted {
   /** Absent if there was no response. */
@@ -15,23 +15,27 @@ export interface Posted {
   wait?: number;
   /** Describes the result for the log, without text of the response. */
   reason: string;
+  /** The body, with status 200. Absent if it is incomplete, or larger than `maxAnswerBytes`. */
+  body?: string;
 }
 
-/** The URL that receives events, by Standard Webhooks 1.0 (https://www.standardwebhooks.com). */
+/** A URL of the site that receives signed requests, by Standard Webhooks 1.0 (https://www.standardwebhooks.com). */
 export class Endpoint {
   readonly #url: URL;
   readonly #keys: readonly Uint8Array[];
+  readonly #timeoutMs: number;
   readonly #agent: HttpAgent;
 
   /** @param most maximum connections */
-  constructor(url: URL, keys: readonly Uint8Array[], most: number) {
+  constructor(url: URL, keys: readonly Uint8Array[], most: number, timeoutMs = eventTimeoutMs) {
     this.#url = url;
     this.#keys = keys;
+    this.#timeoutMs = timeoutMs;
     const Agent = url.protocol === 'https:' ? HttpsAgent : HttpAgent;
     this.#agent = new Agent({ keepAlive: true, maxSockets: most, maxFreeSockets: 4 });
   }
 
-  /** Posts an event, signed with each key. Never rejects. Redirects are not followed and count as failures. */
+  /** Posts a body, signed with each key. Never rejects. Redirects are not followed and count as failures. */
   post(id: string, body: string): Promise<Posted> {
     const timestamp = String(Math.floor(Date.now() / 1000));
     const signatures = this.#keys.map(
@@ -54,21 +58,26 @@ export class Endpoint {
       maxHeaderSize: 16 * 1024,
     });
     const late = setTimeout(() => {
-      resolve({ reason: `no answer within ${answerTime / 1000} s` });
+      resolve({ reason: `no answer within ${this.#timeoutMs / 1000} s` });
       request.destroy();
-    }, answerTime).unref();
+    }, this.#timeoutMs).unref();
     request.on('error', ({ code = 'no code' }: NodeJS.ErrnoException) =>
       resolve({ reason: `no answer (${code})` }),
     );
     request.on('response', (response) => {
       // Reads the whole response, because the connection cannot be reused before.
+      const pieces: Buffer[] = [];
       let bytes = 0;
       response.on('data', (piece: Buffer) => {
         bytes += piece.length;
-        if (bytes > mostAnswer) response.destroy();
+        pieces.push(piece);
+        if (bytes > maxAnswerBytes) response.destroy();
       });
       response.on('error', () => {});
-      response.on('close', () => resolve(postedOf(response)));
+      response.on('close', () => {
+        const isUsable = response.statusCode === 200 && response.complete && bytes <= maxAnswerBytes;
+        resolve({ ...postedOf(response), ...(isUsable ? { body: Buffer.concat(pieces).toString() } : {}) });
+      });
     });
     // An upgrade emits neither a response nor an error.
     request.on('upgrade', (response, socket) => {

@@ -19,6 +19,7 @@ export const requestErrors = {
   rate_limited: 'This user has reached a rate limit. Try again after retryAfterMs.',
   storage_unavailable: 'The history does not answer at the moment. Try again.',
   storage_full: 'There is no space left to store messages. Try again later.',
+  site_unavailable: 'The site does not answer, or its answer cannot be used. Try again later.',
   server_draining: 'This server is shutting down. Connect again.',
   internal: 'The server failed. The operator finds the cause in its log.',
 } as const;

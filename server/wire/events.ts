@@ -46,6 +46,11 @@ export const mostSeers = 50;
 /** Maximum mentions per message. */
 export const mostMentions = 20;
 
+/** Maximum cards that the site can suggest. */
+export const mostCards = 8;
+/** Maximum buttons of a card. */
+export const mostButtons = 3;
+
 /** Up to the year 9999, which every calendar can represent. */
 const date = z.int().min(0).max(253_402_300_799_999);
 /** The label of an option, or the place of an event. */
@@ -253,6 +258,24 @@ const preview = z.object({
   image: z.object({ id: fileId, width: seq, height: seq }).exactOptional(),
 });
 
+/** What a card is about, by an ID that the site understands, such as `order:4711`. */
+export const cardRef = z.string().regex(/^[!-~]{1,200}$/);
+/** The ID of a button, which the site chooses. */
+export const cardButtonId = z.string().regex(/^[\w.:-]{1,64}$/);
+/** What the site says about a reference to one user. Other users may get another card, or none. */
+const card = z.object({
+  about: cardRef,
+  title: z.string(),
+  text: z.string().exactOptional().describe('May have several lines.'),
+  state: z.string().exactOptional().describe('Such as “shipped”.'),
+  image: z.string().exactOptional().describe('A path on the site.'),
+  url: z.string().exactOptional().describe('The page of the subject, as a path on the site.'),
+  buttons: z
+    .array(z.object({ id: cardButtonId, label: z.string() }))
+    .max(mostButtons)
+    .exactOptional(),
+});
+
 /** A stored message. */
 const message = z.object({
   id: z.string(),
@@ -281,6 +304,7 @@ const message = z.object({
   /** In order of first use, then votes by option. Absent without reactions. */
   reactions: z.array(reaction).exactOptional(),
   poll: poll.exactOptional(),
+  card: cardRef.exactOptional().describe('The reference of a card, which each reader gets by `card:get`.'),
 });
 
 /** A summary of a thread. Excludes deleted replies, and replies of users whom the requesting user blocked. */
@@ -402,6 +426,7 @@ const held = z.object({
   mentions: z.array(z.object({ user: userId, start: counter, length: seq })).exactOptional(),
   /** On an edit, present only for a new link. Without a title, the page is being fetched or has nothing to show. */
   preview: preview.exactOptional(),
+  card: cardRef.exactOptional(),
   /** When it was sent. */
   at: time,
   rejected: z.object({ at: time, reason: z.string().exactOptional() }).exactOptional(),
@@ -449,6 +474,7 @@ const can = z.object({
   files: z.boolean(),
   /** Whether links can have previews. */
   previews: z.boolean(),
+  cards: z.literal(true).exactOptional().describe('Messages can have cards of the site.'),
   /** Whether authors can see who read their messages. */
   seen: z.boolean(),
   /** Whether browsers can be notified while no page is open. */
@@ -490,6 +516,7 @@ export const shapes = {
   Reaction: reaction,
   Preview: preview,
   Poll: poll,
+  Card: card,
   Report: report,
   Restriction: restrictionOfPerson,
   Act: act,
@@ -528,6 +555,9 @@ export type Invite = z.output<typeof invite>;
 export type Reaction = z.output<typeof reaction>;
 export type Preview = z.output<typeof preview>;
 export type Poll = z.output<typeof poll>;
+export type Card = z.output<typeof card>;
+/** The user who gets a card, as the site learns it. `lang`: the language of the client. */
+export type CardReader = User & { lang?: string };
 export type Can = z.output<typeof can>;
 export type Profile = z.output<typeof profile>;
 export type Totals = z.output<typeof totals>;
@@ -701,6 +731,7 @@ export const requests = {
     /** Whether to add a preview of the link. */
     preview: z.boolean().default(true),
     poll: newPoll.optional(),
+    card: cardRef.optional(),
   }),
   'message:forward': z.object({ room: roomId, from: z.object({ room: roomId, seq }), clientId }),
   'message:edit': z.object({
@@ -724,6 +755,16 @@ export const requests = {
       .refine((choice) => new Set(choice).size === choice.length, { message: 'an option appears twice' }),
   }),
   'poll:end': z.object({ room: roomId, seq }),
+  'card:get': z.object({ room: roomId, seq, lang: language.optional() }),
+  'card:find': z.object({
+    room: roomId,
+    /** What the page is about. */
+    about: cardRef.optional(),
+    /** The typed words. */
+    query: line(100).default(''),
+    lang: language.optional(),
+  }),
+  'card:press': z.object({ room: roomId, seq, button: cardButtonId, clientId, lang: language.optional() }),
   'message:seen': z.object({ room: roomId, seq }),
   'message:pin': z.object({ room: roomId, seq }),
   'message:unpin': z.object({ room: roomId, seq }),
@@ -909,6 +950,9 @@ const complete = z.boolean();
 /** The threads of the messages in a response. Absent without threads. */
 const threads = z.array(thread).exactOptional();
 const reset = z.literal(true).exactOptional();
+const shownCard = z.object({
+  card: card.exactOptional().describe('Absent if the site does not show it to this user.'),
+});
 
 /** The `data` of the response to each request. */
 export const answers = {
@@ -1005,6 +1049,9 @@ export const answers = {
   'message:react': z.object({ message }),
   'poll:vote': z.object({ message }),
   'poll:end': z.object({ message }),
+  'card:get': shownCard,
+  'card:find': z.object({ cards: z.array(card).max(mostCards) }),
+  'card:press': shownCard,
   /** `total`: the number of members except the author. */
   'message:seen': z.object({ users: z.array(user), total: counter }),
   'message:pin': nothing,

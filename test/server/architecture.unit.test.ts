@@ -85,6 +85,7 @@ const mayImport: Record<string, readonly string[]> = {
     'server/outgoing/',
     'server/wire/',
   ],
+  'server/cards/': ['server/limits/', 'server/webhooks/endpoint.ts', 'server/wire/'],
   'server/previews/': [
     'server/files/files.ts',
     'server/history/history.ts',

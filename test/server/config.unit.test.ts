@@ -118,9 +118,13 @@ test('reads one key per line of a key file, and rejects comments', () => {
   rmSync(folder, { recursive: true });
 });
 
-test('rejects CHAT_WEBHOOK_URL without a key', () => {
-  const error = problemsOf({ CHAT_WEBHOOK_URL: 'https://site.example/events' });
-  expect(error).toMatch(/CHAT_WEBHOOK_URL and CHAT_WEBHOOK_KEY_FILE: .* set the key file/);
+test.each(['CHAT_WEBHOOK_URL', 'CHAT_CARDS_URL'])('rejects %s without a key', (name) => {
+  const error = problemsOf({ [name]: 'https://site.example/events' });
+  expect(error).toMatch(new RegExp(`${name} and CHAT_WEBHOOK_KEY_FILE: .* set the key file`));
+});
+
+test('rejects a CHAT_CARDS_TIMEOUT after which a client would have its answer too late', () => {
+  expect(problemsOf({ CHAT_CARDS_TIMEOUT: '6s' })).toMatch(/CHAT_CARDS_TIMEOUT: .*10ms to 5s/);
 });
 
 test('rejects settings of a site together with CHAT_SESSION_STORE=none', () => {

@@ -38,7 +38,7 @@ function toSender(connection: Connection, room: Room) {
 export function newMessage(
   connection: Connection,
   room: Room,
-  { text, clientId, replyTo, files, mentions, preview, poll }: RequestPayload<'message:send'>,
+  { text, clientId, replyTo, files, mentions, preview, poll, card }: RequestPayload<'message:send'>,
   { previews }: Pick<Chat, 'previews'>,
 ) {
   return {
@@ -48,6 +48,7 @@ export function newMessage(
     ...(replyTo === undefined ? {} : { replyTo }),
     ...(files === undefined ? {} : { files }),
     ...(poll === undefined ? {} : { poll }),
+    ...(card === undefined || isVisitor(connection.identity) ? {} : { card }),
     ...linksOf(connection, previews !== undefined && preview, text, mentions),
   };
 }
@@ -168,8 +169,8 @@ async function sendOrHold(
   room: Room,
   input: ReturnType<typeof newMessage>,
 ): Promise<Writes['hold']['out']> {
-  const { text, poll } = input;
-  const words = [text, ...(poll?.options ?? []), poll?.event?.place ?? ''].join('\n');
+  const { text, poll, card } = input;
+  const words = [text, ...(poll?.options ?? []), poll?.event?.place ?? '', card ?? ''].join('\n');
   const why = await findHoldReason(chat, connection, room, words, input.files);
   const needsApproval = why !== null && mayWait(chat, connection, room);
   if (poll !== undefined) {

@@ -12,7 +12,7 @@ export async function toHeld(
   const users = await history.read.users({ ids: [...new Set(stored.map(({ user }) => user))] });
   const names = new Map(users.map(({ id, name }) => [id, name]));
   return stored.map(({ id, room, user, clientId, seq, why, at, closed, message }) => {
-    const { text, replyTo, files, mentions, preview } = message;
+    const { text, replyTo, files, mentions, preview, card } = message;
     return {
       id,
       room,
@@ -24,6 +24,7 @@ export async function toHeld(
       ...(files === undefined ? {} : { files: [...files] }),
       ...(mentions === undefined ? {} : { mentions: [...mentions] }),
       ...(preview === undefined ? {} : { preview }),
+      ...(card === undefined ? {} : { card }),
       at,
       ...(closed === undefined ? {} : { rejected: closed }),
     };

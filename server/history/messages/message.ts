@@ -80,11 +80,12 @@ export interface NewMessage {
   /** The URL of the page to preview. */
   preview?: string;
   poll?: Poll;
+  card?: string;
   sentAt: number;
 }
 
 /** The part of a message that is kept as it was sent while the message waits to be published. */
-export const keptContent = ['text', 'replyTo', 'mentions'] as const;
+export const keptContent = ['text', 'replyTo', 'mentions', 'card'] as const;
 
 export type KeptContent = Pick<NewMessage, (typeof keptContent)[number]>;
 
@@ -223,17 +224,19 @@ export interface Reacted {
 interface Rich extends Partial<Reacted> {
   reactions: [emoji: string, count: number, users: string[]][];
   poll?: Poll;
+  card?: string;
 }
 
 function richOf(
-  { deletedAt, reactions = [], poll }: StoredMessage,
+  { deletedAt, reactions = [], poll, card }: StoredMessage,
   reacted: Reacted | undefined,
 ): string | null {
-  if (deletedAt !== undefined || (reacted === undefined && poll === undefined)) return null;
+  if (deletedAt !== undefined || [reacted, poll, card].every((one) => one === undefined)) return null;
   const rich: Rich = {
     ...reacted,
     reactions: reactions.map(({ emoji, count, users }) => [emoji, count, users]),
     ...(poll === undefined ? {} : { poll }),
+    ...(card === undefined ? {} : { card }),
   };
   return JSON.stringify(rich);
 }
@@ -255,7 +258,7 @@ const forwardedFrom = ({ origin, origin_name: name }: Row): NonNullable<StoredMe
 
 export function messageFrom(row: Row, room: string): StoredMessage {
   const mentions = mentionsFrom(row);
-  const { poll, reactions } = richFrom(row);
+  const { poll, card, reactions } = richFrom(row);
   return {
     id: row.id as string,
     room,
@@ -284,6 +287,7 @@ export function messageFrom(row: Row, room: string): StoredMessage {
       ? {}
       : { reactions: reactions.map(([emoji, count, users]): Reaction => ({ emoji, count, users })) }),
     ...(poll === undefined ? {} : { poll }),
+    ...(card === undefined ? {} : { card }),
   };
 }
 

@@ -186,6 +186,8 @@ function buildForwardedContent(
   return {
     text: source.text,
     ...(files.length === 0 ? {} : { files }),
+    // The copy shows its readers what the site shows them.
+    ...(source.card === undefined ? {} : { card: source.card }),
     forwarded: source.forwarded ?? { user: author, shown: showsAuthor },
   };
 }

@@ -39,7 +39,7 @@ export interface Sending {
 
 export type Content = Pick<
   StoredMessage,
-  'text' | 'replyTo' | 'thread' | 'files' | 'mentions' | 'preview' | 'forwarded' | 'poll'
+  'text' | 'replyTo' | 'thread' | 'files' | 'mentions' | 'preview' | 'forwarded' | 'poll' | 'card'
 >;
 
 export const postNeeds = ({
@@ -166,11 +166,14 @@ export function tellPosted(work: Work, room: RoomRow, message: StoredMessage, ch
 export function contentOf(
   work: Work,
   room: RoomRow,
-  input: Pick<NewMessage, 'room' | 'user' | 'text' | 'replyTo' | 'files' | 'mentions' | 'preview' | 'poll'> &
+  input: Pick<
+    NewMessage,
+    'room' | 'user' | 'text' | 'replyTo' | 'files' | 'mentions' | 'preview' | 'poll' | 'card'
+  > &
     Partial<Pick<NewMessage, 'sentAt'>>,
   { free, reserved = [] }: { free: boolean; reserved?: readonly string[] },
 ): Content {
-  const { text, replyTo, preview, poll, sentAt = 0 } = input;
+  const { text, replyTo, preview, poll, card, sentAt = 0 } = input;
   if (poll?.until !== undefined && poll.until <= sentAt) refuse('bad_request', 'poll.until is in the past');
   const thread = replyTo === undefined ? undefined : threadOf(work, room, replyTo);
   const files = filesOf(work, input, { chosen: input.files ?? [], reserved });
@@ -183,6 +186,7 @@ export function contentOf(
     ...(mentions.length === 0 ? {} : { mentions }),
     ...(preview === undefined || !showsPreviews(room) ? {} : { preview: { url: preview } }),
     ...(poll === undefined ? {} : { poll }),
+    ...(card === undefined ? {} : { card }),
   };
 }
 
@@ -218,7 +222,7 @@ export function checkMuted(member: MemberRecord | undefined, at: number): void {
 }
 
 export const sameClientId =
-  'this clientId was already used for another text, reply, files, mentions, poll or forwarded message in this room';
+  'this clientId was already used for another text, reply, files, mentions, poll, card or forwarded message in this room';
 
 /**
  * Returns the stored message of the same `clientId`, or null.
@@ -241,13 +245,15 @@ export function repeatOf(
  * Returns a fingerprint of the content, the same for duplicates of a request. It is unambiguous, because only the
  * second form starts with a bracket.
  */
-export function saidBy({ text, replyTo, files = [], mentions = [], poll }: NewMessage): string {
-  if (files.length === 0 && mentions.length === 0 && poll === undefined) return `${replyTo ?? ''}\n${text}`;
+export function saidBy({ text, replyTo, files = [], mentions = [], poll, card }: NewMessage): string {
+  const isPlain = files.length === 0 && mentions.length === 0 && poll === undefined && card === undefined;
+  if (isPlain) return `${replyTo ?? ''}\n${text}`;
   const ids = files.map(({ id }) => id);
   // Includes mentions that `mentionsFor` drops, because it may accept them when the request is repeated.
   const positions = mentions.map(({ user, start, length }) => [user, start, length]);
   const added = poll === undefined ? (positions.length === 0 ? [] : [positions]) : [positions, poll];
-  return JSON.stringify([replyTo ?? null, text, ids, ...added]);
+  const shown = card === undefined ? [] : [{ card }];
+  return JSON.stringify([replyTo ?? null, text, ids, ...added, ...shown]);
 }
 
 /**

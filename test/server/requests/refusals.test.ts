@@ -432,6 +432,16 @@ const table: Record<RequestName, Partial<Record<Code, Partial<Record<Who, readon
     forbidden: { ben: [asked({})] },
     unknown_message: { ann: [{ seq: 3 }, { seq: 1 }], ben: [{ seq: 3 }] },
   },
+  // The site has no cards.
+  'card:get': { forbidden: { ben: [{ seq: 1 }] } },
+  'card:find': {
+    bad_request: { ben: [{ about: 'order 1' }] },
+    forbidden: { ben: [{}, { about: 'order:1', query: 'honey' }] },
+  },
+  'card:press': {
+    bad_request: { ben: [{ seq: 1, button: '', clientId: 'a' }] },
+    forbidden: { ben: [{ seq: 1, button: 'pay', clientId: 'a' }] },
+  },
   'message:reactions': {
     ok: { ben: [leaves('ben', { seq: 1, emoji: '👍', cursor: cursor([7]) })] },
     bad_request: { ben: [{ seq: 1, emoji: '👍', cursor: cursor(['7']) }] },

@@ -1,0 +1,233 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { FairQueue } from '../limits/fair-queue.ts';
+import { Endpoint, maxAnswerBytes, type Posted } from '../webhooks/endpoint.ts';
+import { RequestError } from '../wire/errors.ts';
+import type { Card, CardReader } from '../wire/events.ts';
+import { readCard, readCards, UnusableAnswer } from './answer.ts';
+
+/** Maximum requests to the site in flight. */
+const maxInFlight = 16;
+/** Maximum requests of one user in flight, so that many cards do not delay those of other users. */
+const maxInFlightOfUser = 2;
+/** Maximum queued requests. Beyond it, the user with the most requests loses the newest one. */
+const maxWaiting = 500;
+/** How long a request waits for its turn, in ms. With the longest CHAT_CARDS_TIMEOUT, clients get an answer in time. */
+const maxWaitMs = 2000;
+/** How long a card is reused, in ms, such as for several messages on the screen, or for all tabs of a user. */
+const freshMs = 10_000;
+/** How long the result of a button is kept for repeats, in ms. */
+const pressedMs = 60_000;
+/** Maximum kept cards, and maximum kept results. */
+const maxKept = 1000;
+/** After this many failures in a row, requests fail at once for `pauseMs`. */
+const maxFailures = 5;
+const pauseMs = 10_000;
+
+interface Task {
+  run(): void;
+  fail(error: RequestError): void;
+}
+
+export interface CardOptions {
+  /** CHAT_CARDS_URL. */
+  url: URL;
+  keys: readonly Uint8Array[];
+  timeoutMs: number;
+  /** Called if the site does not answer, or with an answer that cannot be used. `reason` has no text of the answer. */
+  onFailure(reason: string): void;
+}
+
+/**
+ * Asks the site for cards. The site answers for one user, so a card is only reused for the same user. All of it is in
+ * memory only.
+ */
+export class SiteCards {
+  readonly #options: CardOptions;
+  readonly #endpoint: Endpoint;
+  readonly #waiting = new FairQueue<Task>();
+  readonly #inFlight = new Map<string, number>();
+  #total = 0;
+  readonly #fresh = new Kept<Card | undefined>(freshMs);
+  readonly #pressed = new Kept<Card | undefined>(pressedMs);
+  #failures = 0;
+  #pausedUntil = 0;
+
+  constructor(options: CardOptions) {
+    this.#options = options;
+    this.#endpoint = new Endpoint(options.url, options.keys, maxInFlight, options.timeoutMs);
+  }
+
+  /**
+   * Returns the card for this user, or undefined if the site shows this user none.
+   * @throws RequestError `site_unavailable`
+   */
+  get(user: CardReader, about: string): Promise<Card | undefined> {
+    return this.#fresh.get(keyOf(user, about), () =>
+      this.#ask(user, 'card.get', { about }, randomUUID(), (body) => this.#cardIn(body, about)),
+    );
+  }
+
+  /** Returns the cards that the site suggests. @throws RequestError `site_unavailable` */
+  find(user: CardReader, search: { about?: string; query: string }): Promise<Card[]> {
+    const { url, onFailure } = this.#options;
+    return this.#ask(user, 'card.find', search, randomUUID(), (body) => readCards(body, url, onFailure));
+  }
+
+  /**
+   * Runs a button, and returns the card that replaces the old one. All servers send the same ID for the same `key`, so
+   * that the site can recognise a repeat.
+   * @param key identifies the click, among all clicks of all users
+   * @throws RequestError `site_unavailable`; the button may have run
+   */
+  press(user: CardReader, about: string, button: string, key: string): Promise<Card | undefined> {
+    const id = `press_${createHash('sha256').update(key).digest('hex')}`;
+    return this.#pressed.get(id, async () => {
+      const card = await this.#ask(user, 'card.press', { about, button }, id, (body) =>
+        this.#cardIn(body, about),
+      );
+      // Other users' cards may have changed too.
+      this.#fresh.forget((kept) => kept.endsWith(`\n${about}`));
+      this.#fresh.set(keyOf(user, about), card);
+      return card;
+    });
+  }
+
+  /** Aborts all requests. */
+  close(): void {
+    this.#pausedUntil = Number.POSITIVE_INFINITY;
+    this.#failWaiting();
+    this.#endpoint.close();
+  }
+
+  #cardIn(body: string, about: string): Card | undefined {
+    return readCard(body, about, this.#options.url, this.#options.onFailure);
+  }
+
+  /** Sends a request when it is the user's turn. */
+  #ask<T>(user: CardReader, type: string, data: object, id: string, read: (body: string) => T): Promise<T> {
+    if (performance.now() < this.#pausedUntil) return Promise.reject(unavailable(paused));
+    const body = JSON.stringify({ type, timestamp: new Date().toISOString(), data: { user, ...data } });
+    return new Promise((resolve, reject) => {
+      const task: Task = {
+        run: () => {
+          clearTimeout(late);
+          this.#send(user.id, id, body, read).then(resolve, reject);
+        },
+        fail(error) {
+          clearTimeout(late);
+          reject(error);
+        },
+      };
+      const late = setTimeout(() => {
+        if (this.#waiting.remove(user.id, task)) reject(unavailable(busy));
+      }, maxWaitMs).unref();
+      this.#waiting.add(user.id, task);
+      if (this.#waiting.size > maxWaiting) this.#waiting.dropLast()?.fail(unavailable(busy));
+      this.#startNext();
+    });
+  }
+
+  #startNext(): void {
+    while (this.#total < maxInFlight) {
+      const next = this.#waiting.next((user) => (this.#inFlight.get(user) ?? 0) < maxInFlightOfUser);
+      if (next === undefined) break;
+      next.run();
+    }
+  }
+
+  async #send<T>(user: string, id: string, body: string, read: (body: string) => T): Promise<T> {
+    const startedAt = performance.now();
+    this.#total++;
+    this.#inFlight.set(user, (this.#inFlight.get(user) ?? 0) + 1);
+    const posted = await this.#endpoint.post(id, body);
+    this.#total--;
+    const left = (this.#inFlight.get(user) ?? 1) - 1;
+    if (left === 0) this.#inFlight.delete(user);
+    else this.#inFlight.set(user, left);
+    this.#waiting.count(user, performance.now() - startedAt);
+    try {
+      return this.#result(posted, read);
+    } finally {
+      this.#startNext();
+    }
+  }
+
+  #result<T>({ status = 0, wait, reason, body }: Posted, read: (body: string) => T): T {
+    const { onFailure, timeoutMs } = this.#options;
+    const hasAnswered = status >= 200 && status < 500 && status !== 429;
+    this.#failures = hasAnswered ? 0 : this.#failures + 1;
+    if (wait !== undefined || this.#failures >= maxFailures) {
+      this.#failures = 0;
+      this.#pausedUntil = Math.max(this.#pausedUntil, performance.now() + Math.min(wait ?? pauseMs, pauseMs));
+      this.#failWaiting();
+    }
+    if (status !== 200) {
+      onFailure(reason);
+      throw unavailable(
+        status === 0 ? `the site did not answer within ${timeoutMs / 1000} s (CHAT_CARDS_TIMEOUT)` : unusable,
+      );
+    }
+    if (body === undefined) {
+      onFailure(`the answer is cut off, or larger than ${maxAnswerBytes / 1024} KB`);
+      throw unavailable(`the site's answer is cut off, or larger than ${maxAnswerBytes / 1024} KB`);
+    }
+    try {
+      return read(body);
+    } catch (error) {
+      if (!(error instanceof UnusableAnswer)) throw error;
+      onFailure(error.message);
+      throw unavailable(unusable);
+    }
+  }
+
+  #failWaiting(): void {
+    for (let task = this.#waiting.next(); task !== undefined; task = this.#waiting.next())
+      task.fail(unavailable(paused));
+  }
+}
+
+const unusable = 'the answer of the site cannot be used';
+const paused = 'the site did not answer: the next attempt is in some seconds';
+const busy = `too many cards: ${maxInFlight} are requested at once, ${maxInFlightOfUser} of them for one user`;
+const unavailable = (reason: string) => new RequestError('site_unavailable', reason);
+
+/** References have no line feed. */
+const keyOf = (reader: CardReader, about: string) => `${JSON.stringify(reader)}\n${about}`;
+
+/** Results of requests, for some time. Callers of a running request share its result. Failures are not kept. */
+class Kept<Value> {
+  readonly #forMs: number;
+  readonly #entries = new Map<string, { result: Promise<Value>; at: number }>();
+
+  constructor(forMs: number) {
+    this.#forMs = forMs;
+  }
+
+  get(key: string, request: () => Promise<Value>): Promise<Value> {
+    const kept = this.#entries.get(key);
+    if (kept !== undefined && performance.now() < kept.at + this.#forMs) return kept.result;
+    const result = request();
+    this.#put(key, result);
+    result.catch(() => {
+      if (this.#entries.get(key)?.result === result) this.#entries.delete(key);
+    });
+    return result;
+  }
+
+  set(key: string, value: Value): void {
+    this.#put(key, Promise.resolve(value));
+  }
+
+  forget(matches: (key: string) => boolean): void {
+    for (const key of this.#entries.keys()) if (matches(key)) this.#entries.delete(key);
+  }
+
+  #put(key: string, result: Promise<Value>): void {
+    this.#entries.delete(key);
+    this.#entries.set(key, { result, at: performance.now() });
+    for (const oldest of this.#entries.keys()) {
+      if (this.#entries.size <= maxKept) break;
+      this.#entries.delete(oldest);
+    }
+  }
+}

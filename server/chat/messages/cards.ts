@@ -1,0 +1,78 @@
+import { RequestError } from '../../wire/errors.ts';
+import type { Answers, Card, CardReader, RequestPayload } from '../../wire/events.ts';
+import type { Chat } from '../chat.ts';
+import { type Connection, type Room, userOf } from '../model.ts';
+
+/** Returns the card of a message as the site shows it to this user. */
+export async function readCard(
+  chat: Chat,
+  connection: Connection,
+  room: Room,
+  { seq, lang }: RequestPayload<'card:get'>,
+): Promise<Answers['card:get']> {
+  const { card: about } = await findMessage(chat, room, seq);
+  const card = await siteOf(chat).get(readerOf(connection, lang), about);
+  return shown(chat, connection, room, card);
+}
+
+/** Runs a button of the card of a message. A repeat of the same `clientId` runs once. */
+export async function pressButton(
+  chat: Chat,
+  connection: Connection,
+  room: Room,
+  { seq, button, clientId, lang }: RequestPayload<'card:press'>,
+): Promise<Answers['card:press']> {
+  const { id, card: about } = await findMessage(chat, room, seq);
+  const user = readerOf(connection, lang);
+  const key = JSON.stringify([id, user.id, button, clientId]);
+  return shown(chat, connection, room, await siteOf(chat).press(user, about, button, key));
+}
+
+/** Returns the cards that the site suggests for the page and the typed words. */
+export async function findCards(
+  chat: Chat,
+  connection: Connection,
+  { about, query, lang }: RequestPayload<'card:find'>,
+): Promise<Answers['card:find']> {
+  const search = { ...(about === undefined ? {} : { about }), query };
+  return { cards: await siteOf(chat).find(readerOf(connection, lang), search) };
+}
+
+const readerOf = (connection: Connection, lang?: string): CardReader => ({
+  ...userOf(connection),
+  ...(lang === undefined ? {} : { lang }),
+});
+
+/** The request is `forbidden` without cards, so this does not fail. */
+function siteOf({ cards }: Chat): NonNullable<Chat['cards']> {
+  if (cards === undefined) throw new RequestError('forbidden');
+  return cards;
+}
+
+/** @throws RequestError `unknown_message` if the message is missing, deleted or expired, or has no card */
+async function findMessage(
+  { history }: Chat,
+  { record: { id, firstSeq } }: Room,
+  seq: number,
+): Promise<{ id: string; card: string }> {
+  const [message] = seq < firstSeq ? [] : await history.read.messages({ places: [{ room: id, seq }] });
+  if (message?.card === undefined) throw new RequestError('unknown_message');
+  return { id: message.id, card: message.card };
+}
+
+/**
+ * Returns the card, unless it has a word of CHAT_HOLD_WORDS. Words are not checked in direct rooms.
+ * @throws RequestError `unknown_room` if the user lost the room while the site answered
+ */
+function shown(
+  { directory, hold }: Chat,
+  { person }: Connection,
+  room: Room,
+  card: Card | undefined,
+): Answers['card:get'] {
+  directory.checkStill(person, room);
+  if (card === undefined) return {};
+  const { title, text = '', state = '', buttons = [] } = card;
+  const words = [title, text, state, ...buttons.map(({ label }) => label)].join('\n');
+  return room.record.kind !== 'direct' && hold?.hasWord(words) ? {} : { card };
+}

@@ -1,0 +1,308 @@
+import { createHmac } from 'node:crypto';
+import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import type { Card, Message } from '../../../server/wire/events.ts';
+import { newClientId } from '../../helpers/chat-client.ts';
+import { historyFolder } from '../../helpers/chat-server.ts';
+import { codeOf, type PeopleSite, type Person, startPeopleSite } from '../../helpers/people.ts';
+
+interface Ask {
+  id: string;
+  type: 'card.get' | 'card.find' | 'card.press';
+  data: { user: { id: string; name: string }; about?: string; query?: string; button?: string };
+  headers: IncomingMessage['headers'];
+  body: string;
+}
+
+const key = Buffer.alloc(24, 'c');
+const kept = historyFolder();
+const asks: Ask[] = [];
+/** Answers the requests of the chat server. */
+let answer: (ask: Ask, response: ServerResponse) => void;
+const web = createServer(async (request, response) => {
+  let body = '';
+  for await (const piece of request.setEncoding('utf8')) body += piece;
+  const ask = { ...JSON.parse(body), id: request.headers['webhook-id'], headers: request.headers, body };
+  asks.push(ask);
+  answer(ask, response);
+});
+const say = (response: ServerResponse, body: object) => response.end(JSON.stringify(body));
+const card = (over: object = {}) => ({ title: 'Order 4711', state: 'paid', ...over });
+
+let site: PeopleSite;
+let ann: Person;
+let ben: Person;
+let room: string;
+beforeAll(async () => {
+  await once(web.listen(0, '127.0.0.1'), 'listening');
+  const keyFile = `${kept.path}.key`;
+  writeFileSync(keyFile, `whsec_${key.toString('base64')}\n`);
+  site = await startPeopleSite({
+    CHAT_HISTORY: kept.url,
+    CHAT_CARDS_URL: `http://127.0.0.1:${(web.address() as AddressInfo).port}/cards?for=chat`,
+    CHAT_WEBHOOK_KEY_FILE: keyFile,
+    CHAT_HOLD_WORDS: 'casino',
+    CHAT_FIND_PEOPLE: 'rooms',
+  });
+  [ann, ben] = await site.people(2);
+  room = (await site.den(ann, [ben])).id;
+  for (const one of [ann, ben]) await one.request('room:join', { room });
+});
+afterAll(async () => {
+  await site.close();
+  web.closeAllConnections();
+  web.close();
+  kept.remove();
+});
+beforeEach(() => {
+  asks.length = 0;
+});
+
+let orders = 4711;
+/** Ann sends a message with a card that nobody has asked for before. */
+async function send(over: object = {}): Promise<Message> {
+  const about = `order:${orders++}`;
+  const sent = { room, text: 'Where is it?', clientId: newClientId(), card: about, ...over };
+  return (await ann.request('message:send', sent as never)).message;
+}
+const get = async (person: Person, { seq }: { seq: number }, place = room): Promise<Card | undefined> =>
+  (await person.request('card:get', { room: place, seq })).card;
+const press = (person: Person, { seq }: { seq: number }, clientId: string) =>
+  person.request('card:press', { room, seq, button: 'ship', clientId });
+
+test('asks the site for each reader, signed, without cookies', async () => {
+  answer = ({ data }, response) =>
+    say(response, { card: data.user.id === ann.id ? card({ image: '/honey.svg', extra: 1 }) : null });
+  const sent = await send();
+  expect(sent.card).toMatch(/^order:\d+$/);
+  expect(await get(ann, sent)).toEqual({
+    about: sent.card,
+    title: 'Order 4711',
+    state: 'paid',
+    image: '/honey.svg',
+  });
+  expect(await get(ben, sent)).toBeUndefined();
+  const [first, second] = asks;
+  expect(first).toMatchObject({ type: 'card.get', data: { user: ann.ready.user, about: sent.card } });
+  expect(second?.data.user).toEqual(ben.ready.user);
+  const {
+    'webhook-id': id,
+    'webhook-timestamp': time,
+    'webhook-signature': signature,
+    cookie,
+  } = first?.headers ?? {};
+  const digest = createHmac('sha256', key).update(`${id}.${time}.${first?.body}`).digest('base64');
+  expect(signature).toBe(`v1,${digest}`);
+  expect(cookie).toBeUndefined();
+});
+
+test('shows a forwarded card only to readers whom the site shows it', async () => {
+  answer = ({ data }, response) => say(response, { card: data.user.id === ann.id ? card() : null });
+  const sent = await send();
+  await ann.request('room:join', { room: 'lobby' });
+  const from = { room, seq: sent.seq };
+  const { message } = await ann.request('message:forward', { room: 'lobby', from, clientId: newClientId() });
+  expect(message).toMatchObject({ card: sent.card, forwarded: {} });
+  expect(JSON.stringify(message)).not.toContain('Order 4711');
+  const eve = await site.person();
+  expect(await get(ann, message, 'lobby')).toMatchObject({ title: 'Order 4711' });
+  expect(await get(eve, message, 'lobby')).toBeUndefined();
+  expect(await codeOf(eve, 'card:get', { room, seq: sent.seq })).toBe('unknown_room');
+  eve.close();
+});
+
+test('reuses an answer for the same user only, and asks once for concurrent requests', async () => {
+  answer = (_, response) => say(response, { card: card() });
+  const sent = await send();
+  await Promise.all([get(ann, sent), get(ann, sent), get(ben, sent)]);
+  await get(ann, sent);
+  expect(asks.map(({ data }) => data.user.id).sort()).toEqual([ann.id, ben.id].sort());
+});
+
+test('runs a button once for repeated and concurrent clicks, and replaces the card', async () => {
+  let state = 'paid';
+  answer = ({ type }, response) => {
+    if (type === 'card.press') state = 'shipped';
+    say(response, {
+      card: card({ state, buttons: state === 'paid' ? [{ id: 'ship', label: 'Ship' }] : [] }),
+    });
+  };
+  const sent = await send();
+  expect(await get(ann, sent)).toMatchObject({ buttons: [{ id: 'ship', label: 'Ship' }] });
+  const click = newClientId();
+  const tab = await site.again(ann);
+  const answers = await Promise.all([
+    press(ann, sent, click),
+    press(ann, sent, click),
+    press(tab, sent, click),
+  ]);
+  tab.close();
+  expect(answers.map((one) => one.card?.state)).toEqual(['shipped', 'shipped', 'shipped']);
+  expect(await press(ann, sent, click)).toEqual(answers[0]);
+  const pressed = asks.filter(({ type }) => type === 'card.press');
+  expect(pressed).toHaveLength(1);
+  expect(pressed[0]).toMatchObject({ data: { user: ann.ready.user, about: sent.card, button: 'ship' } });
+  // The other reader does not get the card from before the click either.
+  expect(await get(ann, sent)).toMatchObject({ state: 'shipped' });
+  await press(ben, sent, click);
+  await press(ann, sent, newClientId());
+  expect(new Set(asks.filter(({ type }) => type === 'card.press').map(({ id }) => id)).size).toBe(3);
+});
+
+test('sends a repeat after a lost answer with the same ID', async () => {
+  answer = (_, response) => response.destroy();
+  const sent = await send();
+  const click = newClientId();
+  const lost = await ann.raw('card:press', { room, seq: sent.seq, button: 'ship', clientId: click });
+  expect(lost).toMatchObject({ ok: false, error: { code: 'site_unavailable' } });
+  answer = (_, response) => say(response, { card: card({ state: 'shipped' }) });
+  expect(await press(ann, sent, click)).toMatchObject({ card: { state: 'shipped' } });
+  expect(asks).toHaveLength(2);
+  expect(asks[0]?.id).toBe(asks[1]?.id);
+});
+
+test('suggests what the site offers for the page and the typed words', async () => {
+  answer = ({ data }, response) =>
+    say(response, { cards: [{ about: data.about ?? 'product:honey', title: `Found ${data.query}` }] });
+  expect(await ann.request('card:find', { room, query: 'hon' })).toEqual({
+    cards: [{ about: 'product:honey', title: 'Found hon' }],
+  });
+  expect((await ann.request('card:find', { room, about: 'order:1' })).cards).toMatchObject([
+    { about: 'order:1' },
+  ]);
+  expect(asks.map(({ type, data: { about, query } }) => [type, about, query])).toEqual([
+    ['card.find', undefined, 'hon'],
+    ['card.find', 'order:1', ''],
+  ]);
+  await ann.request('room:mute', { room, user: ben.id, seconds: 60 });
+  expect(await codeOf(ben, 'card:find', { room })).toBe('muted');
+  await ann.request('room:mute', { room, user: ben.id, seconds: 0 });
+});
+
+test('shows HTML as text, and drops other sites, scripts, directions and a fourth button', async () => {
+  const hostile = {
+    title: '  <b>Order</b>\u202e\u0000 4711 \n',
+    text: `<script>alert(1)</script>\r\nsecond\u2066 line\u0007${'x'.repeat(600)}`,
+    image: 'https://evil.example/track.png',
+    url: 'javascript:alert(1)',
+    buttons: ['a', 'b', 'c', 'd'].map((id) => ({ id, label: `Press ${id}` })),
+  };
+  answer = (_, response) => say(response, { card: hostile });
+  const shown = await get(ann, await send());
+  expect(shown).toEqual({
+    about: expect.any(String),
+    title: '<b>Order</b> 4711',
+    text: `<script>alert(1)</script>\nsecond line${'x'.repeat(600)}`.slice(0, 500),
+    buttons: hostile.buttons.slice(0, 3),
+  });
+  const { origin } = new URL(`http://127.0.0.1:${(web.address() as AddressInfo).port}`);
+  for (const [address, path] of [
+    ['/orders/7?a=1#b', '/orders/7?a=1#b'],
+    [`${origin}/orders/7`, '/orders/7'],
+    ['//evil.example/x', undefined],
+    ['/\\evil.example', undefined],
+    ['/.//evil.example', undefined],
+    [`${origin}//evil.example`, undefined],
+    ['data:text/html,x', undefined],
+    [`/${'x'.repeat(1000)}`, undefined],
+  ]) {
+    answer = (_, response) => say(response, { card: card({ url: address }) });
+    expect((await get(ann, await send()))?.url, address).toBe(path);
+  }
+});
+
+test('shows no card with a listed word, except in direct rooms', async () => {
+  answer = (_, response) => say(response, { card: card({ text: 'The Casíno of the year' }) });
+  expect(await get(ann, await send())).toBeUndefined();
+  const { room: direct } = await ann.request('direct:open', { user: ben.id });
+  await ann.request('room:join', { room: direct.id });
+  const sent = await send({ room: direct.id });
+  expect(await get(ann, sent, direct.id)).toMatchObject({ title: 'Order 4711' });
+});
+
+const failures: [string, (response: ServerResponse) => void, RegExp][] = [
+  ['huge', (response) => void response.end(`"${'x'.repeat(70_000)}"`), /larger than 64 KB/],
+  ['redirecting', (response) => void response.writeHead(302, { location: '/other' }).end(), /cannot be used/],
+  ['HTML', (response) => void response.end('<title>Log in</title>'), /cannot be used/],
+  ['empty', (response) => void response.end('{}'), /cannot be used/],
+  ['untitled', (response) => void say(response, { card: { title: '\u200b' } }), /cannot be used/],
+  ['failing', (response) => void response.writeHead(500).end('SQL error in /var/www'), /cannot be used/],
+];
+test.each(failures)(
+  'a %s answer is site_unavailable, names the limit, and is not repeated',
+  async (_, fail, text) => {
+    answer = (_, response) => fail(response);
+    const sent = await send();
+    const failed = await ann.raw('card:get', { room, seq: sent.seq });
+    expect(failed).toMatchObject({ ok: false, error: { code: 'site_unavailable' } });
+    expect(failed.ok ? '' : failed.error.message).toMatch(text);
+    expect(failed.ok ? '' : failed.error.message).not.toMatch(/SQL|title/);
+    expect(asks).toHaveLength(1);
+    answer = (_, response) => say(response, { card: card() });
+    expect(await get(ann, sent)).toMatchObject({ title: 'Order 4711' });
+  },
+);
+
+test('names the limit of a slow answer, even if it has begun', async () => {
+  const hanging: ServerResponse[] = [];
+  answer = (_, response) => {
+    if (hanging.push(response) === 1) response.writeHead(200).write('{"card":');
+  };
+  const messages = [await send(), await send()];
+  const failed = await Promise.all(messages.map(({ seq }) => ann.raw('card:get', { room, seq })));
+  const text = 'the site did not answer within 3 s (CHAT_CARDS_TIMEOUT)';
+  for (const one of failed)
+    expect(one).toMatchObject({ ok: false, error: { code: 'site_unavailable', message: text } });
+  expect(asks).toHaveLength(2);
+});
+
+test('a slow site delays neither the messages of the user nor the cards of others', async () => {
+  const slow: ServerResponse[] = [];
+  answer = ({ data }, response) =>
+    data.user.id === ann.id ? void slow.push(response) : say(response, { card: card() });
+  const messages = await Promise.all([send(), send(), send(), send(), send(), send()]);
+  const waiting = Promise.all(messages.map((one) => ann.raw('card:get', { room, seq: one.seq })));
+  await vi.waitUntil(() => slow.length === 2);
+  await ann.request('message:history', { room });
+  await ann.request('message:send', { room, text: 'still here', clientId: newClientId() });
+  expect(await get(ben, messages[0] as Message)).toMatchObject({ title: 'Order 4711' });
+  expect(asks.filter(({ data }) => data.user.id === ann.id)).toHaveLength(2);
+  for (const response of slow) say(response, { card: card() });
+  answer = (_, response) => say(response, { card: card() });
+  await waiting;
+  expect(await get(ann, messages[5] as Message)).toMatchObject({ title: 'Order 4711' });
+});
+
+test('a message that waits for a moderator keeps its card', async () => {
+  const sent = { room: 'lobby', text: 'casino?', clientId: newClientId(), card: 'order:1' };
+  const { held } = (await ben
+    .request('room:join', { room: 'lobby' })
+    .then(() => ben.request('message:send', sent))) as unknown as { held: { id: string; card: string } };
+  expect(held.card).toBe('order:1');
+  const moderator = await site.person({ roles: 'moderator' });
+  const { message } = await moderator.request('held:approve', { id: held.id });
+  expect(message.card).toBe('order:1');
+  moderator.close();
+});
+
+test('a deleted message has no card, and a message without card is unknown', async () => {
+  const sent = await send();
+  const { message } = await ann.request('message:delete', { room, seq: sent.seq });
+  expect(message.card).toBeUndefined();
+  expect(await codeOf(ann, 'card:get', { room, seq: sent.seq })).toBe('unknown_message');
+  expect(await codeOf(ann, 'card:press', { room, seq: sent.seq, button: 'a', clientId: 'a' })).toBe(
+    'unknown_message',
+  );
+});
+
+// Last, because the server then leaves the site alone.
+test('a down site is left alone for a while after five failures in a row', async () => {
+  answer = (_, response) => response.writeHead(503).end();
+  const messages = await Promise.all(Array.from({ length: 7 }, () => send()));
+  for (const { seq } of messages)
+    expect(await codeOf(ben, 'card:get', { room, seq })).toBe('site_unavailable');
+  expect(asks).toHaveLength(5);
+});
