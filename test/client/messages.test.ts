@@ -98,15 +98,46 @@ test('offers to resend a message deleted during its edit', async () => {
   await texts(page, ['Message deleted', 'still here']);
 });
 
-test('deletes a message only after a confirmation', async () => {
-  const { id, page } = await room('deletions', 'from Alice');
-  await say(bob, id, 'from Bob');
+test('deletes an own message at once, and tells the server when that cannot be undone', async () => {
+  const { id, page } = await room('deletions', 'from Alice', 'also from Alice');
+  const stored = async () =>
+    (await bob.request('message:history', { room: id })).messages.map(({ text }) => text);
   const message = await page.message('from Alice');
+  message.focus();
+  page.press('Delete');
+  await texts(page, ['Message deleted', 'also from Alice']);
+  expect(page.focused).toBe(message);
+  await page.click('button', 'Undo');
+  await texts(page, ['from Alice', 'also from Alice']);
+  // The page closes before the time for Undo is over, so the server gets the deletion now.
+  const leave = () => page.window.dispatchEvent(new page.window.PageTransitionEvent('pagehide'));
+  message.focus();
+  page.press('Delete');
+  await texts(page, ['Message deleted', 'also from Alice']);
+  expect(await stored()).toEqual(['from Alice', 'also from Alice']);
+  leave();
+  await until(async () => expect(await stored()).toEqual(['', 'also from Alice']));
+  await texts(page, ['Message deleted', 'also from Alice']);
+  expect(page.all('menu')).toEqual([]);
+  // A message that cannot be deleted comes back.
+  page.wire.answers.set('message:delete', refused);
+  (await page.message('also from Alice')).focus();
+  page.press('Delete');
+  await texts(page, ['Message deleted', 'Message deleted']);
+  leave();
+  await page.sees('The message couldn’t be deleted.');
+  await texts(page, ['Message deleted', 'also from Alice']);
+});
+
+test('deletes a message of a member only after a confirmation', async () => {
+  const { id, page } = await room('moderated', 'from Alice');
+  await say(bob, id, 'from Bob');
+  const message = await page.message('from Bob');
   message.focus();
   page.press('Delete');
   const dialog = await page.get('alertdialog', 'Delete this message?');
   expect(textOf(page.focused)).toBe('Keep');
-  expect(textOf(dialog)).toContain('“from Alice” will be deleted for everyone.');
+  expect(textOf(dialog)).toContain('“from Bob” will be deleted for everyone.');
   page.press('Escape');
   await page.gone('alertdialog');
   expect(page.focused).toBe(message);
@@ -116,32 +147,71 @@ test('deletes a message only after a confirmation', async () => {
   await page.sees('The message couldn’t be deleted.');
   page.wire.answers.clear();
   await page.click('button', 'Delete', await page.get('alertdialog'));
-  await texts(page, ['Message deleted', 'from Bob']);
-  // The owner may delete messages of members. The notice names a moderator.
-  await menuOf(page, 'from Bob', /^Delete/);
-  await page.click('button', 'Delete', await page.get('alertdialog'));
-  await texts(page, ['Message deleted', 'Deleted by a moderator']);
+  // The notice names a moderator.
+  await texts(page, ['from Alice', 'Deleted by a moderator']);
 });
 
-test("does not offer a member to delete or edit another user's message", async () => {
-  const { id } = await room('offers');
-  const page = await openPage(site.chat.url, bob.cookie);
-  await page.open('offers');
-  await say(alice, id, 'of the owner');
-  await menuOf(page, 'of the owner');
-  expect(items(page).filter((item) => !/^\W*$/.test(item))).toEqual([
-    expect.stringMatching(/^Add a reaction/),
-    expect.stringMatching(/^Reply/),
-    expect.stringMatching(/^Open replies/),
-    expect.stringMatching(/^Forward/),
-    expect.stringMatching(/^Copy text/),
-    expect.stringMatching(/^Copy link/),
-    'Mention Alice',
-    'About Alice',
-    'Mark as unread',
-    'Report message',
-    'Block Alice',
+test('offers at most nine actions on a message, and those on its author on the author’s card', async () => {
+  const { id, page } = await room('offers', 'of the owner');
+  await say(bob, id, 'of a member');
+  const actions = (from: ChatPage) =>
+    items(from)
+      .filter((item) => !/^\W*$/.test(item))
+      .map((item) => item.replace(/(?:[A-Z]|Del)$/, ''));
+  await menuOf(page, 'of a member');
+  expect(textOf(page.focused)).toMatch(/^Reply/);
+  expect(actions(page)).toEqual([
+    ...['Reply', 'Open replies', 'Forward', 'Copy text', 'Copy link', 'Mark as unread', 'Pin to room'],
+    ...['Report message', 'Delete'],
   ]);
+  page.press('Escape');
+  await menuOf(page, 'of the owner');
+  expect(actions(page)).toEqual([
+    ...['Reply', 'Open replies', 'Forward', 'Copy text', 'Copy link', 'Seen by', 'Pin to room'],
+    ...['Edit', 'Delete'],
+  ]);
+  const bobs = await openPage(site.chat.url, bob.cookie);
+  await bobs.open('offers');
+  await menuOf(bobs, 'of the owner');
+  expect(actions(bobs)).toEqual([
+    ...['Reply', 'Open replies', 'Forward', 'Copy text', 'Copy link', 'Mark as unread', 'Report message'],
+  ]);
+  // The row of reactions is one step for the arrows up and down.
+  bobs.press('ArrowUp');
+  expect(textOf(bobs.focused)).toBe('👍');
+  bobs.press('ArrowDown');
+  expect(textOf(bobs.focused)).toMatch(/^Reply/);
+  bobs.press('Escape');
+  bobs.press('p');
+  const card = await bobs.get('dialog', 'Alice');
+  await bobs.get('menuitem', 'Block Alice', card);
+  await bobs.get('button', 'Mention', card);
+});
+
+test('opens the menu of a message by a right-click, except where the browser’s own menu is expected', async () => {
+  const { page } = await room('clicks', 'Look at https://example.org/ today.');
+  const message = await page.message('Look at https://example.org/ today.');
+  await until(() => expect(message.getAttribute('aria-posinset')).toMatch(/\d/));
+  const link = await page.get('link', /example/, message);
+  /** Returns whether the browser would show its own menu. */
+  const rightClick = (target: Element, how: MouseEventInit = {}) => {
+    const options = {
+      pointerType: 'mouse',
+      button: 2,
+      bubbles: true,
+      composed: true,
+      cancelable: true,
+      ...how,
+    };
+    target.dispatchEvent(new page.window.PointerEvent('pointerdown', options));
+    return target.dispatchEvent(new page.window.PointerEvent('contextmenu', options));
+  };
+  const bubble = message.querySelector('.bubble') as HTMLElement;
+  expect(rightClick(link)).toBe(true);
+  expect(rightClick(bubble, { shiftKey: true })).toBe(true);
+  expect(page.all('menu')).toEqual([]);
+  expect(rightClick(bubble)).toBe(false);
+  await page.get('menu', 'Message actions');
 });
 
 test('shows who has seen a message if the room shows read receipts', async () => {
@@ -260,7 +330,9 @@ test('marks a message with a mention, and its room until the mention is read', a
   await page.open('spring');
   expect((await page.message('@Bob look')).className).toMatch(/tome/);
   await page.gone('button', /^spring.*you were mentioned/);
-  await menuOf(page, '@Bob look', /^Mention Alice/);
+  (await page.message('@Bob look')).focus();
+  page.press('p');
+  await page.click('button', 'Mention', await page.get('dialog', 'Alice'));
   await until(() => expect(field(page).value).toBe('@Alice '));
 });
 

@@ -79,6 +79,8 @@ export class Chat implements ConnectionListener {
   hasBlocked: (user: string) => boolean = () => false;
   /** Parts of the view that receive events. */
   readonly followers = new Set<Follower>();
+  /** The messages that the user is deleting, in their deleted form, by ID. The server deletes them a moment later. */
+  readonly deleting = new Map<string, Message>();
   readonly tasks = new Tasks();
 
   /** The server's address with a trailing slash. */

@@ -85,20 +85,21 @@ export interface Entry {
   readonly waits?: Held;
 }
 
-/** Returns the stored messages in their order, then the unsent messages, without duplicates. */
+/**
+ * Returns the stored messages in their order, then the unsent messages, without duplicates.
+ * @param deleting - the messages that the user is deleting, in their deleted form, by ID
+ */
 export function entries(
   stored: readonly Message[],
   pending: readonly Pending[],
   me: User | undefined,
+  deleting?: ReadonlyMap<string, Message>,
 ): Entry[] {
-  const list: Entry[] = stored.map((message) => ({
-    key: `${message.user.id}/${message.clientId}`,
-    user: message.user,
-    text: message.text,
-    sentAt: message.sentAt,
-    replyTo: message.replyTo,
-    message,
-  }));
+  const list: Entry[] = stored.map((known) => {
+    const message = deleting?.get(known.id) ?? known;
+    const { user, clientId, text, sentAt, replyTo } = message;
+    return { key: `${user.id}/${clientId}`, user, text, sentAt, replyTo, message };
+  });
   if (me === undefined || pending.length === 0) return list;
   const known = new Set(list.map((entry) => entry.key));
   for (const item of pending) {

@@ -95,6 +95,7 @@ export class AppView {
       },
       menu: (request, opener) => this.#openMenu(request, opener),
       dialog: (request) => this.#layers.open(request),
+      deleteOwn: (message) => this.#late.parts?.deletions.begin(message),
       firstRun: () => this.#late.panels?.firstRun(this.#context),
       attribute: (name) => root.host.getAttribute(name),
       clashOf: (error) => this.#late.panels?.clashOf(error),
@@ -144,8 +145,8 @@ export class AppView {
       focusCard: () => this.#focusCard(),
       searchInMenu: () => (this.#panes.searchInBar ? undefined : () => this.#search('here')),
     };
-    const open: MessageActions['menu'] = (entry, opener, key) =>
-      this.#openMenu({ kind: 'message', entry, writing: this.#writing, key }, opener);
+    const open: MessageActions['menu'] = (entry, opener, key, at) =>
+      this.#openMenu({ kind: 'message', entry, writing: this.#writing, key, at }, opener);
     this.#timeline = new TimelineView(
       this.#context,
       {
@@ -333,6 +334,7 @@ export class AppView {
   keep(): void {
     this.#composer?.keepNow();
     this.#late.parts?.replies.keep();
+    this.#late.parts?.deletions.sendAll();
   }
 
   #draw(content: ComponentChildren): void {
@@ -633,7 +635,12 @@ export class AppView {
     const { current } = chat;
     if (current === undefined) return [];
     const { timeline } = current;
-    const list = entries(timeline.list(), timeline.attached ? chat.pending(current) : [], chat.me);
+    const list = entries(
+      timeline.list(),
+      timeline.attached ? chat.pending(current) : [],
+      chat.me,
+      chat.deleting,
+    );
     return this.#late.parts?.onHold.among(current, list) ?? list;
   }
 

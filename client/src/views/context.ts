@@ -69,12 +69,13 @@ export interface Writing {
 export type MenuRequest =
   | { readonly kind: 'add' }
   | { readonly kind: 'room'; readonly room: Room }
-  /** `key` runs the item with this key instead of opening the menu. */
+  /** `key` runs the item with this key instead of opening the menu. `at`: the position of a right-click. */
   | {
       readonly kind: 'message';
       readonly entry: Entry;
       readonly writing: Writing;
       readonly key?: string | undefined;
+      readonly at?: { readonly x: number; readonly y: number } | undefined;
     };
 
 /** A user in a room. */
@@ -195,11 +196,14 @@ export interface Context extends ControlContext {
    * @param opener - the element that opened the closing layer; it gets the focus back
    */
   draw(opener?: Element | null): void;
-  /** @param press - the button of the toast, such as undo. While `over` returns true, the toast is hidden. */
+  /**
+   * @param press - the button of the toast, such as undo. At the Unix time `until`, in ms, the toast closes. While `over`
+   * returns true, it is hidden.
+   */
   toast(
     text: string,
     kind: 'good' | 'bad',
-    press?: { readonly label: StringKey; over?(): boolean; run(): void },
+    press?: { readonly label: StringKey; readonly until?: number; over?(): boolean; run(): void },
   ): void;
   /** Opens a room, and moves the focus there. */
   open(room: string): void;
@@ -259,6 +263,8 @@ export interface Context extends ControlContext {
   /** Focuses and announces the heading of the card that replaces the room. */
   focusCard(): void;
   dialog(request: DialogRequest): void;
+  /** Deletes a message of the user. The user can undo this for a moment. */
+  deleteOwn(message: Message): void;
   /** Shown instead of an empty room to the owner of a new chat. */
   firstRun(): ComponentChildren;
   /** An attribute of the element. */

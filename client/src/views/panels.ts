@@ -35,5 +35,5 @@ addPictures(pictures);
 export function openMenu(request: MenuRequest, context: Context, opener: HTMLElement): void {
   if (request.kind === 'add') openAddMenu(context, opener);
   else if (request.kind === 'room') openRoomMenu(request.room, context, opener);
-  else openMessageMenu(request.entry, request.writing, request.key, context, opener);
+  else openMessageMenu(request, context, opener);
 }

@@ -10,6 +10,7 @@ import { FileViews } from './files/file-views.tsx';
 import { followPage } from './follow-page.ts';
 import { hintAtScripts } from './hints.ts';
 import { startLater } from './later/later.tsx';
+import { Deletions } from './messages/deletions.ts';
 import { FormatBar } from './messages/format-bar.tsx';
 import { OwnVotes } from './messages/own-votes.ts';
 import { SeenLine } from './messages/seen-line.tsx';
@@ -43,6 +44,7 @@ export interface Parts {
   readonly suggest: Suggest;
   readonly search: SearchPane;
   readonly replies: RepliesPane;
+  readonly deletions: Deletions;
   readonly notifications: Notifications;
   readonly push: BrowserPush;
   readonly files: FileViews;
@@ -82,6 +84,8 @@ export function start(
   chat.followers.add(new UnreadMentions(context));
   chat.followers.add(new OwnVotes(context));
   const replies = new RepliesPane(context);
+  const deletions = new Deletions(context);
+  chat.followers.add(deletions);
   const { find } = messages;
   const shown: Messages = { find: (element) => find(element) ?? replies.find(element) };
   listenToMessages(root, shown, tooltip, signal);
@@ -133,6 +137,7 @@ export function start(
     suggest,
     search: new SearchPane(context, context.jump, speaker),
     replies,
+    deletions,
     notifications,
     push,
     files,

@@ -28,8 +28,12 @@ interface Props {
   readonly picks?: readonly QuickPick[] | undefined;
   /** The subject of the menu, above the items. */
   readonly about?: ComponentChildren;
+  /** A button at the end of the subject. */
+  readonly select?: Pick<MenuItem, 'label' | 'run'> | undefined;
   /** The element next to which the menu opens. */
   readonly beside: Element;
+  /** Where the pointer opened the menu, in the window. The menu opens there instead. */
+  readonly at?: { readonly x: number; readonly y: number } | undefined;
   /** Minimum width in CSS pixels. */
   readonly width?: number | undefined;
   readonly sheet: boolean;
@@ -71,8 +75,9 @@ class Menu extends Component<Props> {
   override componentDidMount(): void {
     const menu = this.#menu.current;
     if (menu === null) return;
-    if (!this.props.sheet) place(menu, this.props.beside);
-    menu.querySelector<HTMLElement>('[role=menuitem]')?.focus();
+    if (!this.props.sheet) place(menu, this.props);
+    const items = this.#items();
+    (items.find((item) => item.closest('.pick, .subject') === null) ?? items[0])?.focus();
   }
 
   override componentWillUnmount(): void {
@@ -82,10 +87,10 @@ class Menu extends Component<Props> {
   /** The chat may have been resized, or the opener moved. */
   override componentDidUpdate(): void {
     const menu = this.#menu.current;
-    if (menu !== null && !this.props.sheet) place(menu, this.props.beside);
+    if (menu !== null && !this.props.sheet) place(menu, this.props);
   }
 
-  override render({ label, items, picks, about, sheet, width, close }: Props) {
+  override render({ label, items, picks, about, select, sheet, width, close }: Props) {
     const chosen = (run: () => void) => (event: MouseEvent) => {
       // A keyboard click has no press.
       if (event.detail > 0 && !this.#pressed) return;
@@ -127,7 +132,22 @@ class Menu extends Component<Props> {
               ))}
             </div>
           )}
-          {about}
+          {select === undefined ? (
+            about
+          ) : (
+            <div class="subject" role="presentation">
+              {about}
+              <button
+                type="button"
+                role="menuitem"
+                tabIndex={-1}
+                aria-label={select.label}
+                onClick={chosen(select.run)}
+              >
+                <Icon name="select" />
+              </button>
+            </div>
+          )}
           {items.map(({ picture, label: name, key, apart, bad, run }) => [
             apart === true && <hr key={`above ${name}`} />,
             <button
@@ -153,16 +173,23 @@ class Menu extends Component<Props> {
     this.#pressed = true;
   };
 
+  #items(): HTMLElement[] {
+    return [...(this.#menu.current?.querySelectorAll<HTMLElement>('[role=menuitem]') ?? [])];
+  }
+
   readonly #key = (event: KeyboardEvent) => {
-    const all = [...(this.#menu.current?.querySelectorAll<HTMLElement>('[role=menuitem]') ?? [])];
-    const at = all.indexOf(event.target as HTMLElement);
+    const all = this.#items();
+    const target = event.target as HTMLElement;
+    const at = all.indexOf(target);
     const [after, before] = [(at + 1) % all.length, (at - 1 + all.length) % all.length];
-    const isPick = (event.target as Element).closest('.pick') !== null;
-    const mirrored = (event.target as Element).matches(':dir(rtl)');
+    const mirrored = target.matches(':dir(rtl)');
+    // The picks are one row, so the arrows up and down skip it.
+    const firstItem = all.findIndex((item) => !isPick(item));
+    const isRow = isPick(target) && firstItem !== -1;
     const to: Record<string, number> = {
-      ArrowDown: after,
-      ArrowUp: before,
-      ...(isPick && { ArrowRight: mirrored ? before : after, ArrowLeft: mirrored ? after : before }),
+      ArrowDown: isRow ? firstItem : after,
+      ArrowUp: isRow ? all.length - 1 : at === firstItem && isPick(all[before]) ? 0 : before,
+      ...(isPick(target) && { ArrowRight: mirrored ? before : after, ArrowLeft: mirrored ? after : before }),
       Home: 0,
       End: all.length - 1,
     };
@@ -175,17 +202,26 @@ class Menu extends Component<Props> {
   };
 }
 
-/** Places the menu below the opener if it fits there, otherwise above, within the element. Their inline ends align. */
-function place(menu: HTMLElement, opener: Element): void {
+const isPick = (item: Element | undefined) => item?.closest('.pick') != null;
+
+/**
+ * Places the menu below the element, or at the pointer, if it fits there, otherwise above, within the chat. The inline
+ * ends of the menu and the element align. At the pointer, the menu begins there.
+ */
+function place(menu: HTMLElement, { beside, at }: Pick<Props, 'beside' | 'at'>): void {
   // The opener was removed or hidden.
-  if (opener.getClientRects().length === 0) return;
+  if (beside.getClientRects().length === 0) return;
   // The previous position must not limit the width.
   menu.style.left = '';
   const around = (menu.offsetParent ?? document.documentElement).getBoundingClientRect();
-  const from = opener.getBoundingClientRect();
+  const from =
+    at === undefined
+      ? beside.getBoundingClientRect()
+      : { left: at.x, right: at.x, top: at.y + 4, bottom: at.y - 4 };
   const below = from.bottom + 4 + menu.offsetHeight <= around.bottom;
   const top = below ? from.bottom + 4 : Math.max(around.top + 4, from.top - 4 - menu.offsetHeight);
-  const wanted = menu.matches(':dir(rtl)') ? from.left : from.right - menu.offsetWidth;
+  const isFromLeft = menu.matches(':dir(rtl)') === (at === undefined);
+  const wanted = isFromLeft ? from.left : from.right - menu.offsetWidth;
   const left = Math.min(Math.max(around.left + 6, wanted), around.right - menu.offsetWidth - 6);
   menu.style.insetBlockStart = `${top - around.top}px`;
   menu.style.left = `${left - around.left}px`;

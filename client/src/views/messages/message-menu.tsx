@@ -4,12 +4,11 @@ import type { Entry } from '../../store/entries.ts';
 import type { Room } from '../../store/room.ts';
 import { ERASED } from '../../store/user-ids.ts';
 import { wordsOf } from '../../text/words.ts';
-import type { Context, Writing } from '../context.ts';
+import type { Context, MenuRequest, Writing } from '../context.ts';
 import { copy } from '../controls/copy.ts';
 import { type MenuItem, openMenu, type QuickPick } from '../controls/menu.tsx';
 import { frequent, used } from '../emoji/frequent.ts';
 import { openEmoji } from '../emoji/open-emoji.tsx';
-import { blockItem } from '../moderation/block-item.ts';
 import { openPerson } from '../people/open-person.tsx';
 import { setPinned } from '../pins/pinning.ts';
 import { refusal } from '../refusal.ts';
@@ -41,15 +40,12 @@ function picksFor({ message }: Entry, context: Context, opener: HTMLElement): Qu
   ];
 }
 
-/** The actions that the user may take on a message. */
-function messageItems(
-  entry: Entry,
-  context: Context,
-  writing: Writing,
-  opener: HTMLElement,
-  pick: () => void,
-): MenuItem[] {
-  const { chat, strings, touch, dialog } = context;
+/**
+ * The actions that the user may take on a message, at most nine. Actions on its author are on the author's card. The
+ * author can edit and not report it, and sees who read it instead of marking it as unread.
+ */
+function messageItems(entry: Entry, context: Context, writing: Writing, opener: HTMLElement): MenuItem[] {
+  const { chat, strings, dialog } = context;
   const { message, text } = entry;
   const copying = text !== '' && {
     picture: 'copy' as const,
@@ -57,22 +53,17 @@ function messageItems(
     key: 'C',
     run: () => copy(text, context),
   };
-  const selecting = text !== '' &&
-    touch() && {
-      picture: 'select' as const,
-      label: strings.text('action.select'),
-      run: () => dialog({ kind: 'select', text }),
-    };
   if (message === undefined)
-    return [copying, selecting, ...unsentItems(entry, context, writing)].filter((item) => item !== false);
+    return [copying, ...unsentItems(entry, context, writing)].filter((item) => item !== false);
   if (message.deletedAt !== undefined) return [];
   const own = entry.user.id === chat.me?.id;
   const room = chat.rooms.get(message.room);
   const isPinned = room?.pins.some(({ seq }) => seq === message.seq) === true;
   const moderates = room?.summary.may.includes('moderate') === true;
   const preview = room?.preview === true;
+  const endsPoll = (own || moderates) && message.poll !== undefined && !hasEnded(message.poll, Date.now());
+  const showsReaders = own && room !== undefined && showsSeen(room, chat);
   const items: (MenuItem | false)[] = [
-    !touch() && !preview && { picture: 'react', label: strings.text('react.add'), key: '+', run: pick },
     !preview && {
       picture: 'reply',
       label: strings.text('action.reply'),
@@ -100,48 +91,28 @@ function messageItems(
       key: 'L',
       run: () => copyLink(message, context),
     },
-    own &&
-      room !== undefined &&
-      showsSeen(room, chat) && {
-        picture: 'read',
-        label: strings.text('seen.title'),
-        run: () => dialog({ kind: 'seen', message }),
-      },
-    selecting,
-    !own &&
-      entry.user.id !== ERASED &&
-      room?.summary.kind !== 'direct' &&
-      !preview &&
-      room?.summary.may.includes('send') === true && {
-        picture: 'at',
-        label: strings.text('mention.person', { name: entry.user.name }),
-        run: () => context.mention(entry.user),
-      },
-    !own &&
-      entry.user.id !== ERASED &&
-      room !== undefined && {
-        picture: 'person',
-        label: strings.text('person.about', { name: entry.user.name }),
-        run: () => void openPerson({ room, user: entry.user, message }, context, opener),
-      },
-    room?.summary.member === true && {
-      picture: 'bubble',
-      label: strings.text('msg.markUnread'),
-      run: () => markUnread(room, message.seq, context),
+    showsReaders && {
+      picture: 'read',
+      label: strings.text('seen.title'),
+      run: () => dialog({ kind: 'seen', message }),
     },
+    !showsReaders &&
+      room?.summary.member === true && {
+        picture: 'bubble',
+        label: strings.text('msg.markUnread'),
+        run: () => markUnread(room, message.seq, context),
+      },
     room?.summary.member === true &&
       room.summary.may.includes('pin') && {
         picture: 'pin',
         label: strings.text(isPinned ? 'pin.remove' : 'pin.add'),
         run: () => setPinned(room, message, !isPinned, context),
       },
-    (own || moderates) &&
-      message.poll !== undefined &&
-      !hasEnded(message.poll, Date.now()) && {
-        picture: 'poll',
-        label: strings.text('poll.endNow'),
-        run: () => void endPoll(message, context),
-      },
+    endsPoll && {
+      picture: 'poll',
+      label: strings.text('poll.endNow'),
+      run: () => void endPoll(message, context),
+    },
     own &&
       message.forwarded === undefined &&
       message.poll === undefined && {
@@ -150,21 +121,22 @@ function messageItems(
         key: 'E',
         run: () => writing.edit(entry),
       },
+    // Moderators can end and delete a poll, so they need no report.
     !own &&
+      !endsPoll &&
       chat.can.report && {
         picture: 'flag',
         label: strings.text('report.action'),
         apart: true,
         run: () => dialog({ kind: 'report', message }),
       },
-    blockItem(entry.user, context),
     (own || moderates) && {
       picture: 'delete',
       label: strings.text('action.delete'),
       key: 'Del',
       apart: own,
       bad: true,
-      run: () => dialog({ kind: 'delete', message }),
+      run: () => (own ? context.deleteOwn(message) : dialog({ kind: 'delete', message })),
     },
   ];
   return items.filter((item) => item !== false);
@@ -201,41 +173,56 @@ export function markUnread(room: Room, seq: number, context: Context): void {
   markUnreadAfter(context, room, seq - 1).catch((error) => toast(refusal(error, strings), 'bad'));
 }
 
-/** @param key - runs the item with this key instead of opening the menu */
+/**
+ * @param key - runs the item with this key instead of opening the menu. P opens the author's card.
+ * @param at - where a right-click opened the menu
+ */
 export function openMessageMenu(
-  entry: Entry,
-  writing: Writing,
-  key: string | undefined,
+  { entry, writing, key, at }: Extract<MenuRequest, { kind: 'message' }>,
   context: Context,
   opener: HTMLElement,
 ): void {
-  const { chat, strings, touch } = context;
+  const { chat, dialog, strings, touch } = context;
+  const { message, text } = entry;
+  const room = chat.rooms.get(message?.room ?? '');
   const picks = picksFor(entry, context, opener);
-  const pick = () =>
-    openMenu(context, opener, {
+  if (key === '+' && picks.length > 0)
+    return openMenu(context, opener, {
       label: strings.text('react.add'),
       items: [],
       picks,
       beside: opener.querySelector('.bubble'),
     });
-  if (key === '+' && picks.length > 0) return pick();
-  const items = messageItems(entry, context, writing, opener, pick);
+  if (key === 'p') {
+    if (room !== undefined && entry.user.id !== ERASED)
+      void openPerson({ room, user: entry.user, message }, context, opener);
+    return;
+  }
+  const items = messageItems(entry, context, writing, opener);
   if (key !== undefined) return items.find((item) => item.key?.toLowerCase() === key)?.run();
   if (items.length === 0) return;
   const who = entry.user.id === chat.me?.id ? strings.text('msg.you') : strings.name(entry.user);
-  const edited = entry.message?.editedAt;
+  const edited = message?.editedAt;
   const about = (
     <div class="about" role="presentation">
-      <span>{wordsOf(entry.text, entry.message?.files, context.strings, context.linked)}</span>
+      <span>{wordsOf(text, message?.files, context.strings, context.linked)}</span>
       <bdi>{who}</bdi>, {strings.time(entry.sentAt)}
       {edited !== undefined && ` · ${editedAt(edited, strings)}`}
     </div>
   );
+  // Long presses open the menu, so a touch screen cannot select text in the message.
+  const select = touch() &&
+    text !== '' && {
+      label: strings.text('action.select'),
+      run: () => dialog({ kind: 'select', text }),
+    };
   openMenu(context, opener, {
     label: strings.text('msg.actions'),
     items,
-    picks: touch() && picks.length > 0 ? picks : undefined,
+    picks: picks.length > 0 ? picks : undefined,
     about: touch() && about,
+    select: select || undefined,
     beside: opener.querySelector('.bubble'),
+    at,
   });
 }

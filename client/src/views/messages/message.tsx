@@ -31,8 +31,13 @@ const OPEN_NODES = 5000;
 
 export interface MessageActions extends UnsentActions {
   reply(entry: Entry): void;
-  /** `key` runs the item with this key instead of opening the menu. */
-  menu(entry: Entry, opener: HTMLElement, key?: string): void;
+  /** See `MenuRequest`. */
+  menu(
+    entry: Entry,
+    opener: HTMLElement,
+    key?: string,
+    at?: { readonly x: number; readonly y: number },
+  ): void;
   jump(seq: number): void;
 }
 

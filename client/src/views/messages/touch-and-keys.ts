@@ -7,7 +7,7 @@ const LONG_PRESS_MS = 450;
 const MOVED_PX = 10;
 
 /** The keys of items in the message menu. */
-const KEYS = new Set(['r', 't', 'f', 'c', 'l', 'e', 'del', '+']);
+const KEYS = new Set(['r', 't', 'f', 'c', 'l', 'p', 'e', 'del', '+']);
 
 /** Finds the rendered message that contains an element. */
 export interface Messages {
@@ -24,6 +24,7 @@ export function listenToMessages(
   onKeys(root, messages, signal);
   onComingBack(root, messages, signal);
   onLongPress(root, messages, tooltip, signal);
+  onRightClick(root, messages, signal);
 }
 
 /** On a focused message, Enter or Shift+F10 opens the menu, and letters run its items. */
@@ -97,6 +98,37 @@ function onLongPress(root: ShadowRoot, { find }: Messages, tooltip: Tooltip, sig
   for (const name of ['pointerup', 'pointercancel']) root.addEventListener(name, cancel, { signal });
   // Scroll events do not bubble.
   root.addEventListener('scroll', cancel, { signal, capture: true });
+}
+
+/** Elements with a menu of the browser that users expect: to open a link, or to save a picture. */
+const BROWSERS_OWN = 'a, img, video, audio, input, textarea';
+
+/** A right-click on a message opens its menu. With Shift, or on selected text, it opens the browser's menu. */
+function onRightClick(root: ShadowRoot, { find }: Messages, signal: AbortSignal): void {
+  let hasSelection = false;
+  const down = () => {
+    // Chrome cannot read a selection in a shadow root from the document. Other browsers have no such method.
+    const { getSelection } = root as ShadowRoot & { getSelection?(): Selection | null };
+    const selection = getSelection?.call(root) ?? document.getSelection();
+    hasSelection = selection?.isCollapsed === false;
+  };
+  // Before the browser on a Mac selects the word under the pointer.
+  root.addEventListener('pointerdown', down, { signal });
+  const clicked = (event: Event) => {
+    const { target } = event;
+    if (!(event instanceof PointerEvent) || !(target instanceof Element) || event.defaultPrevented) return;
+    const message = find(target);
+    // The keys open the menu in `onKeys`, and a long press in `onLongPress`.
+    if (event.pointerType !== 'mouse' || event.shiftKey || hasSelection) return;
+    if (message?.element == null || !hasMenu(message.props.entry) || target.closest(BROWSERS_OWN) !== null)
+      return;
+    event.preventDefault();
+    message.props.actions.menu(message.props.entry, message.element, undefined, {
+      x: event.clientX,
+      y: event.clientY,
+    });
+  };
+  root.addEventListener('contextmenu', clicked, { signal });
 }
 
 /** Whether the message has actions, because it is in the room or not sent yet. */

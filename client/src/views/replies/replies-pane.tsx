@@ -29,8 +29,8 @@ export class RepliesPane {
     this.#context = context;
     const actions: MessageActions = {
       reply: this.#writing.reply,
-      menu: (entry, opener, key) =>
-        context.menu({ kind: 'message', entry, writing: this.#writing, key }, opener),
+      menu: (entry, opener, key, at) =>
+        context.menu({ kind: 'message', entry, writing: this.#writing, key, at }, opener),
       jump: (seq) => void this.#jump(seq),
       ...unsentActions(context, this.#writing, () => this.#composer?.focus()),
     };
@@ -188,7 +188,7 @@ export class RepliesPane {
     const { chat } = this.#context;
     if (thread === undefined) return [];
     const pending = chat.pending(thread.room).filter((item) => thread.takes(item));
-    return entries(thread.timeline.list(), pending, chat.me).map((entry) =>
+    return entries(thread.timeline.list(), pending, chat.me, chat.deleting).map((entry) =>
       entry.replyTo === thread.root || entry.replyTo === thread.number || entry.message?.seq === thread.root
         ? { ...entry, replyTo: undefined }
         : entry,
