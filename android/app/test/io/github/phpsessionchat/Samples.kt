@@ -88,12 +88,31 @@ object Samples {
     val seenBy = Answers.SeenBy(listOf(dana), 3)
     val reactedBy: Answers.Page<User> = Answers.Page(listOf(dana), null)
 
-    /** A poll with a vote and a reaction. */
+    private fun votes(emoji: String, count: Int, mine: Boolean) =
+        JSONObject().put("emoji", emoji).put("count", count).put("mine", mine).put("users", JSONArray())
+
+    /** A poll for several answers in which the user voted, and an own event. */
     val pollEntries: List<Entry> = Entry.list(
         listOf(
-            message(9, bob, "When do we meet?", 1) {
-                val emoji = listOf("?1", "🎉").map { JSONObject().put("emoji", it).put("count", 3).put("users", JSONArray()) }
-                put("reactions", JSONArray(emoji))
+            message(7, bob, "Which day?", 2) {
+                put("poll", JSONObject().put("options", JSONArray(listOf("Friday", "Saturday", "الأحد"))).put("multiple", true))
+                put("reactions", JSONArray(listOf(votes("🎉", 3, false), votes("1", 3, true), votes("3", 1, false))))
+            },
+            message(8, alice, "Summer party", 1) {
+                val start = now + 48 * 60 * MINUTE
+                put("poll", JSONObject().put("event", JSONObject().put("start", start).put("end", start + 120 * MINUTE).put("place", "Garden")))
+            },
+        ),
+        emptyList(),
+        alice,
+    )
+
+    /** An own anonymous poll that was ended. */
+    val endedEntries: List<Entry> = Entry.list(
+        listOf(
+            message(9, alice, "Shall we?", 1) {
+                put("poll", JSONObject().put("options", JSONArray(listOf("Yes", "No"))).put("anonymous", true).put("endedAt", now))
+                put("reactions", JSONArray(listOf(votes("?1", 1, false))))
             },
         ),
         emptyList(),

@@ -1,9 +1,13 @@
 package io.github.phpsessionchat.app
 
+import android.content.ActivityNotFoundException
 import android.content.ClipData
 import android.content.ClipboardManager
 import android.content.Context
+import android.content.Intent
 import android.net.Uri
+import android.provider.CalendarContract
+import android.provider.CalendarContract.Events
 import androidx.compose.material3.SnackbarHostState
 import androidx.compose.runtime.Composable
 import androidx.compose.runtime.DisposableEffect
@@ -56,6 +60,11 @@ interface ConversationActions : FileActions {
     val canReport: Boolean
     fun report(message: Message, reason: Report.Reason)
     fun react(message: Message, emoji: String, on: Boolean)
+    fun vote(message: Message, options: List<Int>)
+    fun endPoll(message: Message)
+
+    /** Opens the form of a calendar app for a new event. */
+    fun addToCalendar(message: Message)
 
     /** The rooms in which the user can write. */
     val writableRooms: List<RoomSummary>
@@ -180,6 +189,28 @@ private class RoomActions(
     }
 
     override fun react(message: Message, emoji: String, on: Boolean) = perform { request<Message> { react(message, emoji, on, it) } }
+
+    override fun vote(message: Message, options: List<Int>) = perform {
+        // It may have ended while it was on the screen.
+        if (message.poll?.hasEnded(System.currentTimeMillis()) == true) notices.say(context.getString(R.string.poll_ended))
+        else request<Message> { vote(message, options, it) }
+    }
+
+    override fun endPoll(message: Message) = perform { request<Message> { endPoll(message, it) } }
+
+    override fun addToCalendar(message: Message) {
+        val event = message.poll?.event ?: return
+        val intent = Intent(Intent.ACTION_INSERT, Events.CONTENT_URI)
+            .putExtra(CalendarContract.EXTRA_EVENT_BEGIN_TIME, event.start)
+            .putExtra(Events.TITLE, message.textWithNames())
+            .putExtra(Events.EVENT_LOCATION, event.place)
+        if (event.end != 0L) intent.putExtra(CalendarContract.EXTRA_EVENT_END_TIME, event.end)
+        try {
+            context.startActivity(intent)
+        } catch (_: ActivityNotFoundException) {
+            report("no_calendar")
+        }
+    }
 
     override val writableRooms get() = chat.rooms.value.filter { it.member && it.may(RoomSummary.Right.SEND) }
 

@@ -144,7 +144,7 @@ private fun HiddenLine(onShow: () -> Unit) {
 private fun Content(entry: Entry, isOwn: Boolean, quoted: Entry?, actions: ConversationActions, onMenu: (Message) -> Unit) {
     val message = entry.message?.takeUnless { it.isDeleted }
     Bubble(entry, isOwn, quoted, actions, onMenu)
-    val reactions = message?.reactions.orEmpty().filterNot { it.isVote }
+    val reactions = message?.reactions.orEmpty().filterNot(Reaction::isVote)
     if (message != null && reactions.isNotEmpty()) Reactions(message, reactions, actions)
 }
 
@@ -200,6 +200,7 @@ private fun Bubble(entry: Entry, isOwn: Boolean, quoted: Entry?, actions: Conver
             )
         }
         message?.preview?.let { Preview(it, actions) }
+        message?.poll?.let { PollOptions(message, it, actions, onMenu) }
         if (message?.isEdited == true) {
             Text(stringResource(R.string.msg_edited), color = colors.onSurfaceVariant, style = MaterialTheme.typography.labelSmall)
         }
@@ -236,9 +237,6 @@ private fun ThreadLine(replies: ThreadCount, actions: ConversationActions) {
         Text(listOfNotNull(count, unread).joinToString(" · "))
     }
 }
-
-/** The votes of a poll are reactions with the number of an option, such as `1` or `?1`. */
-private val Reaction.isVote get() = emoji.all { it in '0'..'9' || it == '?' }
 
 @OptIn(ExperimentalLayoutApi::class, ExperimentalFoundationApi::class)
 @Composable

@@ -103,7 +103,7 @@ private fun MenuSheet(
             MenuEntry(stringResource(R.string.forward_title)) { onDialog(MenuDialog.FORWARD) }
             if (message.text.isNotEmpty()) Entry(R.string.action_copy) { copy(context, message.textWithNames()) }
             Entry(R.string.copyLink_action) { actions.copyLink(message) }
-            if (isOwn && mayWrite && !message.forwarded) Entry(R.string.action_edit) { composing.edit(message) }
+            if (isOwn && mayWrite && !message.forwarded && message.poll == null) Entry(R.string.action_edit) { composing.edit(message) }
             if (!isOwn && message.user.id != User.ERASED) {
                 Entry(stringResource(R.string.person_about, isolate(nameOf(message.user)))) { actions.openPerson(message.user) }
             }
@@ -114,6 +114,9 @@ private fun MenuSheet(
             val pinned = actions.isPinned(message)
             if (room?.may(RoomSummary.Right.PIN) == true && pinned != null) {
                 Entry(if (pinned) R.string.pin_remove else R.string.pin_add) { actions.pin(message, !pinned) }
+            }
+            if (message.poll?.hasEnded(System.currentTimeMillis()) == false && (isOwn || mayModerate)) {
+                Entry(R.string.poll_endNow) { actions.endPoll(message) }
             }
             if (message.preview != null && (isOwn || mayModerate)) Entry(R.string.preview_remove) { actions.removePreview(message) }
             if (!isOwn && actions.canReport) MenuEntry(stringResource(R.string.report_action)) { onDialog(MenuDialog.REPORT) }

@@ -69,11 +69,11 @@ fun ForwardSheet(rooms: List<RoomSummary>, onClose: () -> Unit, onChoose: (RoomS
     }
 }
 
-/** Lists who reacted to a message with this emoji. */
+/** Lists who reacted to a message with this emoji, or voted. */
 @Composable
-fun ReactionSheet(message: Message, emoji: String, actions: ConversationActions, onClose: () -> Unit) {
+fun ReactionSheet(message: Message, emoji: String, actions: ConversationActions, title: String = emoji, onClose: () -> Unit) {
     val users = rememberPages(message.seq, emoji) { actions.reactedBy(message, emoji, it) }
-    ListSheet(emoji, onClose) { pages(users, { it.id }) { PersonRow(it, null, onClick = null) } }
+    ListSheet(title, onClose) { pages(users, { it.id }) { PersonRow(it, null, onClick = null) } }
 }
 
 /** Lists who has seen an own message. */

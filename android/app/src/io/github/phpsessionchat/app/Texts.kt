@@ -4,6 +4,7 @@ import android.text.format.DateUtils
 import android.text.format.DateUtils.FORMAT_ABBREV_MONTH
 import android.text.format.DateUtils.FORMAT_SHOW_DATE
 import android.text.format.DateUtils.FORMAT_SHOW_TIME
+import android.text.format.DateUtils.FORMAT_SHOW_WEEKDAY
 import androidx.compose.material3.MaterialTheme
 import androidx.compose.runtime.Composable
 import androidx.compose.ui.platform.LocalContext
@@ -97,6 +98,13 @@ fun dayName(time: Long): String = when (dayOf(time)) {
 
 @Composable
 fun dayAndTime(time: Long): String = "${dayName(time)}, ${clockTime(time)}"
+
+/** @param end 0: unknown */
+@Composable
+fun timeRange(start: Long, end: Long): String {
+    val flags = FORMAT_SHOW_DATE or FORMAT_SHOW_TIME or FORMAT_SHOW_WEEKDAY
+    return DateUtils.formatDateRange(LocalContext.current, start, if (end == 0L) start else end, flags)
+}
 
 @Composable
 fun dateText(time: Long): String = DateUtils.formatDateTime(LocalContext.current, time, FORMAT_SHOW_DATE or FORMAT_ABBREV_MONTH)

@@ -91,6 +91,8 @@ abstract class DrawingTest : ScreenTest() {
         takeScreenshot(activity, "new-room-$name")
         show { PersonCard(Samples.person, remember { SnackbarHostState() }, {}, {}, {}, {}) }
         takeScreenshot(activity, "person-$name")
+        showConversation(Samples.pollEntries + Samples.endedEntries)
+        takeScreenshot(activity, "polls-$name")
         showConversation(Samples.voiceMessages(2))
         takeScreenshot(activity, "voice-$name")
         show { RecorderRow(VoiceRecorder(activity, MainScope())) {} }

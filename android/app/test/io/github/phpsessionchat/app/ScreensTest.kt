@@ -1,6 +1,7 @@
 package io.github.phpsessionchat.app
 
 import android.content.Intent
+import androidx.compose.ui.geometry.Offset
 import androidx.compose.ui.test.assertIsDisplayed
 import androidx.compose.ui.test.assertTextContains
 import androidx.compose.ui.test.assertIsNotEnabled
@@ -137,7 +138,7 @@ class ScreensTest : ScreenTest() {
     fun showsNoVotesAsReactions() {
         showConversation(Samples.pollEntries)
         compose.onNodeWithText("🎉 3").assertIsDisplayed()
-        compose.onNodeWithText("?1 3").assertDoesNotExist()
+        compose.onNodeWithText("1 3").assertDoesNotExist()
     }
 
     @Test
@@ -187,6 +188,56 @@ class ScreensTest : ScreenTest() {
         openMenuOf("Morning all. Gate is open, kettle is on.")
         compose.onNodeWithText("🎉").performClick()
         assertEquals(listOf("react 2 👍 false", "react 1 🎉 true"), calls.filter { it.startsWith("react") })
+    }
+
+    @Test
+    fun votesInAPollAndTakesAVoteBack() {
+        showConversation(Samples.pollEntries)
+        compose.onNodeWithText("4 votes · Several answers").assertExists()
+        compose.onNodeWithText("Saturday").performClick()
+        compose.onNodeWithText("Friday").performClick()
+        assertEquals(listOf("vote 7 [1, 2]", "vote 7 []"), calls.filter { it.startsWith("vote") })
+    }
+
+    @Test
+    fun listsWhoVoted() {
+        showConversation(Samples.pollEntries)
+        compose.onNodeWithText("Friday").performTouchInput { longClick() }
+        compose.onNodeWithText("Dana Ruiz").assertIsDisplayed()
+    }
+
+    /** Presses the question, because the options have long presses of their own. */
+    private fun openMenuOfPoll(question: String) =
+        compose.onNodeWithText(question).performTouchInput { longClick(topLeft + Offset(30f, 30f)) }
+
+    @Test
+    fun endsAnOwnEvent() {
+        showConversation(Samples.pollEntries)
+        openMenuOfPoll("Summer party")
+        compose.onNodeWithText("Delete").assertExists()
+        compose.onNodeWithText("Edit").assertDoesNotExist()
+        compose.onNodeWithText("End now").performClick()
+        assertTrue("end poll 8" in calls)
+    }
+
+    @Test
+    fun acceptsNoVoteAfterTheEnd() {
+        showConversation(Samples.endedEntries)
+        compose.onNodeWithText("1 vote · Anonymous · Ended").assertExists()
+        compose.onNodeWithText("Yes").assertIsNotEnabled().performClick()
+        openMenuOfPoll("Shall we?")
+        compose.onNodeWithText("Delete").assertExists()
+        compose.onNodeWithText("End now").assertDoesNotExist()
+        assertEquals(emptyList<String>(), calls.filter { it.startsWith("vote") })
+    }
+
+    @Test
+    fun answersAnEventAndAddsItToTheCalendar() {
+        showConversation(Samples.pollEntries)
+        compose.onNodeWithText("Garden").assertExists()
+        compose.onNodeWithText("Coming").performClick()
+        compose.onNodeWithText("Add to calendar").performClick()
+        assertEquals(listOf("vote 8 [1]", "calendar 8"), calls.filter { it.startsWith("vote") || it.startsWith("cal") })
     }
 
     @Test
