@@ -287,7 +287,7 @@ export async function members(
   chat: Chat,
   connection: Connection,
   room: Room,
-  { query, present, cursor, limit }: RequestPayload<'room:members'>,
+  { query, present, cursor, limit, joined }: RequestPayload<'room:members'>,
 ): Promise<Answers['room:members']> {
   const { history, directory } = chat;
   const { id, pair } = room.record;
@@ -316,7 +316,17 @@ export async function members(
         if (prefix !== undefined && !matches(shown, prefix)) continue;
         const isPresent = isSelf || room.present.has(user.id);
         if (present === undefined || !isPresent) {
-          listed.push({ place, member: { user: shown, role: member.role, present: isPresent } });
+          const isByPeople = (member.sources & sources.people) !== 0;
+          const after = joined && isByPeople && room.record.kind === 'private';
+          listed.push({
+            place,
+            member: {
+              user: shown,
+              role: member.role,
+              present: isPresent,
+              ...(after ? { after: member.fromSeq ?? 0 } : {}),
+            },
+          });
         }
       }
       after = page.next;

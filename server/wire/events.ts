@@ -189,7 +189,14 @@ const roomSummary = z.object({
 /** A mention of a user, with its position in the text in characters. Mentions do not overlap. */
 const mention = z.object({ user, start: counter, length: seq });
 
-const roomMember = z.object({ user, role, present: z.boolean() });
+const roomMember = z.object({
+  user,
+  role,
+  present: z.boolean(),
+  after: counter
+    .exactOptional()
+    .describe('With `joined`: the newest message when the membership began, 0 for none.'),
+});
 
 /** Reactions with the same emoji to a message, or votes for the same option. */
 const reaction = z.object({
@@ -641,6 +648,12 @@ export const requests = {
     present: z.boolean().optional(),
     cursor: cursor.optional(),
     limit: limit(100),
+    joined: z
+      .literal(true)
+      .optional()
+      .describe(
+        'In a private room, answers `after` for members who joined, were invited or created it. Not with `present: true`.',
+      ),
   }),
   'room:notify': z.object({
     room: roomId,

@@ -98,8 +98,12 @@ export class ChatPage {
     for (const storage of [localStorage, sessionStorage]) storage.clear();
     for (const [key, value] of Object.entries(options.stored ?? {})) localStorage.setItem(key, value);
     const writeText = async (text: string) => void this.copied.push(text);
+    const write = async ([item]: ClipboardItem[]) => {
+      const blob = await item?.getType('text/plain');
+      await writeText((await blob?.text()) ?? '');
+    };
     Object.defineProperties(navigator, {
-      clipboard: { value: { writeText }, configurable: true },
+      clipboard: { value: { writeText, write }, configurable: true },
       onLine: { value: true, configurable: true },
     });
     this.element = document.createElement(options.element ?? 'php-chat');

@@ -557,6 +557,37 @@ describe('inviting', () => {
     expect(textOf(late.root)).not.toContain('spring market');
   });
 
+  test('copies an invite link at the start of a private room, and shows who joined', async () => {
+    const { alice, bob } = await two();
+    const id = await den(alice, [], { name: 'beehive', topic: 'Honey' });
+    const page = await open(alice);
+    await page.open('beehive');
+    await page.sees('This is the start of beehive.');
+    await page.sees('Say hello. Everyone in beehive will see it.');
+    await page.get('button', 'Alice owner');
+    await page.get('button', 'Invite people');
+    const copy = () => page.click('button', 'Copy link');
+    await copy();
+    await until(() => expect(page.copied).toHaveLength(1));
+    await copy();
+    await until(() => expect(page.copied).toHaveLength(2));
+    const [first = '', second] = page.copied;
+    expect(second).toBe(first);
+    await say(alice, id, 'first');
+    await bob.request('invite:accept', { token: new URL(first).hash.replace('#join=', '') });
+    await page.sees('Bob joined');
+    const timeline = await page.get('log', /beehive/);
+    expect(textOf(timeline)).toMatch(/start of beehive.*first.*Bob joined/);
+
+    const { invites } = await alice.request('invite:list', { room: id });
+    for (const invite of invites) await alice.request('invite:revoke', { room: id, id: invite.id });
+    await copy();
+    await until(() => expect(page.copied).toHaveLength(3));
+    expect(page.copied[2]).not.toBe(first);
+    await alice.request('room:remove', { room: id, user: bob.id });
+    await until(() => expect(textOf(timeline)).not.toContain('Bob joined'));
+  });
+
   test('shows an error if an invite link cannot be checked', async () => {
     const { alice, bob } = await two();
     const id = await den(bob, [], { name: 'market' });

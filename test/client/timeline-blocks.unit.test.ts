@@ -47,17 +47,20 @@ test('inserts the New line before the first unseen message of others, splitting 
   expect(shape(list, 10_000)).toEqual(['day', '1', 'own 1', '2']);
 });
 
-test('inserts the line of a pin after the newest message of its time, splitting a group', () => {
+test('inserts the notes after the newest message of their time, splitting a group', () => {
   seq = 0;
   const messages = [message('a', noon), message('a', noon), message('a', noon)];
-  const user = { id: 'a', name: 'a' };
-  const pin = (seq: number, after: number) => ({ seq, user, text: '', sentAt: 0, by: user, at: 0, after });
-  const list = blocks(entries(messages, [], undefined), 'me', undefined, [pin(3, 9), pin(2, 2), pin(1, 2)]);
-  expect(list.map((block) => (block.kind === 'pin' ? `pin ${block.pin.seq}` : block.kind))).toEqual([
+  const notes = [
+    { after: 2, line: 'first' },
+    { after: 2, line: 'second' },
+    { after: 9, line: 'later' },
+  ];
+  const list = blocks(entries(messages, [], undefined), 'me', undefined, notes);
+  expect(list.map((block) => (block.kind === 'note' ? block.note.line : block.kind))).toEqual([
     'day',
     'group',
-    'pin 1',
-    'pin 2',
+    'first',
+    'second',
     'group',
   ]);
 });

@@ -53,6 +53,15 @@ export function fillGaps(window: JSDOM['window'], gaps: Gaps): void {
         super.open(method, reached(address));
       }
     },
+    ClipboardItem: class {
+      readonly #data: Record<string, Promise<Blob>>;
+      constructor(data: Record<string, Promise<Blob>>) {
+        this.#data = data;
+      }
+      getType(type: string): Promise<Blob> {
+        return this.#data[type] ?? Promise.reject(new Error(`no ${type}`));
+      }
+    },
     matchMedia: (query: string) => ({ ...media, media: query }),
     ResizeObserver: class {
       readonly #observed: (entries: object[]) => void;

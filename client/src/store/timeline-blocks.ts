@@ -1,12 +1,19 @@
-import type { Pin } from '../../../server/wire/events.ts';
+import type { ComponentChildren } from 'preact';
 import { startOfDay } from '../strings/strings.ts';
 import type { Entry } from './entries.ts';
+
+/** A line between messages that is not a message, such as “… pinned a message”. */
+export interface Note {
+  /** Shown after the message with this `seq`. */
+  readonly after: number;
+  readonly line: ComponentChildren;
+}
 
 /** A block of the timeline. Blocks are listed from top to bottom. */
 export type TimelineBlock =
   | { readonly kind: 'day'; readonly at: number; readonly key: string }
   | { readonly kind: 'new' }
-  | { readonly kind: 'pin'; readonly pin: Pin }
+  | { readonly kind: 'note'; readonly note: Note }
   /** After the root message of a thread. */
   | { readonly kind: 'root' }
   | { readonly kind: 'group'; readonly own: boolean; readonly entries: Entry[] };
@@ -14,18 +21,18 @@ export type TimelineBlock =
 const GAP_MS = 5 * 60_000;
 
 /**
- * Groups consecutive messages of one author. Adds lines where the day changes, where unseen messages begin, and where a
- * user pinned a message.
+ * Groups consecutive messages of one author. Adds lines where the day changes, where unseen messages begin, and
+ * the notes.
  * @param root - for a thread, the `seq` of its root message; the first day is not shown
  */
 export function blocks(
   entries: readonly Entry[],
   me: string,
   newFrom: number | undefined,
-  pins: readonly Pin[] = [],
+  notes: readonly Note[] = [],
   root?: number,
 ): TimelineBlock[] {
-  const pinned = Map.groupBy(pins.toReversed(), ({ after }) => after);
+  const noted = Map.groupBy(notes, ({ after }) => after);
   const list: TimelineBlock[] = [];
   let last: Entry | undefined;
   let open: Entry[] | undefined;
@@ -52,8 +59,8 @@ export function blocks(
       list.push({ kind: 'group', own: entry.user.id === me, entries: open });
     }
     last = entry;
-    for (const pin of pinned.get(seq) ?? []) {
-      list.push({ kind: 'pin', pin });
+    for (const note of noted.get(seq) ?? []) {
+      list.push({ kind: 'note', note });
       open = undefined;
     }
     if (root !== undefined && entry.message?.seq === root) {

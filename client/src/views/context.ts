@@ -5,6 +5,7 @@ import type { MessagePlace } from '../chat/notifications.ts';
 import type { BrowserPush } from '../chat/push.ts';
 import type { Entry, NewMention, SentFile } from '../store/entries.ts';
 import type { Room } from '../store/room.ts';
+import type { Note } from '../store/timeline-blocks.ts';
 import type { StringKey, Strings } from '../strings/strings.ts';
 import type { Linked, Say } from './messages/formatted.tsx';
 import type { Pane } from './panes.ts';
@@ -265,8 +266,10 @@ export interface Context extends ControlContext {
   dialog(request: DialogRequest): void;
   /** Deletes a message of the user. The user can undo this for a moment. */
   deleteOwn(message: Message): void;
-  /** Shown instead of an empty room to the owner of a new chat. */
-  firstRun(): ComponentChildren;
+  /** The card at the start of a room, in the middle of a room without messages. */
+  start(room: Room, empty: boolean): ComponentChildren;
+  /** The lines between the messages of a room, such as “… pinned a message”. */
+  notes(room: Room): readonly Note[];
   /** An attribute of the element. */
   attribute(name: string): string | null;
   /** Shown instead of a room while none is open. */

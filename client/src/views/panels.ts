@@ -22,7 +22,6 @@ export { start } from './parts.ts';
 export { People } from './people/people.tsx';
 export { repliesLine } from './replies/replies-line.tsx';
 export { AskCard } from './rooms/ask-card.tsx';
-export { firstRun } from './rooms/first-run.tsx';
 export { NoRoom } from './rooms/no-room.tsx';
 export { step } from './rooms/step.ts';
 

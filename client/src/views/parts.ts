@@ -28,6 +28,7 @@ import { PinnedMessages } from './pins/pinned-messages.tsx';
 import { Offering } from './prefs/offering.ts';
 import { RepliesPane } from './replies/replies-pane.tsx';
 import { RoomNews } from './rooms/room-news.ts';
+import { RoomStart } from './rooms/room-start.tsx';
 import { SearchPane } from './search/search-pane.tsx';
 import { Speaker } from './speaker.tsx';
 import { MessageLinks } from './visits/message-links.ts';
@@ -53,6 +54,7 @@ export interface Parts {
   readonly blocking: BlockedPeople;
   readonly portraits: Portraits;
   readonly pins: PinnedMessages;
+  readonly roomStart: RoomStart;
   readonly details: DetailsPane;
   readonly visits: Visits;
   readonly links: MessageLinks;
@@ -106,6 +108,8 @@ export function start(
   chat.followers.add(suggest);
   const pins = new PinnedMessages(context, speaker);
   chat.followers.add(pins);
+  const roomStart = new RoomStart(context, pins);
+  chat.followers.add(roomStart);
   const visits = new Visits(context);
   chat.followers.add(visits);
   const redraw = (those: string) => {
@@ -146,6 +150,7 @@ export function start(
     blocking,
     portraits: new Portraits(context, root),
     pins,
+    roomStart,
     details: new DetailsPane(context),
     visits,
     links,

@@ -190,6 +190,22 @@ describe('rooms of users', () => {
       .toContainEqual({ user: { id: 'zz-absent', name: 'zz-absent' }, role: 'member', present: false });
   });
 
+  test('says on request after which message a user joined a private room', async () => {
+    const [ann, ben, cat] = await users(3);
+    const room = await den(ann, [ben]);
+    await ann.request('room:join', { room });
+    await send(ann, room);
+    const { token } = await ann.request('invite:create', { room });
+    await cat.request('invite:accept', { token });
+    const joins = async (of: string) => {
+      const { members } = await ann.request('room:members', { room: of, joined: true });
+      return Object.fromEntries(members.map(({ user, after }) => [user.id, after]));
+    };
+    expect(await joins(room)).toEqual({ [ann.id]: 0, [ben.id]: 0, [cat.id]: 1 });
+    await ann.request('room:join', { room: 'lobby' });
+    expect(Object.values(await joins('lobby'))).not.toContainEqual(expect.any(Number));
+  });
+
   test('names absent users in changes only if they were active in a shared room', async () => {
     const [ann, ben, known, hidden] = await users(4);
     for (const client of [ann, known]) await client.request('room:join', { room: 'lobby' });

@@ -8,13 +8,20 @@ export function copy(text: string, { strings, toast }: Context, said = strings.t
   );
 }
 
-/** Rejects if the text cannot be copied. */
-export function copied(text: string): Promise<void> {
+/** Copies a text that may still be loading. Rejects if it cannot be loaded or copied. */
+export async function copied(text: string | Promise<string>): Promise<void> {
+  if (typeof text !== 'string') {
+    // Safari copies only during a click, so it must get the promise at once.
+    const data = text.then((loaded) => new Blob([loaded], { type: 'text/plain' }));
+    await navigator.clipboard.write([new ClipboardItem({ 'text/plain': data })]).catch(async (error) => {
+      await text; // its own error says more
+      throw error;
+    });
+    return;
+  }
   // Only secure contexts have `navigator.clipboard`.
-  return (
-    navigator.clipboard?.writeText(text) ??
-    (copiedByCommand(text) ? Promise.resolve() : Promise.reject(new Error('no clipboard')))
-  );
+  if (navigator.clipboard !== undefined) return navigator.clipboard.writeText(text);
+  if (!copiedByCommand(text)) throw new Error('no clipboard');
 }
 
 /** Uses `execCommand`, which works on any page. A listener replaces what the command copies. */

@@ -1,5 +1,5 @@
 import { hue } from '../../../../server/wire/avatar.ts';
-import type { Pin, Message as Stored, User } from '../../../../server/wire/events.ts';
+import type { Message as Stored, User } from '../../../../server/wire/events.ts';
 import type { Entry } from '../../store/entries.ts';
 import type { Room } from '../../store/room.ts';
 import type { Talk } from '../../store/talk.ts';
@@ -7,7 +7,6 @@ import { blocks, type TimelineBlock } from '../../store/timeline-blocks.ts';
 import { ERASED } from '../../store/user-ids.ts';
 import type { Context } from '../context.ts';
 import { Empty } from '../controls/empty.tsx';
-import { Icon } from '../controls/icon.tsx';
 import { Avatar } from '../people/avatar.tsx';
 import { GroupKeys } from './group-keys.ts';
 import { Message, type MessageActions, type MessageState } from './message.tsx';
@@ -48,34 +47,27 @@ export class MessageList {
     const { chat, strings } = this.#context;
     const { room, timeline, root } = talk;
     const { complete, first } = timeline;
-    const name = strings.roomName(room.summary);
-    const isDirect = room.summary.kind === 'direct';
     const fresh = this.#arrived(talk, list);
-    if (list.length === 0) {
-      const text = strings.text(isDirect ? 'empty.direct.text' : 'empty.room.text', { name, room: name });
-      if (!complete) return false;
-      return (
-        this.#context.firstRun() ?? (
-          <Empty picture="talk" title={strings.text('empty.room.title')} text={text} />
-        )
-      );
-    }
+    const start = root === undefined && complete && shown[0] === list[0];
+    if (list.length === 0) return start && this.#context.start(room, true);
     const newFrom = first <= (talk.newFrom ?? 0) || complete ? talk.newFrom : undefined;
-    const parts = blocks(shown, chat.me?.id ?? '', newFrom, root === undefined ? room.pins : [], root);
+    const parts = blocks(
+      shown,
+      chat.me?.id ?? '',
+      newFrom,
+      root === undefined ? this.#context.notes(room) : [],
+      root,
+    );
     const names = this.#groups.name(
       parts.flatMap((block) => (block.kind === 'group' ? [block.entries] : [])),
     );
     let group = 0;
     const last = list.findLast((entry) => entry.user.id === chat.me?.id)?.key;
     return [
-      root === undefined && complete && shown[0] === list[0] && (
-        <p class="note start" key="start">
-          {strings.text(isDirect ? 'timeline.startDirect' : 'timeline.start', { name, room: name })}
-        </p>
-      ),
+      start && this.#context.start(room, false),
       ...parts.flatMap((block) => {
         if (block.kind === 'day') return this.#line('day', `day ${block.key}`, strings.day(block.at));
-        if (block.kind === 'pin') return this.#pinned(block.pin);
+        if (block.kind === 'note') return block.note.line;
         if (block.kind === 'new') {
           const words = strings.text('timeline.new');
           return this.#line(
@@ -99,19 +91,6 @@ export class MessageList {
         ];
       }),
     ];
-  }
-
-  #pinned({ seq, by }: Pin) {
-    const { chat, strings } = this.#context;
-    const own = by.id === chat.me?.id;
-    return (
-      <p class="note sys" key={`pin ${seq}`}>
-        <Icon name="pin" size="s" />
-        <span>
-          {own ? strings.text('pin.lineYou') : strings.text('pin.line', { name: strings.name(by) })}
-        </span>
-      </p>
-    );
   }
 
   #line(kind: 'day' | 'new' | 'count-line', key: string, words: string, said = words) {

@@ -3,6 +3,7 @@ import type { Message, Pin, PinChange } from '../../../../server/wire/events.ts'
 import type { Follower } from '../../chat/chat-listener.ts';
 import { number } from '../../chat/form.ts';
 import { preview, type Room } from '../../store/room.ts';
+import type { Note } from '../../store/timeline-blocks.ts';
 import type { Context } from '../context.ts';
 import { Icon } from '../controls/icon.tsx';
 import type { Speaker } from '../speaker.tsx';
@@ -59,6 +60,24 @@ export class PinnedMessages implements Follower {
     if (pin === undefined) return;
     const { by, at, after } = pin;
     room?.pin(message.seq, { ...preview(message), by, at, after });
+  }
+
+  /** The lines about pinned messages, oldest first. */
+  notes({ pins }: Room): Note[] {
+    const { chat, strings } = this.#context;
+    return pins.toReversed().map(({ seq, by, after }) => ({
+      after,
+      line: (
+        <p class="note sys" key={`pin ${seq}`}>
+          <Icon name="pin" size="s" />
+          <span>
+            {by.id === chat.me?.id
+              ? strings.text('pin.lineYou')
+              : strings.text('pin.line', { name: strings.name(by) })}
+          </span>
+        </p>
+      ),
+    }));
   }
 
   /** The bar above the timeline. */
