@@ -35,6 +35,16 @@ test('a search hit leads to its message, even behind 400 newer messages', async 
   const found = alice.message('the spare SPANNER hangs here');
   await expect(found).toBeInViewport();
   await expect(found).toBeFocused();
+  const walk = page.getByRole('region', { name: 'Search' });
+  await expect(walk).toHaveText('spanner2 of 2');
+  await walk.getByRole('button', { name: 'Newer result' }).click();
+  await expect(alice.message('no spanner in the yard')).toBeInViewport();
+  await walk.getByRole('button', { name: 'Older result' }).click();
+  await expect(found).toBeInViewport();
+  await expect(walk.getByRole('button', { name: 'Older result' })).toHaveAttribute('aria-disabled', 'true');
+  await alice.shot('search-walk');
+  await walk.getByRole('button', { name: 'Close results' }).click();
+  await expect(walk).toBeHidden();
   // From there the user can read on to the newest message.
   await expect(alice.message('message 1')).toBeVisible();
   await expect(alice.message('message 400')).toHaveCount(0);
@@ -48,4 +58,17 @@ test('a search hit leads to its message, even behind 400 newer messages', async 
   await page.keyboard.press('Escape');
   await expect(panel(alice)).toBeHidden();
   await expect(page.getByRole('button', { name: 'Search in this room' })).toBeFocused();
+
+  // The next search offers the last one, the frequent filters, and people.
+  await page.getByRole('button', { name: 'Search in this room' }).click();
+  await field(alice).fill('');
+  await expect(panel(alice).getByRole('button', { name: 'spanner', exact: true })).toBeVisible();
+  await alice.shot('search-recent');
+  await panel(alice).getByRole('button', { name: 'From me' }).click();
+  await panel(alice).getByRole('button', { name: 'This week' }).click();
+  await expect(panel(alice).getByText('No message fits these filters.')).toBeVisible();
+  await panel(alice).getByRole('button', { name: 'Clear filters' }).click();
+  await field(alice).fill('Bo');
+  await panel(alice).getByRole('button', { name: 'Bob', exact: true }).click();
+  await expect(page.getByRole('textbox', { name: 'Message to Bob' })).toBeFocused();
 });

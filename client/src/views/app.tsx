@@ -264,6 +264,7 @@ export class AppView {
     this.#settings = undefined;
     this.#clearPanels();
     this.#late.parts?.visits.clear();
+    this.#late.parts?.search.forget();
     this.#late.parts?.tooltip.hide();
     this.#toasts.clear();
     this.#late.parts?.speaker.clear();
@@ -382,6 +383,7 @@ export class AppView {
     const inert = this.#layers.modal;
     const { AskCard, People } = this.#late.panels ?? {};
     const instead = this.#insteadOfRoom();
+    const headerSearches = this.#panes.single === undefined && room !== undefined && !instead;
     return (
       <>
         <RoomList
@@ -391,7 +393,7 @@ export class AppView {
           shown={this.#setRooms}
           settings={this.#settings !== undefined}
           roomInSight={this.#panes.roomInSight}
-          search={() => this.#search('everywhere')}
+          search={headerSearches ? undefined : () => this.#search('everywhere')}
           above={AskCard && <AskCard context={context} />}
         />
         <section
@@ -446,7 +448,9 @@ export class AppView {
           search={this.#panes.searchInBar ? () => this.#search('here') : undefined}
         />
         {room !== undefined &&
-          (parts ? (parts.files.bar() ?? parts.pins.bar(room)) : pinsPlace(context, room))}
+          (parts
+            ? (parts.files.bar() ?? parts.search.bar() ?? parts.pins.bar(room))
+            : pinsPlace(context, room))}
         <Banner context={context} notice={notice} />
         {room !== undefined && parts?.catchUp.bar(room)}
         {this.#timeline.draw()}

@@ -17,7 +17,8 @@ interface Props {
   readonly lost: boolean;
   /** Called with this list when it is mounted, and with undefined when it is unmounted. */
   shown(list: RoomList | undefined): void;
-  search(): void;
+  /** Undefined if the room's header offers the search. */
+  search: (() => void) | undefined;
   /** Whether the user's settings replace the room. */
   readonly settings: boolean;
   /** Whether the room's pane is visible. */
@@ -101,7 +102,7 @@ export class RoomList extends Component<Props> {
             </slot>
           </h2>
           {/* Appears together with the next button, which would move it otherwise. */}
-          {me !== undefined && (
+          {me !== undefined && search !== undefined && (
             <button type="button" class="icon" aria-label={strings.text('search.open')} onClick={search}>
               <Icon name="search" />
             </button>

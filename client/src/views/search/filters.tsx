@@ -43,7 +43,61 @@ interface Props {
   set(filters: Filters): void;
 }
 
-/** The fields that narrow a search by author, content and day. */
+/** The most frequent filters, as buttons. */
+export function FilterChips({ context: { chat, strings }, filters, set }: Omit<Props, 'room'>) {
+  const { has, from, since, until } = filters;
+  const own = { id: chat.me?.id ?? '', label: strings.text('msg.you') };
+  const week = weekBegin(strings.locale);
+  const chip = (
+    key: string,
+    label: string,
+    on: boolean,
+    change: { [K in keyof Filters]: Filters[K] | undefined },
+  ) => (
+    <button
+      type="button"
+      class="filter-chip"
+      key={key}
+      aria-pressed={on}
+      onClick={() => set(withoutEmpty({ ...filters, ...change }))}
+    >
+      {label}
+    </button>
+  );
+  const isOwn = from?.id === own.id;
+  const isThisWeek = since === week && until === undefined;
+  return (
+    // biome-ignore lint/a11y/useSemanticElements: a fieldset draws its own box.
+    <div class="filter-chips" role="group" aria-label={strings.text('search.has')}>
+      {kinds.map((kind) =>
+        chip(kind, strings.text(`details.${kind}`), has === kind, { has: has === kind ? undefined : kind }),
+      )}
+      {chip('own', strings.text('search.fromMe'), isOwn, { from: isOwn ? undefined : own })}
+      {chip('week', strings.text('search.thisWeek'), isThisWeek, {
+        since: isThisWeek ? undefined : week,
+        until: undefined,
+      })}
+    </div>
+  );
+}
+
+/** Without the fields whose value is undefined. */
+function withoutEmpty(filters: { [K in keyof Filters]: Filters[K] | undefined }): Filters {
+  return Object.fromEntries(Object.entries(filters).filter(([, value]) => value !== undefined));
+}
+
+/** Returns the first day of this week, as in a date field. */
+function weekBegin(locale: string, now = new Date()): string {
+  // Firefox has no information on weeks.
+  const { firstDay = 1 } =
+    (new Intl.Locale(locale) as { getWeekInfo?(): { firstDay: number } }).getWeekInfo?.() ?? {};
+  const past = (now.getDay() - firstDay + 7) % 7;
+  const day = new Date(now.getFullYear(), now.getMonth(), now.getDate() - past);
+  const [month, date] = [day.getMonth() + 1, day.getDate()].map((part) => String(part).padStart(2, '0'));
+  return `${day.getFullYear()}-${month}-${date}`;
+}
+
+/** The fields that narrow a search by author and day. */
 export class FilterFields extends Component<Props> {
   #members: readonly User[] = [];
   #gone = false;
@@ -72,20 +126,8 @@ export class FilterFields extends Component<Props> {
       const { [name]: _, ...rest } = filters;
       set(value === '' ? rest : { ...rest, [name]: value });
     };
-    const toggle = (kind: (typeof kinds)[number]) => {
-      const { has, ...rest } = filters;
-      set(has === kind ? rest : { ...rest, has: kind });
-    };
     return (
       <div class="filters" id="filters">
-        {/* biome-ignore lint/a11y/useSemanticElements: a fieldset draws its own box. */}
-        <div class="seg" role="group" aria-label={strings.text('search.has')}>
-          {kinds.map((kind) => (
-            <button type="button" key={kind} aria-pressed={filters.has === kind} onClick={() => toggle(kind)}>
-              {strings.text(`details.${kind}`)}
-            </button>
-          ))}
-        </div>
         <label>
           {strings.text('search.from')}
           <select

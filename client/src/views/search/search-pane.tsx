@@ -1,7 +1,8 @@
 import type { MessagePlace } from '../../chat/notifications.ts';
 import type { Context } from '../context.ts';
 import type { Speaker } from '../speaker.tsx';
-import { SearchPanel } from './search.tsx';
+import { type Hits, SearchPanel } from './search.tsx';
+import { Walk } from './walk.tsx';
 
 /** Opens and closes the search. The focus returns to the element that opened it. */
 export class SearchPane {
@@ -12,6 +13,8 @@ export class SearchPane {
   readonly #speaker: Speaker;
   #panel: SearchPanel | undefined;
   #opener: Element | null = null;
+  /** The hits, and the index of the one that is shown in its room. */
+  #walk: { readonly hits: Hits; readonly at: number } | undefined;
 
   constructor(context: Context, jump: (to: MessagePlace) => void, speaker: Speaker) {
     this.#context = context;
@@ -49,12 +52,38 @@ export class SearchPane {
         inert={inert}
         shown={this.#shown}
         setEverywhere={(everywhere) => this.open(everywhere ? 'everywhere' : 'here', null)}
-        jump={this.#jump}
+        choose={this.#go}
         say={(text) => this.#speaker.say(text)}
         close={this.close}
       />
     );
   }
+
+  /** The bar above the timeline, which leads from the chosen hit to the next. */
+  bar() {
+    if (this.#walk === undefined) return undefined;
+    const { hits, at } = this.#walk;
+    return (
+      <Walk context={this.#context} hits={hits} at={at} go={(to) => this.#go(hits, to)} end={this.#end} />
+    );
+  }
+
+  /** Removes the bar. */
+  forget(): void {
+    this.#walk = undefined;
+  }
+
+  readonly #end = () => {
+    this.forget();
+    this.#context.draw();
+  };
+
+  readonly #go = (hits: Hits, at: number) => {
+    const message = hits.messages[at];
+    if (message === undefined) return;
+    this.#walk = { hits, at };
+    this.#jump(message);
+  };
 
   readonly #shown = (panel: SearchPanel | undefined) => {
     this.#panel = panel;

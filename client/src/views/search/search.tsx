@@ -1,22 +1,32 @@
 import { Component, createRef } from 'preact';
 import type { Message } from '../../../../server/wire/events.ts';
+import { list, text } from '../../chat/form.ts';
 import { Search } from '../../chat/search.ts';
 import type { Store } from '../../chat/storage.ts';
-import type { Room } from '../../store/room.ts';
-import type { Strings } from '../../strings/strings.ts';
-import { snippet } from '../../text/snippet.ts';
-import { wordsOf } from '../../text/words.ts';
 import type { Context } from '../context.ts';
 import { Bones } from '../controls/bones.tsx';
 import { Empty } from '../controls/empty.tsx';
 import { arrive } from '../controls/fresh.ts';
 import { Icon } from '../controls/icon.tsx';
 import { RovingList } from '../controls/roving-list.tsx';
-import { listTime } from '../rooms/list-time.ts';
-import { asked, FilterFields, type Filters } from './filters.tsx';
+import { asked, FilterChips, FilterFields, type Filters } from './filters.tsx';
+import { FoundPeople } from './found-people.tsx';
+import { Hit } from './hit.tsx';
 
 /** For each user, the query whose hit was chosen last. The search opens with it again, in case the hit was wrong. */
 const chosen = new WeakMap<Store, string>();
+
+/** Maximum number of recent searches that the browser stores. */
+const RECENT = 5;
+const RECENT_KEY = 'searches';
+
+/** The hits of a search, in the order of the list. */
+export interface Hits {
+  readonly query: string;
+  readonly messages: readonly Message[];
+  /** Whether there are older hits. */
+  readonly more: boolean;
+}
 
 interface Props {
   readonly context: Context;
@@ -26,7 +36,8 @@ interface Props {
   readonly roomInSight: boolean;
   readonly inert: boolean;
   setEverywhere(everywhere: boolean): void;
-  jump(message: Message): void;
+  /** Shows a hit in its room. */
+  choose(hits: Hits, at: number): void;
   /** Called with this panel when it is mounted, and with undefined when it is unmounted. */
   shown(panel: SearchPanel | undefined): void;
   /** Announces the number of hits to screen readers. */
@@ -152,6 +163,7 @@ export class SearchPanel extends Component<Props> {
               ))}
             </div>
           )}
+          <FilterChips context={context} filters={this.#filters} set={this.#set} />
           <div class="filtering">
             <button
               type="button"
@@ -179,7 +191,8 @@ export class SearchPanel extends Component<Props> {
           )}
         </div>
         <RovingList items=".hit" label={strings.text('search.heading')} element={this.#list} busy={busy}>
-          {this.#results()}
+          {this.#people()}
+          {this.#search.state === undefined ? this.#recent() : this.#results()}
         </RovingList>
       </aside>
     );
@@ -238,19 +251,33 @@ export class SearchPanel extends Component<Props> {
         </Empty>
       );
     }
+    const choose = (at: number) => {
+      this.#chosen = true;
+      this.#remember();
+      this.props.choose({ query: query.trim(), messages, more }, at);
+    };
     return [
+      <h3 class="section" key="count">
+        {more
+          ? strings.text('search.newest', { n: messages.length })
+          : strings.count('search.count', messages.length)}
+      </h3>,
       <ul class="results" key="results">
-        {messages.map((message) => (
-          <li key={message.id}>{this.#hit(message, query)}</li>
+        {messages.map((message, at) => (
+          <li key={message.id}>
+            <Hit
+              context={context}
+              message={message}
+              query={query}
+              everywhere={everywhere}
+              choose={() => choose(at)}
+            />
+          </li>
         ))}
       </ul>,
       more && (
         <div class="foot" key="foot">
-          <span>
-            {error === undefined
-              ? strings.text('search.newest', { n: messages.length })
-              : strings.text('search.error.title')}
-          </span>
+          {error !== undefined && <span>{strings.text('search.error.title')}</span>}
           {/* A disabled button would lose the focus. */}
           <button
             type="button"
@@ -266,32 +293,45 @@ export class SearchPanel extends Component<Props> {
     ];
   }
 
-  #hit(message: Message, query: string) {
-    const { context, everywhere, jump } = this.props;
-    const { strings, chat } = context;
-    const room = chat.rooms.get(message.room);
-    const { before, found, after } = snippet(message.text || wordsOf('', message.files, strings), query);
-    const instead = context.instead(message);
-    const choose = () => {
-      this.#chosen = true;
-      jump(message);
+  #people() {
+    const { context } = this.props;
+    // Filters apply to messages only.
+    return Object.keys(this.#filters).length === 0 && <FoundPeople context={context} query={this.#query} />;
+  }
+
+  /** The last searches, before anything is typed. */
+  #recent() {
+    const { strings } = this.props.context;
+    const recent = this.#store?.get(RECENT_KEY, list(text)) ?? [];
+    if (recent.length === 0) return undefined;
+    const take = (query: string) => {
+      this.#query = query;
+      this.#find();
+      this.focus();
     };
-    return (
-      <button type="button" class="hit" tabIndex={-1} onClick={choose}>
-        <small>
-          <b>
-            <bdi>
-              {message.user.id === chat.me?.id ? strings.text('msg.you') : strings.name(message.user)}
-            </bdi>
-          </b>
-          {everywhere && room !== undefined && <Where room={room} strings={strings} />}
-          <time dateTime={new Date(message.sentAt).toISOString()} title={strings.fullTime(message.sentAt)}>
-            {listTime(message.sentAt, strings)}
-          </time>
-        </small>
-        <p>{instead ?? [before, <mark key="found">{found}</mark>, after]}</p>
-      </button>
-    );
+    return [
+      <h3 class="section" key="title">
+        {strings.text('search.recent')}
+      </h3>,
+      <ul class="results" key="recent">
+        {recent.map((query) => (
+          <li key={query}>
+            <button type="button" class="person hit" tabIndex={-1} onClick={() => take(query)}>
+              <Icon name="clock" size="s" />
+              <bdi class="name">{query}</bdi>
+            </button>
+          </li>
+        ))}
+      </ul>,
+    ];
+  }
+
+  /** Stores the query among the recent ones. */
+  #remember(): void {
+    const query = this.#query.trim();
+    if (query === '') return;
+    const others = (this.#store?.get(RECENT_KEY, list(text)) ?? []).filter((one) => one !== query);
+    this.#store?.set(RECENT_KEY, [query, ...others].slice(0, RECENT));
   }
 
   #find(): void {
@@ -322,18 +362,9 @@ export class SearchPanel extends Component<Props> {
     if (event.key !== 'ArrowDown' && event.key !== 'Enter') return;
     if (event.isComposing || event.keyCode === 229) return;
     event.preventDefault();
+    if (event.key === 'Enter') this.#remember();
     this.#list.current?.querySelector<HTMLElement>('.hit')?.focus();
   };
-}
-
-function Where({ room: { summary }, strings }: { room: Room; strings: Strings }) {
-  const { kind } = summary;
-  return (
-    <>
-      <Icon name={kind === 'direct' ? 'bubble' : kind === 'private' ? 'lock' : 'hash'} />
-      <bdi>{strings.roomName(summary)}</bdi>
-    </>
-  );
 }
 
 /** Placeholders for hits. */
