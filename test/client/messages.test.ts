@@ -374,6 +374,28 @@ test('renders code, lists, quotations and links', async () => {
   await page.get('button', /^drawn.*You ?: Bold, it and code: two spades/);
 });
 
+test('omits a quote that the message above shows', async () => {
+  const { id, page } = await room('quotes', 'Who brings tools?', 'Who brings cake?');
+  const quotes = () => page.messages.map((message) => textOf(message.querySelector('.quote')));
+  for (const [text, replyTo] of [
+    ['two spades', 1],
+    ['and gloves', 1],
+    ['apple cake', 2],
+  ] as const)
+    await say(bob, id, text, { replyTo });
+  await page.message('apple cake');
+  await until(() =>
+    expect(quotes().slice(2)).toEqual([
+      expect.stringContaining('tools?'),
+      '',
+      expect.stringContaining('cake?'),
+    ]),
+  );
+  // Without the message above, the quote is needed.
+  await bob.request('message:delete', { room: id, seq: 3 });
+  await until(() => expect(quotes()[3]).toContain('tools?'));
+});
+
 test('shows the delivery state of the user’s own messages', async () => {
   const { id, page } = await room('states');
   page.wire.held.add('message:send');

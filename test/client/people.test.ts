@@ -315,7 +315,10 @@ test('reveals a block to the blocked user only by direct messages that fail', as
   await say(erin, direct.id, 'Good morning');
   await erin.request('user:block', { user: dora.id, blocked: true });
   const page = await enter(dora, 'Erin');
-  await page.message('Good morning');
+  const message = await page.message('Good morning');
+  // Only the header names the peer.
+  expect(nameOf(message)).toMatch(/^Erin, \d/);
+  expect(page.timeline.querySelector('.by-name, .group > .avatar')).toBeNull();
   await page.write('Are you there?');
   await page.sees('You cannot write to Erin here.');
   await page.get('button', 'Discard');

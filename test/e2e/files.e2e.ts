@@ -113,14 +113,19 @@ test('sends files from the tray and shows them in the large view', async ({ alic
     await dialog.getByRole('button', { name: 'Save' }).click();
     await expect(alice.page.getByRole('button', { name: 'Describe noon.png, done' })).toBeVisible();
     await alice.shot('tray');
-    await alice.write('From this morning');
+    await alice.write('The beds below the wall, as they looked from the hill above the orchard this morning');
     await expect(tray(alice)).toHaveCount(0);
     await expect(sent).toHaveAccessibleDescription(
-      /The orchard at noon shed\.png layout-final ?\.pdf .*From this morning$/,
+      /The orchard at noon shed\.png layout-final ?\.pdf .*this morning$/,
     );
     await expect(noon.locator('img')).toHaveJSProperty('complete', true);
     await expect(noon.locator('canvas')).toHaveCount(0);
     await expect(sent.getByRole('link', { name: /^layout-final ?\.pdf PDF, \d+ byte/ })).toBeVisible();
+    // The caption wraps at the width of the pictures.
+    const widths = await sent
+      .locator('.bubble, .imgs')
+      .evaluateAll((boxes) => boxes.map(({ clientWidth }) => clientWidth));
+    expect((widths[0] ?? 0) - (widths[1] ?? 0)).toBeLessThan(10);
     await bob.shot('files');
   });
 
@@ -167,7 +172,7 @@ test('sends files from the tray and shows them in the large view', async ({ alic
       if (request.url().includes('/files/')) requests.push(request.url());
     });
     await bob.page.reload();
-    await expect(sent).toContainText('From this morning');
+    await expect(sent).toContainText('this morning');
     await expect(sent.locator('img')).toHaveCount(0);
     free.resolve();
     await expect(noon.locator('img')).toHaveJSProperty('complete', true);

@@ -88,6 +88,21 @@ test('places the elements of a room correctly', async ({ alice, bob, site }) => 
     await chat.evaluate((element) => element.removeAttribute('dir'));
   });
 
+  await test.step('shows the time of a message next to its tools, or with touch in the bubble', async () => {
+    await bob.write('first');
+    await bob.write('second');
+    const second = bob.message('second');
+    const shown = (element: Locator, pseudo: string) =>
+      element.evaluate((element, pseudo) => getComputedStyle(element, pseudo).content, pseudo);
+    const time = /^"\d\d:\d\d"/;
+    expect(await shown(second.locator('.tools'), '::before')).toMatch(time);
+    expect(await shown(second.locator('.text'), '::after')).not.toMatch(time);
+    await chat.evaluate((element) => element.setAttribute('touch', ''));
+    expect(await shown(second.locator('.text'), '::after')).toMatch(time);
+    await expect(second.locator('.tools')).toBeHidden();
+    await chat.evaluate((element) => element.removeAttribute('touch'));
+  });
+
   await test.step('gives text a contrast of at least 4.5:1 with any accent, and white text where possible', async () => {
     const white = ['#0d6efd', '#198754', '#dc3545', '#d63384', '#3f4fb0', '#767676'];
     for (const accent of [...white, '#a6b3fa', '#ffc107', '#777777']) {

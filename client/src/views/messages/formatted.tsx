@@ -76,7 +76,7 @@ export function formatted(
     }
     if (block.kind !== 'list') {
       return (
-        <p class={block.kind === 'quote' ? 'text q' : 'text'} key={key}>
+        <p class={block.kind === 'quote' ? 'text q' : 'text'} dir="auto" key={key}>
           {inlines(block.inline)}
           {after}
         </p>

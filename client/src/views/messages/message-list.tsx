@@ -13,8 +13,6 @@ import { Message, type MessageActions, type MessageState } from './message.tsx';
 
 /** A message acknowledged within this time does not show "Sending…". */
 const SENDING_MS = 400;
-/** A group of the user's own messages repeats the time after this interval. */
-const AGAIN_MS = 15 * 60_000;
 
 interface Port {
   /** Redraws after the height of a message changed, and keeps the reader's position. */
@@ -127,23 +125,19 @@ export class MessageList {
     const { strings } = this.#context;
     const { room, root } = talk;
     const [{ user, sentAt } = { user: { id: '', name: '' }, sentAt: 0 }] = list;
-    let said = sentAt;
-    // Repeats the time in a long group of the user's own messages.
-    const again = (at: number) => {
-      if (Math.abs(at - said) < AGAIN_MS) return undefined;
-      said = at;
-      return this.#time(at, 'again');
-    };
+    // In a direct room the header names the peer.
+    const named = !own && room.summary.kind !== 'direct';
     return (
       <div class={own ? 'group own' : `group ${user.id === ERASED ? '' : hue(user.id)}`.trim()} key={name}>
-        {!own && <Avatar user={user} />}
+        {named && <Avatar user={user} />}
         <div class="stack">
           <div class="by" key="by">
-            {!own && this.#name(user)}
-            {this.#time(sentAt)}
+            {named && this.#name(user)}
+            <time dateTime={new Date(sentAt).toISOString()} title={strings.fullTime(sentAt)}>
+              {strings.time(sentAt)}
+            </time>
           </div>
-          {list.flatMap((entry, at) => [
-            own && again(entry.sentAt),
+          {list.map((entry, at) => (
             <Message
               key={entry.key}
               context={this.#context}
@@ -155,6 +149,7 @@ export class MessageList {
               own={own}
               state={this.#state(entry, last, room)}
               quoted={entry.replyTo === undefined ? undefined : this.#quoted(talk, entry.replyTo)}
+              repeats={this.#repeats(list, at)}
               thread={root === undefined && entry.message ? room.threadUnder(entry.message) : undefined}
               seen={
                 entry.key === last && root === undefined && entry.message
@@ -168,8 +163,8 @@ export class MessageList {
               flash={entry.key === this.flash}
               fresh={fresh.has(entry.key)}
               resize={this.#port.resize}
-            />,
-          ])}
+            />
+          ))}
         </div>
       </div>
     );
@@ -191,6 +186,17 @@ export class MessageList {
       .flatMap(({ message }) => (message === undefined ? [] : [message]));
   }
 
+  /** Whether the message above it in the group shows the same quote. */
+  #repeats(list: readonly Entry[], at: number): boolean {
+    const [above, entry] = [list[at - 1], list[at]];
+    return (
+      entry?.replyTo !== undefined &&
+      entry.replyTo === above?.replyTo &&
+      above.message?.deletedAt === undefined &&
+      this.#hidden(list, at - 1) === undefined
+    );
+  }
+
   /** A click opens the user's card. `listenToPeople` handles it, because its code loads later. */
   #name(user: User) {
     const name = <bdi>{this.#context.strings.name(user)}</bdi>;
@@ -199,15 +205,6 @@ export class MessageList {
       <button type="button" class="by-name" tabIndex={-1} aria-haspopup="dialog" aria-expanded="false">
         {name}
       </button>
-    );
-  }
-
-  #time(at: number, name?: string) {
-    const { strings } = this.#context;
-    return (
-      <time class={name} key={`at ${at}`} dateTime={new Date(at).toISOString()} title={strings.fullTime(at)}>
-        {strings.time(at)}
-      </time>
     );
   }
 

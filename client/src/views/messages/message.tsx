@@ -54,6 +54,8 @@ interface Props {
   readonly state: MessageState;
   /** The message that this one replies to; undefined while it is loading. */
   readonly quoted: Stored | undefined;
+  /** Whether the message above shows the same quote, so that this one omits it. */
+  readonly repeats: boolean;
   /** The thread under the message, and whether its replies are open next to the room. */
   readonly thread: Thread | undefined;
   readonly opened: boolean;
@@ -110,6 +112,7 @@ export class Message extends Component<Props> {
       own,
       state,
       quoted,
+      repeats,
       thread,
       opened,
       seen,
@@ -137,6 +140,7 @@ export class Message extends Component<Props> {
       own !== next.own ||
       state !== next.state ||
       quoted !== next.quoted ||
+      repeats !== next.repeats ||
       thread !== next.thread ||
       opened !== next.opened ||
       seen !== next.seen ||
@@ -166,7 +170,8 @@ export class Message extends Component<Props> {
   }
 
   override render() {
-    const { context, entry, own, state, quoted, thread, opened, setSize, flash, hidden } = this.props;
+    const { context, entry, own, state, quoted, repeats, thread, opened, setSize, flash, hidden } =
+      this.props;
     const { strings } = context;
     const { message, user, replyTo } = entry;
     // The code for mentions loads later, and then redraws all messages, as for reactions and files.
@@ -177,6 +182,7 @@ export class Message extends Component<Props> {
     const gone = message?.deletedAt !== undefined;
     const origin = this.#origin();
     const classes = ['msg'];
+    const time = strings.time(entry.sentAt);
     if (gone) classes.push('gone');
     else if (onlyEmoji(entry.text) && replyTo === undefined) classes.push('emoji');
     if (state === 'held') classes.push('held');
@@ -188,9 +194,11 @@ export class Message extends Component<Props> {
         class={classes.join(' ')}
         tabIndex={-1}
         data-key={entry.key}
+        // Style sheets show the time in one of two places.
+        style={{ '--at': JSON.stringify(time) }}
         aria-label={`${strings.text('msg.name', {
           name: own ? strings.text('msg.you') : strings.name(user),
-          time: strings.time(entry.sentAt),
+          time,
         })}${gone ? '' : this.#edited()}`}
         aria-describedby={this.#contentId}
         aria-posinset={message?.seq}
@@ -198,7 +206,7 @@ export class Message extends Component<Props> {
         ref={this.#element}
       >
         <div class="bubble" part={own ? 'bubble bubble-own' : 'bubble'} id={this.#contentId}>
-          {!gone && replyTo !== undefined && this.#quote(replyTo, quoted)}
+          {!gone && replyTo !== undefined && !repeats && this.#quote(replyTo, quoted)}
           {gone ? (
             <p class="text">{this.#gone()}</p>
           ) : (
