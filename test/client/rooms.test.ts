@@ -93,6 +93,7 @@ describe('the list of rooms', () => {
     await page.click('button', /^Back to rooms/);
     await page.open('muted');
     await choose(page, 'Room menu', 'Turn notifications off');
+    await page.click('menuitem', 'Until I turn them on');
     await page.click('button', /^Back to rooms/);
     await row(page, /^muted ?, private, notifications off/);
     await page.open('lobby');
@@ -106,6 +107,50 @@ describe('the list of rooms', () => {
     await until(() => expect(page.window.document.title).toBe('(500) Days'));
     expect(counts.at(-1)).toBe(0);
     expect(Math.max(...counts)).toBe(2);
+  });
+
+  test('shows favourites first in the user’s order, and archived rooms in a section below', async () => {
+    const { alice, bob } = await two();
+    const fir = await den(bob, [alice], { name: 'fir' });
+    for (const name of ['oak', 'elm', 'yew']) await say(bob, await den(bob, [alice], { name }), name);
+    const page = await open(alice);
+    for (const name of ['fir', 'oak']) {
+      await page.open(name);
+      await choose(page, 'Room menu', 'Add to favourites');
+      await row(page, new RegExp(`^${name} ?, private, favourite`));
+    }
+    await until(() => expect(order(page)).toEqual(['fir', 'oak', 'yew', 'elm', 'lobby']));
+    await choose(page, 'Room menu', 'Move up');
+    await until(() => expect(order(page)).toEqual(['oak', 'fir', 'yew', 'elm', 'lobby']));
+    await page.open('fir');
+    await choose(page, 'Room menu', 'Archive');
+    const archive = await page.get('button', 'Archived', list(page));
+    expect(archive.getAttribute('aria-expanded')).toBe('true');
+    await page.open('yew');
+    await until(() => expect(archive.getAttribute('aria-expanded')).toBe('false'));
+    await until(() => expect(page.all('button', /^fir/, list(page))).toEqual([]));
+    await page.click('button', 'Archived', list(page));
+    await row(page, /^fir/);
+    expect(order(page)).toEqual(['oak', 'yew', 'elm', 'lobby', 'fir']);
+    // The rows keep their order while the focus is in the list.
+    field(page).focus();
+    await say(bob, fir, '@A', { mentions: [{ user: alice.id, start: 0, length: 2 }] });
+    await until(() => expect(page.all('button', /^Archived/, list(page))).toEqual([]));
+    expect(order(page)).toEqual(['oak', 'fir', 'yew', 'elm', 'lobby']);
+  });
+
+  test('turns the notifications of a room off for a time', async () => {
+    const { alice, bob } = await two();
+    await den(bob, [alice], { name: 'fir' });
+    const page = await open(alice);
+    await page.open('fir');
+    await choose(page, 'Room menu', 'Turn notifications off');
+    await page.click('menuitem', 'For 8 hours');
+    await row(page, /^fir ?, private, notifications off/);
+    const { rooms } = await alice.request('room:list', {});
+    expect(rooms[0]).toMatchObject({ name: 'fir', notify: 'all', quietForMs: expect.any(Number) });
+    await choose(page, 'Room menu', 'Turn notifications on');
+    await row(page, /^fir ?, private No messages/);
   });
 
   test('opens a public room for reading, and joins it after a click on Join', async () => {

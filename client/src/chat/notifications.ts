@@ -125,7 +125,7 @@ export class Notifications implements Follower {
   }
 
   arrived(room: Room, message: NewMessage): void {
-    const { notify } = room.summary;
+    const { notify } = room;
     if (mentions(message, this.#chat.me?.id)) this.#named();
     if (notify === 'all' || (notify === 'mentions' && mentions(message, this.#chat.me?.id)))
       this.#notify(room, message);

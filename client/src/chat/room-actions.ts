@@ -25,8 +25,24 @@ export async function updateRoom(caller: Caller, payload: RequestOf<'room:update
   put(caller, await caller.chat.connection.request('room:update', payload));
 }
 
-export async function setNotify(caller: Caller, { id }: Room, notify: Notify): Promise<void> {
-  put(caller, await caller.chat.connection.request('room:notify', { room: id, notify }));
+/** Sets which messages notify the user. Without `quietForMs`, ends a timed mute. */
+export async function setNotify(
+  caller: Caller,
+  { id }: Room,
+  notify: Notify,
+  quietForMs?: number,
+): Promise<void> {
+  const quiet = quietForMs === undefined ? {} : { quietForMs };
+  put(caller, await caller.chat.connection.request('room:notify', { room: id, notify, ...quiet }));
+}
+
+/** Makes a room a favourite or not, or moves it into or out of the archive. */
+export async function arrange(
+  caller: Caller,
+  { id }: Room,
+  change: Omit<RequestOf<'room:arrange'>, 'room'>,
+): Promise<void> {
+  put(caller, await caller.chat.connection.request('room:arrange', { room: id, ...change }));
 }
 
 /** Sets whether this user wants link previews in a direct room. */

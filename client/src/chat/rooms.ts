@@ -4,6 +4,9 @@ import type { Tasks } from '../connection/tasks.ts';
 import { Room } from '../store/room.ts';
 import type { RoomRemoval } from './chat-listener.ts';
 
+/** The first key for sorting rooms. Positions of favourites are safe integers. */
+const place = ({ summary: { favourite, archived } }: Room) => favourite ?? (archived ? 2 ** 55 : 2 ** 54);
+
 export interface RoomsPort {
   /** Called when all rooms of the user are listed, if `session:ready` did not name them all. */
   listed?(): void;
@@ -14,6 +17,8 @@ export interface RoomsPort {
 
 /** The maximum number of rooms in a response to `room:list`. */
 const PAGE = 200;
+/** Browsers run timers with longer delays at once. */
+const MAX_TIMEOUT = 2 ** 31 - 1;
 /** The distance between the positions of two rooms without messages. The server sends no time for such rooms. */
 const STEP = 0.001;
 
@@ -33,6 +38,8 @@ export class Rooms {
   whole = false;
   /** Unread messages in the user's own rooms that are not listed yet. */
   #unlisted: Totals = { unread: 0, mentions: 0 };
+  /** The timers for the ends of timed mutes, by room. */
+  readonly #quietEnds = new Map<string, ReturnType<typeof setTimeout>>();
   /** The user joined a room since the order of rooms without messages was requested. */
   #unplaced = false;
   /** How far the server's clock is ahead of this one, in milliseconds. */
@@ -45,7 +52,7 @@ export class Rooms {
   }
 
   /**
-   * The user's own rooms, the newest message first.
+   * The user's own rooms: the favourites in the user's order, then the newest message first, then the archive.
    *
    * @param opened - a room that the user joins by opening it; it counts as an own room before the server has confirmed
    * that
@@ -53,7 +60,7 @@ export class Rooms {
   own(opened?: Room): Room[] {
     return [...this.byId.values()]
       .filter((room) => room.summary.member || room === opened)
-      .sort((a, b) => b.at - a.at || (a.id < b.id ? -1 : 1));
+      .sort((a, b) => place(a) - place(b) || b.at - a.at || (a.id < b.id ? -1 : 1));
   }
 
   /** Public rooms that the user is not a member of, by name. */
@@ -91,13 +98,15 @@ export class Rooms {
     const rest = (of: keyof Totals) =>
       Math.max(
         0,
-        rooms.reduce((sum, room) => (room.notify === 'none' ? sum : sum - room[of]), totals[of]),
+        rooms.reduce((sum, { id, [of]: n }) => (this.byId.get(id)?.muted ? sum : sum - n), totals[of]),
       );
     this.#unlisted = { unread: rest('unread'), mentions: rest('mentions') };
     void this.#rest(more, missing);
   }
 
   clear(): void {
+    for (const timer of this.#quietEnds.values()) clearTimeout(timer);
+    this.#quietEnds.clear();
     this.byId.clear();
     this.#next = null;
     this.#unlisted = { unread: 0, mentions: 0 };
@@ -164,6 +173,13 @@ export class Rooms {
     known?.update(summary);
     room.at = at ?? (known === undefined ? this.now : room.at);
     this.byId.set(room.id, room);
+    // The end of a timed mute sends no event.
+    clearTimeout(this.#quietEnds.get(room.id));
+    this.#quietEnds.delete(room.id);
+    if (summary.quietForMs !== undefined) {
+      const timer = setTimeout(() => this.#meet(room.id), Math.min(summary.quietForMs + 1, MAX_TIMEOUT));
+      this.#quietEnds.set(room.id, timer);
+    }
     return room;
   }
 

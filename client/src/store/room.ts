@@ -1,6 +1,7 @@
 import type {
   LastMessage,
   Message,
+  Notify,
   Pin,
   PresenceChange,
   RoomActivity,
@@ -12,6 +13,8 @@ import { Timeline } from './timeline.ts';
 
 /** The length to which the server cuts a room's newest message. */
 const PREVIEW = 120;
+
+const endOf = ({ quietForMs }: RoomSummary) => (quietForMs === undefined ? 0 : Date.now() + quietForMs);
 
 /** A room as this client sees it. */
 export class Room {
@@ -48,11 +51,14 @@ export class Room {
   readonly threads = new Map<number, Thread>();
   /** The pinned messages, the newest pin first. Known once the room is joined. */
   pins: readonly Pin[] = [];
+  /** The end of a timed mute, by this machine's clock; 0 without one. */
+  quietUntil: number;
   /** The quotes that were requested. */
   readonly askedQuotes = new Set<string>();
 
   constructor(summary: RoomSummary) {
     this.summary = summary;
+    this.quietUntil = endOf(summary);
     this.marked = summary.readSeq;
     this.readByOther = summary.readByOther ?? 0;
   }
@@ -80,9 +86,16 @@ export class Room {
     return this.joined || this.preview;
   }
 
+  /** Which messages notify the user now: none during a timed mute, in the archive at most mentions. */
+  get notify(): Notify {
+    const { notify, kind, archived } = this.summary;
+    if (this.quietUntil > Date.now()) return 'none';
+    return notify === 'all' && archived && kind !== 'direct' ? 'mentions' : notify;
+  }
+
   /** A muted room does not count in the page's title or in any other total. */
   get muted(): boolean {
-    return this.summary.notify === 'none';
+    return this.notify === 'none';
   }
 
   /**
@@ -97,6 +110,7 @@ export class Room {
     const read = isNews ? Math.max(summary.readSeq, readSeq) : summary.readSeq;
     this.marked = Math.min(summary.readSeq, summary.lastSeq);
     this.summary = { ...summary, readSeq: Math.min(read, summary.lastSeq) };
+    this.quietUntil = endOf(summary);
     this.readByOther = Math.min(Math.max(summary.readByOther ?? 0, this.readByOther), summary.lastSeq);
   }
 
@@ -197,7 +211,13 @@ export class Room {
 
   /** The user is no longer a member but may join again. */
   left(): void {
-    const { role: _role, ...summary } = this.summary;
+    const {
+      role: _,
+      quietForMs: _quiet,
+      favourite: _favourite,
+      archived: _archived,
+      ...summary
+    } = this.summary;
     this.summary = {
       ...summary,
       member: false,
@@ -207,6 +227,7 @@ export class Room {
       readSeq: 0,
       notify: 'mentions',
     };
+    this.quietUntil = 0;
     this.marked = 0;
     this.joined = false;
     this.wanted = false;

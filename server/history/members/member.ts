@@ -199,19 +199,22 @@ export const chosenNotify = (kind: RoomKind, member: MemberRecord | undefined): 
 export const quietForMs = (member: RoomPreferences | undefined): number =>
   Math.max(0, (member?.quietUntil ?? 0) - Date.now());
 
-/** Which messages of a room notify the user now: none during a timed mute. */
-export const notifyOf = (kind: RoomKind, member: MemberRecord | undefined): Notify =>
-  quietForMs(member) > 0 ? 'none' : chosenNotify(kind, member);
+/** Which messages of a room notify the user now: none during a timed mute, in the archive at most mentions. */
+export function notifyOf(kind: RoomKind, member: MemberRecord | undefined): Notify {
+  if (quietForMs(member) > 0) return 'none';
+  const notify = chosenNotify(kind, member);
+  return notify === 'all' && kind !== 'direct' && member?.archived !== undefined ? 'mentions' : notify;
+}
 
 /**
- * Selects members by `notifyOf`, in a query of `chat_members AS members` and `chat_rooms`. Without `isForAll`, members
+ * Selects members by `notifyOf`, in a query of `chat_members AS members` and `chat_rooms` without direct rooms. Without `isForAll`, members
  * who are notified of each message.
  */
 export const isNotified = (isForAll: boolean) =>
   sql`coalesce(quiet_until, 0) <= ${Date.now()} AND ${
     isForAll
       ? sql`(members.notify IS NULL OR members.notify <> 'none')`
-      : sql`(members.notify = 'all' OR (members.notify IS NULL AND kind <> 'public'))`
+      : sql`archived IS NULL AND (members.notify = 'all' OR (members.notify IS NULL AND kind <> 'public'))`
   }`;
 
 /** The columns of a `MemberRecord`. */

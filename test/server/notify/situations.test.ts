@@ -173,6 +173,10 @@ const situations: readonly Situations[] = [
         await ben.request('room:notify', { room: den, notify: 'none' });
         await say(ann, den, '@B hello', mentioning(ben));
       },
+      'a message in an archived room': async ({ ben, den, send }) => {
+        await ben.request('room:arrange', { room: den, archived: true });
+        await send();
+      },
       'a message during a timed mute': async ({ ben, den, send }) => {
         await ben.request('room:notify', { room: den, notify: 'all', quietForMs: 31_536_000_000 });
         await send();

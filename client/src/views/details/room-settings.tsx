@@ -50,6 +50,7 @@ export class RoomSettings extends Component<Props> {
   override render({ context, room }: Props) {
     const { chat, strings, toast, dialog } = context;
     const { may, notify } = room.summary;
+    const isQuiet = room.quietUntil > Date.now();
     const handOver = room.summary.role === 'owner' && may.includes('roles');
     const button = (request: DialogRequest, label: string) => (
       <button type="button" class="btn" key={request.kind} onClick={() => dialog(request)}>
@@ -60,7 +61,8 @@ export class RoomSettings extends Component<Props> {
       <div class="scroll form">
         <NotifyChoice
           context={context}
-          chosen={notify}
+          chosen={isQuiet ? 'none' : notify}
+          until={isQuiet ? room.quietUntil : undefined}
           choose={(chosen) => {
             setNotify(context, room, chosen).catch(() => toast(strings.text('error.other'), 'bad'));
           }}

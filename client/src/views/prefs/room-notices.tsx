@@ -5,6 +5,7 @@ import type { Room } from '../../store/room.ts';
 import type { Context } from '../context.ts';
 import { Icon } from '../controls/icon.tsx';
 import { Choice, Row, Section, save } from '../controls/rows.tsx';
+import { when } from '../later/times.ts';
 import { Avatar } from '../people/avatar.tsx';
 import { NotifyLine } from '../rooms/ask-card.tsx';
 
@@ -56,10 +57,14 @@ export class RoomNotices extends Component<{ readonly context: Context }> {
     const { strings } = this.props.context;
     const { id, summary } = room;
     const name = strings.roomName(summary);
+    const isQuiet = room.quietUntil > Date.now();
     return (
       <Row
         key={id}
         title={<bdi>{name}</bdi>}
+        hint={
+          isQuiet ? strings.text('rooms.quietUntil', { when: when(room.quietUntil, strings) }) : undefined
+        }
         before={
           summary.kind === 'direct' ? (
             <Avatar user={summary.with ?? { id, name }} kind="s" />
@@ -70,7 +75,7 @@ export class RoomNotices extends Component<{ readonly context: Context }> {
       >
         <Choice
           label={name}
-          chosen={this.#chosen.get(id) ?? summary.notify}
+          chosen={this.#chosen.get(id) ?? (isQuiet ? 'none' : summary.notify)}
           options={(['all', 'mentions', 'none'] as const).map((notify) => [
             notify,
             strings.text(`settings.notify.${notify}`),

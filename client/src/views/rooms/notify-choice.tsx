@@ -1,5 +1,6 @@
 import type { RoomSummary } from '../../../../server/wire/events.ts';
 import type { Context } from '../context.ts';
+import { when } from '../later/times.ts';
 import { NotifyLine } from './ask-card.tsx';
 
 type Notify = RoomSummary['notify'];
@@ -7,11 +8,13 @@ type Notify = RoomSummary['notify'];
 interface Props {
   readonly context: Context;
   readonly chosen: Notify;
+  /** The end of a timed mute. */
+  readonly until?: number | undefined;
   choose(notify: Notify): void;
 }
 
 /** Selects which messages in a room notify the user. */
-export function NotifyChoice({ context, chosen, choose }: Props) {
+export function NotifyChoice({ context, chosen, until, choose }: Props) {
   const { strings } = context;
   const label = strings.text('settings.notify');
   return (
@@ -25,6 +28,9 @@ export function NotifyChoice({ context, chosen, choose }: Props) {
           </button>
         ))}
       </div>
+      {until !== undefined && (
+        <p class="hint">{strings.text('rooms.quietUntil', { when: when(until, strings) })}</p>
+      )}
       <NotifyLine context={context} />
     </>
   );

@@ -1,5 +1,6 @@
 import { Component, type ComponentChildren, createRef } from 'preact';
 import type { Room } from '../../store/room.ts';
+import { atMost99 } from '../../strings/strings.ts';
 import { withoutAccents } from '../../text/without-accents.ts';
 import type { Context } from '../context.ts';
 import { Empty } from '../controls/empty.tsx';
@@ -27,6 +28,8 @@ interface Props {
   readonly above: ComponentChildren;
 }
 
+const isArchived = ({ summary }: Room) => summary.archived === true && summary.member;
+
 /** With more rooms, the list has a field to find one. */
 const MANY = 20;
 /** More public rooms are fetched within this distance of the end, in CSS pixels. */
@@ -42,6 +45,8 @@ export class RoomList extends Component<Props> {
   /** The open room at the last render, and whether it was among the user's own rooms. */
   #open: { readonly room: Room | undefined; readonly own: boolean } | undefined;
   #query = '';
+  /** Whether the user opened the archive. */
+  #archiveOpen = false;
   /** Whether the last pointer on the list was a finger. */
   #finger = false;
   /** Whether a finger is on the list now. */
@@ -63,7 +68,12 @@ export class RoomList extends Component<Props> {
 
   /** The user's own rooms in their order on the screen. */
   get order(): readonly Room[] {
-    return this.#order.drawn;
+    return this.#order.drawn.filter((room) => this.#archiveShown || !isArchived(room));
+  }
+
+  get #archiveShown(): boolean {
+    const { current } = this.props.context.chat;
+    return this.#archiveOpen || (current !== undefined && isArchived(current));
   }
 
   /** Focuses the search field, or the list if there is no field. */
@@ -91,8 +101,28 @@ export class RoomList extends Component<Props> {
     const own = this.#order
       .draw(chat.list.own(joining), this.#held)
       .map((room) => ({ room, hidden: !matches(room) }));
+    const { listed = [], archived = [] } = Object.groupBy(own, ({ room }) =>
+      isArchived(room) ? 'archived' : 'listed',
+    );
+    // A search also finds rooms in the closed archive.
+    const archiveShown = this.#archiveShown || wanted !== '';
     const found = own.filter(({ hidden }) => !hidden).length;
     const others = chat.list.others(strings.locale, joining).filter(matches);
+    const row = ({ room, hidden }: { room: Room; hidden: boolean }) => (
+      <RoomRow
+        key={room.id}
+        context={context}
+        room={room}
+        hidden={hidden}
+        summary={room.summary}
+        texts={strings.texts}
+        unread={chat.unreadIn(room)}
+        fresh={room.fresh}
+        current={room === chat.current && !settings}
+        draft={room === chat.current && roomInSight ? undefined : draftOf(room, chat.store)}
+        instead={context.instead(room.summary.last)}
+      />
+    );
     return (
       <nav class="pane rooms" part="rooms" aria-label={label} inert={inert} ref={this.#nav}>
         <div class="bar">
@@ -134,23 +164,11 @@ export class RoomList extends Component<Props> {
           onPointerLeave={this.#pointed}
           onFocusOut={context.changed}
         >
-          {own.length > 0 && (
-            <ul key="own">
-              {own.map(({ room, hidden }) => (
-                <RoomRow
-                  key={room.id}
-                  context={context}
-                  room={room}
-                  hidden={hidden}
-                  summary={room.summary}
-                  texts={strings.texts}
-                  unread={chat.unreadIn(room)}
-                  fresh={room.fresh}
-                  current={room === chat.current && !settings}
-                  draft={room === chat.current && roomInSight ? undefined : draftOf(room, chat.store)}
-                  instead={context.instead(room.summary.last)}
-                />
-              ))}
+          {listed.length > 0 && <ul key="own">{listed.map(row)}</ul>}
+          {archived.length > 0 && (
+            <ul key="archive">
+              {this.#archive(archived, wanted !== '')}
+              {archived.map(({ room, hidden }) => row({ room, hidden: hidden || !archiveShown }))}
             </ul>
           )}
           {others.length > 0 && [
@@ -181,6 +199,41 @@ export class RoomList extends Component<Props> {
         {/* biome-ignore lint/a11y/noAriaHiddenOnFocusable: a kbd is not focusable. */}
         {!touch() && <kbd aria-hidden="true">{/Mac|iP/.test(navigator.platform) ? '⌘K' : 'Ctrl K'}</kbd>}
       </FilterField>
+    );
+  }
+
+  /** The button above the archived rooms, with their unread messages, which the totals contain. */
+  #archive(archived: readonly { readonly room: Room }[], hidden: boolean) {
+    const { chat, strings, changed } = this.props.context;
+    const unread = archived.reduce((sum, { room }) => (room.muted ? sum : sum + chat.unreadIn(room)), 0);
+    return (
+      <li key="archive" hidden={hidden}>
+        <button
+          type="button"
+          class="room"
+          aria-expanded={this.#archiveShown}
+          tabIndex={-1}
+          data-key="archive"
+          onClick={() => {
+            this.#archiveOpen = !this.#archiveOpen;
+            changed();
+          }}
+        >
+          <span class="lead">
+            <Icon name="archive" />
+          </span>
+          <span class="name">
+            {strings.text('rooms.archive')}
+            {unread > 0 && <span class="vh">, {strings.text('rooms.unread', { n: unread })}</span>}
+          </span>
+          {unread > 0 && (
+            <span class="badge quiet" aria-hidden="true">
+              {atMost99(unread)}
+            </span>
+          )}
+          <Icon name="fold" size="s" />
+        </button>
+      </li>
     );
   }
 

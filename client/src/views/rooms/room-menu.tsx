@@ -1,4 +1,4 @@
-import { setNotify } from '../../chat/room-actions.ts';
+import { arrange, setNotify } from '../../chat/room-actions.ts';
 import type { Room } from '../../store/room.ts';
 import { ERASED } from '../../store/user-ids.ts';
 import type { Context } from '../context.ts';
@@ -8,13 +8,14 @@ import { blockItem } from '../moderation/block-item.ts';
 import { profileUrl } from '../people/person-actions.ts';
 
 /** The actions on a room that the user may take. */
-function roomItems(room: Room, context: Context): MenuItem[] {
+function roomItems(room: Room, context: Context, opener: HTMLElement): MenuItem[] {
   const { chat, strings, dialog, showPeople, showRoomSettings, searchInMenu, toast } = context;
   const search = searchInMenu();
-  const { kind, member, may, notify, reports, with: other } = room.summary;
+  const { kind, member, may, notify, reports, with: other, favourite, archived } = room.summary;
   const direct = kind === 'direct';
   const profile = other === undefined || other.id === ERASED ? undefined : profileUrl(other, context);
-  const quiet = notify === 'none';
+  const failed = () => toast(strings.text('error.other'), 'bad');
+  const place = (change: Parameters<typeof arrange>[2]) => void arrange(context, room, change).catch(failed);
   // The default for this kind of room.
   const loud = kind === 'public' ? 'mentions' : 'all';
   const items: (MenuItem | false)[] = [
@@ -55,14 +56,26 @@ function roomItems(room: Room, context: Context): MenuItem[] {
         run: () => markUnread(room, room.summary.lastSeq, context),
       },
     member && {
-      picture: quiet ? 'bell' : 'bellOff',
-      label: strings.text(quiet ? 'rooms.unmute' : 'rooms.mute'),
+      picture: room.muted ? 'bell' : 'bellOff',
+      label: strings.text(room.muted ? 'rooms.unmute' : 'rooms.mute'),
       run: () => {
-        setNotify(context, room, quiet ? loud : 'none').catch(() =>
-          toast(strings.text('error.other'), 'bad'),
-        );
+        if (!room.muted) openMuteMenu(room, context, opener);
+        else setNotify(context, room, notify === 'none' ? loud : notify).catch(failed);
       },
     },
+    member &&
+      !chat.isGuest && {
+        picture: 'star',
+        label: strings.text(favourite === undefined ? 'rooms.addFavourite' : 'rooms.noFavourite'),
+        run: () => place({ favourite: favourite === undefined ? lastPlace(context) : null }),
+      },
+    ...moves(room, context, failed),
+    member &&
+      !chat.isGuest && {
+        picture: 'archive',
+        label: strings.text(archived ? 'rooms.unarchive' : 'rooms.doArchive'),
+        run: () => place({ archived: archived !== true }),
+      },
     !chat.isGuest && {
       picture: 'clock',
       label: strings.text('later.list'),
@@ -86,6 +99,76 @@ function roomItems(room: Room, context: Context): MenuItem[] {
   return items.filter((item) => item !== false);
 }
 
+/** Leaves room between the positions of favourites, so that a room can move there. */
+const STEP = 2 ** 20;
+const favourites = ({ chat }: Context) =>
+  chat.list.own().filter(({ summary }) => summary.favourite !== undefined);
+const positionOf = (room: Room | undefined) => room?.summary.favourite;
+const lastPlace = (context: Context) => (positionOf(favourites(context).at(-1)) ?? 0) + STEP;
+
+/** The items that move a favourite up and down. */
+function moves(room: Room, context: Context, failed: () => void): (MenuItem | false)[] {
+  const { strings } = context;
+  const list = favourites(context);
+  const at = list.indexOf(room);
+  if (at === -1) return [];
+  const item = (by: 1 | -1): MenuItem | false =>
+    list[at + by] !== undefined && {
+      picture: by === 1 ? 'down' : 'send',
+      label: strings.text(by === 1 ? 'rooms.moveDown' : 'rooms.moveUp'),
+      run: () => void moveFavourite(room, by, context).catch(failed),
+    };
+  return [item(-1), item(1)];
+}
+
+/** Gives the room a position between its new neighbours, and all favourites new positions if there is none. */
+async function moveFavourite(room: Room, by: 1 | -1, context: Context): Promise<void> {
+  const list = favourites(context).filter((other) => other !== room);
+  const at = favourites(context).indexOf(room) + by;
+  const before = positionOf(list[at - 1]) ?? 0;
+  const after = positionOf(list[at]) ?? before + 2 * STEP;
+  const favourite = Math.floor((before + after) / 2);
+  if (favourite > before && favourite < after) return arrange(context, room, { favourite });
+  list.splice(at, 0, room);
+  for (let n = 0; n < list.length; n++)
+    await arrange(context, list[n] as Room, { favourite: (n + 1) * STEP });
+}
+
+const HOUR = 3_600_000;
+const MORNING = 9;
+
+/** Opens a menu with durations of a mute. */
+function openMuteMenu(room: Room, context: Context, opener: HTMLElement): void {
+  const { strings, toast, touch } = context;
+  const { notify } = room.summary;
+  const now = new Date();
+  const tomorrow = new Date(now.getFullYear(), now.getMonth(), now.getDate() + 1, MORNING).getTime();
+  const item = (label: string, quietForMs?: number): MenuItem => ({
+    picture: quietForMs === undefined ? 'bellOff' : 'clock',
+    label,
+    run: () => {
+      setNotify(context, room, quietForMs === undefined ? 'none' : notify, quietForMs).catch(() =>
+        toast(strings.text('error.other'), 'bad'),
+      );
+    },
+  });
+  openMenu(context, opener, {
+    label: strings.text('rooms.mute'),
+    about: touch() && (
+      <div class="about" role="presentation">
+        <span>{strings.text('rooms.mute')}</span>
+      </div>
+    ),
+    items: [
+      item(strings.text('quiet.hour'), HOUR),
+      item(strings.text('quiet.hours'), 8 * HOUR),
+      item(strings.text('quiet.tomorrow'), tomorrow - now.getTime()),
+      item(strings.text('quiet.open')),
+    ],
+    width: 232,
+  });
+}
+
 export function openRoomMenu(room: Room, context: Context, opener: HTMLElement): void {
   const { strings, touch } = context;
   const { kind, members } = room.summary;
@@ -99,7 +182,7 @@ export function openRoomMenu(room: Room, context: Context, opener: HTMLElement):
   );
   openMenu(context, opener, {
     label: strings.text('rooms.menu'),
-    items: roomItems(room, context),
+    items: roomItems(room, context, opener),
     about: touch() && about,
     width: 232,
   });

@@ -70,6 +70,7 @@ export class RoomRow extends Component<Props> {
                 <bdi>{strings.roomName(summary)}</bdi>
                 <span class="vh">{this.#about()}</span>
               </span>
+              {summary.favourite !== undefined && <Icon name="star" size="s" />}
               {room.muted && <Icon name="bellOff" size="s" />}
               {last !== undefined && (
                 <time dateTime={new Date(last.sentAt).toISOString()} title={strings.fullTime(last.sentAt)}>
@@ -114,6 +115,7 @@ export class RoomRow extends Component<Props> {
       room.mentions > 0 && strings.text('rooms.mentioned'),
       !!summary.reports && strings.count('rooms.reports', summary.reports),
       room.muted && strings.text('rooms.muted'),
+      summary.favourite !== undefined && strings.text('rooms.favourite'),
     ];
     return words.map((word) => (word === false ? '' : `, ${word}`)).join('');
   }
