@@ -61,9 +61,8 @@ describe('the list of rooms', () => {
       await site.api('PATCH', `/rooms/many-${n}/members`, { add: [alice.id] });
     }
     const page = await open(alice);
-    page.press('K', { ctrlKey: true }, page.root.querySelector('.app'));
     const find = (await page.get('searchbox', 'Find a chat')) as HTMLInputElement;
-    expect(page.focused).toBe(find);
+    find.focus();
     type(find, 'xylo');
     await page.sees('No room or person matches “xylo”.');
     page.press('Escape');
@@ -78,6 +77,13 @@ describe('the list of rooms', () => {
     page.press('Enter');
     await page.get('region', 'Café Zürich');
     expect(find.value).toBe('');
+    page.press('K', { ctrlKey: true }, page.root.querySelector('.app'));
+    const field = (await page.get('combobox', 'Room or person')) as HTMLInputElement;
+    type(field, 'zu');
+    // Names that begin with the text come first.
+    await until(() => expect(page.all('option').map(textOf)).toEqual(['Zubringer']));
+    page.press('Enter');
+    await page.get('region', 'Zubringer');
   });
 
   test('shows the unread count in the title, an event and the back button, without muted rooms', async () => {

@@ -1,3 +1,4 @@
+import { faultsIn } from './axe.ts';
 import { expect, type Person, type Site, stored, test } from './fixtures.ts';
 import { seed } from './seed.ts';
 
@@ -7,8 +8,17 @@ test('joining a room, writing and replying work by keyboard', async ({ alice }) 
     for (const name of names) await page.keyboard.press(name);
   };
   await page.getByRole('button', { name: 'Log out' }).focus();
-  // The keys go to the element, the search field and the list.
-  await keys('Tab', 'Control+k', 'Tab', 'k', 'Enter');
+  // The first key goes to the element.
+  await keys('Tab', '?');
+  await expect(page.getByRole('dialog', { name: 'Keyboard shortcuts' })).toBeVisible();
+  expect(await faultsIn(page)).toEqual([]);
+  await alice.shot('shortcuts');
+  await keys('Escape', 'Control+k');
+  await page.keyboard.type('BOARD');
+  await expect(page.getByRole('option')).toHaveText(['board', 'keyboard']);
+  expect(await faultsIn(page)).toEqual([]);
+  await alice.shot('switcher');
+  await keys('ArrowDown', 'Enter');
   await expect(page.getByRole('region', { name: 'keyboard' })).toBeVisible();
   await page.getByRole('button', { name: 'Join', exact: true }).press('Enter');
   await expect(alice.field).toBeFocused();

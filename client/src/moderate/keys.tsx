@@ -1,5 +1,6 @@
 import { flag } from '../chat/form.ts';
 import { FormDialog } from '../views/controls/form-dialog.tsx';
+import { KeyList } from '../views/controls/key-list.tsx';
 import { Row, Switch } from '../views/controls/rows.tsx';
 import type { Desk } from './desk.ts';
 import type { DeskContext } from './desk-context.ts';
@@ -76,18 +77,7 @@ export function Keys({ context, close }: { readonly context: DeskContext; close(
       submit={close}
       close={close}
     >
-      <dl class="key-list">
-        {all.map(([keys, words]) => (
-          <div key={words}>
-            <dt>
-              {keys.map((key) => (
-                <kbd key={key}>{key}</kbd>
-              ))}
-            </dt>
-            <dd>{strings.text(words)}</dd>
-          </div>
-        ))}
-      </dl>
+      <KeyList keys={all.map(([keys, words]) => [keys, strings.text(words)])} />
       <ul class="plain">
         <Row title={strings.text('mod.keys.on')}>
           <Switch

@@ -744,6 +744,9 @@ export class AppView {
       else if (this.#composer?.cancel() === true) return void event.preventDefault();
       else if (replies?.thread !== undefined) replies.close();
       else return;
+    } else if (key === '?' && !ctrlKey && !altKey && !metaKey) {
+      if (target.matches('input, textarea, select')) return;
+      this.#layers.open({ kind: 'keys' });
     } else if (single) {
       // There is no other room to switch to.
       return;
@@ -751,9 +754,7 @@ export class AppView {
       const { order = [] } = this.#rooms ?? {};
       this.#late.panels?.step(key === 'ArrowUp' ? -1 : 1, shiftKey, order, this.#context);
     } else if ((ctrlKey || metaKey) && !altKey && !shiftKey && key.toLowerCase() === 'k') {
-      this.#panes.view = 'rooms';
-      this.render();
-      this.#rooms?.find();
+      this.#layers.open({ kind: 'switch' });
     } else return;
     event.preventDefault();
   };

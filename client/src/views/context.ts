@@ -14,6 +14,8 @@ import type { Pane } from './panes.ts';
 export type DialogRequest =
   | { readonly kind: 'create'; readonly name?: string }
   | { readonly kind: 'direct' }
+  | { readonly kind: 'switch' }
+  | { readonly kind: 'keys' }
   /** `failed`: users who could not be invited when the room was created. */
   | { readonly kind: 'invite'; readonly room: Room; readonly failed?: readonly FailedInvitation[] }
   | { readonly kind: 'inviteLink'; readonly room: Room }

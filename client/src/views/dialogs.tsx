@@ -21,7 +21,9 @@ import { HandOver } from './people/hand-over.tsx';
 import { Invite } from './people/invite.tsx';
 import { InviteLink } from './people/invite-link.tsx';
 import { PushHelp } from './prefs/push-help.tsx';
+import { Shortcuts } from './prefs/shortcuts.tsx';
 import { CreateRoom } from './rooms/create.tsx';
+import { Switcher } from './rooms/switcher.tsx';
 
 interface Props {
   readonly context: Context;
@@ -37,6 +39,8 @@ export function Dialogs({ context, request, close }: Props) {
   const { chat, strings, toast } = context;
   if (request.kind === 'create')
     return <CreateRoom context={context} name={request.name ?? ''} close={close} />;
+  if (request.kind === 'switch') return <Switcher context={context} close={close} />;
+  if (request.kind === 'keys') return <Shortcuts context={context} close={close} />;
   if (request.kind === 'direct') return <NewDirect context={context} close={close} />;
   if (request.kind === 'select') return <SelectText context={context} text={request.text} close={close} />;
   if (request.kind === 'describe') return <Describe context={context} {...request} close={close} />;

@@ -7,6 +7,8 @@ type Content = () => ComponentChildren;
 /** Dialogs that stay open when the room is lost, because they show none of its messages. */
 const apart: ReadonlySet<DialogRequest['kind']> = new Set([
   'create',
+  'switch',
+  'keys',
   'direct',
   'block',
   'pushHelp',

@@ -1,18 +1,16 @@
-import type { ComponentChildren, RefObject } from 'preact';
+import type { RefObject } from 'preact';
 import { Icon } from './icon.tsx';
 
 interface Props {
   readonly label: string;
   readonly query: string;
   readonly field?: RefObject<HTMLInputElement | null>;
-  /** Shown after the field, such as its keyboard shortcut. */
-  readonly children?: ComponentChildren;
   typed(query: string): void;
   pressed(event: KeyboardEvent): void;
 }
 
 /** The field above a long list that filters it by name. */
-export function FilterField({ label, query, field, children, typed, pressed }: Props) {
+export function FilterField({ label, query, field, typed, pressed }: Props) {
   return (
     <div class="filter">
       <Icon name="search" size="s" />
@@ -27,7 +25,6 @@ export function FilterField({ label, query, field, children, typed, pressed }: P
         onInput={(event) => typed(event.currentTarget.value)}
         onKeyDown={pressed}
       />
-      {children}
     </div>
   );
 }

@@ -76,13 +76,6 @@ export class RoomList extends Component<Props> {
     return this.#archiveOpen || (current !== undefined && isArchived(current));
   }
 
-  /** Focuses the search field, or the list if there is no field. */
-  find(): void {
-    if (this.#filter.current !== null) this.#filter.current.select();
-    this.#filter.current?.focus();
-    if (this.#filter.current === null) this.focus();
-  }
-
   focus(): void {
     const list = this.#list.current;
     const stop = list?.querySelector<HTMLElement>('.room[tabindex="0"]');
@@ -186,8 +179,7 @@ export class RoomList extends Component<Props> {
   }
 
   #field() {
-    const { strings, touch } = this.props.context;
-    const label = strings.text('rooms.filter');
+    const label = this.props.context.strings.text('rooms.filter');
     return (
       <FilterField
         label={label}
@@ -195,10 +187,7 @@ export class RoomList extends Component<Props> {
         field={this.#filter}
         typed={(query) => this.#look(query)}
         pressed={this.#key}
-      >
-        {/* biome-ignore lint/a11y/noAriaHiddenOnFocusable: a kbd is not focusable. */}
-        {!touch() && <kbd aria-hidden="true">{/Mac|iP/.test(navigator.platform) ? '⌘K' : 'Ctrl K'}</kbd>}
-      </FilterField>
+      />
     );
   }
 

@@ -2,12 +2,10 @@ import { Component } from 'preact';
 import type { User } from '../../../../server/wire/events.ts';
 import type { Context } from '../context.ts';
 import { Avatar } from '../people/avatar.tsx';
+import { PeopleByName } from '../people/by-name.ts';
 import { refusedDirect } from '../refusal.ts';
 
-const PAUSE_MS = 250;
 const MOST = 3;
-/** A single letter is the start of too many names. */
-const SHORTEST = 2;
 
 interface Props {
   readonly context: Context;
@@ -16,25 +14,22 @@ interface Props {
 
 /** The people whose name begins with the words of a search. A click opens the direct room with one. */
 export class FoundPeople extends Component<Props> {
-  #users: readonly User[] = [];
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #found = new PeopleByName(this.props.context.chat, MOST, () => this.forceUpdate());
 
   override componentDidMount(): void {
-    this.#look();
+    this.#found.find(this.props.query);
   }
 
   override componentDidUpdate(before: Props): void {
-    if (before.query !== this.props.query) this.#look();
+    if (before.query !== this.props.query) this.#found.find(this.props.query);
   }
 
   override componentWillUnmount(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+    this.#found.stop();
   }
 
-  override render({ context }: Props) {
-    const { chat, strings } = context;
-    const users = this.#users.filter(({ id }) => id !== chat.me?.id);
+  override render({ context: { strings } }: Props) {
+    const { users } = this.#found;
     if (users.length === 0) return null;
     return (
       <>
@@ -51,32 +46,6 @@ export class FoundPeople extends Component<Props> {
         </ul>
       </>
     );
-  }
-
-  #look(): void {
-    clearTimeout(this.#timer);
-    const { context } = this.props;
-    const query = this.props.query.trim();
-    const { findPeople, direct } = context.chat.can;
-    if (query.length < SHORTEST || !findPeople || !direct) {
-      this.#timer = undefined;
-      if (this.#users.length === 0) return;
-      this.#users = [];
-      return this.forceUpdate();
-    }
-    const timer = setTimeout(() => {
-      context.chat.request('user:find', { query, limit: MOST }).then(
-        ({ users }) => {
-          // Another query is more recent, or the search was closed.
-          if (timer !== this.#timer) return;
-          this.#users = users;
-          this.forceUpdate();
-        },
-        // The search for messages shows the error.
-        () => {},
-      );
-    }, PAUSE_MS);
-    this.#timer = timer;
   }
 
   #open(user: User): void {

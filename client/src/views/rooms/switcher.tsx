@@ -1,0 +1,157 @@
+import { Component } from 'preact';
+import type { User } from '../../../../server/wire/events.ts';
+import type { Room } from '../../store/room.ts';
+import { withoutAccents } from '../../text/without-accents.ts';
+import type { Context } from '../context.ts';
+import { Dialog } from '../controls/dialog.tsx';
+import { Avatar } from '../people/avatar.tsx';
+import { PeopleByName } from '../people/by-name.ts';
+import { refusedDirect } from '../refusal.ts';
+import { RoomFace } from './room-face.tsx';
+
+/** Maximum number of rooms and of people in the list. */
+const ROOMS = 8;
+const PEOPLE = 5;
+
+interface Props {
+  readonly context: Context;
+  close(): void;
+}
+
+type Option = { readonly room: Room } | { readonly user: User };
+
+/** The dialog that goes to a room or a person by name. */
+export class Switcher extends Component<Props> {
+  #query = '';
+  /** The index of the option that Enter takes. */
+  #hot = 0;
+  readonly #people = new PeopleByName(this.props.context.chat, PEOPLE, () => this.forceUpdate());
+
+  override componentWillUnmount(): void {
+    this.#people.stop();
+  }
+
+  override render({ context, close }: Props) {
+    const { strings } = context;
+    const options = this.#options();
+    const hot = Math.min(this.#hot, options.length - 1);
+    return (
+      <Dialog
+        context={context}
+        title={strings.text('switch.title')}
+        submit={() => this.#take(options[hot])}
+        close={close}
+        actions={null}
+      >
+        <input
+          class="input"
+          role="combobox"
+          autocomplete="off"
+          maxLength={100}
+          aria-label={strings.text('switch.field')}
+          placeholder={strings.text('switch.field')}
+          aria-expanded="true"
+          aria-controls="switch-list"
+          aria-activedescendant={options.length > 0 ? `switch-${hot}` : undefined}
+          value={this.#query}
+          onInput={({ currentTarget }) => this.#typed(currentTarget.value)}
+          onKeyDown={(event) => this.#key(event, options.length)}
+        />
+        <div class="switch-list" id="switch-list" role="listbox" aria-label={strings.text('switch.title')}>
+          {options.map((option, n) => (
+            // biome-ignore lint/a11y/useKeyWithClickEvents: the field handles the keys.
+            <div
+              role="option"
+              class={n === hot ? 'person hot' : 'person'}
+              id={`switch-${n}`}
+              aria-selected={n === hot}
+              tabIndex={-1}
+              key={'room' in option ? option.room.id : `user ${option.user.id}`}
+              // Keeps the focus in the field.
+              onPointerDown={(event) => event.preventDefault()}
+              onClick={() => this.#take(option)}
+            >
+              {this.#face(option)}
+            </div>
+          ))}
+        </div>
+        {options.length === 0 && <p class="hint">{strings.text('search.none.title')}</p>}
+      </Dialog>
+    );
+  }
+
+  #face(option: Option) {
+    const { strings } = this.props.context;
+    if ('room' in option)
+      return (
+        <>
+          <RoomFace summary={option.room.summary} />
+          <bdi class="name">{strings.roomName(option.room.summary)}</bdi>
+        </>
+      );
+    const [before, after] = strings.text('person.write').split('{name}');
+    return (
+      <>
+        <Avatar user={option.user} />
+        <span class="name">
+          {before}
+          <bdi>{strings.name(option.user)}</bdi>
+          {after}
+        </span>
+      </>
+    );
+  }
+
+  /** The user's own rooms, other public rooms, and people without a direct room in the list. */
+  #options(): Option[] {
+    const { chat, strings } = this.props.context;
+    const wanted = withoutAccents(this.#query.trim());
+    const rooms = [...chat.list.own(), ...(wanted === '' ? [] : chat.list.others(strings.locale))]
+      .filter((room) => room !== chat.current)
+      .map((room) => ({ room, at: placeOf(withoutAccents(strings.roomName(room.summary)), wanted) }))
+      .filter(({ at }) => at < NOWHERE)
+      .sort((a, b) => a.at - b.at)
+      .slice(0, ROOMS)
+      .map(({ room }) => ({ room }));
+    const direct = new Set(rooms.map(({ room }) => room.summary.with?.id));
+    const people = wanted === '' ? [] : this.#people.users.filter(({ id }) => !direct.has(id));
+    return [...rooms, ...people.map((user) => ({ user }))];
+  }
+
+  #typed(query: string): void {
+    this.#query = query;
+    this.#hot = 0;
+    void this.props.context.chat.list.findOthers(query);
+    this.#people.find(query);
+    this.forceUpdate();
+  }
+
+  #key(event: KeyboardEvent, count: number): void {
+    const by = event.key === 'ArrowDown' ? 1 : event.key === 'ArrowUp' ? -1 : 0;
+    if (by === 0 || count === 0 || event.isComposing) return;
+    event.preventDefault();
+    this.#hot = (Math.min(this.#hot, count - 1) + by + count) % count;
+    this.forceUpdate();
+  }
+
+  #take(option: Option | undefined): void {
+    const { context, close } = this.props;
+    const { chat, open, toast, strings } = context;
+    if (option === undefined) return;
+    close();
+    if ('room' in option) return open(option.room.id);
+    chat.openDirect(option.user.id).then(
+      (room) => open(room.id),
+      (error: unknown) => toast(refusedDirect(error, option.user, strings), 'bad'),
+    );
+  }
+}
+
+const NOWHERE = 3;
+
+/** Ranks a name: 0 if it begins with the query, 1 if a later word does, 2 if it contains it elsewhere. */
+function placeOf(name: string, wanted: string): number {
+  if (name.startsWith(wanted)) return 0;
+  if (name.includes(` ${wanted}`)) return 1;
+  return name.includes(wanted) ? 2 : NOWHERE;
+}
