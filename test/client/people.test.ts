@@ -222,9 +222,20 @@ test('mutes a member with a reason until the mute is lifted, undone or expires',
   page.press('Enter');
   await page.gone('dialog');
   await named(page, 'Bob', /^Bob ?muted until tomorrow, /);
-  await note(bobs, /^You can write again tomorrow, .* “No advertising”$/);
+  await note(bobs, /^You can write again tomorrow, .* “No advertising”/);
   expect(field(bobs)).toBeNull();
+  await bobs.click('button', 'Ask a moderator');
+  await bobs.get('menuitem');
+  // Carol is not a moderator.
+  expect(bobs.all('menuitem').map(textOf)).toEqual(['Alice']);
+  await bobs.click('menuitem', 'Alice');
+  await bobs.get('textbox', 'Message to Alice');
+  await bobs.open('muted');
   await choose(page, 'Bob', 'Mute…');
+  await page.sees(
+    /muted until tomorrow, .* · by Alice “No advertising”/,
+    await page.get('dialog', 'Mute Bob'),
+  );
   await page.click('button', 'Unmute');
   await until(() => expect(field(bobs)?.value).toBe('a draft'));
   await choose(page, 'Bob', 'Mute…');

@@ -426,6 +426,7 @@ describe('the settings of a room', () => {
     const own = await settings(bobs);
     expect(bobs.all('textbox', undefined, own)).toEqual([]);
     await bobs.click('button', 'Nothing', own);
+    await bobs.sees('Saved.');
     await row(bobs, /^spring market ?, private, notifications off/);
     const panel = await settings(page);
     await page.fill('textbox', 'Name', '', panel);

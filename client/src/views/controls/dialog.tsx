@@ -9,6 +9,8 @@ interface Props {
   readonly count?: number;
   /** A confirmation. It has no fields, so the focus starts on the button that cancels. */
   readonly ask?: boolean;
+  /** Whether it is a sheet at the bottom of a phone, instead of covering the phone. */
+  readonly low?: boolean;
   /** The user typed something, so Esc and a click outside must not close the dialog. */
   readonly typed?: boolean;
   /** The error message above the fields. */
@@ -70,7 +72,7 @@ export class Dialog extends Component<Props> {
     return active?.closest('[aria-modal]') ?? null;
   }
 
-  override render({ context, title, count = 0, ask = false, problem, again, actions, children }: Props) {
+  override render({ context, title, count = 0, ask, low, problem, again, actions, children }: Props) {
     return (
       // biome-ignore lint/a11y/noStaticElementInteractions: keyboard users press Esc.
       // biome-ignore lint/a11y/useKeyWithClickEvents: keyboard users press Esc.
@@ -86,7 +88,7 @@ export class Dialog extends Component<Props> {
         {/* biome-ignore lint/a11y/noStaticElementInteractions: both roles are dialogs. */}
         {/* biome-ignore lint/a11y/useAriaPropsSupportedByRole: both roles are dialogs. */}
         <div
-          class={ask ? 'dialog ask' : 'dialog'}
+          class={ask ? 'dialog ask' : low ? 'dialog low' : 'dialog'}
           role={ask ? 'alertdialog' : 'dialog'}
           aria-modal="true"
           aria-labelledby="dialog-title"

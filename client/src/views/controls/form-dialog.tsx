@@ -8,6 +8,8 @@ interface Props {
   readonly title: string;
   /** A confirmation. It has no fields, so the focus starts on the button that cancels. */
   readonly ask?: boolean;
+  /** Whether it is a sheet at the bottom of a phone, instead of covering the phone. */
+  readonly low?: boolean;
   /** The user typed something, so Esc and a click outside must not close the dialog. */
   readonly typed?: boolean;
   /** The request of the dialog, if it makes one. */
@@ -34,7 +36,16 @@ export class FormDialog extends Component<Props> {
     this.props.submission?.cancel();
   }
 
-  override render({ context, title, ask = false, typed = false, submission, children, ...props }: Props) {
+  override render({
+    context,
+    title,
+    ask = false,
+    low = false,
+    typed = false,
+    submission,
+    children,
+    ...props
+  }: Props) {
     const { label, busy = label, cancel, bad = false, again = false, ready = true, submit, close } = props;
     const problem = submission?.problem;
     const waits = submission?.busy === true;
@@ -43,6 +54,7 @@ export class FormDialog extends Component<Props> {
         context={context}
         title={title}
         ask={ask}
+        low={low}
         typed={typed}
         problem={problem}
         again={again && problem !== undefined ? submit : undefined}

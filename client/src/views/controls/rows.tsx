@@ -59,19 +59,27 @@ export function Switch(props: {
   );
 }
 
-/** A select with a few options. */
+/**
+ * A select with a few options.
+ *
+ * @param props.id - of the select, if it has a visible label, otherwise `label` names it
+ */
 export function Choice<T extends string>(props: {
-  readonly label: string;
+  readonly id?: string;
+  readonly label?: string;
   readonly chosen: T;
   readonly options: readonly (readonly [T, string])[];
+  readonly disabled?: boolean;
   choose(value: T): void;
 }) {
-  const { label, chosen, options, choose } = props;
+  const { id, label, chosen, options, disabled, choose } = props;
   return (
     <span class="select">
       <select
         class="input"
+        id={id}
         aria-label={label}
+        disabled={disabled}
         value={chosen}
         onChange={({ currentTarget }) => choose(currentTarget.value as T)}
       >

@@ -5,7 +5,7 @@ import type { RequestError } from '../../connection/connection-state.ts';
 import type { Room } from '../../store/room.ts';
 import type { Strings } from '../../strings/strings.ts';
 import type { Context, DialogRequest } from '../context.ts';
-import { Icon } from '../controls/icon.tsx';
+import { Icon, type IconName } from '../controls/icon.tsx';
 import { Choice, Row, Switch, save } from '../controls/rows.tsx';
 import { Submission } from '../controls/submission.ts';
 import { refusal } from '../refusal.ts';
@@ -15,6 +15,7 @@ import { type Look, RoomLook } from './room-look.tsx';
 
 /** Offered delays of slow mode, in seconds. */
 const PAUSES = [0, 10, 30, 60, 300, 900];
+const SAVED_MS = 2000;
 
 type Rules = Pick<RoomSummary, 'write'> &
   Look & {
@@ -43,7 +44,12 @@ export class RoomSettings extends Component<Props> {
   /** The name and topic that the fields started with. */
   #before = { name: '', topic: '' };
 
+  /** Whether a setting was saved in the last two seconds. */
+  #justSaved = false;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
   override componentWillUnmount(): void {
+    clearTimeout(this.#timer);
     this.#rename();
   }
 
@@ -52,41 +58,44 @@ export class RoomSettings extends Component<Props> {
     const { may, notify } = room.summary;
     const isQuiet = room.quietUntil > Date.now();
     const handOver = room.summary.role === 'owner' && may.includes('roles');
-    const button = (request: DialogRequest, label: string) => (
-      <button type="button" class="btn" key={request.kind} onClick={() => dialog(request)}>
-        {label}
-      </button>
+    const action = (picture: IconName, label: string, request: DialogRequest, bad = false) => (
+      <li key={request.kind}>
+        <button type="button" class={bad ? 'bad' : ''} onClick={() => dialog(request)}>
+          <Icon name={picture} size={picture === 'exit' ? 'flip' : ''} />
+          <span>{label}</span>
+          {!bad && <Icon name="forth" size="flip" />}
+        </button>
+      </li>
     );
-    return (
-      <div class="scroll form">
+    const actions = [
+      may.includes('moderate') &&
+        action('ban', strings.text('restricted.title'), { kind: 'restricted', room }),
+      handOver && action('shield', strings.text('owner.handOver'), { kind: 'handOver', room }),
+      may.includes('leave') && action('exit', strings.text('rooms.leave'), { kind: 'leave', room }, true),
+      may.includes('delete') &&
+        action('delete', strings.text('owner.delete'), { kind: 'deleteRoom', room }, true),
+    ].filter(Boolean);
+    return [
+      <div class="scroll form" key="form">
         <NotifyChoice
           context={context}
           chosen={isQuiet ? 'none' : notify}
           until={isQuiet ? room.quietUntil : undefined}
           choose={(chosen) => {
-            setNotify(context, room, chosen).catch(() => toast(strings.text('error.other'), 'bad'));
+            setNotify(context, room, chosen).then(this.#saved, () =>
+              toast(strings.text('error.other'), 'bad'),
+            );
           }}
         />
         {may.includes('update') && this.#named()}
         {may.includes('update') && this.#rules()}
         {room.summary.kind === 'direct' && room.summary.lastSeq > 0 && chat.can.previews && this.#wish()}
-        <div class="ends">
-          {may.includes('moderate') && button({ kind: 'restricted', room }, strings.text('restricted.title'))}
-          {handOver && button({ kind: 'handOver', room }, strings.text('owner.handOver'))}
-          {may.includes('leave') && (
-            <button type="button" class="btn bad" onClick={() => dialog({ kind: 'leave', room })}>
-              <Icon name="exit" size="flip" />
-              {strings.text('rooms.leave')}
-            </button>
-          )}
-          {may.includes('delete') && (
-            <button type="button" class="btn bad" onClick={() => dialog({ kind: 'deleteRoom', room })}>
-              {strings.text('owner.delete')}
-            </button>
-          )}
-        </div>
-      </div>
-    );
+        {actions.length > 0 && <ul class="doings">{actions}</ul>}
+      </div>,
+      <div class="saved" role="status" key="saved">
+        {this.#justSaved && [<Icon name="check" size="s" key="icon" />, strings.text('settings.saved')]}
+      </div>,
+    ];
   }
 
   #named() {
@@ -138,6 +147,7 @@ export class RoomSettings extends Component<Props> {
                 async () => {
                   await wantPreviews(context, room, on ? 'on' : 'off');
                   this.#wanted = undefined;
+                  this.#saved();
                 },
               )
             }
@@ -216,9 +226,21 @@ export class RoomSettings extends Component<Props> {
       async () => {
         await updateRoom(context, { room: room.id, ...change });
         answered();
+        this.#saved();
       },
     );
   }
+
+  readonly #saved = () => {
+    const { changed } = this.props.context;
+    this.#justSaved = true;
+    changed();
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      this.#justSaved = false;
+      changed();
+    }, SAVED_MS);
+  };
 
   get #typed(): boolean {
     const { name, topic } = this.#fields;
@@ -241,6 +263,7 @@ export class RoomSettings extends Component<Props> {
         }),
       () => {
         this.#before = { name, topic };
+        this.#saved();
         // Runs after this submission ends.
         if (this.#again) queueMicrotask(() => this.#rename());
       },

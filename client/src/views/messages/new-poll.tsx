@@ -6,6 +6,7 @@ import { blank, codePoints } from '../../text/paste.ts';
 import type { Context } from '../context.ts';
 import { TextField } from '../controls/dialog.tsx';
 import { FormDialog } from '../controls/form-dialog.tsx';
+import { Choice } from '../controls/rows.tsx';
 import { Submission } from '../controls/submission.ts';
 import { refusal } from '../refusal.ts';
 
@@ -14,6 +15,7 @@ const LONGEST_PLACE = 250;
 const HOUR = 3_600_000;
 /** When a poll can end, in hours and in the unit that the choice names. */
 const ENDS = { hour: HOUR, day: 24 * HOUR, week: 7 * 24 * HOUR } as const;
+const units = ['hour', 'day', 'week'] as const;
 
 interface Props {
   readonly context: Context;
@@ -129,23 +131,19 @@ export class NewPoll extends Component<Props> {
         <label class="label" for="poll-end">
           {strings.text('poll.ends')}
         </label>
-        <select
-          class="input"
+        <Choice
           id="poll-end"
           disabled={busy}
-          value={this.#ends}
-          onChange={({ currentTarget: { value } }) => {
-            this.#ends = value as keyof typeof ENDS | '';
+          chosen={this.#ends}
+          options={[
+            ['', strings.text('settings.slow.off')],
+            ...units.map((unit) => [unit, format.format(1, unit)] as const),
+          ]}
+          choose={(ends) => {
+            this.#ends = ends;
             this.props.context.changed();
           }}
-        >
-          <option value="">{strings.text('settings.slow.off')}</option>
-          {Object.keys(ENDS).map((unit) => (
-            <option value={unit} key={unit}>
-              {format.format(1, unit as keyof typeof ENDS)}
-            </option>
-          ))}
-        </select>
+        />
       </>
     );
   }

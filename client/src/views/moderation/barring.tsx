@@ -3,6 +3,7 @@ import type { Room } from '../../store/room.ts';
 import type { Context } from '../context.ts';
 import { Icon } from '../controls/icon.tsx';
 import type { OthersTyping } from '../messages/typing.tsx';
+import { askModerator } from './ask-moderator.ts';
 import { blockItem } from './block-item.ts';
 import { timeToCome } from './restriction-words.ts';
 
@@ -46,7 +47,11 @@ export class Barring implements Follower {
           ? strings.text('composer.mutedForGood')
           : strings.text('composer.muted', { when: timeToCome(ends, strings) });
       const reason = mutedReason === undefined ? '' : strings.text('composer.reason', { text: mutedReason });
-      return { line: closed('clock', `${words} ${reason}`) };
+      const label = strings.text('mute.ask');
+      const ask = { label, run: (button: HTMLElement) => void askModerator(room, this.#context, button) };
+      const { can, single } = this.#context.chat;
+      const asks = other === undefined && can.direct && !single;
+      return { line: closed('clock', `${words} ${reason}`, asks ? ask : undefined) };
     }
     if (other !== undefined && blocking()?.has(other.id) === true) {
       const words = strings.text('block.you', { name: strings.name(other) });
@@ -103,7 +108,7 @@ export class Barring implements Follower {
 function closed(
   picture: 'clock' | 'lock' | 'ban',
   words: string,
-  end?: { readonly label: string; run(): void },
+  end?: { readonly label: string; run(button: HTMLElement): void },
 ) {
   return (
     <div class="composer column">
@@ -111,10 +116,12 @@ function closed(
         <span />
       </div>
       <div class="closed" role="note">
-        <Icon name={picture} size="s" />
-        <span>{words}</span>
+        <span>
+          <Icon name={picture} size="s" />
+          {words}
+        </span>
         {end !== undefined && (
-          <button type="button" class="link" onClick={end.run}>
+          <button type="button" class="link" onClick={({ currentTarget }) => end.run(currentTarget)}>
             {end.label}
           </button>
         )}

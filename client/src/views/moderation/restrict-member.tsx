@@ -1,9 +1,12 @@
 import { Component } from 'preact';
 import type { User } from '../../../../server/wire/events.ts';
+import type { RestrictedUser } from '../../chat/room-restricted.ts';
 import type { Room } from '../../store/room.ts';
+import type { Strings } from '../../strings/strings.ts';
 import type { Context } from '../context.ts';
 import { refusal } from '../refusal.ts';
 import { Restrict, type Restriction } from './restrict.tsx';
+import { restrictedBy } from './restriction-words.ts';
 
 interface Props {
   readonly context: Context;
@@ -15,7 +18,7 @@ interface Props {
 
 /** The dialog that mutes or bans a member of a room, or lifts the current mute. */
 export class RestrictMember extends Component<Props> {
-  #muted = false;
+  #mute: RestrictedUser | undefined;
 
   override componentDidMount(): void {
     if (this.props.how === 'mute') void this.#look();
@@ -34,12 +37,12 @@ export class RestrictMember extends Component<Props> {
         name={user.name}
         room={room.summary.name}
         reasoned
-        lift={this.#muted ? lift : undefined}
+        muted={this.#mute && { words: muteWords(this.#mute, strings), lift }}
         run={async (restriction) => {
           await request(restriction);
           const words = strings.text(how === 'mute' ? 'mute.done' : 'ban.done', { name: user.name });
           // Undo would not restore the previous mute.
-          toast(words, 'good', this.#muted ? undefined : { label: 'common.undo', run: undo });
+          toast(words, 'good', this.#mute ? undefined : { label: 'common.undo', run: undo });
         }}
         close={close}
       />
@@ -55,9 +58,15 @@ export class RestrictMember extends Component<Props> {
         // Without the list, the user can still mute.
         .catch(() => undefined);
       if (page === undefined) return;
-      this.#muted = page.users.some((one) => one.kind === 'muted' && one.user.id === user.id);
+      this.#mute = page.users.find((one) => one.kind === 'muted' && one.user.id === user.id);
       cursor = page.next;
-    } while (cursor !== undefined && !this.#muted);
-    if (this.#muted) context.changed();
+    } while (cursor !== undefined && this.#mute === undefined);
+    if (this.#mute !== undefined) context.changed();
   }
+}
+
+function muteWords(mute: RestrictedUser, strings: Strings): string {
+  const reason =
+    mute.reason === undefined ? '' : ` ${strings.text('composer.reason', { text: mute.reason })}`;
+  return `${restrictedBy(mute, strings)}${reason}`;
 }

@@ -28,8 +28,8 @@ interface Props {
   readonly children?: ComponentChildren;
   /** Whether a reason can be given. */
   readonly reasoned: boolean;
-  /** Lifts the current mute. Absent if the user is not muted. */
-  lift?: (() => Promise<void>) | undefined;
+  /** Describes and lifts the current mute. Absent if the user is not muted. */
+  readonly muted?: { readonly words?: string; lift(): Promise<void> } | undefined;
   run(restriction: Restriction): Promise<void>;
   close(): void;
 }
@@ -40,7 +40,7 @@ export class Restrict extends Component<Props> {
   #reason = '';
   readonly #submission = new Submission(this.props.context);
 
-  override render({ context, how, name, room, text, label, children, reasoned, lift, close }: Props) {
+  override render({ context, how, name, room, text, label, children, reasoned, muted, close }: Props) {
     const { strings, changed } = context;
     const ban = how === 'ban';
     const howLong = strings.text('mute.howLong');
@@ -49,6 +49,7 @@ export class Restrict extends Component<Props> {
       <FormDialog
         context={context}
         title={strings.text(ban ? 'ban.title' : 'mute.title', { name })}
+        low
         typed={this.#reason !== ''}
         submission={this.#submission}
         label={label ?? strings.text(ban ? 'ban.submit' : 'mute.submit')}
@@ -57,9 +58,10 @@ export class Restrict extends Component<Props> {
         close={close}
       >
         <p class="hint flat">{text ?? strings.text(ban ? 'ban.text' : 'mute.text', { name, room })}</p>
-        {lift !== undefined && (
+        {muted !== undefined && (
           <div class="ends">
-            <button type="button" class="btn" onClick={() => this.#run(lift)}>
+            {muted.words !== undefined && <p class="hint">{muted.words}</p>}
+            <button type="button" class="btn" onClick={() => this.#run(muted.lift)}>
               {strings.text('mute.end')}
             </button>
           </div>

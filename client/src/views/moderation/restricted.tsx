@@ -4,7 +4,7 @@ import type { Room } from '../../store/room.ts';
 import type { ControlContext } from '../context.ts';
 import { Dialog } from '../controls/dialog.tsx';
 import { Submission } from '../controls/submission.ts';
-import { restrictionWords } from './restriction-words.ts';
+import { restrictedBy } from './restriction-words.ts';
 
 interface Props {
   readonly context: ControlContext;
@@ -60,16 +60,14 @@ export class Restricted extends Component<Props> {
 
   #one(one: RestrictedUser) {
     const { strings } = this.props.context;
-    const { user, kind, reason, by } = one;
+    const { user, kind, reason } = one;
     return (
       <li class="report" key={`${kind} ${user.id}`}>
         <small>
           <b>
             <bdi>{user.name}</bdi>
           </b>
-          <span>
-            {restrictionWords(one, strings)} · {strings.text('restricted.by', { name: strings.name(by) })}
-          </span>
+          <span>{restrictedBy(one, strings)}</span>
         </small>
         {reason !== undefined && <p dir="auto">{reason}</p>}
         <div class="acts">

@@ -20,6 +20,11 @@ export function restrictionWords({ kind, until }: RestrictedUser, strings: Strin
   return strings.text(`restricted.${kind}`, { when: timeToCome(until, strings) });
 }
 
+/** Returns the text of a mute or ban, with its end and the moderator. */
+export function restrictedBy(one: RestrictedUser, strings: Strings): string {
+  return `${restrictionWords(one, strings)} · ${strings.text('restricted.by', { name: strings.name(one.by) })}`;
+}
+
 /** Formats a future day and time for use within a sentence, such as "tomorrow, 09:58". */
 export function timeToCome(at: number, strings: Strings): string {
   const tomorrow = new Date();

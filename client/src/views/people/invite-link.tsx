@@ -8,6 +8,7 @@ import { Bones } from '../controls/bones.tsx';
 import { copied } from '../controls/copy.ts';
 import { Dialog, opener } from '../controls/dialog.tsx';
 import { Icon } from '../controls/icon.tsx';
+import { Choice } from '../controls/rows.tsx';
 import { Submission } from '../controls/submission.ts';
 import { refusal } from '../refusal.ts';
 import { chatPage } from '../visits/message-links.ts';
@@ -318,13 +319,12 @@ function choice(
       <label class="label" for={id}>
         {label}
       </label>
-      <select class="input" id={id} onChange={(event) => choose(Number(event.currentTarget.value))}>
-        {values.map((n) => (
-          <option key={n} value={n} selected={n === chosen}>
-            {words(n)}
-          </option>
-        ))}
-      </select>
+      <Choice
+        id={id}
+        chosen={String(chosen)}
+        options={values.map((n) => [String(n), words(n)])}
+        choose={(value) => choose(Number(value))}
+      />
     </div>
   );
 }

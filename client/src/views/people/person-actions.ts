@@ -10,7 +10,7 @@ const rank = { member: 0, moderator: 1, owner: 2 } as const;
 
 /** The main actions: write to the user, and mention the user here. */
 export function quick({ room, user, banned }: SomebodyHere, context: Context): MenuItem[] {
-  const { chat, strings, toast } = context;
+  const { chat, strings } = context;
   const { kind, may } = room.summary;
   const oneself = user.id === chat.me?.id;
   const items: (MenuItem | false)[] = [
@@ -21,15 +21,7 @@ export function quick({ room, user, banned }: SomebodyHere, context: Context): M
       kind !== 'direct' && {
         picture: 'bubble',
         label: strings.text('people.writeTo'),
-        run: () => {
-          chat.connection
-            .connected()
-            .then(() => chat.openDirect(user.id))
-            .then(
-              (direct) => context.open(direct.id),
-              (error) => toast(refusedDirect(error, user, strings), 'bad'),
-            );
-        },
+        run: () => writeTo(user, context),
       },
     !oneself &&
       !banned &&
@@ -42,6 +34,17 @@ export function quick({ room, user, banned }: SomebodyHere, context: Context): M
       },
   ];
   return items.filter((item) => item !== false);
+}
+
+/** Opens the direct room with the user. */
+export function writeTo(user: User, { chat, strings, toast, open }: Context): void {
+  chat.connection
+    .connected()
+    .then(() => chat.openDirect(user.id))
+    .then(
+      ({ id }) => open(id),
+      (error) => toast(refusedDirect(error, user, strings), 'bad'),
+    );
 }
 
 /**

@@ -3,6 +3,7 @@ import type { User } from '../../../../server/wire/events.ts';
 import type { SearchFilters } from '../../chat/search.ts';
 import type { Room } from '../../store/room.ts';
 import type { Context } from '../context.ts';
+import { Choice } from '../controls/rows.tsx';
 
 const kinds = ['pictures', 'files', 'links'] as const;
 /** Number of members who are offered as authors. */
@@ -27,7 +28,7 @@ export function asked({ has, from, since, until }: Filters): SearchFilters {
 }
 
 /** @param later - calendar days to add, because clock changes make days shorter or longer */
-export function beginOf(day: string, later: number): number {
+function beginOf(day: string, later: number): number {
   const [year = 0, month = 1, date = 1] = day.split('-').map(Number);
   const begin = new Date(year, month - 1, date + later);
   // The constructor maps years below 100 to the 20th century.
@@ -92,13 +93,9 @@ function weekBegin(locale: string, now = new Date()): string {
   const { firstDay = 1 } =
     (new Intl.Locale(locale) as { getWeekInfo?(): { firstDay: number } }).getWeekInfo?.() ?? {};
   const past = (now.getDay() - firstDay + 7) % 7;
-  return dayOf(new Date(now.getFullYear(), now.getMonth(), now.getDate() - past));
-}
-
-/** Returns a day as in a date field. */
-export function dayOf(date: Date): string {
-  const [month, day] = [date.getMonth() + 1, date.getDate()].map((part) => String(part).padStart(2, '0'));
-  return `${String(date.getFullYear()).padStart(4, '0')}-${month}-${day}`;
+  const day = new Date(now.getFullYear(), now.getMonth(), now.getDate() - past);
+  const [month, date] = [day.getMonth() + 1, day.getDate()].map((part) => String(part).padStart(2, '0'));
+  return `${day.getFullYear()}-${month}-${date}`;
 }
 
 /** The fields that narrow a search by author and day. */
@@ -132,20 +129,17 @@ export class FilterFields extends Component<Props> {
     };
     return (
       <div class="filters" id="filters">
-        <label>
+        <label for="search-from">
           {strings.text('search.from')}
-          <select
-            class="input"
-            value={filters.from?.id ?? ''}
-            onChange={({ currentTarget }) => choose(currentTarget.value)}
-          >
-            <option value="">{strings.text('search.anybody')}</option>
-            {people.map(({ id, label }) => (
-              <option value={id} key={id}>
-                {label}
-              </option>
-            ))}
-          </select>
+          <Choice
+            id="search-from"
+            chosen={filters.from?.id ?? ''}
+            options={[
+              ['', strings.text('search.anybody')],
+              ...people.map(({ id, label }) => [id, label] as const),
+            ]}
+            choose={choose}
+          />
         </label>
         {(['since', 'until'] as const).map((name) => (
           <label key={name}>
