@@ -24,6 +24,20 @@ test('scrolling up loads older messages, and newer ones do not move the view', a
     await expect(first).toBeInViewport({ timeout: 50 });
   }).toPass({ intervals: [20] });
   await expect(alice.page.getByText('This is the start of history.')).toBeVisible();
+  // Above the newest messages, a pill shows the day and leads to the first message of a day.
+  await alice.timeline.evaluate((log) => log.scrollBy(0, 600));
+  await alice.page.locator('php-chat .day-pill').hover();
+  await alice.shot('day-pill');
+  await alice.page.locator('php-chat .day-pill').click();
+  await alice.page
+    .getByRole('dialog', { name: 'Go to date' })
+    .getByRole('button', { name: 'Go to date' })
+    .click();
+  await expect(first).toBeFocused();
+  await alice.timeline.evaluate((log) => {
+    log.scrollTop = 0;
+  });
+  await expect(first).toBeInViewport();
   await alice.shot('history-1-start');
 
   // New messages do not move the others, and the pill counts them.

@@ -424,6 +424,7 @@ export class AppView {
           {this.#layers.draw()}
           {this.#late.parts?.formatBar.draw()}
           {this.#late.parts?.suggest.draw()}
+          {this.#late.parts?.dayPill.draw()}
           {this.#late.parts?.tooltip.draw()}
         </div>
         {this.#toasts.draw()}

@@ -15,6 +15,8 @@ export type DialogRequest =
   | { readonly kind: 'create'; readonly name?: string }
   | { readonly kind: 'direct' }
   | { readonly kind: 'switch' }
+  /** `day`: Unix ms within the day to begin with. */
+  | { readonly kind: 'day'; readonly room: Room; readonly day: number }
   | { readonly kind: 'keys' }
   /** `failed`: users who could not be invited when the room was created. */
   | { readonly kind: 'invite'; readonly room: Room; readonly failed?: readonly FailedInvitation[] }

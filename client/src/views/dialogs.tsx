@@ -24,6 +24,7 @@ import { PushHelp } from './prefs/push-help.tsx';
 import { Shortcuts } from './prefs/shortcuts.tsx';
 import { CreateRoom } from './rooms/create.tsx';
 import { Switcher } from './rooms/switcher.tsx';
+import { GoToDay } from './search/go-to-day.tsx';
 
 interface Props {
   readonly context: Context;
@@ -85,6 +86,7 @@ export function Dialogs({ context, request, close }: Props) {
       />
     );
   }
+  if (request.kind === 'day') return <GoToDay context={context} {...request} close={close} />;
   const { room } = request;
   const { name, kind } = room.summary;
   if (request.kind === 'invite')

@@ -10,6 +10,7 @@ import { FileViews } from './files/file-views.tsx';
 import { followPage } from './follow-page.ts';
 import { hintAtScripts } from './hints.ts';
 import { startLater } from './later/later.tsx';
+import { DayPill } from './messages/day-pill.tsx';
 import { Deletions } from './messages/deletions.ts';
 import { FormatBar } from './messages/format-bar.tsx';
 import { OwnVotes } from './messages/own-votes.ts';
@@ -62,6 +63,7 @@ export interface Parts {
   readonly offering: Offering;
   readonly onHold: OnHold;
   readonly catchUp: CatchUp;
+  readonly dayPill: DayPill;
   /** A message could not be sent. */
   unsent(item: Pending): void;
 }
@@ -158,6 +160,7 @@ export function start(
     offering,
     onHold,
     catchUp,
+    dayPill: new DayPill(context, root, shown, signal),
     unsent({ room, failed, forward }) {
       speaker.unsent();
       const summary = chat.rooms.get(room)?.summary;

@@ -20,6 +20,11 @@ function roomItems(room: Room, context: Context, opener: HTMLElement): MenuItem[
   const loud = kind === 'public' ? 'mentions' : 'all';
   const items: (MenuItem | false)[] = [
     search !== undefined && { picture: 'search', label: strings.text('search.inRoom'), run: search },
+    room.summary.lastSeq > 0 && {
+      picture: 'calendar',
+      label: strings.text('day.go'),
+      run: () => dialog({ kind: 'day', room, day: Date.now() }),
+    },
     profile !== undefined && {
       picture: 'person',
       label: strings.text('people.profile'),

@@ -28,7 +28,7 @@ export function asked({ has, from, since, until }: Filters): SearchFilters {
 }
 
 /** @param later - calendar days to add, because clock changes make days shorter or longer */
-function beginOf(day: string, later: number): number {
+export function beginOf(day: string, later: number): number {
   const [year = 0, month = 1, date = 1] = day.split('-').map(Number);
   const begin = new Date(year, month - 1, date + later);
   // The constructor maps years below 100 to the 20th century.
@@ -93,9 +93,13 @@ function weekBegin(locale: string, now = new Date()): string {
   const { firstDay = 1 } =
     (new Intl.Locale(locale) as { getWeekInfo?(): { firstDay: number } }).getWeekInfo?.() ?? {};
   const past = (now.getDay() - firstDay + 7) % 7;
-  const day = new Date(now.getFullYear(), now.getMonth(), now.getDate() - past);
-  const [month, date] = [day.getMonth() + 1, day.getDate()].map((part) => String(part).padStart(2, '0'));
-  return `${day.getFullYear()}-${month}-${date}`;
+  return dayOf(new Date(now.getFullYear(), now.getMonth(), now.getDate() - past));
+}
+
+/** Returns a day as in a date field. */
+export function dayOf(date: Date): string {
+  const [month, day] = [date.getMonth() + 1, date.getDate()].map((part) => String(part).padStart(2, '0'));
+  return `${String(date.getFullYear()).padStart(4, '0')}-${month}-${day}`;
 }
 
 /** The fields that narrow a search by author and day. */

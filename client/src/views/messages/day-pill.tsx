@@ -1,0 +1,98 @@
+import type { Context } from '../context.ts';
+import type { Messages } from './touch-and-keys.ts';
+
+/** How long the pill stays after the last scroll. */
+const STAYS_MS = 1500;
+/** Near the end of the timeline, in CSS pixels, there is no pill, because the newest messages are from today. */
+const NEAR_END = 300;
+/** Distance from the top of the timeline, in CSS pixels. */
+const GAP = 8;
+
+/** The day of the topmost visible message, while the user scrolls. A click offers to go to another day. */
+export class DayPill {
+  readonly #context: Context;
+  readonly #root: ShadowRoot;
+  readonly #messages: Messages;
+  #sentAt: number | undefined;
+  #frame: number | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(context: Context, root: ShadowRoot, messages: Messages, signal: AbortSignal) {
+    this.#context = context;
+    this.#root = root;
+    this.#messages = messages;
+    // Scroll events do not bubble.
+    root.addEventListener('scroll', this.#scrolled, { signal, capture: true });
+    signal.addEventListener('abort', () => this.#hide());
+  }
+
+  draw() {
+    const { chat, strings, dialog } = this.#context;
+    const room = chat.current;
+    if (this.#sentAt === undefined || room === undefined) return undefined;
+    const day = this.#sentAt;
+    return (
+      // Keyboard users find the dialog in the menu of the room.
+      <button
+        type="button"
+        class="day-pill"
+        tabIndex={-1}
+        ref={this.#place}
+        onPointerEnter={() => clearTimeout(this.#timer)}
+        onPointerLeave={() => this.#stay()}
+        onClick={() => {
+          this.#hide();
+          dialog({ kind: 'day', room, day });
+        }}
+      >
+        {strings.day(day)}
+      </button>
+    );
+  }
+
+  readonly #scrolled = ({ target }: Event) => {
+    if (!(target instanceof HTMLElement) || !target.matches('.main > .timeline')) return;
+    this.#frame ??= requestAnimationFrame(() => {
+      this.#frame = undefined;
+      this.#look(target);
+    });
+  };
+
+  #look(timeline: HTMLElement): void {
+    const { scrollHeight, scrollTop, clientHeight } = timeline;
+    if (scrollHeight - scrollTop - clientHeight < NEAR_END) return this.#hide();
+    const top = timeline.getBoundingClientRect().top;
+    const all = [...timeline.querySelectorAll<HTMLElement>('.msg')];
+    // The messages are in their order, so half of the rest is left after each step.
+    let [from, to] = [0, all.length];
+    while (from < to) {
+      const middle = (from + to) >> 1;
+      if ((all[middle]?.getBoundingClientRect().bottom ?? 0) > top) to = middle;
+      else from = middle + 1;
+    }
+    const element = all[from];
+    this.#sentAt = element && this.#messages.find(element)?.props.entry.sentAt;
+    this.#stay();
+    this.#context.changed();
+  }
+
+  #stay(): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#hide(), STAYS_MS);
+  }
+
+  #hide(): void {
+    clearTimeout(this.#timer);
+    if (this.#sentAt === undefined) return;
+    this.#sentAt = undefined;
+    this.#context.changed();
+  }
+
+  readonly #place = (pill: HTMLElement | null) => {
+    const timeline = this.#root.querySelector('.main > .timeline')?.getBoundingClientRect();
+    if (pill === null || timeline === undefined) return;
+    const around = (pill.offsetParent ?? document.documentElement).getBoundingClientRect();
+    pill.style.insetBlockStart = `${timeline.top - around.top + GAP}px`;
+    pill.style.left = `${(timeline.left + timeline.right - pill.offsetWidth) / 2 - around.left}px`;
+  };
+}
