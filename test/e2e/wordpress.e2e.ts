@@ -101,7 +101,7 @@ test('the chat follows WordPress logins on several devices until their logout', 
     await expect(dialog.getByRole('option')).toHaveText([/Sofía Márquez$/]);
     await mia.person.shot('wordpress-found');
     await search.press('Enter');
-    await expect(page.getByRole('heading', { name: 'Sofía Márquez' })).toBeVisible();
+    await expect(page.getByRole('heading', { name: 'Sofía Márquez', exact: true })).toBeVisible();
     await mia.person.write('Welcome, Sofía');
     await expect(mia.person.message('Welcome, Sofía').getByText(stored)).toBeVisible();
   });

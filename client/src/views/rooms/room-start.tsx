@@ -97,7 +97,7 @@ export class RoomStart implements Follower {
           </p>
         )}
         {!isDirect && <p>{strings.count(`rooms.about.${kind}`, members)}</p>}
-        {this.#owner(room)}
+        {this.#owner(room, empty)}
         {empty && (
           <p>{strings.text(isDirect ? 'empty.direct.text' : 'empty.room.text', { name, room: name })}</p>
         )}
@@ -111,7 +111,7 @@ export class RoomStart implements Follower {
     return [...(this.#members.get(room)?.list.values() ?? [])];
   }
 
-  #owner(room: Room) {
+  #owner(room: Room, empty: boolean) {
     const { strings } = this.#context;
     const owner = this.#known(room).find(({ role }) => role === 'owner');
     if (owner === undefined) return undefined;
@@ -120,6 +120,7 @@ export class RoomStart implements Follower {
       <button
         type="button"
         class="owner"
+        tabIndex={stop(empty)}
         aria-haspopup="dialog"
         aria-expanded="false"
         onClick={({ currentTarget }) => void openPerson({ room, user }, this.#context, currentTarget)}
@@ -142,13 +143,14 @@ export class RoomStart implements Follower {
           <button
             type="button"
             class={empty ? 'btn primary' : 'btn'}
+            tabIndex={stop(empty)}
             onClick={() => dialog({ kind: 'invite', room })}
           >
             <Icon name="invite" />
             {strings.text('invite.open')}
           </button>
         )}
-        <button type="button" class="btn" onClick={() => this.#copy(room)}>
+        <button type="button" class="btn" tabIndex={stop(empty)} onClick={() => this.#copy(room)}>
           <Icon name="link" />
           {strings.text('copyLink.action')}
         </button>
@@ -224,6 +226,9 @@ export class RoomStart implements Follower {
     );
   }
 }
+
+/** Tab leads to the newest message and not to the start of the room. Its menu and details have the same actions. */
+const stop = (empty: boolean) => (empty ? 0 : -1);
 
 function works({ until = Infinity, uses = Infinity, used }: Invite, now: number): boolean {
   return until > now && used < uses;
