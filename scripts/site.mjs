@@ -33,8 +33,8 @@ export function apiKey() {
 }
 
 /**
- * Returns the key and the address for events to the site, which notify PHP of users with unread messages. An address in
- * the environment takes precedence.
+ * Returns the key and the addresses for events to the site, which notify PHP of users with unread messages, and for
+ * requests for cards. An address in the environment takes precedence.
  * @param {Ports} ports
  */
 export function siteEvents(ports) {
@@ -46,6 +46,7 @@ export function siteEvents(ports) {
   return {
     CHAT_WEBHOOK_KEY_FILE: file,
     CHAT_WEBHOOK_URL: `http://127.0.0.1:${ports.app}/chat-events`,
+    CHAT_CARDS_URL: `http://127.0.0.1:${ports.app}/chat-cards`,
     CHAT_WEBHOOK_EVENTS: 'notify.due',
     CHAT_NOTIFY_AFTER: '5m',
     // Quiet hours are then in the time zone of this machine.

@@ -9,6 +9,7 @@ final class App
 {
     private const ROUTES = [
         '/' => ['GET' => 'home'],
+        '/chat-cards' => ['POST' => 'chatCard'],
         '/chat-events' => ['POST' => 'chatEvent'],
         '/login' => ['POST' => 'logIn'],
         '/logout' => ['POST' => 'logOut'],
@@ -115,6 +116,21 @@ final class App
         return new Response(204, '');
     }
 
+    /** Answers the chat server's requests for cards of orders and products. */
+    private function chatCard(): Response
+    {
+        $webhook = $this->config->webhook ?? throw new HttpError(404, 'error.path');
+        $database = Database::open($this->config->dataFolder);
+        $shop = new Shop($database);
+        try {
+            $answer = (new Cards($webhook, $database->pdo))->answerRequest($shop->card(...), $shop->find(...), $shop->press(...));
+        } catch (WebhookError $error) {
+            error_log("A request for a card was rejected: {$error->getMessage()}");
+            throw new HttpError(400, 'error.request');
+        }
+        return new Response(200, $answer, ['Content-Type' => 'application/json']);
+    }
+
     /** @param array{id: string, data: array<string, mixed>} $event */
     private function notify(array $event): void
     {
@@ -169,6 +185,7 @@ final class App
             'hasOrders' => $this->config->chatClient !== null,
             'hasNotices' => $this->seesNotices($user),
             'isModerator' => $user->role !== 'member',
+            'about' => (new Shop(Database::open($this->config->dataFolder)))->lastOrder($user),
         ]);
         return new Response(200, $page, chat: $chat);
     }
@@ -234,6 +251,7 @@ final class App
             throw new HttpError(400, 'error.request');
         }
         $this->session->commit();
+        (new Shop(Database::open($this->config->dataFolder)))->order($user, (int) $order, $product);
         try {
             $news->ordered($user, (int) $order, $product);
         } catch (ChatError $error) {

@@ -10,7 +10,7 @@ use PhpSessionChat\Session\InvalidSettings;
 final class Database
 {
     /** SQLite's user_version of an up-to-date file. */
-    private const VERSION = 5;
+    private const VERSION = 6;
 
     /** The sample users. User name and password are the first name in lower case. */
     private const SAMPLE = [
@@ -102,6 +102,8 @@ final class Database
         // Before version 5, notices have no mail.
         $this->pdo->exec('DROP TABLE IF EXISTS notices');
         $this->pdo->exec(Notices::TABLE);
+        $this->pdo->exec(Shop::TABLES);
+        Cards::createTable($this->pdo);
         $users = new Users($this);
         foreach (self::SAMPLE as $firstname => $role) {
             $name = strtolower($firstname);

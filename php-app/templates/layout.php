@@ -23,7 +23,7 @@ declare(strict_types=1);
 } ?>
 <?= $content ?>
 <?php if (isset($user) && $launcher) : ?>
-<php-chat-launcher server="<?= $e($chat) ?>" login-url="/" here></php-chat-launcher>
+<php-chat-launcher server="<?= $e($chat) ?>" login-url="/" here<?= $about === null ? '' : ' data-about="' . $e($about) . '"' ?>></php-chat-launcher>
 <?php endif ?>
 </body>
 </html>
