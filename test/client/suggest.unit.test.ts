@@ -2,6 +2,7 @@ import { afterEach, expect, test, vi } from 'vitest';
 import type { Follower } from '../../client/src/chat/chat-listener.ts';
 import { memoryStorage, Store } from '../../client/src/chat/storage.ts';
 import { Room } from '../../client/src/store/room.ts';
+import { Cards } from '../../client/src/views/cards/cards.tsx';
 import type { Context, Place } from '../../client/src/views/context.ts';
 import { keepDraft } from '../../client/src/views/messages/draft.ts';
 import { Suggest } from '../../client/src/views/messages/suggest.tsx';
@@ -48,6 +49,7 @@ test('closes the list of users when the session ends', async () => {
     me: { id: '1', name: 'Alice' } as object | undefined,
     current: room,
     followers: new Set<Follower>(),
+    can: {},
     request: async () => ({ members: [member] }),
   };
   const strings = { text: String, locale: 'en' };
@@ -57,7 +59,13 @@ test('closes the list of users when the session ends', async () => {
     querySelector: () => null,
   });
   const { signal } = new AbortController();
-  const suggest = new Suggest(context, root as unknown as ShadowRoot, () => undefined, signal);
+  const suggest = new Suggest(
+    context,
+    root as unknown as ShadowRoot,
+    new Cards(context),
+    () => undefined,
+    signal,
+  );
   root.dispatchEvent(new Event('input'));
   await vi.waitFor(() => expect(suggest.draw()[0]).toBeDefined());
   // A lost connection also calls this, but the list stays.
@@ -81,12 +89,19 @@ test('ignores accents when it finds users, and lists names that start with the q
     me: { id: '1', name: 'Alice' },
     current: new Room({ id: 'lobby', members: 5, may: ['moderate'] } as RoomSummary),
     followers: new Set<Follower>(),
+    can: {},
     request: async () => ({ members }),
   };
   const context = { chat, strings: { text: String, locale: 'en' }, changed: () => {} } as unknown as Context;
   const root = Object.assign(new EventTarget(), { activeElement: new Field('@'), querySelector: () => null });
   const { signal } = new AbortController();
-  const suggest = new Suggest(context, root as unknown as ShadowRoot, () => undefined, signal);
+  const suggest = new Suggest(
+    context,
+    root as unknown as ShadowRoot,
+    new Cards(context),
+    () => undefined,
+    signal,
+  );
   // Without a connection the members are requested once per letter, not in a loop.
   let requests = 0;
   chat.request = async () => (++requests < 9 ? Promise.reject(new Error('offline')) : { members });
@@ -119,13 +134,25 @@ test('keeps chosen users with their draft, separately for the room and its threa
   const room = new Room({ id: 'lobby', members: 2, may: [] as string[] } as RoomSummary);
   const thread = { room, number: 1 };
   const store = new Store(memoryStorage(), 'https://chat.example', '1');
-  const chat = { me: { id: '1', name: 'Alice' }, current: room, store, followers: new Set<Follower>() };
+  const chat = {
+    me: { id: '1', name: 'Alice' },
+    current: room,
+    store,
+    followers: new Set<Follower>(),
+    can: {},
+  };
   const strings = { text: String, locale: 'en' };
   const context = { chat, strings, changed: () => {} } as unknown as Context;
   let field = new Field('');
   const root = Object.assign(new EventTarget(), { activeElement: field, querySelector: () => field });
   const { signal } = new AbortController();
-  const suggest = new Suggest(context, root as unknown as ShadowRoot, () => thread, signal);
+  const suggest = new Suggest(
+    context,
+    root as unknown as ShadowRoot,
+    new Cards(context),
+    () => thread,
+    signal,
+  );
   const named = (place: Place) => suggest.mentions(place, '@Bob has it').map(({ user }) => user);
   const empty = (place: Place) => keepDraft(place, { text: '', replyTo: undefined, edit: undefined }, store);
   const bob = { id: '2', name: 'Bob' };

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { json } from 'node:stream/consumers';
 import { test as base, expect, type Locator, type Page } from '@playwright/test';
 import { type ChatServer, emptyHistory, loadNext, nextChatServer } from '../helpers/chat-server.ts';
 import { ownPort } from '../helpers/child.ts';
@@ -45,6 +46,14 @@ interface Surroundings {
   readonly otherPort: number;
   /** The response of the other site. */
   page: string;
+  /** The other site's response to a request for cards. */
+  cards: (ask: CardAsk) => object;
+}
+
+/** A request of the chat server for cards. */
+export interface CardAsk {
+  type: string;
+  data: { user: { id: string }; about?: string; query?: string; button?: string };
 }
 
 export interface Site {
@@ -64,6 +73,8 @@ export interface Site {
    * `/tomato.webp`.
    */
   host(html: string): string;
+  /** Sets what the site answers to requests for cards, with the option `cards`. */
+  answerCards(answer: (ask: CardAsk) => object): void;
   /** Stops the chat server with this signal and restarts it on the same port with the same history. */
   restart(signal: NodeJS.Signals, meanwhile?: () => Promise<void>): Promise<void>;
 }
@@ -155,6 +166,8 @@ export class Person {
 interface Fixtures {
   /** Whether offline users are notified by the site and by push. */
   notices: boolean;
+  /** Whether messages can have cards of the site. */
+  cards: boolean;
   /** Whether visitors without a login may write in the room garden. */
   guests: boolean;
   /** Whether Alice is an admin and Bob a moderator of the whole site. */
@@ -175,7 +188,10 @@ export const test = base.extend<
     async ({}, use) => {
       const memcached = await startMemcached();
       const chatPort = await ownPort();
-      const other = createServer(({ url }, response) => {
+      const other = createServer(async (request, response) => {
+        const { url } = request;
+        if (url === '/cards')
+          return void response.end(JSON.stringify(shared.cards((await json(request)) as CardAsk)));
         if (url === '/tomato.webp') return void response.end(readFileSync('php-app/seed/tomato.webp'));
         response.setHeader('Content-Type', 'text/html; charset=utf-8').end(shared.page);
       }).listen(0, '127.0.0.1');
@@ -183,7 +199,14 @@ export const test = base.extend<
       const { port: otherPort } = other.address() as AddressInfo;
       const chatUrl = `http://127.0.0.1:${chatPort}`;
       const php = await startPhpApp({ memcachedPort: memcached.port, chatUrl });
-      const shared = { memcached, php, chatPort, otherPort, page: '' };
+      const shared: Surroundings = {
+        memcached,
+        php,
+        chatPort,
+        otherPort,
+        page: '',
+        cards: () => ({}),
+      };
       await use(shared);
       other.close();
       other.closeAllConnections();
@@ -219,8 +242,9 @@ export const test = base.extend<
   notices: [false, { option: true }],
   roles: [false, { option: true }],
   guests: [false, { option: true }],
+  cards: [false, { option: true }],
 
-  site: async ({ surroundings, notices, roles, guests }, use) => {
+  site: async ({ surroundings, notices, roles, guests, cards }, use) => {
     const { memcached, php, chatPort, otherPort } = surroundings;
     const history = await emptyHistory();
     const apiKey = 'a key for the tests only'.replaceAll(' ', '-');
@@ -228,7 +252,7 @@ export const test = base.extend<
     const webhookKey = `${history.path}.key`;
     const pushKey = `${history.path}.push-key`;
     if (notices) writeFileSync(pushKey, randomBytes(32).toString('base64'));
-    if (notices) writeFileSync(webhookKey, `whsec_${randomBytes(32).toString('base64')}`);
+    if (notices || cards) writeFileSync(webhookKey, `whsec_${randomBytes(32).toString('base64')}`);
     const start = () =>
       nextChatServer({
         CHAT_PORT: String(chatPort),
@@ -243,6 +267,7 @@ export const test = base.extend<
         CHAT_API_KEY: apiKey,
         CHAT_LOGIN_URL: `${php.url}/`,
         ...(guests ? { CHAT_GUESTS: 'write', CHAT_GUEST_ROOMS: 'garden' } : {}),
+        ...(cards ? { CHAT_CARDS_URL: `${otherUrl}/cards`, CHAT_WEBHOOK_KEY_FILE: webhookKey } : {}),
         ...(roles ? { CHAT_USER_ROLES: 'role', CHAT_MODERATE_DATA: 'on' } : {}),
         ...(notices
           ? {
@@ -271,6 +296,9 @@ export const test = base.extend<
       host(html) {
         surroundings.page = html;
         return `${otherUrl}/`;
+      },
+      answerCards(answer) {
+        surroundings.cards = answer;
       },
       async restart(signal, meanwhile) {
         // Loaded in advance, because a killed server does not leave a process for the next server.

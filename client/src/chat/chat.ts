@@ -271,6 +271,7 @@ export class Chat implements ConnectionListener {
    * @param aside - the message is written in a panel next to the room, so the room does not scroll to its end
    * @param room - by default the shown room
    * @param bare - without a link preview
+   * @param card - the reference of a card of the site
    */
   send(
     text: string,
@@ -280,8 +281,9 @@ export class Chat implements ConnectionListener {
     aside = false,
     room = this.current,
     bare?: boolean,
+    card?: string,
   ): boolean {
-    if (room === undefined || this.outbox?.add(room.id, text, replyTo, mentions, files, bare) !== true)
+    if (room === undefined || this.outbox?.add(room.id, text, replyTo, mentions, files, bare, card) !== true)
       return false;
     this.ownTyping.stop();
     if (aside) return true;

@@ -86,6 +86,7 @@ export class Outbox {
     mentions: readonly NewMention[] = [],
     files?: readonly SentFile[],
     bare?: boolean,
+    card?: string,
   ): boolean {
     const item = {
       clientId: newId(),
@@ -96,6 +97,7 @@ export class Outbox {
       ...(mentions.length === 0 ? {} : { mentions }),
       ...(files && { files }),
       ...(bare && { preview: false }),
+      ...(card && { card }),
     };
     return this.put(item);
   }

@@ -41,6 +41,7 @@ declare global {
  * @attr title-count - with `off`, the page's title does not contain the unread count
  * @attr notify-text - with `off`, notifications omit the text of private and direct messages
  * @attr sound - with `on`, notifications play the system's sound
+ * @attr data-about - what the page is about, for cards of the site
  * @attr closable - shows a button that fires `php-chat:close`
  * @fires php-chat:unread - the number of unread messages changed
  * @fires php-chat:ended - the session ended, and all content was removed

@@ -32,6 +32,7 @@ const handedOn = [
   'worker',
   'notify-text',
   'sound',
+  'data-about',
   'here',
 ];
 const pictures = { open: 'M4 5h16v11.5H10.5L6 20v-3.5H4z', close: 'm5 9.5 7 7 7-7' };

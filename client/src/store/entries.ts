@@ -31,6 +31,8 @@ export interface Pending {
   readonly files?: readonly SentFile[];
   /** False: send without a link preview. */
   readonly preview?: boolean;
+  /** The reference of a card of the site. */
+  readonly card?: string;
   /** The original of a forwarded copy. Its text is shown until the copy is stored. */
   readonly forward?: Pick<Message, 'room' | 'seq'>;
   /** Undefined while the message can be sent. Otherwise the error code, `held` or `rejected`. */
@@ -66,6 +68,7 @@ export const pendingForm = object<Pending>({
     list(object<SentFile>({ ...fileFields, key: text, id: optional(text), lost: optional(flag) })),
   ),
   preview: optional(flag),
+  card: optional(text),
   forward: optional(object<Pick<Message, 'room' | 'seq'>>({ room: text, seq: number })),
   failed: optional(text),
   held: optional(text),

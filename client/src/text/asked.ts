@@ -12,6 +12,10 @@ export const personAsked = (text: string, caret: number): Asked | undefined =>
 export const emojiAsked = (text: string, caret: number): Asked | undefined =>
   asked(/(?<=^|\s):(\p{L}[\p{L}\p{N}_-]+)$/u, 24, text, caret);
 
+/** Finds the `/` at the start of a word, and the words after it. */
+export const cardAsked = (text: string, caret: number): Asked | undefined =>
+  asked(/(?<=^|\s)\/((?:[^\s/][^\n/]*)?)$/u, 40, text, caret);
+
 /** @param longest the maximum length of a name, in UTF-16 units */
 function asked(pattern: RegExp, longest: number, text: string, caret: number): Asked | undefined {
   const before = text.slice(Math.max(0, caret - longest - 2), caret);

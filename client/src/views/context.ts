@@ -126,12 +126,14 @@ export interface Place {
 export const keyOf = ({ room, thread }: Place): string =>
   thread === undefined ? room.id : `${room.id}/${thread.number}`;
 
-/** The files attached to a draft. */
+/** The files and the card attached to a draft. */
 export interface Tray {
-  /** Whether a file can be sent. */
+  /** Whether a file or a card can be sent. */
   readonly full: boolean;
+  /** The reference of the attached card. */
+  readonly card?: string | undefined;
   draw(): ComponentChildren;
-  /** Removes the files from the draft and returns them for the message; undefined if there are none. */
+  /** Removes all from the draft and returns the files for the message; undefined if there are none. */
   take(): SentFile[] | undefined;
 }
 
@@ -226,6 +228,8 @@ export interface Context extends ControlContext {
   strip(props: StripProps): ComponentChildren;
   /** The options of a poll or an event, and their votes. */
   poll(entry: Entry): ComponentChildren;
+  /** The site's card of a message. */
+  card(entry: Entry): ComponentChildren;
   /** The row of reactions under a message. */
   reactions(entry: Entry): ComponentChildren;
   /** The preview of a message's link. */

@@ -1,3 +1,4 @@
+import cardStyle from '../styles/cards.css?inline';
 import landing from '../styles/landing.css?inline';
 import style from '../styles/panels.css?inline';
 import pollStyle from '../styles/poll.css?inline';
@@ -9,6 +10,7 @@ import { openMessageMenu } from './messages/message-menu.tsx';
 import { openAddMenu } from './rooms/add-menu.ts';
 import { openRoomMenu } from './rooms/room-menu.tsx';
 
+export { siteCard } from './cards/site-card.tsx';
 export { hintAt, hintAtUnknownRoom } from './hints.ts';
 export { clashOf } from './messages/clash.tsx';
 export { linkPreview } from './messages/link-preview.tsx';
@@ -26,7 +28,7 @@ export { NoRoom } from './rooms/no-room.tsx';
 export { step } from './rooms/step.ts';
 
 /** Styles of most panels, menus and files. */
-export const sheet = sheetOf([style, landing, pollStyle].join('\n'));
+export const sheet = sheetOf([style, landing, pollStyle, cardStyle].join('\n'));
 
 addPictures(pictures);
 

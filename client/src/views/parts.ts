@@ -2,8 +2,9 @@ import { Activity } from '../chat/activity.ts';
 import { Notifications } from '../chat/notifications.ts';
 import { BrowserPush } from '../chat/push.ts';
 import type { Pending } from '../store/entries.ts';
+import { Cards } from './cards/cards.tsx';
 import { CatchUp } from './catch-up/catch-up.tsx';
-import type { Context } from './context.ts';
+import type { Context, Place, Tray } from './context.ts';
 import { Tooltip } from './controls/tooltip.tsx';
 import { DetailsPane } from './details/details-pane.tsx';
 import { FileViews } from './files/file-views.tsx';
@@ -64,6 +65,8 @@ export interface Parts {
   readonly onHold: OnHold;
   readonly catchUp: CatchUp;
   readonly dayPill: DayPill;
+  /** The files and the card of a draft. */
+  tray(place: Place): Tray;
   /** A message could not be sent. */
   unsent(item: Pending): void;
 }
@@ -106,7 +109,9 @@ export function start(
   chat.followers.add(typing);
   const barring = new Barring(context, typing);
   chat.followers.add(barring);
-  const suggest = new Suggest(context, root, () => replies.thread, signal);
+  const cards = new Cards(context);
+  chat.followers.add(cards);
+  const suggest = new Suggest(context, root, cards, () => replies.thread, signal);
   chat.followers.add(suggest);
   const pins = new PinnedMessages(context, speaker);
   chat.followers.add(pins);
@@ -161,6 +166,18 @@ export function start(
     onHold,
     catchUp,
     dayPill: new DayPill(context, root, shown, signal),
+    tray(place) {
+      const [tray, card] = [files.tray(place), cards.tray(place)];
+      return {
+        full: tray.full || card.card !== undefined,
+        card: card.card?.about,
+        draw: () => [card.draw(), tray.draw()],
+        take() {
+          card.take();
+          return tray.take();
+        },
+      };
+    },
     unsent({ room, failed, forward }) {
       speaker.unsent();
       const summary = chat.rooms.get(room)?.summary;

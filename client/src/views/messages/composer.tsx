@@ -359,7 +359,10 @@ export class Composer extends Component<Props> {
     const replyTo = (edit === undefined ? this.#replyTo : undefined) ?? thread?.root;
     const mentions = context.mentions(this.props, text, edit?.seq);
     const bare = edit === undefined && this.#bare;
-    if (!chat.send(text, replyTo, mentions, tray?.take(), thread !== undefined, room, bare))
+    const card = edit === undefined ? tray?.card : undefined;
+    // Clients without cards, and notifications, show the text.
+    const words = card !== undefined && blank(text) ? card : text;
+    if (!chat.send(words, replyTo, mentions, tray?.take(), thread !== undefined, room, bare, card))
       return toast(strings.text('error.other'), 'bad');
     // A message deleted during its edit is sent as a new one. The draft remains.
     if (edit === undefined) {

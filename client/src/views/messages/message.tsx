@@ -180,6 +180,8 @@ export class Message extends Component<Props> {
     if (hidden !== undefined)
       return <article data-key={entry.key}>{hidden.length > 0 && context.blocking()?.line(hidden)}</article>;
     const gone = message?.deletedAt !== undefined;
+    // If the text only repeats the reference, it is for clients without cards.
+    const card = message?.card && context.card(entry);
     const origin = this.#origin();
     const classes = ['msg'];
     const time = strings.time(entry.sentAt);
@@ -218,9 +220,10 @@ export class Message extends Component<Props> {
                 </div>
               )}
               {context.files(entry)}
-              {entry.text && this.#words(named)}
+              {entry.text && (entry.text !== message?.card || !card) && this.#words(named)}
               {message?.preview && context.preview(entry, this.props.resize)}
               {message?.poll && context.poll(entry)}
+              {card}
             </>
           )}
         </div>

@@ -1,13 +1,15 @@
-import type { RoomMember, User } from '../../../../server/wire/events.ts';
+import type { Card, RoomMember, User } from '../../../../server/wire/events.ts';
 import type { Follower } from '../../chat/chat-listener.ts';
 import { text } from '../../chat/form.ts';
 import type { Thread } from '../../chat/thread.ts';
 import type { NewMention } from '../../store/entries.ts';
 import type { Room } from '../../store/room.ts';
 import { EVERYBODY } from '../../store/user-ids.ts';
-import { emojiAsked, personAsked } from '../../text/asked.ts';
+import { cardAsked, emojiAsked, personAsked } from '../../text/asked.ts';
 import { mentionsIn, type PickedMention } from '../../text/mentioning.ts';
 import { withoutAccents } from '../../text/without-accents.ts';
+import type { Cards } from '../cards/cards.tsx';
+import { siteName, sitePath } from '../cards/site.ts';
 import type { Context, Place } from '../context.ts';
 import { Icon } from '../controls/icon.tsx';
 import type { EmojiNames } from '../emoji/find.ts';
@@ -24,18 +26,26 @@ const SHOWN = 8;
 const PAGE = 100;
 const LABEL = 'mention-list';
 
-/** A member, all members, or an emoji. */
-type Option = PickedMention & { readonly member?: RoomMember; readonly emoji?: string };
+/** A member, all members, an emoji, or a card of the site. */
+type Option = PickedMention & {
+  readonly member?: RoomMember;
+  readonly emoji?: string;
+  readonly card?: Card;
+};
 
-/** The list of suggestions in the composer: users after `@`, emoji after `:`. The focus stays in the field. */
+/**
+ * The list of suggestions in the composer: users after `@`, emoji after `:`, cards of the site after `/`. The focus
+ * stays in the field.
+ */
 export class Suggest implements Follower {
   readonly #context: Context;
   readonly #root: ShadowRoot;
+  readonly #cards: Cards;
   readonly #thread: () => Pick<Thread, 'room' | 'number'> | undefined;
   readonly #pill: MentionPill;
   readonly #picks: Picks;
   #field: HTMLTextAreaElement | undefined;
-  /** Position of the `@` or `:` that the list belongs to. */
+  /** Position of the sign that the list belongs to. */
   #at = 0;
   #query = '';
   #options: readonly Option[] = [];
@@ -53,11 +63,13 @@ export class Suggest implements Follower {
   constructor(
     context: Context,
     root: ShadowRoot,
+    cards: Cards,
     thread: () => Pick<Thread, 'room' | 'number'> | undefined,
     signal: AbortSignal,
   ) {
     this.#context = context;
     this.#root = root;
+    this.#cards = cards;
     this.#thread = thread;
     this.#picks = new Picks(context.chat);
     context.chat.followers.add(this.#picks);
@@ -115,12 +127,12 @@ export class Suggest implements Follower {
         key="list"
         role="listbox"
         id={LABEL}
-        aria-label={strings.text(this.#options[0]?.emoji === undefined ? 'mention.list' : 'emoji.open')}
+        aria-label={this.#label()}
         // Preact calls a stable ref only once, but the list and the field change their sizes.
         ref={(list) => this.#place(list)}
       >
         {this.#options.map((option, n) => {
-          const { user, label, member, emoji } = option;
+          const { user, label, member, emoji, card } = option;
           return (
             // biome-ignore lint/a11y/useKeyWithClickEvents: the field handles the keys.
             <div
@@ -136,6 +148,8 @@ export class Suggest implements Follower {
             >
               {member !== undefined ? (
                 <Avatar user={member.user} />
+              ) : card !== undefined ? (
+                <span class="of">{this.#picture(card)}</span>
               ) : (
                 <span class="avatar none" aria-hidden="true">
                   {emoji ?? <Icon name="people" />}
@@ -144,6 +158,11 @@ export class Suggest implements Follower {
               <span class="name">
                 <bdi>{member?.user.name ?? label}</bdi>
               </span>
+              {card?.state && (
+                <small>
+                  <bdi>{card.state}</bdi>
+                </small>
+              )}
               {user === EVERYBODY && (
                 <small>{strings.text('mention.room', { n: chat.current?.summary.members ?? 0 })}</small>
               )}
@@ -165,20 +184,27 @@ export class Suggest implements Follower {
     const emoji = emojiAsked(field?.value ?? '', caret);
     // Mentions by guests have no effect.
     const person = this.#context.chat.isGuest ? undefined : personAsked(field?.value ?? '', caret);
-    const found = emoji ?? person;
+    const card = this.#context.chat.can.cards ? cardAsked(field?.value ?? '', caret) : undefined;
+    const found = emoji ?? person ?? card;
     const room = this.#context.chat.current;
     if (field === undefined || found === undefined || room === undefined) {
       this.#closedAt = undefined;
+      this.#cards.forget();
       return this.#close();
     }
     if (found.at === this.#closedAt) return this.#close();
     const same = this.#field === field && this.#at === found.at && this.#query === found.query;
     this.#at = found.at;
     this.#query = found.query;
-    this.#options = emoji === undefined ? this.#found(room) : this.#foundEmoji();
+    this.#options =
+      emoji !== undefined
+        ? this.#foundEmoji()
+        : person === undefined
+          ? this.#foundCards(room)
+          : this.#found(room);
     if (!same) this.#hot = 0;
-    if (emoji === undefined) void this.#ask(room, field);
-    else void this.#askEmoji();
+    if (emoji !== undefined) void this.#askEmoji();
+    else if (person !== undefined) void this.#ask(room, field);
     if (this.#options.length === 0) return this.#close();
     this.#open(field);
   };
@@ -224,8 +250,14 @@ export class Suggest implements Follower {
     const field = this.#field;
     const place = field && this.#placeOf(field);
     if (field === undefined || place === undefined) return;
-    const { user, label, emoji } = option;
+    const { user, label, emoji, card } = option;
     const { settings } = this.#context.chat;
+    if (card !== undefined) {
+      this.#cards.attach(place, card);
+      const at = this.#at;
+      this.#close();
+      return apply({ from: at, to: field.selectionStart, text: '', start: at, end: at }, field);
+    }
     if (emoji !== undefined) {
       used(settings, emoji);
       return this.#put(field, emoji, field.selectionStart);
@@ -254,6 +286,29 @@ export class Suggest implements Follower {
     this.#at = from;
     this.#put(field, isApart ? label : ` ${label}`, to);
     this.#picks.add(place, { user: id, label });
+  }
+
+  #label(): string {
+    const { strings } = this.#context;
+    const [{ emoji, card } = {}] = this.#options;
+    if (card !== undefined) return strings.text('card.from', { name: siteName(this.#context) });
+    return strings.text(emoji === undefined ? 'mention.list' : 'emoji.open');
+  }
+
+  #picture({ image }: Card) {
+    if (image === undefined) return <Icon name="card" />;
+    return (
+      <img
+        src={sitePath(this.#context, image)}
+        alt=""
+        onError={({ currentTarget }) => currentTarget.remove()}
+      />
+    );
+  }
+
+  #foundCards(room: Room): Option[] {
+    const cards = this.#cards.find(room.id, this.#query, this.#look);
+    return cards.map((card) => ({ user: card.about, label: card.title, card }));
   }
 
   #foundEmoji(): Option[] {

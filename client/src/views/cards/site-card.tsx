@@ -1,0 +1,209 @@
+import { Component } from 'preact';
+import type { Card } from '../../../../server/wire/events.ts';
+import { newId } from '../../chat/outbox.ts';
+import type { Entry } from '../../store/entries.ts';
+import type { Context } from '../context.ts';
+import { Icon } from '../controls/icon.tsx';
+import { refusal } from '../refusal.ts';
+import { siteName, sitePath } from './site.ts';
+
+/** A card that is shown again after this time is requested again, in ms. */
+const FRESH_MS = 15_000;
+
+interface Props {
+  readonly context: Context;
+  readonly entry: Entry;
+}
+
+/** The last cards of each user, so that a room that is opened again does not jump. Null: the site shows none. */
+const lastCards = new WeakMap<Context['chat'], Map<string, Card | null>>();
+
+/** The card of a message. It is requested when it is shown, because the site may have changed it. */
+class SiteCard extends Component<Props> {
+  #card: Card | null | undefined;
+  #failed = false;
+  #askedAt = Number.NEGATIVE_INFINITY;
+  #number = 0;
+  /** The button that was clicked. A retry has the same ID, so that the button runs once. */
+  #click: { readonly button: string; readonly clientId: string } | undefined;
+  #busy: string | undefined;
+  #element: HTMLElement | null = null;
+  #visible = false;
+  readonly #seen = new IntersectionObserver((entries) => {
+    this.#visible = entries.at(-1)?.isIntersecting === true;
+    this.#look();
+  });
+
+  override componentDidMount(): void {
+    document.addEventListener('visibilitychange', this.#look);
+  }
+
+  override componentWillUnmount(): void {
+    document.removeEventListener('visibilitychange', this.#look);
+    this.#seen.disconnect();
+  }
+
+  readonly #shown = (element: HTMLElement | null) => {
+    if (element === this.#element) return;
+    this.#seen.disconnect();
+    this.#element = element;
+    if (element !== null) this.#seen.observe(element);
+  };
+
+  readonly #look = () => {
+    const isDue = performance.now() - this.#askedAt > FRESH_MS;
+    // A failed request is repeated only by the user.
+    if (this.#visible && document.visibilityState === 'visible' && isDue && !this.#failed) void this.#ask();
+  };
+
+  get #last(): Map<string, Card | null> {
+    const { chat } = this.props.context;
+    const known = lastCards.get(chat) ?? new Map<string, Card | null>();
+    lastCards.set(chat, known);
+    return known;
+  }
+
+  get #key(): string {
+    const { message } = this.props.entry;
+    return `${this.props.context.chat.me?.id} ${message?.room} ${message?.seq} ${message?.card}`;
+  }
+
+  #put(card: Card | undefined): void {
+    this.#card = card ?? null;
+    this.#last.set(this.#key, this.#card);
+    this.#failed = false;
+    this.forceUpdate();
+  }
+
+  async #ask(): Promise<void> {
+    const { chat, strings } = this.props.context;
+    const { room, seq } = this.props.entry.message ?? {};
+    if (!chat.can.cards || room === undefined || seq === undefined) return;
+    const number = ++this.#number;
+    this.#askedAt = performance.now();
+    try {
+      const { card } = await chat.request('card:get', { room, seq, lang: strings.locale });
+      // A click since then has a newer answer.
+      if (number === this.#number) this.#put(card);
+    } catch {
+      if (number !== this.#number) return;
+      // The last card may be out of date.
+      this.#failed = true;
+      this.forceUpdate();
+    }
+  }
+
+  async #press(button: string): Promise<void> {
+    const { context, entry } = this.props;
+    const { chat, strings, toast } = context;
+    const { room, seq } = entry.message ?? {};
+    if (this.#busy !== undefined || room === undefined || seq === undefined) return;
+    if (this.#click?.button !== button) this.#click = { button, clientId: newId() };
+    this.#busy = button;
+    this.#number++;
+    this.forceUpdate();
+    try {
+      const { card } = await chat.request('card:press', { room, seq, ...this.#click, lang: strings.locale });
+      this.#askedAt = performance.now();
+      this.#click = undefined;
+      this.#put(card);
+    } catch (error) {
+      toast(refusal(error, strings, strings.text('card.failed')), 'bad');
+    } finally {
+      this.#busy = undefined;
+      this.forceUpdate();
+    }
+  }
+
+  override render({ context, entry }: Props) {
+    const { chat, strings } = context;
+    if (entry.message?.card === undefined) return null;
+    const card = this.#card === undefined ? this.#last.get(this.#key) : this.#card;
+    if (this.#failed && !card)
+      return (
+        <div class="site-card shut" ref={this.#shown}>
+          <Icon name="alert" size="s" /> {strings.text('card.failed')}{' '}
+          <button
+            type="button"
+            class="link"
+            tabIndex={-1}
+            onClick={() => {
+              this.#failed = false;
+              this.forceUpdate();
+              void this.#ask();
+            }}
+          >
+            {strings.text('common.again')}
+          </button>
+        </div>
+      );
+    if (card === null || !chat.can.cards)
+      return (
+        <div class="site-card shut" ref={this.#shown}>
+          <Icon name="card" size="s" /> {strings.text('card.none')}
+        </div>
+      );
+    if (card === undefined)
+      return (
+        <div class="site-card" aria-hidden="true" ref={this.#shown}>
+          <div class="bone line" />
+          <div class="bone line" />
+          <div class="bone line" />
+        </div>
+      );
+    const { title, text, state, image, url, buttons = [] } = card;
+    const from = strings.text('card.from', { name: siteName(context) });
+    return (
+      // biome-ignore lint/a11y/useSemanticElements: it has no form fields.
+      <div class="site-card" role="group" aria-label={`${from}: ${title}`} ref={this.#shown}>
+        <small>
+          <Icon name="card" size="s" /> <bdi>{from}</bdi>
+        </small>
+        <div class="of">
+          <div>
+            {url === undefined ? (
+              <b>{title}</b>
+            ) : (
+              <a href={sitePath(context, url)} target="_blank" rel="noopener" tabIndex={-1}>
+                {title}
+              </a>
+            )}
+            {text !== undefined && <p>{text}</p>}
+            {/* Screen readers read a new state after a click. */}
+            <p class="is" role="status">
+              {state && <bdi>{state}</bdi>}
+            </p>
+          </div>
+          {image !== undefined && (
+            <img
+              loading="lazy"
+              src={sitePath(context, image)}
+              alt=""
+              key={image}
+              onError={({ currentTarget }) => currentTarget.remove()}
+            />
+          )}
+        </div>
+        {buttons.length > 0 && (
+          <div class="acts">
+            {buttons.map(({ id, label }) => (
+              <button
+                type="button"
+                class="btn"
+                key={id}
+                tabIndex={-1}
+                aria-disabled={this.#busy !== undefined || undefined}
+                aria-busy={this.#busy === id || undefined}
+                onClick={() => void this.#press(id)}
+              >
+                <bdi>{label}</bdi>
+              </button>
+            ))}
+          </div>
+        )}
+      </div>
+    );
+  }
+}
+
+export const siteCard = (entry: Entry, context: Context) => <SiteCard context={context} entry={entry} />;
