@@ -705,6 +705,7 @@ public final class Chat {
             new ArrayList<>(message.mentions),
             Collections.<PendingFile>emptyList(),
             message.withoutPreview,
+            message.card,
             code);
     post(() -> listener.onUnsent(unsent));
   }
@@ -1669,6 +1670,69 @@ public final class Chat {
         callback);
   }
 
+  // Cards of the site
+
+  /**
+   * Requests the card of a message, as the site shows it to this user. Do this when the message is shown.
+   *
+   * @param message a message with a {@link Message#card}
+   * @param language the language of the app, such as {@code pt-BR}, or null
+   * @param callback gets the card, or null if it is not available to this user; {@code site_unavailable} if the site
+   *     does not answer
+   */
+  public void card(Message message, @Nullable String language, @Nullable Callback<@Nullable Card> callback) {
+    Objects.requireNonNull(message, "message");
+    JSONObject payload = Wire.payload("room", message.room, "seq", message.seq, "lang", language);
+    sendRequest("card:get", payload, Chat::shownCard, callback);
+  }
+
+  /**
+   * Runs a button of a card. The site answers with the card that replaces the old one.
+   *
+   * @param message the message with the card
+   * @param button the ID of one of {@link Card#buttons}
+   * @param clientId up to 64 letters, digits, {@code _} and {@code -}; the same until there is an answer, so that the
+   *     button runs once
+   * @param language the language of the app, or null
+   * @param callback gets the new card, or null if it is not available to this user; after {@code site_unavailable},
+   *     the button may have run
+   */
+  public void pressCard(
+      Message message,
+      String button,
+      String clientId,
+      @Nullable String language,
+      @Nullable Callback<@Nullable Card> callback) {
+    Objects.requireNonNull(message, "message");
+    Objects.requireNonNull(button, "button");
+    Objects.requireNonNull(clientId, "clientId");
+    JSONObject payload =
+        Wire.payload(
+            "room", message.room, "seq", message.seq, "button", button, "clientId", clientId, "lang", language);
+    sendRequest("card:press", payload, Chat::shownCard, callback);
+  }
+
+  /**
+   * Lists the cards that the site suggests for a message.
+   *
+   * @param room the room ID
+   * @param query the typed words; may be empty
+   * @param language the language of the app, or null
+   * @param callback gets up to 8 cards
+   */
+  public void findCards(
+      String room, String query, @Nullable String language, @Nullable Callback<List<Card>> callback) {
+    Objects.requireNonNull(room, "room");
+    Objects.requireNonNull(query, "query");
+    JSONObject payload = Wire.payload("room", room, "query", query, "lang", language);
+    sendRequest("card:find", payload, data -> Wire.list(data, "cards", Wire::card), callback);
+  }
+
+  private static @Nullable Card shownCard(JSONObject data) {
+    JSONObject card = data.optJSONObject("card");
+    return card == null ? null : Wire.card(card);
+  }
+
   // Events from the connection
 
   private final class ConnectionEvents implements Connection.Listener {
@@ -2117,7 +2181,8 @@ public final class Chat {
               "replyTo", item.replyTo == 0 ? null : item.replyTo,
               "mentions", Wire.mentions(item.mentions),
               "files", item.files.isEmpty() ? null : files,
-              "preview", item.withoutPreview ? false : null);
+              "preview", item.withoutPreview ? false : null,
+              "card", item.card);
       connection.request(
           "message:send",
           payload,

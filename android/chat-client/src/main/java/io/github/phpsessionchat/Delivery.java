@@ -197,7 +197,16 @@ final class Delivery {
     List<Mention> mentions = new ArrayList<>(message.mentions);
     PendingMessage item =
         new PendingMessage(
-            clientId, room, message.text, at, message.replyTo, mentions, files, message.withoutPreview, failed);
+            clientId,
+            room,
+            message.text,
+            at,
+            message.replyTo,
+            mentions,
+            files,
+            message.withoutPreview,
+            message.card,
+            failed);
     if (put(item) && failed != null) port.failed(item);
   }
 

@@ -68,6 +68,8 @@ public final class Message {
   public final List<Reaction> reactions;
   /** The poll or event, or null. */
   public final @Nullable Poll poll;
+  /** The reference of a card of the site, or null. {@link Chat#card} gets the card. */
+  public final @Nullable String card;
   /** Whether the reader blocked the author. Hide the message, or show it only on request. */
   public final boolean hidden;
 
@@ -92,6 +94,7 @@ public final class Message {
     forwardedFrom = draft.forwardedFrom;
     reactions = Collections.unmodifiableList(draft.reactions);
     poll = draft.poll;
+    card = draft.card;
     hidden = draft.hidden;
   }
 
@@ -187,6 +190,7 @@ public final class Message {
     @Nullable User forwardedFrom;
     List<Reaction> reactions;
     @Nullable Poll poll;
+    @Nullable String card;
     boolean hidden;
 
     Draft() {}
@@ -212,6 +216,7 @@ public final class Message {
       forwardedFrom = from.forwardedFrom;
       reactions = from.reactions;
       poll = from.poll;
+      card = from.card;
       hidden = from.hidden;
     }
 

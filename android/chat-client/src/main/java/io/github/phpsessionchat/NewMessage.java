@@ -16,6 +16,7 @@ public final class NewMessage {
 
   long replyTo;
   boolean withoutPreview;
+  @Nullable String card;
 
   private NewMessage(String text) {
     this.text = Objects.requireNonNull(text, "text");
@@ -27,6 +28,7 @@ public final class NewMessage {
     copy.mentions.addAll(mentions);
     copy.files.putAll(files);
     copy.withoutPreview = withoutPreview;
+    copy.card = card;
     return copy;
   }
 
@@ -85,6 +87,18 @@ public final class NewMessage {
    */
   public NewMessage withoutPreview() {
     withoutPreview = true;
+    return this;
+  }
+
+  /**
+   * Attaches a card of the site, if the site has cards. The text must not be empty: if the user writes nothing, use the
+   * reference, and do not show a text that equals {@link Message#card}.
+   *
+   * @param about the reference: {@link Card#about}
+   * @return this message
+   */
+  public NewMessage card(String about) {
+    card = Objects.requireNonNull(about, "about");
     return this;
   }
 }

@@ -151,7 +151,8 @@ public final class OfflineCopy {
         "preview", preview(message.preview),
         "forwarded", forwarded,
         "reactions", array(reactions),
-        "poll", Wire.poll(message.poll));
+        "poll", Wire.poll(message.poll),
+        "card", message.card);
   }
 
   private static @Nullable JSONObject preview(@Nullable LinkPreview preview) {

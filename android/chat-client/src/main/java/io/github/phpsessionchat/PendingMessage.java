@@ -26,6 +26,8 @@ public final class PendingMessage {
   public final List<PendingFile> files;
   /** Whether the message is sent without a link preview: {@link NewMessage#withoutPreview}. */
   public final boolean withoutPreview;
+  /** The reference of a card of the site, or null. */
+  public final @Nullable String card;
   /**
    * Null: the message will be sent. Otherwise the reason why not: an error code of the protocol, {@code not_kept},
    * {@code not_uploaded} or {@code offline}; {@code held}: pending approval by a moderator; {@code rejected}: a
@@ -42,6 +44,7 @@ public final class PendingMessage {
       List<Mention> mentions,
       List<PendingFile> files,
       boolean withoutPreview,
+      @Nullable String card,
       @Nullable String failed) {
     this.clientId = clientId;
     this.room = room;
@@ -51,19 +54,20 @@ public final class PendingMessage {
     this.mentions = Collections.unmodifiableList(mentions);
     this.files = Collections.unmodifiableList(files);
     this.withoutPreview = withoutPreview;
+    this.card = card;
     this.failed = failed;
   }
 
   PendingMessage failed(@Nullable String code) {
-    return new PendingMessage(clientId, room, text, writtenAt, replyTo, mentions, files, withoutPreview, code);
+    return new PendingMessage(clientId, room, text, writtenAt, replyTo, mentions, files, withoutPreview, card, code);
   }
 
   PendingMessage with(List<PendingFile> files) {
-    return new PendingMessage(clientId, room, text, writtenAt, replyTo, mentions, files, withoutPreview, failed);
+    return new PendingMessage(clientId, room, text, writtenAt, replyTo, mentions, files, withoutPreview, card, failed);
   }
 
   PendingMessage as(String clientId) {
-    return new PendingMessage(clientId, room, text, writtenAt, replyTo, mentions, files, withoutPreview, failed);
+    return new PendingMessage(clientId, room, text, writtenAt, replyTo, mentions, files, withoutPreview, card, failed);
   }
 
   /** Whether all files are uploaded. */
@@ -97,6 +101,7 @@ public final class PendingMessage {
             "mentions", mentions.isEmpty() ? null : named,
             "files", files.isEmpty() ? null : sent,
             "withoutPreview", withoutPreview ? true : null,
+            "card", card,
             "failed", failed)
         .toString();
   }
@@ -127,6 +132,7 @@ public final class PendingMessage {
           Wire.list(read, "mentions", Wire::mention),
           files,
           read.optBoolean("withoutPreview"),
+          Wire.text(read, "card"),
           Wire.text(read, "failed"));
     } catch (JSONException e) {
       throw new IllegalArgumentException("not the JSON of a pending message", e);

@@ -100,6 +100,7 @@ final class Wire {
     draft.forwardedFrom = forwarded != null && forwarded.has("user") ? user(object(forwarded, "user")) : null;
     draft.reactions = list(json, "reactions", Wire::reaction);
     draft.poll = readPoll(json.optJSONObject("poll"));
+    draft.card = text(json, "card");
     draft.hidden = json.optBoolean("hidden");
     return draft.done();
   }
@@ -198,6 +199,17 @@ final class Wire {
         "anonymous", poll.anonymous,
         "until", poll.until,
         "endedAt", poll.endedAt);
+  }
+
+  static Card card(JSONObject json) {
+    return new Card(
+        json.optString("about"),
+        json.optString("title"),
+        text(json, "text"),
+        text(json, "state"),
+        text(json, "image"),
+        text(json, "url"),
+        list(json, "buttons", one -> new Card.Button(one.optString("id"), one.optString("label"))));
   }
 
   private static Reaction reaction(JSONObject json) {

@@ -330,6 +330,36 @@ class ChatTest {
   }
 
   @Test
+  void sendsShowsAndPressesCardsOfTheSite() throws Exception {
+    delayResponses("message:send", "card:get", "card:press", "card:find");
+    chat.openRoom("lobby", events.callback("lobby"));
+    chat.start();
+    events.await("lobby");
+    chat.send("lobby", NewMessage.of("order:1").card("order:1"));
+    assertEquals("order:1", server.awaitRequest("message:send").getString("card"));
+    JSONObject paid =
+        new JSONObject("{'about':'order:1','title':'Order 1','state':'paid','buttons':[{'id':'ship','label':'Ship'}]}");
+    List<String> received = Collections.synchronizedList(new ArrayList<>());
+    Message message =
+        Wire.message(new JSONObject("{'room':'lobby','seq':7,'user':{'id':'bob'},'text':'?','card':'order:1'}"));
+    assertEquals("order:1", message.card);
+    assertEquals("order:1", message.with(message.reactions, 8).card);
+    chat.findCards("lobby", "ord", "fr", cards -> received.add(cards.get(0).about + " " + cards.get(0).image));
+    assertTrue(new JSONObject("{'room':'lobby','query':'ord','lang':'fr'}").similar(server.awaitRequest("card:find")));
+    server.respondLate("card:find", ScriptedServer.ok(new JSONObject().put("cards", new JSONArray().put(paid))));
+    chat.card(message, null, card -> received.add(card.title + " " + card.state + " " + card.buttons));
+    assertTrue(new JSONObject("{'room':'lobby','seq':7}").similar(server.awaitRequest("card:get")));
+    server.respondLate("card:get", ScriptedServer.ok(new JSONObject().put("card", paid)));
+    wakeUntil(() -> received.size() == 2);
+    chat.pressCard(message, "ship", "c1", null, card -> received.add(String.valueOf(card)));
+    JSONObject pressed = new JSONObject("{'room':'lobby','seq':7,'button':'ship','clientId':'c1'}");
+    assertTrue(pressed.similar(server.awaitRequest("card:press")));
+    server.respondLate("card:press", ScriptedServer.ok(new JSONObject()));
+    wakeUntil(() -> received.size() == 3);
+    assertEquals("[order:1 null, Order 1 paid [button ship], null]", received.toString());
+  }
+
+  @Test
   void keepsMessageThatWasHeldAfterTheListRequest() throws Exception {
     String kept = "{'clientId':'a1','room':'lobby','text':'from before','writtenAt':1,'replyTo':0,'failed':'held'}";
     outbox.put("alice", PendingMessage.fromJson(kept));

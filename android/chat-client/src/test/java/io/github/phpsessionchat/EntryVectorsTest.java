@@ -34,6 +34,7 @@ class EntryVectorsTest {
               Collections.emptyList(),
               Collections.emptyList(),
               false,
+              null,
               Wire.text(item, "failed")));
     }
     List<String> expected = new ArrayList<>();
