@@ -46,5 +46,8 @@ test('a page with the chat loads without layout shifts or console output', async
     const cookie = { name: 'PHPSESSID', value: await site.login(user), httpOnly: true };
     await page.context().addCookies([{ ...cookie, domain: '127.0.0.1', path: '/' }]);
     for (let time = 1; time <= times; time++) await test.step(`${where}, visit ${time}`, () => load(address));
+    // Only a page without anything else gives the focus to the composer.
+    if (address === site.chat.url) await expect(visitor.field).toBeFocused();
+    else await expect(visitor.field).not.toBeFocused();
   }
 });

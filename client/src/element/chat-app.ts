@@ -35,6 +35,8 @@ export class ChatApp {
   readonly #tick: ReturnType<typeof setInterval>;
   /** The focused element when `focus` was called. Undefined if no move of the focus is pending. */
   #focusDue: Element | null | undefined;
+  /** Only the composer may take the focus. */
+  #onlyField = false;
   /** Set by `stop`. Another instance may then render in the same place. */
   #stopped = false;
   /** Cancels the scheduled render. */
@@ -89,6 +91,11 @@ export class ChatApp {
     addEventListener('pageshow', this.#returned);
     this.#tick = setInterval(() => this.#ticked(), 500);
     chat.start();
+    // A page without anything else has no other use for the focus. With touch it would open the keyboard.
+    if (isAlone(host) && !this.#touch()) {
+      this.#focusDue = document.activeElement;
+      this.#onlyField = true;
+    }
     this.#changed();
   }
 
@@ -125,6 +132,7 @@ export class ChatApp {
   /** Moves the focus into the chat as soon as an element can take it, unless the user moves it elsewhere first. */
   focus(): void {
     this.#focusDue = document.activeElement;
+    this.#onlyField = false;
     this.#settleFocus();
   }
 
@@ -133,11 +141,9 @@ export class ChatApp {
       this.#focusDue = undefined;
       return;
     }
-    const places = [
-      '.app[data-view="ended"] .empty h2',
-      this.#touch() ? '.main > .bar h2' : 'textarea',
-      '.room',
-    ];
+    const places = this.#onlyField
+      ? ['textarea']
+      : ['.app[data-view="ended"] .empty h2', this.#touch() ? '.main > .bar h2' : 'textarea', '.room'];
     const place = places
       .flatMap((at) => [...(this.#host.shadowRoot?.querySelectorAll<HTMLElement>(at) ?? [])])
       .find((element) => element.checkVisibility());
@@ -227,6 +233,14 @@ export class ChatApp {
     counted.add(now);
     document.title = now + plain;
   }
+}
+
+/** Whether the page shows nothing besides this element. */
+function isAlone(element: Element): boolean {
+  const { parentElement } = element;
+  if (parentElement === null || element === document.body) return element === document.body;
+  const others = [...parentElement.children].filter((child) => child !== element && child.checkVisibility());
+  return others.length === 0 && isAlone(parentElement);
 }
 
 /** Returns where the site issues tickets, if it does. */

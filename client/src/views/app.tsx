@@ -17,6 +17,7 @@ import { guestCard } from './guest-card.tsx';
 import { Header } from './header.tsx';
 import { LateParts } from './late-parts.ts';
 import { Layers } from './layers.tsx';
+import { Look } from './look.ts';
 import { type Caret, Composer } from './messages/composer.tsx';
 import type { MessageActions } from './messages/message.tsx';
 import { ReadMarker } from './messages/read-marker.ts';
@@ -98,6 +99,7 @@ export class AppView {
       deleteOwn: (message) => this.#late.parts?.deletions.begin(message),
       start: (...of) => this.#late.parts?.roomStart.draw(...of),
       notes: (room) => this.#late.parts?.roomStart.notes(room) ?? [],
+      look: new Look(chat.settings, root, changed),
       attribute: (name) => root.host.getAttribute(name),
       clashOf: (error) => this.#late.panels?.clashOf(error),
       tools: (draft) => this.#late.panels?.tools(this.#context, draft),
@@ -353,7 +355,7 @@ export class AppView {
     render(
       // biome-ignore lint/a11y/noStaticElementInteractions: handles keys for the focused element inside.
       <div
-        class={lost ? 'app lost' : 'app'}
+        class={`app${lost ? ' lost' : ''}${this.#context.look.compact ? ' compact' : ''}`}
         part="app"
         lang={this.#context.strings.lang}
         dir={this.#context.attribute('dir') === null ? this.#context.strings.direction : undefined}

@@ -7,6 +7,7 @@ import type { Entry, NewMention, SentFile } from '../store/entries.ts';
 import type { Room } from '../store/room.ts';
 import type { Note } from '../store/timeline-blocks.ts';
 import type { StringKey, Strings } from '../strings/strings.ts';
+import type { Look } from './look.ts';
 import type { Linked, Say } from './messages/formatted.tsx';
 import type { Pane } from './panes.ts';
 
@@ -278,6 +279,8 @@ export interface Context extends ControlContext {
   start(room: Room, empty: boolean): ComponentChildren;
   /** The lines between the messages of a room, such as “… pinned a message”. */
   notes(room: Room): readonly Note[];
+  /** The look that the user chose. */
+  readonly look: Look;
   /** An attribute of the element. */
   attribute(name: string): string | null;
   /** Shown instead of a room while none is open. */

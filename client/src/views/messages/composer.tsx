@@ -154,7 +154,7 @@ export class Composer extends Component<Props> {
         {below !== undefined && this.#jump(below, toEnd)}
         <div class="status">
           <span>
-            {edit !== undefined && !context.touch()
+            {edit !== undefined && context.look.enterSends && !context.touch()
               ? strings.text('composer.editHint')
               : (voice?.status ??
                 (seconds > 0 ? strings.text('composer.wait', { s: seconds }) : bar?.status))}
@@ -435,8 +435,9 @@ export class Composer extends Component<Props> {
     }
     // Enter that ends a composition (Chinese, Japanese, accents) chooses a word. Safari reports only key code 229.
     if (event.key !== 'Enter' || event.isComposing || event.keyCode === 229) return;
-    if (event.shiftKey || event.altKey || event.ctrlKey || event.metaKey || this.props.context.touch())
-      return;
+    const { touch, look } = this.props.context;
+    const sends = event.ctrlKey || event.metaKey || (look.enterSends && !touch());
+    if (event.shiftKey || event.altKey || !sends) return;
     event.preventDefault();
     this.#submit();
   };

@@ -127,12 +127,13 @@ export class MessageList {
     const [{ user, sentAt } = { user: { id: '', name: '' }, sentAt: 0 }] = list;
     // In a direct room the header names the peer.
     const named = !own && room.summary.kind !== 'direct';
+    const { compact } = this.#context.look;
     return (
       <div class={own ? 'group own' : `group ${user.id === ERASED ? '' : hue(user.id)}`.trim()} key={name}>
         {named && <Avatar user={user} />}
         <div class="stack">
           <div class="by" key="by">
-            {named && this.#name(user)}
+            {named || (compact && !own) ? this.#name(user) : compact && <bdi>{strings.text('msg.you')}</bdi>}
             <time dateTime={new Date(sentAt).toISOString()} title={strings.fullTime(sentAt)}>
               {strings.time(sentAt)}
             </time>

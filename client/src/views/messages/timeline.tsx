@@ -18,6 +18,10 @@ interface Place {
   readonly from: string | undefined;
   readonly offset: number;
   readonly end: boolean;
+  /** `Talk.newFrom` at that time. */
+  readonly newFrom: number | undefined;
+  readonly opened: number;
+  readonly seen: number;
 }
 
 /** The messages to show, and how to get more. */
@@ -205,6 +209,8 @@ export class TimelineView {
   }
 
   readonly #attach = (element: HTMLElement | null) => {
+    // The user's settings replace the room.
+    if (element === null) this.#leave();
     this.#scroll?.stop();
     this.#element = element ?? undefined;
     this.#scroll = undefined;
@@ -224,17 +230,23 @@ export class TimelineView {
     return message?.element?.contains(element) === true ? message : undefined;
   };
 
-  #change(talk: Talk | undefined): void {
-    const { chat } = this.#context;
-    if (this.#talk !== undefined && this.#scroll !== undefined && this.#placed) {
-      const place = { ...this.#scroll.position(), end: this.atEnd };
-      if (chat.rooms.has(this.#talk.room.id)) this.#left.set(this.#talk.id, place);
+  /** Stores the reader's position. */
+  #leave(): void {
+    const talk = this.#talk;
+    if (talk !== undefined && this.#scroll !== undefined && this.#placed) {
+      const place = this.#scroll.position();
+      const read = { end: this.atEnd, newFrom: talk.newFrom, opened: this.#opened, seen: this.#seen };
+      if (this.#context.chat.rooms.has(talk.room.id)) this.#left.set(talk.id, { ...place, ...read });
     }
+    this.#placed = false;
+  }
+
+  #change(talk: Talk | undefined): void {
+    this.#leave();
     // Each room and thread has its own element.
     this.#scroll?.stop();
     this.#scroll = undefined;
     this.#talk = talk;
-    this.#placed = false;
     this.#entries = [];
     this.#shown = [];
     this.#target = undefined;
@@ -255,28 +267,29 @@ export class TimelineView {
     }, ms);
   }
 
-  /** Opens a room at the New line, where the user left it, or at the end. */
+  /** Opens a room at a New line that the user has not seen, where the user left it, or at the end. */
   #place(talk: Talk): () => void {
     const me = this.#context.chat.me?.id;
     const { newFrom } = talk;
+    const left = this.#left.get(talk.id);
+    const known = left !== undefined && left.newFrom === newFrom;
     const unseen =
-      newFrom === undefined || talk.timeline.first > newFrom
+      known || newFrom === undefined || talk.timeline.first > newFrom
         ? -1
         : this.#entries.findIndex(
             ({ message, user }) => message !== undefined && message.seq >= newFrom && user.id !== me,
           );
-    const left = this.#left.get(talk.id);
     const before =
       left === undefined || left.end ? -1 : this.#entries.findIndex(({ key }) => key === left.from);
     if (unseen !== -1) this.#slice.around(this.#entries, unseen);
     else if (before !== -1) this.#slice.around(this.#entries, before);
     const key = this.#entries[before]?.key ?? '';
     return () => {
-      this.#opened = talk.room.summary.lastSeq;
-      this.#seen = newFrom === undefined ? this.#opened : newFrom - 1;
+      this.#opened = known ? left.opened : talk.room.summary.lastSeq;
+      this.#seen = known ? left.seen : newFrom === undefined ? this.#opened : newFrom - 1;
       const scroll = this.#scroll;
       scroll?.toEnd();
-      const line = this.#element?.querySelector<HTMLElement>('.new');
+      const line = known ? null : this.#element?.querySelector<HTMLElement>('.new');
       const message = this.#list.drawn.get(key)?.element;
       if (line != null) scroll?.show(line, 1 / 3);
       else if (message != null && left !== undefined) scroll?.restore(message, left.offset);

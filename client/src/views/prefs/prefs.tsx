@@ -6,6 +6,7 @@ import { sheetOf } from '../../styles/styles.ts';
 import type { Context } from '../context.ts';
 import { Icon } from '../controls/icon.tsx';
 import { save } from '../controls/rows.tsx';
+import { Appearance } from './appearance.tsx';
 import { Blocked } from './blocked.tsx';
 import { Loading } from './loading.tsx';
 import { Mail, type Notices, QuietHours, Shown } from './notices.tsx';
@@ -57,6 +58,7 @@ export class Prefs extends Component<Props> {
         </div>
         <div class="scroll">
           <div class="prefs">
+            <Appearance context={context} />
             {this.#offered && this.#sections()}
             <RoomNotices context={context} />
             <SamePage context={context} />
