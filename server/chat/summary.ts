@@ -144,6 +144,7 @@ export function nameFor(directory: Directory, room: Room, person: Person): strin
 export function previewOf(message: StoredMessage): LastMessage {
   const { seq, user, text, sentAt, deletedAt, files } = message;
   const sound = files?.[0]?.audio;
+  const pictures = files?.filter(({ image }) => image !== undefined).length ?? 0;
   return {
     seq,
     user,
@@ -154,6 +155,7 @@ export function previewOf(message: StoredMessage): LastMessage {
     sentAt,
     ...(deletedAt === undefined ? {} : { deletedAt }),
     ...(files === undefined ? {} : { files: files.length }),
+    ...(pictures === 0 ? {} : { pictures }),
     ...(sound?.peaks === undefined ? {} : { voice: sound.duration ?? 0 }),
   };
 }

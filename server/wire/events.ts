@@ -102,6 +102,7 @@ const lastMessage = z.object({
   sentAt: time,
   deletedAt: time.exactOptional(),
   files: seq.exactOptional().describe('The number of files.'),
+  pictures: seq.exactOptional().describe('How many of the files are pictures, if any.'),
   voice: counter
     .exactOptional()
     .describe(

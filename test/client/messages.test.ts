@@ -360,6 +360,9 @@ test('renders code, lists, quotations and links', async () => {
   );
   const message = await until(() => page.messages[0] as HTMLElement);
   await until(() => expect(message.querySelector('pre')?.textContent).toBe('<?php\n    x'));
+  await page.sees('php', message);
+  await page.click('button', 'Copy', message);
+  await until(() => expect(page.copied).toEqual(['<?php\n    x']));
   const found = (selector: string) =>
     [...message.querySelectorAll(selector)].map((element) => element.textContent);
   expect(found('strong')).toEqual(['Bold', '<b>stays</b>']);

@@ -66,6 +66,19 @@ test('keeps files over the limit until a file is removed or the message is sent'
   expect(tiles(page)).toEqual({});
 });
 
+test('sends a text that is too long as a file', async () => {
+  const page = await inDen();
+  await page.fill('textbox', /^Message to/, 'x'.repeat(4010));
+  await page.click('button', 'Send as a file');
+  await seesTiles(page, { 'text.txt': 'kB' });
+  await page.gone('button', 'Send as a file');
+  const field = await page.get('textbox', /^Message to/);
+  expect((field as HTMLTextAreaElement).value).toBe('');
+  await page.click('button', 'Send');
+  await until(() => expect(page.all('link', /^text/, page.messages.at(-1))).toHaveLength(1));
+  await page.get('button', /You ?: 1 file/);
+});
+
 test('keeps uploaded files through a reload, and names a file that was not uploaded', async () => {
   const page = await inDen();
   await attach(page, { 'a.exe': 'MZ\0\0\0\0', 'up.txt': 'words', 'huge.zip': new Uint8Array(11 * 2 ** 20) });

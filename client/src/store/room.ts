@@ -261,8 +261,9 @@ export function preview({
   deletedAt,
   files,
   hidden,
-}: Omit<LastMessage, 'files' | 'voice'> & Pick<Message, 'files'>): LastMessage {
+}: Omit<LastMessage, 'files' | 'pictures' | 'voice'> & Pick<Message, 'files'>): LastMessage {
   const sound = files?.[0]?.audio;
+  const pictures = files?.filter(({ image }) => image).length;
   const short = text.length <= PREVIEW ? text : [...text.slice(0, 2 * PREVIEW)].slice(0, PREVIEW).join('');
   return {
     seq,
@@ -270,6 +271,8 @@ export function preview({
     text: short,
     sentAt,
     ...(deletedAt === undefined ? {} : { deletedAt }),
+    ...(files && { files: files.length }),
+    ...(pictures && { pictures }),
     ...(sound?.peaks === undefined ? {} : { voice: sound.duration ?? 0 }),
     ...(hidden && { hidden }),
   };

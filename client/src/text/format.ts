@@ -13,12 +13,12 @@ export type Block =
       readonly start: number | undefined;
       readonly items: readonly (readonly Inline[])[];
     }
-  | { readonly kind: 'code'; readonly text: string };
+  | { readonly kind: 'code'; readonly text: string; readonly language: string | undefined };
 
 /** Three backticks that are not part of a longer run. */
 const FENCE = /(?<!`)```(?!`)/gu;
 /** The name of a language after a fence, and the end of that line. */
-const LANGUAGE = /^[A-Za-z0-9+#.-]{0,20}\n/u;
+const LANGUAGE = /^([A-Za-z0-9+#.-]{0,20})\n/u;
 /** The sign at the start of a line in a quotation or a list, and the text of the line. */
 const LINE = /^(?:(>)|-|(\d{1,3})\.) +(\S.*)$/u;
 /**
@@ -47,13 +47,14 @@ export function blocks(text: string): Block[] {
   let done = 0;
   let opening: number | undefined;
   for (const { index } of text.matchAll(FENCE)) {
-    const code = opening === undefined ? '' : within(text.slice(opening + 3, index));
+    const fenced = opening === undefined ? '' : text.slice(opening + 3, index);
+    const code = within(fenced);
     if (opening === undefined || code.trim() === '') {
       opening = index;
       continue;
     }
     between(text.slice(done, opening), done > 0, true, found);
-    found.push({ kind: 'code', text: code });
+    found.push({ kind: 'code', text: code, language: LANGUAGE.exec(fenced)?.[1] || undefined });
     done = index + 3;
     opening = undefined;
   }

@@ -19,10 +19,13 @@ export function wordsOf(
 }
 
 /** Returns a message as one line, for the list of rooms or the list of pins. */
-export function lastWords({ text, voice }: Pick<LastMessage, 'text' | 'voice'>, strings: Strings): string {
+export function lastWords(
+  { text, voice, files = 1, pictures }: Pick<LastMessage, 'text' | 'voice' | 'files' | 'pictures'>,
+  strings: Strings,
+): string {
   const line = plain(text).replace(/\s+/gu, ' ');
   if (line !== '') return line;
   return voice === undefined
-    ? strings.text('file.tray')
+    ? strings.count(files === pictures ? 'file.pictures' : 'file.files', files)
     : strings.text('voice.label', { time: clock(voice, strings) });
 }

@@ -103,8 +103,7 @@ export interface FailedInvitation {
 export type Clash = { readonly text: string; readonly rev: number } | 'deleted';
 
 /** The state of the composer for the strip above its field: an edit, a reply, or neither. */
-export interface StripProps {
-  readonly room: Room;
+export interface StripProps extends Place {
   readonly edit: { readonly clash?: Clash } | undefined;
   /** The message to reply to. Only its number is stored with the draft, because the message may change. */
   readonly replyTo: number | undefined;
@@ -257,8 +256,10 @@ export interface Context extends ControlContext {
   tray(place: Place): Tray | undefined;
   /** Records voice messages. Undefined if that is not possible. */
   voice(place: VoicePlace): VoiceControls | undefined;
-  /** Attaches files. Without `files`, opens the file picker. */
-  attach(place: Place, files?: FileList): void;
+  /** Attaches files. Without `files`, opens the file picker. `stored` is called when the server has stored the last one. */
+  attach(place: Place, files?: Iterable<File>, stored?: () => void): void;
+  /** The line above a block of code. */
+  codeHead(language: string | undefined): ComponentChildren;
   /**
    * For the composer of a room: `line` replaces the field if the user may not write, `status` appears above it, and
    * `wait` prevents sending for a moment.

@@ -13,6 +13,7 @@ import { openRoomMenu } from './rooms/room-menu.tsx';
 export { siteCard } from './cards/site-card.tsx';
 export { hintAt, hintAtUnknownRoom } from './hints.ts';
 export { clashOf } from './messages/clash.tsx';
+export { codeHead } from './messages/code-head.tsx';
 export { linkPreview } from './messages/link-preview.tsx';
 export { named } from './messages/named.tsx';
 export { poll } from './messages/poll.tsx';

@@ -124,7 +124,7 @@ test('rotates and re-encodes a picture without its metadata', async () => {
   expect(message.files).toEqual([{ ...file, alt: 'A tower' }]);
   await expect.poll(() => ben.messages().at(-1)).toEqual(message);
   const { rooms } = await ben.request('room:list', {});
-  expect(rooms[0]?.last).toMatchObject({ text: '', files: 1 });
+  expect(rooms[0]?.last).toMatchObject({ text: '', files: 1, pictures: 1 });
   expect(rooms[0]?.last).not.toHaveProperty('voice');
 
   const answer = await get(file);

@@ -130,11 +130,25 @@ export class Attachments {
     return this.#context.chat.can.files && room.summary.may.includes('send');
   }
 
-  /** Adds files. Without `files`, opens the file picker. */
-  attach(place: Place, files?: FileList): void {
+  /**
+   * Adds files. Without `files`, opens the file picker.
+   *
+   * @param stored - called when the server has stored the last file
+   */
+  attach(place: Place, files?: Iterable<File>, stored?: () => void): void {
     const { strings, toast } = this.#context;
     if (!this.may(place.room)) return toast(strings.text('composer.noFiles'), 'bad');
-    if (files !== undefined) return this.#add(place, [...files]);
+    if (files !== undefined) {
+      const last = this.#add(place, [...files]).at(-1)?.upload;
+      if (stored === undefined) return;
+      const stop = this.uploads.follow((upload) => {
+        if (upload !== last) return;
+        const isCancelled = this.uploads.get(upload.key) === undefined;
+        if (isCancelled || upload.stored !== undefined) stop();
+        if (!isCancelled && upload.stored !== undefined) stored();
+      });
+      return;
+    }
     const input = document.createElement('input');
     input.type = 'file';
     input.multiple = true;
@@ -296,7 +310,7 @@ export class Attachments {
     else store?.set(`tray/${place}`, kept);
   }
 
-  #add(place: Place, files: readonly File[]): void {
+  #add(place: Place, files: readonly File[]): Attached[] {
     const { chat, strings, toast } = this.#context;
     const items = this.items(place);
     const shown = files.slice(0, Math.max(0, MOST_TILES - items.length));
@@ -307,6 +321,7 @@ export class Attachments {
       added.push({ upload: this.uploads.add(place.room.id, file, chat.limits.file, over) });
     }
     this.#set(place, [...items, ...added]);
+    return added;
   }
 
   /** Whether the message can take one more file. */

@@ -64,8 +64,8 @@ export class FileViews implements Follower {
     };
   }
 
-  attach(place: Place, files?: FileList): void {
-    this.#attachments.attach(place, files);
+  attach(...of: Parameters<Attachments['attach']>): void {
+    this.#attachments.attach(...of);
   }
 
   /** Whether the user may send files to the room. */

@@ -164,6 +164,7 @@ export class Composer extends Component<Props> {
         <div class="field">
           {context.strip({
             room,
+            thread,
             edit,
             replyTo: this.#replyTo,
             text: this.#bare ? '' : this.#text,

@@ -7,7 +7,7 @@ export type Linked = (href: string) => { readonly text: string; open(): void } |
 export type Say = (text: string, code?: boolean) => ComponentChildren;
 
 /**
- * Renders the text of a message, with `end` after the last word. After about `most` nodes the rest becomes plain text,
+ * Renders the text of a message, with `end` after the last word, and `codeHead` above code. After about `most` nodes the rest becomes plain text,
  * because three characters can make two elements.
  */
 export function formatted(
@@ -16,6 +16,7 @@ export function formatted(
   end: ComponentChildren,
   say: Say = (piece) => piece,
   linked: Linked = () => undefined,
+  codeHead: (language: string | undefined) => ComponentChildren = () => false,
 ) {
   const all = blocks(text);
   let left = most;
@@ -63,10 +64,13 @@ export function formatted(
     const after = key === all.length - 1 && end;
     if (block.kind === 'code') {
       return [
-        // `Roving` makes it a tab stop with its message, so that the keyboard can scroll it.
-        <pre class="code" tabIndex={-1} key={key}>
-          <code>{say(block.text, true)}</code>
-        </pre>,
+        <div class={block.language ? 'code-box named' : 'code-box'} key={key}>
+          {codeHead(block.language)}
+          {/* `Roving` makes it a tab stop with its message, so that the keyboard can scroll it. */}
+          <pre class="code" tabIndex={-1}>
+            <code>{say(block.text, true)}</code>
+          </pre>
+        </div>,
         after && (
           <p class="text" key="end">
             {after}

@@ -254,7 +254,14 @@ export class Message extends Component<Props> {
       </span>
     );
     const most = this.#open ? OPEN_NODES : NODES;
-    const text = formatted(named?.marked ?? entry.text, most, edited, named?.say, context.linked);
+    const text = formatted(
+      named?.marked ?? entry.text,
+      most,
+      edited,
+      named?.say,
+      context.linked,
+      context.codeHead,
+    );
     if (!mayBeLong(entry.text)) return text;
     return (
       <>

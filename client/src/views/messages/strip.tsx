@@ -1,3 +1,4 @@
+import { codePoints } from '../../text/paste.ts';
 import { pollIn } from '../../text/poll-in-text.ts';
 import type { Context, StripProps } from '../context.ts';
 import { Icon } from '../controls/icon.tsx';
@@ -6,7 +7,7 @@ import { ClashStrip } from './clash.tsx';
 import { LinkStrip } from './link-strip.tsx';
 import { quotation } from './quotation.ts';
 
-/** The strips above the field: the message to reply to or edit, and the link that gets a preview. */
+/** The strips above the field: the message to reply to or edit, the link that gets a preview, and offers. */
 export function strip(props: StripProps, context: Context) {
   const { room, edit, text, bare } = props;
   const shows = edit === undefined && context.chat.can.previews && room.summary.previews === undefined;
@@ -15,7 +16,7 @@ export function strip(props: StripProps, context: Context) {
       {answered(props, context)}
       {edit === undefined && laterOf(context)?.line(room)}
       {shows && <LinkStrip context={context} text={text} close={bare} />}
-      {edit === undefined && offer(props, context)}
+      {edit === undefined && (asFile(props, context) ?? offer(props, context))}
     </>
   );
 }
@@ -40,6 +41,31 @@ function offer({ room, replyTo, text }: StripProps, { dialog, strings }: Context
       >
         {strings.text('poll.new')}
       </button>
+    </div>
+  );
+}
+
+/** Offers to send a text that is too long as a file. The text stays in the field until the server has the file. */
+function asFile({ room, thread, text }: StripProps, { chat, strings, attach }: Context) {
+  if (codePoints(text) <= chat.limits.text || !chat.can.files) return null;
+  return (
+    <div class="context">
+      <Icon name="file" size="s" />
+      <div>
+        <button
+          type="button"
+          class="link"
+          onClick={({ currentTarget, detail }) => {
+            // The second click of a double click would attach the text twice.
+            if (detail > 1) return;
+            const field = currentTarget.closest('.field')?.querySelector('textarea');
+            const file = new File([text], 'text.txt', { type: 'text/plain' });
+            attach({ room, thread }, [file], () => field?.value === text && empty(field));
+          }}
+        >
+          {strings.text('composer.asFile')}
+        </button>
+      </div>
     </div>
   );
 }
