@@ -11,6 +11,7 @@ import {
   type Writes,
 } from '../../server/history/history.ts';
 import { size } from '../guarantees/size.ts';
+import { cardsContract } from './history-cards.ts';
 import { devicesContract } from './history-devices.ts';
 import { erasureContract } from './history-erasure.ts';
 import { heldContract } from './history-held.ts';
@@ -1391,6 +1392,7 @@ function contract(open: () => Promise<TestedHistory>) {
     invitesContract(now);
     previewsContract(now);
     pollsContract(now);
+    cardsContract(now);
     threadsContract(now);
     moderationContract(now);
     heldContract(now);

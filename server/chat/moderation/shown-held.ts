@@ -12,19 +12,17 @@ export async function toHeld(
   const users = await history.read.users({ ids: [...new Set(stored.map(({ user }) => user))] });
   const names = new Map(users.map(({ id, name }) => [id, name]));
   return stored.map(({ id, room, user, clientId, seq, why, at, closed, message }) => {
-    const { text, replyTo, files, mentions, preview, card } = message;
+    const { files, mentions, preview, ...content } = message;
     return {
       id,
       room,
       user: { id: user, name: names.get(user) ?? user },
       ...(seq === undefined ? { clientId } : { seq }),
       why,
-      text,
-      ...(replyTo === undefined ? {} : { replyTo }),
+      ...content,
       ...(files === undefined ? {} : { files: [...files] }),
       ...(mentions === undefined ? {} : { mentions: [...mentions] }),
       ...(preview === undefined ? {} : { preview }),
-      ...(card === undefined ? {} : { card }),
       at,
       ...(closed === undefined ? {} : { rejected: closed }),
     };

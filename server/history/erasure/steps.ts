@@ -252,13 +252,13 @@ export const steps: { [Stage in ErasureStage]: Step } = {
     },
   },
 
-  /** Deletes copies that other users forwarded, or removes the author's name and the files, as for the original. */
+  /** Deletes copies that other users forwarded, or removes the author's name, files and card, as for the original. */
   forwards: {
     needs: (_user, { room, seq }) => [messageNeed(room, seq)],
     run(work, { user, at, messages }, { room: id, seq }, changes) {
       const before = getMessage(work, id, seq);
       if (before?.forwarded?.user.id !== user) return;
-      const { files = [], ...kept } = before;
+      const { files = [], card: _, ...kept } = before;
       const isToGo = messages === 'delete' || kept.text === '';
       const { shown } = before.forwarded;
       const message = isToGo ? toTombstone(kept, at) : { ...kept, forwarded: { user: deletedUser, shown } };
@@ -320,14 +320,14 @@ function removeMember(
   handOver(work, id, user, before, changes);
 }
 
-/** Removes the author, including the `clientId`, which the author's client chose. Removes files and the preview too. */
-function asNobodys({ files: _, preview: _page, ...message }: StoredMessage): StoredMessage {
+/** Removes the author, including the `clientId`, which the author's client chose, files, the preview and the card. */
+function asNobodys({ files: _, preview: _page, card: _card, ...message }: StoredMessage): StoredMessage {
   return { ...message, clientId: `erased-${message.seq}`, user: deletedUser };
 }
 
-/** Removes the author and the files of a forwarded original from the message copied in a report. */
+/** Removes the author, the files and the card of a forwarded original from the message copied in a report. */
 function withoutOrigin(message: StoredMessage, user: string): StoredMessage {
-  const { forwarded, files: _, ...rest } = message;
+  const { forwarded, files: _, card: _card, ...rest } = message;
   if (forwarded?.user.id !== user) return message;
   return { ...rest, forwarded: { ...forwarded, user: deletedUser } };
 }
