@@ -1,15 +1,18 @@
 import type { RefObject } from 'preact';
 import { Icon } from './icon.tsx';
 
+/** The maximum length of a query (docs/protocol.md). */
+const LONGEST = 100;
+
 interface Props {
   readonly label: string;
   readonly query: string;
   readonly field?: RefObject<HTMLInputElement | null>;
   typed(query: string): void;
-  pressed(event: KeyboardEvent): void;
+  pressed?(event: KeyboardEvent): void;
 }
 
-/** The field above a long list that filters it by name. */
+/** The field above a list that searches or filters it. */
 export function FilterField({ label, query, field, typed, pressed }: Props) {
   return (
     <div class="filter">
@@ -20,6 +23,7 @@ export function FilterField({ label, query, field, typed, pressed }: Props) {
         aria-label={label}
         placeholder={label}
         autocomplete="off"
+        maxLength={LONGEST}
         value={query}
         {...(field && { ref: field })}
         onInput={(event) => typed(event.currentTarget.value)}

@@ -4,6 +4,7 @@ import style from '../../styles/emoji.css?inline';
 import { sheetOf } from '../../styles/styles.ts';
 import { TONES, toned } from '../../text/tone.ts';
 import type { Context } from '../context.ts';
+import { FilterField } from '../controls/filter-field.tsx';
 import { drawable } from './drawable.ts';
 import { EmojiNames, groups } from './find.ts';
 
@@ -80,14 +81,11 @@ export class EmojiGrid extends Component<Props> {
           ref={this.#box}
           onKeyDown={this.#key}
         >
-          <input
-            class="input"
-            type="search"
-            aria-label={strings.text('emoji.find')}
-            placeholder={strings.text('emoji.find')}
-            value={this.#query}
-            onInput={(event) => {
-              this.#query = event.currentTarget.value;
+          <FilterField
+            label={strings.text('emoji.find')}
+            query={this.#query}
+            typed={(query) => {
+              this.#query = query;
               this.#tones = undefined;
               this.forceUpdate();
             }}

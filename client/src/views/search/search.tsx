@@ -6,6 +6,7 @@ import type { Store } from '../../chat/storage.ts';
 import type { Context } from '../context.ts';
 import { Bones } from '../controls/bones.tsx';
 import { Empty } from '../controls/empty.tsx';
+import { FilterField } from '../controls/filter-field.tsx';
 import { arrive } from '../controls/fresh.ts';
 import { Icon } from '../controls/icon.tsx';
 import { RovingList } from '../controls/roving-list.tsx';
@@ -136,17 +137,12 @@ export class SearchPanel extends Component<Props> {
           </button>
         </div>
         <div class="find">
-          <input
-            class="input"
-            type="search"
-            autocomplete="off"
-            maxLength={100}
-            aria-label={strings.text('search.open')}
-            placeholder={strings.text('search.open')}
-            value={this.#query}
-            ref={this.#field}
-            onInput={this.#typed}
-            onKeyDown={this.#key}
+          <FilterField
+            label={strings.text('search.open')}
+            query={this.#query}
+            field={this.#field}
+            typed={this.#typed}
+            pressed={this.#key}
           />
           {roomInSight && !chat.single && (
             // biome-ignore lint/a11y/useSemanticElements: a fieldset draws its own box.
@@ -352,8 +348,8 @@ export class SearchPanel extends Component<Props> {
     this.#find();
   };
 
-  readonly #typed = () => {
-    this.#query = this.#field.current?.value ?? '';
+  readonly #typed = (query: string) => {
+    this.#query = query;
     this.#chosen = false;
     this.#find();
   };
