@@ -41,7 +41,7 @@ final class OrderNews
             '{product}' => $this->texts->get("product.$product"),
             '{price}' => '€' . Products::ALL[$product],
         ]);
-        $this->write($user, $text, "order-$order");
+        $this->write($user, $text, "order-$order", "order:$order");
     }
 
     /** Returns the ID of the user's private room with the site. */
@@ -50,11 +50,12 @@ final class OrderNews
         return "orders-$user->id";
     }
 
-    private function write(User $user, string $text, string $clientId): void
+    /** @param string|null $card the order that the message shows as a card: see Shop */
+    private function write(User $user, string $text, string $clientId, ?string $card = null): void
     {
         $room = self::room($user);
         try {
-            $this->chat->postMessage($room, self::SELF, $this->texts->get('site.name'), $text, $clientId);
+            $this->chat->postMessage($room, self::SELF, $this->texts->get('site.name'), $text, $clientId, $card);
         } catch (ChatError $error) {
             if ($error->getErrorCode() !== 'unknown_room') {
                 throw $error;
@@ -62,7 +63,7 @@ final class OrderNews
             // The room does not exist before the first message to this user.
             $this->chat->putRoom($room, $this->texts->get('news.room'));
             $this->chat->changeMembers($room, [['id' => $user->id, 'name' => $user->firstname]]);
-            $this->chat->postMessage($room, self::SELF, $this->texts->get('site.name'), $text, $clientId);
+            $this->chat->postMessage($room, self::SELF, $this->texts->get('site.name'), $text, $clientId, $card);
         }
     }
 }

@@ -51,6 +51,7 @@ final class ChatClient
      * Posts a message in the name of a user. Only in a direct room, the user must be a member.
      *
      * @param string|null $clientId identifies the message: a repeat with the same ID is not stored again
+     * @param string|null $card the reference of a card, such as order:4711: see Cards
      * @return array<string, mixed> the stored message
      * @throws ChatError
      */
@@ -60,12 +61,13 @@ final class ChatClient
         string $userName,
         string $text,
         ?string $clientId = null,
+        ?string $card = null,
     ): array {
         $answer = $this->call('POST', "/api/rooms/{$this->part($room)}/messages", [
             'user' => ['id' => $userId, 'name' => $userName],
             'text' => $text,
             'clientId' => $clientId ?? bin2hex(random_bytes(16)),
-        ]);
+        ] + ($card === null ? [] : ['card' => $card]));
         return $answer['message'];
     }
 

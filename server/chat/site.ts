@@ -11,16 +11,20 @@ export type ApiRoom = Pick<RoomRecord, 'id' | 'name' | 'topic' | 'kind' | 'membe
 
 /** Posts a message as any user. Does not check the user's rights, because the site requests it. */
 export async function postMessage(
-  { history, limits, directory, previews }: Chat,
+  { history, limits, directory, previews, cards }: Chat,
   room: string,
-  { user, text, clientId }: { user: User; text: string; clientId: string },
+  { user, text, clientId, card }: { user: User; text: string; clientId: string; card?: string | undefined },
 ): Promise<{ message: Message; repeated: boolean }> {
   checkText(text, limits.text);
   const record = await history.read.room({ room });
   // The author of a message in a direct room must be one of its two users.
   if (record?.kind === 'direct' && !record.pair?.includes(user.id)) throw new RequestError('unknown_room');
   const page = previews === undefined ? null : firstPage(text);
-  const said = { room, user, text, clientId, ...(page === null ? {} : { preview: page }) };
+  const said = {
+    ...{ room, user, text, clientId },
+    ...(card === undefined || cards === undefined ? {} : { card }),
+    ...(page === null ? {} : { preview: page }),
+  };
   const { message, repeated } = await history.write.send({ ...said, sentAt: Date.now(), asMember: false });
   if (!repeated) previews?.begin(message);
   return { message: directory.messageOf(message), repeated };

@@ -6,6 +6,7 @@ import { RequestError, requestErrors } from '../wire/errors.ts';
 import {
   auditScopes,
   banReason,
+  cardRef,
   clientId,
   longestSeconds,
   ownUserId,
@@ -38,6 +39,7 @@ export const bodies = {
     user: namedUser.transform(({ id, name }) => ({ id, name: name || id })),
     text: z.string(),
     clientId,
+    card: cardRef.optional(),
   }),
   push: z.object({ name: z.string().regex(/^[\x21-\x7e]{1,64}$/), data: z.unknown().optional() }),
   room: z.object({ name: roomName, topic: topic.optional(), kind: z.enum(['public', 'private']) }),

@@ -101,6 +101,7 @@ test('confirms an order once, and only to the user who placed it', async () => {
       room: 'orders-2',
       user: { id: 'site' },
       text: expect.stringContaining(`Order ${order}: Watering can, €24.`),
+      card: `order:${order}`,
     },
   ]);
   expect(await textsOf(bob, 'orders-2')).toHaveLength(2);

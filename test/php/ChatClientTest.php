@@ -44,6 +44,9 @@ final class ChatClientTest extends TestCase
         $message = $this->chat->postMessage('lobby', 7, 'Shop', $text);
         self::assertSame(['id' => '7', 'name' => 'Shop'], $message['user']);
         self::assertSame(['lobby', $text], [$message['room'], $message['text']]);
+        // The server of this test has no CHAT_CARDS_URL.
+        $plain = $this->chat->postMessage('lobby', 7, 'Shop', $text, null, 'order:1');
+        self::assertArrayNotHasKey('card', $plain);
         $other = $this->chat->postMessage('lobby', 1, "caf\xe9", "caf\xe9");
         self::assertSame("caf\u{fffd}", $other['text'], 'bytes that are not UTF-8');
     }
