@@ -198,12 +198,13 @@ export class RoomStart implements Follower {
   /** The other users who joined a private room, by the newest message at that time. */
   #joins(room: Room): Map<number, RoomMember[]> {
     const { me } = this.#context.chat;
+    // On a site with names, a user who was added and has not been here yet has none.
+    const hasNames = me?.name !== me?.id;
     const members = this.#known(room).filter(
-      // A user who was added and has not been here yet has no name.
       ({ user, after, role }) =>
         after !== undefined &&
         user.id !== me?.id &&
-        user.name !== user.id &&
+        !(hasNames && user.name === user.id) &&
         !(after === 0 && role === 'owner'),
     );
     return Map.groupBy(members, ({ after = 0 }) => after);
