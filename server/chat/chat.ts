@@ -91,22 +91,10 @@ export interface Notifying {
   set(user: string, change: RequestPayload<'notify:set'>): Promise<Answers['notify:set']>;
 }
 
-/** The parts that requests and effects use. */
-export interface Chat {
+/** The parts of the chat that the caller of `openChat` provides. */
+export interface GivenParts {
   history: History;
-  directory: Directory;
   publisher: Publisher;
-  typing: Typing;
-  pageReaders: PageReaders;
-  threads: ThreadChanges;
-  seenBy: SeenBy;
-  presence: Presence;
-  activity: Activity;
-  summaries: ChangedSummaries;
-  announcements: AnnouncementQueues;
-  partners: Partners;
-  newest: NewestPages;
-  reactions: Reactions;
   settings: ChatSettings;
   limits: Limits;
   fileBudget: CopyBudget;
@@ -125,6 +113,30 @@ export interface Chat {
   /** Retries the webhook events that used up their attempts. Absent without webhooks. @returns the number of events */
   retryEvents?: (() => Promise<number>) | undefined;
   /**
+   * Closes the user's connections to this server. Resolves when their requests no longer change anything, or after some
+   * seconds. Never rejects.
+   */
+  kick(user: string): Promise<void>;
+  /** Absent for a single server. */
+  others?: OtherServers | undefined;
+  onAsideFailure: OnAsideFailure;
+}
+
+/** The parts that requests and effects use. */
+export interface Chat extends GivenParts {
+  directory: Directory;
+  typing: Typing;
+  pageReaders: PageReaders;
+  threads: ThreadChanges;
+  seenBy: SeenBy;
+  presence: Presence;
+  activity: Activity;
+  summaries: ChangedSummaries;
+  announcements: AnnouncementQueues;
+  partners: Partners;
+  newest: NewestPages;
+  reactions: Reactions;
+  /**
    * Runs a node command on all servers. On this server it runs at once, even if the history fails.
    * @returns the sum of `OrderAnswer.count`, without servers that do not respond in time
    * @throws RequestError if the command cannot be stored for the other servers, and may safely be repeated
@@ -135,22 +147,14 @@ export interface Chat {
    * applied afterwards to the users that `find` returns. Other users got these changes when they arrived.
    */
   catchUp<Stored>(reading: Promise<Stored>, take: (stored: Stored) => void, find: FindUser): Promise<void>;
-  /**
-   * Closes the user's connections to this server. Resolves when their requests no longer change anything, or after some
-   * seconds. Never rejects.
-   */
-  kick(user: string): Promise<void>;
   /** Call this after a mute or ban changes, because it may be the next to expire. */
   endRestrictions(): void;
   /** Call this after a message was scheduled, because it may be the next to send. */
   sendDue(): void;
   /** Absent if last-seen times are not stored. */
   lastHere?: LastHere | undefined;
-  /** Absent for a single server. */
-  others?: OtherServers | undefined;
   /** The interface that the other servers use. */
   here: ThisServer;
-  onAsideFailure: OnAsideFailure;
   /** The IDs of the rooms in CHAT_ROOMS, in that order. */
   configured: readonly string[];
   /** Stops background work. */

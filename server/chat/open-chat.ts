@@ -3,7 +3,7 @@ import { roomId } from '../wire/events.ts';
 import { Activity } from './activity.ts';
 import { AnnouncementQueues } from './asides.ts';
 import { ChangedSummaries } from './changed-summaries.ts';
-import type { Chat } from './chat.ts';
+import type { Chat, GivenParts } from './chat.ts';
 import { Directory } from './directory.ts';
 import { catchUp, followChanges } from './follow-changes.ts';
 import { LastHere } from './last-here.ts';
@@ -21,26 +21,6 @@ import { Partners } from './partners.ts';
 import { Presence } from './presence.ts';
 import { enforceRetention, type Retention } from './retention.ts';
 import { sendSummary } from './summary.ts';
-
-/** The parts of the chat that the caller provides. */
-type GivenParts = Pick<
-  Chat,
-  | 'history'
-  | 'publisher'
-  | 'settings'
-  | 'limits'
-  | 'fileBudget'
-  | 'accounts'
-  | 'hold'
-  | 'previews'
-  | 'cards'
-  | 'devices'
-  | 'notify'
-  | 'retryEvents'
-  | 'kick'
-  | 'others'
-  | 'onAsideFailure'
->;
 
 interface ChatOptions {
   /** The rooms of CHAT_ROOMS. An undefined ID is derived from the name. */
