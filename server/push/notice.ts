@@ -35,6 +35,24 @@ export interface Notice {
   silent: boolean;
 }
 
+/** Identifies what a push is about. A later push about the same replaces it on the device and at the push service. */
+export const subjectOf = ({ room }: UnreadRoom): string => room;
+
+/**
+ * Builds the data of a push to an app, which fetches the message itself.
+ * @param unread the number of unread messages in all rooms
+ */
+export function dataForApp(room: UnreadRoom, unread: number): Record<string, string> {
+  return {
+    room: room.room,
+    seq: String(room.newest),
+    unread: String(unread),
+    // The app must not open the room, because that would make the user a member.
+    ...(room.member === undefined ? { member: 'false' } : {}),
+    ...(room.withheld === undefined ? {} : { accepted: 'false' }),
+  };
+}
+
 /**
  * Builds a declarative push message (https://w3c.github.io/push-api/#declarative-push-message). Some browsers show it
  * without a service worker.
@@ -61,7 +79,7 @@ export function noticeOf({
       lang,
       dir,
       navigate: `${page}#m=${room.room}/${room.newest}`,
-      tag: `php-chat ${room.room}`,
+      tag: `php-chat ${subjectOf(room)}`,
       silent,
       app_badge: String(total),
       data: { room: room.room, seq: room.newest, at, ...rooms },

@@ -4,7 +4,7 @@ import type { NotifySettings } from '../notify/settings.ts';
 import { NotificationTexts } from '../notify/texts.ts';
 import type { UnreadRoom } from '../notify/unread.ts';
 import type { Fcm } from './fcm.ts';
-import { type Notice, namelessNotice, noticeOf, type PushSite } from './notice.ts';
+import { dataForApp, type Notice, namelessNotice, noticeOf, type PushSite, subjectOf } from './notice.ts';
 import type { PushOutcome, PushServices } from './push-service.ts';
 import type { DeviceAddress, DeviceLogin, DeviceRegistry } from './registry.ts';
 import type { VapidKeys } from './vapid-keys.ts';
@@ -95,12 +95,7 @@ export class PushSender {
   async #toApp(token: string, { login, rooms }: Target, { found }: News): Promise<PushOutcome> {
     const { apps } = this.#options;
     if (apps === undefined) return { is: 'refused', reason: 'CHAT_FCM is not set' };
-    // The app must not open the room, because that would make the user a member.
-    const outside = found.member === undefined ? { member: 'false' } : {};
-    const withheld = found.withheld === undefined ? {} : { accepted: 'false' };
-    const numbers = { seq: String(found.newest), unread: String(unreadIn(rooms)) };
-    const data =
-      login.is === 'live' ? { room: found.room, ...numbers, ...outside, ...withheld } : { expired: 'true' };
+    const data = login.is === 'live' ? dataForApp(found, unreadIn(rooms)) : { expired: 'true' };
     return apps.send(token, { data, isUrgent: isUrgent(found) });
   }
 
@@ -114,7 +109,7 @@ export class PushSender {
     const vapid = await browsers.keys.of(key);
     if (vapid === undefined) return { is: 'gone' };
     const texts = new NotificationTexts(settings.lang, settings.zone);
-    const place = `${found.room} ${device.id}`;
+    const place = `${subjectOf(found)} ${device.id}`;
     const silent = this.#sounds.has(place);
     const notice =
       login.is === 'live'
@@ -125,7 +120,7 @@ export class PushSender {
         : namelessNotice(site, texts, page);
     const secret = Buffer.from(auth, 'base64url');
     // Keyed with a secret, because the push service could otherwise guess the room and see which users share it.
-    const topic = createHmac('sha256', secret).update(found.room).digest('base64url').slice(0, 32);
+    const topic = createHmac('sha256', secret).update(subjectOf(found)).digest('base64url').slice(0, 32);
     const outcome = await browsers.services.send(
       endpoint,
       { p256dh: Buffer.from(p256dh, 'base64url'), auth: secret },
