@@ -273,7 +273,7 @@ export const sendScheduled: Rule<LaterWrites['sendScheduled']> = {
         asMember: true,
         siteModerator,
         why,
-        waited: { files: files.map(({ id }) => id) },
+        waited: { files: files.map(({ id }) => id), digest: stored.digest },
       },
       changes,
     );

@@ -202,6 +202,17 @@ export function laterContract(now: Now) {
     expect(await read.dueScheduled({ at: due, limit: 9 })).toEqual({ scheduled: [] });
   });
 
+  test('recognises a repeated request after the message was edited and sent', async () => {
+    await join(ann, ben);
+    const first = input();
+    const { id } = await schedule(first);
+    const { scheduled } = await write.reschedule({ room, id, user: ben.id, text: 'edited', at });
+    expect(await write.schedule(first)).toEqual({ scheduled, repeated: true });
+    await send(scheduled);
+    expect(await write.schedule(first)).toMatchObject({ message: { text: 'edited' }, repeated: true });
+    await expectRefusal(write.schedule({ ...first, text: 'edited' }), 'conflict');
+  });
+
   test('limits the scheduled messages of a user in a room', async () => {
     await join(ann, ben);
     await schedule({ most: 1 });

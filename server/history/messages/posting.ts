@@ -33,8 +33,11 @@ export interface Sending {
   siteModerator?: boolean;
   /** The time of the sender's last message, and its age in milliseconds by a monotonic clock. */
   lastOwn?: { sentAt: number; ms: number };
-  /** Set if the message was written earlier, and its author may be offline now. `files`: IDs reserved for it. */
-  waited?: { files: readonly string[] };
+  /**
+   * Set if the message was written earlier, and its author may be offline now. `files`: IDs reserved for it. `digest`:
+   * of the content before edits.
+   */
+  waited?: { files: readonly string[]; digest: string };
 }
 
 export type Content = Pick<
@@ -101,7 +104,7 @@ export function post(
   if (!asModerator) checkPause(room, member, input);
   const { clientId, user, sentAt } = input;
   const fields = { id: randomUUID(), clientId, user, text, sentAt, ...content };
-  const message = appendMessage(work, room, fields, work.digest(fingerprint), changes);
+  const message = appendMessage(work, room, fields, digestOf(work, input, fingerprint), changes);
   recordWriting(work, message, { wroteAt: sentAt, waited: input.waited !== undefined }, changes);
   tellPosted(work, room, message, changes);
   return { message, repeated: false };
@@ -230,16 +233,21 @@ export const sameClientId =
  */
 export function repeatOf(
   work: Work,
-  { room, user, clientId }: Pick<NewMessage, 'room' | 'user' | 'clientId'>,
+  input: Pick<NewMessage, 'room' | 'user' | 'clientId'> & Pick<Sending, 'waited'>,
   fingerprint: string,
 ): StoredMessage | null {
+  const { room, user, clientId } = input;
   const stored = getMessageByClientId(work, room, user.id, clientId);
   if (stored === undefined) return null;
-  if (stored.digest !== work.digest(fingerprint)) {
+  if (stored.digest !== digestOf(work, input, fingerprint)) {
     refuse('conflict', sameClientId);
   }
   return stored.message;
 }
+
+/** Returns the digest to store with a message, so that a repeat of its request finds it even after an edit. */
+export const digestOf = (work: Work, { waited }: Pick<Sending, 'waited'>, fingerprint: string): string =>
+  waited?.digest ?? work.digest(fingerprint);
 
 /**
  * Returns a fingerprint of the content, the same for duplicates of a request. It is unambiguous, because only the

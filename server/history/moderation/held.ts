@@ -19,6 +19,7 @@ import {
   appendMessage,
   checkPause,
   contentOf,
+  digestOf,
   mayPost,
   post,
   recordWriting,
@@ -146,7 +147,7 @@ export const hold: Rule<PendingWrites['hold']> = {
     const ownPending = work.find(pendingMessages, { room: id, user: user.id });
     const earlier = ownPending.find((message) => message.clientId === clientId);
     if (earlier !== undefined) {
-      if (earlier.digest !== work.digest(fingerprint)) refuse('conflict', sameClientId);
+      if (earlier.digest !== digestOf(work, input, fingerprint)) refuse('conflict', sameClientId);
       return { held: earlier, repeated: true };
     }
     const repeat = repeatOf(work, input, fingerprint);
@@ -173,7 +174,7 @@ export const hold: Rule<PendingWrites['hold']> = {
         files,
         preview: preview === undefined || !showsPreviews(room) ? undefined : { url: preview },
       }),
-      digest: work.digest(fingerprint),
+      digest: digestOf(work, input, fingerprint),
     };
     storePending(work, pending, changes);
     // Slow mode counts from the time of sending, not of the approval.
