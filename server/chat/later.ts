@@ -1,16 +1,16 @@
 import { Rounds } from '../changes/rounds.ts';
-import type { Reads } from '../history/history.ts';
+import { type Change, isBanned, isMember, type Reads } from '../history/history.ts';
 import { RateLimit } from '../limits/by-key.ts';
 import { RequestError } from '../wire/errors.ts';
-import type { Answers, RequestPayload, Scheduled } from '../wire/events.ts';
+import type { Answers, EventPayload, Reminder, RequestPayload, Scheduled } from '../wire/events.ts';
 import { firstPage } from '../wire/links.ts';
-import { moderatesSite } from './access.ts';
+import { mayRead, moderatesSite } from './access.ts';
 import type { Chat } from './chat.ts';
 import type { Effect } from './effect.ts';
 import { checkMentions, inOrder } from './messages/mentions.ts';
 import { newMessage } from './messages/messages.ts';
 import { checkText } from './messages/texts.ts';
-import { messageFor } from './mine.ts';
+import { messageFor, pageFor } from './mine.ts';
 import { type Connection, connectionIdsOf, type Room } from './model.ts';
 import { checkPendingLimit, findHoldReason, holdInTurn } from './moderation/held.ts';
 import { toHeld } from './moderation/shown-held.ts';
@@ -25,7 +25,7 @@ const maxPollMs = 10_000;
 /** The delay before the next poll if messages could not be sent yet, in ms. */
 const retryMs = 100;
 const batchSize = 100;
-/** A failed message is deleted at this age, in ms, or at the retention of rooms if that is lower. */
+/** A failed message and a due reminder are deleted at this age, in ms, or at the retention of rooms if that is lower. */
 const failedTtlMs = 30 * 24 * 60 * 60 * 1000;
 /** The interval for deleting failed messages, in ms. */
 const forgetIntervalMs = 60 * 60 * 1000;
@@ -39,11 +39,91 @@ export async function schedule(
   const duplicate = await scheduled(chat, connection, room, payload);
   if (duplicate !== null) return { answer: duplicate, repeated: true };
   checkTime(payload.at);
-  const { history, limits } = chat;
-  const own = await history.read.scheduledBy({ user: connection.person.user.id });
-  if (own.length >= limits.later) throw limitReached(limits.later);
-  const output = await history.write.schedule(toInput(chat, connection, room, payload));
+  const output = await inTurn(connection, async () => {
+    await checkLimit(chat, connection);
+    return chat.history.write.schedule(toInput(chat, connection, room, payload));
+  });
   return { answer: await toAnswer(chat, connection, output), repeated: output.repeated };
+}
+
+/** Checks the limit for each of several concurrent requests. */
+const inTurn = <T>({ person }: Connection, task: () => Promise<T>) => holdInTurn(person.user.id, task);
+
+/** @throws RequestError `limit_reached` */
+async function checkLimit(
+  { history, limits }: Chat,
+  { person }: Connection,
+  isReplaced: (one: ScheduledMessage) => boolean = () => false,
+): Promise<void> {
+  const own = await history.read.scheduledBy({ user: person.user.id });
+  if (own.length >= limits.later && !own.some(isReplaced)) throw limitReached(limits.later);
+}
+
+/** Sets or moves the user's reminder of a message. */
+export async function remind(
+  chat: Chat,
+  connection: Connection,
+  room: Room,
+  { seq, at }: RequestPayload<'reminder:set'>,
+): Promise<Answers['reminder:set']> {
+  checkTime(at);
+  const { history, limits } = chat;
+  const { user } = connection.person;
+  const place = { room: room.record.id, seq };
+  const output = await inTurn(connection, async () => {
+    if ((await visibleMessage(chat, place)) === undefined) throw new RequestError('unknown_message');
+    chat.directory.checkStill(connection.person, room);
+    await checkLimit(chat, connection, (one) => one.room === place.room && one.seq === seq);
+    return history.write.remind({ ...place, user: user.id, due: notBeforeNow(at), most: limits.later });
+  });
+  const [reminder] = await toReminders(chat, connection, [output.reminder]);
+  return { reminder: reminder as Reminder };
+}
+
+/** Returns a message that is neither deleted nor expired, whoever may read it. */
+async function visibleMessage({ history }: Chat, place: { room: string; seq: number }) {
+  const [message] = await history.read.messages({ places: [place] });
+  return message?.deletedAt === undefined ? message : undefined;
+}
+
+export async function listReminders(chat: Chat, connection: Connection): Promise<Answers['reminder:list']> {
+  const own = await chat.history.read.scheduledBy({ user: connection.person.user.id });
+  return { reminders: await toReminders(chat, connection, own) };
+}
+
+/** Returns the reminders among these as the user may see them now. */
+async function toReminders(
+  chat: Chat,
+  { person }: Connection,
+  own: readonly ScheduledMessage[],
+): Promise<Reminder[]> {
+  const reminders = own.flatMap(({ seq, ...one }) => (seq === undefined ? [] : [{ ...one, seq }]));
+  const stored = await chat.history.read.messages({ places: reminders });
+  const isVisible = (message: (typeof stored)[number]) =>
+    message.deletedAt === undefined && chat.directory.find(person, message.room) !== undefined;
+  const page = await pageFor(chat, person, { messages: stored.filter(isVisible) });
+  return reminders.map(({ id, room, seq, at, due }) => {
+    // Checked again, because the user may have lost the room during the reads.
+    const isLost = chat.directory.find(person, room) === undefined;
+    const message = page.messages.find((one) => one.room === room && one.seq === seq);
+    return {
+      ...{ id, room, seq, at },
+      ...(due === undefined ? { due: true } : {}),
+      ...(message === undefined || isLost ? {} : { message }),
+    };
+  });
+}
+
+export async function deleteReminder(
+  chat: Chat,
+  { person }: Connection,
+  { id }: RequestPayload<'reminder:delete'>,
+): Promise<Answers['reminder:delete']> {
+  const user = person.user.id;
+  const stored = await chat.history.read.scheduledMessage({ id });
+  if (stored?.user === user && stored.seq !== undefined)
+    await chat.history.write.unschedule({ room: stored.room, id, user, at: Date.now() });
+  return {};
 }
 
 /** Returns the response to a duplicate of an earlier `scheduled:add`; null for a new message. */
@@ -76,7 +156,7 @@ const notBeforeNow = (at: number) => Math.max(at, Date.now());
 const limitReached = (most: number) =>
   new RequestError(
     'limit_reached',
-    `the limit of ${most} scheduled messages of a user (CHAT_LIMIT_LATER) is reached: send or delete some`,
+    `the limit of ${most} scheduled messages and reminders of a user (CHAT_LIMIT_LATER) is reached: send or delete some`,
   );
 
 function checkTime(at: number): void {
@@ -106,7 +186,8 @@ export async function listScheduled(
   { history }: Chat,
   { person }: Connection,
 ): Promise<Answers['scheduled:list']> {
-  return { scheduled: (await history.read.scheduledBy({ user: person.user.id })).map(toScheduled) };
+  const own = await history.read.scheduledBy({ user: person.user.id });
+  return { scheduled: own.filter(({ seq }) => seq === undefined).map(toScheduled) };
 }
 
 export async function editScheduled(
@@ -159,7 +240,7 @@ export async function unschedule(
 ): Promise<Answers['scheduled:delete']> {
   const user = connection.person.user.id;
   const stored = await chat.history.read.scheduledMessage({ id });
-  if (stored?.user === user)
+  if (stored?.user === user && stored.seq === undefined)
     await chat.history.write.unschedule({ room: stored.room, id, user, at: Date.now() });
   return {};
 }
@@ -167,7 +248,7 @@ export async function unschedule(
 /** @throws RequestError `unknown_message` if it was sent or deleted, or belongs to another user */
 async function findOwn(chat: Chat, { person }: Connection, id: string): Promise<ScheduledMessage> {
   const stored = await chat.history.read.scheduledMessage({ id });
-  if (stored?.user !== person.user.id) throw new RequestError('unknown_message');
+  if (stored?.user !== person.user.id || stored.seq !== undefined) throw new RequestError('unknown_message');
   return stored;
 }
 
@@ -208,14 +289,16 @@ export function toScheduled({
   at,
   done,
   closed,
+  seq,
   message,
-}: ScheduledMessage): Scheduled {
+}: ScheduledMessage): Scheduled & { seq?: number } {
   const { text, replyTo, files, mentions } = message;
   return {
     id,
     room,
     clientId,
     rev,
+    ...(seq === undefined ? {} : { seq }),
     text,
     ...(replyTo === undefined ? {} : { replyTo }),
     ...(files === undefined ? {} : { files: [...files] }),
@@ -228,25 +311,41 @@ export function toScheduled({
 /** Notifies the author's connections. A new or edited message may be the next to send. */
 export const laterEffect: Effect<'later'> = {
   apply:
-    (chat, { room, id, user, is, code }) =>
+    (chat, { room, id, user, is, code, seq }) =>
     () => {
       const person = chat.directory.person(user);
       if (is === 'scheduled' || is === 'edited') chat.sendDue();
-      chat.publisher.toConnections(
-        connectionIdsOf(person === undefined ? [] : [person]),
-        'scheduled:changed',
-        {
-          id,
-          room,
-          is,
-          ...(code === undefined ? {} : { code }),
-        },
-      );
+      const ids = connectionIdsOf(person === undefined ? [] : [person]);
+      const { publisher } = chat;
+      if (seq !== undefined) {
+        publisher.toConnections(ids, 'reminder:changed', { id, room, seq, is: reminderChangeOf(is) });
+      } else if (is !== 'due') {
+        const why = code === undefined ? {} : { code };
+        publisher.toConnections(ids, 'scheduled:changed', { id, room, is, ...why });
+      }
     },
 };
 
+function reminderChangeOf(is: (Change & { type: 'later' })['is']): EventPayload<'reminder:changed'>['is'] {
+  if (is === 'due') return 'due';
+  return is === 'discarded' ? 'deleted' : 'set';
+}
+
+/** Ends a reminder that is due. Without access to its message, the user gets no notice. */
+async function endReminder(chat: Chat, reminder: ScheduledMessage & { seq: number }): Promise<void> {
+  const { history, directory } = chat;
+  const { room, id, rev, user } = reminder;
+  const record = await history.read.room({ room, bare: true });
+  const [member] = await history.read.membersOf({ room, users: [user] });
+  const isReadable =
+    record !== null && mayRead(record, isMember(member) ? member : undefined, isBanned(member));
+  const isVisible =
+    isReadable && directory.banOf(user) === null && (await visibleMessage(chat, reminder)) !== undefined;
+  await history.write.endReminder({ room, id, rev, isVisible, at: Date.now() });
+}
+
 /**
- * Sends scheduled messages when they are due, until `signal` aborts. Several servers may do this concurrently, because
+ * Sends scheduled messages and ends reminders when they are due, until `signal` aborts. Several servers may do this concurrently, because
  * the history sends each message once. The messages of a user in a room keep their order.
  * @param maxFailedMs failed messages are deleted at this age; 0 means no limit
  * @param onFailure called when the history or the site's table of users fails. Then it is tried again.
@@ -306,6 +405,11 @@ export function sendWhenDue(
       const { scheduled, next } = await history.read.dueScheduled({ at: Date.now(), limit: batchSize });
       for (const stored of scheduled) {
         if (signal.aborted) return maxPollMs;
+        const { seq } = stored;
+        if (seq !== undefined) {
+          await endReminder(chat, { ...stored, seq });
+          continue;
+        }
         const key = `${stored.room} ${stored.user}`;
         if (!waiting.has(key) && !(await settle(stored))) waiting.add(key);
       }

@@ -50,13 +50,14 @@ export type Change = {
    * author or an erasure, with the edited message, or after its retention time. `by`: the moderator.
    */
   | { type: 'held'; room: string; id: string; user: string; is: PendingChange; by?: string }
-  /** A scheduled message of the user changed. `code`: why it could not be sent. */
+  /** A scheduled message of the user, or with `seq` a reminder, changed. `code`: why it could not be sent. */
   | {
       type: 'later';
       room: string;
       id: string;
       user: string;
-      is: 'scheduled' | 'edited' | 'sent' | 'failed' | 'discarded';
+      is: 'scheduled' | 'edited' | 'sent' | 'failed' | 'due' | 'discarded';
+      seq?: number;
       code?: RequestErrorCode;
     }
   /** A message of the room was pinned or unpinned. */

@@ -28,7 +28,10 @@ import { userNeed } from './people/loaded.ts';
 import { named } from './people/users.ts';
 import { requireRoom } from './rooms/room-changes.ts';
 
-/** A message that is sent at a time its author chose. Until then, only its author sees it. */
+/**
+ * A message that is sent at a time its author chose, or a reminder of a stored message. Until then, only the user sees
+ * it.
+ */
 export interface ScheduledMessage {
   id: string;
   room: string;
@@ -42,8 +45,10 @@ export interface ScheduledMessage {
   rev: number;
   /** When to send it: `at`, or later if it was postponed. Absent if it failed. */
   due?: number;
-  /** When it failed. */
+  /** When it failed, or when the reminder was due. */
   done?: number;
+  /** Set on a reminder: its message. `message` is then empty. */
+  seq?: number;
   /** `preview`: the URL of the page to preview. */
   message: Pick<NewMessage, 'text' | 'replyTo' | 'mentions' | 'preview'> & { files?: readonly MessageFile[] };
   /** Why it failed. */
@@ -52,7 +57,14 @@ export interface ScheduledMessage {
   digest: string;
 }
 
+export type Reminder = ScheduledMessage & { seq: number };
+
 type Place = Pick<ScheduledMessage, 'room' | 'id'>;
+
+type ReminderPlace = Pick<Reminder, 'room' | 'user' | 'seq'>;
+
+/** Contains a space, so no client can use it. */
+const clientIdOf = ({ seq }: { seq: number }) => `reminder ${seq}`;
 
 export interface LaterWrites {
   /**
@@ -104,20 +116,32 @@ export interface LaterWrites {
     in: Place & { rev: number; at: number } & ({ due: number } | { code: RequestErrorCode });
     out: Nothing;
   };
-  /** Removes a scheduled message. No-op if its author is not `user`. */
+  /**
+   * Sets the time `due` of the user's reminder of a message, which need not exist. Codes: `unknown_room` (not a member),
+   * `limit_reached` (`most` scheduled messages and reminders in the room).
+   */
+  remind: { in: ReminderPlace & { due: number; most: number }; out: { reminder: Reminder } };
+  /**
+   * Ends a reminder that is due: notifies the user, or deletes it if the user cannot see the message. No-op if it was
+   * ended before, or changed after `rev`.
+   */
+  endReminder: { in: Place & { rev: number; isVisible: boolean; at: number }; out: Nothing };
+  /** Removes a scheduled message or a reminder. No-op if its author is not `user`. */
   unschedule: { in: Place & { user: string; at: number }; out: Nothing };
 }
 
 export interface LaterReads {
   scheduledMessage: { in: { id: string }; out: ScheduledMessage | null };
-  /** The scheduled and failed messages of a user in all rooms, by time. */
+  /** The reminders of a user that were due after the user's latest activity. */
+  dueReminders: { in: { user: string }; out: Reminder[] };
+  /** The scheduled and failed messages and the reminders of a user in all rooms, by time. */
   scheduledBy: { in: { user: string }; out: ScheduledMessage[] };
   /**
-   * The next messages that are due, by `at`. Omits messages after a postponed message of the same user in the same
+   * The next messages and reminders that are due, by `at`. Omits messages after a postponed message of the same user in the same
    * room. `next`: when the next message becomes due.
    */
   dueScheduled: { in: { at: number; limit: number }; out: { scheduled: ScheduledMessage[]; next?: number } };
-  /** Messages that failed before `before`. */
+  /** Messages that failed, and reminders that were due, before `before`. */
   failedScheduled: { in: { before: number; limit: number }; out: ScheduledMessage[] };
 }
 
@@ -133,6 +157,7 @@ export const scheduledMessages = table<ScheduledMessage>(
     rev: 'rev',
     due: 'due',
     done: 'done',
+    seq: 'seq',
     message: 'message',
     closed: 'closed',
     digest: 'digest',
@@ -172,8 +197,7 @@ export const schedule: Rule<LaterWrites['schedule']> = {
     const message = repeatOf(work, input, fingerprint);
     if (message !== null) return { message, repeated: true };
     mayPost(work, room, { ...input, asMember: true });
-    if (own.length >= most)
-      refuse('limit_reached', `the room has ${most} scheduled messages of this user (CHAT_LIMIT_LATER)`);
+    if (own.length >= most) refuse('limit_reached', roomLimitReason(most));
     const { files } = contentOf(work, room, input, { free: false });
     const { mentions } = input;
     const added: ScheduledMessage = {
@@ -285,6 +309,52 @@ export const sendScheduled: Rule<LaterWrites['sendScheduled']> = {
   },
 };
 
+export const remind: Rule<LaterWrites['remind']> = {
+  adds: true,
+  needs: ({ room, user }) => [rows(scheduledMessages, { room, user }), memberNeed(room, user)],
+  run(work, { room, user, seq, due, most }, changes) {
+    requireRoom(work, room);
+    if (!isMember(getMember(work, room, user))) refuse('unknown_room');
+    const own = work.find(scheduledMessages, { room, user });
+    const before = own.find((one) => one.seq === seq);
+    if (before === undefined && own.length >= most) refuse('limit_reached', roomLimitReason(most));
+    if (before?.due === due) return { reminder: { ...before, seq } };
+    const { id, rev } = before ?? { id: randomUUID(), rev: 0 };
+    const clientId = clientIdOf({ seq });
+    const reminder = {
+      id,
+      room,
+      user,
+      clientId,
+      at: due,
+      rev: rev + 1,
+      due,
+      seq,
+      message: { text: '' },
+      digest: '',
+    };
+    work.put(scheduledMessages, reminder);
+    recordChange(reminder, before === undefined ? 'scheduled' : 'edited', changes);
+    return { reminder };
+  },
+};
+
+export const endReminder: Rule<LaterWrites['endReminder']> = {
+  needs: ({ room, id }) => [rows(scheduledMessages, { room, id })],
+  run(work, { room, id, rev, isVisible, at }, changes) {
+    const [stored] = work.find(scheduledMessages, { room, id });
+    if (stored === undefined || stored.rev !== rev || stored.due === undefined || stored.due > at) return {};
+    const { due, ...rest } = stored;
+    if (isVisible) work.put(scheduledMessages, { ...rest, done: at });
+    else work.remove(scheduledMessages, stored);
+    recordChange(stored, isVisible ? 'due' : 'discarded', changes);
+    return {};
+  },
+};
+
+const roomLimitReason = (most: number) =>
+  `the room has ${most} scheduled messages and reminders of this user (CHAT_LIMIT_LATER)`;
+
 export const settleScheduled: Rule<LaterWrites['settleScheduled']> = {
   needs: ({ room, id }) => [rows(scheduledMessages, { room, id })],
   run(work, { room, id, rev, at, ...settled }, changes) {
@@ -321,12 +391,16 @@ function requireScheduled(work: Work, { room, id }: Place): ScheduledMessage {
 }
 
 function recordChange(
-  { room, id, user }: ScheduledMessage,
+  { room, id, user, seq }: ScheduledMessage,
   is: (Change & { type: 'later' })['is'],
   changes: Change[],
   code?: RequestErrorCode,
 ): void {
-  changes.push({ type: 'later', room, id, user, is, ...(code === undefined ? {} : { code }) });
+  changes.push({
+    ...{ type: 'later', room, id, user, is },
+    ...(code === undefined ? {} : { code }),
+    ...(seq === undefined ? {} : { seq }),
+  });
 }
 
 const select = sql`SELECT rooms.id AS room_id, ${columnsOf(scheduledMessages, 'later')}
@@ -340,16 +414,24 @@ export const laterReads: ReadsOf<LaterReads> = {
     const [row] = yield* ask(sql`${select} later.id = ${id}`);
     return row === undefined ? null : fromRow(row);
   },
+  *dueReminders(_, { user }) {
+    const found = yield* ask(
+      sql`${select} later.user_id = ${user} AND seq IS NOT NULL
+            AND done > coalesce((SELECT active.at FROM chat_active AS active WHERE active.user_id = ${user}), 0)
+          ORDER BY done, later.num`,
+    );
+    return found.map(fromRow) as Reminder[];
+  },
   *scheduledBy(_, { user }) {
     return (yield* ask(sql`${select} user_id = ${user} ORDER BY at, later.num`)).map(fromRow);
   },
   *dueScheduled(_, { at, limit }) {
     const found = yield* ask(
-      sql`${select} due <= ${at} AND NOT EXISTS (
+      sql`${select} due <= ${at} AND (later.seq IS NOT NULL OR NOT EXISTS (
             SELECT 1 FROM chat_later AS earlier
             WHERE earlier.room = later.room AND earlier.user_id = later.user_id
-              AND earlier.due > ${at}
-              AND (earlier.at < later.at OR (earlier.at = later.at AND earlier.num < later.num)))
+              AND earlier.due > ${at} AND earlier.seq IS NULL
+              AND (earlier.at < later.at OR (earlier.at = later.at AND earlier.num < later.num))))
           ORDER BY at, later.num LIMIT ${limit}`,
     );
     const [next] = yield* ask(sql`SELECT min(due) AS due FROM chat_later WHERE due > ${at}`);

@@ -31,9 +31,11 @@ import {
   revokeInvite,
 } from './invites.ts';
 import {
+  endReminder,
   type LaterReads,
   type LaterWrites,
   laterReads,
+  remind,
   reschedule,
   schedule,
   scheduledMessages,
@@ -330,6 +332,8 @@ const rules: { readonly [Op in keyof Writes]: Rule<Writes[Op]> } = {
   schedule,
   reschedule,
   sendScheduled,
+  remind,
+  endReminder,
   settleScheduled,
   unschedule,
   importRoom,

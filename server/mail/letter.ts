@@ -42,6 +42,8 @@ export interface UnreadIn {
   name: string;
   unread: number;
   mentions: number;
+  /** The number of messages that the user wanted to be reminded of. */
+  reminders?: number;
   /** The `seq` of the first unread message. */
   from: number;
   /** The first few unread messages, even if the mail does not show texts. Empty if they are `withheld`. */
@@ -152,14 +154,19 @@ function mentioner({ kind, mentions, messages, withheld }: UnreadIn, reader: Use
   return messages.find((one) => one.mentions?.some(({ user }) => isYou(user, reader)))?.user.name;
 }
 
+function noteOf(room: UnreadIn, hasTexts: boolean, texts: NotificationTexts): string {
+  if (room.reminders !== undefined) return texts.text('reminder');
+  if (!hasTexts && room.mentions > 0) return texts.text('mentions');
+  return room.kind === 'public' ? '' : texts.text(room.kind);
+}
+
 function roomOf(room: UnreadIn, reader: User, { texts, shows, pageUrl, now }: LetterOptions): LetterRoom {
   const hasTexts = shows === 'text' && room.withheld === undefined;
   const messages = hasTexts ? room.messages.slice(0, messagesOfMail) : [];
   const left = room.unread - messages.length;
-  const kind = room.kind === 'public' ? '' : texts.text(room.kind);
   return {
     name: unlinkedLine(room.name),
-    note: !hasTexts && room.mentions > 0 ? texts.text('mentions') : kind,
+    note: noteOf(room, hasTexts, texts),
     count: texts.count('new', room.unread),
     messages: messages.map((message) => ({
       author: { id: message.user.id, name: unlinkedLine(message.user.name) },

@@ -19,17 +19,21 @@ export const pushAfter = 5000;
  */
 const gather = 1000;
 
+/** The `room` of the push of a reminder. No room has such an ID. */
+export const placeOfReminder = (id: string): string => `!${id}`;
+export const isOfReminder = (place: string): boolean => place.startsWith('!');
+
 /**
  * Returns the consumer that queues the notification targets of messages, in the transaction that moves its position.
- * Targets are the peer in a direct room, mentioned users, followers of the thread, and rooms whose members are scanned
- * later. Whether they have read the message is checked when they are due.
+ * Targets are the peer in a direct room, mentioned users, followers of the thread, users whose reminder is due, and
+ * rooms whose members are scanned later. Whether they have read the message is checked when they are due.
  * @param firstLook the delay of the first check after a message, in milliseconds
  * @param stored called when there are new targets
  */
 export function concerns({ read }: Pick<History, 'read'>, firstLook: number, stored: () => void): Consumer {
   return {
     name: 'notify',
-    types: ['message', 'mentions', 'concerned'],
+    types: ['message', 'mentions', 'concerned', 'later'],
     gather,
     async take(entries) {
       const { places, named } = placesOf(entries);
@@ -79,6 +83,7 @@ function placesOf(entries: readonly LoggedEntry[]) {
       );
     }
     if (change.type === 'concerned' && change.is !== 'deleted') name(change.message.room, change.users);
+    if (change.type === 'later' && change.is === 'due') name(placeOfReminder(change.id), [change.user]);
   };
   for (const { changes } of entries) for (const change of changes) take(change);
   return { places, named };

@@ -174,7 +174,10 @@ export class Due {
     const settings = settingsOf(notices, defaults);
     const isWanted = settings.mail !== 'off' && (mail !== undefined || events);
     const unread = isWanted ? await unreadOf(history, directory, user, { notified }) : undefined;
-    const rooms = unread?.rooms.filter(({ room }) => !isNotified(room, notified, activeAt)) ?? [];
+    const rooms =
+      unread?.rooms.filter(
+        ({ room, reminders }) => reminders !== undefined || !isNotified(room, notified, activeAt),
+      ) ?? [];
     if (unread === undefined || rooms.length === 0) return [{ user }];
     const at = Date.now();
     const due = dueAt(settings, rooms, { at, activeAt, lastNotified });

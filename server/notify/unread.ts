@@ -40,6 +40,10 @@ export interface UnreadRoom {
   unread: number;
   /** The number of unread mentions of the user, including replies in followed threads; at most `mostUnread`. */
   mentions: number;
+  /** The number of messages that the user wanted to be reminded of, if any. They may have been read. */
+  reminders?: number;
+  /** Set in a push that is only about the reminder of the message `newest`. */
+  reminder?: true;
   /** The `seq` of the first message that concerns the user. */
   from: number;
   /** When the message `from` was sent, as Unix ms. */
@@ -67,6 +71,8 @@ export interface UnreadOptions {
   messagesOf?: readonly string[];
   /** Omits the messages of `withheld` rooms. */
   forMail?: boolean;
+  /** Leaves out reminders, because each has its own push. */
+  withoutReminders?: boolean;
 }
 
 /** Unread messages and mentions of a room are counted up to this limit. */
@@ -80,14 +86,15 @@ const namedFor = 3 * 24 * 60 * 60_000;
 /**
  * Finds the rooms with unread messages that concern a user. With `notify` `all`, these are all messages of other users,
  * otherwise mentions and replies in followed threads. Excludes deleted messages and blocked authors. A recent mention
- * in a public room that the user has not joined is unread until the user opens the room or is notified of it.
+ * in a public room that the user has not joined is unread until the user opens the room or is notified of it. A message
+ * counts, even if it was read, after its reminder was due until the user is here or is notified of the room.
  * @returns undefined if the user is banned or never connected, and for guests
  */
 export async function unreadOf(
   { read }: Pick<History, 'read'>,
   directory: Directory,
   id: string,
-  { notified, only, messagesOf = [], forMail = false }: UnreadOptions,
+  { notified, only, messagesOf = [], forMail = false, withoutReminders = false }: UnreadOptions,
 ): Promise<Unread | undefined> {
   if (isGuest(id)) return undefined;
   const { user, memberships, blocked, arrived } = await read.user({ user: id });
@@ -103,8 +110,13 @@ export async function unreadOf(
   const isMeant = ({ room }: { room: RoomRecord }) => only?.includes(room.id) ?? true;
   const found: (Found & { of: Parameters<typeof still>[0]; name: string })[] = [];
   // Sequential, because notifications are not urgent and must not slow down other reads.
+  const reminders = withoutReminders ? [] : await read.dueReminders({ user: id });
   for (const membership of memberships.filter(isMeant)) {
-    const numbers = await unreadIn(read, membership, without);
+    const { id: room } = membership.room;
+    const notifiedAt = notified.find((one) => one.room === room)?.at ?? 0;
+    const due = reminders.filter((one) => one.room === room && (one.done ?? 0) > notifiedAt);
+    const unread = await unreadIn(read, membership, without);
+    const numbers = due.length === 0 ? unread : await withReminders(read, membership, unread, due);
     if (numbers !== undefined)
       found.push({ ...numbers, of: membership, name: nameOf(membership, directory) });
   }
@@ -195,6 +207,38 @@ async function unreadIn(
     since: first.sentAt,
     newest: last.seq,
     first: unread.slice(0, messagesOfMail).map(({ seq }) => seq),
+  };
+}
+
+/** Adds the messages of reminders that the user can still see. */
+async function withReminders(
+  read: History['read'],
+  { room, member }: Membership,
+  unread: Found | undefined,
+  due: Reads['dueReminders']['out'],
+): Promise<Found | undefined> {
+  const stored = await read.messages({ places: due });
+  const visible = stored.filter(({ deletedAt }) => deletedAt === undefined).map(({ seq }) => seq);
+  const shown = due.filter(({ seq }) => visible.includes(seq));
+  if (shown.length === 0) return unread;
+  const seqs = shown.map(({ seq }) => seq).sort((a, b) => a - b);
+  const since = Math.min(...shown.map(({ done = 0 }) => done));
+  const isUserText = room.kind === 'direct' || isUserRoom(room.id);
+  const withheld = withheldIn(isUserText, member);
+  const found = unread ?? {
+    ...{ room: room.id, kind: room.kind, unread: 0, mentions: 0, first: [] },
+    ...(isUserText ? { isUserText } : {}),
+    ...(withheld === undefined ? {} : { withheld }),
+    ...{ from: seqs[0] as number, newest: seqs.at(-1) as number, since },
+  };
+  const all = new Set([...seqs, ...found.first]);
+  return {
+    ...found,
+    reminders: seqs.length,
+    unread: found.unread + seqs.filter((seq) => unread === undefined || seq <= member.readSeq).length,
+    from: Math.min(found.from, seqs[0] as number),
+    since: Math.min(found.since, since),
+    first: [...all].sort((a, b) => a - b).slice(0, messagesOfMail),
   };
 }
 

@@ -36,7 +36,8 @@ export interface Notice {
 }
 
 /** Identifies what a push is about. A later push about the same replaces it on the device and at the push service. */
-export const subjectOf = ({ room }: UnreadRoom): string => room;
+export const subjectOf = ({ room, reminder, newest }: UnreadRoom): string =>
+  reminder ? `${room} ${newest}` : room;
 
 /**
  * Builds the data of a push to an app, which fetches the message itself.
@@ -50,6 +51,7 @@ export function dataForApp(room: UnreadRoom, unread: number): Record<string, str
     // The app must not open the room, because that would make the user a member.
     ...(room.member === undefined ? { member: 'false' } : {}),
     ...(room.withheld === undefined ? {} : { accepted: 'false' }),
+    ...(room.reminder ? { reminder: 'true' } : {}),
   };
 }
 
@@ -118,7 +120,8 @@ function wordsOf(
   shows: Notice['shows'],
   texts: NotificationTexts,
 ): Words {
-  const count = room.unread > 1 ? texts.count('new', room.unread) : '';
+  const reminder = room.reminder ? texts.text('reminder') : '';
+  const count = reminder || (room.unread > 1 ? texts.count('new', room.unread) : '');
   if (shows === 'nothing' || room.withheld === 'all') return anonymous(site, texts, count);
   const author = toLine(message.user.name);
   const name = toLine(room.name);
@@ -128,5 +131,6 @@ function wordsOf(
   const said = [...toLine(message.text, longestText + 1)];
   const text = said.length > longestText ? `${said.slice(0, longestText).join('')}…` : said.join('');
   const body = text === '' && file !== undefined ? describeFile(file, texts) : text;
+  if (reminder !== '') return { title: `${reminder}: ${title}`, body };
   return { title, body: count === '' ? body : `${body}\n${count}` };
 }

@@ -3,6 +3,7 @@ import { memberBySession } from '../chat/access.ts';
 import type { Directory } from '../chat/directory.ts';
 import type { DuePush, History, Pushed, SettledPush, StoredMessage } from '../history/history.ts';
 import { isHere, longestHere } from '../notify/acts.ts';
+import { isOfReminder, placeOfReminder } from '../notify/concerns.ts';
 import { type NotifyDefaults, type NotifySettings, settingsOf } from '../notify/settings.ts';
 import { quietUntil } from '../notify/times.ts';
 import { type Unread, type UnreadRoom, unreadOf } from '../notify/unread.ts';
@@ -184,8 +185,9 @@ export class Pushes {
       return { settled: { ...known, due: activeAt + longestHere } };
     const quiet = settings.quiet === null ? undefined : quietUntil(settings.quiet, at);
     if (quiet !== undefined) return { settled: { ...known, due: quiet } };
+    if (isOfReminder(room)) return this.#reminderReason({ user, room, pushed }, settings, at);
     const unread = await unreadOf(history, directory, user, {
-      ...{ notified, messagesOf: [room] },
+      ...{ notified, messagesOf: [room], withoutReminders: true },
       ...(only === undefined ? {} : { only }),
     });
     const found = unread?.rooms.find((one) => one.room === room);
@@ -202,6 +204,31 @@ export class Pushes {
     // All devices already got this message, and a later scan of the room queued it again.
     if (got === undefined) return { settled: known };
     return { ...reason, mentions, got };
+  }
+
+  /** Like `#reasonFor`, for a reminder that is due. Its message may be old and read. */
+  async #reminderReason(
+    { user, room: place, pushed }: SettledPush,
+    settings: NotifySettings,
+    at: number,
+  ): Promise<Reason | { settled: SettledPush }> {
+    const { history, directory } = this.#options;
+    const settled = { user, room: place };
+    const due = await history.read.dueReminders({ user });
+    const reminder = due.find(({ id }) => placeOfReminder(id) === place);
+    // The user deleted it, or was here since it was due.
+    if (reminder === undefined) return { settled };
+    const { room, seq } = reminder;
+    const unread = await unreadOf(history, directory, user, { notified: [] });
+    const among = unread?.rooms.find((one) => one.room === room);
+    const [stored] = await history.read.messages({ places: [{ room, seq }] });
+    if (unread === undefined || among === undefined || stored === undefined || stored.deletedAt !== undefined)
+      return { settled };
+    const found = { ...among, newest: seq, reminder: true as const };
+    const rooms = unread.rooms.map((one) => (one === among ? found : one));
+    const got = pushed?.message === stored.id ? pushed.got : [];
+    if (got === undefined) return { settled: { ...settled, pushed } };
+    return { settings, unread: { ...unread, rooms }, found, stored, at, mentions: 0, got };
   }
 
   /**

@@ -1,4 +1,14 @@
-import { editScheduled, listScheduled, schedule, scheduled, sendNow, unschedule } from '../chat/later.ts';
+import {
+  deleteReminder,
+  editScheduled,
+  listReminders,
+  listScheduled,
+  remind,
+  schedule,
+  scheduled,
+  sendNow,
+  unschedule,
+} from '../chat/later.ts';
 import { findCards, pressButton, readCard } from '../chat/messages/cards.ts';
 import { checkMentions } from '../chat/messages/mentions.ts';
 import {
@@ -75,6 +85,9 @@ export const messageRequests: RequestHandlers<
   | 'scheduled:edit'
   | 'scheduled:send'
   | 'scheduled:delete'
+  | 'reminder:set'
+  | 'reminder:list'
+  | 'reminder:delete'
 > = {
   'message:send': {
     guests: guestsWhoWrite,
@@ -273,6 +286,21 @@ export const messageRequests: RequestHandlers<
     order: 'change',
     counts: () => ({ change: 1 }),
     run: ({ chat, connection, payload }) => unschedule(chat, connection, payload),
+  },
+  'reminder:set': {
+    order: 'change',
+    allowed: ({ connection, room }) => connection.person.memberships.has(room.record.id),
+    counts: () => ({ change: 1 }),
+    run: ({ chat, connection, room, payload }) => remind(chat, connection, room, payload),
+  },
+  'reminder:list': {
+    order: 'read',
+    run: ({ chat, connection }) => listReminders(chat, connection),
+  },
+  'reminder:delete': {
+    order: 'change',
+    counts: () => ({ change: 1 }),
+    run: ({ chat, connection, payload }) => deleteReminder(chat, connection, payload),
   },
 };
 

@@ -461,6 +461,16 @@ const scheduled = z.object({
 });
 export type Scheduled = z.output<typeof scheduled>;
 
+/** A private reminder of a message. */
+const reminder = z.object({
+  id: z.string(),
+  room: roomId,
+  seq,
+  at: time,
+  due: z.literal(true).exactOptional().describe('The time `at` is over. The user did not delete it yet.'),
+  message: message.exactOptional().describe('Absent if the user can no longer see it.'),
+});
+
 /** An invite link to a private room. Only its creator receives the token, once. */
 const invite = z.object({
   id: z.string(),
@@ -531,9 +541,11 @@ export const shapes = {
   Invite: invite,
   Held: held,
   Scheduled: scheduled,
+  Reminder: reminder,
 } as const;
 
 export type User = z.output<typeof user>;
+export type Reminder = z.output<typeof reminder>;
 export type RoomKind = z.output<typeof kind>;
 export type RoomRole = z.output<typeof role>;
 /**
@@ -882,6 +894,9 @@ export const requests = {
   }),
   'scheduled:send': z.object({ id: entryId }),
   'scheduled:delete': z.object({ id: entryId }),
+  'reminder:set': z.object({ room: roomId, seq, at: date }),
+  'reminder:list': z.object({}),
+  'reminder:delete': z.object({ id: entryId }),
   'message:reactions': z.object({
     room: roomId,
     seq,
@@ -1204,6 +1219,9 @@ export const answers = {
   'scheduled:edit': z.object({ scheduled }),
   'scheduled:send': z.union([z.object({ message }), z.object({ held })]),
   'scheduled:delete': nothing,
+  'reminder:set': z.object({ reminder }),
+  'reminder:list': z.object({ reminders: z.array(reminder) }),
+  'reminder:delete': nothing,
   'message:reactions': z.object({ users: z.array(user), next }),
   'message:history': z.object({ messages, threads, complete }),
   'thread:get': z.object({ root: message, thread, following: z.boolean(), messages, complete }),
@@ -1330,6 +1348,7 @@ export const events = {
     is: z.enum(['scheduled', 'edited', 'sent', 'failed', 'discarded']),
     code: errorCode.exactOptional(),
   }),
+  'reminder:changed': z.object({ id: z.string(), room: roomId, seq, is: z.enum(['set', 'due', 'deleted']) }),
   'blocked:changed': z.object({ user: userId, blocked: z.boolean() }),
   push: z.object({ name: z.string(), data: z.unknown().exactOptional() }),
 } as const;

@@ -188,6 +188,29 @@ test('offers at most nine actions on a message, and those on its author on the a
   await bobs.get('button', 'Mention', card);
 });
 
+test('reminds the user of a message in all tabs, until the user shows it', async () => {
+  const { id, page } = await room('reminders', 'water the beans', 'other words');
+  await menuOf(page, 'water the beans', /^Remind me/);
+  await page.get('menu', 'Remind me');
+  expect(items(page).slice(0, 4)).toEqual([
+    ...['In 20 minutes', 'In 1 hour', expect.stringMatching(/^Tomorrow, /), 'Choose a time…'],
+  ]);
+  await page.click('menuitem', 'In 1 hour');
+  await page.sees('Reminder set: ');
+  const { reminders } = await alice.request('reminder:list', {});
+  expect(reminders).toMatchObject([{ room: id, seq: 1, message: { text: 'water the beans' } }]);
+  const other = await openPage(site.chat.url, alice.cookie);
+  await alice.request('reminder:set', { room: id, seq: 1, at: Date.now() });
+  for (const tab of [page, other]) await tab.sees('Reminder: water the beans');
+  await other.click('button', 'Show');
+  await other.message('water the beans');
+  await expect.poll(async () => (await alice.request('reminder:list', {})).reminders).toEqual([]);
+  await alice.request('reminder:set', { room: id, seq: 2, at: Date.now() });
+  await other.sees('Reminder: other words');
+  // After a reload it is shown again, because the user has not shown the message.
+  await (await other.reload()).sees('Reminder: other words');
+});
+
 test('opens the menu of a message by a right-click, except where the browser’s own menu is expected', async () => {
   const { page } = await room('clicks', 'Look at https://example.org/ today.');
   const message = await page.message('Look at https://example.org/ today.');

@@ -213,6 +213,46 @@ export function laterContract(now: Now) {
     await expectRefusal(write.schedule({ ...first, text: 'edited' }), 'conflict');
   });
 
+  test('ends a reminder once, unless it was moved since', async () => {
+    await join(ann, ben);
+    await say();
+    await say();
+    const remind = async (user: string, seq: number, time = due) =>
+      (await write.remind({ room, user, seq, due: time, most: 2 })).reminder;
+    const reminder = await remind(ben.id, 1);
+    expect(await remind(ben.id, 1)).toEqual(reminder);
+    await remind(ben.id, 2, due + hour);
+    await expectRefusal(remind(ben.id, 3), 'limit_reached');
+    // A postponed message does not delay reminders, and reminders do not delay messages.
+    const waiting = await schedule({ due: due - 1 });
+    await write.settleScheduled({ room, id: waiting.id, rev: waiting.rev, at, due: due + 2 * hour });
+    expect(await read.dueScheduled({ at: due, limit: 9 })).toEqual({
+      scheduled: [reminder],
+      next: due + hour,
+    });
+    expect(await read.dueReminders({ user: ben.id })).toEqual([]);
+    const end = (rev: number, isVisible: boolean, time = due) =>
+      write.endReminder({ room, id: reminder.id, rev, isVisible, at: time });
+    await end(reminder.rev, true, due - 1);
+    const moved = await remind(ben.id, 1, due - 5);
+    await end(reminder.rev, true);
+    expect(kinds().filter((is) => is === 'due')).toEqual([]);
+    await Promise.all([end(moved.rev, true), end(moved.rev, true), end(moved.rev, true)]);
+    expect(kinds().filter((is) => is === 'due')).toEqual(['due']);
+    await now().reload();
+    expect(await read.dueReminders({ user: ben.id })).toMatchObject([{ id: reminder.id, seq: 1, done: due }]);
+    expect(await read.dueReminders({ user: ann.id })).toEqual([]);
+    await write.noteActive({ user: ben.id, at: due + 1 });
+    expect(await read.dueReminders({ user: ben.id })).toEqual([]);
+    expect(await read.failedScheduled({ before: due + 1, limit: 9 })).toMatchObject([{ id: reminder.id }]);
+    const again = await remind(ben.id, 1);
+    await end(again.rev, false);
+    expect((await read.scheduledBy({ user: ben.id })).map(({ seq }) => seq)).toEqual([undefined, 2]);
+    await write.erase({ user: ben.id, messages: 'anonymise' });
+    await carryOutErasures(now().history);
+    expect(await read.scheduledBy({ user: ben.id })).toEqual([]);
+  });
+
   test('limits the scheduled messages of a user in a room', async () => {
     await join(ann, ben);
     await schedule({ most: 1 });

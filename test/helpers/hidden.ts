@@ -105,5 +105,7 @@ export const readsOf = (room: string): readonly (readonly [RequestName, object])
   ['scheduled:edit', { id: 'none' }],
   ['scheduled:send', { id: 'none' }],
   ['scheduled:delete', { id: 'none' }],
+  ['reminder:list', {}],
+  ['reminder:delete', { id: 'none' }],
   ['read:mark', { room, seq: 1 }],
 ];

@@ -22,6 +22,7 @@ export const roomRequests: Readonly<Record<string, object>> = {
   'user:about': { user: 'ann' },
   'message:send': { text: 'hello', clientId: 'a' },
   'scheduled:add': { text: 'hello', clientId: 'a', at: Date.now() + 3_600_000 },
+  'reminder:set': { seq: 1, at: Date.now() + 3_600_000 },
   'message:forward': { from: { room: 'lobby', seq: 1 }, clientId: 'a' },
   'message:edit': { seq: 1, text: 'hello' },
   'message:delete': { seq: 1 },

@@ -86,6 +86,8 @@ export interface Follower {
   held?(change: EventPayload<'held:changed'>): void;
   /** A scheduled message of this user was added, changed, sent or deleted, or could not be sent. */
   scheduled?(change: EventPayload<'scheduled:changed'>): void;
+  /** A reminder of this user was set or deleted, or is due. */
+  reminded?(change: EventPayload<'reminder:changed'>): void;
   /** A message of this user is pending approval, was approved or was rejected. `rejected` also covers edits. */
   waits?(): void;
   approved?(): void;

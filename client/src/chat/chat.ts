@@ -556,6 +556,9 @@ export class Chat implements ConnectionListener {
     'scheduled:changed': (change) => {
       for (const follower of this.followers) follower.scheduled?.(change);
     },
+    'reminder:changed': (change) => {
+      for (const follower of this.followers) follower.reminded?.(change);
+    },
     'blocked:changed': (change) => {
       for (const follower of this.followers) follower.blocked?.(change);
     },

@@ -42,7 +42,8 @@ export type DialogRequest =
       sent?(): void;
     }
   | { readonly kind: 'reports' }
-  | { readonly kind: 'later'; readonly schedule: (at: number) => Promise<void> }
+  /** Asks for a time. `title` also labels the button. */
+  | { readonly kind: 'later'; readonly title: string; readonly schedule: (at: number) => Promise<void> }
   | { readonly kind: 'scheduled' }
   | { readonly kind: 'pushHelp'; readonly why: 'blocked' | 'home'; readonly mail: (() => void) | undefined }
   | { readonly kind: 'delete'; readonly message: Message }

@@ -54,7 +54,7 @@ export function Dialogs({ context, request, close }: Props) {
   if (request.kind === 'poll') return <NewPoll context={context} {...request} close={close} />;
   if (request.kind === 'reports') return <Reports context={context} close={close} />;
   if (request.kind === 'later')
-    return <SendLater context={context} schedule={request.schedule} close={close} />;
+    return <SendLater context={context} title={request.title} schedule={request.schedule} close={close} />;
   if (request.kind === 'scheduled') return <ScheduledList context={context} close={close} />;
   if (request.kind === 'pushHelp') return <PushHelp context={context} {...request} close={close} />;
   if (request.kind === 'block') {

@@ -104,6 +104,9 @@ const matrix: {
   'scheduled:edit': [() => ({ id: 'l' }), 'forbidden'],
   'scheduled:send': [() => ({ id: 'l' }), 'forbidden'],
   'scheduled:delete': [() => ({ id: 'l' }), 'forbidden'],
+  'reminder:set': [() => ({ room: 'support', seq: 1, at: 0 }), 'forbidden'],
+  'reminder:list': [() => ({}), 'forbidden'],
+  'reminder:delete': [() => ({ id: 'l' }), 'forbidden'],
 };
 
 describe.each(['write', 'read'])('with CHAT_GUESTS=%s', (may) => {

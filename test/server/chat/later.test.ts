@@ -152,7 +152,7 @@ describe('a scheduled message', () => {
     const answer = await ben.raw('scheduled:add', sent);
     expect(answer).toMatchObject({ ok: false, error: { code: 'limit_reached' } });
     expect(answer.ok ? '' : answer.error.message).toContain(
-      '3 scheduled messages of a user (CHAT_LIMIT_LATER)',
+      '3 scheduled messages and reminders of a user (CHAT_LIMIT_LATER)',
     );
     await clear(ben);
     expect(await codeOf(ben, 'scheduled:add', sent)).toBe('ok');

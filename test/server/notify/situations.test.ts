@@ -6,7 +6,7 @@ import { historyFolder } from '../../helpers/chat-server.ts';
 import { hanging } from '../../helpers/hanging.ts';
 import { startMailServer, type TestMailServer } from '../../helpers/mail-server.ts';
 import { noon } from '../../helpers/noon.ts';
-import { type PeopleSite, type Person, say, startPeopleSite } from '../../helpers/people.ts';
+import { eventsOf, type PeopleSite, type Person, say, startPeopleSite } from '../../helpers/people.ts';
 import {
   type PushServiceOfTest,
   pushKeyOf,
@@ -61,6 +61,13 @@ async function publicRoom(ann: Person, ben: Person): Promise<string> {
   return room.id;
 }
 
+/** Sets a reminder of a message after it was read. */
+async function remind(user: Person, room: string, sent: number | Promise<number>, at = 0): Promise<void> {
+  const seq = await sent;
+  await user.request('read:mark', { room, seq });
+  await user.request('reminder:set', { room, seq, at });
+}
+
 type Happens = (scene: Scene) => Promise<unknown>;
 
 /** Ben’s expected notifications by mail and by push, with the situations that cause them. */
@@ -78,6 +85,7 @@ const situations: readonly Situations[] = [
         await ben.request('room:notify', { room, notify: 'all' });
         await say(ann, room);
       },
+      'a reminder of a message that Ben read': ({ ben, den, send }) => remind(ben, den, send()),
       'Ben is online and leaves without reading the message': async ({ ben, send }) => {
         await ben.request('client:active', {});
         await send();
@@ -162,6 +170,16 @@ const situations: readonly Situations[] = [
         await act();
         await send();
         goesOn(act);
+      },
+      'a reminder of a deleted message': async ({ ann, ben, den, send }) => {
+        const seq = await send();
+        await remind(ben, den, seq, Date.now() + 3_600_000);
+        await ann.request('message:delete', { room: den, seq });
+      },
+      'Ben is online after a reminder was due': async ({ ben, den, send }) => {
+        await remind(ben, den, send());
+        await vi.waitFor(() => expect(eventsOf(ben, 'reminder:changed').at(-1)?.is).toBe('due'), hanging);
+        await ben.request('client:active', {});
       },
       'a message read on another device': async ({ den, send, elsewhere }) => {
         const other = await elsewhere();

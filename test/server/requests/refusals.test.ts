@@ -276,6 +276,19 @@ const table: Record<RequestName, Partial<Record<Code, Partial<Record<Who, readon
     unknown_message: { ann: [{ id: 'none' }], eve: [planned()] },
   },
   'scheduled:delete': { ok: { ann: [planned()], eve: [planned()] } },
+  'reminder:set': {
+    ok: {
+      ben: [
+        { seq: 1, at: 0 },
+        { seq: 1, at: Date.now() + 3_600_000 },
+      ],
+    },
+    bad_request: { ben: [{ seq: 1, at: Date.now() + 367 * 86_400_000 }] },
+    unknown_room: { eve: [{ seq: 1, at: 0 }] },
+    unknown_message: { ben: [{ seq: 99, at: 0 }] },
+  },
+  'reminder:list': {},
+  'reminder:delete': { ok: { ann: [{ id: 'none' }], eve: [planned()] } },
   'report:close': {
     unknown_message: { ann: [{ id: 'none', done: 'nothing' }], eve: [reported('ann', 2)] },
     forbidden: { ann: [reported('ben', 1)] },

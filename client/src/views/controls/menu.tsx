@@ -17,8 +17,9 @@ export interface MenuItem {
 /** A button in the row above the items. */
 export interface QuickPick {
   readonly emoji: string;
-  /** Name of a pick that is not an emoji. It shows a plus icon. */
+  /** Name of a pick that is not an emoji. It shows `picture`. */
   readonly label?: string;
+  readonly picture?: IconName;
   run(): void;
 }
 
@@ -118,16 +119,17 @@ class Menu extends Component<Props> {
         >
           {picks !== undefined && (
             <div class="pick" role="presentation">
-              {picks.map(({ emoji, label: name, run }) => (
+              {picks.map(({ emoji, label: name, picture = 'plus', run }) => (
                 <button
                   type="button"
                   role="menuitem"
                   tabIndex={-1}
                   key={emoji}
                   aria-label={name}
+                  title={name}
                   onClick={chosen(run)}
                 >
-                  {name === undefined ? emoji : <Icon name="plus" />}
+                  {name === undefined ? emoji : <Icon name={picture} />}
                 </button>
               ))}
             </div>

@@ -1,15 +1,21 @@
-import type { EventPayload, Scheduled } from '../../../../server/wire/events.ts';
+import type { EventPayload, Reminder, Scheduled } from '../../../../server/wire/events.ts';
 import type { Follower } from '../../chat/chat-listener.ts';
 import { newId } from '../../chat/outbox.ts';
 import { RequestError } from '../../connection/connection-state.ts';
 import type { Room } from '../../store/room.ts';
 import type { Strings } from '../../strings/strings.ts';
 import { blank, cleaned, codePoints } from '../../text/paste.ts';
+import { wordsOf } from '../../text/words.ts';
 import type { Context, Draft } from '../context.ts';
 import { Icon } from '../controls/icon.tsx';
 import { openMenu } from '../controls/menu.tsx';
 import { refusal } from '../refusal.ts';
 import { nearWhen, presets, when } from './times.ts';
+
+/** The time that the notice of a due reminder is shown, in milliseconds. */
+const SHOWN_MS = 60_000;
+/** Maximum characters of the message in that notice. */
+const LONGEST = 80;
 
 const laterByContext = new WeakMap<Context, Later>();
 
@@ -22,10 +28,12 @@ export function startLater(context: Context): Later {
   return later;
 }
 
-/** Schedules the text of a composer, and knows the user's scheduled messages. */
+/** Schedules the text of a composer, and knows the user's scheduled messages and reminders. */
 class Later implements Follower {
   readonly #context: Context;
   #list: readonly Scheduled[] = [];
+  /** The IDs of due reminders that were announced here, with their times, since a reminder can be set again. */
+  readonly #announced = new Set<string>();
   /** A change arrived while the list was loading. */
   #outdated = false;
 
@@ -42,8 +50,10 @@ class Later implements Follower {
       while (this.#outdated) {
         this.#outdated = false;
         const { scheduled } = await chat.request('scheduled:list', {});
+        const { reminders } = await chat.request('reminder:list', {});
         if (!current()) return;
         this.#list = scheduled;
+        this.#announce(reminders);
         changed();
       }
     });
@@ -59,6 +69,32 @@ class Later implements Follower {
       });
   }
 
+  reminded({ is }: EventPayload<'reminder:changed'>): void {
+    if (is === 'due') this.ready();
+  }
+
+  /** Shows reminders that are due. Showing the message deletes its reminder. */
+  #announce(reminders: readonly Reminder[]): void {
+    const { chat, strings, toast, dialog, jump } = this.#context;
+    const due = reminders.filter((one) => one.due && one.message !== undefined);
+    const isNew = ({ id, at }: Reminder) => !this.#announced.has(`${id} ${at}`);
+    const reminder = due.findLast(isNew);
+    if (reminder?.message === undefined) return;
+    for (const { id, at } of due) this.#announced.add(`${id} ${at}`);
+    const { id, room, seq, message } = reminder;
+    const text = [...wordsOf(message.text, message.files, strings)].slice(0, LONGEST).join('');
+    toast(strings.text('remind.due', { text }), 'good', {
+      label: 'common.show',
+      until: Date.now() + SHOWN_MS,
+      run: () => {
+        if (due.length > 1) return dialog({ kind: 'scheduled' });
+        jump({ room, seq });
+        // If it fails, the reminder stays in the list.
+        chat.request('reminder:delete', { id }).catch(() => {});
+      },
+    });
+  }
+
   /** The room may have been deleted, with its scheduled messages. */
   removed(): void {
     this.ready();
@@ -66,7 +102,9 @@ class Later implements Follower {
 
   /** Forgets the messages when the session ends. */
   silent(): void {
-    if (this.#context.chat.me === undefined) this.#list = [];
+    if (this.#context.chat.me !== undefined) return;
+    this.#list = [];
+    this.#announced.clear();
   }
 
   /** The line above the field of a room with scheduled messages. */
@@ -144,7 +182,7 @@ class Later implements Follower {
         {
           picture: 'edit',
           label: strings.text('later.choose'),
-          run: () => dialog({ kind: 'later', schedule }),
+          run: () => dialog({ kind: 'later', title: label, schedule }),
         },
         {
           picture: 'list',

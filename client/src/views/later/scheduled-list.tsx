@@ -1,8 +1,9 @@
 import { Component } from 'preact';
-import type { Scheduled } from '../../../../server/wire/events.ts';
+import type { Reminder, Scheduled } from '../../../../server/wire/events.ts';
 import type { Follower } from '../../chat/chat-listener.ts';
 import { RequestError } from '../../connection/connection-state.ts';
 import { blank, cleaned, codePoints } from '../../text/paste.ts';
+import { wordsOf } from '../../text/words.ts';
 import type { Context } from '../context.ts';
 import { Bones } from '../controls/bones.tsx';
 import { Dialog, Problem } from '../controls/dialog.tsx';
@@ -24,12 +25,17 @@ interface Editing {
   value: string;
 }
 
-/** The dialog with the user's scheduled messages in all rooms, and those that could not be sent. */
+/** The dialog with the user's scheduled messages in all rooms, those that could not be sent, and the reminders. */
 export class ScheduledList extends Component<Props> {
   #list: readonly Scheduled[] | undefined;
+  #reminders: readonly Reminder[] = [];
   #edit: Editing | undefined;
   readonly #submission = new Submission(this.props.context);
-  readonly #follower: Follower = { ready: () => void this.#load(), scheduled: () => void this.#load() };
+  readonly #follower: Follower = {
+    ready: () => void this.#load(),
+    scheduled: () => void this.#load(),
+    reminded: () => void this.#load(),
+  };
 
   override componentDidMount(): void {
     void this.#load();
@@ -64,8 +70,16 @@ export class ScheduledList extends Component<Props> {
             <div class="bone line w55" />
           </Bones>
         )}
-        {list?.length === 0 && <p class="hint flat">{strings.text('later.none')}</p>}
+        {list?.length === 0 && this.#reminders.length === 0 && (
+          <p class="hint flat">{strings.text('later.none')}</p>
+        )}
         <ul class="reports">{list?.map((one) => this.#row(one))}</ul>
+        {this.#reminders.length > 0 && (
+          <>
+            <h3 class="label">{strings.text('remind.list')}</h3>
+            <ul class="reports">{this.#reminders.map((one) => this.#reminder(one))}</ul>
+          </>
+        )}
       </Dialog>
     );
   }
@@ -91,6 +105,53 @@ export class ScheduledList extends Component<Props> {
             {strings.text('later.now')}
           </button>
           <button type="button" class="btn" onClick={() => this.#run('scheduled:delete', one)}>
+            {strings.text('action.delete')}
+          </button>
+        </div>
+      </li>
+    );
+  }
+
+  #reminder({ id, room, seq, at, due, message }: Reminder) {
+    const { context, close } = this.props;
+    const { chat, strings, dialog } = context;
+    const remove = () => this.#submit(() => chat.request('reminder:delete', { id }));
+    const show = () => {
+      close();
+      context.jump({ room, seq });
+      if (due) chat.request('reminder:delete', { id }).catch(() => {});
+    };
+    const move = () =>
+      dialog({
+        kind: 'later',
+        title: strings.text('remind.action'),
+        schedule: async (time) => void (await chat.request('reminder:set', { room, seq, at: time })),
+      });
+    return (
+      <li class="report" key={id}>
+        <small>
+          <b>
+            <bdi>{message === undefined ? strings.text('remind.list') : this.#roomName({ room })}</bdi>
+          </b>
+          <span>{when(at, strings)}</span>
+        </small>
+        <p dir="auto">
+          {message === undefined
+            ? strings.text('remind.gone')
+            : wordsOf(message.text, message.files, strings, context.linked)}
+        </p>
+        <div class="acts">
+          {message !== undefined && (
+            <>
+              <button type="button" class="btn" onClick={show}>
+                {strings.text('common.show')}
+              </button>
+              <button type="button" class="btn" onClick={move}>
+                {strings.text('later.choose')}
+              </button>
+            </>
+          )}
+          <button type="button" class="btn" onClick={remove}>
             {strings.text('action.delete')}
           </button>
         </div>
@@ -146,7 +207,7 @@ export class ScheduledList extends Component<Props> {
     );
   }
 
-  #roomName({ room }: Scheduled): string {
+  #roomName({ room }: Pick<Scheduled, 'room'>): string {
     const { chat, strings } = this.props.context;
     const summary = chat.rooms.get(room)?.summary;
     return summary === undefined ? strings.text('error.unknown_room') : strings.roomName(summary);
@@ -216,7 +277,9 @@ export class ScheduledList extends Component<Props> {
     try {
       if (chat.connection.state.kind !== 'ready') await chat.connection.connected();
       const { scheduled } = await chat.request('scheduled:list', {});
+      const { reminders } = await chat.request('reminder:list', {});
       this.#list = scheduled;
+      this.#reminders = reminders;
     } catch (error) {
       // The next connection loads it again.
       if (!(error instanceof RequestError)) throw error;

@@ -8,6 +8,7 @@ import { fromField, toField, when } from './times.ts';
 
 interface Props {
   readonly context: Context;
+  readonly title: string;
   schedule(at: number): Promise<void>;
   close(): void;
 }
@@ -15,19 +16,19 @@ interface Props {
 const HOUR = 3_600_000;
 const STEP = 300_000;
 
-/** The dialog for the time of a scheduled message. */
+/** The dialog for the time of a scheduled message or a reminder. */
 export class SendLater extends Component<Props> {
   #value = toField(Math.ceil((this.props.context.chat.list.now + HOUR) / STEP) * STEP);
   readonly #submission = new Submission(this.props.context);
 
-  override render({ context, close }: Props) {
-    const { strings, changed } = context;
+  override render({ context, title, close }: Props) {
+    const { changed } = context;
     return (
       <FormDialog
         context={context}
-        title={strings.text('later.title')}
+        title={title}
         submission={this.#submission}
-        label={strings.text('later.title')}
+        label={title}
         ready={isAhead(this.#value, context)}
         submit={this.#submit}
         close={close}

@@ -24,6 +24,12 @@ export function presets(now: number): number[] {
   ];
 }
 
+/** Returns tomorrow morning in the user's time zone. */
+export const tomorrowMorning = (now: number): number => {
+  const today = new Date(now);
+  return new Date(today.getFullYear(), today.getMonth(), today.getDate() + 1, MORNING).getTime();
+};
+
 /** Returns the value of a `datetime-local` field. */
 export function toField(at: number): string {
   const date = new Date(at);

@@ -9,6 +9,7 @@ import { copy } from '../controls/copy.ts';
 import { type MenuItem, openMenu, type QuickPick } from '../controls/menu.tsx';
 import { frequent, used } from '../emoji/frequent.ts';
 import { openEmoji } from '../emoji/open-emoji.tsx';
+import { openRemindMenu } from '../later/remind.tsx';
 import { openPerson } from '../people/open-person.tsx';
 import { setPinned } from '../pins/pinning.ts';
 import { refusal } from '../refusal.ts';
@@ -18,7 +19,7 @@ import { endPoll, react } from './react.ts';
 import { showsSeen } from './seen-line.tsx';
 import { unsentActions } from './unsent.ts';
 
-/** The reactions at the top of the menu. */
+/** The reactions at the top of the menu, and the reminder. */
 function picksFor({ message }: Entry, context: Context, opener: HTMLElement): QuickPick[] {
   if (message === undefined || message.deletedAt !== undefined) return [];
   const { settings, rooms } = context.chat;
@@ -34,9 +35,16 @@ function picksFor({ message }: Entry, context: Context, opener: HTMLElement): Qu
       context.layer();
       give(emoji);
     });
+  const reminding: QuickPick = {
+    emoji: 'later',
+    label: context.strings.text('remind.action'),
+    picture: 'clock',
+    run: () => openRemindMenu(message, context, opener),
+  };
   return [
     ...frequent(settings).map((emoji) => ({ emoji, run: () => give(emoji) })),
     { emoji: '+', label: context.strings.text('react.more'), run: () => void more() },
+    ...(rooms.get(message.room)?.summary.member && !context.chat.isGuest ? [reminding] : []),
   ];
 }
 

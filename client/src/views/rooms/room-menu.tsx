@@ -3,6 +3,7 @@ import type { Room } from '../../store/room.ts';
 import { ERASED } from '../../store/user-ids.ts';
 import type { Context } from '../context.ts';
 import { type MenuItem, openMenu } from '../controls/menu.tsx';
+import { tomorrowMorning } from '../later/times.ts';
 import { markUnread } from '../messages/message-menu.tsx';
 import { blockItem } from '../moderation/block-item.ts';
 import { profileUrl } from '../people/person-actions.ts';
@@ -140,14 +141,12 @@ async function moveFavourite(room: Room, by: 1 | -1, context: Context): Promise<
 }
 
 const HOUR = 3_600_000;
-const MORNING = 9;
 
 /** Opens a menu with durations of a mute. */
 function openMuteMenu(room: Room, context: Context, opener: HTMLElement): void {
   const { strings, toast, touch } = context;
   const { notify } = room.summary;
-  const now = new Date();
-  const tomorrow = new Date(now.getFullYear(), now.getMonth(), now.getDate() + 1, MORNING).getTime();
+  const now = Date.now();
   const item = (label: string, quietForMs?: number): MenuItem => ({
     picture: quietForMs === undefined ? 'bellOff' : 'clock',
     label,
@@ -167,7 +166,7 @@ function openMuteMenu(room: Room, context: Context, opener: HTMLElement): void {
     items: [
       item(strings.text('quiet.hour'), HOUR),
       item(strings.text('quiet.hours'), 8 * HOUR),
-      item(strings.text('quiet.tomorrow'), tomorrow - now.getTime()),
+      item(strings.text('quiet.tomorrow'), tomorrowMorning(now) - now),
       item(strings.text('quiet.open')),
     ],
     width: 232,

@@ -694,6 +694,39 @@ public final class Chat {
     sendRequest("scheduled:delete", Wire.payload("id", message.id), data -> null, callback);
   }
 
+  /**
+   * Sets the time of the user's reminder of a message, or moves it.
+   *
+   * @param room the room ID
+   * @param seq the number of the message
+   * @param at when it is due, in milliseconds since 1970; at most 366 days ahead
+   * @param callback gets the reminder; fails with {@code limit_reached} if the user has too many
+   */
+  public void remind(String room, long seq, long at, @Nullable Callback<Reminder> callback) {
+    Objects.requireNonNull(room, "room");
+    JSONObject payload = Wire.payload("room", room, "seq", seq, "at", at);
+    sendRequest("reminder:set", payload, data -> Wire.reminder(Wire.object(data, "reminder")), callback);
+  }
+
+  /**
+   * Lists the user's reminders in all rooms, by time.
+   *
+   * @param callback gets the reminders
+   */
+  public void reminders(@Nullable Callback<List<Reminder>> callback) {
+    sendRequest("reminder:list", new JSONObject(), data -> Wire.list(data, "reminders", Wire::reminder), callback);
+  }
+
+  /**
+   * Deletes a reminder.
+   *
+   * @param reminder the reminder
+   * @param callback called with null when it is deleted
+   */
+  public void deleteReminder(Reminder reminder, @Nullable Callback<@Nullable Void> callback) {
+    sendRequest("reminder:delete", Wire.payload("id", reminder.id), data -> null, callback);
+  }
+
   private void fail(String clientId, String room, NewMessage message, String code) {
     PendingMessage unsent =
         new PendingMessage(
@@ -1882,6 +1915,10 @@ public final class Chat {
           String decision = payload.optString("is");
           boolean exists = decision.equals("held") || decision.equals("rejected");
           if (delivery != null) delivery.applyDecision(payload.optString("id"), exists, decision.equals("rejected"));
+          break;
+        case "reminder:changed":
+          boolean due = "due".equals(Wire.text(payload, "is"));
+          postForUser(() -> listener.onReminder(due));
           break;
         case "scheduled:changed":
           String failure = Wire.text(payload, "code");

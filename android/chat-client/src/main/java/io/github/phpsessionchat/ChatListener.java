@@ -181,6 +181,14 @@ public interface ChatListener {
   default void onScheduled(@Nullable String failed) {}
 
   /**
+   * A reminder of this user was set or deleted, here or on another device, or is due. Call {@link Chat#reminders} for
+   * the current list.
+   *
+   * @param due whether it is due
+   */
+  default void onReminder(boolean due) {}
+
+  /**
    * The user blocked or unblocked another user on another device.
    *
    * @param user the ID of that user

@@ -336,6 +336,16 @@ final class Wire {
                 number(closed, "at")));
   }
 
+  static Reminder reminder(JSONObject json) {
+    return new Reminder(
+        json.optString("id"),
+        json.optString("room"),
+        number(json, "seq"),
+        number(json, "at"),
+        json.optBoolean("due"),
+        json.has("message") ? message(object(json, "message")) : null);
+  }
+
   static ScheduledMessage scheduled(JSONObject json) {
     JSONObject failed = json.optJSONObject("failed");
     return new ScheduledMessage(

@@ -360,6 +360,32 @@ class ChatTest {
   }
 
   @Test
+  void setsListsAndDeletesReminders() throws Exception {
+    delayResponses("reminder:set", "reminder:list", "reminder:delete");
+    chat.start();
+    events.await("ONLINE");
+    JSONObject stored = new JSONObject("{'id':'r1','room':'lobby','seq':7,'at':9000}");
+    List<Reminder> received = Collections.synchronizedList(new ArrayList<>());
+    chat.remind("lobby", 7, 9000, received::add);
+    assertTrue(new JSONObject("{'room':'lobby','seq':7,'at':9000}").similar(server.awaitRequest("reminder:set")));
+    server.respondLate("reminder:set", ScriptedServer.ok(new JSONObject().put("reminder", stored)));
+    JSONObject due = new JSONObject(stored.toString()).put("due", true);
+    chat.reminders(received::addAll);
+    server.awaitRequest("reminder:list");
+    server.respondLate("reminder:list", ScriptedServer.ok(new JSONObject().put("reminders", new JSONArray().put(due))));
+    wakeUntil(() -> received.size() == 2);
+    assertFalse(received.get(0).due);
+    assertTrue(received.get(1).due);
+    assertTrue(received.get(1).message == null);
+    chat.deleteReminder(received.get(1), events.callback("deleted"));
+    assertEquals("r1", server.awaitRequest("reminder:delete").getString("id"));
+    server.respondLate("reminder:delete", ScriptedServer.ok(new JSONObject()));
+    events.await("deleted");
+    server.event("reminder:changed", new JSONObject("{'id':'r1','room':'lobby','seq':7,'is':'due'}"));
+    events.await("reminder: true");
+  }
+
+  @Test
   void keepsMessageThatWasHeldAfterTheListRequest() throws Exception {
     String kept = "{'clientId':'a1','room':'lobby','text':'from before','writtenAt':1,'replyTo':0,'failed':'held'}";
     outbox.put("alice", PendingMessage.fromJson(kept));

@@ -101,6 +101,11 @@ class EventRecorder implements ChatListener {
   }
 
   @Override
+  public void onReminder(boolean due) {
+    events.add("reminder: " + due);
+  }
+
+  @Override
   public void onScheduled(String failed) {
     events.add("scheduled: " + failed);
   }
