@@ -1,6 +1,7 @@
 package io.github.phpsessionchat
 
 import io.github.phpsessionchat.app.Person
+import io.github.phpsessionchat.app.Site
 import io.github.phpsessionchat.app.UserSettings
 import java.time.LocalDate
 import java.time.ZoneId
@@ -29,13 +30,15 @@ object Samples {
             .put("may", JSONArray(listOf("send"))).put("head", 20).put("lastSeq", 20).put("readSeq", 20 - unread)
             .apply { if (with != null) put("with", json(with)) }
 
+    val site = Site("Orchard Lane", "https://chat.invalid/site/logo.png")
+
     val rooms: List<RoomSummary> = listOf(
         room("lobby", "lobby", "public").put("last", last(bob, "Me, I will hang it back", 3)),
         room("d2", "", "direct", unread = 1, with = bob).put("last", last(bob, "I have the key with me", 5)),
         room("market", "spring market", "private", unread = 14).put("mentions", 1)
             .put("last", last(li, "我十点到,带两箱育苗盆。", 8)),
         room("d4", "", "direct", with = layla).put("last", last(alice, "Thank you!", 30 * 60)),
-        room("board", "board", "private"),
+        room("board", "board", "private").put("color", "orange").put("emoji", "🌱"),
         room("garden", "garden-volunteers", "public", member = false),
     ).map(Wire::room)
 
@@ -176,6 +179,8 @@ object Samples {
             canCreatePrivate = true
             canOpenDirect = true
             canFindPeople = true
+            siteName = "Orchard Lane"
+            siteLogo = "site/logo.png"
         },
     )
 

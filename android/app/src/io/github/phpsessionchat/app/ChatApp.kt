@@ -144,6 +144,7 @@ private fun Rooms(app: AppParts, user: User, connection: ConnectionState.Kind) {
     val rooms by app.chat.rooms.collectAsStateWithLifecycle()
     val drafts by app.drafts.texts.collectAsStateWithLifecycle()
     val me by app.chat.me.collectAsStateWithLifecycle()
+    val identity = me ?: return
     RoomsScreen(
         rooms,
         drafts,
@@ -154,7 +155,7 @@ private fun Rooms(app: AppParts, user: User, connection: ConnectionState.Kind) {
         onSearch = { app.navigation.open(Screen.Search) },
         onSettings = { app.navigation.open(Screen.Settings) },
         onReconnect = app.chat.client::wake,
-        site = me?.siteName,
+        site = siteOf(identity, app.chat.server),
     )
 }
 

@@ -3,11 +3,13 @@ package io.github.phpsessionchat.app
 import androidx.compose.foundation.layout.Arrangement
 import androidx.compose.foundation.layout.Column
 import androidx.compose.foundation.layout.Row
+import androidx.compose.foundation.layout.padding
 import androidx.compose.foundation.rememberScrollState
 import androidx.compose.foundation.verticalScroll
 import androidx.compose.material3.AlertDialog
 import androidx.compose.material3.CircularProgressIndicator
 import androidx.compose.material3.MaterialTheme
+import androidx.compose.material3.ProvideTextStyle
 import androidx.compose.material3.Text
 import androidx.compose.material3.TextButton
 import androidx.compose.runtime.Composable
@@ -22,6 +24,7 @@ import androidx.compose.ui.Modifier
 import androidx.compose.ui.res.pluralStringResource
 import androidx.compose.ui.res.stringResource
 import androidx.compose.ui.unit.dp
+import androidx.lifecycle.compose.collectAsStateWithLifecycle
 import io.github.phpsessionchat.ChatLink
 import io.github.phpsessionchat.InvitedRoom
 import io.github.phpsessionchat.RoomSummary
@@ -57,7 +60,9 @@ fun LinkDialog(app: AppParts, link: ChatLink, onClose: () -> Unit) {
             isJoining = false
         }
     }
-    DestinationDialog(destination, isJoining, onJoin = ::join, onRetry = { attempt++ }, onClose)
+    val me by app.chat.me.collectAsStateWithLifecycle()
+    val site = me?.let { siteOf(it, app.chat.server) }
+    DestinationDialog(destination, isJoining, onJoin = ::join, onRetry = { attempt++ }, onClose, site)
 }
 
 /** What a link leads to. */
@@ -111,14 +116,24 @@ private suspend fun lookAtRoom(chat: AndroidChat, link: ChatLink): Destination {
     return if (summary?.member == true) Destination.OwnRoom(room) else Destination.PublicRoom(summary)
 }
 
-/** @param destination null while it is loaded */
+/**
+ * @param destination null while it is loaded
+ * @param site shown with an invitation
+ */
 @Composable
-fun DestinationDialog(destination: Destination?, isJoining: Boolean, onJoin: () -> Unit, onRetry: () -> Unit, onClose: () -> Unit) {
+fun DestinationDialog(
+    destination: Destination?,
+    isJoining: Boolean,
+    onJoin: () -> Unit,
+    onRetry: () -> Unit,
+    onClose: () -> Unit,
+    site: Site? = null,
+) {
     val mayJoin = destination is Destination.PublicRoom || destination is Destination.Invitation
     val canLeave = destination == Destination.Hidden || destination == Destination.ExpiredInvitation
     AlertDialog(
         onDismissRequest = onClose,
-        title = { Title(destination) },
+        title = { Title(destination, site) },
         text = {
             Column(Modifier.verticalScroll(rememberScrollState()), verticalArrangement = Arrangement.spacedBy(8.dp)) { Details(destination) }
         },
@@ -134,9 +149,11 @@ fun DestinationDialog(destination: Destination?, isJoining: Boolean, onJoin: () 
 }
 
 @Composable
-private fun Title(destination: Destination?) {
+private fun Title(destination: Destination?, site: Site?) {
     when (destination) {
         is Destination.Invitation -> Column {
+            val name = site?.name
+            if (name != null) ProvideTextStyle(MaterialTheme.typography.titleMedium) { SiteTitle(site, name, Modifier.padding(bottom = 12.dp)) }
             Text(stringResource(R.string.join_by, isolate(nameOf(destination.room.by))), style = MaterialTheme.typography.bodyMedium)
             Text(destination.room.name)
         }

@@ -33,26 +33,35 @@ import io.github.phpsessionchat.android.isWaiting
 /** The light and dark background, and the light and dark text, of one hue. */
 private class Hue(val lightFill: Long, val darkFill: Long, val lightInk: Long, val darkInk: Long)
 
+/** In the order of [RoomSummary.Color]. */
 private val hues = listOf(
-    Hue(0xFFFFCAC4, 0xFF6C3531, 0xFF6A2C29, 0xFFFFDEDB),
-    Hue(0xFFFED1AD, 0xFF673C14, 0xFF643400, 0xFFFDE2CE),
-    Hue(0xFFDDDFAA, 0xFF4B4B0D, 0xFF464600, 0xFFE9EBCC),
-    Hue(0xFFBBE8C3, 0xFF235430, 0xFF154F27, 0xFFD6F0DA),
-    Hue(0xFFA4EAE5, 0xFF005551, 0xFF00514D, 0xFFCBF1EE),
-    Hue(0xFFABE4FF, 0xFF004F6A, 0xFF004A69, 0xFFCEEEFE),
-    Hue(0xFFC8D9FF, 0xFF374573, 0xFF303E72, 0xFFDDE7FF),
-    Hue(0xFFE9CFFE, 0xFF553B68, 0xFF513366, 0xFFF0E1FC),
-    Hue(0xFFFFC8E1, 0xFF67344E, 0xFF642C49, 0xFFFEDEEC),
+    Hue(0xFFFFC9C9, 0xFF6B3336, 0xFF6A2B30, 0xFFFFDEDE),
+    Hue(0xFFFFD0AE, 0xFF663A14, 0xFF653401, 0xFFFDE2CE),
+    Hue(0xFFE8DBA7, 0xFF534602, 0xFF514100, 0xFFEFE8CB),
+    Hue(0xFFBCE8C1, 0xFF24522D, 0xFF194F25, 0xFFD7F0D9),
+    Hue(0xFFA4EAE5, 0xFF005350, 0xFF00514D, 0xFFCBF1EE),
+    Hue(0xFFB1E2FF, 0xFF124B6D, 0xFF00476D, 0xFFD1ECFF),
+    Hue(0xFFD6D5FF, 0xFF433F6F, 0xFF3F3A70, 0xFFE5E5FF),
+    Hue(0xFFFBC9E9, 0xFF623454, 0xFF612D51, 0xFFFBDEF0),
 )
 
-private fun hueOf(id: String) = hues[id.hashCode().mod(hues.size)]
+/** Returns the number of the hue of a user or room, by FNV-1a of the ID: the same as in the browser client. */
+fun hueNumber(id: String): Int {
+    val hash = id.encodeToByteArray().fold(0x811c9dc5u) { hash, byte -> (hash xor byte.toUByte().toUInt()) * 0x01000193u }
+    return (hash % hues.size.toUInt()).toInt()
+}
+
+private fun hueOf(id: String) = hues[hueNumber(id)]
+
+@Composable
+private fun inkOf(hue: Hue) = Color(if (isSystemInDarkTheme()) hue.darkInk else hue.lightInk)
 
 /** A colour for names that is the same for each message of a user. */
 @Composable
-fun inkOf(id: String) = Color(if (isSystemInDarkTheme()) hueOf(id).darkInk else hueOf(id).lightInk)
+fun inkOf(id: String) = inkOf(hueOf(id))
 
 @Composable
-fun Avatar(id: String, name: String, size: Dp) = Badge(id, size, CircleShape) {
+fun Avatar(id: String, name: String, size: Dp) = Badge(hueOf(id), size, CircleShape) {
     val initials = name.split(' ').filter(String::isNotEmpty).let { listOfNotNull(it.firstOrNull(), it.drop(1).lastOrNull()) }
     // Not larger with large text, because the circle is not.
     val fontSize = with(LocalDensity.current) { (size * 0.36f).toSp() }
@@ -69,20 +78,22 @@ fun Avatar(id: String, name: String, size: Dp) = Badge(id, size, CircleShape) {
 fun RoomIcon(room: RoomSummary) {
     val with = room.with
     if (with != null) return Avatar(with.id, nameOf(with), 44.dp)
-    Badge(room.id, 44.dp, RoundedCornerShape(12.dp)) {
-        if (room.kind == RoomSummary.Kind.PRIVATE) {
-            Icon(Icons.Filled.Lock, null, Modifier.size(18.dp), tint = inkOf(room.id))
+    val hue = room.color?.let { hues[it.ordinal] } ?: hueOf(room.id)
+    val emoji = room.emoji
+    Badge(hue, 44.dp, RoundedCornerShape(12.dp)) {
+        if (emoji == null && room.kind == RoomSummary.Kind.PRIVATE) {
+            Icon(Icons.Filled.Lock, null, Modifier.size(18.dp), tint = inkOf(hue))
         } else {
             val fontSize = with(LocalDensity.current) { 20.dp.toSp() }
-            Text("#", color = inkOf(room.id), fontSize = fontSize, fontWeight = FontWeight.Bold, lineHeight = fontSize)
+            Text(emoji ?: "#", color = inkOf(hue), fontSize = fontSize, fontWeight = FontWeight.Bold, lineHeight = fontSize * 1.2f)
         }
     }
 }
 
 /** Not read aloud, because the name is next to it. */
 @Composable
-private fun Badge(id: String, size: Dp, shape: Shape, content: @Composable () -> Unit) {
-    val fill = if (isSystemInDarkTheme()) hueOf(id).darkFill else hueOf(id).lightFill
+private fun Badge(hue: Hue, size: Dp, shape: Shape, content: @Composable () -> Unit) {
+    val fill = if (isSystemInDarkTheme()) hue.darkFill else hue.lightFill
     Box(
         Modifier.size(size).background(Color(fill), shape).clearAndSetSemantics {},
         contentAlignment = Alignment.Center,

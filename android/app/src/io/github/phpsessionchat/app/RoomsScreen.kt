@@ -50,14 +50,14 @@ fun RoomsScreen(
     onSearch: () -> Unit,
     onSettings: () -> Unit,
     onReconnect: () -> Unit,
-    site: String? = null,
+    site: Site = Site(null, null),
 ) {
     val (joined, others) = rooms.partition(RoomSummary::member)
     Scaffold(
         containerColor = MaterialTheme.colorScheme.surface,
         topBar = {
             TopAppBar(
-                title = { Text(site ?: stringResource(R.string.rooms_heading), fontWeight = FontWeight.Bold, maxLines = 1, overflow = TextOverflow.Ellipsis) },
+                title = { SiteTitle(site, site.name ?: stringResource(R.string.rooms_heading)) },
                 colors = TopAppBarDefaults.topAppBarColors(MaterialTheme.colorScheme.surface),
                 actions = {
                     IconButton(onClick = onNewChat) { Icon(Icons.Filled.Add, stringResource(R.string.rooms_add)) }

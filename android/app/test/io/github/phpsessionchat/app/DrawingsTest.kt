@@ -70,7 +70,7 @@ abstract class DrawingTest : ScreenTest() {
         takeScreenshot(activity, "invite-$name")
         show { PublicRooms({}, {}) { query, cursor -> Samples.publicRooms(query, cursor) } }
         takeScreenshot(activity, "public-rooms-$name")
-        show { DestinationDialog(Destination.Invitation(Samples.invitation), false, {}, {}, {}) }
+        show { DestinationDialog(Destination.Invitation(Samples.invitation), false, {}, {}, {}, Samples.site) }
         takeScreenshot(activity, "invitation-$name")
         showConversation()
         compose.onNodeWithContentDescription(activity.getString(R.string.file_attach)).performClick()

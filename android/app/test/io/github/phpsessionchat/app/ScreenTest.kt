@@ -50,11 +50,17 @@ abstract class ScreenTest {
     protected val activity get() = controller.get()
     protected val calls = mutableListOf<String>()
 
+    /** The addresses of the shown pictures. */
+    protected val pictures = mutableListOf<Any>()
+
     @Before
     fun start() {
         controller.setup()
         val application = RuntimeEnvironment.getApplication()
-        val green = Interceptor { SuccessResult(ColorDrawable(Color.rgb(120, 160, 110)), it.request, DataSource.MEMORY) }
+        val green = Interceptor {
+            pictures += it.request.data
+            SuccessResult(ColorDrawable(Color.rgb(120, 160, 110)), it.request, DataSource.MEMORY)
+        }
         Coil.setImageLoader(ImageLoader.Builder(application).components { add(green) }.build())
     }
 
@@ -130,8 +136,19 @@ abstract class ScreenTest {
         compose.waitForIdle()
     }
 
-    protected fun showRooms() = show { 
-        RoomsScreen(Samples.rooms, mapOf("market" to "See you"), Samples.alice, Kind.ONLINE, { calls += "open $it" }, {}, {}, {}, {})
+    protected fun showRooms() = show {
+        RoomsScreen(
+            Samples.rooms,
+            mapOf("market" to "See you"),
+            Samples.alice,
+            Kind.ONLINE,
+            { calls += "open $it" },
+            {},
+            {},
+            {},
+            {},
+            Samples.site,
+        )
     }
 
     protected fun showConversation(

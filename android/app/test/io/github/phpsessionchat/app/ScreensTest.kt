@@ -32,6 +32,20 @@ class ScreensTest : ScreenTest() {
     }
 
     @Test
+    fun showsTheNameAndLogoOfTheSite() {
+        showRooms()
+        compose.onNodeWithText("Orchard Lane").assertIsDisplayed()
+        assertEquals(listOf<Any>("https://chat.invalid/site/logo.png"), pictures)
+        assertEquals(Samples.site, siteOf(Samples.identity, "https://chat.invalid/"))
+    }
+
+    @Test
+    fun usesTheColoursOfTheBrowserClient() {
+        // From server/wire/avatar.ts.
+        assertEquals(listOf(4, 5, 3, 7, 6), listOf("1", "2", "lobby", "市场", "u-Zk3x0Qm1").map(::hueNumber))
+    }
+
+    @Test
     fun opensARoom() {
         showRooms()
         compose.onNodeWithText("spring market").performClick()
@@ -310,7 +324,8 @@ class ScreensTest : ScreenTest() {
 
     @Test
     fun asksBeforeJoiningByAnInvitation() {
-        show { DestinationDialog(Destination.Invitation(Samples.invitation), false, { calls += "join" }, {}, { calls += "close" }) }
+        show { DestinationDialog(Destination.Invitation(Samples.invitation), false, { calls += "join" }, {}, { calls += "close" }, Samples.site) }
+        compose.onNodeWithText("Orchard Lane").assertIsDisplayed()
         compose.onNodeWithText("\u2068Bob Keller\u2069 invites you to").assertIsDisplayed()
         compose.onNodeWithText("orchard board").assertIsDisplayed()
         assertEquals(emptyList<String>(), calls)

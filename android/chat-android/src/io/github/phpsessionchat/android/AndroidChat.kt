@@ -86,7 +86,7 @@ class ChatRequestException(val code: String) : Exception(code)
  * @param outbox a folder for unsent messages, in the app's `filesDir`
  * @param offline null: rooms and messages are not stored
  */
-class AndroidChat(server: String, val http: OkHttpClient, outbox: File, private val offline: OfflineStore? = null) {
+class AndroidChat(val server: String, val http: OkHttpClient, outbox: File, private val offline: OfflineStore? = null) {
     private val main = Handler(Looper.getMainLooper())
     private val scope = MainScope()
 
