@@ -75,6 +75,7 @@ test('the app logs in, exchanges messages with another client and shows the logi
   await bob.say('Hello from the browser');
   await app.until(/the app replied and reacted/);
   await expect.poll(bob.texts).toContain('Alice: A reply');
+  await expect.poll(bob.texts).toContain('Alice: Good morning');
   const active = async () =>
     (await metrics(site.chat.url)).get('chat_requests_total{event="client:active",code="ok"}');
   await expect.poll(active).toBe(1);

@@ -161,6 +161,13 @@ object Samples {
 
     val pins: List<PinnedMessage> = listOf(pin(7, bob, "The gate code is on the board"), pin(3, layla, "المفتاح معي، أراكم في العاشرة."))
 
+    private fun scheduled(id: String, text: String, days: Int, failed: String? = null) =
+        ScheduledMessage(id, if (failed == null) "lobby" else "gone", 1, text, 0, emptyList(), now + days * 24 * 60 * MINUTE, failed)
+
+    /** A message that waits, and one whose room the user has lost. */
+    val scheduled: List<ScheduledMessage> =
+        listOf(scheduled("s1", "The gate opens at ten today.", 1), scheduled("s2", "Who brings the ladder?", -1, "unknown_room"))
+
     private fun invite(id: String, by: User, uses: Int, used: Int): Invite = Wire.invite(
         JSONObject().put("id", id).put("by", json(by)).put("at", now).put("until", now + 7 * 24 * 60 * MINUTE)
             .put("uses", uses).put("used", used),

@@ -144,6 +144,7 @@ private fun Rooms(app: AppParts, user: User, connection: ConnectionState.Kind) {
     val rooms by app.chat.rooms.collectAsStateWithLifecycle()
     val drafts by app.drafts.texts.collectAsStateWithLifecycle()
     val me by app.chat.me.collectAsStateWithLifecycle()
+    val scheduled by app.chat.scheduled.collectAsStateWithLifecycle()
     val identity = me ?: return
     RoomsScreen(
         rooms,
@@ -156,6 +157,8 @@ private fun Rooms(app: AppParts, user: User, connection: ConnectionState.Kind) {
         onSettings = { app.navigation.open(Screen.Settings) },
         onReconnect = app.chat.client::wake,
         site = siteOf(identity, app.chat.server),
+        failed = scheduled.orEmpty().filter { it.failed != null },
+        onScheduled = { app.navigation.open(Screen.Scheduled) },
     )
 }
 
@@ -171,6 +174,7 @@ private fun OpenConversation(
     val rooms by app.chat.rooms.collectAsStateWithLifecycle()
     val uploads by app.chat.uploads.collectAsStateWithLifecycle()
     val access by app.chat.access.collectAsStateWithLifecycle()
+    val scheduled by app.chat.scheduled.collectAsStateWithLifecycle()
     val open = conversation ?: return
     val notices = remember { SnackbarHostState() }
     val actions = rememberActions(app, open.room, notices)
@@ -194,5 +198,6 @@ private fun OpenConversation(
         notices = notices,
         isAlone = isAlone,
         isStored = access == Access.Offline,
+        scheduled = scheduled.orEmpty().filter { it.room == open.room },
     )
 }

@@ -11,10 +11,7 @@ import androidx.compose.foundation.layout.navigationBarsPadding
 import androidx.compose.foundation.layout.padding
 import androidx.compose.foundation.shape.RoundedCornerShape
 import androidx.compose.material.icons.Icons
-import androidx.compose.material.icons.automirrored.filled.Send
-import androidx.compose.material.icons.filled.Check
 import androidx.compose.material.icons.filled.Close
-import androidx.compose.material3.FilledIconButton
 import androidx.compose.material3.Icon
 import androidx.compose.material3.IconButton
 import androidx.compose.material3.LinearProgressIndicator
@@ -40,6 +37,7 @@ import androidx.compose.ui.unit.dp
 import io.github.phpsessionchat.Message
 import io.github.phpsessionchat.MessageEdit
 import io.github.phpsessionchat.NewMessage
+import io.github.phpsessionchat.ScheduledMessage
 import io.github.phpsessionchat.Upload
 import io.github.phpsessionchat.User
 
@@ -146,10 +144,19 @@ class Composing(draft: String) {
 /**
  * @param placeholder shown while the field is empty
  * @param uploads the files that the next message will contain
+ * @param scheduled the user's scheduled messages in the room
  */
 @Composable
-fun Composer(placeholder: String, canWrite: Boolean, composing: Composing, uploads: List<Upload>, actions: ConversationActions) {
+fun Composer(
+    placeholder: String,
+    canWrite: Boolean,
+    composing: Composing,
+    uploads: List<Upload>,
+    actions: ConversationActions,
+    scheduled: List<ScheduledMessage> = emptyList(),
+) {
     Column(Modifier.fillMaxWidth().navigationBarsPadding().imePadding().padding(12.dp, 8.dp)) {
+        ScheduledLine(scheduled, actions::openScheduled)
         if (!canWrite) {
             Text(stringResource(R.string.composer_mutedForGood), color = MaterialTheme.colorScheme.onSurfaceVariant)
             return@Column
@@ -187,25 +194,6 @@ fun Composer(placeholder: String, canWrite: Boolean, composing: Composing, uploa
             val isEmpty = composing.field.text.isBlank() && composing.editing == null && uploads.isEmpty()
             if (isEmpty && recorder != null) RecordButton(recorder, place, actions) else SendButton(composing, uploads, actions)
         }
-    }
-}
-
-@Composable
-private fun SendButton(composing: Composing, uploads: List<Upload>, actions: ConversationActions) {
-    val editing = composing.editing
-    // A message waits for its files, so it would never be sent with a failed one.
-    val files = uploads.filter { it.failed == null }
-    FilledIconButton(
-        onClick = {
-            if (editing != null) actions.edit(editing, composing.toEdit()) else actions.send(composing.toMessage(files))
-            composing.clear()
-        },
-        enabled = composing.field.text.isNotBlank() || (editing == null && files.isNotEmpty()),
-        shape = RoundedCornerShape(14.dp),
-        modifier = Modifier.padding(bottom = 4.dp),
-    ) {
-        if (editing != null) Icon(Icons.Filled.Check, stringResource(R.string.composer_save))
-        else Icon(Icons.AutoMirrored.Filled.Send, stringResource(R.string.composer_send))
     }
 }
 

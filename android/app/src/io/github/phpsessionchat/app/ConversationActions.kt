@@ -23,6 +23,7 @@ import io.github.phpsessionchat.NewMessage
 import io.github.phpsessionchat.Report
 import io.github.phpsessionchat.RoomMember
 import io.github.phpsessionchat.RoomSummary
+import io.github.phpsessionchat.ScheduledMessage
 import io.github.phpsessionchat.User
 import io.github.phpsessionchat.android.ChatRequestException
 import io.github.phpsessionchat.android.newFile
@@ -47,6 +48,10 @@ interface ConversationActions : FileActions {
     fun openPerson(user: User)
     fun openThread(number: Long)
     fun send(message: NewMessage)
+
+    /** @param at milliseconds since 1970 */
+    fun schedule(message: NewMessage, at: Long, onDone: () -> Unit)
+    fun openScheduled()
     fun edit(message: Message, edit: MessageEdit)
     fun delete(message: Message)
 
@@ -115,7 +120,7 @@ fun rememberActions(app: AppParts, room: String, notices: SnackbarHostState): Co
 
 /** Shows why something did not work, or that it did. */
 class Notices(private val context: Context, private val host: SnackbarHostState) {
-    suspend fun show(code: String) = say(context.getString(errorText(code)))
+    suspend fun show(code: String, errorText: (String) -> Int = ::errorText) = say(context.getString(errorText(code)))
 
     suspend fun say(text: String) = host.showSnackbar(text)
 }
@@ -163,6 +168,19 @@ private class RoomActions(
         client.send(room, message)
         drafts.put(room, "")
     }
+
+    override fun schedule(message: NewMessage, at: Long, onDone: () -> Unit) = perform(::laterError) {
+        // The server would send it at once.
+        if (at <= System.currentTimeMillis()) {
+            notices.say(context.getString(R.string.later_choose))
+            return@perform
+        }
+        request<ScheduledMessage> { schedule(room, message, at, it) }
+        onDone()
+        notices.say(context.getString(R.string.later_done, dayAndTime(at, context)))
+    }
+
+    override fun openScheduled() = navigation.open(Screen.Scheduled)
 
     override fun edit(message: Message, edit: MessageEdit) = perform { request<Message> { edit(message, edit, it) } }
 

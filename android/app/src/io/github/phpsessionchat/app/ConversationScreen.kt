@@ -52,6 +52,7 @@ import io.github.phpsessionchat.ConnectionState
 import io.github.phpsessionchat.Entry
 import io.github.phpsessionchat.Message
 import io.github.phpsessionchat.RoomSummary
+import io.github.phpsessionchat.ScheduledMessage
 import io.github.phpsessionchat.Upload
 import io.github.phpsessionchat.User
 import io.github.phpsessionchat.android.Conversation
@@ -65,6 +66,7 @@ private const val HIGHLIGHT_MS = 2_000L
  * @param room null until the list of rooms is loaded
  * @param uploads the uploads of the room
  * @param isStored whether the messages are a stored copy, which can only be read
+ * @param scheduled the user's scheduled messages in the room
  */
 @OptIn(ExperimentalMaterial3Api::class)
 @Composable
@@ -79,6 +81,7 @@ fun ConversationScreen(
     notices: SnackbarHostState,
     isAlone: Boolean = true,
     isStored: Boolean = false,
+    scheduled: List<ScheduledMessage> = emptyList(),
 ) {
     val name = room?.let { titleOf(it) }.orEmpty()
     var shownMenu by remember(conversation.room) { mutableStateOf<Message?>(null) }
@@ -109,6 +112,7 @@ fun ConversationScreen(
                 composing,
                 unsentUploads(uploads, conversation.entries),
                 actions,
+                scheduled,
             )
         },
         snackbarHost = { SnackbarHost(notices) },

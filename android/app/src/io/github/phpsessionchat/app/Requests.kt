@@ -12,12 +12,13 @@ import kotlinx.coroutines.launch
 
 /** Runs requests of a screen, and shows their errors. */
 class Requests(private val chat: AndroidChat, private val notices: Notices, private val scope: CoroutineScope) {
-    operator fun invoke(action: suspend AndroidChat.() -> Unit) {
+    /** @param errorText returns the text of an error code */
+    operator fun invoke(errorText: (String) -> Int = ::errorText, action: suspend AndroidChat.() -> Unit) {
         scope.launch {
             try {
                 chat.action()
             } catch (e: ChatRequestException) {
-                notices.show(e.code)
+                notices.show(e.code, errorText)
             }
         }
     }

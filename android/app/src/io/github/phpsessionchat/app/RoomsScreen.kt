@@ -34,10 +34,12 @@ import androidx.compose.ui.text.style.TextOverflow
 import androidx.compose.ui.unit.dp
 import io.github.phpsessionchat.ConnectionState
 import io.github.phpsessionchat.RoomSummary
+import io.github.phpsessionchat.ScheduledMessage
 import io.github.phpsessionchat.User
 import java.text.NumberFormat
 import java.time.LocalDate
 
+/** @param failed the scheduled messages that could not be sent */
 @OptIn(ExperimentalMaterial3Api::class)
 @Composable
 fun RoomsScreen(
@@ -51,6 +53,8 @@ fun RoomsScreen(
     onSettings: () -> Unit,
     onReconnect: () -> Unit,
     site: Site = Site(null, null),
+    failed: List<ScheduledMessage> = emptyList(),
+    onScheduled: () -> Unit = {},
 ) {
     val (joined, others) = rooms.partition(RoomSummary::member)
     Scaffold(
@@ -70,6 +74,7 @@ fun RoomsScreen(
         Column(Modifier.padding(inner)) {
             ConnectionBar(connection, onReconnect)
             Shared.waiting?.let { SharedBar(it) }
+            ScheduledLine(failed, onScheduled, Modifier.padding(horizontal = 12.dp))
             LazyColumn(Modifier.fillMaxSize()) {
                 items(joined, key = { it.id }) { room -> RoomRow(room, drafts[room.id], me) { onOpen(room.id) } }
                 if (joined.isEmpty()) item { Heading(stringResource(R.string.empty_rooms_title)) }

@@ -17,6 +17,8 @@ sealed interface Screen : Serializable {
 
     data object LogOut : Screen
 
+    data object Scheduled : Screen
+
     data object NewChat : Screen
 
     data object NewRoom : Screen
@@ -39,6 +41,7 @@ fun ScreenContent(screen: Screen, app: AppParts) = when (screen) {
     is Screen.RoomDetails -> RoomDetailsScreen(app, screen.room)
     Screen.Settings -> SettingsScreen(app)
     Screen.LogOut -> SitePage(R.string.settings_logOut, app.logoutPage, onPage = app.chat.client::wake, app.navigation::back)
+    Screen.Scheduled -> ScheduledScreen(app)
     Screen.NewChat -> NewChatScreen(app)
     Screen.NewRoom -> NewRoomScreen(app)
     Screen.PublicRooms -> PublicRoomsScreen(app)

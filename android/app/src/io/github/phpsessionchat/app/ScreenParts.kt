@@ -3,26 +3,31 @@ package io.github.phpsessionchat.app
 import androidx.compose.foundation.clickable
 import androidx.compose.foundation.layout.Arrangement
 import androidx.compose.foundation.layout.Column
+import androidx.compose.foundation.layout.PaddingValues
 import androidx.compose.foundation.layout.Row
 import androidx.compose.foundation.layout.RowScope
 import androidx.compose.foundation.layout.fillMaxWidth
 import androidx.compose.foundation.layout.heightIn
 import androidx.compose.foundation.layout.padding
+import androidx.compose.foundation.lazy.LazyColumn
 import androidx.compose.foundation.selection.selectable
 import androidx.compose.foundation.selection.toggleable
 import androidx.compose.material.icons.Icons
 import androidx.compose.material.icons.automirrored.filled.ArrowBack
 import androidx.compose.material3.AlertDialog
+import androidx.compose.material3.Button
 import androidx.compose.material3.ExperimentalMaterial3Api
 import androidx.compose.material3.Icon
 import androidx.compose.material3.IconButton
 import androidx.compose.material3.MaterialTheme
+import androidx.compose.material3.ModalBottomSheet
 import androidx.compose.material3.RadioButton
 import androidx.compose.material3.Switch
 import androidx.compose.material3.Text
 import androidx.compose.material3.TextButton
 import androidx.compose.material3.TopAppBar
 import androidx.compose.material3.TopAppBarDefaults
+import androidx.compose.material3.rememberModalBottomSheetState
 import androidx.compose.runtime.Composable
 import androidx.compose.ui.Alignment
 import androidx.compose.ui.Modifier
@@ -125,6 +130,35 @@ fun AskDialog(title: String, text: String?, confirm: String, dismiss: String, on
         },
         dismissButton = { TextButton(onClick = onClose) { Text(dismiss) } },
     )
+}
+
+/** A sheet with fields and a button. */
+@OptIn(ExperimentalMaterial3Api::class)
+@Composable
+fun FormSheet(
+    title: String,
+    confirm: String,
+    onClose: () -> Unit,
+    onConfirm: () -> Unit,
+    canConfirm: Boolean = true,
+    content: @Composable () -> Unit,
+) {
+    ModalBottomSheet(onDismissRequest = onClose, sheetState = rememberModalBottomSheetState(skipPartiallyExpanded = true)) {
+        LazyColumn(contentPadding = PaddingValues(16.dp, 0.dp, 16.dp, 16.dp), verticalArrangement = Arrangement.spacedBy(12.dp)) {
+            item { Text(title, Modifier.semantics { heading() }, style = MaterialTheme.typography.titleLarge) }
+            item { Column(verticalArrangement = Arrangement.spacedBy(8.dp)) { content() } }
+            item {
+                Button(
+                    onClick = {
+                        onClose()
+                        onConfirm()
+                    },
+                    Modifier.fillMaxWidth(),
+                    enabled = canConfirm,
+                ) { Text(confirm) }
+            }
+        }
+    }
 }
 
 /** A setting with a control at its end. */

@@ -1,7 +1,15 @@
 package io.github.phpsessionchat.app
 
+import android.content.Context
+import android.icu.text.DisplayContext
+import android.icu.text.RelativeDateTimeFormatter
+import android.icu.text.RelativeDateTimeFormatter.AbsoluteUnit
+import android.icu.text.RelativeDateTimeFormatter.Direction
+import android.icu.text.RelativeDateTimeFormatter.Style
+import android.icu.util.ULocale
 import android.text.format.DateUtils
 import android.text.format.DateUtils.FORMAT_ABBREV_MONTH
+import android.text.format.DateUtils.FORMAT_ABBREV_WEEKDAY
 import android.text.format.DateUtils.FORMAT_SHOW_DATE
 import android.text.format.DateUtils.FORMAT_SHOW_TIME
 import android.text.format.DateUtils.FORMAT_SHOW_WEEKDAY
@@ -84,20 +92,37 @@ fun lastMessage(room: RoomSummary, me: User): String {
     return stringResource(R.string.rooms_last, isolate(name), isolate(text))
 }
 
+private const val DATE_FLAGS = FORMAT_SHOW_DATE or FORMAT_ABBREV_MONTH
+
 fun dayOf(time: Long): LocalDate = Instant.ofEpochMilli(time).atZone(ZoneId.systemDefault()).toLocalDate()
 
 @Composable
 fun clockTime(time: Long): String = DateUtils.formatDateTime(LocalContext.current, time, FORMAT_SHOW_TIME)
 
 @Composable
-fun dayName(time: Long): String = when (dayOf(time)) {
-    LocalDate.now() -> stringResource(R.string.time_today)
-    LocalDate.now().minusDays(1) -> stringResource(R.string.time_yesterday)
-    else -> dateText(time)
+fun dayName(time: Long): String = dayName(time, LocalContext.current)
+
+private fun dayName(time: Long, context: Context): String = when (dayOf(time)) {
+    LocalDate.now() -> context.getString(R.string.time_today)
+    LocalDate.now().minusDays(1) -> context.getString(R.string.time_yesterday)
+    LocalDate.now().plusDays(1) -> tomorrow()
+    else -> {
+        val isFuture = dayOf(time) > LocalDate.now()
+        DateUtils.formatDateTime(context, time, DATE_FLAGS or if (isFuture) FORMAT_SHOW_WEEKDAY or FORMAT_ABBREV_WEEKDAY else 0)
+    }
+}
+
+private fun tomorrow(): String {
+    val locale = ULocale.getDefault()
+    return RelativeDateTimeFormatter.getInstance(locale, null, Style.LONG, DisplayContext.CAPITALIZATION_FOR_BEGINNING_OF_SENTENCE)
+        .format(Direction.NEXT, AbsoluteUnit.DAY)
 }
 
 @Composable
-fun dayAndTime(time: Long): String = "${dayName(time)}, ${clockTime(time)}"
+fun dayAndTime(time: Long): String = dayAndTime(time, LocalContext.current)
+
+fun dayAndTime(time: Long, context: Context): String =
+    "${dayName(time, context)}, ${DateUtils.formatDateTime(context, time, FORMAT_SHOW_TIME)}"
 
 /** @param end 0: unknown */
 @Composable
@@ -107,4 +132,4 @@ fun timeRange(start: Long, end: Long): String {
 }
 
 @Composable
-fun dateText(time: Long): String = DateUtils.formatDateTime(LocalContext.current, time, FORMAT_SHOW_DATE or FORMAT_ABBREV_MONTH)
+fun dateText(time: Long): String = DateUtils.formatDateTime(LocalContext.current, time, DATE_FLAGS)

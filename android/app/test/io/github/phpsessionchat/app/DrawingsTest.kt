@@ -5,12 +5,15 @@ import androidx.compose.runtime.remember
 import androidx.compose.ui.test.assertIsDisplayed
 import androidx.compose.ui.test.assertWidthIsAtLeast
 import androidx.compose.ui.test.getUnclippedBoundsInRoot
+import androidx.compose.ui.test.longClick
+import androidx.compose.ui.test.onAllNodesWithText
 import androidx.compose.ui.test.onNodeWithContentDescription
 import androidx.compose.ui.test.onNodeWithTag
 import androidx.compose.ui.test.onNodeWithText
 import androidx.compose.ui.test.performClick
 import androidx.compose.ui.test.performScrollTo
 import androidx.compose.ui.test.performTextInput
+import androidx.compose.ui.test.performTouchInput
 import androidx.compose.ui.unit.dp
 import io.github.phpsessionchat.ConnectionState.Kind
 import io.github.phpsessionchat.ConnectionState.Reason
@@ -93,6 +96,17 @@ abstract class DrawingTest : ScreenTest() {
         takeScreenshot(activity, "person-$name")
         showConversation(Samples.pollEntries + Samples.endedEntries)
         takeScreenshot(activity, "polls-$name")
+        showConversation(scheduled = Samples.scheduled.take(1))
+        compose.onNodeWithTag("draft").performTextInput("Good morning")
+        compose.onNodeWithContentDescription(activity.getString(R.string.composer_send)).performTouchInput { longClick() }
+        compose.waitForIdle()
+        takeScreenshot(activity, "send-later-$name")
+        compose.onNodeWithText(activity.getString(R.string.later_list)).performClick()
+        show { Scheduled(Samples.scheduled, Samples.rooms, SampleScheduled(calls), remember { SnackbarHostState() }) }
+        takeScreenshot(activity, "scheduled-$name")
+        compose.onAllNodesWithText(activity.getString(R.string.action_edit))[0].performClick()
+        compose.waitForIdle()
+        takeScreenshot(activity, "scheduled-edit-$name")
         showConversation(Samples.voiceMessages(2))
         takeScreenshot(activity, "voice-$name")
         show { RecorderRow(VoiceRecorder(activity, MainScope())) {} }

@@ -3,6 +3,7 @@ package io.github.phpsessionchat.app
 import android.graphics.Color
 import android.graphics.drawable.ColorDrawable
 import android.net.Uri
+import android.os.Looper
 import androidx.activity.ComponentActivity
 import androidx.activity.compose.setContent
 import androidx.compose.material3.SnackbarHostState
@@ -25,6 +26,7 @@ import io.github.phpsessionchat.PinnedMessage
 import io.github.phpsessionchat.Report
 import io.github.phpsessionchat.RoomSummary
 import io.github.phpsessionchat.Samples
+import io.github.phpsessionchat.ScheduledMessage
 import io.github.phpsessionchat.Upload
 import io.github.phpsessionchat.User
 import io.github.phpsessionchat.android.Conversation
@@ -38,6 +40,7 @@ import org.junit.runner.RunWith
 import org.robolectric.Robolectric
 import org.robolectric.RobolectricTestRunner
 import org.robolectric.RuntimeEnvironment
+import org.robolectric.Shadows.shadowOf
 import org.robolectric.annotation.Config
 import org.robolectric.annotation.GraphicsMode
 
@@ -68,6 +71,8 @@ abstract class ScreenTest {
     @After
     fun end() {
         controller.close()
+        // Robolectric empties the looper after each test. Without a task of Compose in it, later tests would never be idle.
+        shadowOf(Looper.getMainLooper()).idle()
         failIfScreenshotsDiffer()
     }
 
@@ -88,6 +93,11 @@ abstract class ScreenTest {
         override fun openThread(number: Long) = record("thread $number")
         override fun openPerson(user: User) = record("person ${user.id}")
         override fun send(message: NewMessage) = record("send ${Samples.textOf(message)}")
+        override fun schedule(message: NewMessage, at: Long, onDone: () -> Unit) {
+            record("schedule ${Samples.textOf(message)} at ${dayAndTime(at, activity)}")
+            onDone()
+        }
+        override fun openScheduled() = record("scheduled")
         override fun edit(message: Message, edit: MessageEdit) = record("edit ${message.seq} ${Samples.textOf(edit)}")
         override fun delete(message: Message) = record("delete ${message.seq}")
         override fun isPinned(message: Message) = message.seq == 1L
@@ -136,7 +146,7 @@ abstract class ScreenTest {
         compose.waitForIdle()
     }
 
-    protected fun showRooms() = show {
+    protected fun showRooms(failed: List<ScheduledMessage> = emptyList()) = show {
         RoomsScreen(
             Samples.rooms,
             mapOf("market" to "See you"),
@@ -148,6 +158,8 @@ abstract class ScreenTest {
             {},
             {},
             Samples.site,
+            failed,
+            onScheduled = { calls += "scheduled" },
         )
     }
 
@@ -159,7 +171,8 @@ abstract class ScreenTest {
         room: RoomSummary = Samples.rooms[0],
         target: Long = 0,
         pins: List<PinnedMessage> = emptyList(),
-    ) = show { Conversation(entries, view, connection, uploads, room, target = target, pins = pins) }
+        scheduled: List<ScheduledMessage> = emptyList(),
+    ) = show { Conversation(entries, view, connection, uploads, room, target = target, pins = pins, scheduled = scheduled) }
 
     @Composable
     protected fun Conversation(
@@ -171,6 +184,7 @@ abstract class ScreenTest {
         isAlone: Boolean = true,
         target: Long = 0,
         pins: List<PinnedMessage> = emptyList(),
+        scheduled: List<ScheduledMessage> = emptyList(),
     ) = ConversationScreen(
         Conversation("lobby", entries, view, listOf(Samples.bob), readByOther = 5, target, Samples.threads, pins = pins),
         room,
@@ -181,5 +195,6 @@ abstract class ScreenTest {
         actions,
         remember { SnackbarHostState() },
         isAlone,
+        scheduled = scheduled,
     )
 }

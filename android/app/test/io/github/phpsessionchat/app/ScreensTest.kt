@@ -46,6 +46,13 @@ class ScreensTest : ScreenTest() {
     }
 
     @Test
+    fun saysInTheListOfRoomsThatAMessageWasNotSent() {
+        showRooms(Samples.scheduled)
+        compose.onNodeWithText("A scheduled message was not sent.").performClick()
+        assertEquals(listOf("scheduled"), calls)
+    }
+
+    @Test
     fun opensARoom() {
         showRooms()
         compose.onNodeWithText("spring market").performClick()

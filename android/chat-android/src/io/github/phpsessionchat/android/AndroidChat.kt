@@ -16,6 +16,7 @@ import io.github.phpsessionchat.PinnedMessage
 import io.github.phpsessionchat.Removal
 import io.github.phpsessionchat.Replies
 import io.github.phpsessionchat.RoomSummary
+import io.github.phpsessionchat.ScheduledMessage
 import io.github.phpsessionchat.Upload
 import io.github.phpsessionchat.User
 import java.io.File
@@ -102,6 +103,7 @@ class AndroidChat(val server: String, val http: OkHttpClient, outbox: File, priv
     private val mutableRooms = MutableStateFlow<List<RoomSummary>>(emptyList())
     private val mutableConversation = MutableStateFlow<Conversation?>(null)
     private val mutableUploads = MutableStateFlow<List<Upload>>(emptyList())
+    private val mutableScheduled = MutableStateFlow<List<ScheduledMessage>?>(null)
 
     val access: StateFlow<Access> = mutableAccess.asStateFlow()
     val connection: StateFlow<ConnectionState.Kind> = mutableConnection.asStateFlow()
@@ -111,6 +113,9 @@ class AndroidChat(val server: String, val http: OkHttpClient, outbox: File, priv
 
     /** Uploads that are in progress, failed, or not yet part of a message. */
     val uploads: StateFlow<List<Upload>> = mutableUploads.asStateFlow()
+
+    /** The user's scheduled messages in all rooms, and those that could not be sent; null until they are loaded. */
+    val scheduled: StateFlow<List<ScheduledMessage>?> = mutableScheduled.asStateFlow()
 
     private var lastUser: User? = null
 
@@ -213,8 +218,18 @@ class AndroidChat(val server: String, val http: OkHttpClient, outbox: File, priv
         mutableRooms.value = emptyList()
         roomsToStore.value = null
         mutableUploads.value = emptyList()
+        mutableScheduled.value = null
         mutableConversation.value = mutableConversation.value?.let { Conversation(it.room, target = it.target) }
     }
+
+    private fun loadScheduled() = client.scheduled(object : Callback<List<ScheduledMessage>> {
+        override fun done(answer: List<ScheduledMessage>) {
+            if (mutableMe.value != null) mutableScheduled.value = answer
+        }
+
+        // The next connection loads them again.
+        override fun failed(error: ChatError) = Unit
+    })
 
     /** Leaves the screen of a room that the server closed. */
     private fun forget(room: String) {
@@ -262,6 +277,7 @@ class AndroidChat(val server: String, val http: OkHttpClient, outbox: File, priv
             val reason = state.reason
             if (state.kind == ConnectionState.Kind.SESSION_ENDED && reason != null) end(Access.Ended(reason))
             state.refusal?.let { end(Access.Refused(it)) }
+            if (state.kind == ConnectionState.Kind.ONLINE) loadScheduled()
             if (state.kind.isWaiting && mutableAccess.value == Access.Checking) showStoredRooms()
         }
 
@@ -313,6 +329,12 @@ class AndroidChat(val server: String, val http: OkHttpClient, outbox: File, priv
 
         override fun onReadByOther(room: String, seq: Long) = update(room) { it.copy(readByOther = seq) }
 
-        override fun onRoomRemoved(room: RoomSummary, removal: Removal) = forget(room.id)
+        override fun onScheduled(failure: String?) = loadScheduled()
+
+        override fun onRoomRemoved(room: RoomSummary, removal: Removal) {
+            forget(room.id)
+            // The server deletes scheduled messages with their room.
+            loadScheduled()
+        }
     }
 }

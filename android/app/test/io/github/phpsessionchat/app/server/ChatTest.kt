@@ -2,8 +2,10 @@ package io.github.phpsessionchat.app.server
 
 import androidx.compose.ui.test.longClick
 import androidx.compose.ui.test.onNodeWithContentDescription
+import androidx.compose.ui.test.onNodeWithTag
 import androidx.compose.ui.test.onNodeWithText
 import androidx.compose.ui.test.performClick
+import androidx.compose.ui.test.performTextInput
 import androidx.compose.ui.test.performTouchInput
 import io.github.phpsessionchat.app.takeScreenshot
 import org.junit.Test
@@ -44,6 +46,16 @@ class ChatTest : ServerTest() {
         compose.onNodeWithContentDescription("Close details").performClick()
         awaitDescription("Send")
         takeScreenshot(activity, "server")
+        compose.onNodeWithTag("draft").performTextInput("Good morning")
+        compose.onNodeWithContentDescription("Send").performTouchInput { longClick() }
+        compose.onNodeWithText("Tomorrow", substring = true).performClick()
+        awaitText("Scheduled messages · 1")
+        compose.onNodeWithText("Scheduled messages · 1").performClick()
+        awaitText("Send now")
+        compose.onNodeWithText("Send now").performClick()
+        awaitText("No scheduled messages.")
+        compose.onNodeWithContentDescription("Close").performClick()
+        awaitText("Good morning")
         // As Android does for each touch. The server is told at most every 30 seconds.
         repeat(3) { compose.runOnUiThread(activity::onUserInteraction) }
         println("the app replied and reacted")
