@@ -127,3 +127,39 @@ test('an edit that needs approval fails with the code held and leaves the messag
   expect((await say(mod, 'lobby', 'still there')).text).toBe('still there');
   await expect.poll(async () => (await app.messages('lobby')).at(-2)?.text).toBe('hello');
 });
+
+test('a moderator with the app lists, approves and rejects messages', async () => {
+  const author = await site.person();
+  await author.request('room:join', { room: 'lobby' });
+  const chief = await site.person({ roles: 'moderator' });
+  app = nextJavaClient();
+  await enter(chief, { server: site.chat.url });
+  chief.close();
+  const hold = async (text: string) => {
+    const from = app.told.length;
+    await say(author, 'lobby', text);
+    await app.isTold('held', ({ room }) => room === 'lobby', from);
+    const { held } = await author.request('held:list', { mine: true });
+    return held.at(-1)?.id;
+  };
+  const good = await hold('fresh pallets');
+  const bad = await hold('cheap pallets, all new');
+  // Messages of other tests wait too.
+  const waitingHere = async () =>
+    (await app.ask<{ items: { user: string }[] }>('held')).items.filter(({ user }) => user === author.id);
+  expect(await waitingHere()).toMatchObject([
+    { id: bad, user: author.id, seq: 0, text: 'cheap pallets, all new' },
+    { id: good, room: 'lobby', user: author.id, text: 'fresh pallets' },
+  ]);
+  await app.ask('approve', { message: { id: good } });
+  await app.ask('reject', { message: { id: bad }, reason: 'no offers' });
+  await expect(app.ask('reject', { message: { id: bad } })).rejects.toMatchObject({
+    code: 'unknown_message',
+  });
+  expect(await waitingHere()).toEqual([]);
+  await app.isTold('messages', ({ last }) => last === 'fresh pallets');
+  expect((await author.request('held:list', { mine: true })).held).toMatchObject([
+    { id: bad, rejected: { reason: 'no offers' } },
+  ]);
+  author.close();
+});

@@ -1570,6 +1570,41 @@ public final class Chat {
   }
 
   /**
+   * Lists messages of other users that wait for a decision of this user.
+   *
+   * @param cursor {@link Page#next} of the previous page; null: the first page
+   * @param callback gets the messages, newest first; fails with {@code forbidden} if the user decides in no room
+   */
+  public void held(@Nullable String cursor, @Nullable Callback<Page<HeldMessage>> callback) {
+    sendRequest("held:list", Wire.payload("cursor", cursor), data -> Wire.page(data, "held", Wire::held), callback);
+  }
+
+  /**
+   * Publishes a message that waits. The preview of a link is published only if {@link HeldMessage#preview} shows it.
+   *
+   * @param message the message as the user saw it
+   * @param callback called with null; fails with {@code unknown_message} if it no longer waits, and {@code forbidden} or
+   *     {@code muted} if the author may no longer write there
+   */
+  public void approve(HeldMessage message, @Nullable Callback<@Nullable Void> callback) {
+    Objects.requireNonNull(message, "message");
+    JSONObject payload = Wire.payload("id", message.id, "preview", message.preview == null ? false : null);
+    sendRequest("held:approve", payload, data -> null, callback);
+  }
+
+  /**
+   * Rejects a message that waits.
+   *
+   * @param message the message
+   * @param reason up to 250 characters, shown to the author, or null
+   * @param callback called with null; fails with {@code unknown_message} if it no longer waits
+   */
+  public void reject(HeldMessage message, @Nullable String reason, @Nullable Callback<@Nullable Void> callback) {
+    Objects.requireNonNull(message, "message");
+    sendRequest("held:reject", Wire.payload("id", message.id, "reason", reason), data -> null, callback);
+  }
+
+  /**
    * Mutes a user in a room: the user can read but not write. Requires {@link RoomSummary.Right#MODERATE}.
    *
    * @param room the room ID
@@ -1915,6 +1950,8 @@ public final class Chat {
           String decision = payload.optString("is");
           boolean exists = decision.equals("held") || decision.equals("rejected");
           if (delivery != null) delivery.applyDecision(payload.optString("id"), exists, decision.equals("rejected"));
+          String heldIn = payload.optString("room");
+          postForUser(() -> listener.onHeld(heldIn));
           break;
         case "reminder:changed":
           boolean due = "due".equals(Wire.text(payload, "is"));

@@ -173,6 +173,14 @@ public interface ChatListener {
   default void onReport(Report report, int open) {}
 
   /**
+   * A message in a room now waits for approval, or no longer waits. Only its author and the users who decide are told.
+   * Call {@link Chat#held} for the current list.
+   *
+   * @param room the room ID
+   */
+  default void onHeld(String room) {}
+
+  /**
    * A scheduled message of this user was added, changed, sent or deleted, here or on another device, or could not be
    * sent. Call {@link Chat#scheduled} for the current list.
    *

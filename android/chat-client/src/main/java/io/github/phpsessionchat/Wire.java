@@ -336,6 +336,7 @@ final class Wire {
                 number(closed, "at")));
   }
 
+<<<<<<< HEAD
   static Reminder reminder(JSONObject json) {
     return new Reminder(
         json.optString("id"),
@@ -344,6 +345,20 @@ final class Wire {
         number(json, "at"),
         json.optBoolean("due"),
         json.has("message") ? message(object(json, "message")) : null);
+=======
+  static HeldMessage held(JSONObject json) {
+    return new HeldMessage(
+        json.optString("id"),
+        json.optString("room"),
+        user(object(json, "user")),
+        number(json, "seq"),
+        json.optString("text"),
+        number(json, "replyTo"),
+        list(json, "mentions", Wire::mention),
+        list(json, "files", Wire::file),
+        preview(json.optJSONObject("preview")),
+        number(json, "at"));
+>>>>>>> 51f85407 (android: list, approve and reject messages that wait with the Java client)
   }
 
   static ScheduledMessage scheduled(JSONObject json) {

@@ -304,6 +304,15 @@ public final class Robot implements ChatListener {
         String why = Wire.text(c, "reason");
         chat.closeReport(closing, done, c.optLong("seconds"), why, c.optBoolean("all"), answering(c));
         return;
+      case "held":
+        chat.held(Wire.text(c, "cursor"), answering(c));
+        return;
+      case "approve":
+        chat.approve(Wire.held(c.getJSONObject("message")), answering(c));
+        return;
+      case "reject":
+        chat.reject(Wire.held(c.getJSONObject("message")), Wire.text(c, "reason"), answering(c));
+        return;
       case "mute":
         chat.mute(room, c.getString("user"), c.optLong("seconds"), Wire.text(c, "reason"), answering(c));
         return;
@@ -593,6 +602,11 @@ public final class Robot implements ChatListener {
   }
 
   @Override
+  public void onHeld(String room) {
+    told("held", "room", room);
+  }
+
+  @Override
   public void onReport(Report report, int open) {
     told("report", "report", report, "open", open);
   }
@@ -674,6 +688,15 @@ public final class Robot implements ChatListener {
           .put("reason", report.reason.name())
           .put("text", report.text)
           .put("done", report.closed == null ? null : report.closed.done.name());
+    }
+    if (value instanceof HeldMessage) {
+      HeldMessage message = (HeldMessage) value;
+      return new JSONObject()
+          .put("id", message.id)
+          .put("room", message.room)
+          .put("user", message.user.id)
+          .put("seq", message.seq)
+          .put("text", message.textWithNames());
     }
     if (value instanceof Device) {
       Device device = (Device) value;
