@@ -1,5 +1,6 @@
 package io.github.phpsessionchat
 
+import io.github.phpsessionchat.android.MemberChanges
 import io.github.phpsessionchat.app.Person
 import io.github.phpsessionchat.app.Site
 import io.github.phpsessionchat.app.UserSettings
@@ -41,6 +42,8 @@ object Samples {
         room("board", "board", "private").put("color", "orange").put("emoji", "🌱"),
         room("garden", "garden-volunteers", "public", member = false),
     ).map(Wire::room)
+
+    val manyRooms: List<RoomSummary> = rooms + (1..12).map { Wire.room(room("r$it", "room $it", "private")) }
 
     private fun message(seq: Long, author: User, text: String, minutes: Long, more: JSONObject.() -> Unit = {}): Message = Wire.message(
         JSONObject().put("id", "m$seq").put("room", "lobby").put("seq", seq).put("clientId", "c$seq")
@@ -89,6 +92,7 @@ object Samples {
 
     private val dana = User("9", "Dana Ruiz")
     val seenBy = Answers.SeenBy(listOf(dana), 3)
+    val seenByMore = Answers.SeenBy(listOf(dana, bob), 3)
     val reactedBy: Answers.Page<User> = Answers.Page(listOf(dana), null)
 
     private fun votes(emoji: String, count: Int, mine: Boolean) =
@@ -141,6 +145,10 @@ object Samples {
 
     private fun member(user: User, role: String, present: Boolean) =
         Wire.member(JSONObject().put("user", json(user)).put("role", role).put("present", present))
+
+    /** Bob has left the room, Li has come to the chat, and Dana has joined as a moderator. */
+    val memberChanges =
+        MemberChanges(listOf(alice, li), 2, mapOf(bob.id to null, dana.id to member(dana, "moderator", false)))
 
     private val present = listOf(member(alice, "owner", true), member(bob, "moderator", true))
     private val absent = listOf(member(li, "member", false), member(layla, "member", false)) +

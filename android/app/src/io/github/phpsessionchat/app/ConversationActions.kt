@@ -30,7 +30,10 @@ import io.github.phpsessionchat.android.newFile
 import java.io.IOException
 import java.util.UUID
 import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.CoroutineStart
 import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.flow.Flow
+import kotlinx.coroutines.flow.channelFlow
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.withContext
 import okhttp3.Request
@@ -78,8 +81,8 @@ interface ConversationActions : FileActions {
     /** Whether the site shows who has seen messages. */
     val canAskWhoHasSeen: Boolean
 
-    /** @throws ChatRequestException */
-    suspend fun seenBy(message: Message): SeenBy
+    /** Returns who has seen a message, now and after each change. Throws a [ChatRequestException] when it is collected. */
+    fun seenBy(message: Message): Flow<SeenBy>
 
     /** @throws ChatRequestException */
     suspend fun reactedBy(message: Message, emoji: String, cursor: String?): Page<User>
@@ -239,7 +242,13 @@ private class RoomActions(
 
     override val canAskWhoHasSeen get() = chat.me.value?.canAskWhoHasSeen == true
 
-    override suspend fun seenBy(message: Message): SeenBy = chat.request { seenBy(message, it) }
+    override fun seenBy(message: Message): Flow<SeenBy> = channelFlow {
+        // Before the request, so that no change is missed.
+        launch(start = CoroutineStart.UNDISPATCHED) {
+            chat.seen.collect { if (it.room == message.room && it.seq == message.seq) send(it.by) }
+        }
+        send(chat.request<SeenBy> { seenBy(message, it) })
+    }
 
     override suspend fun reactedBy(message: Message, emoji: String, cursor: String?): Page<User> =
         chat.request { reactions(message, emoji, cursor, it) }

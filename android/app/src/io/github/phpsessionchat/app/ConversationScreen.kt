@@ -89,7 +89,7 @@ fun ConversationScreen(
         containerColor = MaterialTheme.colorScheme.background,
         topBar = {
             TopAppBar(
-                title = { Title(name, conversation.typing, actions::openDetails) },
+                title = { Title(name, conversation.typing, room?.present == true, actions::openDetails) },
                 // Large text needs a higher bar for its two lines.
                 expandedHeight = TopAppBarDefaults.TopAppBarExpandedHeight * LocalDensity.current.fontScale.coerceAtLeast(1f),
                 colors = TopAppBarDefaults.topAppBarColors(MaterialTheme.colorScheme.background),
@@ -140,8 +140,9 @@ fun unsentUploads(uploads: List<Upload>, entries: List<Entry>): List<Upload> {
     return uploads.filter { it.key !in sent }
 }
 
+/** @param isHere whether the other user of a direct room is connected */
 @Composable
-private fun Title(name: String, typing: List<User>, onClick: () -> Unit) {
+fun Title(name: String, typing: List<User>, isHere: Boolean, onClick: () -> Unit) {
     Column(
         Modifier.fillMaxWidth()
             .clickable(onClickLabel = stringResource(R.string.details_title), onClick = onClick)
@@ -149,14 +150,13 @@ private fun Title(name: String, typing: List<User>, onClick: () -> Unit) {
         verticalArrangement = Arrangement.Center,
     ) {
         Text(name, fontWeight = FontWeight.Bold, maxLines = 1, overflow = TextOverflow.Ellipsis)
-        if (typing.isNotEmpty()) {
-            val text = when (typing.size) {
-                1 -> stringResource(R.string.typing_one, isolate(nameOf(typing[0])))
-                2 -> stringResource(R.string.typing_two, isolate(nameOf(typing[0])), isolate(nameOf(typing[1])))
-                else -> stringResource(R.string.typing_many)
-            }
-            Text(text, color = MaterialTheme.colorScheme.onSurfaceVariant, style = MaterialTheme.typography.labelMedium, maxLines = 1)
+        val note = when (typing.size) {
+            0 -> if (isHere) stringResource(R.string.person_here) else return@Column
+            1 -> stringResource(R.string.typing_one, isolate(nameOf(typing[0])))
+            2 -> stringResource(R.string.typing_two, isolate(nameOf(typing[0])), isolate(nameOf(typing[1])))
+            else -> stringResource(R.string.typing_many)
         }
+        Text(note, color = MaterialTheme.colorScheme.onSurfaceVariant, style = MaterialTheme.typography.labelMedium, maxLines = 1)
     }
 }
 

@@ -85,7 +85,7 @@ fun SeenBySheet(message: Message, actions: ConversationActions, onClose: () -> U
     LaunchedEffect(attempt) {
         hasFailed = false
         try {
-            seen = actions.seenBy(message)
+            actions.seenBy(message).collect { seen = it }
         } catch (_: ChatRequestException) {
             hasFailed = true
         }

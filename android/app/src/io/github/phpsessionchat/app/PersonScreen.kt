@@ -54,8 +54,10 @@ fun PersonScreen(app: AppParts, room: String, user: User) {
     val browser = LocalUriHandler.current
     var presence by remember { mutableStateOf<Presence?>(null) }
     var isBlocked by remember { mutableStateOf<Boolean?>(null) }
+    val conversation by app.chat.conversation.collectAsStateWithLifecycle()
+    val isHere = conversation?.members?.present?.any { it.id == user.id }
+    LaunchedEffect(isHere) { perform { presence = request<Presence> { about(room, user.id, it) } } }
     LaunchedEffect(Unit) {
-        perform { presence = request<Presence> { about(room, user.id, it) } }
         perform { isBlocked = request<List<User>> { blocked(it) }.any { it.id == user.id } }
     }
     val isSelf = user.id == identity.user.id

@@ -39,6 +39,7 @@ import io.github.phpsessionchat.PinnedMessage
 import io.github.phpsessionchat.RoomSummary
 import io.github.phpsessionchat.RoomSummary.Kind
 import io.github.phpsessionchat.User
+import io.github.phpsessionchat.android.MemberChanges
 import java.text.NumberFormat
 
 enum class DetailsTab(val label: Int) {
@@ -62,22 +63,31 @@ fun RoomDetailsScreen(app: AppParts, id: String) {
     val conversation by app.chat.conversation.collectAsStateWithLifecycle()
     val room = rooms.find { it.id == id } ?: return
     val notices = remember { SnackbarHostState() }
-    RoomDetails(room, me?.user ?: return, conversation?.pins, rememberDetailsActions(app, room.id, notices), notices)
+    val changes = conversation?.members ?: MemberChanges()
+    RoomDetails(room, me?.user ?: return, conversation?.pins, rememberDetailsActions(app, room.id, notices), notices, changes)
 }
 
 /**
  * The members, files, pinned messages and settings of a room.
  *
  * @param pins null until they are loaded
+ * @param changes of the members, since the room was opened
  */
 @OptIn(ExperimentalFoundationApi::class)
 @Composable
-fun RoomDetails(room: RoomSummary, me: User, pins: List<PinnedMessage>?, actions: RoomDetailsActions, notices: SnackbarHostState) {
+fun RoomDetails(
+    room: RoomSummary,
+    me: User,
+    pins: List<PinnedMessage>?,
+    actions: RoomDetailsActions,
+    notices: SnackbarHostState,
+    changes: MemberChanges = MemberChanges(),
+) {
     val tabs = DetailsTab.entries.filter { it.isIn(room) }
     var chosen by rememberSaveable { mutableStateOf(tabs.first()) }
     val tab = if (chosen in tabs) chosen else tabs.first()
     val content: LazyListScope.() -> Unit = when (tab) {
-        DetailsTab.PEOPLE -> members(room, me, actions)
+        DetailsTab.PEOPLE -> members(room, me, changes, actions)
         DetailsTab.FILES -> sharedFiles(room, actions)
         DetailsTab.PINNED -> pinnedMessages(pins, room, me, actions)
         DetailsTab.SETTINGS -> roomSettings(room, actions)

@@ -24,6 +24,10 @@ import androidx.compose.material3.Text
 import androidx.compose.material3.TopAppBar
 import androidx.compose.material3.TopAppBarDefaults
 import androidx.compose.runtime.Composable
+import androidx.compose.runtime.getValue
+import androidx.compose.runtime.mutableStateOf
+import androidx.compose.runtime.saveable.rememberSaveable
+import androidx.compose.runtime.setValue
 import androidx.compose.ui.Alignment
 import androidx.compose.ui.Modifier
 import androidx.compose.ui.res.stringResource
@@ -38,6 +42,9 @@ import io.github.phpsessionchat.ScheduledMessage
 import io.github.phpsessionchat.User
 import java.text.NumberFormat
 import java.time.LocalDate
+
+/** A longer list has a field to find a room. */
+private const val MANY_ROOMS = 8
 
 /** @param failed the scheduled messages that could not be sent */
 @OptIn(ExperimentalMaterial3Api::class)
@@ -56,7 +63,10 @@ fun RoomsScreen(
     failed: List<ScheduledMessage> = emptyList(),
     onScheduled: () -> Unit = {},
 ) {
-    val (joined, others) = rooms.partition(RoomSummary::member)
+    var query by rememberSaveable { mutableStateOf("") }
+    val isLong = rooms.size > MANY_ROOMS
+    val wanted = if (isLong) query.trim() else ""
+    val (joined, others) = rooms.filter { titleOf(it).contains(wanted, ignoreCase = true) }.partition(RoomSummary::member)
     Scaffold(
         containerColor = MaterialTheme.colorScheme.surface,
         topBar = {
@@ -76,8 +86,12 @@ fun RoomsScreen(
             Shared.waiting?.let { SharedBar(it) }
             ScheduledLine(failed, onScheduled, Modifier.padding(horizontal = 12.dp))
             LazyColumn(Modifier.fillMaxSize()) {
+                if (isLong) item { FindField(query, { query = it }, label = R.string.rooms_filter) }
                 items(joined, key = { it.id }) { room -> RoomRow(room, drafts[room.id], me) { onOpen(room.id) } }
-                if (joined.isEmpty()) item { Heading(stringResource(R.string.empty_rooms_title)) }
+                if (wanted.isNotEmpty() && joined.isEmpty() && others.isEmpty()) {
+                    item { Heading(stringResource(R.string.rooms_filterNone, isolate(wanted))) }
+                }
+                if (wanted.isEmpty() && joined.isEmpty()) item { Heading(stringResource(R.string.empty_rooms_title)) }
                 if (others.isNotEmpty()) item { Heading(stringResource(R.string.rooms_more)) }
                 items(others, key = { it.id }) { room -> RoomRow(room, drafts[room.id], me) { onOpen(room.id) } }
             }

@@ -1,7 +1,11 @@
 package io.github.phpsessionchat.app
 
 import androidx.compose.material3.SnackbarHostState
+import androidx.compose.runtime.getValue
+import androidx.compose.runtime.mutableStateOf
+import androidx.compose.runtime.setValue
 import androidx.compose.ui.test.assertIsDisplayed
+import androidx.compose.ui.test.getUnclippedBoundsInRoot
 import androidx.compose.ui.test.hasText
 import androidx.compose.ui.test.onAllNodesWithContentDescription
 import androidx.compose.ui.test.onAllNodesWithText
@@ -19,6 +23,7 @@ import io.github.phpsessionchat.Message
 import io.github.phpsessionchat.RoomSummary
 import io.github.phpsessionchat.Samples
 import io.github.phpsessionchat.User
+import io.github.phpsessionchat.android.MemberChanges
 import okhttp3.Request
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertTrue
@@ -58,6 +63,19 @@ class RoomDetailsTest : ScreenTest() {
         assertEquals(listOf("person 2"), calls)
         compose.onNodeWithTag("details").performScrollToNode(hasText("Member 60"))
         compose.onNodeWithText("Member 60").assertIsDisplayed()
+    }
+
+    @Test
+    fun showsWhoComesAndGoes() {
+        var changes by mutableStateOf(MemberChanges())
+        show { RoomDetails(Samples.largeRoom, Samples.alice, Samples.pins, SampleDetails(calls), SnackbarHostState(), changes) }
+        compose.onNodeWithText("Bob Keller").assertIsDisplayed()
+        changes = Samples.memberChanges
+        compose.onNodeWithText("Bob Keller").assertDoesNotExist()
+        compose.onNodeWithText("Dana Ruiz").assertIsDisplayed()
+        val others = compose.onNodeWithText("Others").getUnclippedBoundsInRoot().top
+        assertTrue(compose.onNodeWithText("李伟").getUnclippedBoundsInRoot().top < others)
+        assertTrue(compose.onNodeWithText("Dana Ruiz").getUnclippedBoundsInRoot().top > others)
     }
 
     @Test

@@ -32,6 +32,7 @@ import io.github.phpsessionchat.User
 import io.github.phpsessionchat.android.Conversation
 import java.io.File
 import kotlinx.coroutines.MainScope
+import kotlinx.coroutines.flow.MutableStateFlow
 import okhttp3.Request
 import org.junit.After
 import org.junit.Before
@@ -52,6 +53,8 @@ abstract class ScreenTest {
     private val controller = Robolectric.buildActivity(ComponentActivity::class.java)
     protected val activity get() = controller.get()
     protected val calls = mutableListOf<String>()
+
+    protected val seenBy = MutableStateFlow(Samples.seenBy)
 
     /** The addresses of the shown pictures. */
     protected val pictures = mutableListOf<Any>()
@@ -110,7 +113,7 @@ abstract class ScreenTest {
         override val writableRooms = Samples.rooms
         override fun forward(message: Message, to: RoomSummary) = record("forward ${message.seq} to ${to.id}")
         override val canAskWhoHasSeen = true
-        override suspend fun seenBy(message: Message) = Samples.seenBy
+        override fun seenBy(message: Message) = seenBy
         override suspend fun reactedBy(message: Message, emoji: String, cursor: String?) = Samples.reactedBy
         override fun vote(message: Message, options: List<Int>) = record("vote ${message.seq} $options")
         override fun endPoll(message: Message) = record("end poll ${message.seq}")
@@ -146,9 +149,9 @@ abstract class ScreenTest {
         compose.waitForIdle()
     }
 
-    protected fun showRooms(failed: List<ScheduledMessage> = emptyList()) = show {
+    protected fun showRooms(failed: List<ScheduledMessage> = emptyList(), rooms: List<RoomSummary> = Samples.rooms) = show {
         RoomsScreen(
-            Samples.rooms,
+            rooms,
             mapOf("market" to "See you"),
             Samples.alice,
             Kind.ONLINE,

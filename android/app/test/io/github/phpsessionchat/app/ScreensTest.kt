@@ -32,6 +32,22 @@ class ScreensTest : ScreenTest() {
     }
 
     @Test
+    fun findsARoomInALongList() {
+        showRooms(rooms = Samples.manyRooms)
+        compose.onNodeWithTag("find").performTextInput("OOM 12")
+        compose.onNodeWithText("room 12").assertIsDisplayed()
+        compose.onNodeWithText("spring market").assertDoesNotExist()
+        compose.onNodeWithTag("find").performTextReplacement("nothing")
+        compose.onNodeWithText("No room or person matches “\u2068nothing\u2069”.").assertIsDisplayed()
+    }
+
+    @Test
+    fun saysThatTheOtherUserOfADirectRoomIsHere() {
+        show { Title("Bob Keller", typing = emptyList(), isHere = true) {} }
+        compose.onNodeWithText("Here now").assertIsDisplayed()
+    }
+
+    @Test
     fun showsTheNameAndLogoOfTheSite() {
         showRooms()
         compose.onNodeWithText("Orchard Lane").assertIsDisplayed()
@@ -153,6 +169,8 @@ class ScreensTest : ScreenTest() {
         compose.onNodeWithText("Seen by").performClick()
         compose.onNodeWithText("Seen by 1 of 3").assertIsDisplayed()
         compose.onNodeWithText("Dana Ruiz").assertIsDisplayed()
+        seenBy.value = Samples.seenByMore
+        compose.onNodeWithText("Seen by 2 of 3").assertIsDisplayed()
     }
 
     @Test

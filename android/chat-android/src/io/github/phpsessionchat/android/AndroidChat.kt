@@ -3,6 +3,7 @@ package io.github.phpsessionchat.android
 import android.os.Handler
 import android.os.Looper
 import android.os.SystemClock
+import io.github.phpsessionchat.Answers.SeenBy
 import io.github.phpsessionchat.Callback
 import io.github.phpsessionchat.Chat
 import io.github.phpsessionchat.ChatError
@@ -15,6 +16,7 @@ import io.github.phpsessionchat.Identity
 import io.github.phpsessionchat.PinnedMessage
 import io.github.phpsessionchat.Removal
 import io.github.phpsessionchat.Replies
+import io.github.phpsessionchat.RoomMember
 import io.github.phpsessionchat.RoomSummary
 import io.github.phpsessionchat.ScheduledMessage
 import io.github.phpsessionchat.Upload
@@ -24,8 +26,11 @@ import kotlin.coroutines.resume
 import kotlin.coroutines.resumeWithException
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.MainScope
+import kotlinx.coroutines.flow.MutableSharedFlow
 import kotlinx.coroutines.flow.MutableStateFlow
+import kotlinx.coroutines.flow.SharedFlow
 import kotlinx.coroutines.flow.StateFlow
+import kotlinx.coroutines.flow.asSharedFlow
 import kotlinx.coroutines.flow.asStateFlow
 import kotlinx.coroutines.flow.first
 import kotlinx.coroutines.launch
@@ -74,7 +79,22 @@ data class Conversation(
     val seenThreads: Set<Long> = emptySet(),
     /** The pinned messages, the latest pin first; null until they are loaded. */
     val pins: List<PinnedMessage>? = null,
+    val members: MemberChanges = MemberChanges(),
 )
+
+/** What changed among the members of the open room since the client joined it. */
+data class MemberChanges(
+    /** The connected users; null until they are known. Some of more than 100 are missing. */
+    val present: List<User>? = null,
+    val presentCount: Int = 0,
+    /** Members who joined, or whose role or name changed, by ID; null: no longer a member. */
+    val changed: Map<String, RoomMember?> = emptyMap(),
+    /** Rises when changes may be missing. Then load the members again. */
+    val missed: Int = 0,
+)
+
+/** Who has seen a message. */
+class Seen(val room: String, val seq: Long, val by: SeenBy)
 
 /** A request that failed. `code` is an error code of the protocol. */
 class ChatRequestException(val code: String) : Exception(code)
@@ -103,6 +123,7 @@ class AndroidChat(val server: String, val http: OkHttpClient, outbox: File, priv
     private val mutableRooms = MutableStateFlow<List<RoomSummary>>(emptyList())
     private val mutableConversation = MutableStateFlow<Conversation?>(null)
     private val mutableUploads = MutableStateFlow<List<Upload>>(emptyList())
+    private val mutableSeen = MutableSharedFlow<Seen>(extraBufferCapacity = 8)
     private val mutableScheduled = MutableStateFlow<List<ScheduledMessage>?>(null)
 
     val access: StateFlow<Access> = mutableAccess.asStateFlow()
@@ -113,6 +134,9 @@ class AndroidChat(val server: String, val http: OkHttpClient, outbox: File, priv
 
     /** Uploads that are in progress, failed, or not yet part of a message. */
     val uploads: StateFlow<List<Upload>> = mutableUploads.asStateFlow()
+
+    /** Changes of who has seen the message of the latest [Chat.seenBy] in the open room. */
+    val seen: SharedFlow<Seen> = mutableSeen.asSharedFlow()
 
     /** The user's scheduled messages in all rooms, and those that could not be sent; null until they are loaded. */
     val scheduled: StateFlow<List<ScheduledMessage>?> = mutableScheduled.asStateFlow()
@@ -277,7 +301,10 @@ class AndroidChat(val server: String, val http: OkHttpClient, outbox: File, priv
             val reason = state.reason
             if (state.kind == ConnectionState.Kind.SESSION_ENDED && reason != null) end(Access.Ended(reason))
             state.refusal?.let { end(Access.Refused(it)) }
-            if (state.kind == ConnectionState.Kind.ONLINE) loadScheduled()
+            if (state.kind == ConnectionState.Kind.ONLINE) {
+                loadScheduled()
+                mutableConversation.value?.let { open -> update(open.room) { it.copy(members = MemberChanges(missed = it.members.missed + 1)) } }
+            }
             if (state.kind.isWaiting && mutableAccess.value == Access.Checking) showStoredRooms()
         }
 
@@ -324,6 +351,23 @@ class AndroidChat(val server: String, val http: OkHttpClient, outbox: File, priv
             update(room) { it.copy(followed = it.followed + (thread to following)) }
 
         override fun onPins(room: String, pins: List<PinnedMessage>) = update(room) { it.copy(pins = pins) }
+
+        override fun onPresent(room: String, users: List<User>, count: Int) =
+            update(room) { it.copy(members = it.members.copy(present = users, presentCount = count)) }
+
+        override fun onMembers(room: String, changed: List<RoomMember>, gone: List<User>, partial: Boolean) = update(room) {
+            val before = it.members
+            val members = if (partial) {
+                before.copy(changed = emptyMap(), missed = before.missed + 1)
+            } else {
+                before.copy(changed = before.changed + changed.associateBy { member -> member.user.id } + gone.associate { user -> user.id to null })
+            }
+            it.copy(members = members)
+        }
+
+        override fun onSeenBy(room: String, seq: Long, seen: SeenBy) {
+            mutableSeen.tryEmit(Seen(room, seq, seen))
+        }
 
         override fun onTyping(room: String, users: List<User>) = update(room) { it.copy(typing = users) }
 
