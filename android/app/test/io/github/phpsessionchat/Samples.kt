@@ -3,6 +3,7 @@ package io.github.phpsessionchat
 import io.github.phpsessionchat.android.MemberChanges
 import io.github.phpsessionchat.app.Person
 import io.github.phpsessionchat.app.Site
+import io.github.phpsessionchat.app.offeredActions
 import io.github.phpsessionchat.app.UserSettings
 import java.time.LocalDate
 import java.time.ZoneId
@@ -140,7 +141,13 @@ object Samples {
     val largeRoom: RoomSummary = Wire.room(
         room("market", "spring market", "private", unread = 14).put("members", 64).put("topic", "Saturday, 9:00 to 14:00")
             .put("role", "owner").put("notify", "all")
-            .put("may", JSONArray(listOf("send", "invite", "update", "remove", "moderate", "pin", "roles", "leave"))),
+            .put("may", JSONArray(listOf("send", "invite", "update", "remove", "moderate", "pin", "roles", "leave", "delete"))),
+    )
+
+    /** The same room for a member without rights. */
+    val memberRoom: RoomSummary = Wire.room(
+        room("market", "spring market", "private").put("members", 64).put("role", "member").put("notify", "all")
+            .put("may", JSONArray(listOf("send", "leave"))),
     )
 
     private fun member(user: User, role: String, present: Boolean) =
@@ -194,6 +201,8 @@ object Samples {
             canCreatePrivate = true
             canOpenDirect = true
             canFindPeople = true
+            canShowPreviews = true
+            canAskWhoHasSeen = true
             siteName = "Orchard Lane"
             siteLogo = "site/logo.png"
         },
@@ -206,6 +215,31 @@ object Samples {
         isBlocked = false,
         canWrite = true,
         profile = "https://www.example.org/users/2",
+        room = largeRoom,
+        offered = offeredActions(bob, RoomSummary.Role.MODERATOR, largeRoom, identity),
+    )
+
+    val restrictions: Answers.Page<Restriction> = Answers.Page(
+        listOf(
+            Restriction(bob, Restriction.Kind.MUTED, now + 60 * MINUTE, "too many offers", alice),
+            Restriction(li, Restriction.Kind.BANNED, 0, null, alice),
+        ),
+        null,
+    )
+
+    val held: List<HeldMessage> = listOf(
+        HeldMessage("h1", "market", bob, 0, "Cheap pallets, all new: https://pallets.example", 0, emptyList(), emptyList(), null, now),
+        HeldMessage("h2", "lobby", layla, 6, "المفتاح معي", 0, emptyList(), emptyList(), null, now - 5 * MINUTE),
+    )
+
+    private fun report(id: String, message: Message, by: User, reason: Report.Reason, text: String? = null) =
+        Report(id, message.room, message, by, reason, text, now, null)
+
+    /** Two reports of one message, and one of another. */
+    val reports: List<Report> = listOf(
+        report("r1", stored[1], li, Report.Reason.SPAM, "The third time today"),
+        report("r2", stored[1], layla, Report.Reason.ABUSE),
+        report("r3", stored[2], bob, Report.Reason.OTHER),
     )
 
     /** Returns pages of 50 rooms. */
@@ -248,6 +282,17 @@ object Samples {
     )
 
     fun read(file: NewFile): String = "${file.name}, ${file.size} bytes: ${file.source.open().reader().readText()}"
+
+    fun textOf(change: RoomChange): String = listOf(
+        "name" to change.name,
+        "topic" to change.topic,
+        "emoji" to change.emoji,
+        "color" to change.color,
+        "write" to change.write?.name?.lowercase(),
+        "slow" to change.slow,
+        "previews" to change.previews,
+        "seen" to change.seen,
+    ).filter { (_, value) -> value != null }.joinToString { (name, value) -> "$name=$value" }
 
     fun textOf(edit: MessageEdit): String = edit.text + edit.mentions.joinToString("") { ", mentions ${it.user.id} at ${it.start}" }
 

@@ -145,6 +145,7 @@ private fun Rooms(app: AppParts, user: User, connection: ConnectionState.Kind) {
     val drafts by app.drafts.texts.collectAsStateWithLifecycle()
     val me by app.chat.me.collectAsStateWithLifecycle()
     val scheduled by app.chat.scheduled.collectAsStateWithLifecycle()
+    val held by app.chat.held.collectAsStateWithLifecycle()
     val identity = me ?: return
     RoomsScreen(
         rooms,
@@ -159,6 +160,8 @@ private fun Rooms(app: AppParts, user: User, connection: ConnectionState.Kind) {
         site = siteOf(identity, app.chat.server),
         failed = scheduled.orEmpty().filter { it.failed != null },
         onScheduled = { app.navigation.open(Screen.Scheduled) },
+        waiting = held.size,
+        onModerate = { app.navigation.open(Screen.Moderation) },
     )
 }
 
@@ -175,6 +178,7 @@ private fun OpenConversation(
     val uploads by app.chat.uploads.collectAsStateWithLifecycle()
     val access by app.chat.access.collectAsStateWithLifecycle()
     val scheduled by app.chat.scheduled.collectAsStateWithLifecycle()
+    val held by app.chat.held.collectAsStateWithLifecycle()
     val open = conversation ?: return
     val notices = remember { SnackbarHostState() }
     val actions = rememberActions(app, open.room, notices)
@@ -199,5 +203,6 @@ private fun OpenConversation(
         isAlone = isAlone,
         isStored = access == Access.Offline,
         scheduled = scheduled.orEmpty().filter { it.room == open.room },
+        waiting = held.count { it.room == open.room },
     )
 }

@@ -55,6 +55,7 @@ interface ConversationActions : FileActions {
     /** @param at milliseconds since 1970 */
     fun schedule(message: NewMessage, at: Long, onDone: () -> Unit)
     fun openScheduled()
+    fun openModeration()
     fun edit(message: Message, edit: MessageEdit)
     fun delete(message: Message)
 
@@ -184,6 +185,8 @@ private class RoomActions(
     }
 
     override fun openScheduled() = navigation.open(Screen.Scheduled)
+
+    override fun openModeration() = navigation.open(Screen.Moderation)
 
     override fun edit(message: Message, edit: MessageEdit) = perform { request<Message> { edit(message, edit, it) } }
 

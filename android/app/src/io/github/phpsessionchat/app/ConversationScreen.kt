@@ -67,6 +67,7 @@ private const val HIGHLIGHT_MS = 2_000L
  * @param uploads the uploads of the room
  * @param isStored whether the messages are a stored copy, which can only be read
  * @param scheduled the user's scheduled messages in the room
+ * @param waiting the number of messages that wait for a decision of the user
  */
 @OptIn(ExperimentalMaterial3Api::class)
 @Composable
@@ -82,6 +83,7 @@ fun ConversationScreen(
     isAlone: Boolean = true,
     isStored: Boolean = false,
     scheduled: List<ScheduledMessage> = emptyList(),
+    waiting: Int = 0,
 ) {
     val name = room?.let { titleOf(it) }.orEmpty()
     var shownMenu by remember(conversation.room) { mutableStateOf<Message?>(null) }
@@ -119,6 +121,7 @@ fun ConversationScreen(
     ) { inner ->
         Column(Modifier.fillMaxSize().padding(inner)) {
             ConnectionBar(connection, actions::reconnect)
+            ModerationLine(waiting, room?.reports ?: 0, actions::openModeration, Modifier.padding(horizontal = 12.dp))
             when {
                 conversation.entries.isNotEmpty() -> Messages(conversation, room, me, connection, actions) { shownMenu = it }
                 conversation.view == null && !isStored -> Centered { CircularProgressIndicator() }

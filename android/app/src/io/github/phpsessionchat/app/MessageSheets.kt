@@ -33,7 +33,7 @@ import io.github.phpsessionchat.RoomSummary
 import io.github.phpsessionchat.android.ChatRequestException
 import java.text.NumberFormat
 
-private val reportReasons = listOf(
+val reportReasons = listOf(
     Reason.SPAM to R.string.report_spam,
     Reason.ABUSE to R.string.report_abuse,
     Reason.OTHER to R.string.report_other,

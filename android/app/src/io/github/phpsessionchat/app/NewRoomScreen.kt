@@ -53,7 +53,7 @@ fun NewRoomForm(me: Identity, onClose: () -> Unit, create: suspend (NewRoom) -> 
     val room = remember(name, topic, kind) { newRoom(name.trim(), topic.trim(), kind) }
     val scope = rememberCoroutineScope()
     fun submit() {
-        problem = problemOf(name.trim())
+        problem = nameProblem(name.trim())
         if (problem != null || isBusy) return
         isBusy = true
         scope.launch {
@@ -103,9 +103,10 @@ fun NewRoomForm(me: Identity, onClose: () -> Unit, create: suspend (NewRoom) -> 
 }
 
 private const val MAX_NAME = 80
-private const val MAX_TOPIC = 250
+const val MAX_TOPIC = 250
 
-private fun problemOf(name: String): Int? = when {
+/** Returns what is wrong with the name of a room; null: nothing. */
+fun nameProblem(name: String): Int? = when {
     name.isEmpty() -> R.string.create_noName
     name.length > MAX_NAME -> R.string.create_nameLong
     else -> null

@@ -53,6 +53,13 @@ fun hueNumber(id: String): Int {
 
 private fun hueOf(id: String) = hues[hueNumber(id)]
 
+/** Returns the background of a hue. */
+@Composable
+fun fillOf(hueNumber: Int) = fillOf(hues[hueNumber])
+
+@Composable
+private fun fillOf(hue: Hue) = Color(if (isSystemInDarkTheme()) hue.darkFill else hue.lightFill)
+
 @Composable
 private fun inkOf(hue: Hue) = Color(if (isSystemInDarkTheme()) hue.darkInk else hue.lightInk)
 
@@ -93,9 +100,8 @@ fun RoomIcon(room: RoomSummary) {
 /** Not read aloud, because the name is next to it. */
 @Composable
 private fun Badge(hue: Hue, size: Dp, shape: Shape, content: @Composable () -> Unit) {
-    val fill = if (isSystemInDarkTheme()) hue.darkFill else hue.lightFill
     Box(
-        Modifier.size(size).background(Color(fill), shape).clearAndSetSemantics {},
+        Modifier.size(size).background(fillOf(hue), shape).clearAndSetSemantics {},
         contentAlignment = Alignment.Center,
     ) { content() }
 }

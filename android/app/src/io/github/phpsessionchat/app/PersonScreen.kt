@@ -19,17 +19,20 @@ import androidx.compose.material3.TextButton
 import androidx.compose.runtime.Composable
 import androidx.compose.runtime.LaunchedEffect
 import androidx.compose.runtime.getValue
+import androidx.compose.runtime.mutableIntStateOf
 import androidx.compose.runtime.mutableStateOf
 import androidx.compose.runtime.remember
 import androidx.compose.runtime.setValue
 import androidx.compose.ui.Alignment
 import androidx.compose.ui.Modifier
+import androidx.compose.ui.platform.LocalContext
 import androidx.compose.ui.platform.LocalUriHandler
 import androidx.compose.ui.res.stringResource
 import androidx.compose.ui.text.style.TextAlign
 import androidx.compose.ui.unit.dp
 import androidx.lifecycle.compose.collectAsStateWithLifecycle
 import io.github.phpsessionchat.Presence
+import io.github.phpsessionchat.Restriction
 import io.github.phpsessionchat.RoomSummary
 import io.github.phpsessionchat.User
 
@@ -42,6 +45,9 @@ data class Person(
     val canWrite: Boolean = false,
     /** The address of the user's page on the site. */
     val profile: String? = null,
+    /** The room from which the screen was opened, and what the reader may do with the user there. */
+    val room: RoomSummary? = null,
+    val offered: List<MemberAction> = emptyList(),
 )
 
 @Composable
@@ -56,12 +62,36 @@ fun PersonScreen(app: AppParts, room: String, user: User) {
     var isBlocked by remember { mutableStateOf<Boolean?>(null) }
     val conversation by app.chat.conversation.collectAsStateWithLifecycle()
     val isHere = conversation?.members?.present?.any { it.id == user.id }
-    LaunchedEffect(isHere) { perform { presence = request<Presence> { about(room, user.id, it) } } }
+    var version by remember { mutableIntStateOf(0) }
+    LaunchedEffect(isHere, version) { perform { presence = request<Presence> { about(room, user.id, it) } } }
     LaunchedEffect(Unit) {
         perform { isBlocked = request<List<User>> { blocked(it) }.any { it.id == user.id } }
     }
     val isSelf = user.id == identity.user.id
-    val isDirect = rooms.find { it.id == room }?.kind == RoomSummary.Kind.DIRECT
+    val summary = rooms.find { it.id == room }
+    val isDirect = summary?.kind == RoomSummary.Kind.DIRECT
+    val context = LocalContext.current
+    val notices = Notices(context, host)
+    val moderation = object : MemberActions {
+        override fun setRole(role: RoomSummary.Role) = perform {
+            request<Void?> { setRole(room, user.id, role, it) }
+            version++
+        }
+
+        override fun restrict(kind: Restriction.Kind, seconds: Long, reason: String?) = perform {
+            request<Void?> {
+                if (kind == Restriction.Kind.MUTED) mute(room, user.id, seconds, reason, it) else ban(room, user.id, seconds, reason, it)
+            }
+            version++
+            notices.say(context.getString(if (kind == Restriction.Kind.MUTED) R.string.mute_done else R.string.ban_done, isolate(user.name)))
+        }
+
+        override fun remove() = perform {
+            request<Void?> { removeMember(room, user.id, it) }
+            version++
+            notices.say(context.getString(R.string.people_removed, isolate(user.name)))
+        }
+    }
     val person = Person(
         user,
         isSelf,
@@ -69,6 +99,8 @@ fun PersonScreen(app: AppParts, room: String, user: User) {
         isBlocked,
         canWrite = !isSelf && !isDirect && identity.canOpenDirect,
         profile = identity.profileTemplate?.replace("{id}", Uri.encode(user.id)),
+        room = summary,
+        offered = if (summary == null || isDirect || presence == null) emptyList() else offeredActions(user, presence?.role, summary, identity),
     )
     PersonCard(
         person,
@@ -76,6 +108,7 @@ fun PersonScreen(app: AppParts, room: String, user: User) {
         onClose = app.navigation::back,
         onWrite = { perform { app.navigation.openRoom(request<RoomSummary> { openDirect(user.id, it) }.id) } },
         onProfile = browser::openUri,
+        moderation,
     ) { blocked ->
         perform {
             request<Void?> { block(user.id, blocked, it) }
@@ -92,6 +125,7 @@ fun PersonCard(
     onClose: () -> Unit,
     onWrite: () -> Unit,
     onProfile: (address: String) -> Unit,
+    moderation: MemberActions,
     onBlock: (Boolean) -> Unit,
 ) {
     val user = person.user
@@ -116,6 +150,7 @@ fun PersonCard(
             person.profile?.let { address ->
                 OutlinedButton(onClick = { onProfile(address) }, Modifier.fillMaxWidth()) { Text(stringResource(R.string.people_profile)) }
             }
+            if (person.room != null) MemberButtons(user, person.room, person.offered, moderation)
             if (!person.isSelf && user.id != User.ERASED) {
                 BlockButton(person) { if (person.isBlocked == true) onBlock(false) else isAsking = true }
             }

@@ -10,6 +10,7 @@ import io.github.phpsessionchat.Answers.Page
 import io.github.phpsessionchat.Answers.Members
 import io.github.phpsessionchat.ChatFile
 import io.github.phpsessionchat.Message
+import io.github.phpsessionchat.RoomChange
 import io.github.phpsessionchat.RoomMember
 import io.github.phpsessionchat.RoomSummary
 import io.github.phpsessionchat.User
@@ -26,7 +27,15 @@ interface RoomDetailsActions : FileActions {
     fun unpin(seq: Long)
     fun openPerson(user: User)
     fun setNotify(notify: RoomSummary.Notify)
+    fun update(change: RoomChange)
+
+    /** Chooses link previews in a direct room. */
+    fun setPreviews(on: Boolean)
+
+    /** Opens the list of muted and banned users. */
+    fun openRestricted()
     fun leave()
+    fun delete()
 
     /** @param present whether to return the connected members or the others; null: all */
     suspend fun members(query: String?, present: Boolean?, cursor: String?): Page<RoomMember>
@@ -39,6 +48,8 @@ fun rememberDetailsActions(app: AppParts, room: String, host: SnackbarHostState)
     val context = LocalContext.current
     return remember(room) { DetailsActions(app, room, Notices(context, host), scope, context) }
 }
+
+private fun updateError(code: String) = if (code == "conflict") R.string.create_taken else errorText(code)
 
 private class DetailsActions(
     private val app: AppParts,
@@ -61,6 +72,14 @@ private class DetailsActions(
     override fun openPerson(user: User) = app.navigation.open(Screen.Person(room, user.id, user.name))
 
     override fun setNotify(notify: RoomSummary.Notify) = perform { request<RoomSummary> { setNotify(room, notify, it) } }
+
+    override fun update(change: RoomChange) = perform(::updateError) { request<RoomSummary> { updateRoom(room, change, it) } }
+
+    override fun setPreviews(on: Boolean) = perform { request<RoomSummary> { setPreviews(room, on, it) } }
+
+    override fun openRestricted() = app.navigation.open(Screen.Restricted(room))
+
+    override fun delete() = perform { request<Void?> { deleteRoom(room, it) } }
 
     override fun leave() = perform { request<Void?> { leaveRoom(room, it) } }
 

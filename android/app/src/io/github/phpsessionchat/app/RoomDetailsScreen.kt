@@ -35,10 +35,10 @@ import androidx.compose.ui.res.stringResource
 import androidx.compose.ui.text.style.TextAlign
 import androidx.compose.ui.unit.dp
 import androidx.lifecycle.compose.collectAsStateWithLifecycle
+import io.github.phpsessionchat.Identity
 import io.github.phpsessionchat.PinnedMessage
 import io.github.phpsessionchat.RoomSummary
 import io.github.phpsessionchat.RoomSummary.Kind
-import io.github.phpsessionchat.User
 import io.github.phpsessionchat.android.MemberChanges
 import java.text.NumberFormat
 
@@ -64,7 +64,7 @@ fun RoomDetailsScreen(app: AppParts, id: String) {
     val room = rooms.find { it.id == id } ?: return
     val notices = remember { SnackbarHostState() }
     val changes = conversation?.members ?: MemberChanges()
-    RoomDetails(room, me?.user ?: return, conversation?.pins, rememberDetailsActions(app, room.id, notices), notices, changes)
+    RoomDetails(room, me ?: return, conversation?.pins, rememberDetailsActions(app, room.id, notices), notices, changes)
 }
 
 /**
@@ -77,7 +77,7 @@ fun RoomDetailsScreen(app: AppParts, id: String) {
 @Composable
 fun RoomDetails(
     room: RoomSummary,
-    me: User,
+    me: Identity,
     pins: List<PinnedMessage>?,
     actions: RoomDetailsActions,
     notices: SnackbarHostState,
@@ -87,10 +87,10 @@ fun RoomDetails(
     var chosen by rememberSaveable { mutableStateOf(tabs.first()) }
     val tab = if (chosen in tabs) chosen else tabs.first()
     val content: LazyListScope.() -> Unit = when (tab) {
-        DetailsTab.PEOPLE -> members(room, me, changes, actions)
+        DetailsTab.PEOPLE -> members(room, me.user, changes, actions)
         DetailsTab.FILES -> sharedFiles(room, actions)
-        DetailsTab.PINNED -> pinnedMessages(pins, room, me, actions)
-        DetailsTab.SETTINGS -> roomSettings(room, actions)
+        DetailsTab.PINNED -> pinnedMessages(pins, room, me.user, actions)
+        DetailsTab.SETTINGS -> roomSettings(room, me, actions)
     }
     Scaffold(
         containerColor = MaterialTheme.colorScheme.background,

@@ -13,8 +13,10 @@ import androidx.compose.runtime.setValue
 import androidx.compose.ui.Modifier
 import androidx.compose.ui.res.stringResource
 import androidx.compose.ui.unit.dp
+import io.github.phpsessionchat.Identity
 import io.github.phpsessionchat.RoomSummary
 import io.github.phpsessionchat.RoomSummary.Notify
+import io.github.phpsessionchat.RoomSummary.Right
 
 private val levels = listOf(
     Notify.ALL to R.string.settings_notify_all,
@@ -22,24 +24,48 @@ private val levels = listOf(
     Notify.NONE to R.string.settings_notify_none,
 )
 
-/** Shows the notification level, and lets the user leave. */
+/** Shows the notification level, to those who may change them also the name and the rules, and how to leave. */
 @Composable
-fun roomSettings(room: RoomSummary, actions: RoomDetailsActions): LazyListScope.() -> Unit {
+fun roomSettings(room: RoomSummary, me: Identity, actions: RoomDetailsActions): LazyListScope.() -> Unit {
     var isLeaving by rememberSaveable { mutableStateOf(false) }
+    var isDeleting by rememberSaveable { mutableStateOf(false) }
     if (isLeaving) LeaveDialog(room, onClose = { isLeaving = false }, actions::leave)
+    if (isDeleting) DeleteDialog(room, onClose = { isDeleting = false }, actions::delete)
+    val rules = roomRules(room, me, actions)
     return {
         item { SectionHeading(stringResource(R.string.settings_notify)) }
         for ((notify, label) in levels) {
             item { Choice(stringResource(label), room.notify == notify) { actions.setNotify(notify) } }
         }
-        if (room.may(RoomSummary.Right.LEAVE)) {
+        if (room.may(Right.UPDATE)) rules()
+        if (room.kind == RoomSummary.Kind.DIRECT && me.canShowPreviews) {
             item {
-                TextButton(onClick = { isLeaving = true }, Modifier.padding(4.dp, 12.dp)) {
-                    Text(stringResource(R.string.rooms_leave), color = MaterialTheme.colorScheme.error)
-                }
+                SwitchRow(stringResource(R.string.settings_previews), stringResource(R.string.settings_previews_both), room.previews, onChange = actions::setPreviews)
             }
         }
+        if (room.may(Right.MODERATE)) item { Action(R.string.restricted_title, onClick = actions::openRestricted) }
+        if (room.may(Right.LEAVE)) item { Action(R.string.rooms_leave, isSerious = true) { isLeaving = true } }
+        if (room.may(Right.DELETE)) item { Action(R.string.owner_delete, isSerious = true) { isDeleting = true } }
     }
+}
+
+@Composable
+private fun Action(label: Int, isSerious: Boolean = false, onClick: () -> Unit) {
+    TextButton(onClick, Modifier.padding(4.dp, 4.dp)) {
+        if (isSerious) Text(stringResource(label), color = MaterialTheme.colorScheme.error) else Text(stringResource(label))
+    }
+}
+
+@Composable
+private fun DeleteDialog(room: RoomSummary, onClose: () -> Unit, onDelete: () -> Unit) {
+    AskDialog(
+        stringResource(R.string.owner_deleteAsk, isolate(titleOf(room))),
+        stringResource(R.string.owner_deleteText),
+        confirm = stringResource(R.string.owner_delete),
+        dismiss = stringResource(R.string.common_cancel),
+        onClose,
+        onDelete,
+    )
 }
 
 @Composable

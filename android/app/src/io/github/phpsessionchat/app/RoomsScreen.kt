@@ -46,7 +46,10 @@ import java.time.LocalDate
 /** A longer list has a field to find a room. */
 private const val MANY_ROOMS = 8
 
-/** @param failed the scheduled messages that could not be sent */
+/**
+ * @param failed the scheduled messages that could not be sent
+ * @param waiting the number of messages that wait for a decision of the user
+ */
 @OptIn(ExperimentalMaterial3Api::class)
 @Composable
 fun RoomsScreen(
@@ -62,6 +65,8 @@ fun RoomsScreen(
     site: Site = Site(null, null),
     failed: List<ScheduledMessage> = emptyList(),
     onScheduled: () -> Unit = {},
+    waiting: Int = 0,
+    onModerate: () -> Unit = {},
 ) {
     var query by rememberSaveable { mutableStateOf("") }
     val isLong = rooms.size > MANY_ROOMS
@@ -85,6 +90,7 @@ fun RoomsScreen(
             ConnectionBar(connection, onReconnect)
             Shared.waiting?.let { SharedBar(it) }
             ScheduledLine(failed, onScheduled, Modifier.padding(horizontal = 12.dp))
+            ModerationLine(waiting, rooms.sumOf { it.reports }, onModerate, Modifier.padding(horizontal = 12.dp))
             LazyColumn(Modifier.fillMaxSize()) {
                 if (isLong) item { FindField(query, { query = it }, label = R.string.rooms_filter) }
                 items(joined, key = { it.id }) { room -> RoomRow(room, drafts[room.id], me) { onOpen(room.id) } }

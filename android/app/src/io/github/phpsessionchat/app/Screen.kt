@@ -30,6 +30,12 @@ sealed interface Screen : Serializable {
 
     data class Thread(override val room: String, val number: Long) : Screen
 
+    /** The muted and banned users of a room. */
+    data class Restricted(override val room: String) : Screen
+
+    /** Messages that wait for a decision, and reports. */
+    data object Moderation : Screen
+
     data class Invite(override val room: String) : Screen
 
     data class InviteLinks(override val room: String) : Screen
@@ -47,6 +53,8 @@ fun ScreenContent(screen: Screen, app: AppParts) = when (screen) {
     Screen.PublicRooms -> PublicRoomsScreen(app)
     is Screen.Person -> PersonScreen(app, screen.room, User(screen.id, screen.name))
     is Screen.Thread -> ThreadScreen(app, screen.room, screen.number)
+    is Screen.Restricted -> RestrictedScreen(app, screen.room)
+    Screen.Moderation -> ModerationScreen(app)
     is Screen.Invite -> InviteScreen(app, screen.room)
     is Screen.InviteLinks -> InviteLinksScreen(app, screen.room)
 }

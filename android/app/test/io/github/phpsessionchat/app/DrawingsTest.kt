@@ -18,6 +18,7 @@ import androidx.compose.ui.unit.dp
 import io.github.phpsessionchat.ConnectionState.Kind
 import io.github.phpsessionchat.ConnectionState.Reason
 import io.github.phpsessionchat.ConnectionState.Refusal
+import io.github.phpsessionchat.Restriction
 import io.github.phpsessionchat.Samples
 import io.github.phpsessionchat.android.Conversation
 import kotlinx.coroutines.MainScope
@@ -41,7 +42,7 @@ abstract class DrawingTest : ScreenTest() {
         show { SearchResults("shed", {}, Results(Samples.found, "2"), {}, {}, {}) }
         takeScreenshot(activity, "search-$name")
         for (tab in DetailsTab.entries) {
-            show { RoomDetails(Samples.largeRoom, Samples.alice, Samples.pins, SampleDetails(calls), remember { SnackbarHostState() }) }
+            show { RoomDetails(Samples.largeRoom, Samples.identity, Samples.pins, SampleDetails(calls), remember { SnackbarHostState() }) }
             compose.onNodeWithText(activity.getString(tab.label)).performScrollTo().performClick()
             compose.waitForIdle()
             takeScreenshot(activity, "details-${tab.name.lowercase()}-$name")
@@ -92,7 +93,7 @@ abstract class DrawingTest : ScreenTest() {
         takeScreenshot(activity, "new-chat-$name")
         show { NewRoomForm(Samples.identity, {}) {} }
         takeScreenshot(activity, "new-room-$name")
-        show { PersonCard(Samples.person, remember { SnackbarHostState() }, {}, {}, {}, {}) }
+        show { PersonCard(Samples.person, remember { SnackbarHostState() }, {}, {}, {}, SampleModeration(calls)) {} }
         takeScreenshot(activity, "person-$name")
         showConversation(Samples.pollEntries + Samples.endedEntries)
         takeScreenshot(activity, "polls-$name")
@@ -107,6 +108,12 @@ abstract class DrawingTest : ScreenTest() {
         compose.onAllNodesWithText(activity.getString(R.string.action_edit))[0].performClick()
         compose.waitForIdle()
         takeScreenshot(activity, "scheduled-edit-$name")
+        show { Moderation(Samples.held, Samples.reports, Samples.rooms, SampleModeration(calls), remember { SnackbarHostState() }) }
+        takeScreenshot(activity, "moderation-$name")
+        show { Restricted(remember { SnackbarHostState() }, {}, { Samples.restrictions }) { _, _ -> } }
+        takeScreenshot(activity, "restricted-$name")
+        show { RestrictSheet(Restriction.Kind.MUTED, Samples.bob, Samples.largeRoom, {}) { _, _ -> } }
+        takeScreenshot(activity, "mute-$name")
         showConversation(Samples.voiceMessages(2))
         takeScreenshot(activity, "voice-$name")
         show { RecorderRow(VoiceRecorder(activity, MainScope())) {} }

@@ -66,7 +66,7 @@ class PeopleTest : ScreenTest() {
 
     @Test
     fun blocksAPersonAfterAQuestion() {
-        show { PersonCard(Samples.person, SnackbarHostState(), {}, { calls += "write" }, { calls += it }) { calls += "block $it" } }
+        show { PersonCard(Samples.person, SnackbarHostState(), {}, { calls += "write" }, { calls += it }, SampleModeration(calls)) { calls += "block $it" } }
         compose.onNodeWithText("moderator · Last here Yesterday", substring = true).assertIsDisplayed()
         compose.onNodeWithText("Message").performClick()
         compose.onNodeWithText("Profile").performClick()

@@ -5,7 +5,11 @@ import androidx.compose.runtime.getValue
 import androidx.compose.runtime.mutableStateOf
 import androidx.compose.runtime.setValue
 import androidx.compose.ui.test.assertIsDisplayed
+import androidx.compose.ui.test.assertIsOff
+import androidx.compose.ui.test.assertIsNotEnabled
 import androidx.compose.ui.test.getUnclippedBoundsInRoot
+import androidx.compose.ui.test.hasContentDescription
+import androidx.compose.ui.test.hasTestTag
 import androidx.compose.ui.test.hasText
 import androidx.compose.ui.test.onAllNodesWithContentDescription
 import androidx.compose.ui.test.onAllNodesWithText
@@ -20,6 +24,7 @@ import androidx.compose.ui.test.performTextReplacement
 import io.github.phpsessionchat.ChatFile
 import io.github.phpsessionchat.Invite
 import io.github.phpsessionchat.Message
+import io.github.phpsessionchat.RoomChange
 import io.github.phpsessionchat.RoomSummary
 import io.github.phpsessionchat.Samples
 import io.github.phpsessionchat.User
@@ -37,7 +42,11 @@ class SampleDetails(private val calls: MutableList<String>) : RoomDetailsActions
     override fun unpin(seq: Long) = record("unpin $seq")
     override fun openPerson(user: User) = record("person ${user.id}")
     override fun setNotify(notify: RoomSummary.Notify) = record("notify $notify")
+    override fun update(change: RoomChange) = record("update ${Samples.textOf(change)}")
+    override fun setPreviews(on: Boolean) = record("previews $on")
+    override fun openRestricted() = record("restricted")
     override fun leave() = record("leave")
+    override fun delete() = record("delete")
     override fun open(file: ChatFile) = record("open ${file.name}")
     override fun picture(file: ChatFile): Request = Request.Builder().url("https://chat.invalid/${file.id}").build()
     override suspend fun files(content: Message.Content, cursor: String?) = Samples.sharedFiles(content, cursor)
@@ -52,7 +61,7 @@ class SampleDetails(private val calls: MutableList<String>) : RoomDetailsActions
 
 class RoomDetailsTest : ScreenTest() {
     private fun showDetails(room: RoomSummary = Samples.largeRoom) =
-        show { RoomDetails(room, Samples.alice, Samples.pins, SampleDetails(calls), SnackbarHostState()) }
+        show { RoomDetails(room, Samples.identity, Samples.pins, SampleDetails(calls), SnackbarHostState()) }
 
     @Test
     fun listsConnectedMembersFirstAndLoadsAllPages() {
@@ -68,7 +77,7 @@ class RoomDetailsTest : ScreenTest() {
     @Test
     fun showsWhoComesAndGoes() {
         var changes by mutableStateOf(MemberChanges())
-        show { RoomDetails(Samples.largeRoom, Samples.alice, Samples.pins, SampleDetails(calls), SnackbarHostState(), changes) }
+        show { RoomDetails(Samples.largeRoom, Samples.identity, Samples.pins, SampleDetails(calls), SnackbarHostState(), changes) }
         compose.onNodeWithText("Bob Keller").assertIsDisplayed()
         changes = Samples.memberChanges
         compose.onNodeWithText("Bob Keller").assertDoesNotExist()
@@ -112,11 +121,73 @@ class RoomDetailsTest : ScreenTest() {
         showDetails()
         compose.onNodeWithText("Settings").performClick()
         compose.onNodeWithText("Mentions").performClick()
+        compose.onNodeWithTag("details").performScrollToNode(hasText("Leave room"))
         compose.onNodeWithText("Leave room").performClick()
         assertEquals(listOf("notify MENTIONS"), calls)
         compose.onNodeWithText("Leave \u2068spring market\u2069?").assertIsDisplayed()
         compose.onNodeWithText("Stay").performClick()
         assertTrue("leave" !in calls)
+    }
+}
+
+class RoomRulesTest : ScreenTest() {
+    private fun showSettings(room: RoomSummary = Samples.largeRoom) {
+        show { RoomDetails(room, Samples.identity, Samples.pins, SampleDetails(calls), SnackbarHostState()) }
+        compose.onNodeWithText("Settings").performClick()
+    }
+
+    private fun scrollTo(text: String) = compose.onNodeWithTag("details").performScrollToNode(hasText(text))
+
+    @Test
+    fun renamesARoomAndChangesItsRules() {
+        showSettings()
+        compose.onNodeWithTag("details").performScrollToNode(hasTestTag("name"))
+        compose.onNodeWithTag("name").performTextReplacement("")
+        scrollTo("Save")
+        compose.onNodeWithText("Save").assertIsNotEnabled()
+        compose.onNodeWithTag("details").performScrollToNode(hasTestTag("name"))
+        compose.onNodeWithTag("name").performTextReplacement("Autumn market")
+        scrollTo("Save")
+        compose.onNodeWithText("Save").performClick()
+        compose.onNodeWithTag("details").performScrollToNode(hasContentDescription("Green"))
+        compose.onNodeWithContentDescription("Green").performClick()
+        scrollTo("Only moderators can post")
+        compose.onNodeWithText("Only moderators can post").assertIsOff().performClick()
+        scrollTo("One message every 5 minutes")
+        compose.onNodeWithText("One message every 5 minutes").performClick()
+        assertEquals(listOf("update name=Autumn market", "update color=green", "update write=moderators", "update slow=300"), calls)
+    }
+
+    @Test
+    fun deletesARoomAfterAQuestion() {
+        showSettings()
+        scrollTo("Muted and banned")
+        compose.onNodeWithText("Muted and banned").performClick()
+        scrollTo("Delete room")
+        compose.onNodeWithText("Delete room").performClick()
+        assertEquals(listOf("restricted"), calls)
+        compose.onNodeWithText("Delete \u2068spring market\u2069?").assertIsDisplayed()
+        compose.onAllNodesWithText("Delete room").onLast().performClick()
+        assertEquals("delete", calls.last())
+    }
+
+    @Test
+    fun offersAMemberNoRules() {
+        showSettings(Samples.memberRoom)
+        compose.onNodeWithText("Mentions").assertIsDisplayed()
+        compose.onNodeWithText("Leave room").assertIsDisplayed()
+        compose.onNodeWithText("Name").assertDoesNotExist()
+        compose.onNodeWithText("Muted and banned").assertDoesNotExist()
+    }
+}
+
+class DirectRoomTest : ScreenTest() {
+    @Test
+    fun choosesPreviewsOfLinks() {
+        show { RoomDetails(Samples.rooms[1], Samples.identity, Samples.pins, SampleDetails(calls), SnackbarHostState()) }
+        compose.onNodeWithText("Settings").performClick()
+        compose.onNodeWithText("Previews of links").performClick()
+        assertEquals(listOf("previews false"), calls)
     }
 }
 

@@ -101,6 +101,7 @@ abstract class ScreenTest {
             onDone()
         }
         override fun openScheduled() = record("scheduled")
+        override fun openModeration() = record("moderation")
         override fun edit(message: Message, edit: MessageEdit) = record("edit ${message.seq} ${Samples.textOf(edit)}")
         override fun delete(message: Message) = record("delete ${message.seq}")
         override fun isPinned(message: Message) = message.seq == 1L
@@ -175,7 +176,8 @@ abstract class ScreenTest {
         target: Long = 0,
         pins: List<PinnedMessage> = emptyList(),
         scheduled: List<ScheduledMessage> = emptyList(),
-    ) = show { Conversation(entries, view, connection, uploads, room, target = target, pins = pins, scheduled = scheduled) }
+        waiting: Int = 0,
+    ) = show { Conversation(entries, view, connection, uploads, room, target = target, pins = pins, scheduled = scheduled, waiting = waiting) }
 
     @Composable
     protected fun Conversation(
@@ -188,6 +190,7 @@ abstract class ScreenTest {
         target: Long = 0,
         pins: List<PinnedMessage> = emptyList(),
         scheduled: List<ScheduledMessage> = emptyList(),
+        waiting: Int = 0,
     ) = ConversationScreen(
         Conversation("lobby", entries, view, listOf(Samples.bob), readByOther = 5, target, Samples.threads, pins = pins),
         room,
@@ -199,5 +202,6 @@ abstract class ScreenTest {
         remember { SnackbarHostState() },
         isAlone,
         scheduled = scheduled,
+        waiting = waiting,
     )
 }

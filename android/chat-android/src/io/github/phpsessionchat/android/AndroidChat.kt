@@ -3,6 +3,7 @@ package io.github.phpsessionchat.android
 import android.os.Handler
 import android.os.Looper
 import android.os.SystemClock
+import io.github.phpsessionchat.Answers.Page
 import io.github.phpsessionchat.Answers.SeenBy
 import io.github.phpsessionchat.Callback
 import io.github.phpsessionchat.Chat
@@ -11,6 +12,7 @@ import io.github.phpsessionchat.ChatListener
 import io.github.phpsessionchat.ConnectionState
 import io.github.phpsessionchat.Entry
 import io.github.phpsessionchat.FileOutbox
+import io.github.phpsessionchat.HeldMessage
 import io.github.phpsessionchat.HistoryView
 import io.github.phpsessionchat.Identity
 import io.github.phpsessionchat.PinnedMessage
@@ -124,6 +126,7 @@ class AndroidChat(val server: String, val http: OkHttpClient, outbox: File, priv
     private val mutableConversation = MutableStateFlow<Conversation?>(null)
     private val mutableUploads = MutableStateFlow<List<Upload>>(emptyList())
     private val mutableSeen = MutableSharedFlow<Seen>(extraBufferCapacity = 8)
+    private val mutableHeld = MutableStateFlow<List<HeldMessage>>(emptyList())
     private val mutableScheduled = MutableStateFlow<List<ScheduledMessage>?>(null)
 
     val access: StateFlow<Access> = mutableAccess.asStateFlow()
@@ -140,6 +143,12 @@ class AndroidChat(val server: String, val http: OkHttpClient, outbox: File, priv
 
     /** The user's scheduled messages in all rooms, and those that could not be sent; null until they are loaded. */
     val scheduled: StateFlow<List<ScheduledMessage>?> = mutableScheduled.asStateFlow()
+
+    /** For moderators: the newest messages of others that wait for a decision. */
+    val held: StateFlow<List<HeldMessage>> = mutableHeld.asStateFlow()
+
+    /** The rooms that the user moderated when [held] was loaded. */
+    private var moderated = emptySet<String>()
 
     private var lastUser: User? = null
 
@@ -243,7 +252,24 @@ class AndroidChat(val server: String, val http: OkHttpClient, outbox: File, priv
         roomsToStore.value = null
         mutableUploads.value = emptyList()
         mutableScheduled.value = null
+        mutableHeld.value = emptyList()
+        moderated = emptySet()
         mutableConversation.value = mutableConversation.value?.let { Conversation(it.room, target = it.target) }
+    }
+
+    private fun loadHeld() {
+        if (moderated.isEmpty()) {
+            mutableHeld.value = emptyList()
+            return
+        }
+        client.held(null, object : Callback<Page<HeldMessage>> {
+            override fun done(answer: Page<HeldMessage>) {
+                if (moderated.isNotEmpty()) mutableHeld.value = answer.items
+            }
+
+            // The next connection loads them again.
+            override fun failed(error: ChatError) = Unit
+        })
     }
 
     private fun loadScheduled() = client.scheduled(object : Callback<List<ScheduledMessage>> {
@@ -303,6 +329,7 @@ class AndroidChat(val server: String, val http: OkHttpClient, outbox: File, priv
             state.refusal?.let { end(Access.Refused(it)) }
             if (state.kind == ConnectionState.Kind.ONLINE) {
                 loadScheduled()
+                loadHeld()
                 mutableConversation.value?.let { open -> update(open.room) { it.copy(members = MemberChanges(missed = it.members.missed + 1)) } }
             }
             if (state.kind.isWaiting && mutableAccess.value == Access.Checking) showStoredRooms()
@@ -330,6 +357,11 @@ class AndroidChat(val server: String, val http: OkHttpClient, outbox: File, priv
         override fun onHide() = hide()
 
         override fun onRooms(rooms: List<RoomSummary>) {
+            val now = rooms.filter { it.may(RoomSummary.Right.MODERATE) }.map { it.id }.toSet()
+            if (now != moderated) {
+                moderated = now
+                loadHeld()
+            }
             mutableRooms.value = rooms
             roomsToStore.value = rooms
         }
@@ -372,6 +404,8 @@ class AndroidChat(val server: String, val http: OkHttpClient, outbox: File, priv
         override fun onTyping(room: String, users: List<User>) = update(room) { it.copy(typing = users) }
 
         override fun onReadByOther(room: String, seq: Long) = update(room) { it.copy(readByOther = seq) }
+
+        override fun onHeld(room: String) = loadHeld()
 
         override fun onScheduled(failure: String?) = loadScheduled()
 

@@ -31,6 +31,8 @@ public final class Identity {
   public final boolean canFindPeople;
   /** Whether the user may upload files. */
   public final boolean canSendFiles;
+  /** Whether the operator allows previews of links. */
+  public final boolean canShowPreviews;
   /** Whether the user may request read receipts: {@link Chat#seenBy}. */
   public final boolean canAskWhoHasSeen;
   /** Whether the user may report messages. */
@@ -64,6 +66,7 @@ public final class Identity {
     canOpenDirect = draft.canOpenDirect;
     canFindPeople = draft.canFindPeople;
     canSendFiles = draft.canSendFiles;
+    canShowPreviews = draft.canShowPreviews;
     canAskWhoHasSeen = draft.canAskWhoHasSeen;
     canReport = draft.canReport;
     avatarTemplate = draft.avatarTemplate;
@@ -97,6 +100,7 @@ public final class Identity {
     boolean canOpenDirect;
     boolean canFindPeople;
     boolean canSendFiles;
+    boolean canShowPreviews;
     boolean canAskWhoHasSeen;
     boolean canReport;
     @Nullable String avatarTemplate;

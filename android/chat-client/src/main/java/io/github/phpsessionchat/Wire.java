@@ -455,6 +455,7 @@ final class Wire {
     draft.canOpenDirect = can.optBoolean("direct");
     draft.canFindPeople = can.optBoolean("findPeople");
     draft.canSendFiles = can.optBoolean("files");
+    draft.canShowPreviews = can.optBoolean("previews");
     draft.canAskWhoHasSeen = can.optBoolean("seen");
     draft.canReport = can.optBoolean("report");
     draft.avatarTemplate = text(profile, "avatar");
