@@ -336,7 +336,6 @@ final class Wire {
                 number(closed, "at")));
   }
 
-<<<<<<< HEAD
   static Reminder reminder(JSONObject json) {
     return new Reminder(
         json.optString("id"),
@@ -345,7 +344,8 @@ final class Wire {
         number(json, "at"),
         json.optBoolean("due"),
         json.has("message") ? message(object(json, "message")) : null);
-=======
+  }
+
   static HeldMessage held(JSONObject json) {
     return new HeldMessage(
         json.optString("id"),
@@ -358,7 +358,6 @@ final class Wire {
         list(json, "files", Wire::file),
         preview(json.optJSONObject("preview")),
         number(json, "at"));
->>>>>>> 51f85407 (android: list, approve and reject messages that wait with the Java client)
   }
 
   static ScheduledMessage scheduled(JSONObject json) {
