@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type PeopleSite, startPeopleSite } from '../helpers/people.ts';
-import { type ChatPage, openPage, textOf, until } from './open-page.ts';
+import { type ChatPage, openPage, refused, textOf, until } from './open-page.ts';
 
 /** jsdom sends the origin of an upload only for another origin. */
 const shop = 'http://127.0.0.1:1';
@@ -64,6 +64,29 @@ test('keeps files over the limit until a file is removed or the message is sent'
   await page.click('button', 'Send');
   await until(() => expect(textOf(page.messages.at(-1) ?? null)).toContain('11'));
   expect(tiles(page)).toEqual({});
+});
+
+test('schedules files once the server has them, and repeats a failed request with the same ID', async () => {
+  const page = await inDen();
+  await attach(page, { 'plan.txt': 'words' });
+  await seesTiles(page, { 'plan.txt': '5 bytes' });
+  const later = async () => {
+    await page.click('button', 'Send later');
+    await page.click('menuitem', /^Tomorrow/);
+  };
+  const requests = () => page.wire.sent.filter(([name]) => name === 'scheduled:add');
+  page.wire.answers.set('scheduled:add', refused);
+  await later();
+  await until(() => expect(requests()).toHaveLength(1));
+  page.wire.answers.delete('scheduled:add');
+  await seesTiles(page, { 'plan.txt': '5 bytes' });
+  await later();
+  await page.sees('Scheduled messages · 1');
+  expect(tiles(page)).toEqual({});
+  const [first, second] = requests().map(([, payload]) => payload);
+  expect(second).toMatchObject({ clientId: (first as { clientId: string }).clientId });
+  await page.click('button', 'Show');
+  await page.sees('plan.txt');
 });
 
 test('sends a text that is too long as a file', async () => {

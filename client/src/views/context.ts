@@ -133,6 +133,8 @@ export interface Tray {
   readonly full: boolean;
   /** The reference of the attached card. */
   readonly card?: string | undefined;
+  /** The files, if there are any and the server has stored all of them. */
+  readonly stored: readonly SentFile[] | undefined;
   draw(): ComponentChildren;
   /** Removes all from the draft and returns the files for the message; undefined if there are none. */
   take(): SentFile[] | undefined;

@@ -171,6 +171,7 @@ export function start(
       return {
         full: tray.full || card.card !== undefined,
         card: card.card?.about,
+        stored: tray.stored,
         draw: () => [card.draw(), tray.draw()],
         take() {
           card.take();

@@ -333,6 +333,13 @@ export class Attachments {
     return going.length < this.#context.chat.limits.files;
   }
 
+  /** Returns the files of the draft; undefined if there are none, or if the server does not have all of them. */
+  stored(place: Place): SentFile[] | undefined {
+    const items = this.items(place);
+    if (items.length === 0 || items.some(({ upload }) => upload.stored === undefined)) return undefined;
+    return items.map(({ upload, alt }) => sent(upload, alt));
+  }
+
   /** Removes the files from the draft and returns them for the message. A file with a problem stays in the tray. */
   take(place: Place): SentFile[] | undefined {
     const items = this.items(place).filter(({ upload }) => upload.problem === undefined);

@@ -56,6 +56,7 @@ export class FileViews implements Follower {
     const items = attachments.items(place);
     return {
       full: items.some(({ upload }) => upload.problem === undefined),
+      stored: attachments.stored(place),
       draw: () =>
         items.length > 0 && (
           <Tray context={this.#context} attachments={attachments} place={place} items={items} />

@@ -32,6 +32,8 @@ export function startLater(context: Context): Later {
 class Later implements Follower {
   readonly #context: Context;
   #list: readonly Scheduled[] = [];
+  /** The `clientId` of messages whose scheduling was not confirmed, by their content. */
+  readonly #unanswered = new Map<string, string>();
   /** The IDs of due reminders that were announced here, with their times, since a reminder can be set again. */
   readonly #announced = new Set<string>();
   /** A change arrived while the list was loading. */
@@ -105,6 +107,7 @@ class Later implements Follower {
     if (this.#context.chat.me !== undefined) return;
     this.#list = [];
     this.#announced.clear();
+    this.#unanswered.clear();
   }
 
   /** The line above the field of a room with scheduled messages. */
@@ -132,10 +135,11 @@ class Later implements Follower {
   button(draft: Draft) {
     const { chat, strings, tray } = this.#context;
     const { edit, text } = draft;
-    // Files may still be uploading.
-    const hasFiles = tray(draft)?.full === true;
-    const isSendable = !blank(text) && codePoints(text) <= chat.limits.text;
-    if (chat.isGuest || edit !== undefined || hasFiles || !isSendable) return null;
+    const files = tray(draft);
+    // The server must have the files, because this tab may close.
+    const hasContent = files?.full ? files.stored !== undefined : !blank(text);
+    const isSendable = hasContent && files?.card === undefined && codePoints(text) <= chat.limits.text;
+    if (chat.isGuest || edit !== undefined || !isSendable) return null;
     return (
       <button
         key="later"
@@ -163,9 +167,7 @@ class Later implements Follower {
   #menu(draft: Draft, opener: HTMLElement): void {
     const { chat, strings, dialog, toast, touch } = this.#context;
     const label = strings.text('later.title');
-    // A repetition has the same ID, so the message is not scheduled twice.
-    const clientId = newId();
-    const schedule = (at: number) => this.#schedule(draft, clientId, at);
+    const schedule = (at: number) => this.#schedule(draft, at);
     openMenu(this.#context, opener, {
       label,
       about: touch() && (
@@ -195,20 +197,32 @@ class Later implements Follower {
   }
 
   /** Schedules the draft, and clears its field. */
-  async #schedule(draft: Draft, clientId: string, at: number): Promise<void> {
+  async #schedule(draft: Draft, at: number): Promise<void> {
     const { chat, strings, toast } = this.#context;
     const { room, replyTo, bare } = draft;
     const text = cleaned(draft.text);
     const mentions = this.#context.mentions(draft, text);
-    await chat.request('scheduled:add', {
+    const tray = this.#context.tray(draft);
+    const files = tray?.stored?.map(({ id = '', alt }) => ({ id, ...(alt ? { alt } : {}) }));
+    const content = {
       room: room.id,
-      at,
       text,
-      clientId,
       ...(replyTo === undefined ? {} : { replyTo }),
+      ...(files === undefined ? {} : { files }),
       ...(mentions === undefined ? {} : { mentions: [...mentions] }),
       ...(bare ? { preview: false } : {}),
-    });
+    };
+    // If the answer is lost, the server may have the message. Another attempt with the same ID then finds it.
+    const key = JSON.stringify(content);
+    const earlier = this.#unanswered.get(key);
+    const clientId = earlier ?? newId();
+    this.#unanswered.set(key, clientId);
+    const answer = await chat.request('scheduled:add', { ...content, at, clientId });
+    // It may have the time of the first attempt.
+    if (earlier !== undefined && 'scheduled' in answer && answer.scheduled.at !== at)
+      await chat.request('scheduled:edit', { id: answer.scheduled.id, at });
+    this.#unanswered.delete(key);
+    if (files !== undefined) tray?.take();
     draft.sent(draft.text);
     toast(strings.text('later.done', { when: when(at, strings) }), 'good');
   }
