@@ -55,6 +55,23 @@ test('schedules a text by mouse and keyboard, lists it, changes it and sends it'
   await list.getByRole('button', { name: 'Close' }).click();
   await expect(bob.message('Water the tomatoes')).toBeVisible();
   await expect(page.getByText(/^Scheduled messages ·/)).toHaveCount(0);
+
+  // A reminder of the sent message, by keyboard and in all forms.
+  await alice.message('Water the tomatoes').click({ button: 'right' });
+  await page.getByRole('menuitem', { name: 'Remind me' }).press('Enter');
+  const times = page.getByRole('menu', { name: 'Remind me' });
+  await expect(times.getByRole('menuitem', { name: 'In 20 minutes' })).toBeFocused();
+  expect(await faultsIn(page)).toEqual([]);
+  await page.keyboard.press('ArrowDown');
+  await page.keyboard.press('Enter');
+  await expect(page.getByText(/^Reminder set: /)).toBeVisible();
+  await page.getByRole('button', { name: 'Room menu' }).click();
+  await page.getByRole('menuitem', { name: 'Scheduled messages' }).click();
+  await expect(row('Water the tomatoes').getByRole('button', { name: 'Show' })).toBeVisible();
+  for (const colorScheme of ['dark', 'light'] as const) {
+    await page.emulateMedia({ colorScheme });
+    expect(await faultsIn(page)).toEqual([]);
+  }
 });
 
 test('fits a phone in light and dark, and in Arabic', async ({ alice }) => {
