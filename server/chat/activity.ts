@@ -66,6 +66,7 @@ export class Activity {
       head: record.head,
       lastSeq: record.lastSeq,
       ...(record.firstSeq === 1 ? {} : { firstSeq: record.firstSeq }),
+      ...(record.threadOnly === undefined ? {} : { threadOnly: record.threadOnly.total }),
       members: membersOf(room),
       name: nameFor(this.#directory, room, first.person),
       ...(record.topic === undefined ? {} : { topic: record.topic }),

@@ -1,5 +1,5 @@
 import { Rounds } from '../changes/rounds.ts';
-import { type Change, isBanned, isMember, type Reads } from '../history/history.ts';
+import { type Change, isBanned, isMember, type Reads, replyPlace } from '../history/history.ts';
 import { RateLimit } from '../limits/by-key.ts';
 import { RequestError } from '../wire/errors.ts';
 import type { Answers, EventPayload, Reminder, RequestPayload, Scheduled } from '../wire/events.ts';
@@ -292,7 +292,7 @@ export function toScheduled({
   seq,
   message,
 }: ScheduledMessage): Scheduled & { seq?: number } {
-  const { text, replyTo, files, mentions } = message;
+  const { text, files, mentions } = message;
   return {
     id,
     room,
@@ -300,7 +300,7 @@ export function toScheduled({
     rev,
     ...(seq === undefined ? {} : { seq }),
     text,
-    ...(replyTo === undefined ? {} : { replyTo }),
+    ...replyPlace(message),
     ...(files === undefined ? {} : { files: [...files] }),
     ...(mentions === undefined ? {} : { mentions: [...mentions] }),
     at,

@@ -8,6 +8,7 @@ import {
   quietForMs,
   type RoomRecord,
   type StoredMessage,
+  threadOnlyAfter,
   wantsPreviews,
 } from '../history/history.ts';
 import type { Can, LastMessage, RoomSummary, SiteRole, Totals, User } from '../wire/events.ts';
@@ -53,6 +54,7 @@ export function summaryOf(directory: Directory, room: Room, connection: Connecti
   }
   Object.assign(summary, record.settings);
   if (record.firstSeq > 1) summary.firstSeq = record.firstSeq;
+  if (record.threadOnly !== undefined) summary.threadOnly = record.threadOnly.total;
   if (summary.may.includes('moderate')) summary.reports = record.reports ?? 0;
   if (record.pins !== undefined) summary.pins = record.pins;
   const muted = directory.restrictions.muteOf(record.id, identity.id);
@@ -180,15 +182,16 @@ export function partnerOf(
   return { user: { id, name }, known: true, present: directory.isHere(id), readSeq };
 }
 
-/** Counts unread messages without expired ones. A direct room with a blocked peer has none. */
-function unreadOf(
-  { lastSeq, firstSeq, pair }: RoomRecord,
-  readSeq: number,
-  blocked: ReadonlySet<string>,
-): number {
+/**
+ * Counts unread messages without expired ones and those that are only in a thread. A direct room with a blocked peer has
+ * none.
+ */
+function unreadOf(room: RoomRecord, readSeq: number, blocked: ReadonlySet<string>): number {
+  const { lastSeq, firstSeq, pair } = room;
   // Users cannot block themselves, so a blocked user of the pair is the peer.
   if (pair?.some((id) => blocked.has(id))) return 0;
-  return Math.max(0, lastSeq - Math.max(readSeq, firstSeq - 1));
+  const after = Math.max(readSeq, firstSeq - 1);
+  return Math.max(0, lastSeq - after - threadOnlyAfter(room, after));
 }
 
 interface CountedRooms {
@@ -200,8 +203,10 @@ function totalsOf({ memberships, blocked }: CountedRooms): Totals {
   const totals = { unread: 0, mentions: 0 };
   for (const { record, member, mentions } of memberships) {
     if (notifyOf(record.kind, member) === 'none') continue;
-    totals.unread += unreadOf(record, member.readSeq, blocked);
-    totals.mentions += countMentions(mentions, blocked, record.firstSeq);
+    const mentioned = countMentions(mentions, blocked, record.firstSeq);
+    // Includes replies that are only in a thread if they concern the user.
+    totals.unread += Math.max(unreadOf(record, member.readSeq, blocked), mentioned);
+    totals.mentions += mentioned;
   }
   return totals;
 }

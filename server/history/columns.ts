@@ -68,6 +68,8 @@ export const columnTypes = {
   deleted_by: 'text',
   reply_to: 'int',
   thread: 'int',
+  thread_only: 'int',
+  thread_only_runs: 'text',
   replies: 'int',
   last_at: 'int',
   following: 'int',

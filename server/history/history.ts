@@ -43,6 +43,7 @@ export {
   type NewMention,
   type NewMessage,
   type Page,
+  replyPlace,
   type StoredMessage,
   sizeOf,
 } from './messages/message.ts';
@@ -73,7 +74,17 @@ export { deletedUser, type UserRecord } from './people/user.ts';
 
 export { dayOf } from './rooms/days.ts';
 
-export { hasBegun, isUserRoom, otherOf, type RoomRecord, stateOf, wantsPreviews } from './rooms/room.ts';
+export {
+  hasBegun,
+  isUserRoom,
+  lastInRoom,
+  otherOf,
+  type RoomRecord,
+  stateOf,
+  threadOnlyAfter,
+  wantsPreviews,
+  withMessage,
+} from './rooms/room.ts';
 
 export type { KnownRooms } from './rooms/select.ts';
 

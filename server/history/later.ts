@@ -10,7 +10,13 @@ import { type Row, rowFrom, table } from './engine/table.ts';
 import { rows, type Work } from './engine/work.ts';
 import { getMember, memberNeed } from './members/loaded.ts';
 import { isMember } from './members/member.ts';
-import type { NewMention, NewMessage, StoredMessage } from './messages/message.ts';
+import {
+  type NewMention,
+  type NewMessage,
+  type ReplyPlace,
+  replyPlace,
+  type StoredMessage,
+} from './messages/message.ts';
 import {
   contentOf,
   filesOf,
@@ -50,7 +56,8 @@ export interface ScheduledMessage {
   /** Set on a reminder: its message. `message` is then empty. */
   seq?: number;
   /** `preview`: the URL of the page to preview. */
-  message: Pick<NewMessage, 'text' | 'replyTo' | 'mentions' | 'preview'> & { files?: readonly MessageFile[] };
+  message: Pick<NewMessage, 'text' | 'mentions' | 'preview'> &
+    ReplyPlace & { files?: readonly MessageFile[] };
   /** Why it failed. */
   closed?: { code: RequestErrorCode };
   /** Distinguishes a repeated request from another message with the same `clientId`. */
@@ -180,7 +187,7 @@ export const schedule: Rule<LaterWrites['schedule']> = {
     rows(pendingMessages, { room: input.room, user: input.user.id }),
   ],
   run(work, input, changes) {
-    const { room: id, user, clientId, due, most, text, replyTo, preview } = input;
+    const { room: id, user, clientId, due, most, text, preview } = input;
     const room = requireRoom(work, id);
     if (!isMember(getMember(work, id, user.id))) refuse('unknown_room');
     const fingerprint = saidBy(input);
@@ -210,7 +217,7 @@ export const schedule: Rule<LaterWrites['schedule']> = {
       due,
       message: {
         text,
-        ...(replyTo === undefined ? {} : { replyTo }),
+        ...replyPlace(input),
         ...(files === undefined ? {} : { files }),
         ...(mentions === undefined || mentions.length === 0 ? {} : { mentions }),
         ...(preview === undefined ? {} : { preview }),
@@ -234,7 +241,7 @@ export const reschedule: Rule<LaterWrites['reschedule']> = {
     if (rev !== undefined && rev !== stored.rev)
       refuse('conflict', 'the message was edited after you read it');
     const { text = stored.message.text, mentions, preview } = input;
-    const { files: before = [], replyTo } = stored.message;
+    const { files: before = [] } = stored.message;
     const files =
       chosen === undefined
         ? before
@@ -250,7 +257,7 @@ export const reschedule: Rule<LaterWrites['reschedule']> = {
         : { mentions, preview };
     const message = {
       text,
-      ...(replyTo === undefined ? {} : { replyTo }),
+      ...replyPlace(stored.message),
       ...(files.length === 0 ? {} : { files }),
       ...(links.mentions === undefined || links.mentions.length === 0 ? {} : { mentions: links.mentions }),
       ...(links.preview === undefined ? {} : { preview: links.preview }),

@@ -96,7 +96,7 @@ function concernedBy(
 ): Pick<Concerned, 'rooms'> & { named: PushPlace[] } {
   const all = new Map(named.map((one) => [`${one.user} ${one.room}`, one]));
   const everyone = new Map<string, boolean>();
-  for (const { room: id, user: author, mentions, deletedAt } of messages) {
+  for (const { room: id, user: author, mentions, deletedAt, threadOnly } of messages) {
     const room = rooms.get(id);
     if (room === undefined || deletedAt !== undefined) continue;
     if (room.kind === 'direct') {
@@ -105,6 +105,8 @@ function concernedBy(
       continue;
     }
     const isToAll = mentions?.some((mention) => mention.user === everybody) ?? false;
+    // Other replies that are only in a thread concern its followers.
+    if (threadOnly !== undefined && !isToAll) continue;
     everyone.set(id, isToAll || everyone.get(id) === true);
   }
   return {

@@ -190,7 +190,7 @@ async function unreadIn(
   if (notify === 'mentions' && named.length === 0) return undefined;
   const unread = await read.unread({
     ...{ room: room.id, after, upTo: room.lastSeq, without: [...without], limit: mostUnread },
-    ...(notify === 'all' ? {} : { seqs: named }),
+    ...(notify === 'all' ? { concerned: named } : { seqs: named }),
   });
   const isUserText = room.kind === 'direct' || isUserRoom(room.id);
   const withheld = withheldIn(isUserText, member);

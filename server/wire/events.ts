@@ -154,7 +154,10 @@ const roomSummary = z.object({
   /** The oldest kept message. Present if older messages expired. */
   firstSeq: seq.exactOptional(),
   readSeq: counter,
+  /** Without the messages that are only in a thread. */
   unread: counter,
+  /** The number of messages in the room so far that are only in a thread. Absent if there are none. */
+  threadOnly: counter.exactOptional(),
   /** Unread messages that mention this user or all members, or reply in a thread that this user follows. */
   mentions: counter,
   last: lastMessage.exactOptional(),
@@ -300,6 +303,8 @@ const message = z.object({
   replyTo: seq.exactOptional(),
   /** For a reply, the first message of the thread, which may be expired. */
   thread: seq.exactOptional(),
+  /** Clients show the reply in its thread, and not among the messages of the room. */
+  threadOnly: z.literal(true).exactOptional(),
   /** By position, with current names. Absent without mentions. */
   mentions: z.array(mention).exactOptional(),
   /** In display order. Absent without files. */
@@ -429,6 +434,7 @@ const held = z.object({
   why: holdReason,
   text: z.string(),
   replyTo: seq.exactOptional(),
+  threadOnly: z.literal(true).exactOptional(),
   /** Absent on an edit that does not change the files. */
   files: z.array(file).exactOptional(),
   mentions: z.array(z.object({ user: userId, start: counter, length: seq })).exactOptional(),
@@ -451,6 +457,7 @@ const scheduled = z.object({
   rev: seq.describe('Rises by one with each edit.'),
   text: z.string(),
   replyTo: seq.exactOptional(),
+  threadOnly: z.literal(true).exactOptional(),
   files: z.array(file).exactOptional(),
   mentions: z.array(z.object({ user: userId, start: counter, length: seq })).exactOptional(),
   at: time,
@@ -627,6 +634,11 @@ const token = z.string().regex(/^[!-~]{1,128}$/);
 /** The mentions of a new or edited message. Their positions are validated with the text. */
 const mentions = z.array(z.object({ user: userId, start: counter, length: seq })).max(mostMentions);
 
+/** A reply that is only in its thread must name the message that it replies to. */
+const isReplyIfThreadOnly = ({ replyTo, threadOnly }: { replyTo?: unknown; threadOnly?: unknown }) =>
+  threadOnly === undefined || replyTo !== undefined;
+const needsReplyTo = { message: 'threadOnly needs replyTo' };
+
 /** The payloads of all requests. Unknown fields are ignored. */
 export const requests = {
   'room:list': z.object({
@@ -747,18 +759,21 @@ export const requests = {
   'device:remove': z.object({ id: entryId }),
   'session:renew': z.object({ ticket: z.string().max(4096) }),
   'device:list': z.object({}),
-  'message:send': z.object({
-    room: roomId,
-    text: z.string(),
-    clientId,
-    replyTo: seq.optional(),
-    files: chosenFiles.optional(),
-    mentions: mentions.optional(),
-    /** Whether to add a preview of the link. */
-    preview: z.boolean().default(true),
-    poll: newPoll.optional(),
-    card: cardRef.optional(),
-  }),
+  'message:send': z
+    .object({
+      room: roomId,
+      text: z.string(),
+      clientId,
+      replyTo: seq.optional(),
+      threadOnly: z.literal(true).optional(),
+      files: chosenFiles.optional(),
+      mentions: mentions.optional(),
+      /** Whether to add a preview of the link. */
+      preview: z.boolean().default(true),
+      poll: newPoll.optional(),
+      card: cardRef.optional(),
+    })
+    .refine(isReplyIfThreadOnly, needsReplyTo),
   'message:forward': z.object({ room: roomId, from: z.object({ room: roomId, seq }), clientId }),
   'message:edit': z.object({
     room: roomId,
@@ -871,18 +886,21 @@ export const requests = {
   }),
   'held:reject': z.object({ id: entryId, reason: line(250).optional() }),
   'held:discard': z.object({ id: entryId }),
-  'scheduled:add': z.object({
-    room: roomId,
-    /** When to send it. At once if this is in the past. */
-    at: time,
-    text: z.string(),
-    clientId,
-    replyTo: seq.optional(),
-    files: chosenFiles.optional(),
-    mentions: mentions.optional(),
-    /** Whether to add a preview of the link. */
-    preview: z.boolean().default(true),
-  }),
+  'scheduled:add': z
+    .object({
+      room: roomId,
+      /** When to send it. At once if this is in the past. */
+      at: time,
+      text: z.string(),
+      clientId,
+      replyTo: seq.optional(),
+      threadOnly: z.literal(true).optional(),
+      files: chosenFiles.optional(),
+      mentions: mentions.optional(),
+      /** Whether to add a preview of the link. */
+      preview: z.boolean().default(true),
+    })
+    .refine(isReplyIfThreadOnly, needsReplyTo),
   'scheduled:list': z.object({}),
   'scheduled:edit': z.object({
     id: entryId,
@@ -1299,6 +1317,7 @@ export const events = {
     head: counter,
     lastSeq: counter,
     firstSeq: seq.exactOptional(),
+    threadOnly: counter.exactOptional(),
     members: counter,
     name: z.string(),
     topic: z.string().exactOptional(),

@@ -229,4 +229,47 @@ export function threadsContract(now: Now) {
     // The deleted reply is no longer unread for others.
     expect(await mentionsOf(ann)).toEqual([2, 4]);
   });
+
+  test('keeps apart which replies are shown only in their thread', async () => {
+    await join(ann, ben);
+    const threadOnly = true as const;
+    const root = await send(ann);
+    const first = await send(ben, root.seq, { threadOnly });
+    await send(ann);
+    await send(ann, root.seq, { threadOnly });
+    const last = await send(ben, root.seq, { threadOnly, clientId: 'same' });
+    expect(first).toMatchObject({ seq: 2, replyTo: 1, thread: 1, threadOnly });
+    await expectRefusal(send(ben, root.seq, { clientId: 'same' }), 'conflict');
+    expect(await send(ben, root.seq, { threadOnly, clientId: 'same' })).toEqual(last);
+    await write.edit({ room, seq: first.seq, user: ben.id, text: 'edited', at });
+    await remove(ben, last.seq);
+    await now().reload();
+    const { messages } = await read.newest({ room, upTo: 9, limit: 9 });
+    expect(messages.map(({ threadOnly }) => threadOnly)).toEqual([undefined, true, undefined, true, true]);
+    expect(messages.map(({ text }) => text)).toEqual(['hello', 'edited', 'hello', 'hello', '']);
+    const stored = await read.room({ room });
+    expect(stored).toMatchObject({
+      lastSeq: 5,
+      last: { seq: 3 },
+      threadOnly: {
+        total: 3,
+        runs: [
+          [2, 1],
+          [4, 2],
+        ],
+      },
+    });
+    // They are announced with each change of the room.
+    now().changes.length = 0;
+    await join(cat);
+    const [{ room: changed } = {}] = now().changes.filter((change) => change.type === 'member');
+    expect(changed).toMatchObject({ last: { seq: 3 }, threadOnly: { total: 3 } });
+    const unread = (over: object) =>
+      read.unread({ ...{ room, after: 0, upTo: 5, without: [], limit: 9 }, ...over });
+    const seqs = async (over: object = {}) => (await unread(over)).map(({ seq }) => seq);
+    expect(await seqs()).toEqual([1, 3]);
+    expect(await seqs({ concerned: [4] })).toEqual([1, 3, 4]);
+    await write.expire({ room, firstSeq: 4 });
+    expect((await read.room({ room }))?.last).toBeUndefined();
+  });
 }

@@ -1,4 +1,11 @@
-import { acted, type Change, type RoomRecord, type StoredMessage } from '../../history/history.ts';
+import {
+  acted,
+  type Change,
+  lastInRoom,
+  type RoomRecord,
+  type StoredMessage,
+  withMessage,
+} from '../../history/history.ts';
 import type { Chat } from '../chat.ts';
 import type { Effect } from '../effect.ts';
 import type { Person, Room } from '../model.ts';
@@ -24,8 +31,8 @@ export const messageEffect: Effect<'message'> = {
 function applyMessage(record: RoomRecord, message: StoredMessage): void {
   if (message.rev <= record.head) return;
   record.head = message.rev;
-  record.lastSeq = Math.max(record.lastSeq, message.seq);
-  if (message.seq === record.lastSeq) record.last = message;
+  if (message.seq > record.lastSeq) Object.assign(record, withMessage(record, message));
+  if (message.seq === lastInRoom(record)) record.last = message;
 }
 
 /** Makes the author of a new message visible in the room (`acted`). The history stored this with the message. */

@@ -1,4 +1,4 @@
-import type { PendingMessage, StoredMessage, Writes } from '../../history/history.ts';
+import { type PendingMessage, replyPlace, type StoredMessage, type Writes } from '../../history/history.ts';
 import { RequestError } from '../../wire/errors.ts';
 import type { Answers, Held, Message, RequestPayload } from '../../wire/events.ts';
 import { firstPage } from '../../wire/links.ts';
@@ -38,14 +38,24 @@ function toSender(connection: Connection, room: Room) {
 export function newMessage(
   connection: Connection,
   room: Room,
-  { text, clientId, replyTo, files, mentions, preview, poll, card }: RequestPayload<'message:send'>,
+  {
+    text,
+    clientId,
+    replyTo,
+    threadOnly,
+    files,
+    mentions,
+    preview,
+    poll,
+    card,
+  }: RequestPayload<'message:send'>,
   { previews }: Pick<Chat, 'previews'>,
 ) {
   return {
     ...toSender(connection, room),
     clientId,
     text,
-    ...(replyTo === undefined ? {} : { replyTo }),
+    ...replyPlace({ replyTo, threadOnly }),
     ...(files === undefined ? {} : { files }),
     ...(poll === undefined ? {} : { poll }),
     ...(card === undefined || isVisitor(connection.identity) ? {} : { card }),

@@ -7,10 +7,10 @@ import {
   type MessagePlace,
 } from '../changes.ts';
 import type { MemberRecord } from '../members/member.ts';
-import { messageFrom, type StoredMessage } from '../messages/message.ts';
+import { messageFrom, replyPlace, type StoredMessage } from '../messages/message.ts';
 import type { Act } from '../moderation/records.ts';
 import { deletedUser } from '../people/user.ts';
-import type { RoomRecord } from '../rooms/room.ts';
+import { lastInRoom, type RoomRecord } from '../rooms/room.ts';
 import {
   type Asking,
   answered,
@@ -266,13 +266,13 @@ function withoutContents({
   clientId,
   user,
   sentAt,
-  replyTo,
   thread,
   forwarded,
+  ...place
 }: StoredMessage): StoredMessage {
   return {
     ...{ id, room, seq, rev, clientId, user, sentAt, text: '' },
-    ...(replyTo === undefined ? {} : { replyTo }),
+    ...replyPlace(place),
     ...(thread === undefined ? {} : { thread }),
     ...(forwarded === undefined ? {} : { forwarded }),
   };
@@ -447,10 +447,10 @@ const referenceTo = ({ room, seq, rev, id }: StoredMessage): MessagePlace => ({ 
 
 const keyOf = ({ room, seq }: { room: string; seq: number }) => `${seq} ${room}`;
 
-const lastMessageOf = ({ id, lastSeq, createdAt }: RoomRecord): MessageRef => ({
-  room: id,
-  seq: lastSeq,
-  createdAt,
+const lastMessageOf = (room: RoomRecord): MessageRef => ({
+  room: room.id,
+  seq: lastInRoom(room),
+  createdAt: room.createdAt,
 });
 
 function toLogged({ asker: _, ...change }: Change): LoggedChange {

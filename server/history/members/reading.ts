@@ -55,15 +55,16 @@ export interface ReadingReads {
     out: { author: string; seers: { user: UserRecord; member: MemberRecord }[] } | null;
   };
   /**
-   * The first `limit` messages and the last message with `after` < `seq` ≤ `upTo`. With `seqs`, which is not empty,
-   * selects from these messages instead. Excludes deleted messages and the authors `without`. Searches a range only up
-   * to `maxScannedRows` from each end.
+   * The first `limit` messages and the last message with `after` < `seq` ≤ `upTo`. Messages that are shown only in a
+   * thread must be among `concerned`. With `seqs`, which is not empty, selects from these messages instead. Excludes
+   * deleted messages and the authors `without`. Searches a range only up to `maxScannedRows` from each end.
    */
   unread: {
     in: {
       room: string;
       after: number;
       upTo: number;
+      concerned?: readonly number[];
       seqs?: readonly number[];
       without: readonly string[];
       limit: number;
@@ -170,11 +171,13 @@ export function mentionsByAuthor(rows: readonly Row[] = []): UnreadMentions {
 }
 
 export const readingReads: ReadsOf<ReadingReads> = {
-  *unread({ dialect }, { room, after, upTo, seqs, without, limit }) {
+  *unread({ dialect }, { room, after, upTo, concerned = [], seqs, without, limit }) {
     const isListed = seqs && inList(dialect, 'seq', seqs);
+    const inRange = (from: number, to: number) =>
+      sql`seq > ${from} AND seq <= ${to} AND (thread_only IS NULL OR ${inList(dialect, 'seq', concerned)})`;
     const select = (from: number, to: number, order: 'seq' | 'seq DESC', maxRows: number) =>
       sql`SELECT seq, sent_at FROM chat_messages AS messages
-          WHERE room = ${roomNumber(room)} AND ${isListed ?? sql`seq > ${from} AND seq <= ${to}`} AND deleted_at IS NULL
+          WHERE room = ${roomNumber(room)} AND ${isListed ?? inRange(from, to)} AND deleted_at IS NULL
             AND NOT (${inList(dialect, 'user_id', without)}) ORDER BY ${raw(order)} LIMIT ${maxRows}`;
     const rows = yield [
       select(after, Math.min(upTo, after + maxScannedRows), 'seq', limit),

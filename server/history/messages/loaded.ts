@@ -18,6 +18,7 @@ import {
 import { loadedMembers } from '../members/loaded.ts';
 import { loadedUsers } from '../people/loaded.ts';
 import { existingRoom, loadedRoom } from '../rooms/loaded.ts';
+import { lastInRoom } from '../rooms/room.ts';
 import {
   holdingsOf,
   type MessageRow,
@@ -84,7 +85,11 @@ export const messageNeed = (room: string, seq: number): Need => needOf(messageLo
 
 const lastMessageLoader: Loader<{ room: string }> = {
   name: 'last message',
-  follow: (work, needs) => needs.map(({ room }) => messageNeed(room, work.rooms.get(room)?.row.lastSeq ?? 0)),
+  follow: (work, needs) =>
+    needs.map(({ room }) => {
+      const row = work.rooms.get(room)?.row;
+      return messageNeed(room, row === undefined ? 0 : lastInRoom(row));
+    }),
 };
 
 export const lastMessageNeed = (room: string): Need => needOf(lastMessageLoader, { room });
@@ -132,10 +137,11 @@ function keepMessages(work: Work, rows: readonly Row[]): void {
   }
 }
 
-/** Returns the newest message of a room. */
+/** Returns the newest message of a room that is not shown only in a thread. */
 export function getLastMessage(work: Work, id: string): StoredMessage | undefined {
   const room = loadedRoom(work, id);
-  return room === null || room.row.lastSeq === 0 ? undefined : getMessage(work, id, room.row.lastSeq);
+  const seq = room === null ? 0 : lastInRoom(room.row);
+  return seq === 0 ? undefined : getMessage(work, id, seq);
 }
 
 export function getMessage(work: Work, id: string, seq: number): StoredMessage | undefined {

@@ -38,15 +38,29 @@ export function sizeOf(message: StoredMessage): number {
   return Buffer.byteLength(JSON.stringify(message)) + 14 + 12 * (message.reactions?.length ?? 0) + ids;
 }
 
+/** What a reply says about its place. It never changes. */
+export type ReplyPlace = Pick<StoredMessage, 'replyTo' | 'threadOnly'>;
+
+/** Returns these fields without the others of a message. */
+export const replyPlace = ({
+  replyTo,
+  threadOnly,
+}: {
+  [Field in keyof ReplyPlace]: ReplyPlace[Field] | undefined;
+}): ReplyPlace => ({
+  ...(replyTo === undefined ? {} : { replyTo }),
+  ...(threadOnly === undefined ? {} : { threadOnly }),
+});
+
 /** Returns what a deleted message keeps. @param deletedBy absent after an erasure */
 export const toTombstone = (
-  { id, room, seq, rev, clientId, user, sentAt, replyTo, thread }: StoredMessage,
+  { id, room, seq, rev, clientId, user, sentAt, thread, ...place }: StoredMessage,
   deletedAt: number,
   deletedBy?: NonNullable<StoredMessage['deletedBy']>,
 ): StoredMessage => ({
   ...{ id, room, seq, rev, clientId, user, text: '', sentAt, deletedAt },
   ...(deletedBy === undefined ? {} : { deletedBy }),
-  ...(replyTo === undefined ? {} : { replyTo }),
+  ...replyPlace(place),
   ...(thread === undefined ? {} : { thread }),
 });
 
@@ -68,12 +82,11 @@ export interface ThreadPlace {
   thread: number;
 }
 
-export interface NewMessage {
+export interface NewMessage extends ReplyPlace {
   room: string;
   clientId: string;
   user: User;
   text: string;
-  replyTo?: number;
   files?: readonly ChosenFile[];
   /** Sorted by `start`. */
   mentions?: readonly NewMention[];
@@ -85,7 +98,7 @@ export interface NewMessage {
 }
 
 /** The part of a message that is kept as it was sent while the message waits to be published. */
-export const keptContent = ['text', 'replyTo', 'mentions', 'card'] as const;
+export const keptContent = ['text', 'replyTo', 'threadOnly', 'mentions', 'card'] as const;
 
 export type KeptContent = Pick<NewMessage, (typeof keptContent)[number]>;
 
@@ -106,7 +119,7 @@ export interface MessageRow {
 
 const ownColumns =
   'seq, rev, messages.id AS id, messages.client_id AS client_id, user_id, user_name, text, sent_at, edited_at, deleted_at, ' +
-  'deleted_by, reply_to, thread, rich, files, mentions, preview, origin, origin_name';
+  'deleted_by, reply_to, thread, thread_only, rich, files, mentions, preview, origin, origin_name';
 
 /** Separators in the column `names`. IDs and names contain no control characters. */
 const fieldSeparator = '\t';
@@ -279,6 +292,7 @@ export function messageFrom(row: Row, room: string): StoredMessage {
         }),
     ...(row.reply_to === null ? {} : { replyTo: row.reply_to as number }),
     ...(row.thread === null ? {} : { thread: row.thread as number }),
+    ...(row.thread_only === null ? {} : { threadOnly: true as const }),
     ...(row.files === null ? {} : { files: JSON.parse(row.files as string) as MessageFile[] }),
     ...(mentions.length === 0 ? {} : { mentions }),
     ...(row.preview === null ? {} : { preview: JSON.parse(row.preview as string) as Preview }),
@@ -307,6 +321,7 @@ export const messageFields: Columns = [
   'deleted_by',
   'reply_to',
   'thread',
+  'thread_only',
   'rich',
   'files',
   'mentions',
@@ -336,6 +351,7 @@ export function messageRow(
     message.deletedBy ?? null,
     message.replyTo ?? null,
     message.thread ?? null,
+    message.threadOnly === undefined ? null : 1,
     richOf(message, reacted),
     filesColumn(message),
     mentionsJson(message),

@@ -14,13 +14,13 @@ import { userNeed } from '../people/loaded.ts';
 import { actInPublic, named, rename } from '../people/users.ts';
 import { withOneMore } from '../rooms/days.ts';
 import { setRoom } from '../rooms/loaded.ts';
-import type { RoomRow } from '../rooms/room.ts';
+import { type RoomRow, withMessage } from '../rooms/room.ts';
 import { requireRoom } from '../rooms/room-changes.ts';
 import { replyNeeds } from '../threads/loaded.ts';
 import { addReply, isReply, threadOf } from '../threads/threads.ts';
 import { clientIdNeed, getMessageByClientId, insertMessage } from './loaded.ts';
 import { mentionsFor, mentionsNamed, tellMentions } from './mentions.ts';
-import type { NewMessage, StoredMessage } from './message.ts';
+import { type NewMessage, type ReplyPlace, replyPlace, type StoredMessage } from './message.ts';
 import { showsPreviews } from './previews.ts';
 
 // Adds messages to rooms: directly from their authors, or later when a moderator approves them.
@@ -42,7 +42,16 @@ export interface Sending {
 
 export type Content = Pick<
   StoredMessage,
-  'text' | 'replyTo' | 'thread' | 'files' | 'mentions' | 'preview' | 'forwarded' | 'poll' | 'card'
+  | 'text'
+  | 'replyTo'
+  | 'threadOnly'
+  | 'thread'
+  | 'files'
+  | 'mentions'
+  | 'preview'
+  | 'forwarded'
+  | 'poll'
+  | 'card'
 >;
 
 export const postNeeds = ({
@@ -142,7 +151,7 @@ export function appendMessage(
   insertMessage(work, { message, digest });
   carry(work, message, message.sentAt);
   const sent = withOneMore(work, room, message.sentAt);
-  setRoom(work, { ...room, head: message.rev, lastSeq: message.seq, sent });
+  setRoom(work, { ...withMessage(room, message), head: message.rev, sent });
   changes.push({ type: 'message', is: 'new', message });
   rename(work, message.user, changes);
   return message;
@@ -169,21 +178,20 @@ export function tellPosted(work: Work, room: RoomRow, message: StoredMessage, ch
 export function contentOf(
   work: Work,
   room: RoomRow,
-  input: Pick<
-    NewMessage,
-    'room' | 'user' | 'text' | 'replyTo' | 'files' | 'mentions' | 'preview' | 'poll' | 'card'
-  > &
+  input: Pick<NewMessage, 'room' | 'user' | 'text' | 'files' | 'mentions' | 'preview' | 'poll' | 'card'> &
+    ReplyPlace &
     Partial<Pick<NewMessage, 'sentAt'>>,
   { free, reserved = [] }: { free: boolean; reserved?: readonly string[] },
 ): Content {
-  const { text, replyTo, preview, poll, card, sentAt = 0 } = input;
+  const { text, replyTo, threadOnly, preview, poll, card, sentAt = 0 } = input;
   if (poll?.until !== undefined && poll.until <= sentAt) refuse('bad_request', 'poll.until is in the past');
   const thread = replyTo === undefined ? undefined : threadOf(work, room, replyTo);
   const files = filesOf(work, input, { chosen: input.files ?? [], reserved });
   const mentions = mentionsFor(work, room, input.mentions, free);
   return {
     text,
-    ...(replyTo === undefined ? {} : { replyTo }),
+    // A direct room has no members who could miss the thread.
+    ...replyPlace({ replyTo, threadOnly: room.kind === 'direct' ? undefined : threadOnly }),
     ...(thread === undefined ? {} : { thread }),
     ...(files.length === 0 ? {} : { files }),
     ...(mentions.length === 0 ? {} : { mentions }),
@@ -253,15 +261,17 @@ export const digestOf = (work: Work, { waited }: Pick<Sending, 'waited'>, finger
  * Returns a fingerprint of the content, the same for duplicates of a request. It is unambiguous, because only the
  * second form starts with a bracket.
  */
-export function saidBy({ text, replyTo, files = [], mentions = [], poll, card }: NewMessage): string {
+export function saidBy(message: NewMessage): string {
+  const { text, replyTo, threadOnly, files = [], mentions = [], poll, card } = message;
   const isPlain = files.length === 0 && mentions.length === 0 && poll === undefined && card === undefined;
-  if (isPlain) return `${replyTo ?? ''}\n${text}`;
+  if (isPlain && threadOnly === undefined) return `${replyTo ?? ''}\n${text}`;
   const ids = files.map(({ id }) => id);
   // Includes mentions that `mentionsFor` drops, because it may accept them when the request is repeated.
   const positions = mentions.map(({ user, start, length }) => [user, start, length]);
   const added = poll === undefined ? (positions.length === 0 ? [] : [positions]) : [positions, poll];
   const shown = card === undefined ? [] : [{ card }];
-  return JSON.stringify([replyTo ?? null, text, ids, ...added, ...shown]);
+  const place = threadOnly === undefined ? (replyTo ?? null) : { threadOnly: replyTo };
+  return JSON.stringify([place, text, ids, ...added, ...shown]);
 }
 
 /**

@@ -51,6 +51,8 @@ CREATE TABLE IF NOT EXISTS chat_rooms (
   -- The colour and emoji of the room's tile; NULL for the defaults, which depend on its ID and kind.
   tile_color CHARS(16),
   tile_emoji BYTES(160),
+  -- Where the newest messages are that are shown only in a thread, as JSON; NULL for none: see `ThreadOnly`.
+  thread_only_runs LONG,
   -- The users of a direct room who want link previews: 'low', 'high' or 'both'; NULL for neither.
   previews_of CHARS(16),
   UNIQUE (created_by, client_id),
@@ -167,6 +169,8 @@ CREATE TABLE IF NOT EXISTS chat_messages (
   reply_to INT,
   -- For a reply, the first message of its thread, which may have expired.
   thread INT,
+  -- 1 if clients show the reply only in its thread; otherwise NULL.
+  thread_only INT,
   rich LONG,
   files LONG,
   mentions LONG,

@@ -7,7 +7,7 @@ import { isMember } from '../members/member.ts';
 import { getLastMessage, getMessage } from '../messages/loaded.ts';
 import type { StoredMessage } from '../messages/message.ts';
 import { deleteRoomRow, formerKeys, getRoom, setRoom } from './loaded.ts';
-import { type RoomRecord, type RoomRow, type RoomState, withoutRuleFields } from './room.ts';
+import { lastInRoom, type RoomRecord, type RoomRow, type RoomState, withoutRuleFields } from './room.ts';
 
 /** The heads of deleted rooms: see `formerKeys`. */
 export const formerRooms = table<{ digest: string; head: number }>('chat_former_rooms', ['digest'], {
@@ -32,7 +32,7 @@ export function requireRoomOf(work: Work, id: string, user: string): RoomRow {
 
 export function recordOf(work: Work, row: RoomRow): RoomRecord {
   const room = withoutRuleFields(getRoom(work, row.id) ?? row);
-  const last = room.lastSeq < room.firstSeq ? undefined : getLastMessage(work, row.id);
+  const last = lastInRoom(room) < room.firstSeq ? undefined : getLastMessage(work, row.id);
   return { ...room, ...(last === undefined ? {} : { last }) };
 }
 

@@ -38,8 +38,50 @@ export interface RoomRecord {
   reset?: number;
   /** Both users of a direct room. Absent if one of them was erased. */
   pair?: readonly [string, string];
-  /** The newest message in its current state, with its whole text. */
+  /** Absent if no message is shown only in a thread. */
+  threadOnly?: ThreadOnly;
+  /** The newest message that is not shown only in a thread, in its current state, with its whole text. */
   last?: StoredMessage;
+}
+
+/** The messages of a room that are shown only in a thread. */
+export interface ThreadOnly {
+  /** How many there have ever been. */
+  total: number;
+  /** The newest of them, as runs of consecutive messages in ascending order. */
+  runs: readonly (readonly [seq: number, count: number])[];
+}
+
+/** Messages are told apart while they are in the newest runs. Each message of a room reads and writes them. */
+const mostRuns = 200;
+
+/** Returns the room with a new message. */
+export function withMessage<Of extends Pick<RoomRecord, 'lastSeq' | 'threadOnly'>>(
+  room: Of,
+  { seq, threadOnly }: Pick<StoredMessage, 'seq' | 'threadOnly'>,
+): Of {
+  if (threadOnly === undefined) return { ...room, lastSeq: seq };
+  const { total, runs } = room.threadOnly ?? { total: 0, runs: [] };
+  const [first, count] = runs.at(-1) ?? [seq, 0];
+  const grown =
+    first + count === seq
+      ? [...runs.slice(0, -1), [first, count + 1] as const]
+      : [...runs, [seq, 1] as const];
+  return { ...room, lastSeq: seq, threadOnly: { total: total + 1, runs: grown.slice(-mostRuns) } };
+}
+
+/** Counts the messages after `seq` that are shown only in a thread. */
+export function threadOnlyAfter({ threadOnly }: Pick<RoomRecord, 'threadOnly'>, seq: number): number {
+  let sum = 0;
+  for (const [first, count] of threadOnly?.runs ?? [])
+    sum += Math.max(0, first + count - Math.max(first, seq + 1));
+  return sum;
+}
+
+/** Returns the `seq` of the newest message that is not shown only in a thread; 0 without messages. */
+export function lastInRoom({ lastSeq, threadOnly }: Pick<RoomRecord, 'lastSeq' | 'threadOnly'>): number {
+  const [first, count] = threadOnly?.runs.at(-1) ?? [0, 0];
+  return first + count - 1 === lastSeq ? first - 1 : lastSeq;
 }
 
 /** The state of a room on which a decision was based. `createdAt` distinguishes rooms with the same ID. */
@@ -149,6 +191,10 @@ const columns: readonly {
   { column: 'pair_high', value: ({ pair }) => pair?.[1] },
   { column: 'empty_since', is: 'for rules', value: ({ emptySince }) => emptySince },
   ...settings.map(([name, { column }]) => ({ column, value: (room: RoomRow) => room.settings[name] })),
+  {
+    column: 'thread_only_runs',
+    value: ({ threadOnly }) => (threadOnly === undefined ? undefined : JSON.stringify(threadOnly)),
+  },
   { column: 'previews_of', value: ({ previewsOf }) => previewsOf },
   { column: 'reports', value: ({ reports }) => reports },
   { column: 'pins', value: ({ pins }) => pins },
@@ -193,6 +239,9 @@ export function roomFrom(row: Row): RoomRecord {
     ...(row.previews_of === null
       ? {}
       : { previewsOf: row.previews_of as NonNullable<RoomRecord['previewsOf']> }),
+    ...(row.thread_only_runs === null
+      ? {}
+      : { threadOnly: JSON.parse(row.thread_only_runs as string) as ThreadOnly }),
     ...(row.reports === null ? {} : { reports: row.reports as number }),
     ...(row.pins === null ? {} : { pins: row.pins as number }),
     ...(row.reset_rev === null ? {} : { reset: row.reset_rev as number }),

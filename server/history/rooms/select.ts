@@ -1,7 +1,7 @@
 import { type Asking, ask, type Dialect, inList, raw, type Sql, sql } from '../engine/dialect.ts';
 import type { Row } from '../engine/table.ts';
 import { messageFrom } from '../messages/message.ts';
-import { type RoomRecord, roomColumns, roomFrom } from './room.ts';
+import { lastInRoom, type RoomRecord, roomColumns, roomFrom } from './room.ts';
 
 /** The rooms that a user may know of: all public rooms except `except`, and `rooms`. */
 export interface KnownRooms {
@@ -45,8 +45,8 @@ export function parseRoomCursor(cursor: string): [num: number, seq: number] {
 /** Converts rows to rooms with their last messages. @param rows of `roomSelection` */
 export function* withLastMessages(dialect: Dialect, rows: readonly Row[]): Asking<RoomRecord[]> {
   const rooms = rows.map(roomFrom);
-  const places = rooms.flatMap(({ lastSeq, firstSeq }, n) =>
-    lastSeq >= firstSeq ? [[rows[n]?.num as number, lastSeq]] : [],
+  const places = rooms.flatMap((room, n) =>
+    lastInRoom(room) >= room.firstSeq ? [[rows[n]?.num as number, lastInRoom(room)]] : [],
   );
   if (places.length === 0) return rooms;
   const messages = yield* ask(

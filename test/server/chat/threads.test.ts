@@ -4,7 +4,12 @@ import { type PeopleHere, startPeopleHere } from '../../helpers/people-here.ts';
 
 let site: PeopleHere;
 beforeAll(async () => {
-  site = await startPeopleHere({ CHAT_ROOMS: 'lobby', CHAT_LIMIT_CHANGE: '0', CHAT_LIMIT_SEND: '0' });
+  site = await startPeopleHere({
+    CHAT_ROOMS: 'lobby',
+    CHAT_LIMIT_CHANGE: '0',
+    CHAT_LIMIT_SEND: '0',
+    CHAT_HOLD_WORDS: 'pallets',
+  });
 });
 afterAll(() => site.close());
 
@@ -178,5 +183,86 @@ describe('following a thread', () => {
       const { following } = await client.request('thread:get', { room, thread });
       expect(following).toBe(false);
     }
+  });
+});
+
+describe('a reply that is shown only in its thread', () => {
+  const threadOnly = true;
+  const summary = async (who: Person, room: string) =>
+    (await who.request('room:list', {})).rooms.find(({ id }) => id === room);
+
+  test('is unread only for those whom it concerns', async () => {
+    const [ann, ben, cat, dan] = (await site.people(4)) as [Person, Person, Person, Person];
+    const { room, thread, reply } = await scene(ann, ben, cat, dan);
+    await ben.request('room:leave', { room });
+    for (const who of [cat, dan]) await who.request('read:mark', { room, seq: 1 });
+    await ann.request('room:leave', { room });
+    const first = await reply(cat, { threadOnly });
+    expect(first).toMatchObject({ seq: 2, replyTo: thread, thread, threadOnly });
+    await reply(cat, { threadOnly, mentions: [{ user: ben.id, start: 0, length: 1 }] });
+    // The author of the question follows the thread, Ben is mentioned, and Dan has nothing to read.
+    const counts = ({ unread = 0, mentions = 0, threadOnly = 0 } = {}) => ({ unread, mentions, threadOnly });
+    expect(counts(await summary(ann, room))).toEqual({ unread: 0, mentions: 2, threadOnly: 2 });
+    expect(counts(await summary(ben, room))).toEqual({ unread: 1, mentions: 1, threadOnly: 2 });
+    expect(counts(await summary(dan, room))).toEqual({ unread: 0, mentions: 0, threadOnly: 2 });
+    // They do not follow the newest message in the list of rooms, and are no news there.
+    const activity = () => eventsOf(dan, 'room:activity').findLast((event) => event.room === room);
+    await expect.poll(activity).toMatchObject({ lastSeq: 3, threadOnly: 2, last: { seq: 1 } });
+    expect((await summary(dan, room))?.last?.seq).toBe(1);
+    expect([await site.me(ann), await site.me(ben), await site.me(dan)]).toEqual([
+      { unread: 2, mentions: 2 },
+      { unread: 1, mentions: 1 },
+      { unread: 0, mentions: 0 },
+    ]);
+    // An ordinary message counts again, and a read marker in between is exact.
+    await say(cat, room, 'in the room');
+    await reply(cat, { threadOnly });
+    expect((await summary(dan, room))?.unread).toBe(1);
+    expect((await summary(dan, room))?.last).toMatchObject({ seq: 4, text: 'in the room' });
+    await dan.request('read:mark', { room, seq: 3 });
+    expect((await summary(dan, room))?.unread).toBe(1);
+    await dan.request('read:mark', { room, seq: 4 });
+    expect((await summary(dan, room))?.unread).toBe(0);
+    await cat.request('message:delete', { room, seq: 2 });
+    const { messages } = await dan.request('message:history', { room });
+    expect(messages.map((one) => [one.seq, one.threadOnly])).toEqual([
+      [1, undefined],
+      [2, true],
+      [3, true],
+      [4, undefined],
+      [5, true],
+    ]);
+    expect((await dan.request('thread:get', { room, thread })).thread.replies).toBe(2);
+  });
+
+  test('needs a message to reply to, and is an ordinary message in a direct room', async () => {
+    const [ann, ben] = await site.people(2);
+    const { room } = await scene(ann, ben);
+    await expect(say(ann, room, 'x', { threadOnly })).rejects.toThrow('bad_request');
+    const { room: direct } = await ann.request('direct:open', { user: ben.id });
+    await ann.request('room:join', { room: direct.id });
+    await say(ann, direct.id);
+    const reply = await say(ann, direct.id, 'y', { replyTo: 1, threadOnly });
+    expect(reply).toMatchObject({ replyTo: 1, thread: 1 });
+    expect(reply).not.toHaveProperty('threadOnly');
+    expect((await summary(ben, direct.id))?.unread).toBe(2);
+  });
+
+  test('stays one when it is scheduled or waits for approval', async () => {
+    const [ann, ben] = await site.people(2);
+    const { room, thread } = await scene(ann, ben);
+    await ben.request('room:join', { room });
+    const content = { room, text: 'Cheap pallets', replyTo: thread, threadOnly } as const;
+    const added = await ben.request('scheduled:add', { ...content, clientId: 's', at: Date.now() + 60_000 });
+    const { scheduled } = added as { scheduled: { id: string } };
+    expect(scheduled).toMatchObject({ replyTo: thread, threadOnly });
+    const edited = await ben.request('scheduled:edit', { id: scheduled.id, text: 'Cheap pallets today' });
+    expect(edited.scheduled).toMatchObject({ threadOnly });
+    const sent = await ben.request('scheduled:send', { id: scheduled.id });
+    const { held } = sent as { held: { id: string } };
+    expect(held).toMatchObject({ replyTo: thread, threadOnly });
+    const { message } = await ann.request('held:approve', { id: held.id });
+    expect(message).toMatchObject({ text: 'Cheap pallets today', thread, threadOnly });
+    expect((await summary(ann, room))?.last?.seq).toBe(1);
   });
 });
