@@ -54,6 +54,8 @@ public final class Message {
   public final long replyTo;
   /** The thread of a reply: the {@code seq} of the first message, which may have expired; 0: no reply. */
   public final long thread;
+  /** Whether to show the reply in its thread, and not among the messages of the room. */
+  public final boolean threadOnly;
   /** The mentions, in the order of the text. Unmodifiable. */
   public final List<Mention> mentions;
   /** The files, in display order. Unmodifiable. */
@@ -87,6 +89,7 @@ public final class Message {
     deletedBy = draft.deletedBy;
     replyTo = draft.replyTo;
     thread = draft.thread;
+    threadOnly = draft.threadOnly;
     mentions = draft.mentions;
     files = draft.files;
     preview = draft.preview;
@@ -183,6 +186,7 @@ public final class Message {
     @Nullable DeletedBy deletedBy;
     long replyTo;
     long thread;
+    boolean threadOnly;
     List<Mention> mentions;
     List<ChatFile> files;
     @Nullable LinkPreview preview;
@@ -209,6 +213,7 @@ public final class Message {
       deletedBy = from.deletedBy;
       replyTo = from.replyTo;
       thread = from.thread;
+      threadOnly = from.threadOnly;
       mentions = from.mentions;
       files = from.files;
       preview = from.preview;

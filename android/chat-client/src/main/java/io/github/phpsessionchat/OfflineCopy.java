@@ -146,6 +146,7 @@ public final class OfflineCopy {
         "deletedBy", message.deletedBy == null ? null : Wire.name(message.deletedBy),
         "replyTo", message.replyTo,
         "thread", message.thread,
+        "threadOnly", message.threadOnly ? true : null,
         "mentions", array(mentions),
         "files", array(files),
         "preview", preview(message.preview),

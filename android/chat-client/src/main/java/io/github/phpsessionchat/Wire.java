@@ -92,6 +92,7 @@ final class Wire {
     draft.deletedBy = named(Message.DeletedBy.class, text(json, "deletedBy"), null);
     draft.replyTo = number(json, "replyTo");
     draft.thread = number(json, "thread");
+    draft.threadOnly = json.optBoolean("threadOnly");
     draft.mentions = list(json, "mentions", Wire::mention);
     draft.files = list(json, "files", Wire::file);
     draft.preview = preview(json.optJSONObject("preview"));

@@ -31,7 +31,7 @@ class OfflineCopyTest {
     return new JSONObject()
         .put("id", "m" + seq).put("room", "lobby").put("seq", seq).put("rev", 2).put("clientId", "c" + seq).put("user", BOB)
         .put("text", "Hello @Alice").put("sentAt", 1000).put("editedAt", 2000).put("deletedAt", 3000)
-        .put("deletedBy", "moderator").put("replyTo", 4).put("thread", 5)
+        .put("deletedBy", "moderator").put("replyTo", 4).put("thread", 5).put("threadOnly", true)
         .put("mentions", new JSONArray().put(new JSONObject().put("user", BOB).put("start", 6).put("length", 6)))
         .put("files", new JSONArray().put(file))
         .put("preview", new JSONObject().put("url", "https://a.example/").put("title", "A").put("description", "B").put("image", IMAGE))
