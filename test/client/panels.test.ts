@@ -241,6 +241,91 @@ test('counts replies under a message, and shows them in a panel', async () => {
   await page.gone('complementary', 'Replies');
 });
 
+test('keeps replies in their thread unless the author also shows them in the room', async () => {
+  const id = await room('talks', 'Who has the key?');
+  await say(alice, id, 'Me.', { replyTo: 1 });
+  await room('elsewhere');
+  const page = await enter('talks');
+  const shown = (expected: string[]) => until(() => expect(page.texts).toEqual(expected));
+  const also = () => page.get('checkbox', 'Also in the room');
+  await until(() => expect(textOf(page.timeline)).toContain('1 reply'));
+  // A reply to a message with a thread is written in the thread.
+  (await page.message('Who has the key?')).focus();
+  page.press('r');
+  await page.get('complementary', 'Replies');
+  const own = () => page.root.querySelector('.talk textarea') as HTMLTextAreaElement;
+  const reply = async (text: string) => {
+    await until(() => expect(own().readOnly).toBe(false));
+    type(own(), text);
+    page.press('Enter', {}, own());
+  };
+  await until(async () => expect(((await also()) as HTMLInputElement).checked).toBe(false));
+  await reply('At six?');
+  await until(() => expect(textOf(page.timeline)).toContain('2 replies'));
+  click(await also());
+  await until(async () => expect(((await also()) as HTMLInputElement).checked).toBe(true));
+  await reply('Come all.');
+  await shown(['Who has the key?', 'Me.', 'Come all.']);
+  await until(async () => {
+    const { messages } = await bob.request('message:history', { room: id });
+    expect(messages.map(({ text, threadOnly }) => [text, threadOnly])).toEqual([
+      ['Who has the key?', undefined],
+      ['Me.', undefined],
+      ['At six?', true],
+      ['Come all.', undefined],
+    ]);
+  });
+  await until(async () => expect(((await also()) as HTMLInputElement).checked).toBe(false));
+  page.press('Escape', {}, own());
+  await page.gone('complementary', 'Replies');
+  // A notice opens the thread, because Alice would miss the reply in the room.
+  await say(bob, id, 'Fine with me.', { replyTo: 1, threadOnly: true });
+  await page.sees('New reply from Bob');
+  await page.click('button', 'Open replies');
+  const panel = await page.get('complementary', 'Replies');
+  await page.sees('Fine with me.', panel);
+  await shown(['Who has the key?', 'Me.', 'Come all.']);
+  // In other rooms, only replies that concern the reader count.
+  await alice.request('room:leave', { room: id });
+  await page.open('elsewhere');
+  await say(bob, id, 'Seven is better.', { replyTo: 1, threadOnly: true });
+  await page.get('button', /^talks.*1 unread, you were mentioned/);
+  expect(textOf(await page.get('button', /^talks/))).toContain('Come all.');
+  await alice.request('thread:follow', { room: id, thread: 1, following: false });
+  await page.open('talks');
+  await until(async () => {
+    const { rooms } = await alice.request('room:list', {});
+    expect(rooms.find((one) => one.id === id)).toMatchObject({ unread: 0, mentions: 0 });
+  });
+  await page.open('elsewhere');
+  await say(bob, id, 'Or eight.', { replyTo: 1, threadOnly: true });
+  await say(bob, id, 'In the room again.');
+  await page.get('button', /^talks.*1 unread(?!, you)/);
+});
+
+test('tells of a reply that concerns the reader when its room is opened', async () => {
+  const id = await room('keys', 'Who has the key?');
+  const { seq } = await say(alice, id, 'mine');
+  await alice.request('room:leave', { room: id });
+  const page = await enter('lobby');
+  await say(bob, id, 'reply', { replyTo: seq, threadOnly: true });
+  await page.get('button', /^keys.*1 unread/);
+  await page.open('keys');
+  await page.sees('New reply from Bob');
+});
+
+test('opens the thread of a linked reply, also if only replies are loaded', async () => {
+  const id = await room('pages', 'Who has the key?', 'And the lamp?');
+  for (let n = 1; n <= 60; n++) await say(bob, id, `reply ${n}`, { replyTo: 1, threadOnly: true });
+  const page = await openPage(site.chat.url, alice.cookie, {
+    hash: `#m=${encodeURIComponent(id)}/60`,
+    attributes: { history: 'hash' },
+  });
+  await page.sees('reply 58', await page.get('complementary', 'Replies'));
+  await until(() => expect(page.texts.slice(0, 2)).toEqual(['Who has the key?', 'And the lamp?']));
+  await page.sees('60 replies', page.timeline);
+});
+
 test('shows the quoted text and scrolls to its message on a click', async () => {
   const id = await room('quotes', ...numbered(3, 'point'));
   await say(alice, id, 'an answer', { replyTo: 2 });

@@ -268,7 +268,7 @@ export class Chat implements ConnectionListener {
   /**
    * Adds a message to the outbox. Returns false if the browser's storage is full.
    *
-   * @param aside - the message is written in a panel next to the room, so the room does not scroll to its end
+   * @param thread - the thread in whose panel the message is written, so the room does not scroll to its end
    * @param room - by default the shown room
    * @param bare - without a link preview
    * @param card - the reference of a card of the site
@@ -278,15 +278,16 @@ export class Chat implements ConnectionListener {
     replyTo?: number,
     mentions?: readonly NewMention[],
     files?: readonly SentFile[],
-    aside = false,
+    thread?: { readonly only?: boolean },
     room = this.current,
     bare?: boolean,
     card?: string,
   ): boolean {
-    if (room === undefined || this.outbox?.add(room.id, text, replyTo, mentions, files, bare, card) !== true)
+    const { outbox } = this;
+    if (!room || !outbox?.add(room.id, text, replyTo, mentions, files, bare, card, thread?.only))
       return false;
     this.ownTyping.stop();
-    if (aside) return true;
+    if (thread !== undefined) return true;
     room.newFrom = undefined;
     room.timeline.toEnd();
     return true;
@@ -573,13 +574,15 @@ export class Chat implements ConnectionListener {
     const fresh = message.seq > room.summary.lastSeq && message.user.id !== this.me.id;
     room.timeline.live(message, this.me.id);
     this.#note(room, [message]);
-    this.#changed(message);
     const viewed = room === this.current && this.shown.viewing;
+    const isShown = room.shows(message);
+    // An open thread marks the reply as seen.
+    if (fresh && !(viewed && isShown) && !this.hasBlocked(message.user.id)) room.noteReply(message);
+    this.#changed(message);
     if (viewed && room.markRead()) this.#marks.changed();
-    else if (!viewed && fresh && room === this.current) room.newFrom ??= message.seq;
+    else if (!viewed && fresh && isShown && room === this.current) room.newFrom ??= message.seq;
     if (fresh) {
-      if (!viewed && !this.hasBlocked(message.user.id)) room.noteReply(message);
-      this.#listener.message(room, message);
+      if (isShown || room.concerns(message, this.me.id)) this.#listener.message(room, message);
       this.list.heard(room, message.user);
     }
     if (room.joined) void this.sync.sync(room);

@@ -4,7 +4,7 @@ import type { Outbox } from './outbox.ts';
 
 /** Returns the outbox item of a message that is pending approval or was rejected. */
 export function heldItem(
-  { id, room, clientId, text, replyTo, mentions, files, at, rejected }: Held,
+  { id, room, clientId, text, replyTo, threadOnly, mentions, files, at, rejected }: Held,
   before?: Pending,
 ): Pending | undefined {
   // An edit has no item, because the message itself is shown.
@@ -15,6 +15,7 @@ export function heldItem(
     text,
     sentAt: at,
     ...(replyTo === undefined ? {} : { replyTo }),
+    ...(threadOnly && { threadOnly }),
     ...(mentions === undefined ? {} : { mentions }),
     ...(files === undefined ? {} : { files: files.map((file) => ({ ...file, key: file.id })) }),
   };

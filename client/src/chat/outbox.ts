@@ -87,6 +87,7 @@ export class Outbox {
     files?: readonly SentFile[],
     bare?: boolean,
     card?: string,
+    threadOnly?: boolean,
   ): boolean {
     const item = {
       clientId: newId(),
@@ -94,6 +95,7 @@ export class Outbox {
       text,
       sentAt: this.#time(room),
       ...(replyTo === undefined ? {} : { replyTo }),
+      ...(threadOnly && { threadOnly }),
       ...(mentions.length === 0 ? {} : { mentions }),
       ...(files && { files }),
       ...(bare && { preview: false }),

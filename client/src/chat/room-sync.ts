@@ -183,14 +183,15 @@ export class RoomSync {
     if (room.askedQuotes.has(name)) return;
     room.askedQuotes.add(name);
     await this.#once(`quote ${room.id} ${name}`, room, async () => {
-      const answer = await this.#connection.request('message:history', {
-        room: room.id,
-        before: seq + 1,
-        limit: 1,
-      });
-      const [message] = answer.messages;
+      const message = await this.find(room, seq);
       if (message !== undefined) room.timeline.quoted(message, epoch);
     });
+  }
+
+  /** Fetches a message, or an earlier one if it expired. */
+  async find({ id }: Room, seq: number): Promise<Message | undefined> {
+    const payload = { room: id, before: seq + 1, limit: 1 };
+    return (await this.#connection.request('message:history', payload)).messages[0];
   }
 
   /** Loads older pages until the message is in the list. */

@@ -98,7 +98,11 @@ export class Rooms {
     const rest = (of: keyof Totals) =>
       Math.max(
         0,
-        rooms.reduce((sum, { id, [of]: n }) => (this.byId.get(id)?.muted ? sum : sum - n), totals[of]),
+        // The totals count a room's mentions if they are more than its unread messages.
+        rooms.reduce(
+          (sum, { id, mentions, [of]: n }) => (this.byId.get(id)?.muted ? sum : sum - Math.max(n, mentions)),
+          totals[of],
+        ),
       );
     this.#unlisted = { unread: rest('unread'), mentions: rest('mentions') };
     void this.#rest(more, missing);

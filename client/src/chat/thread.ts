@@ -155,7 +155,9 @@ export class Thread implements Talk, Follower {
   }
 
   message(message: Message): void {
-    if (message.room === this.room.id && this.has(message) && this.#first !== undefined) this.#put(message);
+    if (message.room !== this.room.id || !this.has(message) || this.#first === undefined) return;
+    this.#put(message);
+    this.room.seenReplies(this.number);
   }
 
   reacted(room: Room, reacted: MessageReacted): void {

@@ -26,6 +26,8 @@ export interface Pending {
   readonly text: string;
   readonly sentAt: number;
   readonly replyTo?: number;
+  /** The reply is only in its thread. */
+  readonly threadOnly?: true;
   readonly mentions?: readonly NewMention[];
   /** The message is sent when all files are uploaded. */
   readonly files?: readonly SentFile[];
@@ -63,6 +65,7 @@ export const pendingForm = object<Pending>({
   text,
   sentAt: number,
   replyTo: optional(number),
+  threadOnly: optional(flag),
   mentions: optional(list(object<NewMention>({ user: text, start: number, length: number }))),
   files: optional(
     list(object<SentFile>({ ...fileFields, key: text, id: optional(text), lost: optional(flag) })),

@@ -10,6 +10,7 @@ import type {
   User,
 } from '../../../server/wire/events.ts';
 import { Timeline } from './timeline.ts';
+import { mentions } from './user-ids.ts';
 
 /** The length to which the server cuts a room's newest message. */
 const PREVIEW = 120;
@@ -56,9 +57,13 @@ export class Room {
   /** The quotes that were requested. */
   readonly askedQuotes = new Set<string>();
 
+  /** The number of unread messages that are only in a thread. */
+  #threadOnly: number;
+
   constructor(summary: RoomSummary) {
     this.summary = summary;
     this.quietUntil = endOf(summary);
+    this.#threadOnly = unreadInThreads(summary);
     this.marked = summary.readSeq;
     this.readByOther = summary.readByOther ?? 0;
   }
@@ -71,9 +76,13 @@ export class Room {
     return this;
   }
 
+  /** Includes replies that are only in a thread if they concern the user. */
   get unread(): number {
-    const { member, lastSeq, readSeq, firstSeq = 1 } = this.summary;
-    return member && !this.blocked ? Math.max(0, lastSeq - Math.max(readSeq, firstSeq - 1)) : 0;
+    const { member, mentions } = this.summary;
+    if (!member || this.blocked) return 0;
+    const all = unreadBy(this.summary);
+    const ofRoom = all - this.#threadOnly;
+    return mentions > ofRoom ? Math.min(all, mentions) : ofRoom;
   }
 
   /** The number of unread mentions, and of unread replies in followed threads. */
@@ -111,21 +120,23 @@ export class Room {
     this.marked = Math.min(summary.readSeq, summary.lastSeq);
     this.summary = { ...summary, readSeq: Math.min(read, summary.lastSeq) };
     this.quietUntil = endOf(summary);
+    this.#threadOnly = unreadInThreads(summary);
     this.readByOther = Math.min(Math.max(summary.readByOther ?? 0, this.readByOther), summary.lastSeq);
   }
 
   /** Applies the activity of a room that is not joined. */
-  activity({ head, lastSeq, firstSeq, members, name, topic, last }: RoomActivity): void {
+  activity({ head, lastSeq, firstSeq, members, name, topic, last, threadOnly = 0 }: RoomActivity): void {
     this.timeline.expire(firstSeq);
     this.#expire(firstSeq);
     const { topic: _topic, last: before, ...rest } = this.summary;
     const news = head >= rest.head;
     const shown = news ? last : before;
+    if (news) this.#threadOnly += threadOnly - (rest.threadOnly ?? 0);
     this.summary = {
       ...rest,
       name,
       members,
-      ...(news ? { head, lastSeq } : {}),
+      ...(news ? { head, lastSeq, threadOnly } : {}),
       ...(firstSeq === undefined ? {} : { firstSeq }),
       ...(topic === undefined ? {} : { topic }),
       ...(shown === undefined ? {} : { last: shown }),
@@ -138,9 +149,10 @@ export class Room {
    * @returns whether this moved the read position
    */
   note(message: Message, me: User): boolean {
-    const { lastSeq, readSeq, head, last } = this.summary;
+    const { lastSeq, readSeq, head, last, threadOnly } = this.summary;
     const own = message.user.id === me.id;
-    const newest = message.seq > lastSeq || (message.seq === last?.seq && message.rev > head);
+    const isNew = message.seq > lastSeq;
+    const newest = (isNew && !message.threadOnly) || (message.seq === last?.seq && message.rev > head);
     if (own) {
       this.marked = Math.max(this.marked, message.seq);
       this.keptUnread = false;
@@ -150,8 +162,11 @@ export class Room {
       head: Math.max(head, message.rev),
       lastSeq: Math.max(lastSeq, message.seq),
       readSeq: own ? Math.max(readSeq, message.seq) : readSeq,
+      ...(isNew && message.threadOnly ? { threadOnly: (threadOnly ?? 0) + 1 } : {}),
       ...(newest ? { last: preview(message) } : {}),
     };
+    if (own) this.#recount();
+    else if (isNew && message.threadOnly) this.#threadOnly++;
     return own && message.seq > readSeq;
   }
 
@@ -201,11 +216,37 @@ export class Room {
   unreadAfter(seq: number, mentions: number): void {
     this.marked = seq;
     this.summary = { ...this.summary, readSeq: seq, mentions };
+    this.#recount();
+  }
+
+  /** Whether a message is shown among the messages of the room. Otherwise it is only in its thread. */
+  shows({ seq, thread = 0, threadOnly }: Message): boolean {
+    // The replies would be unreachable if the root of their thread expired.
+    return threadOnly === undefined || this.threads.get(thread)?.root === seq;
+  }
+
+  /** Whether a reply mentions the user, or its thread has a message of the user. */
+  concerns(message: Message, me: string): boolean {
+    const { thread = 0 } = message;
+    const { authors = [] } = this.threads.get(thread) ?? {};
+    return (
+      mentions(message, me) ||
+      [this.timeline.get(thread)?.user, ...authors].some((author) => author?.id === me)
+    );
+  }
+
+  /** Counts the unread messages that are only in a thread again, after the read marker moved. */
+  #recount(): void {
+    const { readSeq } = this.summary;
+    this.#threadOnly = this.timeline
+      .list()
+      .filter(({ seq, threadOnly }) => threadOnly && seq > readSeq).length;
   }
 
   readUpTo(seq: number): boolean {
     if (this.keptUnread || !this.summary.member || this.summary.readSeq >= seq) return false;
     this.summary = { ...this.summary, readSeq: seq };
+    this.#recount();
     return true;
   }
 
@@ -250,6 +291,15 @@ export class Room {
     this.present = [...this.present.filter((user) => !left.has(user.id)), ...change.joined];
     this.presentCount = change.count;
   }
+}
+
+function unreadBy({ lastSeq, readSeq, firstSeq = 1 }: RoomSummary): number {
+  return Math.max(0, lastSeq - Math.max(readSeq, firstSeq - 1));
+}
+
+/** Of a direct room with a blocked user, the server counts no unread messages. */
+function unreadInThreads(summary: RoomSummary): number {
+  return summary.threadOnly && summary.member ? unreadBy(summary) - summary.unread : 0;
 }
 
 /** Returns a message as the list of rooms shows it. */

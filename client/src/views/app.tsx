@@ -8,7 +8,7 @@ import type { PageAddress } from '../text/page-address.ts';
 import { Banner, noticeOf } from './banner.tsx';
 import { CardView, cardOf } from './card.tsx';
 import { CloseChat } from './close-chat.tsx';
-import type { Context, MenuRequest, Writing } from './context.ts';
+import type { Context, MenuRequest, ReplyTarget, Writing } from './context.ts';
 import { holdFocus } from './controls/focus-keeper.ts';
 import { arrive } from './controls/fresh.ts';
 import { Toasts } from './controls/toasts.tsx';
@@ -63,7 +63,9 @@ export class AppView {
   #left: { caret: Caret | undefined } | undefined;
 
   readonly #writing: Writing = {
-    reply: (entry) => this.#composer?.reply(entry),
+    reply: (entry) => {
+      if (this.#late.parts?.replies.takeReply(entry) !== true) this.#composer?.reply(entry);
+    },
     edit: (entry) => this.#composer?.edit(entry),
     again: (entry) => this.#composer?.again(entry),
   };
@@ -157,7 +159,7 @@ export class AppView {
       {
         reply: this.#writing.reply,
         menu: open,
-        jump: (seq) => void this.#timeline.jump(seq),
+        jump: (seq) => chat.current && void this.#reveal(chat.current, seq),
         ...unsentActions(this.#context, this.#writing, () => this.#composer?.focus()),
       },
       {
@@ -645,20 +647,20 @@ export class AppView {
     const { current } = chat;
     if (current === undefined) return [];
     const { timeline } = current;
-    const list = entries(
-      timeline.list(),
-      timeline.attached ? chat.pending(current) : [],
-      chat.me,
-      chat.deleting,
-    );
+    // A reply that could not be sent is also shown in the room, because its thread may be closed.
+    const pending = timeline.attached
+      ? chat.pending(current).filter(({ threadOnly, failed }) => !threadOnly || failed !== undefined)
+      : [];
+    const shown = timeline.list().filter((message) => current.shows(message));
+    const list = entries(shown, pending, chat.me, chat.deleting);
     return this.#late.parts?.onHold.among(current, list) ?? list;
   }
 
-  #showReplies(room: Room, thread: number, opener: Element | null): void {
+  #showReplies(room: Room, thread: number, opener: Element | null, to?: ReplyTarget): void {
     this.#late.withPanels(() => {
       this.#late.parts?.search.clear();
       this.#late.parts?.details.clear();
-      this.#late.parts?.replies.open(room, thread, opener);
+      this.#late.parts?.replies.open(room, thread, opener, to);
       arrive(this.#root.querySelector('.talk'));
     });
   }
@@ -676,7 +678,16 @@ export class AppView {
     // The panels would cover the message.
     if (!this.#panes.wide) this.#clearPanels();
     this.render();
-    await this.#timeline.jump(seq);
+    if (chat.current) await this.#reveal(chat.current, seq);
+  }
+
+  /** Shows a message in the room, or in its thread if it is only there. */
+  async #reveal(room: Room, seq: number): Promise<void> {
+    const { sync } = this.#context.chat;
+    const find = () => (room.summary.threadOnly ? sync.find(room, seq).catch(() => undefined) : undefined);
+    const message = room.timeline.get(seq) ?? (await find());
+    if (message?.thread === undefined || room.shows(message)) return this.#timeline.jump(seq);
+    this.#showReplies(room, message.thread, null, { seq });
   }
 
   readonly #toggleDetails = (tab?: DetailsTab) => {

@@ -72,6 +72,9 @@ export interface Writing {
   again(entry: Entry): void;
 }
 
+/** A message in a thread to show, or to reply to. */
+export type ReplyTarget = { readonly seq: number } | { readonly reply: Entry };
+
 /** A menu to open, and its subject. */
 export type MenuRequest =
   | { readonly kind: 'add' }
@@ -120,7 +123,8 @@ export interface StripProps extends Place {
 /** Where a message is written: a room, or a thread in it. */
 export interface Place {
   readonly room: Room;
-  readonly thread?: { readonly number: number } | undefined;
+  /** `only`: a new message is only in the thread. */
+  readonly thread?: { readonly number: number; readonly only?: boolean } | undefined;
 }
 
 /** Storage key of a room or thread, for its draft and files. */
@@ -243,8 +247,8 @@ export interface Context extends ControlContext {
   replies(thread: Thread, open: boolean, seq: number): ComponentChildren;
   /** The `seq` of the message whose replies are open next to the room. */
   repliesOf(room: Room): number | undefined;
-  /** Opens the replies of a thread. `opener` gets the focus back. */
-  showReplies(room: Room, thread: number, opener: Element | null): void;
+  /** Opens the replies of a thread. `opener` gets the focus back. `to`: the message to show or reply to. */
+  showReplies(room: Room, thread: number, opener: Element | null, to?: ReplyTarget): void;
   /** Focuses the first element that matches the selector. */
   focus(which: string): void;
   /** The text of a message that mentions users. */

@@ -29,6 +29,7 @@ import { Portraits } from './people/portraits.ts';
 import { PinnedMessages } from './pins/pinned-messages.tsx';
 import { Offering } from './prefs/offering.ts';
 import { RepliesPane } from './replies/replies-pane.tsx';
+import { ThreadNews } from './replies/thread-news.ts';
 import { RoomNews } from './rooms/room-news.ts';
 import { RoomStart } from './rooms/room-start.tsx';
 import { SearchPane } from './search/search-pane.tsx';
@@ -91,6 +92,7 @@ export function start(
   chat.followers.add(new UnreadMentions(context));
   chat.followers.add(new OwnVotes(context));
   const replies = new RepliesPane(context);
+  chat.followers.add(new ThreadNews(context, () => replies.thread));
   const deletions = new Deletions(context);
   chat.followers.add(deletions);
   const { find } = messages;

@@ -106,7 +106,7 @@ export class Attachments {
     const { chat } = this.#context;
     const upload = this.uploads.add(room.id, file, chat.limits.file, { key, voice });
     const files = [sent(upload, undefined)];
-    if (!chat.send('', replyTo, undefined, files, thread !== undefined, room)) {
+    if (!chat.send('', replyTo, undefined, files, thread, room)) {
       this.uploads.cancel(key);
       return false;
     }

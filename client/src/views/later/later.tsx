@@ -199,7 +199,7 @@ class Later implements Follower {
   /** Schedules the draft, and clears its field. */
   async #schedule(draft: Draft, at: number): Promise<void> {
     const { chat, strings, toast } = this.#context;
-    const { room, replyTo, bare } = draft;
+    const { room, replyTo, bare, thread } = draft;
     const text = cleaned(draft.text);
     const mentions = this.#context.mentions(draft, text);
     const tray = this.#context.tray(draft);
@@ -208,6 +208,7 @@ class Later implements Follower {
       room: room.id,
       text,
       ...(replyTo === undefined ? {} : { replyTo }),
+      ...(thread?.only ? { threadOnly: true as const } : {}),
       ...(files === undefined ? {} : { files }),
       ...(mentions === undefined ? {} : { mentions: [...mentions] }),
       ...(bare ? { preview: false } : {}),

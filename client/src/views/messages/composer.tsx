@@ -1,4 +1,4 @@
-import { Component, createRef } from 'preact';
+import { Component, type ComponentChildren, createRef } from 'preact';
 import { firstPage } from '../../../../server/wire/links.ts';
 import type { Entry } from '../../store/entries.ts';
 import type { Room } from '../../store/room.ts';
@@ -15,7 +15,14 @@ interface Props {
   readonly context: Context;
   readonly room: Room;
   /** The thread to write into. A message replies to its root, unless the user chose another message. */
-  readonly thread?: { readonly number: number; readonly root: number; readonly label: string };
+  readonly thread?: {
+    readonly number: number;
+    readonly root: number;
+    readonly label: string;
+    readonly only: boolean;
+    /** Below the field. */
+    readonly choice: ComponentChildren;
+  };
   /** Number of messages below the visible ones, for the button that jumps to the end; undefined at the end. */
   readonly below: number | undefined;
   /** Whether some messages below were unread when the room was opened. */
@@ -180,6 +187,7 @@ export class Composer extends Component<Props> {
               : this.#send(left < 0)}
           </div>
         </div>
+        {edit === undefined && thread?.choice}
       </form>
     );
   }
@@ -363,7 +371,7 @@ export class Composer extends Component<Props> {
     const card = edit === undefined ? tray?.card : undefined;
     // Clients without cards, and notifications, show the text.
     const words = card !== undefined && blank(text) ? card : text;
-    if (!chat.send(words, replyTo, mentions, tray?.take(), thread !== undefined, room, bare, card))
+    if (!chat.send(words, replyTo, mentions, tray?.take(), thread, room, bare, card))
       return toast(strings.text('error.other'), 'bad');
     // A message deleted during its edit is sent as a new one. The draft remains.
     if (edit === undefined) {

@@ -158,7 +158,9 @@ export class TimelineView {
   draw() {
     const { chat } = this.#context;
     const talk = this.#talk;
-    const waiting = talk === undefined || !isReady(talk);
+    // The loaded messages may all be only in threads.
+    const waiting =
+      talk === undefined || !isReady(talk) || (this.#entries.length === 0 && !talk.timeline.complete);
     const nothing = chat.roomless || (!waiting && this.#entries.length === 0);
     return (
       <div

@@ -24,7 +24,10 @@ export function repliesLine(thread: Thread, open: boolean, context: Context, seq
           ))}
         </span>
         {strings.count('replies.count', replies)}
-        {fresh !== undefined && <span class="fresh">{strings.text('replies.new', { n: fresh })}</span>}
+        {/* The number of all replies comes up to a second later. */}
+        {fresh !== undefined && (
+          <span class="fresh">{strings.text('replies.new', { n: Math.min(fresh, replies) })}</span>
+        )}
         {lastAt !== undefined && <small>{strings.time(lastAt)}</small>}
       </button>
     </div>

@@ -1,7 +1,7 @@
 import { Thread } from '../../chat/thread.ts';
-import { entries } from '../../store/entries.ts';
+import { type Entry, entries } from '../../store/entries.ts';
 import type { Room } from '../../store/room.ts';
-import type { Context, Writing } from '../context.ts';
+import type { Context, ReplyTarget, Writing } from '../context.ts';
 import { Empty } from '../controls/empty.tsx';
 import { Icon } from '../controls/icon.tsx';
 import { Composer } from '../messages/composer.tsx';
@@ -18,6 +18,8 @@ export class RepliesPane {
   readonly #view: TimelineView;
   #composer: Composer | undefined;
   #opener: Element | null = null;
+  /** Whether the next message is also shown in the room; undefined until the user chooses. */
+  #also: boolean | undefined;
 
   readonly #writing: Writing = {
     reply: (entry) => this.#composer?.reply(entry),
@@ -44,10 +46,13 @@ export class RepliesPane {
     });
   }
 
-  /** @param opener - gets the focus back */
-  open(room: Room, number: number, opener: Element | null): void {
+  /**
+   * @param opener - gets the focus back
+   * @param to - the message to show or reply to
+   */
+  open(room: Room, number: number, opener: Element | null, to?: ReplyTarget): void {
     const { chat, touch, changed } = this.#context;
-    if (this.thread?.room === room && this.thread.number === number) return this.#focus();
+    if (this.thread?.room === room && this.thread.number === number) return this.#begin(to);
     this.clear();
     this.#opener = opener;
     this.thread = new Thread(room, number, {
@@ -59,8 +64,29 @@ export class RepliesPane {
     chat.followers.add(this.thread);
     void this.thread.load();
     this.#context.draw();
-    if (!touch()) this.#focus();
+    if (to !== undefined || !touch()) this.#begin(to);
     else this.#context.focus('.talk .bar h2');
+  }
+
+  #begin(to: ReplyTarget | undefined): void {
+    if (to === undefined) return this.#focus();
+    if ('seq' in to) return void this.#view.jump(to.seq);
+    // The root needs no quote, because every reply in the panel answers it.
+    if (to.reply.message?.thread === undefined) this.#focus();
+    else this.#composer?.reply(to.reply);
+  }
+
+  /**
+   * Opens the thread of a message that the user wants to reply to in the room. Returns false if the message has no
+   * replies yet, or in a direct room, whose replies are all in the room.
+   */
+  takeReply(entry: Entry): boolean {
+    const { current } = this.#context.chat;
+    const { seq, thread = seq } = entry.message ?? {};
+    if (current === undefined || thread === undefined || current.summary.kind === 'direct') return false;
+    if ((current.threads.get(thread)?.replies ?? 0) === 0) return false;
+    this.#context.showReplies(current, thread, null, { reply: entry });
+    return true;
   }
 
   /** Closes the panel without a redraw. */
@@ -70,6 +96,7 @@ export class RepliesPane {
     this.thread.room.seenReplies(this.thread.number);
     this.#context.chat.followers.delete(this.thread);
     this.thread = undefined;
+    this.#also = undefined;
     this.#view.clear();
   }
 
@@ -154,16 +181,47 @@ export class RepliesPane {
             number: thread.number,
             root: thread.root ?? thread.number,
             label: this.#label('replies.composer'),
+            only: this.#isOnly(thread),
+            choice: this.#choice(thread),
           }}
           below={this.#view.atEnd || !this.#view.shown ? undefined : this.#view.below}
           unreadBelow={false}
-          toEnd={this.#view.toEnd}
+          toEnd={this.#sent}
           lastOwn={() => this.#view.lastOwn}
           shown={this.#setComposer}
         />
       </aside>
     );
   }
+
+  /** A first reply is also shown in the room, so that members notice the thread. */
+  #isOnly(thread: Thread): boolean {
+    if (thread.room.summary.kind === 'direct') return false;
+    return !(this.#also ?? (thread.counts?.replies ?? 0) === 0);
+  }
+
+  #choice(thread: Thread) {
+    const { strings, draw } = this.#context;
+    if (thread.room.summary.kind === 'direct') return undefined;
+    const isOnly = this.#isOnly(thread);
+    const choose = () => {
+      this.#also = isOnly;
+      // The composer must know it before the next key.
+      draw();
+    };
+    return (
+      <label class="also">
+        <input type="checkbox" checked={!isOnly} onChange={choose} />
+        {strings.text('replies.alsoInRoom')}
+      </label>
+    );
+  }
+
+  /** The button that jumps to the end also calls this. */
+  readonly #sent = () => {
+    this.#also = undefined;
+    this.#view.toEnd();
+  };
 
   #failure(thread: Thread) {
     const { strings } = this.#context;
