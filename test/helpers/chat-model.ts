@@ -12,6 +12,7 @@ interface ModelMessage {
   deletedBy?: 'author' | 'moderator';
   replyTo?: number;
   thread?: number;
+  threadOnly?: true;
   mentions: string[];
   /** The followers of the thread when the reply was sent, without its author. */
   notifiedFollowers: string[];
@@ -311,7 +312,9 @@ export class ChatModel {
     return {
       ...{ name, topic, kind, head, write, slow, lastSeq },
       ...{ role: member.role, members: room.members.size, readSeq: member.readSeq },
-      unread: lastSeq - member.readSeq,
+      unread: room.messages.slice(member.readSeq).filter(({ threadOnly }) => !threadOnly).length,
+      threadOnly: room.messages.filter(({ threadOnly }) => threadOnly).length,
+      last: room.messages.findLastIndex(({ threadOnly }) => !threadOnly) + 1,
       mentions: room.messages.slice(member.readSeq).filter(isMention).length,
       pins: room.pins.length,
       muted: room.muted.has(user),
@@ -461,8 +464,8 @@ function requireWriter(room: ModelRoom, user: string): void {
 const describe = (message: ModelMessage, seq: number) => ({ seq, rev: message.rev, text: message.text });
 
 function send(room: ModelRoom, user: string, payload: ModelRequest['payload'], isJoined: boolean): object {
-  const { text, clientId, replyTo, mentions = [] } = payload;
-  const fingerprint = JSON.stringify([text, replyTo, mentions]);
+  const { text, clientId, replyTo, threadOnly, mentions = [] } = payload;
+  const fingerprint = JSON.stringify([text, replyTo, threadOnly, mentions]);
   const earlier = room.sends.get(`${user} ${clientId}`);
   if (earlier !== undefined) {
     if (earlier.fingerprint !== fingerprint) reject('conflict');
@@ -476,6 +479,7 @@ function send(room: ModelRoom, user: string, payload: ModelRequest['payload'], i
   const message: ModelMessage = {
     ...{ user, text, rev: ++room.head, edited: false, mentions: allowedMentions(room, user, mentions) },
     ...(replyTo === undefined ? {} : { replyTo, thread }),
+    ...(threadOnly && { threadOnly }),
     ...{ notifiedFollowers: thread === undefined ? [] : followByReply(room, user, thread) },
     reactions: new Map(),
   };

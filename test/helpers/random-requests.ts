@@ -228,7 +228,7 @@ export class RandomRequests {
     return {
       ...{ clientId: newClientId() },
       ...(mentions.length === 0 ? {} : { mentions }),
-      ...(replyTo === undefined ? {} : { replyTo }),
+      ...(replyTo === undefined ? {} : { replyTo, ...(this.#roll(2) === 0 && { threadOnly: true }) }),
     };
   }
 

@@ -20,10 +20,10 @@ export function toModelResponse(event: string, data: object): ModelResponse {
 export function viewSummary(summary: RoomSummary | undefined): object | undefined {
   if (summary === undefined) return undefined;
   const { name, topic = '', kind, head, write, slow = 0, lastSeq, role, members, readSeq, unread } = summary;
-  const { mentions, pins = 0, mutedForMs, may } = summary;
+  const { mentions, threadOnly = 0, last, pins = 0, mutedForMs, may } = summary;
   return {
     ...{ name, topic, kind, head, write, slow, lastSeq, role, members, readSeq, unread, mentions, pins },
-    ...{ muted: mutedForMs !== undefined, may },
+    ...{ threadOnly, last: last?.seq ?? 0, muted: mutedForMs !== undefined, may },
   };
 }
 
@@ -49,11 +49,12 @@ export async function readRoom(client: ChatClient, room: string): Promise<object
 }
 
 function viewMessage({ user, text, rev, editedAt, deletedBy, replyTo, thread, ...message }: Message): object {
-  const { mentions = [], reactions = [], hidden = false } = message;
+  const { mentions = [], reactions = [], hidden = false, threadOnly } = message;
   return {
     ...{ user: user.id, text, rev, hidden, edited: editedAt !== undefined },
     ...(deletedBy === undefined ? {} : { deletedBy }),
     ...(replyTo === undefined ? {} : { replyTo, thread }),
+    ...(threadOnly && { threadOnly }),
     mentions: mentions.map((mention) => mention.user.id),
     reactions: reactions.map(({ emoji, users }) => [emoji, ...users].join(' ')).sort(),
   };
