@@ -115,7 +115,8 @@ export async function forward(
     return { answer: { message: await messageFor(chat, person, duplicate.message) }, repeated: true };
   if (isChecked) {
     if (original === undefined) throw new RequestError('unknown_message');
-    if ((await findHoldReason(chat, connection, room, original.text, original.files)) !== null) {
+    const words = `${original.text}\n${original.card ?? ''}`;
+    if ((await findHoldReason(chat, connection, room, words, original.files)) !== null) {
       throw new RequestError('forbidden', 'the copy would need approval: write your own message instead');
     }
   }
