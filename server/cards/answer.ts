@@ -91,8 +91,8 @@ function sitePath(address: string, site: URL): string | undefined {
   const url = address.length > 1000 ? null : URL.parse(address, site);
   if (url?.origin !== site.origin) return undefined;
   const path = `${url.pathname}${url.search}${url.hash}`;
-  // A browser would take the first part of such a path for a host.
-  return path.startsWith('//') ? undefined : path;
+  // A browser would take the first part of `//` for a host. The path of a `blob:` address is a whole address.
+  return /^\/(?!\/)/.test(path) ? path : undefined;
 }
 
 function parse<T extends z.ZodType>(schema: T, body: string): z.output<T> {

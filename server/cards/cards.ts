@@ -19,7 +19,7 @@ const freshMs = 10_000;
 const pressedMs = 60_000;
 /** Maximum kept cards, and maximum kept results. */
 const maxKept = 1000;
-/** After this many failures in a row, requests fail at once for `pauseMs`. */
+/** After this many requests in a row that the site could not answer, requests fail at once for `pauseMs`. */
 const maxFailures = 5;
 const pauseMs = 10_000;
 
@@ -82,11 +82,9 @@ export class SiteCards {
   press(user: CardReader, about: string, button: string, key: string): Promise<Card | undefined> {
     const id = `press_${createHash('sha256').update(key).digest('hex')}`;
     return this.#pressed.get(id, async () => {
-      const card = await this.#ask(user, 'card.press', { about, button }, id, (body) =>
-        this.#cardIn(body, about),
-      );
-      // Other users' cards may have changed too.
-      this.#fresh.forget((kept) => kept.endsWith(`\n${about}`));
+      const asked = this.#ask(user, 'card.press', { about, button }, id, (body) => this.#cardIn(body, about));
+      // Other users' cards may have changed too. A button may have run even if the request fails.
+      const card = await asked.finally(() => this.#fresh.forget((kept) => kept.endsWith(`\n${about}`)));
       this.#fresh.set(keyOf(user, about), card);
       return card;
     });
@@ -154,7 +152,8 @@ export class SiteCards {
 
   #result<T>({ status = 0, wait, reason, body }: Posted, read: (body: string) => T): T {
     const { onFailure, timeoutMs } = this.#options;
-    const hasAnswered = status >= 200 && status < 500 && status !== 429;
+    // The site may fail on a single reference. Its author must not turn off all other cards.
+    const hasAnswered = status >= 200 && status <= 500 && status !== 429;
     this.#failures = hasAnswered ? 0 : this.#failures + 1;
     if (wait !== undefined || this.#failures >= maxFailures) {
       this.#failures = 0;
@@ -194,23 +193,24 @@ const unavailable = (reason: string) => new RequestError('site_unavailable', rea
 /** References have no line feed. */
 const keyOf = (reader: CardReader, about: string) => `${JSON.stringify(reader)}\n${about}`;
 
-/** Results of requests, for some time. Callers of a running request share its result. Failures are not kept. */
+/**
+ * Results of requests. They are forgotten after some time, because cards may be private. Callers of a running request
+ * share its result. Failures are not kept.
+ */
 class Kept<Value> {
   readonly #forMs: number;
-  readonly #entries = new Map<string, { result: Promise<Value>; at: number }>();
+  readonly #results = new Map<string, Promise<Value>>();
 
   constructor(forMs: number) {
     this.#forMs = forMs;
   }
 
   get(key: string, request: () => Promise<Value>): Promise<Value> {
-    const kept = this.#entries.get(key);
-    if (kept !== undefined && performance.now() < kept.at + this.#forMs) return kept.result;
+    const kept = this.#results.get(key);
+    if (kept !== undefined) return kept;
     const result = request();
     this.#put(key, result);
-    result.catch(() => {
-      if (this.#entries.get(key)?.result === result) this.#entries.delete(key);
-    });
+    result.catch(() => this.#drop(key, result));
     return result;
   }
 
@@ -219,15 +219,20 @@ class Kept<Value> {
   }
 
   forget(matches: (key: string) => boolean): void {
-    for (const key of this.#entries.keys()) if (matches(key)) this.#entries.delete(key);
+    for (const key of this.#results.keys()) if (matches(key)) this.#results.delete(key);
   }
 
   #put(key: string, result: Promise<Value>): void {
-    this.#entries.delete(key);
-    this.#entries.set(key, { result, at: performance.now() });
-    for (const oldest of this.#entries.keys()) {
-      if (this.#entries.size <= maxKept) break;
-      this.#entries.delete(oldest);
+    this.#results.delete(key);
+    this.#results.set(key, result);
+    setTimeout(() => this.#drop(key, result), this.#forMs).unref();
+    for (const oldest of this.#results.keys()) {
+      if (this.#results.size <= maxKept) break;
+      this.#results.delete(oldest);
     }
+  }
+
+  #drop(key: string, result: Promise<Value>): void {
+    if (this.#results.get(key) === result) this.#results.delete(key);
   }
 }

@@ -164,6 +164,17 @@ test('sends a repeat after a lost answer with the same ID', async () => {
   expect(asks[0]?.id).toBe(asks[1]?.id);
 });
 
+test('asks for the card again after a click whose answer was lost, because the button may have run', async () => {
+  answer = (_, response) => say(response, { card: card() });
+  const sent = await send();
+  expect(await get(ann, sent)).toMatchObject({ state: 'paid' });
+  answer = (_, response) => response.destroy();
+  const click = { room, seq: sent.seq, button: 'ship', clientId: newClientId() };
+  expect(await codeOf(ann, 'card:press', click)).toBe('site_unavailable');
+  answer = (_, response) => say(response, { card: card({ state: 'shipped' }) });
+  expect(await get(ann, sent)).toMatchObject({ state: 'shipped' });
+});
+
 test('suggests what the site offers for the page and the typed words', async () => {
   answer = ({ data }, response) =>
     say(response, { cards: [{ about: data.about ?? 'product:honey', title: `Found ${data.query}` }] });
@@ -207,6 +218,7 @@ test('shows HTML as text, and drops other sites, scripts, directions and a fourt
     ['/.//evil.example', undefined],
     [`${origin}//evil.example`, undefined],
     ['data:text/html,x', undefined],
+    [`blob:${origin}/x`, undefined],
     [`/${'x'.repeat(1000)}`, undefined],
   ]) {
     answer = (_, response) => say(response, { card: card({ url: address }) });
@@ -286,6 +298,24 @@ test('a message that waits for a moderator keeps its card', async () => {
   const { message } = await moderator.request('held:approve', { id: held.id });
   expect(message.card).toBe('order:1');
   moderator.close();
+});
+
+test('a card with a listed word in its reference is not forwarded', async () => {
+  const { room: direct } = await ann.request('direct:open', { user: ben.id });
+  await ann.request('room:join', { room: direct.id });
+  const { seq } = await send({ room: direct.id, card: 'casino' });
+  const forward = { room: 'lobby', from: { room: direct.id, seq }, clientId: newClientId() };
+  await ann.request('room:join', { room: 'lobby' });
+  expect(await codeOf(ann, 'message:forward', forward)).toBe('forbidden');
+});
+
+test('references on which the site fails do not affect other cards', async () => {
+  answer = (_, response) => response.writeHead(500).end();
+  const messages = await Promise.all(Array.from({ length: 6 }, () => send()));
+  for (const { seq } of messages)
+    expect(await codeOf(ben, 'card:get', { room, seq })).toBe('site_unavailable');
+  answer = (_, response) => say(response, { card: card() });
+  expect(await get(ann, await send())).toMatchObject({ title: 'Order 4711' });
 });
 
 test('a deleted message has no card, and a message without card is unknown', async () => {
