@@ -94,7 +94,13 @@ test('the queue lists each message once with its reports and the messages around
   const around = talk.getByRole('article');
   await expect(around).toHaveText(['That is not what we agreed.']);
   await writeAs(site, 'talk', 'Lena Fischer', 'Good morning');
+  // The page has the theme that the user chose in the chat.
+  await page.evaluate(
+    (server) => localStorage.setItem(`php-chat/${encodeURIComponent(server)}/theme`, '"dark"'),
+    `${site.chat.url}/`,
+  );
   await page.reload();
+  await expect(page.locator('php-chat-moderate')).toHaveCSS('color-scheme', 'dark');
   await expect(page.getByText('First here today')).toBeVisible();
   await expect(page.getByText('Removed before: 0')).toBeVisible();
   await page.getByRole('button', { name: 'All 2 messages' }).click();

@@ -1,6 +1,7 @@
 import type { Texts } from '../strings/language-texts.ts';
 import { atMost99, Strings } from '../strings/strings.ts';
 import { sheet } from '../styles/styles.ts';
+import { Look } from '../views/look.ts';
 import { Desk } from './desk.ts';
 import { sheet as ours } from './sheet.ts';
 import { ModerateView } from './view.tsx';
@@ -35,6 +36,8 @@ export class ModerateApp {
         changed();
       },
     });
+    // The theme and the text size that the user chose in the chat.
+    new Look(this.#desk.settings, root, changed);
     this.#view = new ModerateView(
       {
         chat: this.#desk,

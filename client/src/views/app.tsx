@@ -101,7 +101,7 @@ export class AppView {
       deleteOwn: (message) => this.#late.parts?.deletions.begin(message),
       start: (...of) => this.#late.parts?.roomStart.draw(...of),
       notes: (room) => this.#late.parts?.roomStart.notes(room) ?? [],
-      look: new Look(chat.settings, root, changed),
+      look: new Look(chat.settings, root, changed, () => import('./compact.ts')),
       attribute: (name) => root.host.getAttribute(name),
       clashOf: (error) => this.#late.panels?.clashOf(error),
       tools: (draft) => this.#late.panels?.tools(this.#context, draft),

@@ -8,12 +8,20 @@ export class Look {
   readonly #settings: Store;
   readonly #root: ShadowRoot;
   readonly #changed: () => void;
+  readonly #loadCompact: (() => Promise<{ sheet(): CSSStyleSheet }>) | undefined;
   readonly #sheet = new CSSStyleSheet();
 
-  constructor(settings: Store, root: ShadowRoot, changed: () => void) {
+  /** @param loadCompact - loads the style sheet of compact messages; the moderators' page has none */
+  constructor(
+    settings: Store,
+    root: ShadowRoot,
+    changed: () => void,
+    loadCompact?: () => Promise<{ sheet(): CSSStyleSheet }>,
+  ) {
     this.#settings = settings;
     this.#root = root;
     this.#changed = changed;
+    this.#loadCompact = loadCompact;
     root.adoptedStyleSheets.push(this.#sheet);
     this.#apply();
   }
@@ -56,7 +64,10 @@ export class Look {
   }
 
   async #load(): Promise<void> {
-    const { sheet } = await import('./compact.ts').catch(() => ({ sheet: undefined }));
+    const sheet = await this.#loadCompact?.().then(
+      (code) => code.sheet,
+      () => undefined,
+    );
     if (sheet === undefined) return;
     const { adoptedStyleSheets: sheets } = this.#root;
     if (!sheets.includes(sheet())) sheets.push(sheet());
