@@ -19,6 +19,7 @@ import androidx.core.content.IntentCompat
 import androidx.lifecycle.Lifecycle
 import androidx.lifecycle.ProcessLifecycleOwner
 import io.github.phpsessionchat.ConnectionState
+import io.github.phpsessionchat.Reminder
 import io.github.phpsessionchat.RoomSummary
 import kotlinx.coroutines.MainScope
 import kotlinx.coroutines.flow.first
@@ -32,6 +33,10 @@ private const val CHANNEL = "messages"
 
 /** The answer field of a notification. */
 private const val REPLY = "reply"
+
+/** The IDs of the notifications of a room. */
+private const val UNREAD = 1
+private const val REMINDER = 2
 
 /**
  * Shows notifications for pushes of the chat server (`CHAT_FCM`), with a field for an answer. Create it in
@@ -75,7 +80,7 @@ class ChatNotifications(private val context: Context, private val chat: AndroidC
         }
         // Rooms that the user has read on another device.
         scope.launch {
-            chat.rooms.collect { rooms -> for (room in rooms) if (room.member && room.unread == 0L) manager.cancel(room.id, 1) }
+            chat.rooms.collect { rooms -> for (room in rooms) if (room.member && room.unread == 0L) manager.cancel(room.id, UNREAD) }
         }
     }
 
@@ -123,8 +128,9 @@ class ChatNotifications(private val context: Context, private val chat: AndroidC
             notify(Target(room, seq), look.newMessage, null, null)
             return
         }
-        val last = whileConnected { lastUnread(room) } ?: return
-        if (!isShown) notify(Target(room, 0), last.title, last.text, last)
+        val isReminder = "reminder" in push
+        val last = whileConnected { if (isReminder) reminded(room, push["seq"]?.toLongOrNull()) else lastUnread(room) } ?: return
+        if (!isShown) notify(Target(room, 0), last.title, last.text, last, if (isReminder) REMINDER else UNREAD)
     }
 
     private class Last(val title: String, val text: String?, val author: String)
@@ -136,6 +142,19 @@ class ChatNotifications(private val context: Context, private val chat: AndroidC
         val last = summary.last ?: return null
         val title = summary.with?.name ?: summary.name
         return Last(title, if (last.hidden) null else last.text, last.user.name)
+    }
+
+    /** Returns the message of a reminder that is due, read or not. */
+    private suspend fun reminded(room: String, seq: Long?): Last? {
+        val reminders = try {
+            chat.request<List<Reminder>> { reminders(it) }
+        } catch (_: ChatRequestException) {
+            return null
+        }
+        val message = reminders.find { it.due && it.room == room && it.seq == seq }?.message ?: return null
+        val summary = chat.rooms.first { it.isNotEmpty() }.find { it.id == room }
+        val title = summary?.with?.name ?: summary?.name ?: message.user.name
+        return Last(title, if (message.hidden) null else message.text, message.user.name)
     }
 
     /** Connects for a task, and disconnects after the last one unless the app became visible. */
@@ -152,7 +171,7 @@ class ChatNotifications(private val context: Context, private val chat: AndroidC
         }
     }
 
-    private fun notify(target: Target?, title: String, text: String?, last: Last?) {
+    private fun notify(target: Target?, title: String, text: String?, last: Last?, id: Int = UNREAD) {
         val room = target?.room
         val mayNotify = Build.VERSION.SDK_INT < 33 ||
             ContextCompat.checkSelfPermission(context, Manifest.permission.POST_NOTIFICATIONS) == PackageManager.PERMISSION_GRANTED
@@ -175,7 +194,7 @@ class ChatNotifications(private val context: Context, private val chat: AndroidC
             )
             builder.addAction(replyAction(room))
         }
-        manager.notify(room ?: "login", 1, builder.build())
+        manager.notify(room ?: "login", id, builder.build())
     }
 
     /** Other apps cannot create a `PendingIntent` with this app as its creator. */
@@ -192,7 +211,7 @@ class ChatNotifications(private val context: Context, private val chat: AndroidC
     }
 
     private suspend fun answer(room: String, text: String) {
-        manager.cancel(room, 1)
+        for (id in listOf(UNREAD, REMINDER)) manager.cancel(room, id)
         var isKept = false
         whileConnected {
             chat.client.send(room, text)
