@@ -39,7 +39,8 @@ class OfflineCopyTest {
         .put("reactions", new JSONArray().put(
             new JSONObject().put("emoji", "👍").put("count", 2).put("mine", true).put("users", new JSONArray().put("Bob"))))
         .put("poll", new JSONObject().put("event", new JSONObject().put("start", 5).put("end", 6).put("place", "Park"))
-            .put("multiple", true).put("anonymous", true).put("until", 7).put("endedAt", 8));
+            .put("multiple", true).put("anonymous", true).put("until", 7).put("endedAt", 8))
+        .put("card", "order:4711");
   }
 
   private static JSONObject room() {
