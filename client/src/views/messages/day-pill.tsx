@@ -29,7 +29,9 @@ export class DayPill {
   draw() {
     const { chat, strings, dialog } = this.#context;
     const room = chat.current;
-    if (this.#sentAt === undefined || room === undefined) return undefined;
+    // The user's settings may replace the timeline.
+    const isShown = this.#root.querySelector('.main > .timeline') !== null;
+    if (this.#sentAt === undefined || room === undefined || !isShown) return undefined;
     const day = this.#sentAt;
     return (
       // Keyboard users find the dialog in the menu of the room.
