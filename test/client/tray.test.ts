@@ -23,7 +23,10 @@ async function inDen(): Promise<ChatPage> {
 async function attach(page: ChatPage, files: Record<string, string | Uint8Array>): Promise<void> {
   const { HTMLInputElement, File, Event } = page.window;
   HTMLInputElement.prototype.click = function () {
-    const value = Object.entries(files).map(([name, bytes]) => new File([bytes as string], name));
+    const value = Object.entries(files).map(([name, bytes]) => {
+      const type = name.endsWith('.svg') ? 'image/svg+xml' : '';
+      return new File([bytes as string], name, { type });
+    });
     Object.defineProperty(this, 'files', { value });
     this.dispatchEvent(new Event('change'));
   };
@@ -100,6 +103,14 @@ test('sends a text that is too long as a file', async () => {
   await page.click('button', 'Send');
   await until(() => expect(page.all('link', /^text/, page.messages.at(-1))).toHaveLength(1));
   await page.get('button', /You ?: 1 file/);
+});
+
+test('moves the focus to the field after files were chosen, and shows an SVG picture as a file', async () => {
+  const page = await inDen();
+  await attach(page, { 'plan.svg': '<svg/>' });
+  await seesTiles(page, { 'plan.svg': '6 bytes' });
+  expect(page.focused).toBe(await page.get('textbox', /^Message to/));
+  expect(page.all('button', /^Describe/)).toEqual([]);
 });
 
 test('keeps uploaded files through a reload, and names a file that was not uploaded', async () => {

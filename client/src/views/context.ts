@@ -264,7 +264,7 @@ export interface Context extends ControlContext {
   /** Records voice messages. Undefined if that is not possible. */
   voice(place: VoicePlace): VoiceControls | undefined;
   /** Attaches files. Without `files`, opens the file picker. `stored` is called when the server has stored the last one. */
-  attach(place: Place, files?: Iterable<File>, stored?: () => void): void;
+  attach(place: Place, files?: Iterable<File>, stored?: () => void, picked?: () => void): void;
   /** The line above a block of code. */
   codeHead(language: string | undefined): ComponentChildren;
   /**

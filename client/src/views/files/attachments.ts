@@ -134,8 +134,9 @@ export class Attachments {
    * Adds files. Without `files`, opens the file picker.
    *
    * @param stored - called when the server has stored the last file
+   * @param picked - called when the user has chosen files in the picker
    */
-  attach(place: Place, files?: Iterable<File>, stored?: () => void): void {
+  attach(place: Place, files?: Iterable<File>, stored?: () => void, picked?: () => void): void {
     const { strings, toast } = this.#context;
     if (!this.may(place.room)) return toast(strings.text('composer.noFiles'), 'bad');
     if (files !== undefined) {
@@ -152,7 +153,10 @@ export class Attachments {
     const input = document.createElement('input');
     input.type = 'file';
     input.multiple = true;
-    input.addEventListener('change', () => this.#add(place, [...(input.files ?? [])]));
+    input.addEventListener('change', () => {
+      this.#add(place, [...(input.files ?? [])]);
+      picked?.();
+    });
     input.click();
   }
 

@@ -10,7 +10,7 @@ import { FileName } from './file-name.tsx';
 import { fileSize } from './file-size.ts';
 import { openLargeView } from './large-view.tsx';
 import { Picture } from './picture.tsx';
-import { Thumbnail } from './thumbnail.tsx';
+import { hasThumbnail, Thumbnail } from './thumbnail.tsx';
 
 /** Maximum number of pictures of a message that are shown. */
 export const SEEN = 4;
@@ -152,7 +152,7 @@ class OnTheirWay extends Component<OnTheirWayProps> {
     const files = pending.files ?? [];
     const { uploads } = attachments;
     const isPicture = ({ key, type }: SentFile) =>
-      type.startsWith('image/') && uploads.get(key)?.source !== undefined;
+      hasThumbnail(type) && uploads.get(key)?.source !== undefined;
     const pictures = files.filter(isPicture);
     return (
       <>

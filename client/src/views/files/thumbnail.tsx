@@ -7,6 +7,9 @@ interface Props {
   readonly source: Blob;
 }
 
+/** Whether a file of this type can have a thumbnail. An SVG picture is sent as a file. */
+export const hasThumbnail = (type: string) => type.startsWith('image/') && type !== 'image/svg+xml';
+
 /** A picture that this browser has. Drawn on a canvas, which no content security policy of a page blocks. */
 export class Thumbnail extends Component<Props> {
   readonly #canvas = createRef<HTMLCanvasElement>();

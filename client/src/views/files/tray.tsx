@@ -4,7 +4,7 @@ import { Icon } from '../controls/icon.tsx';
 import type { Attached, Attachments } from './attachments.ts';
 import { FileName } from './file-name.tsx';
 import { fileSize } from './file-size.ts';
-import { Thumbnail } from './thumbnail.tsx';
+import { hasThumbnail, Thumbnail } from './thumbnail.tsx';
 
 interface Props {
   readonly context: Context;
@@ -45,7 +45,7 @@ export function Tray({ context, attachments, place, items }: Props) {
       {items.map((item, n) => {
         const { upload, alt } = item;
         const { name, problem, source, stored, progress } = upload;
-        const isPicture = source?.type.startsWith('image/') === true && problem === undefined;
+        const isPicture = source !== undefined && hasThumbnail(source.type) && problem === undefined;
         const classes = ['att'];
         if (!isPicture) classes.push('wide');
         if (problem !== undefined) classes.push('bad');

@@ -203,7 +203,12 @@ export class Composer extends Component<Props> {
             type="button"
             class="icon"
             aria-label={strings.text('file.attach')}
-            onClick={() => context.attach(this.props)}
+            onClick={() =>
+              context.attach(this.props, undefined, undefined, () => {
+                // On a touch screen, the focus would open the keyboard.
+                if (!context.touch()) this.focus();
+              })
+            }
           >
             <Icon name="clip" />
           </button>

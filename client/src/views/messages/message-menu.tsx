@@ -1,3 +1,4 @@
+import type { Message } from '../../../../server/wire/events.ts';
 import { hasEnded } from '../../../../server/wire/polls.ts';
 import { markUnread as markUnreadAfter } from '../../chat/room-actions.ts';
 import type { Entry } from '../../store/entries.ts';
@@ -19,7 +20,7 @@ import { endPoll, react } from './react.ts';
 import { showsSeen } from './seen-line.tsx';
 import { unsentActions } from './unsent.ts';
 
-/** The reactions at the top of the menu, and the reminder. */
+/** The reactions at the top of the menu. */
 function picksFor({ message }: Entry, context: Context, opener: HTMLElement): QuickPick[] {
   if (message === undefined || message.deletedAt !== undefined) return [];
   const { settings, rooms } = context.chat;
@@ -35,21 +36,24 @@ function picksFor({ message }: Entry, context: Context, opener: HTMLElement): Qu
       context.layer();
       give(emoji);
     });
-  const reminding: QuickPick = {
-    emoji: 'later',
-    label: context.strings.text('remind.action'),
-    picture: 'clock',
-    run: () => openRemindMenu(message, context, opener),
-  };
   return [
     ...frequent(settings).map((emoji) => ({ emoji, run: () => give(emoji) })),
     { emoji: '+', label: context.strings.text('react.more'), run: () => void more() },
-    ...(rooms.get(message.room)?.summary.member && !context.chat.isGuest ? [reminding] : []),
   ];
 }
 
+function reminderItem(message: Message, context: Context, opener: HTMLElement): MenuItem | false {
+  const { chat, strings } = context;
+  if (chat.isGuest || chat.rooms.get(message.room)?.summary.member !== true) return false;
+  return {
+    picture: 'clock',
+    label: strings.text('remind.action'),
+    run: () => openRemindMenu(message, context, opener),
+  };
+}
+
 /**
- * The actions that the user may take on a message, at most nine. Actions on its author are on the author's card. The
+ * The actions that the user may take on a message, at most nine, or ten in a sheet. Actions on its author are on the author's card. The
  * author can edit and not report it, and sees who read it instead of marking it as unread.
  */
 function messageItems(entry: Entry, context: Context, writing: Writing, opener: HTMLElement): MenuItem[] {
@@ -104,6 +108,8 @@ function messageItems(entry: Entry, context: Context, writing: Writing, opener: 
       label: strings.text('seen.title'),
       run: () => dialog({ kind: 'seen', message }),
     },
+    // The row of reactions in a sheet has no space for the clock, and a sheet shows no tooltip for it.
+    context.touch() && reminderItem(message, context, opener),
     !showsReaders &&
       room?.summary.member === true && {
         picture: 'bubble',
@@ -218,6 +224,9 @@ export function openMessageMenu(
       {edited !== undefined && ` · ${editedAt(edited, strings)}`}
     </div>
   );
+  const reminder =
+    picks.length > 0 && !touch() && message !== undefined && reminderItem(message, context, opener);
+  if (reminder) picks.push({ emoji: 'later', ...reminder });
   // Long presses open the menu, so a touch screen cannot select text in the message.
   const select = touch() &&
     text !== '' && {
