@@ -14,11 +14,12 @@ const step = fc.record({
   reading: fc.boolean(),
 });
 
-test('returns one contiguous part of at most 200 entries, and can move to both ends', () => {
+test('returns one contiguous part of at most 200 entries, adds at most 25 at a time, and can move to both ends', () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 80, size: 'max' }), (steps) => {
       let [from, to] = [5000, 5050];
       const slice = new Slice();
+      let before = new Set<string>();
       for (const { do: what, n, reading } of steps) {
         if (what === 'page') from -= n;
         if (what === 'message') to += n;
@@ -30,6 +31,9 @@ test('returns one contiguous part of at most 200 entries, and can move to both e
         const part = slice.of(all, reading);
         expect(part.length).toBeLessThanOrEqual(200);
         expect(part.length).toBeGreaterThan(0);
+        if (what === 'around') expect(part).toContain(all[n % all.length]);
+        expect(part.filter(({ key }) => !before.has(key)).length).toBeLessThanOrEqual(25);
+        before = new Set(part.map(({ key }) => key));
         const start = all.indexOf(part[0] as Entry);
         expect(part).toEqual(all.slice(start, start + part.length));
         if (slice.follows) expect(part.at(-1)).toBe(all.at(-1));

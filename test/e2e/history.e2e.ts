@@ -11,8 +11,23 @@ test('scrolling up loads older messages, and newer ones do not move the view', a
   const texts = numbered(420);
   await seed(site, 'carol', 'history', texts);
   await alice.open('history');
-  await expect(alice.texts).toHaveText(texts.slice(-50));
+  await expect(alice.texts.last()).toHaveText('message 420');
+  const shown = await alice.texts.allTextContents();
+  expect(shown).toEqual(texts.slice(-shown.length));
   await expect(alice.messages.last()).toBeInViewport();
+  /** The maximum number of messages that were added in one task. */
+  const most = await alice.timeline.evaluateHandle((log) => {
+    const most = { added: 0 };
+    new MutationObserver((changes) => {
+      const nodes = changes.flatMap(({ addedNodes }) => [...addedNodes]);
+      const added = nodes.flatMap((node) =>
+        node instanceof Element ? [node, ...node.querySelectorAll('article')] : [],
+      );
+      const messages = added.filter((node) => node.matches('article') && node.isConnected);
+      most.added = Math.max(most.added, new Set(messages).size);
+    }).observe(log, { childList: true, subtree: true });
+    return most;
+  });
 
   // Pages load up to the start, with at most 200 elements.
   const first = alice.message('message 1');
@@ -39,6 +54,11 @@ test('scrolling up loads older messages, and newer ones do not move the view', a
   });
   await expect(first).toBeInViewport();
   await alice.shot('history-1-start');
+  const added = await most.evaluate(({ added }) => added);
+  expect(added).toBeGreaterThan(0);
+  expect(added).toBeLessThanOrEqual(25);
+  // Only messages under the pointer or with the focus got tools.
+  expect(await alice.timeline.locator('.tools').count()).toBeLessThan(10);
 
   // New messages do not move the others, and the pill counts them.
   const before = await first.boundingBox();

@@ -92,6 +92,7 @@ test('places the elements of a room correctly', async ({ alice, bob, site }) => 
     await bob.write('first');
     await bob.write('second');
     const second = bob.message('second');
+    await second.hover();
     const shown = (element: Locator, pseudo: string) =>
       element.evaluate((element, pseudo) => getComputedStyle(element, pseudo).content, pseudo);
     const time = /^"\d\d:\d\d"/;

@@ -23,7 +23,7 @@ test('opens the actions of a message on a long press on a touch screen', { tag: 
     .getByRole('navigation', { name: 'Rooms' })
     .getByRole('button', { name: /^announcements/ })
     .tap();
-  await expect(page.getByRole('heading', { name: 'announcements' })).toBeFocused();
+  await expect(page.getByRole('heading', { name: 'announcements', exact: true })).toBeFocused();
   const link = person.messages.first().getByRole('link');
   const box = await link.boundingBox();
   if (box === null) throw new Error('not on the page');

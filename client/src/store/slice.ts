@@ -1,15 +1,19 @@
 import type { Entry } from './entries.ts';
 
-/** The maximum number of rendered entries, and how far the rendered part moves at a time. */
+/** The maximum number of rendered entries. */
 const MOST = 200;
-const STEP = 50;
-const FIRST = 100;
+/** The maximum number of entries that are added in one render. More would block a slow device for too long. */
+const ADDED = 25;
+/** How far the rendered part moves at a time. Less than `ADDED`, because the reader is scrolling. */
+const STEP = 10;
 
 /**
  * The rendered part of a long list. It is stored as keys and not as indexes, so older messages above and new messages
  * below do not move it.
  */
 export class Slice {
+  /** The keys of the part that `of` returned last. */
+  #rendered: ReadonlySet<string> = new Set();
   #from: string | undefined;
   /** Undefined: the part reaches the end and follows it. */
   #to: string | undefined;
@@ -25,8 +29,20 @@ export class Slice {
       if (reading) to = from + MOST;
       else from = to - MOST + STEP;
     }
+    const part = entries.slice(from, to);
+    const isNew = ({ key }: Entry) => !this.#rendered.has(key);
+    // A page that arrives below the reader is not needed at once.
+    const most = reading && !part.every(isNew) ? STEP : ADDED;
+    let added = 0;
+    const isOver = (entry: Entry) => isNew(entry) && ++added > most;
+    // `older` and `newer` then add the others.
+    const over = reading ? part.findIndex(isOver) : part.findLastIndex(isOver);
+    if (over !== -1 && reading) to = from + over;
+    else if (over !== -1) from += over + 1;
     this.#hold(entries, from, to);
-    return entries.slice(from, to);
+    const shown = entries.slice(from, to);
+    this.#rendered = new Set(shown.map(({ key }) => key));
+    return shown;
   }
 
   /** Moves up. Returns false if there are no older entries. */
@@ -49,8 +65,9 @@ export class Slice {
 
   /** Moves the part so that the entry is in its middle. */
   around(entries: readonly Entry[], index: number): void {
-    const from = Math.max(0, index - FIRST / 2);
-    this.#hold(entries, from, Math.min(entries.length, from + FIRST));
+    const from = Math.max(0, index - (ADDED >> 1));
+    this.#rendered = new Set();
+    this.#hold(entries, from, Math.min(entries.length, from + ADDED));
   }
 
   toEnd(): void {
@@ -62,7 +79,7 @@ export class Slice {
     const last = this.#to === undefined ? -1 : entries.findIndex(({ key }) => key === this.#to);
     const to = last === -1 ? entries.length : last + 1;
     const first = this.#from === undefined ? -1 : entries.findIndex(({ key }) => key === this.#from);
-    return [first === -1 || first >= to ? Math.max(0, to - FIRST) : first, to];
+    return [first === -1 || first >= to ? Math.max(0, to - ADDED) : first, to];
   }
 
   #hold(entries: readonly Entry[], from: number, to: number): void {

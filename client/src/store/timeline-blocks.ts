@@ -35,12 +35,12 @@ export function blocks(
   const noted = Map.groupBy(notes, ({ after }) => after);
   const list: TimelineBlock[] = [];
   let last: Entry | undefined;
+  let lastDay: number | undefined;
   let open: Entry[] | undefined;
   let marked = false;
   for (const entry of entries) {
-    const isNewDay =
-      last === undefined ? root === undefined : startOfDay(last.sentAt) !== startOfDay(entry.sentAt);
-    if (isNewDay) {
+    const day = startOfDay(entry.sentAt);
+    if (last === undefined ? root === undefined : day !== lastDay) {
       list.push({ kind: 'day', at: entry.sentAt, key: entry.key });
       open = undefined;
     }
@@ -59,6 +59,7 @@ export function blocks(
       list.push({ kind: 'group', own: entry.user.id === me, entries: open });
     }
     last = entry;
+    lastDay = day;
     for (const note of noted.get(seq) ?? []) {
       list.push({ kind: 'note', note });
       open = undefined;

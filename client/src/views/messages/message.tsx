@@ -91,6 +91,8 @@ export class Message extends Component<Props> {
   #open = false;
   /** Whether it must render again, because the text was cut or opened. */
   #stale = false;
+  /** Whether the pointer or the focus was in the message. Before that the tools are invisible, so they are omitted. */
+  #isUsed = false;
 
   get element(): HTMLElement | null {
     return this.#element.current;
@@ -206,6 +208,8 @@ export class Message extends Component<Props> {
         aria-posinset={message?.seq}
         aria-setsize={message === undefined ? undefined : setSize}
         ref={this.#element}
+        onPointerEnter={this.use}
+        onFocusIn={this.use}
       >
         <div class="bubble" part={own ? 'bubble bubble-own' : 'bubble'} id={this.#contentId}>
           {!gone && replyTo !== undefined && !repeats && this.#quote(replyTo, quoted)}
@@ -227,7 +231,7 @@ export class Message extends Component<Props> {
             </>
           )}
         </div>
-        {message !== undefined && !gone && this.#tools()}
+        {message !== undefined && !gone && this.#isUsed && this.#tools()}
         {message?.reactions && context.reactions(entry)}
         {thread !== undefined && message && context.replies(thread, opened, message.seq)}
         {state !== undefined && this.#state(state)}
@@ -336,14 +340,23 @@ export class Message extends Component<Props> {
     );
   }
 
+  /** Renders the tools. */
+  readonly use = () => {
+    if (this.#isUsed) return;
+    this.#isUsed = true;
+    this.forceUpdate();
+  };
+
   #tools() {
     const { strings } = this.props.context;
+    // `Roving` makes them reachable while the message is.
+    const tabIndex = this.element?.tabIndex ?? -1;
     return (
       <div class="tools" role="toolbar" aria-label={strings.text('msg.actions')}>
         <button
           type="button"
           class="icon"
-          tabIndex={-1}
+          tabIndex={tabIndex}
           aria-label={strings.text('react.add')}
           aria-haspopup="menu"
           aria-expanded="false"
@@ -354,7 +367,7 @@ export class Message extends Component<Props> {
         <button
           type="button"
           class="icon"
-          tabIndex={-1}
+          tabIndex={tabIndex}
           aria-label={strings.text('action.reply')}
           onClick={() => this.props.actions.reply(this.props.entry)}
         >
@@ -363,7 +376,7 @@ export class Message extends Component<Props> {
         <button
           type="button"
           class="icon"
-          tabIndex={-1}
+          tabIndex={tabIndex}
           aria-label={strings.text('msg.more')}
           aria-haspopup="menu"
           aria-expanded="false"

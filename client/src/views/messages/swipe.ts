@@ -36,6 +36,8 @@ export function swipeToReply(root: ShadowRoot, { find }: Messages, signal: Abort
     if (!isStored(entry) || context.chat.rooms.get(entry.message?.room ?? '')?.preview) return;
     from = { id: pointerId, x: clientX, y: clientY };
     drawn = { message, element };
+    // Its icon is shown.
+    message.use();
   };
   const moved = ({ pointerId, clientX, clientY }: PointerEvent) => {
     if (drawn === undefined || pointerId !== from.id) return;

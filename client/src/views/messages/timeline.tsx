@@ -60,7 +60,10 @@ export class TimelineView {
   #width = 0;
   #since = Date.now();
   #wake: ReturnType<typeof setTimeout> | undefined;
+  #growing: ReturnType<typeof setTimeout> | undefined;
   #restore: (() => void) | undefined;
+  /** Scrolls to the place that was opened. Repeated until all messages around it are rendered. */
+  #aim: (() => void) | undefined;
   /** A visible message is changing its height. */
   #resizing = false;
   #target: number | undefined;
@@ -97,6 +100,7 @@ export class TimelineView {
   readonly toEnd = () => {
     this.#talk?.timeline.toEnd();
     this.#slice.toEnd();
+    this.#aim = undefined;
     this.#scroll?.toEnd();
     this.#context.changed();
   };
@@ -201,6 +205,7 @@ export class TimelineView {
     const scroll = this.#scroll;
     if (talk === undefined || !isReady(talk) || scroll === undefined) return;
     this.#restore?.();
+    this.#aim?.();
     this.#placed = true;
     if (this.#resizing) scroll.measure();
     this.#resizing = false;
@@ -252,6 +257,7 @@ export class TimelineView {
     this.#entries = [];
     this.#shown = [];
     this.#target = undefined;
+    this.#aim = undefined;
     this.#slice.toEnd();
     this.#since = Date.now();
   }
@@ -289,12 +295,13 @@ export class TimelineView {
     return () => {
       this.#opened = known ? left.opened : talk.room.summary.lastSeq;
       this.#seen = known ? left.seen : newFrom === undefined ? this.#opened : newFrom - 1;
-      const scroll = this.#scroll;
-      scroll?.toEnd();
-      const line = known ? null : this.#element?.querySelector<HTMLElement>('.new');
-      const message = this.#list.drawn.get(key)?.element;
-      if (line != null) scroll?.show(line, 1 / 3);
-      else if (message != null && left !== undefined) scroll?.restore(message, left.offset);
+      this.#scroll?.toEnd();
+      this.#aim = () => {
+        const line = known ? null : this.#element?.querySelector<HTMLElement>('.new');
+        const message = this.#list.drawn.get(key)?.element;
+        if (line != null) this.#scroll?.show(line, 1 / 3);
+        else if (message != null && left !== undefined) this.#scroll?.restore(message, left.offset);
+      };
     };
   }
 
@@ -304,7 +311,8 @@ export class TimelineView {
     const element = this.#list.drawn.get(entry?.key ?? '')?.element;
     this.#target = undefined;
     if (element == null) return;
-    scroll.show(element, 0.5);
+    this.#aim = () => element.isConnected && scroll.show(element, 0.5);
+    this.#aim();
     element.focus({ preventScroll: true });
   }
 
@@ -334,15 +342,29 @@ export class TimelineView {
     this.below = listed + (timeline.attached ? 0 : summary.lastSeq - Math.max(timeline.last, this.#seen));
   }
 
+  readonly #grow = () => {
+    this.#growing = undefined;
+    const scroll = this.#scroll;
+    if (scroll === undefined || !this.#placed) return;
+    const moved =
+      (scroll.above < AHEAD && this.#slice.older(this.#entries)) ||
+      (scroll.below < AHEAD && this.#slice.newer(this.#entries));
+    if (moved) this.#context.draw();
+  };
+
   /** Shows or fetches more messages if the reader is near an edge. */
   #extend({ room }: Talk, scroll: ScrollKeeper): void {
     // Without a height the element is hidden, and every edge would seem near.
     if (this.#element?.clientHeight === 0) return;
     const above = scroll.above < AHEAD;
     const below = scroll.below < AHEAD;
-    const moved = (above && this.#slice.older(this.#entries)) || (below && this.#slice.newer(this.#entries));
-    if (moved) this.#context.changed();
-    else if (room.readable) {
+    if ((above && this.#shown[0] !== this.#entries[0]) || (below && !this.#slice.follows)) {
+      // A task of its own, because the frame also has to be painted.
+      this.#growing ??= setTimeout(this.#grow);
+      return;
+    }
+    this.#aim = undefined;
+    if (room.readable) {
       if (above) this.#source.older();
       if (below) this.#source.newer();
     }
