@@ -87,6 +87,7 @@ export function soakSteps(reports) {
     vitestStep('soak-alone', reports),
     { ...phpunitStep(reports, '--group soak,soak-only'), env: { SOAK: '1' } },
     e2eStep(reports, 4, { SOAK: '1' }),
+    { name: 'android-app', command: scripts['android:app:test'], env: { SOAK: '1' } },
   ];
   return steps.map((step) => ({ ...step, slots: capacity }));
 }

@@ -21,7 +21,10 @@ const keyPassword = 'android';
 
 /** Writes the signed `android/app/out/chat.apk`. @param {string[]} classPath of the app */
 export async function writeApk(classPath) {
-  const code = await shrink(classPath);
+  const { unzipSync } = await import('fflate');
+  const shrunk = join(out, 'shrunk.zip');
+  await shrink(classPath, shrunk, ['--min-api', minSdk]);
+  const code = new Map(Object.entries(unzipSync(readFileSync(shrunk))));
   const unaligned = join(out, 'unaligned.apk');
   writeFileSync(unaligned, await pack(code));
   await step('aligning the APK', 'zipalign', ['-f', '-p', '4', unaligned, apk]);
@@ -30,12 +33,20 @@ export async function writeApk(classPath) {
   console.log(`\n${relative(root, apk)}: ${(statSync(apk).size / 1e6).toFixed(1)} MB`);
 }
 
+/** Returns a JAR with the same classes as the APK, for tests on the JVM. @param {string[]} classPath of the app */
+export async function writeShrunkJar(classPath) {
+  const shrunk = join(out, 'shrunk.jar');
+  await shrink(classPath, shrunk, ['--classfile']);
+  return shrunk;
+}
+
 /**
- * Converts the app and its libraries for Android, without what the app does not use.
+ * Converts the app and its libraries, without what the app does not use.
  * @param {string[]} classPath
- * @returns the dex files and the libraries' other files, by their names in the APK
+ * @param {string} shrunk the path of the written ZIP, which also has the libraries' other files
+ * @param {string[]} target options of R8
  */
-async function shrink(classPath) {
+async function shrink(classPath, shrunk, target) {
   const { unzipSync } = await import('fflate');
   const r8 = jarsOf('tools').find((path) => basename(path).startsWith('com.android.tools.r8-')) ?? '';
   const libraries = classPath.filter((path) => path.endsWith('.jar'));
@@ -49,13 +60,11 @@ async function shrink(classPath) {
   ];
   // Android's JAR has no java.* classes, so R8 takes them from the JDK.
   const types = ['--lib', androidJar(), '--lib', jdkFolder()];
-  const shrunk = join(out, 'shrunk.zip');
-  await java('converting the app for Android', [
-    ...['-cp', r8, 'com.android.tools.r8.R8', '--release', '--min-api', minSdk, ...types],
+  await java(`converting the app to ${basename(shrunk)}`, [
+    ...['-cp', r8, 'com.android.tools.r8.R8', '--release', ...target, ...types],
     ...rules.flatMap((path) => ['--pg-conf', path]),
     ...['--output', shrunk, ...libraries, ...classes],
   ]);
-  return new Map(Object.entries(unzipSync(readFileSync(shrunk))));
 }
 
 /**

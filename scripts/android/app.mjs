@@ -1,7 +1,7 @@
 import { Problem, runCommand, USAGE } from '../command.mjs';
 import { installNpmPackages } from '../npm-packages.mjs';
-import { writeApk } from './apk.mjs';
-import { compileApp, compileTests } from './compile.mjs';
+import { writeApk, writeShrunkJar } from './apk.mjs';
+import { compileApp, compileShrunkTest, compileTests } from './compile.mjs';
 import { fetchLibraries, requirePrograms } from './libraries.mjs';
 import { writeStrings } from './strings.mjs';
 import { testApp } from './tests.mjs';
@@ -27,5 +27,8 @@ await runCommand(async () => {
     return 0;
   }
   await fetchLibraries(['test']);
-  return await testApp(await compileTests(classPath));
+  const testClassPath = await compileTests(classPath);
+  if (process.env.SOAK === undefined) return await testApp(testClassPath);
+  await writeApk(classPath);
+  return await testApp(testClassPath, await compileShrunkTest(await writeShrunkJar(classPath)));
 });

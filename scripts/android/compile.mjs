@@ -41,7 +41,12 @@ export async function compileApp() {
   emptyFolder(dirname(manifest));
   await mergeManifests();
   const names = await linkResources();
-  const client = await javac('the Java client', join(root, 'android', 'chat-client', 'src', 'main', 'java'));
+  const client = await javac(
+    'the Java client',
+    join(root, 'android', 'chat-client', 'src', 'main', 'java'),
+    join(out, 'client-classes'),
+    [...jarsOf('app'), ...jarsOf('json')],
+  );
   const classPath = [client, ...jarsOf('app')];
   const android = await kotlinc(
     'the Android library',
@@ -69,6 +74,21 @@ async function writeAar(classes) {
     ['proguard.txt', readFileSync(libraryRules)],
   ];
   writeFileSync(join(out, 'chat-android.aar'), await zipOf(/** @type {[string, Uint8Array][]} */ (files)));
+}
+
+/**
+ * Compiles the test of the shrunk app.
+ * @param {string} shrunk the JAR of the shrunk app
+ * @returns the class path with the test, without the JARs that R8 has shrunk
+ */
+export async function compileShrunkTest(shrunk) {
+  const folder = join(out, 'shrunk-test-classes');
+  // Robolectric uses it too, so it must be complete.
+  const tracing = jarsOf('app').filter((path) => path.includes('androidx.tracing'));
+  // These use what R8 has removed.
+  const libraries = jarsOf('test').filter((path) => !/androidx\.compose|kotlinx-coroutines-test/.test(path));
+  const all = [...tracing, shrunk, ...libraries];
+  return [await javac('the test of the shrunk app', join(app, 'shrunk'), folder, all), ...all];
 }
 
 /** @param {string[]} classPath of the app */
@@ -122,7 +142,7 @@ async function linkResources() {
     ...overlays.flatMap((path) => ['-R', path]),
     ...['--proguard', resourceRules, '-o', resourceApk],
   ]);
-  return await javac('the resource names', names);
+  return await javac('the resource names', names, join(out, 'names-classes'), []);
 }
 
 /** Returns the packages of the libraries that have resources. */
@@ -134,11 +154,10 @@ function resourcePackages() {
   return [...new Set(packages)].sort();
 }
 
-/** @param {string} what @param {string} sources @returns the folder of the classes */
-async function javac(what, sources) {
-  const folder = emptyFolder(join(out, `${what.split(' ').at(-1)}-classes`));
-  const classPath = joinPaths([...jarsOf('app'), ...jarsOf('json'), androidJar()]);
-  const options = ['-nowarn', '-encoding', 'UTF-8', '--release', '8', '-cp', classPath, '-d', folder];
+/** @param {string} what @param {string} sources @param {string} folder @param {string[]} classPath */
+async function javac(what, sources, folder, classPath) {
+  const all = joinPaths([...classPath, androidJar()]);
+  const options = ['-nowarn', '-encoding', 'UTF-8', '--release', '8', '-cp', all, '-d', emptyFolder(folder)];
   await step(`compiling ${what}`, 'javac', [...options, ...filesIn(sources, /\.java$/)]);
   return folder;
 }

@@ -8,14 +8,20 @@ import { androidFolder, androidJar, app, emptyFolder, filesIn, joinPaths, out } 
 const screenshots = join(out, 'screenshots');
 /** Screenshots that must look the same. */
 const references = join(app, 'references');
-/** The options of the tests' JVM, in a file because the class path is long. */
+/** The options of the tests' JVMs, in files because the class paths are long. */
 const optionsFile = join(out, 'test.options');
+const shrunkOptionsFile = join(out, 'shrunk-test.options');
 
-/** Runs the tests of the screens, then those with the real chat server. @param {string[]} classPath with the tests */
-export async function testApp(classPath) {
+/**
+ * Runs the tests of the screens, then those with the real chat server.
+ * @param {string[]} classPath with the tests
+ * @param {string[]} [shrunkClassPath] of the shrunk app and its test, for the soak run
+ */
+export async function testApp(classPath, shrunkClassPath) {
   emptyFolder(screenshots);
   const settings = writeSettings();
   writeOptions(optionsFile, [settings, ...classPath]);
+  if (shrunkClassPath !== undefined) writeOptions(shrunkOptionsFile, [settings, ...shrunkClassPath]);
 
   // Each class runs in its own process, because after some tests of another class Compose never becomes idle.
   let isGreen = true;

@@ -3,6 +3,7 @@ import { cpSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { soak } from '../guarantees/size.ts';
 import { connectChat, newClientId } from '../helpers/chat-client.ts';
 import { chatServerHere } from '../helpers/chat-here.ts';
 import { emptyHistory, type RunningChat } from '../helpers/chat-server.ts';
@@ -12,7 +13,8 @@ import { startFrameProxy } from '../helpers/frame-proxy.ts';
 import { metrics } from '../helpers/server-figures.ts';
 
 /** Written by `npm run android:app:test`. */
-const jvmOptions = new URL('../../android/app/out/test.options', import.meta.url).pathname;
+const jvmOptions = (name: string) =>
+  new URL(`../../android/app/out/${name}.options`, import.meta.url).pathname;
 
 const history = await emptyHistory();
 const settings = {
@@ -34,10 +36,10 @@ afterAll(async () => {
 });
 
 /** Starts one of the tests in `android/app/test/…/server` in a new process. */
-const startApp = (name: string, cookie: string, room = '', server = site.chat.url) =>
+const startApp = (name: string, cookie: string, room = '', server = site.chat.url, options = 'test') =>
   startChild('java', [
     ...[
-      `@${jvmOptions}`,
+      `@${jvmOptions(options)}`,
       `-Dchat.server=${server}`,
       `-Dchat.cookie=${cookie}`,
       `-Dchat.files=${files}`,
@@ -48,7 +50,7 @@ const startApp = (name: string, cookie: string, room = '', server = site.chat.ur
 
 async function expectSuccess(app: ReturnType<typeof startApp>): Promise<void> {
   if (app.process.exitCode === null) await once(app.process, 'close');
-  expect(app.output()).toContain('OK (1 test)');
+  expect(app.output()).toMatch(/OK \(\d tests?\)/);
 }
 
 async function killApp({ process }: ReturnType<typeof startApp>): Promise<void> {
@@ -205,3 +207,21 @@ test('the app opens links to messages and invitations', async () => {
   await expectSuccess(app);
   bob.close();
 });
+
+if (soak)
+  test('the app exchanges messages after R8 has removed its unused code', async () => {
+    const bob = await connectBob();
+    await bob.say('Hello from the browser');
+    const app = startApp(
+      'ShrunkAppTest',
+      await site.session('ivan', 'Ivan'),
+      '',
+      site.chat.url,
+      'shrunk-test',
+    );
+    await app.until(/the app sent a message/);
+    await expect.poll(bob.texts).toContain('Ivan: Hello from the shrunk app');
+    await bob.say('Hello again from the browser');
+    await expectSuccess(app);
+    bob.close();
+  });
