@@ -8,6 +8,8 @@ const staysMs = 45_000;
 const mostShown = 5;
 /** Maximum number of readers whose blocks are read for an answer. */
 const mostAsked = 20;
+/** Maximum number of pages on which a user is shown: the latest ones. */
+const mostPages = 20;
 
 interface Reader {
   readonly user: User;
@@ -22,6 +24,8 @@ export class PageReaders {
   readonly #isBanned: (user: string) => boolean;
   /** By page and user ID. Readers who came last are at the end. */
   readonly #pages = new Map<string, Map<string, Reader>>();
+  /** The pages of each user, the latest at the end. */
+  readonly #pagesOf = new Map<string, Set<string>>();
   #sweptAt = 0;
 
   constructor(
@@ -52,6 +56,12 @@ export class PageReaders {
     this.#pages.set(page, readers);
     readers.delete(user.id);
     readers.set(user.id, { user, until: now + staysMs });
+    const own = this.#pagesOf.get(user.id) ?? new Set();
+    this.#pagesOf.set(user.id, own);
+    own.delete(page);
+    own.add(page);
+    const [oldest] = own;
+    if (own.size > mostPages && oldest !== undefined) this.#remove(oldest, user.id);
   }
 
   async #readers(page: string, me: string): Promise<User[]> {
@@ -60,24 +70,26 @@ export class PageReaders {
     const others = readers
       .filter(({ user: { id }, until }) => id !== me && until > now && !this.#isBanned(id))
       .slice(0, mostAsked);
-    const { read } = this.#history;
-    const isShown = await Promise.all(
-      others.map(async ({ user: { id } }) => {
-        const blocks = [read.hasBlocked({ user: id, other: me }), read.hasBlocked({ user: me, other: id })];
-        return !(await Promise.all(blocks)).includes(true);
-      }),
-    );
+    const ids = others.map(({ user }) => user.id);
+    const blocked = new Set(await this.#history.read.blockedBetween({ user: me, others: ids }));
     return others
-      .filter((_, n) => isShown[n])
-      .slice(0, mostShown)
-      .map(({ user }) => user);
+      .map(({ user }) => user)
+      .filter(({ id }) => !blocked.has(id))
+      .slice(0, mostShown);
   }
 
   #sweep(now: number): void {
     this.#sweptAt = now;
-    for (const [page, readers] of this.#pages) {
-      for (const [id, { until }] of readers) if (until <= now) readers.delete(id);
-      if (readers.size === 0) this.#pages.delete(page);
-    }
+    for (const [page, readers] of this.#pages)
+      for (const [id, { until }] of readers) if (until <= now) this.#remove(page, id);
+  }
+
+  #remove(page: string, user: string): void {
+    const readers = this.#pages.get(page);
+    readers?.delete(user);
+    if (readers?.size === 0) this.#pages.delete(page);
+    const own = this.#pagesOf.get(user);
+    own?.delete(page);
+    if (own?.size === 0) this.#pagesOf.delete(user);
   }
 }

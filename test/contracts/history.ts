@@ -912,6 +912,16 @@ function contract(open: () => Promise<TestedHistory>) {
       expect(await memberOf(id, ben.id)).not.toHaveProperty('left');
     });
 
+    test('finds users with a block in either direction', async () => {
+      await write.block({ user: ann.id, other: '3' });
+      await write.block({ user: '4', other: ann.id });
+      await write.block({ user: ben.id, other: '5' });
+      const between = (others: string[]) => read.blockedBetween({ user: ann.id, others });
+      expect((await between([ben.id, '3', '4', '5'])).sort()).toEqual(['3', '4']);
+      expect(await between([ben.id])).toEqual([]);
+      expect(await between([])).toEqual([]);
+    });
+
     test('lets only the owner and moderators add a removed user again', async () => {
       const { id } = await create();
       await addPeople(id, [ben.id, '3']);

@@ -297,6 +297,7 @@ export const everyRead: { [Query in Exclude<keyof Reads, 'search'>]: Reads[Query
     { room, query: 'n', after: { sort: 'a', id: '1' }, ...page },
   ],
   hasBlocked: [{ user: '1', other: '3' }],
+  blockedBetween: [{ user: '1', others: ['2', '3'] }],
   sharesRoom: [{ user: '1', of: ['3', '4'] }],
   findUsers: [
     { user: '1', query: 'n', onlyShared: true, ...page },

@@ -1,4 +1,4 @@
-import { type Sql, sql } from '../engine/dialect.ts';
+import { ask, inList, type Sql, sql } from '../engine/dialect.ts';
 import { hasRows, type ReadsOf } from '../engine/read.ts';
 import { type Nothing, type Rule, refuse } from '../engine/rule.ts';
 import { table } from '../engine/table.ts';
@@ -16,6 +16,8 @@ export interface BlockWrites {
 export interface BlockReads {
   /** Whether `user` blocked `other`. */
   hasBlocked: { in: { user: string; other: string }; out: boolean };
+  /** The users among `others` who blocked `user`, or whom `user` blocked. */
+  blockedBetween: { in: { user: string; others: readonly string[] }; out: string[] };
 }
 
 /** `user` blocked `other`. */
@@ -66,4 +68,13 @@ export const isAuthorBlocked = (user: string): Sql =>
 export const blockReads: ReadsOf<BlockReads> = {
   hasBlocked: (_, { user, other }) =>
     hasRows(sql`SELECT since FROM chat_blocked WHERE user_id = ${user} AND other_id = ${other}`),
+  *blockedBetween({ dialect }, { user, others }) {
+    if (others.length === 0) return [];
+    const rows = yield* ask(
+      sql`SELECT other_id AS id FROM chat_blocked WHERE user_id = ${user} AND ${inList(dialect, 'other_id', others)}
+          UNION SELECT user_id AS id FROM chat_blocked
+          WHERE other_id = ${user} AND ${inList(dialect, 'user_id', others)}`,
+    );
+    return rows.map(({ id }) => id as string);
+  },
 };

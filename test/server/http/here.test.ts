@@ -47,6 +47,16 @@ test('shows the other readers of the same page, the newest first, and at most fi
   expect((await readers[1]?.open(other))?.ids).toEqual([]);
 });
 
+test('shows a user only on the latest 20 pages', async () => {
+  const pages = Array.from({ length: 21 }, newPage);
+  const [ann, ben] = await Promise.all([reader(41), reader(42)]);
+  for (const page of pages) await ann.open(page);
+  // Reading a page again does not count twice.
+  await ann.open(pages[20] as string);
+  const shown = await Promise.all([0, 1, 20].map(async (n) => (await ben.open(pages[n] as string)).ids));
+  expect(shown).toEqual([[], [ann.id], [ann.id]]);
+});
+
 test('shows and notes nobody without the own user ID, a page and a login', async () => {
   const page = newPage();
   const [ann, ben] = await Promise.all([reader(11), reader(12)]);
