@@ -1,5 +1,12 @@
 import { Rounds } from '../changes/rounds.ts';
-import { type Change, isBanned, isMember, type Reads, replyPlace } from '../history/history.ts';
+import {
+  type Change,
+  isBanned,
+  isMember,
+  type Reads,
+  type RoomRecord,
+  replyPlace,
+} from '../history/history.ts';
 import { RateLimit } from '../limits/by-key.ts';
 import { RequestError } from '../wire/errors.ts';
 import type { Answers, EventPayload, Reminder, RequestPayload, Scheduled } from '../wire/events.ts';
@@ -71,7 +78,7 @@ export async function remind(
   const { user } = connection.person;
   const place = { room: room.record.id, seq };
   const output = await inTurn(connection, async () => {
-    if ((await visibleMessage(chat, place)) === undefined) throw new RequestError('unknown_message');
+    if (!(await isVisible(chat, room.record, seq))) throw new RequestError('unknown_message');
     chat.directory.checkStill(connection.person, room);
     await checkLimit(chat, connection, (one) => one.room === place.room && one.seq === seq);
     return history.write.remind({ ...place, user: user.id, due: notBeforeNow(at), most: limits.later });
@@ -80,10 +87,12 @@ export async function remind(
   return { reminder: reminder as Reminder };
 }
 
-/** Returns a message that is neither deleted nor expired, whoever may read it. */
-async function visibleMessage({ history }: Chat, place: { room: string; seq: number }) {
-  const [message] = await history.read.messages({ places: [place] });
-  return message?.deletedAt === undefined ? message : undefined;
+/** Whether a message is neither deleted nor expired, whoever may read it. */
+async function isVisible({ history }: Chat, { id, firstSeq }: RoomRecord, seq: number): Promise<boolean> {
+  // Expired messages are deleted step by step.
+  if (seq < firstSeq) return false;
+  const [message] = await history.read.messages({ places: [{ room: id, seq }] });
+  return message !== undefined && message.deletedAt === undefined;
 }
 
 export async function listReminders(chat: Chat, connection: Connection): Promise<Answers['reminder:list']> {
@@ -99,12 +108,15 @@ async function toReminders(
 ): Promise<Reminder[]> {
   const reminders = own.flatMap(({ seq, ...one }) => (seq === undefined ? [] : [{ ...one, seq }]));
   const stored = await chat.history.read.messages({ places: reminders });
-  const isVisible = (message: (typeof stored)[number]) =>
-    message.deletedAt === undefined && chat.directory.find(person, message.room) !== undefined;
-  const page = await pageFor(chat, person, { messages: stored.filter(isVisible) });
+  // Expired messages are deleted step by step. Undefined without access to the room.
+  const firstIn = (room: string) => chat.directory.find(person, room)?.record.firstSeq;
+  const visible = stored.filter(
+    ({ room, seq, deletedAt }) => deletedAt === undefined && seq >= (firstIn(room) ?? Infinity),
+  );
+  const page = await pageFor(chat, person, { messages: visible });
   return reminders.map(({ id, room, seq, at, due }) => {
     // Checked again, because the user may have lost the room during the reads.
-    const isLost = chat.directory.find(person, room) === undefined;
+    const isLost = seq < (firstIn(room) ?? Infinity);
     const message = page.messages.find((one) => one.room === room && one.seq === seq);
     return {
       ...{ id, room, seq, at },
@@ -339,9 +351,9 @@ async function endReminder(chat: Chat, reminder: ScheduledMessage & { seq: numbe
   const [member] = await history.read.membersOf({ room, users: [user] });
   const isReadable =
     record !== null && mayRead(record, isMember(member) ? member : undefined, isBanned(member));
-  const isVisible =
-    isReadable && directory.banOf(user) === null && (await visibleMessage(chat, reminder)) !== undefined;
-  await history.write.endReminder({ room, id, rev, isVisible, at: Date.now() });
+  const isShown =
+    isReadable && directory.banOf(user) === null && (await isVisible(chat, record, reminder.seq));
+  await history.write.endReminder({ room, id, rev, isVisible: isShown, at: Date.now() });
 }
 
 /**

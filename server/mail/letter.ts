@@ -42,8 +42,8 @@ export interface UnreadIn {
   name: string;
   unread: number;
   mentions: number;
-  /** The number of messages that the user wanted to be reminded of. */
-  reminders?: number;
+  /** The `seq` of the messages that the user wanted to be reminded of. */
+  reminders?: readonly number[];
   /** The `seq` of the first unread message. */
   from: number;
   /** The first few unread messages, even if the mail does not show texts. Empty if they are `withheld`. */

@@ -40,8 +40,8 @@ export interface UnreadRoom {
   unread: number;
   /** The number of unread mentions of the user, including replies in followed threads; at most `mostUnread`. */
   mentions: number;
-  /** The number of messages that the user wanted to be reminded of, if any. They may have been read. */
-  reminders?: number;
+  /** The `seq` of the messages that the user wanted to be reminded of, if any. They may have been read. */
+  reminders?: readonly number[];
   /** Set in a push that is only about the reminder of the message `newest`. */
   reminder?: true;
   /** The `seq` of the first message that concerns the user. */
@@ -116,7 +116,7 @@ export async function unreadOf(
     const notifiedAt = notified.find((one) => one.room === room)?.at ?? 0;
     const due = reminders.filter((one) => one.room === room && (one.done ?? 0) > notifiedAt);
     const unread = await unreadIn(read, membership, without);
-    const numbers = due.length === 0 ? unread : await withReminders(read, membership, unread, due);
+    const numbers = due.length === 0 ? unread : await withReminders(read, membership, unread, due, blocked);
     if (numbers !== undefined)
       found.push({ ...numbers, of: membership, name: nameOf(membership, directory) });
   }
@@ -210,15 +210,19 @@ async function unreadIn(
   };
 }
 
-/** Adds the messages of reminders that the user can still see. */
+/** Adds the messages of reminders that the user can still see, without those of blocked authors. */
 async function withReminders(
   read: History['read'],
   { room, member }: Membership,
   unread: Found | undefined,
   due: Reads['dueReminders']['out'],
+  blocked: readonly string[],
 ): Promise<Found | undefined> {
   const stored = await read.messages({ places: due });
-  const visible = stored.filter(({ deletedAt }) => deletedAt === undefined).map(({ seq }) => seq);
+  const visible = stored
+    .filter(({ deletedAt, seq }) => deletedAt === undefined && seq >= room.firstSeq)
+    .filter(({ user }) => !blocked.includes(user.id))
+    .map(({ seq }) => seq);
   const shown = due.filter(({ seq }) => visible.includes(seq));
   if (shown.length === 0) return unread;
   const seqs = shown.map(({ seq }) => seq).sort((a, b) => a - b);
@@ -234,7 +238,7 @@ async function withReminders(
   const all = new Set([...seqs, ...found.first]);
   return {
     ...found,
-    reminders: seqs.length,
+    reminders: seqs,
     unread: found.unread + seqs.filter((seq) => unread === undefined || seq <= member.readSeq).length,
     from: Math.min(found.from, seqs[0] as number),
     since: Math.min(found.since, since),

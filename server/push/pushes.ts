@@ -220,7 +220,8 @@ export class Pushes {
     if (reminder === undefined) return { settled };
     const { room, seq } = reminder;
     const unread = await unreadOf(history, directory, user, { notified: [] });
-    const among = unread?.rooms.find((one) => one.room === room);
+    // Without the message if the user can no longer see it.
+    const among = unread?.rooms.find((one) => one.room === room && one.reminders?.includes(seq));
     const [stored] = await history.read.messages({ places: [{ room, seq }] });
     if (unread === undefined || among === undefined || stored === undefined || stored.deletedAt !== undefined)
       return { settled };

@@ -176,6 +176,10 @@ const situations: readonly Situations[] = [
         await remind(ben, den, seq, Date.now() + 3_600_000);
         await ann.request('message:delete', { room: den, seq });
       },
+      'a reminder of a message whose author Ben blocked': async ({ ann, ben, den, send }) => {
+        await remind(ben, den, send(), Date.now() + 3_600_000);
+        await ben.request('user:block', { user: ann.id, blocked: true });
+      },
       'Ben is online after a reminder was due': async ({ ben, den, send }) => {
         await remind(ben, den, send());
         await vi.waitFor(() => expect(eventsOf(ben, 'reminder:changed').at(-1)?.is).toBe('due'), hanging);
