@@ -282,7 +282,7 @@ test('adds and removes a reaction by key and by click', async () => {
   await page.gone('group', 'Reactions');
 });
 
-test("shows reactions at the top of a message's sheet on touch", async () => {
+test("shows reactions at the top of a message's sheet on touch, and the reminder with its name", async () => {
   const { page } = await room('fingers', 'Bring a rake.');
   page.element.toggleAttribute('touch', true);
   const bubble = (await page.message('Bring a rake.')).querySelector('.bubble') as HTMLElement;
@@ -295,6 +295,7 @@ test("shows reactions at the top of a message's sheet on touch", async () => {
   touch('pointerup');
   expect(textOf(sheet)).toContain('Bring a rake.');
   expect(textOf(page.all('menuitem', undefined, sheet)[0] ?? null)).toBe('👍');
+  expect(page.all('menuitem', undefined, sheet).map(textOf)).toContain('Remind me');
 });
 
 test('mentions only a user chosen from the list', async () => {
