@@ -51,7 +51,7 @@ test('opens the actions of a message on a long press on a touch screen', { tag: 
   await page.keyboard.press('Enter');
   await expect(person.field).toHaveValue('one\n');
   await person.shot('touch-2-reply');
-  await page.getByRole('button', { name: 'Send' }).tap();
+  await page.getByRole('button', { name: 'Send', exact: true }).tap();
   await expect(person.field).toHaveValue('');
   // The reply moves the other messages.
   await expect(person.messages).toHaveCount(3);
