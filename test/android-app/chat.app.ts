@@ -86,13 +86,13 @@ test('the app logs in, exchanges messages with another client and shows the logi
   bob.close();
 });
 
-test('a message that was written without a server is sent once, even after the app was killed', async () => {
+test('a message that was written without a server is sent once by a job, even after the app was killed', async () => {
   const cookie = await site.session('carol', 'Carol');
   const offline = startApp('WritesOfflineTest', cookie);
   await offline.until(/the app shows the room/);
   const { port } = site.chat;
   await site.chat.stop();
-  await offline.until(/the app keeps a message/);
+  await offline.until(/the app waits for a network/);
   await killApp(offline);
 
   site.chat = await chatServerHere({
@@ -101,9 +101,10 @@ test('a message that was written without a server is sent once, even after the a
     CHAT_PORT: String(port),
   });
   const bob = await connectBob();
+  await expectSuccess(startApp('SendsInBackgroundTest', cookie));
+  await expect.poll(bob.texts).toEqual(['Carol: Written offline']);
   const app = startApp('SendsLaterTest', cookie);
   await app.until(/the app is connected again/);
-  await expect.poll(bob.texts).toEqual(['Carol: Written offline']);
   await bob.say('Goodbye');
   await expectSuccess(app);
   expect(bob.texts()).toEqual(['Carol: Written offline', 'Bob: Goodbye']);

@@ -51,9 +51,10 @@ open class ChatApplication : Application(), ImageLoaderFactory {
             newMessage = getString(R.string.prefs_sample),
             logIn = getString(R.string.ended_expired_text),
             reply = getString(R.string.action_reply),
+            notSent = getString(R.string.msg_failed),
         )
         notifications = ChatNotifications(this, chat, drafts, look)
-        chat.client.connectWhileVisible(this)
+        chat.connectWhileVisible(this)
         // Uploads end with the process.
         recordings(this).deleteRecursively()
         scope.launch { chat.me.collect { if (it != null) open(it.user) } }

@@ -34,6 +34,7 @@ import kotlinx.coroutines.flow.SharedFlow
 import kotlinx.coroutines.flow.StateFlow
 import kotlinx.coroutines.flow.asSharedFlow
 import kotlinx.coroutines.flow.asStateFlow
+import kotlinx.coroutines.flow.combine
 import kotlinx.coroutines.flow.first
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.suspendCancellableCoroutine
@@ -113,10 +114,12 @@ class AndroidChat(val server: String, val http: OkHttpClient, outbox: File, priv
     private val main = Handler(Looper.getMainLooper())
     private val scope = MainScope()
 
+    private val unsentMessages = UnsentMessages(FileOutbox(outbox, server))
+
     /** For everything that this class does not wrap. */
     val client: Chat = Chat.builder(server, { main.post(it) }, Events())
         .http(http)
-        .outbox(FileOutbox(outbox, server))
+        .outbox(unsentMessages)
         .build()
 
     private val mutableAccess = MutableStateFlow<Access>(Access.Checking)
@@ -149,6 +152,12 @@ class AndroidChat(val server: String, val http: OkHttpClient, outbox: File, priv
 
     /** The rooms that the user moderated when [held] was loaded. */
     private var moderated = emptySet<String>()
+
+    /** See [UnsentMessages.ids]. */
+    internal val unsent get() = unsentMessages.ids
+
+    /** How many tasks need the connection now. */
+    private var connectedTasks = 0
 
     private var lastUser: User? = null
 
@@ -313,6 +322,33 @@ class AndroidChat(val server: String, val http: OkHttpClient, outbox: File, priv
     /** Waits for a connection. */
     suspend fun awaitOnline() {
         connection.first { it == ConnectionState.Kind.ONLINE }
+    }
+
+    /** Connects for a task that ends with [disconnect]. */
+    internal fun connect() {
+        connectedTasks++
+        client.start()
+    }
+
+    /** Disconnects if no other task needs the connection. */
+    internal fun disconnect() {
+        if (--connectedTasks == 0) client.stop()
+    }
+
+    /** Connects for a task. */
+    internal suspend fun <T> whileConnected(task: suspend () -> T): T {
+        connect()
+        try {
+            return task()
+        } finally {
+            disconnect()
+        }
+    }
+
+    /** Returns when no message is left to send, or the user must log in first. */
+    internal suspend fun sendAll() = whileConnected {
+        combine(access, unsent) { access, unsent -> access is Access.Ended || access is Access.Refused || unsent?.isEmpty() == true }
+            .first { it }
     }
 
     private fun update(room: String, change: (Conversation) -> Conversation) {

@@ -18,10 +18,10 @@ import androidx.core.content.ContextCompat
 import androidx.core.content.IntentCompat
 import androidx.lifecycle.Lifecycle
 import androidx.lifecycle.ProcessLifecycleOwner
-import io.github.phpsessionchat.ConnectionState
 import io.github.phpsessionchat.Reminder
 import io.github.phpsessionchat.RoomSummary
 import kotlinx.coroutines.MainScope
+import kotlinx.coroutines.delay
 import kotlinx.coroutines.flow.first
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.withTimeoutOrNull
@@ -30,6 +30,9 @@ import kotlinx.coroutines.withTimeoutOrNull
 private const val MAX_MS = 8_000L
 
 private const val CHANNEL = "messages"
+
+/** For half a second after an answer, Android ignores that its notification is removed. */
+private const val SETTLE_MS = 1_000L
 
 /** The answer field of a notification. */
 private const val REPLY = "reply"
@@ -52,6 +55,7 @@ class ChatNotifications(private val context: Context, private val chat: AndroidC
      * @param screen the activity to open; [targetOf] returns what its intent leads to
      * @param newMessage the title if the message is not shown
      * @param logIn the text if the login has ended
+     * @param notSent the title if an answer could not be sent
      */
     class Look(
         val icon: Int,
@@ -60,13 +64,16 @@ class ChatNotifications(private val context: Context, private val chat: AndroidC
         val newMessage: String,
         val logIn: String,
         val reply: String,
+        val notSent: String,
     )
 
     private val manager = NotificationManagerCompat.from(context)
     private val scope = MainScope()
-    private var connectedTasks = 0
     private var token: String? = null
     private var device: String? = null
+
+    /** The rooms whose answers are being sent. */
+    private val answered = mutableSetOf<String>()
 
     private val isShown get() = ProcessLifecycleOwner.get().lifecycle.currentState.isAtLeast(Lifecycle.State.STARTED)
 
@@ -80,7 +87,9 @@ class ChatNotifications(private val context: Context, private val chat: AndroidC
         }
         // Rooms that the user has read on another device.
         scope.launch {
-            chat.rooms.collect { rooms -> for (room in rooms) if (room.member && room.unread == 0L) manager.cancel(room.id, UNREAD) }
+            chat.rooms.collect { rooms ->
+                for (room in rooms) if (room.member && room.unread == 0L && room.id !in answered) manager.cancel(room.id, UNREAD)
+            }
         }
     }
 
@@ -157,25 +166,16 @@ class ChatNotifications(private val context: Context, private val chat: AndroidC
         return Last(title, if (message.hidden) null else message.text, message.user.name)
     }
 
-    /** Connects for a task, and disconnects after the last one unless the app became visible. */
-    private suspend fun <T> whileConnected(task: suspend () -> T): T? {
-        connectedTasks++
-        chat.client.start()
-        try {
-            return withTimeoutOrNull(MAX_MS) {
-                chat.connection.first { it == ConnectionState.Kind.ONLINE }
-                task()
-            }
-        } finally {
-            if (--connectedTasks == 0 && !isShown) chat.client.stop()
+    /** Runs a task with a connection. Returns null if it takes too long. */
+    private suspend fun <T> whileConnected(task: suspend () -> T): T? = withTimeoutOrNull(MAX_MS) {
+        chat.whileConnected {
+            chat.awaitOnline()
+            task()
         }
     }
 
     private fun notify(target: Target?, title: String, text: String?, last: Last?, id: Int = UNREAD) {
         val room = target?.room
-        val mayNotify = Build.VERSION.SDK_INT < 33 ||
-            ContextCompat.checkSelfPermission(context, Manifest.permission.POST_NOTIFICATIONS) == PackageManager.PERMISSION_GRANTED
-        if (!mayNotify) return
         val open = Intent(context, look.screen).putExtra(ROOM, room).putExtra(SEQ, target?.seq ?: 0L).putExtra(SENDER, proofOfSender()).setAction(room)
         val builder = NotificationCompat.Builder(context, CHANNEL)
             .setSmallIcon(look.icon)
@@ -194,7 +194,13 @@ class ChatNotifications(private val context: Context, private val chat: AndroidC
             )
             builder.addAction(replyAction(room))
         }
-        manager.notify(room ?: "login", id, builder.build())
+        post(room ?: "login", id, builder)
+    }
+
+    private fun post(tag: String, id: Int, builder: NotificationCompat.Builder) {
+        val mayNotify = Build.VERSION.SDK_INT < 33 ||
+            ContextCompat.checkSelfPermission(context, Manifest.permission.POST_NOTIFICATIONS) == PackageManager.PERMISSION_GRANTED
+        if (mayNotify) manager.notify(tag, id, builder.build())
     }
 
     /** Other apps cannot create a `PendingIntent` with this app as its creator. */
@@ -211,7 +217,8 @@ class ChatNotifications(private val context: Context, private val chat: AndroidC
     }
 
     private suspend fun answer(room: String, text: String) {
-        for (id in listOf(UNREAD, REMINDER)) manager.cancel(room, id)
+        showAnswer(room, text)
+        answered += room
         var isKept = false
         whileConnected {
             chat.client.send(room, text)
@@ -219,7 +226,23 @@ class ChatNotifications(private val context: Context, private val chat: AndroidC
             isKept = true
             chat.rooms.first { rooms -> rooms.find { it.id == room }?.last?.let { it.user == chat.me.value?.user && text.startsWith(it.text) } == true }
         }
-        if (!isKept) drafts?.put(room, text)
+        if (isKept) delay(SETTLE_MS)
+        answered -= room
+        if (isKept) {
+            for (id in listOf(UNREAD, REMINDER)) manager.cancel(room, id)
+        } else {
+            drafts?.put(room, text)
+            notify(Target(room, 0), look.notSent, text, null)
+        }
+    }
+
+    /** Adds the answer to the room's notifications. Until they change, Android shows that the answer is being sent. */
+    private fun showAnswer(room: String, text: String) {
+        for (shown in manager.activeNotifications.filter { it.tag == room }) {
+            val style = NotificationCompat.MessagingStyle.extractMessagingStyleFromNotification(shown.notification) ?: continue
+            style.addMessage(text, System.currentTimeMillis(), null as Person?)
+            post(room, shown.id, NotificationCompat.Builder(context, shown.notification).setStyle(style).setSilent(true))
+        }
     }
 
     /**

@@ -8,31 +8,41 @@ import android.os.Looper
 import androidx.lifecycle.DefaultLifecycleObserver
 import androidx.lifecycle.LifecycleOwner
 import androidx.lifecycle.ProcessLifecycleOwner
-import io.github.phpsessionchat.Chat
+import kotlinx.coroutines.MainScope
+import kotlinx.coroutines.flow.MutableStateFlow
+import kotlinx.coroutines.flow.combine
+import kotlinx.coroutines.launch
 
 /** How long the chat stays connected after the app left the screen, so that messages just written are sent. */
 private const val LINGER_MS = 20_000L
 
 /**
- * Connects while the app is visible, and reconnects when the network returns. Call it once, on the main thread. The
- * chat stays connected for 20 seconds after the app leaves the screen.
+ * Connects while the app is visible, and reconnects when the network returns. The chat stays connected for 20 seconds
+ * after the app leaves the screen. A job sends messages that are unsent then. Call it once, in `Application.onCreate`,
+ * because the job can start the process.
  */
-fun Chat.connectWhileVisible(context: Context) {
+fun AndroidChat.connectWhileVisible(context: Context) {
     val main = Handler(Looper.getMainLooper())
-    val stop = Runnable { stop() }
+    val isVisible = MutableStateFlow(false)
     ProcessLifecycleOwner.get().lifecycle.addObserver(object : DefaultLifecycleObserver {
         override fun onStart(owner: LifecycleOwner) {
-            main.removeCallbacks(stop)
-            start()
-            wake()
+            isVisible.value = true
+            connect()
+            client.wake()
         }
 
         override fun onStop(owner: LifecycleOwner) {
-            main.postDelayed(stop, LINGER_MS)
+            isVisible.value = false
+            main.postDelayed(::disconnect, LINGER_MS)
         }
     })
     context.getSystemService(ConnectivityManager::class.java)
         .registerDefaultNetworkCallback(object : ConnectivityManager.NetworkCallback() {
-            override fun onAvailable(network: Network) = wake()
+            override fun onAvailable(network: Network) = client.wake()
         })
+    SendJob.use(this)
+    MainScope().launch {
+        combine(isVisible, unsent) { visible, unsent -> !visible && !unsent.isNullOrEmpty() }
+            .collect { isNeeded -> if (isNeeded) SendJob.schedule(context) }
+    }
 }

@@ -7,7 +7,9 @@ import android.app.Person
 import android.app.RemoteInput
 import android.content.Intent
 import android.os.Bundle
+import androidx.core.app.NotificationCompat
 import io.github.phpsessionchat.app.ChatApplication
+import java.util.concurrent.TimeUnit
 import kotlinx.coroutines.MainScope
 import kotlinx.coroutines.launch
 import org.junit.Assert.assertEquals
@@ -26,7 +28,7 @@ class PushTest : ServerTest() {
         val end = System.currentTimeMillis() + 60_000
         while (!condition()) {
             check(System.currentTimeMillis() < end)
-            ShadowLooper.idleMainLooper()
+            ShadowLooper.idleMainLooper(5, TimeUnit.MILLISECONDS)
             Thread.sleep(5)
         }
     }
@@ -39,6 +41,9 @@ class PushTest : ServerTest() {
         }
         awaitMain { isDone }
     }
+
+    private fun lastTextOf(notification: Notification) =
+        NotificationCompat.MessagingStyle.extractMessagingStyleFromNotification(notification)?.messages?.last()?.text
 
     @Test
     fun showsTheMessageOfAPushAndSendsTheAnswer() {
@@ -58,6 +63,7 @@ class PushTest : ServerTest() {
         // Another push at the same time must not end the connection for the answer.
         MainScope().launch { app.notifications.show(mapOf("room" to "nowhere", "seq" to "1", "unread" to "1")) }
         reply.actionIntent.send(app, 0, answer)
+        awaitMain { lastTextOf(shown().single()) == "On my way" }
         awaitMain { shown().isEmpty() }
         println("the app answers")
         awaitMain { app.chat.rooms.value.any { it.last?.text == "On my way" } }
