@@ -1,11 +1,12 @@
 package io.github.phpsessionchat.app
 
+import android.os.Bundle
 import androidx.compose.runtime.getValue
 import androidx.compose.runtime.mutableStateOf
 import androidx.compose.runtime.setValue
 
 /** What the app was opened with, until the user has used or cancelled it. A login keeps it. */
-abstract class Incoming<T : Any> {
+abstract class Incoming<T : Any>(private val name: String) {
     var waiting by mutableStateOf<T?>(null)
         private set
 
@@ -25,5 +26,27 @@ abstract class Incoming<T : Any> {
     fun close() {
         waiting = null
         seenBy = null
+    }
+
+    /** Android may end the process during the login, for example while the user reads a code in another app. */
+    fun save(state: Bundle) {
+        val content = waiting ?: return
+        state.putBundle(name, write(content).apply { putString(SEEN_BY, seenBy) })
+    }
+
+    fun restore(state: Bundle) {
+        val saved = state.getBundle(name) ?: return
+        // Only a new process has lost it.
+        if (waiting != null) return
+        waiting = read(saved)
+        seenBy = saved.getString(SEEN_BY)
+    }
+
+    protected abstract fun write(content: T): Bundle
+
+    protected abstract fun read(saved: Bundle): T?
+
+    private companion object {
+        const val SEEN_BY = "seenBy"
     }
 }

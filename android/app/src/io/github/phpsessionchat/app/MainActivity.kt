@@ -21,7 +21,7 @@ class MainActivity : ComponentActivity() {
         super.onCreate(savedInstanceState)
         enableEdgeToEdge()
         navigation = Navigation(app.chat, savedInstanceState)
-        if (savedInstanceState == null) receive(intent)
+        if (savedInstanceState == null) receive(intent) else for (incoming in listOf(Shared, OpenedLink)) incoming.restore(savedInstanceState)
         setContent {
             val me by app.chat.me.collectAsStateWithLifecycle()
             // Stays after the end of a login.
@@ -56,5 +56,6 @@ class MainActivity : ComponentActivity() {
     override fun onSaveInstanceState(outState: Bundle) {
         super.onSaveInstanceState(outState)
         navigation.save(outState)
+        for (incoming in listOf(Shared, OpenedLink)) incoming.save(outState)
     }
 }

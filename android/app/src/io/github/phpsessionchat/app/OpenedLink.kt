@@ -1,6 +1,7 @@
 package io.github.phpsessionchat.app
 
 import android.content.Context
+import android.os.Bundle
 import android.widget.Toast
 import androidx.compose.runtime.Composable
 import androidx.compose.runtime.remember
@@ -10,13 +11,21 @@ import androidx.compose.ui.platform.UriHandler
 import io.github.phpsessionchat.ChatLink
 
 /** A link to the chat's page that the user opened. */
-object OpenedLink : Incoming<ChatLink>() {
+object OpenedLink : Incoming<ChatLink>("link") {
     /** @return false if the address is not a link to a room, message or invitation of this chat */
     fun receive(address: String, context: Context): Boolean {
         if (address.substringBefore('#') != pageOf(context)) return false
         put(ChatLink.parse(address) ?: return false)
         return true
     }
+
+    override fun write(content: ChatLink) = Bundle().apply {
+        putString(ADDRESS, content.token?.let { "#join=$it" } ?: if (content.seq > 0) "#m=${content.room}/${content.seq}" else "#m=${content.room}")
+    }
+
+    override fun read(saved: Bundle): ChatLink? = saved.getString(ADDRESS)?.let(ChatLink::parse)
+
+    private const val ADDRESS = "address"
 }
 
 /** The address of the chat's page, without `#`. */

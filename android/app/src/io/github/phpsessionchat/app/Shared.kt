@@ -2,6 +2,7 @@ package io.github.phpsessionchat.app
 
 import android.content.Intent
 import android.net.Uri
+import android.os.Bundle
 import androidx.compose.foundation.background
 import androidx.compose.foundation.layout.Column
 import androidx.compose.foundation.layout.Row
@@ -21,10 +22,14 @@ import androidx.compose.ui.res.stringResource
 import androidx.compose.ui.text.style.TextOverflow
 import androidx.compose.ui.unit.dp
 import androidx.core.content.IntentCompat
+import androidx.core.os.BundleCompat
+
+/** Android ends an app that saves more than about 1 MB. A message has far fewer characters. */
+private const val MAX_SAVED = 50_000
 
 /** What another app shares, for the room that the user opens next. */
 data class Shared(val text: String, val files: List<Uri>) {
-    companion object : Incoming<Shared>() {
+    companion object : Incoming<Shared>("shared") {
         /**
          * @param ownPackage the package of this app
          * @return false if the intent has nothing to send
@@ -39,9 +44,23 @@ data class Shared(val text: String, val files: List<Uri>) {
 
         fun take(): Shared? = waiting.also { close() }
 
+        override fun write(content: Shared) = Bundle().apply {
+            putString(TEXT, content.text.take(MAX_SAVED))
+            putParcelableArrayList(FILES, ArrayList(content.files))
+        }
+
+        override fun read(saved: Bundle): Shared? {
+            val files = BundleCompat.getParcelableArrayList(saved, FILES, Uri::class.java) ?: return null
+            return Shared(saved.getString(TEXT).orEmpty(), files)
+        }
+
+        private const val TEXT = "text"
+        private const val FILES = "files"
+
         private fun filesOf(intent: Intent): List<Uri> =
             if (intent.action == Intent.ACTION_SEND_MULTIPLE) {
-                IntentCompat.getParcelableArrayListExtra(intent, Intent.EXTRA_STREAM, Uri::class.java).orEmpty()
+                // Before Android 14, the list may contain anything.
+                IntentCompat.getParcelableArrayListExtra(intent, Intent.EXTRA_STREAM, Uri::class.java).orEmpty().filterIsInstance<Uri>()
             } else {
                 listOfNotNull(IntentCompat.getParcelableExtra(intent, Intent.EXTRA_STREAM, Uri::class.java))
             }

@@ -3,10 +3,13 @@ package io.github.phpsessionchat.app
 import android.app.PendingIntent
 import android.content.Intent
 import android.net.Uri
+import android.os.Bundle
+import android.os.Parcel
 import io.github.phpsessionchat.android.ChatNotifications
 import org.junit.After
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertNull
+import org.junit.Assert.assertTrue
 import org.junit.Test
 import org.junit.runner.RunWith
 import org.robolectric.Robolectric
@@ -109,6 +112,68 @@ class IntentsTest {
         assertEquals("abc", OpenedLink.waiting?.token)
         OpenedLink.showTo("2")
         assertNull(OpenedLink.waiting)
+    }
+
+    /** Opens the app with an intent, and ends the process. @return what Android has saved */
+    private fun openAndEnd(intent: Intent, user: String? = null): Bundle {
+        val activity = Robolectric.buildActivity(MainActivity::class.java, intent.setClass(app, MainActivity::class.java)).create()
+        if (user != null) for (incoming in listOf(Shared, OpenedLink)) incoming.showTo(user)
+        val saved = Bundle()
+        activity.saveInstanceState(saved)
+        forget()
+        val parcel = Parcel.obtain()
+        parcel.writeBundle(saved)
+        parcel.setDataPosition(0)
+        return parcel.readBundle(javaClass.classLoader)!!
+    }
+
+    private fun openAgain(saved: Bundle) {
+        // Android repeats the intent that first opened the activity.
+        Robolectric.buildActivity(MainActivity::class.java, Intent(Intent.ACTION_MAIN)).create(saved)
+    }
+
+    @Test
+    fun sharedContentWaitsUntilTheNextProcess() {
+        openAgain(openAndEnd(share("content://gallery/17").putExtra(Intent.EXTRA_TEXT, "Look")))
+        assertEquals(Shared("Look", listOf(Uri.parse("content://gallery/17"))), Shared.waiting)
+    }
+
+    @Test
+    fun aVeryLongSharedTextDoesNotEndTheApp() {
+        val saved = openAndEnd(Intent(Intent.ACTION_SEND).putExtra(Intent.EXTRA_TEXT, "x".repeat(400_000)))
+        val parcel = Parcel.obtain()
+        parcel.writeBundle(saved)
+        assertTrue("${parcel.dataSize()} bytes", parcel.dataSize() < 200_000)
+    }
+
+    @Test
+    fun linksWaitUntilTheNextProcess() {
+        for (link in listOf("m=den/7", "m=den")) {
+            openAgain(openAndEnd(link("https://www.example.org/chat/#$link")))
+            assertEquals("link to ${link.drop(2)}", "${OpenedLink.waiting}")
+            OpenedLink.close()
+        }
+        openAgain(openAndEnd(link("https://www.example.org/chat/#join=abc")))
+        assertEquals("abc", OpenedLink.waiting?.token)
+    }
+
+    @Test
+    fun contentThatAUserHasSeenIsNotShownToTheNextUserOfTheNextProcess() {
+        openAgain(openAndEnd(share("content://gallery/17"), user = "1"))
+        Shared.showTo("1")
+        assertEquals(1, Shared.waiting?.files?.size)
+        Shared.showTo("2")
+        assertNull(Shared.waiting)
+    }
+
+    @Test
+    fun usedContentDoesNotReturn() {
+        val activity = Robolectric.buildActivity(MainActivity::class.java, share("content://gallery/17").setClass(app, MainActivity::class.java)).create()
+        Shared.close()
+        val saved = Bundle()
+        activity.saveInstanceState(saved)
+        openAgain(saved)
+        assertNull(Shared.waiting)
     }
 
     @Test
