@@ -88,9 +88,12 @@ private fun Chat(app: AppParts, connection: ConnectionState.Kind) {
     val conversation by app.chat.conversation.collectAsStateWithLifecycle()
     val navigation = app.navigation
     val states = rememberSaveableStateHolder()
-    // Outlives the screens on top of the conversation.
-    val composing = remember(conversation?.room) { Composing(app.drafts.texts.value[conversation?.room].orEmpty()) }
-    LaunchedEffect(conversation?.room) { navigation.keepScreensOf(conversation?.room) }
+    val room = conversation?.room
+    // Outlives the screens on top of the conversation. The key keeps the text of one user from the next.
+    val composing = rememberSaveable(user.id, room, saver = Composing.saver, key = "composing ${user.id} $room") {
+        Composing(app.drafts.texts.value[room].orEmpty())
+    }
+    LaunchedEffect(room) { navigation.keepScreensOf(room) }
     LaunchedEffect(user.id, OpenedLink.waiting) { OpenedLink.showTo(user.id) }
     LaunchedEffect(user.id, Shared.waiting) { Shared.showTo(user.id) }
     OpenedLink.waiting?.let { LinkDialog(app, it, onClose = OpenedLink::close) }
@@ -99,7 +102,6 @@ private fun Chat(app: AppParts, connection: ConnectionState.Kind) {
         list = { Rooms(app, user, connection) },
     ) { isAlone ->
         val opened = navigation.stack.lastOrNull()
-        val room = conversation?.room
         when {
             opened != null -> {
                 BackHandler(onBack = navigation::back)

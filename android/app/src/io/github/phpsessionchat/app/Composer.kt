@@ -25,6 +25,7 @@ import androidx.compose.runtime.getValue
 import androidx.compose.runtime.mutableLongStateOf
 import androidx.compose.runtime.mutableStateOf
 import androidx.compose.runtime.remember
+import androidx.compose.runtime.saveable.listSaver
 import androidx.compose.runtime.setValue
 import androidx.compose.ui.Alignment
 import androidx.compose.ui.Modifier
@@ -34,9 +35,11 @@ import androidx.compose.ui.text.TextRange
 import androidx.compose.ui.text.input.TextFieldValue
 import androidx.compose.ui.text.style.TextOverflow
 import androidx.compose.ui.unit.dp
+import io.github.phpsessionchat.Entry
 import io.github.phpsessionchat.Message
 import io.github.phpsessionchat.MessageEdit
 import io.github.phpsessionchat.NewMessage
+import io.github.phpsessionchat.OfflineCopy
 import io.github.phpsessionchat.ScheduledMessage
 import io.github.phpsessionchat.Upload
 import io.github.phpsessionchat.User
@@ -138,8 +141,30 @@ class Composing(draft: String) {
         return edit
     }
 
-    private fun atEnd(text: String) = TextFieldValue(text, TextRange(text.length))
+    companion object {
+        /** Keeps what the user is writing when Android recreates the screen, for example after a change of the theme. */
+        val saver = listSaver<Composing, Any?>(
+            save = {
+                val mentioned = it.mentioned.flatMap { user -> listOf(user.id, user.name) }
+                listOf(it.field.text, it.replyTo?.let(::write), it.editing?.let(::write), it.interrupted, ArrayList(mentioned))
+            },
+            restore = { (text, replyTo, editing, interrupted, mentioned) ->
+                Composing(text as String).apply {
+                    this.replyTo = replyTo?.let(::read)
+                    this.editing = editing?.let(::read)
+                    this.interrupted = interrupted as String
+                    this.mentioned += (mentioned as List<*>).chunked(2) { (id, name) -> User(id as String, name as String) }
+                }
+            },
+        )
+
+        private fun write(message: Message) = OfflineCopy.writeMessages(listOf(Entry.of(message)), 1)
+
+        private fun read(message: Any): Message? = OfflineCopy.readMessages(message as String)?.singleOrNull()?.message
+    }
 }
+
+private fun atEnd(text: String) = TextFieldValue(text, TextRange(text.length))
 
 /**
  * @param placeholder shown while the field is empty

@@ -24,6 +24,7 @@ import androidx.compose.runtime.getValue
 import androidx.compose.runtime.mutableStateOf
 import androidx.compose.runtime.remember
 import androidx.compose.runtime.rememberCoroutineScope
+import androidx.compose.runtime.saveable.rememberSaveable
 import androidx.compose.runtime.setValue
 import androidx.compose.ui.Modifier
 import androidx.compose.ui.platform.testTag
@@ -58,7 +59,7 @@ fun ThreadScreen(app: AppParts, room: String, number: Long) {
     // Depends on the connection, so that a request that failed offline is repeated after a reconnect.
     LaunchedEffect(replies?.lastAt, replies?.count, connection) { loader.loadNewest() }
     val actions = rememberActions(app, room, host)
-    val composing = remember { Composing("") }
+    val composing = rememberSaveable(saver = Composing.saver, key = "composing ${me?.user?.id}") { Composing("") }
     val replied = loader.replied
     ThreadView(
         replied,

@@ -34,6 +34,9 @@ class ChatTest : ServerTest() {
         awaitText("🎉 1")
         openMenu()
         compose.onNodeWithText("Reply").performClick()
+        // As Android does when the theme or language changes.
+        compose.runOnUiThread { controller.recreate() }
+        awaitText("Reply to")
         send("A reply")
         awaitText("1 reply")
         compose.onNodeWithText("1 reply").performClick()

@@ -45,7 +45,14 @@ open class TestApplication : ChatApplication() {
 abstract class ServerTest {
     @get:Rule val compose = createEmptyComposeRule()
     protected val controller: ActivityController<MainActivity> = Robolectric.buildActivity(MainActivity::class.java)
-    protected val activity: MainActivity by lazy { controller.setup().get() }
+    protected val activity: MainActivity
+        get() {
+            if (!isStarted) controller.setup()
+            isStarted = true
+            return controller.get()
+        }
+
+    private var isStarted = false
 
     protected val offline get() = File(System.getProperty("chat.files")!!, "offline")
 
