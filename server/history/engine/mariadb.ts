@@ -78,6 +78,8 @@ export function mariadb(address: DatabaseAddress): ServerDialect {
     connect: () => connect(address),
     messageColumns: raw(messageColumns('chat_', groupConcat)),
     among(columns, rows) {
+      // `IN ()` is a syntax error.
+      if (rows.length === 0) return raw('1 = 0');
       if (columns.length === 1) {
         return { text: `${columns[0]} IN (?)`, values: [rows.map(([value = null]) => value)] };
       }
