@@ -1,3 +1,4 @@
+import { startOfDay } from '../../strings/strings.ts';
 import type { Context } from '../context.ts';
 import type { Messages } from './touch-and-keys.ts';
 
@@ -13,7 +14,8 @@ export class DayPill {
   readonly #context: Context;
   readonly #root: ShadowRoot;
   readonly #messages: Messages;
-  #sentAt: number | undefined;
+  /** The beginning of the day, in Unix ms. */
+  #day: number | undefined;
   #frame: number | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -31,8 +33,8 @@ export class DayPill {
     const room = chat.current;
     // The user's settings may replace the timeline.
     const isShown = this.#root.querySelector('.main > .timeline') !== null;
-    if (this.#sentAt === undefined || room === undefined || !isShown) return undefined;
-    const day = this.#sentAt;
+    const day = this.#day;
+    if (day === undefined || room === undefined || !isShown) return undefined;
     return (
       // Keyboard users find the dialog in the menu of the room.
       <button
@@ -73,8 +75,12 @@ export class DayPill {
       else from = middle + 1;
     }
     const element = all[from];
-    this.#sentAt = element && this.#messages.find(element)?.props.entry.sentAt;
+    const sentAt = element && this.#messages.find(element)?.props.entry.sentAt;
+    const day = sentAt === undefined ? undefined : startOfDay(sentAt);
     this.#stay();
+    // The chat renders as seldom as possible while the user scrolls.
+    if (day === this.#day) return;
+    this.#day = day;
     this.#context.changed();
   }
 
@@ -85,8 +91,8 @@ export class DayPill {
 
   #hide(): void {
     clearTimeout(this.#timer);
-    if (this.#sentAt === undefined) return;
-    this.#sentAt = undefined;
+    if (this.#day === undefined) return;
+    this.#day = undefined;
     this.#context.changed();
   }
 
