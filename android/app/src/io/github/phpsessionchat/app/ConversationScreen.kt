@@ -18,7 +18,6 @@ import androidx.compose.material.icons.automirrored.filled.ArrowBack
 import androidx.compose.material.icons.filled.KeyboardArrowDown
 import androidx.compose.material.icons.outlined.Info
 import androidx.compose.material3.CircularProgressIndicator
-import androidx.compose.material3.ExperimentalMaterial3Api
 import androidx.compose.material3.Icon
 import androidx.compose.material3.IconButton
 import androidx.compose.material3.MaterialTheme
@@ -27,8 +26,6 @@ import androidx.compose.material3.SmallFloatingActionButton
 import androidx.compose.material3.SnackbarHost
 import androidx.compose.material3.SnackbarHostState
 import androidx.compose.material3.Text
-import androidx.compose.material3.TopAppBar
-import androidx.compose.material3.TopAppBarDefaults
 import androidx.compose.runtime.Composable
 import androidx.compose.runtime.LaunchedEffect
 import androidx.compose.runtime.derivedStateOf
@@ -39,7 +36,6 @@ import androidx.compose.runtime.rememberCoroutineScope
 import androidx.compose.runtime.setValue
 import androidx.compose.ui.Alignment
 import androidx.compose.ui.Modifier
-import androidx.compose.ui.platform.LocalDensity
 import androidx.compose.ui.platform.testTag
 import androidx.compose.ui.res.stringResource
 import androidx.compose.ui.text.font.FontWeight
@@ -69,7 +65,6 @@ private const val HIGHLIGHT_MS = 2_000L
  * @param scheduled the user's scheduled messages in the room
  * @param waiting the number of messages that wait for a decision of the user
  */
-@OptIn(ExperimentalMaterial3Api::class)
 @Composable
 fun ConversationScreen(
     conversation: Conversation,
@@ -90,18 +85,13 @@ fun ConversationScreen(
     Scaffold(
         containerColor = MaterialTheme.colorScheme.background,
         topBar = {
-            TopAppBar(
-                title = { Title(name, conversation.typing, room?.present == true, actions::openDetails) },
-                // Large text needs a higher bar for its two lines.
-                expandedHeight = TopAppBarDefaults.TopAppBarExpandedHeight * LocalDensity.current.fontScale.coerceAtLeast(1f),
-                colors = TopAppBarDefaults.topAppBarColors(MaterialTheme.colorScheme.background),
-                navigationIcon = {
-                    if (isAlone) {
-                        IconButton(onClick = actions::close) {
-                            Icon(Icons.AutoMirrored.Filled.ArrowBack, stringResource(R.string.rooms_back))
-                        }
-                    }
+            TopBar(
+                navigationIcon = if (isAlone) {
+                    { IconButton(onClick = actions::close) { Icon(Icons.AutoMirrored.Filled.ArrowBack, stringResource(R.string.rooms_back)) } }
+                } else {
+                    null
                 },
+                title = { Title(name, conversation.typing, room?.present == true, actions::openDetails) },
                 actions = {
                     IconButton(onClick = actions::openDetails) { Icon(Icons.Outlined.Info, stringResource(R.string.details_title)) }
                 },

@@ -5,8 +5,10 @@ import androidx.compose.foundation.layout.Arrangement
 import androidx.compose.foundation.layout.Column
 import androidx.compose.foundation.layout.ExperimentalLayoutApi
 import androidx.compose.foundation.layout.FlowRow
+import androidx.compose.foundation.layout.consumeWindowInsets
 import androidx.compose.foundation.layout.fillMaxSize
 import androidx.compose.foundation.layout.fillMaxWidth
+import androidx.compose.foundation.layout.imePadding
 import androidx.compose.foundation.layout.padding
 import androidx.compose.foundation.lazy.LazyColumn
 import androidx.compose.material.icons.Icons
@@ -102,7 +104,7 @@ fun Invite(
         topBar = { ScreenBar(stringResource(R.string.invite_title, isolate(titleOf(room))), R.string.details_close, onClose) },
         snackbarHost = { SnackbarHost(host) },
     ) { inner ->
-        LazyColumn(Modifier.fillMaxSize().padding(inner).testTag("invite")) {
+        LazyColumn(Modifier.fillMaxSize().padding(inner).consumeWindowInsets(inner).imePadding().testTag("invite")) {
             item { FindField(query, { query = it }) }
             if (chosen.isNotEmpty()) {
                 item {

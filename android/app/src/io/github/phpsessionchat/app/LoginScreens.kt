@@ -5,6 +5,7 @@ import android.webkit.WebView
 import android.webkit.WebViewClient
 import androidx.compose.foundation.layout.Arrangement
 import androidx.compose.foundation.layout.Column
+import androidx.compose.foundation.layout.consumeWindowInsets
 import androidx.compose.foundation.layout.fillMaxSize
 import androidx.compose.foundation.layout.imePadding
 import androidx.compose.foundation.layout.padding
@@ -54,7 +55,7 @@ fun SitePage(title: Int, address: String, onPage: () -> Unit, onClose: () -> Uni
         },
     ) { inner ->
         AndroidView(
-            modifier = Modifier.fillMaxSize().padding(inner).imePadding(),
+            modifier = Modifier.fillMaxSize().padding(inner).consumeWindowInsets(inner).imePadding(),
             factory = { context ->
                 WebView(context).apply {
                     @SuppressLint("SetJavaScriptEnabled") // many login pages need it

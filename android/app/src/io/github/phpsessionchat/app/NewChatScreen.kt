@@ -2,9 +2,11 @@ package io.github.phpsessionchat.app
 
 import androidx.compose.foundation.clickable
 import androidx.compose.foundation.layout.Row
+import androidx.compose.foundation.layout.consumeWindowInsets
 import androidx.compose.foundation.layout.fillMaxSize
 import androidx.compose.foundation.layout.fillMaxWidth
 import androidx.compose.foundation.layout.heightIn
+import androidx.compose.foundation.layout.imePadding
 import androidx.compose.foundation.layout.padding
 import androidx.compose.foundation.lazy.LazyColumn
 import androidx.compose.material3.MaterialTheme
@@ -64,7 +66,7 @@ fun NewChat(
         topBar = { ScreenBar(stringResource(R.string.rooms_add), R.string.common_close, onClose) },
         snackbarHost = { SnackbarHost(host) },
     ) { inner ->
-        LazyColumn(Modifier.fillMaxSize().padding(inner).testTag("new chat")) {
+        LazyColumn(Modifier.fillMaxSize().padding(inner).consumeWindowInsets(inner).imePadding().testTag("new chat")) {
             if (me.canCreateRooms) item { Entry(R.string.rooms_new, onNewRoom) }
             item { Entry(R.string.rooms_more, onPublicRooms) }
             if (me.canOpenDirect && me.canFindPeople) {

@@ -2,6 +2,7 @@ package io.github.phpsessionchat.app
 
 import androidx.compose.foundation.layout.Arrangement
 import androidx.compose.foundation.layout.Column
+import androidx.compose.foundation.layout.consumeWindowInsets
 import androidx.compose.foundation.layout.fillMaxSize
 import androidx.compose.foundation.layout.fillMaxWidth
 import androidx.compose.foundation.layout.imePadding
@@ -70,7 +71,7 @@ fun NewRoomForm(me: Identity, onClose: () -> Unit, create: suspend (NewRoom) -> 
         topBar = { ScreenBar(stringResource(R.string.create_title), R.string.common_close, onClose) },
     ) { inner ->
         Column(
-            Modifier.fillMaxSize().padding(inner).imePadding().verticalScroll(rememberScrollState()),
+            Modifier.fillMaxSize().padding(inner).consumeWindowInsets(inner).imePadding().verticalScroll(rememberScrollState()),
             Arrangement.spacedBy(8.dp),
         ) {
             OutlinedTextField(

@@ -4,8 +4,10 @@ import androidx.compose.foundation.clickable
 import androidx.compose.foundation.layout.Arrangement
 import androidx.compose.foundation.layout.Column
 import androidx.compose.foundation.layout.Row
+import androidx.compose.foundation.layout.consumeWindowInsets
 import androidx.compose.foundation.layout.fillMaxSize
 import androidx.compose.foundation.layout.fillMaxWidth
+import androidx.compose.foundation.layout.imePadding
 import androidx.compose.foundation.layout.padding
 import androidx.compose.foundation.lazy.LazyColumn
 import androidx.compose.material3.MaterialTheme
@@ -59,7 +61,7 @@ fun PublicRooms(
         containerColor = MaterialTheme.colorScheme.background,
         topBar = { ScreenBar(stringResource(R.string.rooms_more), R.string.common_close, onClose) },
     ) { inner ->
-        LazyColumn(Modifier.fillMaxSize().padding(inner).testTag("public rooms")) {
+        LazyColumn(Modifier.fillMaxSize().padding(inner).consumeWindowInsets(inner).imePadding().testTag("public rooms")) {
             item {
                 OutlinedTextField(
                     query,

@@ -2,6 +2,7 @@ package io.github.phpsessionchat.app
 
 import androidx.compose.foundation.clickable
 import androidx.compose.foundation.layout.Arrangement
+import androidx.compose.foundation.layout.Box
 import androidx.compose.foundation.layout.Column
 import androidx.compose.foundation.layout.PaddingValues
 import androidx.compose.foundation.layout.Row
@@ -9,6 +10,7 @@ import androidx.compose.foundation.layout.RowScope
 import androidx.compose.foundation.layout.fillMaxWidth
 import androidx.compose.foundation.layout.heightIn
 import androidx.compose.foundation.layout.padding
+import androidx.compose.foundation.layout.windowInsetsPadding
 import androidx.compose.foundation.lazy.LazyColumn
 import androidx.compose.foundation.selection.selectable
 import androidx.compose.foundation.selection.toggleable
@@ -19,19 +21,21 @@ import androidx.compose.material3.Button
 import androidx.compose.material3.ExperimentalMaterial3Api
 import androidx.compose.material3.Icon
 import androidx.compose.material3.IconButton
+import androidx.compose.material3.LocalContentColor
 import androidx.compose.material3.MaterialTheme
 import androidx.compose.material3.ModalBottomSheet
+import androidx.compose.material3.ProvideTextStyle
 import androidx.compose.material3.RadioButton
+import androidx.compose.material3.Surface
 import androidx.compose.material3.Switch
 import androidx.compose.material3.Text
 import androidx.compose.material3.TextButton
-import androidx.compose.material3.TopAppBar
 import androidx.compose.material3.TopAppBarDefaults
 import androidx.compose.material3.rememberModalBottomSheetState
 import androidx.compose.runtime.Composable
+import androidx.compose.runtime.CompositionLocalProvider
 import androidx.compose.ui.Alignment
 import androidx.compose.ui.Modifier
-import androidx.compose.ui.platform.LocalDensity
 import androidx.compose.ui.res.stringResource
 import androidx.compose.ui.semantics.Role
 import androidx.compose.ui.semantics.heading
@@ -41,17 +45,34 @@ import androidx.compose.ui.text.style.TextOverflow
 import androidx.compose.ui.unit.dp
 import io.github.phpsessionchat.User
 
-/** The bar of a screen that was opened on top of another. */
+/** A bar that grows with its content, as large text needs. Material's bar has a fixed height. */
 @OptIn(ExperimentalMaterial3Api::class)
 @Composable
+fun TopBar(navigationIcon: (@Composable () -> Unit)?, title: @Composable () -> Unit, actions: @Composable RowScope.() -> Unit = {}) {
+    Surface(color = MaterialTheme.colorScheme.background) {
+        Row(
+            Modifier.fillMaxWidth()
+                .windowInsetsPadding(TopAppBarDefaults.windowInsets)
+                .heightIn(min = TopAppBarDefaults.TopAppBarExpandedHeight)
+                .padding(4.dp),
+            verticalAlignment = Alignment.CenterVertically,
+        ) {
+            navigationIcon?.invoke()
+            Box(Modifier.weight(1f).padding(start = if (navigationIcon == null) 12.dp else 4.dp, end = 4.dp)) {
+                ProvideTextStyle(MaterialTheme.typography.titleLarge, title)
+            }
+            CompositionLocalProvider(LocalContentColor provides MaterialTheme.colorScheme.onSurfaceVariant) { actions() }
+        }
+    }
+}
+
+/** The bar of a screen that was opened on top of another. */
+@Composable
 fun ScreenBar(title: String, closeLabel: Int, onClose: () -> Unit, actions: @Composable RowScope.() -> Unit = {}) {
-    TopAppBar(
-        title = { Text(title, fontWeight = FontWeight.Bold, maxLines = 2, overflow = TextOverflow.Ellipsis) },
-        // Large text needs a higher bar for two lines.
-        expandedHeight = TopAppBarDefaults.TopAppBarExpandedHeight * LocalDensity.current.fontScale.coerceAtLeast(1f),
-        colors = TopAppBarDefaults.topAppBarColors(MaterialTheme.colorScheme.background),
+    TopBar(
         navigationIcon = { IconButton(onClick = onClose) { Icon(Icons.AutoMirrored.Filled.ArrowBack, stringResource(closeLabel)) } },
-        actions = actions,
+        title = { Text(title, fontWeight = FontWeight.Bold, maxLines = 2, overflow = TextOverflow.Ellipsis) },
+        actions,
     )
 }
 
