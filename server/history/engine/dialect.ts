@@ -169,7 +169,7 @@ export function sql(texts: TemplateStringsArray, ...parts: readonly (Sql | Value
   return each === undefined ? { text, values } : { text, values, each };
 }
 
-/** Returns the condition that a column equals one of the values. At least one value is required. */
+/** Returns the condition that a column equals one of the values. Without values it is false. */
 export const inList = (dialect: Dialect, column: ColumnName, values: readonly Value[]): Sql =>
   dialect.among(
     [column],
