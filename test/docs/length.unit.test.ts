@@ -12,6 +12,10 @@ const pages = [
 ];
 const countWords = (text: string) => text.split(/\s+/).filter((word) => /[\p{L}\p{N}]/u.test(word)).length;
 
+test.each(pages)('%s has no marks of an unresolved conflict', (page) => {
+  expect(readFileSync(join(root, page), 'utf8')).not.toMatch(/^(<{7}|={7}|>{7})/m);
+});
+
 test.each(pages)('%s has no paragraph above 80 words, and no table cell above 30', (page) => {
   const lines = readFileSync(join(root, page), 'utf8')
     .replace(/^( *)```.*?^\1```/gms, '')
