@@ -27,7 +27,8 @@ import org.robolectric.shadows.util.DataSource
 
 class VoiceTest : ScreenTest() {
     private fun pass(seconds: Long) {
-        shadowOf(Looper.getMainLooper()).idleFor(Duration.ofSeconds(seconds))
+        // The player starts a few milliseconds after the click.
+        shadowOf(Looper.getMainLooper()).idleFor(Duration.ofSeconds(seconds).plusMillis(100))
         // Compose's own task for this may be lost, because Robolectric empties the looper after each test.
         Snapshot.sendApplyNotifications()
         compose.waitForIdle()
