@@ -40,7 +40,7 @@ const firstIn = (lang: string) => chosen(completeIn(lang), (key) => first.test(k
 
 const withoutForm = (key: string) => key.replace(/\.(?:zero|one|two|few|many|other)$/, '');
 
-/** Returns whether code names a text: by its key, its key without the plural form, or the start of its key. */
+/** Returns a function that finds whether code uses a key, the key without its plural form, or a prefix of it. */
 function naming(code: string): (key: string) => boolean {
   const names = new Set(Array.from(code.matchAll(/["'`]([\w.]+)["'`]/g), ([, name]) => name));
   const starts = Array.from(code.matchAll(/`([\w.]+\.)\$\{/g), ([, start = '']) => start);

@@ -7,7 +7,7 @@ import { readCard, readCards, UnusableAnswer } from './answer.ts';
 
 /** Maximum requests to the site in flight. */
 const maxInFlight = 16;
-/** Maximum requests of one user in flight, so that many cards do not delay those of other users. */
+/** Maximum requests of one user in flight, so that a user with many cards does not delay other users. */
 const maxInFlightOfUser = 2;
 /** Maximum queued requests. Beyond it, the user with the most requests loses the newest one. */
 const maxWaiting = 500;
@@ -19,7 +19,7 @@ const freshMs = 10_000;
 const pressedMs = 60_000;
 /** Maximum kept cards, and maximum kept results. */
 const maxKept = 1000;
-/** After this many requests in a row that the site could not answer, requests fail at once for `pauseMs`. */
+/** After this number of failed requests in a row, all requests fail for `pauseMs` without asking the site. */
 const maxFailures = 5;
 const pauseMs = 10_000;
 

@@ -47,7 +47,7 @@ export interface LinkPreviews {
   beginPending(held: PendingMessage): void;
 }
 
-/** Asks the site for cards. Each user gets a card of their own. */
+/** Requests cards from the site, for each user separately. */
 export interface Cards {
   /** Returns the card for this user, or undefined if the site shows this user none. */
   get(user: CardReader, about: string): Promise<Card | undefined>;

@@ -87,7 +87,7 @@ export async function remind(
   return { reminder: reminder as Reminder };
 }
 
-/** Whether a message is neither deleted nor expired, whoever may read it. */
+/** Whether a message is neither deleted nor expired. Does not check who may read it. */
 async function isVisible({ history }: Chat, { id, firstSeq }: RoomRecord, seq: number): Promise<boolean> {
   // Expired messages are deleted step by step.
   if (seq < firstSeq) return false;
@@ -162,7 +162,7 @@ const toInput = (
   most: chat.limits.later,
 });
 
-/** Messages are sent in the order of their times. With a past time, a message would overtake those of other users. */
+/** Messages are sent in the order of their times. A message with a past time would overtake messages of other users. */
 const notBeforeNow = (at: number) => Math.max(at, Date.now());
 
 const limitReached = (most: number) =>
@@ -343,7 +343,7 @@ function reminderChangeOf(is: (Change & { type: 'later' })['is']): EventPayload<
   return is === 'discarded' ? 'deleted' : 'set';
 }
 
-/** Ends a reminder that is due. Without access to its message, the user gets no notice. */
+/** Ends a reminder that is due. Notifies the user only if they may still read the message. */
 async function endReminder(chat: Chat, reminder: ScheduledMessage & { seq: number }): Promise<void> {
   const { history, directory } = chat;
   const { room, id, rev, user } = reminder;

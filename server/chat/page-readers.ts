@@ -13,7 +13,7 @@ const mostPages = 20;
 
 interface Reader {
   readonly user: User;
-  /** As in `performance.now()`. */
+  /** The time at which the user no longer counts, in the units of `performance.now()`. */
   readonly until: number;
 }
 
@@ -39,8 +39,8 @@ export class PageReaders {
   }
 
   /**
-   * Notes that a user reads a page, and returns the other readers, the newest first. Two users of whom one blocked the
-   * other do not see each other.
+   * Notes that a user reads a page, and returns the other readers, the newest first. If one of two users blocked the
+   * other, neither sees the other.
    */
   read(page: string, user: User): Promise<User[]> {
     this.note(page, user);

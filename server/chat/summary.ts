@@ -117,7 +117,7 @@ export function hasReturned({ record }: Room, { memberships, blocked }: Person):
   return membership?.member.archived !== undefined && !isArchived(record, membership, blocked);
 }
 
-/** Sends new summaries to users for whom a message or mention brought the room back from the archive. */
+/** Sends new summaries to users whose archived room returned because of a message or mention. */
 export function announceReturn(
   chat: { directory: Directory; publisher: Publisher },
   room: Room,

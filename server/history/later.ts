@@ -53,7 +53,7 @@ export interface ScheduledMessage {
   due?: number;
   /** When it failed, or when the reminder was due. */
   done?: number;
-  /** Set on a reminder: its message. `message` is then empty. */
+  /** The `seq` of the message to remind of. Present on a reminder, whose `message` is empty. */
   seq?: number;
   /** `preview`: the URL of the page to preview. */
   message: Pick<NewMessage, 'text' | 'mentions' | 'preview'> &

@@ -210,7 +210,7 @@ async function unreadIn(
   };
 }
 
-/** Adds the messages of reminders that the user can still see, without those of blocked authors. */
+/** Adds the messages of reminders, unless the user can no longer see them or blocked the author. */
 async function withReminders(
   read: History['read'],
   { room, member }: Membership,

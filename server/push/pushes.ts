@@ -220,7 +220,7 @@ export class Pushes {
     if (reminder === undefined) return { settled };
     const { room, seq } = reminder;
     const unread = await unreadOf(history, directory, user, { notified: [] });
-    // Without the message if the user can no longer see it.
+    // The push does not show a message that the user can no longer see.
     const among = unread?.rooms.find((one) => one.room === room && one.reminders?.includes(seq));
     const [stored] = await history.read.messages({ places: [{ room, seq }] });
     if (unread === undefined || among === undefined || stored === undefined || stored.deletedAt !== undefined)

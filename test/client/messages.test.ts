@@ -207,7 +207,7 @@ test('reminds the user of a message in all tabs, until the user shows it', async
   await expect.poll(async () => (await alice.request('reminder:list', {})).reminders).toEqual([]);
   await alice.request('reminder:set', { room: id, seq: 2, at: Date.now() });
   await other.sees('Reminder: other words');
-  // After a reload it is shown again, because the user has not shown the message.
+  // After a reload, the reminder is shown again, because the user did not go to its message.
   await (await other.reload()).sees('Reminder: other words');
 });
 

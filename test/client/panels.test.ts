@@ -303,7 +303,7 @@ test('keeps replies in their thread unless the author also shows them in the roo
   await page.get('button', /^talks.*1 unread(?!, you)/);
 });
 
-test('tells of a reply that concerns the reader when its room is opened', async () => {
+test('offers a new reply that concerns the reader when the room is opened', async () => {
   const id = await room('keys', 'Who has the key?');
   const { seq } = await say(alice, id, 'mine');
   await alice.request('room:leave', { room: id });

@@ -35,7 +35,7 @@ test('loads the code of menus, members and dialogs with its texts after the firs
   const loaded = page.waitForEvent('requestfinished', (request) => code.test(request.url()));
   delayed.release();
   await loaded;
-  // The code shows nothing without its texts.
+  // Late code is not rendered before its texts are loaded.
   await expect(page.getByRole('complementary')).toHaveCount(0);
   delayedTexts.release();
   await expect(page.getByRole('complementary', { name: 'People' })).toContainText('Alice');

@@ -126,7 +126,7 @@ public class ShrunkAppTest {
     CookieManager.getInstance().setCookie(System.getProperty("chat.server"), System.getProperty("chat.cookie"));
     // Android does this itself. It lets the app know when it is visible.
     Robolectric.buildContentProvider(named("androidx.startup.InitializationProvider", ContentProvider.class)).create();
-    // Compose keeps what screen readers read up to date only if there is one.
+    // Compose updates the texts for screen readers only while a screen reader is on.
     ShadowAccessibilityManager readers = Shadows.shadowOf(RuntimeEnvironment.getApplication().getSystemService(AccessibilityManager.class));
     readers.setEnabled(true);
     readers.setEnabledAccessibilityServiceList(Collections.singletonList(new AccessibilityServiceInfo()));

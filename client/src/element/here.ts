@@ -52,7 +52,7 @@ export function showReaders(launcher: Launcher): () => void {
   const look = async () => {
     const user = consent(server);
     if (document.hidden || user === undefined) return draw([]);
-    // A lost answer changes nothing until the next one.
+    // After a failed request, the last readers stay.
     const readers = await ask(element, server, user).catch(() => undefined);
     if (readers !== undefined && !signal.aborted) draw(readers);
   };

@@ -175,7 +175,7 @@ export class PhpChatLauncher extends HTMLElement {
     }
     this.#meets = true;
     const late = await import('./here.ts').catch(() => undefined);
-    // The launcher may have left the page meanwhile.
+    // The launcher may have been removed while the code loaded.
     if (late === undefined || ends.length === 0) {
       this.#meets = false;
       return;

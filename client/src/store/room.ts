@@ -52,7 +52,7 @@ export class Room {
   readonly threads = new Map<number, Thread>();
   /** The pinned messages, the newest pin first. Known once the room is joined. */
   pins: readonly Pin[] = [];
-  /** The end of a timed mute, by this machine's clock; 0 without one. */
+  /** The end of the timed mute by this machine's clock, or 0. */
   quietUntil: number;
   /** The quotes that were requested. */
   readonly askedQuotes = new Set<string>();
@@ -95,7 +95,7 @@ export class Room {
     return this.joined || this.preview;
   }
 
-  /** Which messages notify the user now: none during a timed mute, in the archive at most mentions. */
+  /** The messages that notify the user now. During a timed mute there are none, in the archive at most mentions. */
   get notify(): Notify {
     const { notify, kind, archived } = this.summary;
     if (this.quietUntil > Date.now()) return 'none';
@@ -297,7 +297,7 @@ function unreadBy({ lastSeq, readSeq, firstSeq = 1 }: RoomSummary): number {
   return Math.max(0, lastSeq - Math.max(readSeq, firstSeq - 1));
 }
 
-/** Of a direct room with a blocked user, the server counts no unread messages. */
+/** The server counts no unread messages in a direct room with a blocked user. */
 function unreadInThreads(summary: RoomSummary): number {
   return summary.threadOnly && summary.member ? unreadBy(summary) - summary.unread : 0;
 }

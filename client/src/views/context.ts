@@ -137,10 +137,10 @@ export interface Tray {
   readonly full: boolean;
   /** The reference of the attached card. */
   readonly card?: string | undefined;
-  /** The files, if there are any and the server has stored all of them. */
+  /** The files of the draft once the server has stored all of them. Undefined before, and without files. */
   readonly stored: readonly SentFile[] | undefined;
   draw(): ComponentChildren;
-  /** Removes all from the draft and returns the files for the message; undefined if there are none. */
+  /** Removes the files from the draft and returns them for the message. Undefined without files. */
   take(): SentFile[] | undefined;
 }
 

@@ -195,11 +195,11 @@ export function withoutPreferences(member: MemberRecord): MemberRecord {
 export const chosenNotify = (kind: RoomKind, member: MemberRecord | undefined): Notify =>
   member?.notify ?? (kind === 'public' ? 'mentions' : 'all');
 
-/** Returns the remaining time of a timed mute in milliseconds; 0 without one. */
+/** Returns the remaining milliseconds of a timed mute, or 0. */
 export const quietForMs = (member: RoomPreferences | undefined): number =>
   Math.max(0, (member?.quietUntil ?? 0) - Date.now());
 
-/** Which messages of a room notify the user now: none during a timed mute, in the archive at most mentions. */
+/** Returns which messages notify the user now: `none` during a timed mute, at most `mentions` in the archive. */
 export function notifyOf(kind: RoomKind, member: MemberRecord | undefined): Notify {
   if (quietForMs(member) > 0) return 'none';
   const notify = chosenNotify(kind, member);

@@ -51,7 +51,7 @@ CREATE TABLE IF NOT EXISTS chat_rooms (
   -- The colour and emoji of the room's tile; NULL for the defaults, which depend on its ID and kind.
   tile_color CHARS(16),
   tile_emoji BYTES(160),
-  -- Where the newest messages are that are shown only in a thread, as JSON; NULL for none: see `ThreadOnly`.
+  -- The newest messages that are shown only in a thread, as JSON: see `ThreadOnly`. NULL if there are none.
   thread_only_runs LONG,
   -- The users of a direct room who want link previews: 'low', 'high' or 'both'; NULL for neither.
   previews_of CHARS(16),

@@ -46,13 +46,13 @@ export interface RoomRecord {
 
 /** The messages of a room that are shown only in a thread. */
 export interface ThreadOnly {
-  /** How many there have ever been. */
+  /** The number of such messages since the room was created. */
   total: number;
   /** The newest of them, as runs of consecutive messages in ascending order. */
   runs: readonly (readonly [seq: number, count: number])[];
 }
 
-/** Messages are told apart while they are in the newest runs. Each message of a room reads and writes them. */
+/** Maximum number of runs. A write of a message rewrites them all, and older messages count as shown in the room. */
 const mostRuns = 200;
 
 /** Returns the room with a new message. */

@@ -99,7 +99,7 @@ test('asks the site for each reader, signed, without cookies', async () => {
   expect(cookie).toBeUndefined();
 });
 
-test('shows a forwarded card only to readers whom the site shows it', async () => {
+test('shows a forwarded card only to readers for whom the site has one', async () => {
   answer = ({ data }, response) => say(response, { card: data.user.id === ann.id ? card() : null });
   const sent = await send();
   await ann.request('room:join', { room: 'lobby' });
@@ -258,7 +258,7 @@ test.each(failures)(
   },
 );
 
-test('names the limit of a slow answer, even if it has begun', async () => {
+test('names the limit of a slow answer, also of an answer that stops in the middle', async () => {
   const hanging: ServerResponse[] = [];
   answer = (_, response) => {
     if (hanging.push(response) === 1) response.writeHead(200).write('{"card":');

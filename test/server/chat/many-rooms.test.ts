@@ -66,7 +66,7 @@ describe('a favourite', () => {
     expect(favourite).not.toHaveProperty('archived');
   });
 
-  test('is none after the user left the room and came back', async () => {
+  test('ends when the user leaves the room', async () => {
     const { ann, ben, room } = await den();
     await ben.request('room:arrange', { room, favourite: 1 });
     await ann.request('room:remove', { room, user: ben.id });

@@ -8,7 +8,7 @@ const roomOf = (kinds: string) =>
     { lastSeq: 0 } as Parameters<typeof withMessage>[0],
   );
 
-test('tells which of the newest messages are shown only in a thread', () => {
+test('knows which of the newest messages are shown only in a thread', () => {
   expect(lastInRoom(roomOf(''))).toBe(0);
   expect(lastInRoom(roomOf('m'))).toBe(1);
   const room = roomOf('mtmttmtt');

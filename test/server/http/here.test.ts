@@ -57,7 +57,7 @@ test('shows a user only on the latest 20 pages', async () => {
   expect(shown).toEqual([[], [ann.id], [ann.id]]);
 });
 
-test('shows and notes nobody without the own user ID, a page and a login', async () => {
+test('requires the own user ID, a page and a login', async () => {
   const page = newPage();
   const [ann, ben] = await Promise.all([reader(11), reader(12)]);
   await ben.open(page);

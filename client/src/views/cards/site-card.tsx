@@ -15,7 +15,7 @@ interface Props {
   readonly entry: Entry;
 }
 
-/** The last cards of each user, so that a room that is opened again does not jump. Null: the site shows none. */
+/** The last cards of each user, so that a room does not jump when it is opened again. Null if the site shows no card. */
 const lastCards = new WeakMap<Context['chat'], Map<string, Card | null>>();
 
 /** The card of a message. It is requested when it is shown, because the site may have changed it. */
@@ -83,7 +83,7 @@ class SiteCard extends Component<Props> {
     this.#askedAt = performance.now();
     try {
       const { card } = await chat.request('card:get', { room, seq, lang: strings.locale });
-      // A click since then has a newer answer.
+      // The answer to a later click is newer.
       if (number === this.#number) this.#put(card);
     } catch {
       if (number !== this.#number) return;

@@ -8,7 +8,7 @@ import { type Highlight, highlights } from './highlights.ts';
 
 /** The bar is shown from this number of unread messages on. */
 const LEAST_UNREAD = 30;
-/** Of more unread messages, only the newest are looked at. */
+/** Maximum number of unread messages to search, the newest first. */
 const MOST_UNREAD = 500;
 const PAGE = 100;
 /** Maximum number of different reactions that are shown. */
@@ -30,7 +30,7 @@ export class CatchUp implements Follower {
   /** The open room, since it has been shown. */
   #room: Room | undefined;
   #found: readonly Highlight[] = [];
-  /** Whether the messages of the room were looked at, or need not be. */
+  /** Whether the search has started, or the room has too few unread messages for it. */
   #done = false;
 
   constructor(context: Context) {
@@ -118,7 +118,7 @@ export class CatchUp implements Follower {
     });
   }
 
-  /** The messages as they are now, without those that the reader may not see any longer. */
+  /** The current states of the found messages that the reader may still see. */
   #shown({ summary: { firstSeq = 1 }, timeline }: Room): Highlight[] {
     return this.#found.flatMap(({ reason, message: found }) => {
       const known = timeline.get(found.seq);

@@ -108,7 +108,7 @@ function messageItems(entry: Entry, context: Context, writing: Writing, opener: 
       label: strings.text('seen.title'),
       run: () => dialog({ kind: 'seen', message }),
     },
-    // The row of reactions in a sheet has no space for the clock, and a sheet shows no tooltip for it.
+    // In a sheet, the row of reactions has no space for the clock, and touch has no tooltips.
     context.touch() && reminderItem(message, context, opener),
     !showsReaders &&
       room?.summary.member === true && {

@@ -275,7 +275,7 @@ export class TimelineView {
     }, ms);
   }
 
-  /** Opens a room at a New line that the user has not seen, where the user left it, or at the end. */
+  /** Opens a room at its New line, otherwise at the position where the user left it, otherwise at the end. */
   #place(talk: Talk): () => void {
     const me = this.#context.chat.me?.id;
     const { newFrom } = talk;
@@ -359,7 +359,7 @@ export class TimelineView {
     const above = scroll.above < AHEAD;
     const below = scroll.below < AHEAD;
     if ((above && this.#shown[0] !== this.#entries[0]) || (below && !this.#slice.follows)) {
-      // A task of its own, because the frame also has to be painted.
+      // A separate task, so that the browser can paint the frame first.
       this.#growing ??= setTimeout(this.#grow);
       return;
     }

@@ -9,7 +9,7 @@ import { refusal } from '../refusal.ts';
 const MOST_PAGES = 5;
 
 /**
- * Lets a muted user choose a moderator of the room to write to. The server does not tell who muted the user. If no
+ * Lets a muted user choose a moderator of the room to write to. The server keeps secret who muted the user. If no
  * member has a role there, such as in rooms of the site's moderators, shows the members.
  */
 export async function askModerator(room: Room, context: Context, opener: HTMLElement): Promise<void> {

@@ -33,12 +33,12 @@ export class PeopleByName {
     const timer = setTimeout(() => {
       this.#chat.request('user:find', { query, limit: this.#most }).then(
         ({ users }) => {
-          // Another query is more recent, or nobody waits for the answer.
+          // The query has changed, or the list was closed.
           if (timer !== this.#timer) return;
           this.users = users.filter(({ id }) => id !== this.#chat.me?.id);
           this.#changed();
         },
-        // Nobody is offered.
+        // The list stays empty.
         () => {},
       );
     }, PAUSE_MS);

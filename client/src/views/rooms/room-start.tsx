@@ -17,7 +17,7 @@ import { RoomFace } from './room-face.tsx';
 
 /** In a room with more members, the members are not loaded for the card and the lines. */
 const MOST_MEMBERS = 50;
-/** A line names at most this many users. */
+/** Maximum number of names in a line. */
 const MOST_NAMED = 3;
 
 /** The card at the start of a room, and the lines about users who joined it. */
@@ -158,12 +158,12 @@ export class RoomStart implements Follower {
     );
   }
 
-  /** Copies the address of a public room, or an invite link to a private one, which is created first. */
+  /** Copies the address of a public room, or an invite link to a private room, which is created if there is none. */
   #copy(room: Room): void {
     const { strings, toast, dialog } = this.#context;
     const { kind, name } = room.summary;
     const isPublic = kind === 'public';
-    // Without a clipboard the link must be shown.
+    // The page cannot copy, so the dialog shows the link.
     if (!isPublic && navigator.clipboard === undefined) return dialog({ kind: 'inviteLink', room });
     if (this.#copying) return;
     this.#copying = true;

@@ -82,7 +82,7 @@ export function FilterChips({ context: { chat, strings }, filters, set }: Omit<P
   );
 }
 
-/** Without the fields whose value is undefined. */
+/** Removes the fields whose value is undefined. */
 function withoutEmpty(filters: { [K in keyof Filters]: Filters[K] | undefined }): Filters {
   return Object.fromEntries(Object.entries(filters).filter(([, value]) => value !== undefined));
 }

@@ -12,7 +12,7 @@ interface Props {
   readonly query: string;
 }
 
-/** The people whose name begins with the words of a search. A click opens the direct room with one. */
+/** The people whose name begins with the words of a search. A click on a person opens their direct room. */
 export class FoundPeople extends Component<Props> {
   readonly #found = new PeopleByName(this.props.context.chat, MOST, () => this.forceUpdate());
 

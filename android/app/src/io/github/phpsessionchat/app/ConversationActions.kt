@@ -215,7 +215,7 @@ private class RoomActions(
     override fun react(message: Message, emoji: String, on: Boolean) = perform { request<Message> { react(message, emoji, on, it) } }
 
     override fun vote(message: Message, options: List<Int>) = perform {
-        // It may have ended while it was on the screen.
+        // The poll's end may have passed since the screen was drawn.
         if (message.poll?.hasEnded(System.currentTimeMillis()) == true) notices.say(context.getString(R.string.poll_ended))
         else request<Message> { vote(message, options, it) }
     }

@@ -36,7 +36,7 @@ abstract class Incoming<T : Any>(private val name: String) {
 
     fun restore(state: Bundle) {
         val saved = state.getBundle(name) ?: return
-        // Only a new process has lost it.
+        // The files or text are missing only in a new process.
         if (waiting != null) return
         waiting = read(saved)
         seenBy = saved.getString(SEEN_BY)

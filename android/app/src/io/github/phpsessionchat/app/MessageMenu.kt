@@ -63,7 +63,7 @@ fun MessageMenu(
 /** What opens instead of the menu. */
 private enum class MenuDialog { DELETE, REPORT, FORWARD, SEEN_BY }
 
-/** In larger rooms the server does not say who has seen a message. */
+/** The server lists the users who saw a message only in rooms of up to this size. */
 private const val MAX_MEMBERS_FOR_SEEN_BY = 50
 
 @OptIn(ExperimentalMaterial3Api::class)

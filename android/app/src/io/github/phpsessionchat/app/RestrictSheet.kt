@@ -28,7 +28,7 @@ private val durations = listOf(
 )
 
 /**
- * Asks how long a user is to be muted or banned, and why.
+ * Asks for the duration and the reason of a mute or ban.
  *
  * @param room null if the user has lost it
  */

@@ -24,7 +24,7 @@ private val levels = listOf(
     Notify.NONE to R.string.settings_notify_none,
 )
 
-/** Shows the notification level, to those who may change them also the name and the rules, and how to leave. */
+/** Shows the notification level and a button to leave. Owners and moderators also see the room's name and rules. */
 @Composable
 fun roomSettings(room: RoomSummary, me: Identity, actions: RoomDetailsActions): LazyListScope.() -> Unit {
     var isLeaving by rememberSaveable { mutableStateOf(false) }

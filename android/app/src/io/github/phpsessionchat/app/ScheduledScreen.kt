@@ -96,7 +96,7 @@ fun Scheduled(messages: List<ScheduledMessage>?, rooms: List<RoomSummary>, actio
     }
 }
 
-/** @param room null if the user has lost it */
+/** @param room null if the user is no longer a member */
 @OptIn(ExperimentalLayoutApi::class)
 @Composable
 private fun ScheduledRow(message: ScheduledMessage, room: RoomSummary?, actions: ScheduledActions, onEdit: () -> Unit) {

@@ -83,7 +83,7 @@ fun pickDateAndTime(context: Context, at: Long, onPick: (Long) -> Unit) {
     }
 }
 
-/** Says that there are scheduled messages, or that one was not sent. A tap lists them. */
+/** A line about scheduled messages, or about a scheduled message that could not be sent. A tap lists them. */
 @Composable
 fun ScheduledLine(messages: List<ScheduledMessage>, onList: () -> Unit, modifier: Modifier = Modifier) {
     if (messages.isEmpty()) return

@@ -72,7 +72,7 @@ data class Conversation(
     val typing: List<User> = emptyList(),
     /** In a direct room, the last message that the other user has read. */
     val readByOther: Long = 0,
-    /** The message to scroll to; 0: none. */
+    /** The `seq` of the message to scroll to, or 0. */
     val target: Long = 0,
     /** The threads of the loaded messages, by thread number. */
     val replies: Map<Long, Replies> = emptyMap(),
@@ -90,13 +90,13 @@ data class MemberChanges(
     /** The connected users; null until they are known. Some of more than 100 are missing. */
     val present: List<User>? = null,
     val presentCount: Int = 0,
-    /** Members who joined, or whose role or name changed, by ID; null: no longer a member. */
+    /** Changed members by ID, with their new role or name. Null if the user left. */
     val changed: Map<String, RoomMember?> = emptyMap(),
     /** Rises when changes may be missing. Then load the members again. */
     val missed: Int = 0,
 )
 
-/** Who has seen a message. */
+/** The users who saw a message. */
 class Seen(val room: String, val seq: Long, val by: SeenBy)
 
 /** A request that failed. `code` is an error code of the protocol. */
@@ -141,10 +141,10 @@ class AndroidChat(val server: String, val http: OkHttpClient, outbox: File, priv
     /** Uploads that are in progress, failed, or not yet part of a message. */
     val uploads: StateFlow<List<Upload>> = mutableUploads.asStateFlow()
 
-    /** Changes of who has seen the message of the latest [Chat.seenBy] in the open room. */
+    /** Emits the users who saw the message of the latest [Chat.seenBy] in the open room, after each change. */
     val seen: SharedFlow<Seen> = mutableSeen.asSharedFlow()
 
-    /** The user's scheduled messages in all rooms, and those that could not be sent; null until they are loaded. */
+    /** The user's scheduled messages in all rooms, including failed ones. Null until they are loaded. */
     val scheduled: StateFlow<List<ScheduledMessage>?> = mutableScheduled.asStateFlow()
 
     /** For moderators: the newest messages of others that wait for a decision. */

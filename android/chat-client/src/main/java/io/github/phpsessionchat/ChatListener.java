@@ -173,8 +173,8 @@ public interface ChatListener {
   default void onReport(Report report, int open) {}
 
   /**
-   * A message in a room now waits for approval, or no longer waits. Only its author and the users who decide are told.
-   * Call {@link Chat#held} for the current list.
+   * A message in a room now waits for approval, or no longer waits. Called only for its author, and for users
+   * who may approve it. Call {@link Chat#held} for the current list.
    *
    * @param room the room ID
    */
