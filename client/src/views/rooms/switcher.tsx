@@ -6,7 +6,7 @@ import type { Context } from '../context.ts';
 import { Dialog } from '../controls/dialog.tsx';
 import { Avatar } from '../people/avatar.tsx';
 import { PeopleByName } from '../people/by-name.ts';
-import { refusedDirect } from '../refusal.ts';
+import { writeTo } from '../people/person-actions.ts';
 import { RoomFace } from './room-face.tsx';
 
 /** Maximum number of rooms and of people in the list. */
@@ -136,14 +136,10 @@ export class Switcher extends Component<Props> {
 
   #take(option: Option | undefined): void {
     const { context, close } = this.props;
-    const { chat, open, toast, strings } = context;
     if (option === undefined) return;
     close();
-    if ('room' in option) return open(option.room.id);
-    chat.openDirect(option.user.id).then(
-      (room) => open(room.id),
-      (error: unknown) => toast(refusedDirect(error, option.user, strings), 'bad'),
-    );
+    if ('room' in option) context.open(option.room.id);
+    else writeTo(option.user, context);
   }
 }
 

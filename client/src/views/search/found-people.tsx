@@ -1,9 +1,8 @@
 import { Component } from 'preact';
-import type { User } from '../../../../server/wire/events.ts';
 import type { Context } from '../context.ts';
 import { Avatar } from '../people/avatar.tsx';
 import { PeopleByName } from '../people/by-name.ts';
-import { refusedDirect } from '../refusal.ts';
+import { writeTo } from '../people/person-actions.ts';
 
 const MOST = 3;
 
@@ -28,31 +27,23 @@ export class FoundPeople extends Component<Props> {
     this.#found.stop();
   }
 
-  override render({ context: { strings } }: Props) {
+  override render({ context }: Props) {
     const { users } = this.#found;
     if (users.length === 0) return null;
     return (
       <>
-        <h3 class="section">{strings.text('details.people')}</h3>
+        <h3 class="section">{context.strings.text('details.people')}</h3>
         <ul class="results">
           {users.map((user) => (
             <li key={user.id}>
-              <button type="button" class="person hit" tabIndex={-1} onClick={() => this.#open(user)}>
+              <button type="button" class="person hit" tabIndex={-1} onClick={() => writeTo(user, context)}>
                 <Avatar user={user} />
-                <bdi class="name">{strings.name(user)}</bdi>
+                <bdi class="name">{context.strings.name(user)}</bdi>
               </button>
             </li>
           ))}
         </ul>
       </>
-    );
-  }
-
-  #open(user: User): void {
-    const { chat, open, toast, strings } = this.props.context;
-    chat.openDirect(user.id).then(
-      (room) => open(room.id),
-      (error: unknown) => toast(refusedDirect(error, user, strings), 'bad'),
     );
   }
 }
