@@ -288,4 +288,16 @@ describe('pending messages', () => {
     expect(after.map(({ key }) => key)).toEqual(before.map(({ key }) => key));
     expect(after[0]?.message).toBe(stored);
   });
+
+  test('leave the entries of unchanged messages as they are', () => {
+    const other = { ...stored, id: 'n', seq: 2, clientId: 'b' };
+    const [first, second] = entries([stored, other], [], me);
+    const changed = { ...stored, rev: 3, text: 'y' };
+    const deleted = new Map([['n', { ...other, text: '', deletedAt: 1 }]]);
+    const after = entries([changed, other], [{ ...pending, clientId: 'c' }], me);
+    expect(after.map(({ text }) => text)).toEqual(['y', 'x', 'x']);
+    expect(after[1]).toBe(second);
+    expect(entries([stored, other], [], me, deleted).map(({ text }) => text)).toEqual(['x', '']);
+    expect(entries([stored, other], [], me)).toEqual([first, second]);
+  });
 });

@@ -91,6 +91,18 @@ export interface Entry {
   readonly waits?: Held;
 }
 
+/** The entries of the messages. Each render lists up to 2,000 messages, and few of them changed since the last one. */
+const entryByMessage = new WeakMap<Message, Entry>();
+
+function entryOf(message: Message): Entry {
+  const known = entryByMessage.get(message);
+  if (known !== undefined) return known;
+  const { user, clientId, text, sentAt, replyTo } = message;
+  const entry = { key: `${user.id}/${clientId}`, user, text, sentAt, replyTo, message };
+  entryByMessage.set(message, entry);
+  return entry;
+}
+
 /**
  * Returns the stored messages in their order, then the unsent messages, without duplicates.
  * @param deleting - the messages that the user is deleting, in their deleted form, by ID
@@ -101,11 +113,7 @@ export function entries(
   me: User | undefined,
   deleting?: ReadonlyMap<string, Message>,
 ): Entry[] {
-  const list: Entry[] = stored.map((known) => {
-    const message = deleting?.get(known.id) ?? known;
-    const { user, clientId, text, sentAt, replyTo } = message;
-    return { key: `${user.id}/${clientId}`, user, text, sentAt, replyTo, message };
-  });
+  const list = stored.map((message) => entryOf(deleting?.get(message.id) ?? message));
   if (me === undefined || pending.length === 0) return list;
   const known = new Set(list.map((entry) => entry.key));
   for (const item of pending) {
