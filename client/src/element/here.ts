@@ -88,6 +88,7 @@ async function ask(element: HTMLElement, server: string, user: string): Promise<
     cache: 'no-store',
     signal: AbortSignal.timeout(TIMEOUT_MS),
   });
+  if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
   const { here = [] } = (await answer.json()) as { here?: readonly Reader[] };
   return here;
 }

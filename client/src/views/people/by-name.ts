@@ -1,5 +1,6 @@
 import type { User } from '../../../../server/wire/events.ts';
 import type { Chat } from '../../chat/chat.ts';
+import { withoutAccents } from '../../text/without-accents.ts';
 
 const PAUSE_MS = 250;
 /** A single letter is the start of too many names. */
@@ -7,7 +8,7 @@ const SHORTEST = 2;
 
 /** Finds the other users whose name or ID begins with a query. */
 export class PeopleByName {
-  /** The users that the last query found. */
+  /** The users that match the last query, as far as they are known. */
   users: readonly User[] = [];
   readonly #chat: Chat;
   readonly #most: number;
@@ -26,10 +27,11 @@ export class PeopleByName {
     this.stop();
     const query = typed.trim();
     const { findPeople, direct } = this.#chat.can;
-    if (query.length < SHORTEST || !findPeople || !direct) {
-      this.users = [];
-      return this.#changed();
-    }
+    const isAsked = query.length >= SHORTEST && findPeople && direct;
+    // Enter takes the first user, so users who do not match the new text must not wait for the response.
+    this.users = this.users.filter(({ name }) => isAsked && has(name, query));
+    this.#changed();
+    if (!isAsked) return;
     const timer = setTimeout(() => {
       this.#chat.request('user:find', { query, limit: this.#most }).then(
         ({ users }) => {
@@ -38,7 +40,7 @@ export class PeopleByName {
           this.users = users.filter(({ id }) => id !== this.#chat.me?.id);
           this.#changed();
         },
-        // The list stays empty.
+        // The list keeps the users that are known.
         () => {},
       );
     }, PAUSE_MS);
@@ -50,3 +52,5 @@ export class PeopleByName {
     this.#timer = undefined;
   }
 }
+
+const has = (name: string, query: string) => withoutAccents(name).includes(withoutAccents(query));
