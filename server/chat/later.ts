@@ -7,7 +7,7 @@ import {
   type RoomRecord,
   replyPlace,
 } from '../history/history.ts';
-import { RateLimit } from '../limits/by-key.ts';
+import { ConcurrencyLimit, RateLimit } from '../limits/by-key.ts';
 import { RequestError } from '../wire/errors.ts';
 import type { Answers, EventPayload, Reminder, RequestPayload, Scheduled } from '../wire/events.ts';
 import { firstPage } from '../wire/links.ts';
@@ -46,15 +46,15 @@ export async function schedule(
   const duplicate = await scheduled(chat, connection, room, payload);
   if (duplicate !== null) return { answer: duplicate, repeated: true };
   checkTime(payload.at);
-  const output = await inTurn(connection, async () => {
+  const output = await additions.run(connection.person.user.id, async () => {
     await checkLimit(chat, connection);
     return chat.history.write.schedule(toInput(chat, connection, room, payload));
   });
   return { answer: await toAnswer(chat, connection, output), repeated: output.repeated };
 }
 
-/** Checks the limit for each of several concurrent requests. */
-const inTurn = <T>({ person }: Connection, task: () => Promise<T>) => holdInTurn(person.user.id, task);
+/** Runs a user's requests that check the limit one after the other, so that they do not all pass the check. */
+const additions = new ConcurrencyLimit(1);
 
 /** @throws RequestError `limit_reached` */
 async function checkLimit(
@@ -77,7 +77,7 @@ export async function remind(
   const { history, limits } = chat;
   const { user } = connection.person;
   const place = { room: room.record.id, seq };
-  const output = await inTurn(connection, async () => {
+  const output = await additions.run(user.id, async () => {
     if (!(await isVisible(chat, room.record, seq))) throw new RequestError('unknown_message');
     chat.directory.checkStill(connection.person, room);
     await checkLimit(chat, connection, (one) => one.room === place.room && one.seq === seq);

@@ -8,6 +8,7 @@ import {
   pendingLimitReason,
   type RoomRecord,
 } from '../../history/history.ts';
+import { ConcurrencyLimit } from '../../limits/by-key.ts';
 import { RequestError } from '../../wire/errors.ts';
 import type { Answers, ChosenFile, HoldReason, RequestPayload } from '../../wire/events.ts';
 import { firstPage } from '../../wire/links.ts';
@@ -71,23 +72,14 @@ export async function findHoldReason(
   return (await history.read.hasWritten({ user, room: room.record.id })) ? null : 'first';
 }
 
-/** The last task of each user in `holdInTurn`. */
-const lastHolds = new Map<string, Promise<void>>();
+const holdsOfUser = new ConcurrencyLimit(1);
 
 /**
  * Runs a task that checks the limit of pending messages and stores one. The tasks of a user run one after the other, so
  * that concurrent requests do not all pass the check.
  */
-export function holdInTurn<T>(user: string, task: () => Promise<T>): Promise<T> {
-  const done = (lastHolds.get(user) ?? Promise.resolve()).then(task);
-  // Drops the result, which would stay in memory.
-  const nothing = () => {};
-  const settled = done.then(nothing, nothing).then(() => {
-    if (lastHolds.get(user) === settled) lastHolds.delete(user);
-  });
-  lastHolds.set(user, settled);
-  return done;
-}
+export const holdInTurn = <T>(user: string, task: () => Promise<T>): Promise<T> =>
+  holdsOfUser.run(user, task);
 
 /**
  * Checks that the user may have one more pending message. Call it in `holdInTurn`.
