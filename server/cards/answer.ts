@@ -1,19 +1,19 @@
 import { z } from 'zod';
-import { asLine, isBlank } from '../wire/blank.ts';
+import { asLine, directionMarks, isBlank } from '../wire/blank.ts';
 import { type Card, cardButtonId, cardRef, mostButtons, mostCards } from '../wire/events.ts';
 
-/** Bidi embeddings, overrides and isolates, which can reorder the text around a card. */
-const turning = /[\u202a-\u202e\u2066-\u2069]/g;
 const cut = (text: string, most: number) => [...text].slice(0, most).join('');
 
 /** A line of the card, as plain text. Longer lines are cut. */
 const line = (most: number) =>
-  z.string().transform((text) => cut(asLine(text).replace(turning, '').trim(), most));
+  z.string().transform((text) => cut(asLine(text).replace(directionMarks, '').trim(), most));
 const visible = (most: number) =>
   line(most).refine((text) => !isBlank(text), { message: 'has no visible character' });
 const lines = z
   .string()
-  .transform((text) => cut(text.split(/\r?\n/).map(asLine).join('\n').replace(turning, '').trim(), 500));
+  .transform((text) =>
+    cut(text.split(/\r?\n/).map(asLine).join('\n').replace(directionMarks, '').trim(), 500),
+  );
 const orNull = <T extends z.ZodType>(schema: T) => schema.nullish().transform((value) => value ?? undefined);
 
 const siteCard = z.object({

@@ -1,7 +1,8 @@
 import { everybody, type StoredMessage } from '../history/history.ts';
-import { describeFile, directionMarks, toLine } from '../notify/lines.ts';
+import { describeFile, toLine } from '../notify/lines.ts';
 import { messagesOfMail, roomsOfMail } from '../notify/mail-bounds.ts';
 import type { NotificationTexts } from '../notify/texts.ts';
+import { directionMarks } from '../wire/blank.ts';
 import type { RoomKind, User } from '../wire/events.ts';
 
 /** Maximum characters and lines of a message. Mails should be short, and mail programs cut long ones. */

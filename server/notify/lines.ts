@@ -1,9 +1,6 @@
 import type { StoredMessage } from '../history/history.ts';
-import { visibleLine } from '../wire/blank.ts';
+import { directionMarks, visibleLine } from '../wire/blank.ts';
 import type { NotificationTexts } from './texts.ts';
-
-/** Unicode control characters that change the direction of the text after them. */
-export const directionMarks = /[\u202a-\u202e\u2066-\u2069]/gu;
 
 /** Makes one visible line of a name or another short text of a user. @param maxCharacters cuts the line off */
 export const toLine = (text: string, maxCharacters = 80) =>

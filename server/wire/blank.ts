@@ -15,6 +15,9 @@ export const lineForScreen = (text: string): string => forScreen(text).replaceAl
 
 const code = (character: string) => `\\u{${character.codePointAt(0)?.toString(16)}}`;
 
+/** Unicode control characters that change the direction of the text after them. */
+export const directionMarks = /[\u202a-\u202e\u2066-\u2069]/gu;
+
 /** Direction marks and zero-width characters. A name with them could imitate the name of another user. */
 const unseen = /[\p{Bidi_Control}\u00ad\u180e\u200b\u2060-\u2064\ufeff]/gu;
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { colors } from './avatar.ts';
-import { asLine, isBlank, isLine, visibleLine } from './blank.ts';
+import { asLine, directionMarks, isBlank, isLine, visibleLine } from './blank.ts';
 import { type ConnectErrorCode, type RequestErrorCode, requestErrors } from './errors.ts';
 import { mostOptions } from './polls.ts';
 
@@ -32,7 +32,7 @@ export const userName = z.string().transform((name) => visibleLine(name, 64));
 /** The reason of a ban, from the site. */
 export const banReason = z.string().max(250).transform(asLine);
 /** Whether the text has bidi embeddings, overrides or isolates, which can also reorder the text around it. */
-const turnsDirection = (text: string) => /[\u202a-\u202e\u2066-\u2069]/.test(text);
+const turnsDirection = (text: string) => text.search(directionMarks) >= 0;
 export const roomName = line(80).refine((name) => !isBlank(name) && !turnsDirection(name));
 export const topic = line(250).refine((text) => !turnsDirection(text));
 /** A safe integer from 0, such as a count, or the `head` of a room. */
