@@ -1,4 +1,11 @@
-import { isMember, type MemberRecord, type RoomRecord, sources } from '../history/history.ts';
+import {
+  type History,
+  isMember,
+  isReadable,
+  type MemberRecord,
+  type RoomRecord,
+  sources,
+} from '../history/history.ts';
 import type { Right, SiteRole } from '../wire/events.ts';
 
 /** The acting user in one room. */
@@ -18,6 +25,17 @@ type Rank = 4 | 3 | 2 | 1 | 0;
  */
 export function mayRead(room: RoomRecord, member: MemberRecord | undefined, isBanned: boolean): boolean {
   return member !== undefined || (room.kind === 'public' && !isBanned);
+}
+
+/** Returns the stored room if the user may read it. The user may be offline. */
+export async function findReadableRoom(
+  { read }: Pick<History, 'read'>,
+  room: string,
+  user: string,
+): Promise<RoomRecord | undefined> {
+  const record = await read.room({ room, bare: true });
+  const [member] = await read.membersOf({ room, users: [user] });
+  return record !== null && isReadable(record, member) ? record : undefined;
 }
 
 /**

@@ -1,21 +1,14 @@
 import { Rounds } from '../changes/rounds.ts';
-import {
-  type Change,
-  isBanned,
-  isMember,
-  type Reads,
-  type RoomRecord,
-  replyPlace,
-} from '../history/history.ts';
+import { type Change, type Reads, replyPlace } from '../history/history.ts';
 import { ConcurrencyLimit, RateLimit } from '../limits/by-key.ts';
 import { RequestError } from '../wire/errors.ts';
 import type { Answers, EventPayload, Reminder, RequestPayload, Scheduled } from '../wire/events.ts';
 import { firstPage } from '../wire/links.ts';
-import { mayRead, moderatesSite } from './access.ts';
+import { findReadableRoom, moderatesSite } from './access.ts';
 import type { Chat } from './chat.ts';
 import type { Effect } from './effect.ts';
 import { checkMentions, inOrder } from './messages/mentions.ts';
-import { newMessage } from './messages/messages.ts';
+import { findVisible, newMessage } from './messages/messages.ts';
 import { checkText } from './messages/texts.ts';
 import { messageFor, pageFor } from './mine.ts';
 import { type Connection, connectionIdsOf, type Room } from './model.ts';
@@ -78,21 +71,13 @@ export async function remind(
   const { user } = connection.person;
   const place = { room: room.record.id, seq };
   const output = await additions.run(user.id, async () => {
-    if (!(await isVisible(chat, room.record, seq))) throw new RequestError('unknown_message');
+    if ((await findVisible(chat, room.record, seq)) === undefined) throw new RequestError('unknown_message');
     chat.directory.checkStill(connection.person, room);
     await checkLimit(chat, connection, (one) => one.room === place.room && one.seq === seq);
     return history.write.remind({ ...place, user: user.id, due: notBeforeNow(at), most: limits.later });
   });
   const [reminder] = await toReminders(chat, connection, [output.reminder]);
   return { reminder: reminder as Reminder };
-}
-
-/** Whether a message is neither deleted nor expired. Does not check who may read it. */
-async function isVisible({ history }: Chat, { id, firstSeq }: RoomRecord, seq: number): Promise<boolean> {
-  // Expired messages are deleted step by step.
-  if (seq < firstSeq) return false;
-  const [message] = await history.read.messages({ places: [{ room: id, seq }] });
-  return message !== undefined && message.deletedAt === undefined;
 }
 
 export async function listReminders(chat: Chat, connection: Connection): Promise<Answers['reminder:list']> {
@@ -347,13 +332,10 @@ function reminderChangeOf(is: (Change & { type: 'later' })['is']): EventPayload<
 async function endReminder(chat: Chat, reminder: ScheduledMessage & { seq: number }): Promise<void> {
   const { history, directory } = chat;
   const { room, id, rev, user } = reminder;
-  const record = await history.read.room({ room, bare: true });
-  const [member] = await history.read.membersOf({ room, users: [user] });
-  const isReadable =
-    record !== null && mayRead(record, isMember(member) ? member : undefined, isBanned(member));
-  const isShown =
-    isReadable && directory.banOf(user) === null && (await isVisible(chat, record, reminder.seq));
-  await history.write.endReminder({ room, id, rev, isVisible: isShown, at: Date.now() });
+  const record = await findReadableRoom(history, room, user);
+  const message =
+    record && directory.banOf(user) === null ? await findVisible(chat, record, reminder.seq) : undefined;
+  await history.write.endReminder({ room, id, rev, isVisible: message !== undefined, at: Date.now() });
 }
 
 /**

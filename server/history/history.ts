@@ -76,6 +76,7 @@ export { dayOf } from './rooms/days.ts';
 
 export {
   hasBegun,
+  isReadable,
   isUserRoom,
   lastInRoom,
   otherOf,

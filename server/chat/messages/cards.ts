@@ -2,6 +2,7 @@ import { RequestError } from '../../wire/errors.ts';
 import type { Answers, Card, CardReader, RequestPayload } from '../../wire/events.ts';
 import type { Chat } from '../chat.ts';
 import { type Connection, type Room, userOf } from '../model.ts';
+import { findVisible } from './messages.ts';
 
 /** Returns the card of a message as the site shows it to this user. */
 export async function readCard(
@@ -50,12 +51,8 @@ function siteOf({ cards }: Chat): NonNullable<Chat['cards']> {
 }
 
 /** @throws RequestError `unknown_message` if the message is missing, deleted or expired, or has no card */
-async function findMessage(
-  { history }: Chat,
-  { record: { id, firstSeq } }: Room,
-  seq: number,
-): Promise<{ id: string; card: string }> {
-  const [message] = seq < firstSeq ? [] : await history.read.messages({ places: [{ room: id, seq }] });
+async function findMessage(chat: Chat, { record }: Room, seq: number): Promise<{ id: string; card: string }> {
+  const message = await findVisible(chat, record, seq);
   if (message?.card === undefined) throw new RequestError('unknown_message');
   return { id: message.id, card: message.card };
 }

@@ -1,4 +1,10 @@
-import { type PendingMessage, replyPlace, type StoredMessage, type Writes } from '../../history/history.ts';
+import {
+  type PendingMessage,
+  type RoomRecord,
+  replyPlace,
+  type StoredMessage,
+  type Writes,
+} from '../../history/history.ts';
 import { RequestError } from '../../wire/errors.ts';
 import type { Answers, Held, Message, RequestPayload } from '../../wire/events.ts';
 import { firstPage } from '../../wire/links.ts';
@@ -140,14 +146,23 @@ export async function forward(
  * reveal the message.
  */
 async function readOriginal(
-  { history, directory }: Chat,
+  chat: Chat,
   { person }: Connection,
   ref: { room: string; seq: number },
 ): Promise<StoredMessage | undefined> {
-  const room = directory.find(person, ref.room);
+  const room = chat.directory.find(person, ref.room);
+  return room && findVisible(chat, room.record, ref.seq);
+}
+
+/** Returns a message that is neither deleted nor expired. Does not check who may read it. */
+export async function findVisible(
+  { history }: Pick<Chat, 'history'>,
+  { id, firstSeq }: Pick<RoomRecord, 'id' | 'firstSeq'>,
+  seq: number,
+): Promise<StoredMessage | undefined> {
   // An expired message is stored until a background task purges it.
-  if (room === undefined || ref.seq < room.record.firstSeq) return undefined;
-  const [message] = await history.read.messages({ places: [ref] });
+  if (seq < firstSeq) return undefined;
+  const [message] = await history.read.messages({ places: [{ room: id, seq }] });
   return message?.deletedAt === undefined ? message : undefined;
 }
 

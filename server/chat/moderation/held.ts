@@ -1,7 +1,5 @@
 import {
   type Change,
-  isBanned,
-  isMember,
   maxPendingOfUser,
   maxPendingWithLostRooms,
   type PendingMessage,
@@ -12,7 +10,7 @@ import { ConcurrencyLimit } from '../../limits/by-key.ts';
 import { RequestError } from '../../wire/errors.ts';
 import type { Answers, ChosenFile, HoldReason, RequestPayload } from '../../wire/events.ts';
 import { firstPage } from '../../wire/links.ts';
-import { decidesIn, mayRead, moderatesSite } from '../access.ts';
+import { decidesIn, findReadableRoom, moderatesSite } from '../access.ts';
 import type { Chat } from '../chat.ts';
 import type { Effect } from '../effect.ts';
 import { memberOf } from '../members.ts';
@@ -127,10 +125,7 @@ async function readInReadableRooms<Held extends { room: string }>(
 ): Promise<Held[]> {
   const readable = new Set<string>();
   for (const room of new Set(messages.map((message) => message.room))) {
-    const record = await history.read.room({ room, bare: true });
-    const [member] = await history.read.membersOf({ room, users: [user] });
-    if (record !== null && mayRead(record, isMember(member) ? member : undefined, isBanned(member)))
-      readable.add(room);
+    if ((await findReadableRoom(history, room, user)) !== undefined) readable.add(room);
   }
   return messages.filter(({ room }) => readable.has(room));
 }

@@ -114,7 +114,10 @@ export const hasBegun = ({ kind, lastSeq }: Pick<RoomRecord, 'kind' | 'lastSeq'>
   kind !== 'direct' || lastSeq > 0;
 
 /** Whether a user may know of the room. */
-export function isReadable({ kind }: Pick<RoomRecord, 'kind'>, member: MemberRecord | undefined): boolean {
+export function isReadable(
+  { kind }: Pick<RoomRecord, 'kind'>,
+  member: MemberRecord | null | undefined,
+): boolean {
   return isMember(member) || (kind === 'public' && !isBanned(member));
 }
 
