@@ -5,6 +5,7 @@ test('finds the options in a row of emoji, or in lines that start with an emoji'
   const options = ['🍕', '🥗', '🍲'];
   expect(pollIn('🍕 🥗 🍲, vote with a reaction')).toEqual({ text: 'vote with a reaction', options });
   expect(pollIn('Lunch? 🍕  🥗 🍲')).toEqual({ text: 'Lunch?', options });
+  expect(pollIn('🍕 🥗 🍲 🍜: vote')).toEqual({ text: 'vote', options: [...options, '🍜'] });
   expect(pollIn('Lunch:\n🍕 pizza\n\n🥗 salad, with bread\n')).toEqual({
     text: 'Lunch',
     options: ['🍕 pizza', '🥗 salad, with bread'],

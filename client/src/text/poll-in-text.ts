@@ -1,8 +1,7 @@
 import { mostOptions } from '../../../server/wire/polls.ts';
 
 /** Three emoji with blanks between them. Two are frequent in messages that ask nothing. */
-const RUN =
-  /(?<!\S)\p{RGI_Emoji}(?:\s+\p{RGI_Emoji}){2,}(?!\S)|(?<!\S)\p{RGI_Emoji}(?:\s+\p{RGI_Emoji}){2,}(?=[,.:;!?])/v;
+const RUN = /(?<!\S)\p{RGI_Emoji}(?:\s+\p{RGI_Emoji}){2,}(?![^\s,.:;!?])/v;
 const OPTION = /^\s*\p{RGI_Emoji}\s+\S/v;
 
 interface Asked {
