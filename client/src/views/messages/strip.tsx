@@ -21,15 +21,13 @@ export function strip(props: StripProps, context: Context) {
   );
 }
 
-/**
- * Offers to send a text that asks readers to choose an emoji as a poll, which empties the draft. Hidden in threads by
- * poll.css.
- */
-function offer({ room, replyTo, text }: StripProps, { dialog, strings }: Context) {
-  const asked = replyTo === undefined ? pollIn(text) : null;
+/** Offers to send a text that asks readers to choose an emoji as a poll, which empties the draft. */
+function offer({ room, thread, replyTo, text }: StripProps, { dialog, strings }: Context) {
+  // A poll cannot be a reply.
+  const asked = thread === undefined && replyTo === undefined ? pollIn(text) : null;
   if (asked === null) return null;
   return (
-    <div class="context offer">
+    <div class="context">
       <Icon name="poll" size="s" />
       <button
         type="button"
