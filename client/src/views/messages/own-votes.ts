@@ -1,13 +1,14 @@
 import type { Follower } from '../../chat/chat-listener.ts';
+import { list, number, object, text } from '../../chat/form.ts';
 import { withChoice } from '../../store/own-votes.ts';
 import type { Context } from '../context.ts';
 
 /** The data of a `voted` push: the user voted in an anonymous poll, maybe on another device. */
-interface Voted {
-  readonly room: string;
-  readonly seq: number;
-  readonly choice: readonly number[];
-}
+const voted = object<{ room: string; seq: number; choice: number[] }>({
+  room: text,
+  seq: number,
+  choice: list(number),
+});
 
 /** Shows the user's votes in anonymous polls, which the events of the room do not name. */
 export class OwnVotes implements Follower {
@@ -18,7 +19,7 @@ export class OwnVotes implements Follower {
   }
 
   pushed(name: string, data: unknown): void {
-    if (name !== 'voted' || !isVoted(data)) return;
+    if (name !== 'voted' || !voted(data)) return;
     const timeline = this.#context.chat.rooms.get(data.room)?.timeline;
     const message = timeline?.get(data.seq);
     if (timeline === undefined || message?.poll === undefined) return;
@@ -26,7 +27,3 @@ export class OwnVotes implements Follower {
     this.#context.changed();
   }
 }
-
-/** The PHP application may use this name for pushes with other data. */
-const isVoted = (data: unknown): data is Voted =>
-  typeof data === 'object' && data !== null && 'choice' in data && Array.isArray(data.choice);
