@@ -8,6 +8,7 @@ import { TextField } from '../controls/dialog.tsx';
 import { FormDialog } from '../controls/form-dialog.tsx';
 import { Choice } from '../controls/rows.tsx';
 import { Submission } from '../controls/submission.ts';
+import { fromField } from '../later/times.ts';
 import { refusal } from '../refusal.ts';
 
 const LONGEST_OPTION = 100;
@@ -82,7 +83,8 @@ export class NewPoll extends Component<Props> {
       <>
         {this.#options.map((option, n) => {
           const over = codePoints(option.trim()) - LONGEST_OPTION;
-          const isTwice = option.trim() !== '' && this.#filled.indexOf(option.trim()) !== this.#indexOf(n);
+          const first = this.#options.findIndex((other) => other.trim() === option.trim());
+          const isTwice = first < n && !blank(option);
           return (
             <TextField
               id={`poll-option-${n + 1}`}
@@ -94,7 +96,7 @@ export class NewPoll extends Component<Props> {
                 over > 0
                   ? strings.count('composer.tooMany', over)
                   : isTwice
-                    ? `= ${strings.text('poll.option', { n: this.#options.findIndex((one) => one.trim() === option.trim()) + 1 })}`
+                    ? `= ${strings.text('poll.option', { n: first + 1 })}`
                     : undefined
               }
               typed={this.#typed((value) => {
@@ -206,25 +208,19 @@ export class NewPoll extends Component<Props> {
     return this.#options.map((option) => option.trim()).filter((option) => !blank(option));
   }
 
-  /** The index among `#filled`. */
-  #indexOf(n: number): number {
-    return this.#options.slice(0, n).filter((option) => !blank(option)).length;
-  }
-
   /** Undefined while the form is incomplete or wrong. */
   #poll() {
     const { context, event } = this.props;
     if (blank(this.#text) || codePoints(this.#text) > context.chat.limits.text) return undefined;
     if (event) {
-      const [start, end] = [this.#start, this.#end].map((value) => new Date(value).getTime());
+      const [start, end] = [fromField(this.#start), fromField(this.#end)];
       const place = this.#place.trim();
-      if (start === undefined || end === undefined || Number.isNaN(start)) return undefined;
-      if (this.#end !== '' && !(end >= start)) return undefined;
+      if (start === undefined || (end !== undefined && end < start)) return undefined;
       if (codePoints(place) > LONGEST_PLACE) return undefined;
       return {
         event: {
           start,
-          ...(this.#end === '' ? {} : { end }),
+          ...(end === undefined ? {} : { end }),
           ...(blank(place) ? {} : { place }),
         },
       };
