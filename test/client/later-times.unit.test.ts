@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { fromField, presets, toField } from '../../client/src/views/later/times.ts';
+import { fromField, toField } from '../../client/src/views/controls/date-fields.ts';
+import { presets } from '../../client/src/views/later/times.ts';
 
 let zone: string | undefined;
 beforeEach(() => {

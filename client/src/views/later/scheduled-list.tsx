@@ -6,12 +6,13 @@ import { blank, cleaned, codePoints } from '../../text/paste.ts';
 import { wordsOf } from '../../text/words.ts';
 import type { Context } from '../context.ts';
 import { Bones } from '../controls/bones.tsx';
+import { fromField, toField } from '../controls/date-fields.ts';
 import { Dialog, Problem } from '../controls/dialog.tsx';
 import { FormDialog } from '../controls/form-dialog.tsx';
 import { Submission } from '../controls/submission.ts';
 import { laterRefusal } from './later.tsx';
 import { isAhead, WhenField } from './send-later.tsx';
-import { fromField, toField, when } from './times.ts';
+import { when } from './times.ts';
 
 interface Props {
   readonly context: Context;

@@ -1,10 +1,11 @@
 import { Component } from 'preact';
 import type { Context } from '../context.ts';
+import { fromField, toField } from '../controls/date-fields.ts';
 import { Problem } from '../controls/dialog.tsx';
 import { FormDialog } from '../controls/form-dialog.tsx';
 import { Submission } from '../controls/submission.ts';
 import { laterRefusal } from './later.tsx';
-import { fromField, toField, when } from './times.ts';
+import { when } from './times.ts';
 
 interface Props {
   readonly context: Context;

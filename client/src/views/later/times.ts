@@ -19,7 +19,7 @@ export function presets(now: number): number[] {
   return [
     now + HOUR,
     ...(on(0, EVENING) > now + HOUR ? [on(0, EVENING)] : []),
-    on(1, MORNING),
+    tomorrowMorning(now),
     ...(toMonday > 1 ? [on(toMonday, MORNING)] : []),
   ];
 }
@@ -29,23 +29,6 @@ export const tomorrowMorning = (now: number): number => {
   const today = new Date(now);
   return new Date(today.getFullYear(), today.getMonth(), today.getDate() + 1, MORNING).getTime();
 };
-
-/** Returns the value of a `datetime-local` field. */
-export function toField(at: number): string {
-  const date = new Date(at);
-  const two = (n: number) => String(n).padStart(2, '0');
-  const day = [String(date.getFullYear()).padStart(4, '0'), two(date.getMonth() + 1), two(date.getDate())];
-  return `${day.join('-')}T${two(date.getHours())}:${two(date.getMinutes())}`;
-}
-
-/**
- * Returns the time of a `datetime-local` field; undefined if it is incomplete. A time that the clocks skip is moved
- * forward. If a time occurs twice, the first one is returned.
- */
-export function fromField(value: string): number | undefined {
-  const at = new Date(value).getTime();
-  return Number.isNaN(at) ? undefined : at;
-}
 
 /** Formats a day with its time. @param zone - with the time zone */
 export function when(at: number, strings: Strings, zone = false): string {

@@ -4,11 +4,11 @@ import { newId } from '../../chat/outbox.ts';
 import type { Room } from '../../store/room.ts';
 import { blank, codePoints } from '../../text/paste.ts';
 import type { Context } from '../context.ts';
+import { fromField } from '../controls/date-fields.ts';
 import { TextField } from '../controls/dialog.tsx';
 import { FormDialog } from '../controls/form-dialog.tsx';
 import { Choice } from '../controls/rows.tsx';
 import { Submission } from '../controls/submission.ts';
-import { fromField } from '../later/times.ts';
 import { refusal } from '../refusal.ts';
 
 const LONGEST_OPTION = 100;

@@ -7,11 +7,15 @@ export function listTime(at: number, strings: Strings, now = Date.now()): string
   const days = Math.round((startOfDay(now) - startOfDay(at)) / DAY_MS);
   if (days <= 0) return strings.time(at);
   if (days === 1) return strings.text('time.yesterday');
+  return days <= 6
+    ? formatter(strings.locale, { weekday: 'short' }).format(at)
+    : shortDate(at, strings.locale, now);
+}
+
+/** Formats a day without its weekday. */
+export function shortDate(at: number, locale: string, now: number): string {
   const year = new Date(at).getFullYear() === new Date(now).getFullYear() ? {} : { year: 'numeric' as const };
-  return formatter(
-    strings.locale,
-    days <= 6 ? { weekday: 'short' } : { day: 'numeric', month: 'short', ...year },
-  ).format(at);
+  return formatter(locale, { day: 'numeric', month: 'short', ...year }).format(at);
 }
 
 /** Creating a formatter takes longer than a hundred uses of it. */

@@ -3,6 +3,7 @@ import type { User } from '../../../../server/wire/events.ts';
 import type { SearchFilters } from '../../chat/search.ts';
 import type { Room } from '../../store/room.ts';
 import type { Context } from '../context.ts';
+import { beginOf, dayOf } from '../controls/date-fields.ts';
 import { Choice } from '../controls/rows.tsx';
 
 const kinds = ['pictures', 'files', 'links'] as const;
@@ -25,15 +26,6 @@ export function asked({ has, from, since, until }: Filters): SearchFilters {
     ...(since === undefined ? {} : { sentFrom: beginOf(since, 0) }),
     ...(until === undefined ? {} : { sentBefore: beginOf(until, 1) }),
   };
-}
-
-/** @param later - calendar days to add, because clock changes make days shorter or longer */
-export function beginOf(day: string, later: number): number {
-  const [year = 0, month = 1, date = 1] = day.split('-').map(Number);
-  const begin = new Date(year, month - 1, date + later);
-  // The constructor maps years below 100 to the 20th century.
-  begin.setFullYear(year, month - 1, date + later);
-  return Math.max(0, begin.getTime());
 }
 
 interface Props {
@@ -94,12 +86,6 @@ function weekBegin(locale: string, now = new Date()): string {
     (new Intl.Locale(locale) as { getWeekInfo?(): { firstDay: number } }).getWeekInfo?.() ?? {};
   const past = (now.getDay() - firstDay + 7) % 7;
   return dayOf(new Date(now.getFullYear(), now.getMonth(), now.getDate() - past));
-}
-
-/** Returns a day as in a date field. */
-export function dayOf(date: Date): string {
-  const [month, day] = [date.getMonth() + 1, date.getDate()].map((part) => String(part).padStart(2, '0'));
-  return `${String(date.getFullYear()).padStart(4, '0')}-${month}-${day}`;
 }
 
 /** The fields that narrow a search by author and day. */

@@ -1,10 +1,10 @@
 import { Component } from 'preact';
 import type { Room } from '../../store/room.ts';
 import type { Context } from '../context.ts';
+import { beginOf, dayOf } from '../controls/date-fields.ts';
 import { FormDialog } from '../controls/form-dialog.tsx';
 import { Submission } from '../controls/submission.ts';
 import { refusal } from '../refusal.ts';
-import { beginOf, dayOf } from './filters.tsx';
 
 interface Props {
   readonly context: Context;

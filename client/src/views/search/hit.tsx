@@ -1,10 +1,11 @@
 import type { Message } from '../../../../server/wire/events.ts';
-import type { Strings } from '../../strings/strings.ts';
+import { type Strings, startOfDay } from '../../strings/strings.ts';
 import { snippet } from '../../text/snippet.ts';
 import { wordsOf } from '../../text/words.ts';
 import type { Context } from '../context.ts';
 import { Icon } from '../controls/icon.tsx';
 import { Avatar } from '../people/avatar.tsx';
+import { shortDate } from '../rooms/list-time.ts';
 
 interface Props {
   readonly context: Context;
@@ -50,10 +51,7 @@ function Where({ context: { chat, strings }, id }: { readonly context: Context; 
 }
 
 /** Returns the time, before today with the day. */
-function sentAt(at: number, strings: Strings, now = new Date()): string {
-  const date = new Date(at);
-  if (date.toDateString() === now.toDateString()) return strings.time(at);
-  const year = date.getFullYear() === now.getFullYear() ? {} : { year: 'numeric' as const };
-  const day = date.toLocaleDateString(strings.locale, { day: 'numeric', month: 'short', ...year });
-  return `${day}, ${strings.time(at)}`;
+function sentAt(at: number, strings: Strings, now = Date.now()): string {
+  const time = strings.time(at);
+  return startOfDay(at) === startOfDay(now) ? time : `${shortDate(at, strings.locale, now)}, ${time}`;
 }
