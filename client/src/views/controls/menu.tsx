@@ -27,7 +27,7 @@ interface Props {
   readonly label: string;
   readonly items: readonly MenuItem[];
   readonly picks?: readonly QuickPick[] | undefined;
-  /** The subject of the menu, above the items. */
+  /** The subject of the menu, above the items of a sheet. */
   readonly about?: ComponentChildren;
   /** A button at the end of the subject. */
   readonly select?: Pick<MenuItem, 'label' | 'run'> | undefined;
@@ -67,6 +67,13 @@ export function openMenu(
     <Menu {...menu} beside={menu.beside ?? opener} sheet={sheet} close={close} closed={closed} />
   ));
 }
+
+/** The name of a menu as its subject. */
+export const menuTitle = (label: string) => (
+  <div class="about" role="presentation">
+    <span>{label}</span>
+  </div>
+);
 
 class Menu extends Component<Props> {
   readonly #menu = createRef<HTMLDivElement>();
@@ -135,7 +142,7 @@ class Menu extends Component<Props> {
             </div>
           )}
           {select === undefined ? (
-            about
+            sheet && about
           ) : (
             <div class="subject" role="presentation">
               {about}

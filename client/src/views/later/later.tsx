@@ -8,7 +8,7 @@ import { blank, cleaned, codePoints } from '../../text/paste.ts';
 import { wordsOf } from '../../text/words.ts';
 import type { Context, Draft } from '../context.ts';
 import { Icon } from '../controls/icon.tsx';
-import { openMenu } from '../controls/menu.tsx';
+import { menuTitle, openMenu } from '../controls/menu.tsx';
 import { refusal } from '../refusal.ts';
 import { nearWhen, presets, when } from './times.ts';
 
@@ -165,16 +165,12 @@ class Later implements Follower {
   }
 
   #menu(draft: Draft, opener: HTMLElement): void {
-    const { chat, strings, dialog, toast, touch } = this.#context;
+    const { chat, strings, dialog, toast } = this.#context;
     const label = strings.text('later.title');
     const schedule = (at: number) => this.#schedule(draft, at);
     openMenu(this.#context, opener, {
       label,
-      about: touch() && (
-        <div class="about" role="presentation">
-          <span>{label}</span>
-        </div>
-      ),
+      about: menuTitle(label),
       items: [
         ...presets(chat.list.now).map((at) => ({
           picture: 'clock' as const,

@@ -1,6 +1,6 @@
 import type { Message } from '../../../../server/wire/events.ts';
 import type { Context } from '../context.ts';
-import { openMenu } from '../controls/menu.tsx';
+import { menuTitle, openMenu } from '../controls/menu.tsx';
 import { laterRefusal } from './later.tsx';
 import { nearWhen, tomorrowMorning, when } from './times.ts';
 
@@ -8,7 +8,7 @@ const MINUTE = 60_000;
 
 /** Opens a menu with times for a reminder of the message. */
 export function openRemindMenu({ room, seq }: Message, context: Context, opener: HTMLElement): void {
-  const { chat, strings, dialog, toast, touch } = context;
+  const { chat, strings, dialog, toast } = context;
   const label = strings.text('remind.action');
   const { now } = chat.list;
   const remind = async (at: number) => {
@@ -24,11 +24,7 @@ export function openRemindMenu({ room, seq }: Message, context: Context, opener:
   const tomorrow = tomorrowMorning(now);
   openMenu(context, opener, {
     label,
-    about: touch() && (
-      <div class="about" role="presentation">
-        <span>{label}</span>
-      </div>
-    ),
+    about: menuTitle(label),
     items: [
       item(words.format(20, 'minute'), now + 20 * MINUTE),
       item(words.format(1, 'hour'), now + 60 * MINUTE),

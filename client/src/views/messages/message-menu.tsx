@@ -237,7 +237,7 @@ export function openMessageMenu(
     label: strings.text('msg.actions'),
     items,
     picks: picks.length > 0 ? picks : undefined,
-    about: touch() && about,
+    about,
     select: select || undefined,
     beside: opener.querySelector('.bubble'),
     at,

@@ -2,7 +2,7 @@ import { arrange, setNotify } from '../../chat/room-actions.ts';
 import type { Room } from '../../store/room.ts';
 import { ERASED } from '../../store/user-ids.ts';
 import type { Context } from '../context.ts';
-import { type MenuItem, openMenu } from '../controls/menu.tsx';
+import { type MenuItem, menuTitle, openMenu } from '../controls/menu.tsx';
 import { tomorrowMorning } from '../later/times.ts';
 import { markUnread } from '../messages/message-menu.tsx';
 import { blockItem } from '../moderation/block-item.ts';
@@ -144,7 +144,7 @@ const HOUR = 3_600_000;
 
 /** Opens a menu with durations of a mute. */
 function openMuteMenu(room: Room, context: Context, opener: HTMLElement): void {
-  const { strings, toast, touch } = context;
+  const { strings, toast } = context;
   const { notify } = room.summary;
   const now = Date.now();
   const item = (label: string, quietForMs?: number): MenuItem => ({
@@ -158,11 +158,7 @@ function openMuteMenu(room: Room, context: Context, opener: HTMLElement): void {
   });
   openMenu(context, opener, {
     label: strings.text('rooms.mute'),
-    about: touch() && (
-      <div class="about" role="presentation">
-        <span>{strings.text('rooms.mute')}</span>
-      </div>
-    ),
+    about: menuTitle(strings.text('rooms.mute')),
     items: [
       item(strings.text('quiet.hour'), HOUR),
       item(strings.text('quiet.hours'), 8 * HOUR),
@@ -174,7 +170,7 @@ function openMuteMenu(room: Room, context: Context, opener: HTMLElement): void {
 }
 
 export function openRoomMenu(room: Room, context: Context, opener: HTMLElement): void {
-  const { strings, touch } = context;
+  const { strings } = context;
   const { kind, members } = room.summary;
   const about = (
     <div class="about" role="presentation">
@@ -187,7 +183,7 @@ export function openRoomMenu(room: Room, context: Context, opener: HTMLElement):
   openMenu(context, opener, {
     label: strings.text('rooms.menu'),
     items: roomItems(room, context, opener),
-    about: touch() && about,
+    about,
     width: 232,
   });
 }
