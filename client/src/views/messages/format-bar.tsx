@@ -1,13 +1,12 @@
 import { type Change, type Field, type Format, newLine, toggle } from '../../text/editing.ts';
 import type { Context } from '../context.ts';
 import { Icon } from '../controls/icon.tsx';
+import { isApple } from '../controls/modifier-keys.ts';
 import type { pictures } from '../controls/pictures.ts';
 
 const GAP = 6;
 const buttons: readonly (Format & keyof typeof pictures)[] = ['bold', 'italic', 'code', 'quote', 'list'];
 const keys: Readonly<Record<string, Format>> = { b: 'bold', i: 'italic', e: 'code' };
-/** Apple devices use Command, because Control moves the caret there. */
-const apple = /^(?:Mac|iP)/.test(navigator.platform);
 
 /** Formats the selection in the composer: a bar above it, shortcut keys, and lists that continue on a new line. */
 export class FormatBar {
@@ -66,7 +65,7 @@ export class FormatBar {
     const field = this.#active();
     if (field === undefined || !(event instanceof KeyboardEvent) || event.isComposing) return;
     if (event.defaultPrevented || event.altKey || event.keyCode === 229) return;
-    const command = apple ? event.metaKey && !event.ctrlKey : event.ctrlKey && !event.metaKey;
+    const command = isApple ? event.metaKey && !event.ctrlKey : event.ctrlKey && !event.metaKey;
     const format = command && !event.shiftKey ? keys[event.key.toLowerCase()] : undefined;
     let change: Change | undefined;
     if (format !== undefined) change = toggle(fieldOf(field), format);

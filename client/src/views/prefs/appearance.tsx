@@ -1,9 +1,9 @@
 import type { Context } from '../context.ts';
+import { controlKey } from '../controls/modifier-keys.ts';
 import { Choice, Row, Section, Switch } from '../controls/rows.tsx';
 
 /** Factors of the page's text size. */
 const ZOOMS = { small: 0.9, normal: 1, large: 1.15, huge: 1.35 };
-const command = /^(?:Mac|iP)/.test(navigator.platform) ? '⌘' : 'Ctrl';
 
 /** The user's choices for this browser. */
 export function Appearance({ context: { strings, look, touch } }: { readonly context: Context }) {
@@ -50,7 +50,7 @@ export function Appearance({ context: { strings, look, touch } }: { readonly con
         </Row>
         {/* On a touch screen Enter always begins a new line. */}
         {!touch() && (
-          <Row title={enter} hint={strings.text('prefs.enter.hint', { key: command })}>
+          <Row title={enter} hint={strings.text('prefs.enter.hint', { key: controlKey })}>
             <Switch label={enter} on={look.enterSends} turn={(on) => look.choose('enter', on)} />
           </Row>
         )}

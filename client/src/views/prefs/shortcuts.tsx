@@ -1,25 +1,25 @@
 import type { Context } from '../context.ts';
 import { FormDialog } from '../controls/form-dialog.tsx';
 import { KeyList } from '../controls/key-list.tsx';
+import { controlKey, isApple } from '../controls/modifier-keys.ts';
 
 interface Props {
   readonly context: Context;
   close(): void;
 }
 
-const isApple = /^(?:Mac|iP)/.test(navigator.platform);
-const [control, alt, shift] = isApple ? ['⌘', '⌥', '⇧'] : ['Ctrl', 'Alt', 'Shift'];
+const [alt, shift] = isApple ? ['⌥', '⇧'] : ['Alt', 'Shift'];
 
 /** Shortcuts, each with the key of its text. */
 const anywhere = [
-  [[control, 'K'], 'switch.title'],
+  [[controlKey, 'K'], 'switch.title'],
   [[alt, '↑', '↓'], 'keys.rooms'],
   [[alt, shift, '↑', '↓'], 'keys.unread'],
   [['↑'], 'keys.last'],
   [[shift, 'Enter'], 'keys.line'],
-  [[control, 'B'], 'format.bold'],
-  [[control, 'I'], 'format.italic'],
-  [[control, 'E'], 'format.code'],
+  [[controlKey, 'B'], 'format.bold'],
+  [[controlKey, 'I'], 'format.italic'],
+  [[controlKey, 'E'], 'format.code'],
   [['?'], 'keys.title'],
 ] as const;
 const onMessage = [
