@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import type { Logins } from 'php-sessions';
+import type { Logins, SessionUser } from 'php-sessions';
 import type { Chat } from '../chat/chat.ts';
 import { fileFor, mayUpload } from '../chat/messages/files.ts';
 import { exportFor, mayExport } from '../chat/moderation/people.ts';
@@ -85,6 +85,14 @@ export function openRoutes(
     if (!('code' in login)) return login.user.banned ? 'banned' : identityOf(login.user, chat);
     return login.code === 'session_store_unavailable' ? login.code : 'unauthorized';
   };
+  /** Answers a page of the site. Without a login, or if the user is banned, the answer is empty. */
+  const forLogin =
+    (answer: (user: SessionUser, req: IncomingMessage) => Promise<object>) =>
+    async (req: IncomingMessage) => {
+      const login = await logins.identify(admission.credentials(req, ownLogin(req)));
+      if ('code' in login) return login.code === 'session_store_unavailable' ? login.code : {};
+      return login.user.banned ? {} : answer(login.user, req);
+    };
   async function endLogin(sid: string): Promise<void> {
     if (config.tickets === undefined) throw new RequestError('bad_request', noTickets);
     const at = Date.now();
@@ -154,27 +162,20 @@ export function openRoutes(
         limit: new RateLimit(stopRate),
         keyOf: (req) => admission.keyOf(req),
       }),
-    async me(req) {
-      const login = await logins.identify(admission.credentials(req, ownLogin(req)));
-      if ('code' in login) return login.code === 'session_store_unavailable' ? login.code : {};
-      const { id, name, banned } = login.user;
-      const totals = banned
-        ? null
-        : await totalsOfUser(chat.history, chat.directory, reads, identityOf(login.user, chat));
-      return totals === null ? {} : { user: { id, name }, ...totals };
-    },
-    async here(req) {
-      const login = await logins.identify(admission.credentials(req, ownLogin(req)));
-      if ('code' in login) return login.code === 'session_store_unavailable' ? login.code : {};
-      const { id, name, banned } = login.user;
+    me: forLogin(async (user) => {
+      const totals = await totalsOfUser(chat.history, chat.directory, reads, identityOf(user, chat));
+      return totals === null ? {} : { user: { id: user.id, name: user.name }, ...totals };
+    }),
+    here: forLogin(async (user, req) => {
+      const { id, name, roles } = identityOf(user, chat);
       const query = new URL(req.url ?? '', 'http://localhost').searchParams;
       const page = query.get('page') ?? '';
       // The browser may remember the choice of another user.
       const agreed = query.get('user') === id && page !== '' && page.length <= longestPage;
-      if (!agreed || banned || !canOf(chat.settings, identityOf(login.user, chat).roles).direct) return {};
+      if (!agreed || !canOf(chat.settings, roles).direct) return {};
       if (chat.directory.banOf(id) !== null) return {};
       return { here: await chat.pageReaders.read(page, { id, name }) };
-    },
+    }),
     admission,
     proxied: config.trustedProxies.length > 0,
     missing,

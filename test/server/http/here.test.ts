@@ -6,7 +6,8 @@ import { type ChatSite, startChatSite } from '../../helpers/chat-site.ts';
 
 let site: ChatSite<RunningChat>;
 beforeAll(async () => {
-  site = await startChatSite({ CHAT_API_KEY: 'here-test-key-0123456789abcdefghij' }, chatServerHere);
+  const settings = { CHAT_API_KEY: 'here-test-key-0123456789abcdefghij', CHAT_HOLD_WORDS: 'casino' };
+  site = await startChatSite(settings, chatServerHere);
 });
 afterAll(() => site.close());
 
@@ -20,8 +21,8 @@ interface Reader {
   open(page: string, as?: string): Promise<{ status: number; ids: string[] | undefined }>;
 }
 
-async function reader(id: number): Promise<Reader> {
-  const cookie = await site.session(id, `User ${id}`);
+async function reader(id: number, ownName = `User ${id}`): Promise<Reader> {
+  const cookie = await site.session(id, ownName);
   return {
     id: String(id),
     cookie,
@@ -38,7 +39,7 @@ async function reader(id: number): Promise<Reader> {
 
 test('shows the other readers of the same page, the newest first, and at most five', async () => {
   const [page, other] = [newPage(), newPage()];
-  const readers = await Promise.all([1, 2, 3, 4, 5, 6, 7].map(reader));
+  const readers = await Promise.all([1, 2, 3, 4, 5, 6, 7].map((id) => reader(id)));
   expect(await readers[0]?.open(page)).toEqual({ status: 200, ids: [] });
   for (const one of readers.slice(1)) await one.open(page);
   expect((await readers[0]?.open(page))?.ids).toEqual(['7', '6', '5', '4', '3']);
@@ -82,6 +83,15 @@ test('hides two users from each other if one blocked the other', async () => {
   expect((await ann.open(page)).ids).toEqual([cem.id]);
   expect((await ben.open(page)).ids).toEqual([cem.id]);
   expect((await cem.open(page)).ids?.sort()).toEqual([ann.id, ben.id]);
+});
+
+test('shows the ID of a user whose name has a word of CHAT_HOLD_WORDS', async () => {
+  const page = newPage();
+  const [ann, ben] = await Promise.all([reader(51), reader(52, 'Casino Bonus')]);
+  await ben.open(page);
+  const url = `${site.chat.url}/here?${new URLSearchParams({ page, user: ann.id })}`;
+  const answer = await fetch(url, { headers: { cookie: ann.cookie, 'sec-fetch-site': 'same-origin' } });
+  expect(await answer.json()).toEqual({ here: [{ id: ben.id, name: ben.id }] });
 });
 
 test('does not show a banned user', async () => {
