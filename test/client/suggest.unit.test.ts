@@ -36,6 +36,15 @@ class Field {
   removeAttribute() {}
 }
 
+const suggestIn = (context: Context, root: EventTarget, thread?: { room: Room; number: number }) =>
+  new Suggest(
+    context,
+    root as unknown as ShadowRoot,
+    new Cards(context),
+    () => thread,
+    new AbortController().signal,
+  );
+
 afterEach(() => {
   vi.unstubAllGlobals();
 });
@@ -58,14 +67,7 @@ test('closes the list of users when the session ends', async () => {
     activeElement: new Field('@'),
     querySelector: () => null,
   });
-  const { signal } = new AbortController();
-  const suggest = new Suggest(
-    context,
-    root as unknown as ShadowRoot,
-    new Cards(context),
-    () => undefined,
-    signal,
-  );
+  const suggest = suggestIn(context, root);
   root.dispatchEvent(new Event('input'));
   await vi.waitFor(() => expect(suggest.draw()[0]).toBeDefined());
   // A lost connection also calls this, but the list stays.
@@ -94,14 +96,7 @@ test('ignores accents when it finds users, and lists names that start with the q
   };
   const context = { chat, strings: { text: String, locale: 'en' }, changed: () => {} } as unknown as Context;
   const root = Object.assign(new EventTarget(), { activeElement: new Field('@'), querySelector: () => null });
-  const { signal } = new AbortController();
-  const suggest = new Suggest(
-    context,
-    root as unknown as ShadowRoot,
-    new Cards(context),
-    () => undefined,
-    signal,
-  );
+  const suggest = suggestIn(context, root);
   // Without a connection the members are requested once per letter, not in a loop.
   let requests = 0;
   chat.request = async () => (++requests < 9 ? Promise.reject(new Error('offline')) : { members });
@@ -145,14 +140,7 @@ test('keeps chosen users with their draft, separately for the room and its threa
   const context = { chat, strings, changed: () => {} } as unknown as Context;
   let field = new Field('');
   const root = Object.assign(new EventTarget(), { activeElement: field, querySelector: () => field });
-  const { signal } = new AbortController();
-  const suggest = new Suggest(
-    context,
-    root as unknown as ShadowRoot,
-    new Cards(context),
-    () => thread,
-    signal,
-  );
+  const suggest = suggestIn(context, root, thread);
   const named = (place: Place) => suggest.mentions(place, '@Bob has it').map(({ user }) => user);
   const empty = (place: Place) => keepDraft(place, { text: '', replyTo: undefined, edit: undefined }, store);
   const bob = { id: '2', name: 'Bob' };
