@@ -7,6 +7,7 @@ import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import type { Card, Message } from '../../../server/wire/events.ts';
 import { newClientId } from '../../helpers/chat-client.ts';
 import { historyFolder } from '../../helpers/chat-server.ts';
+import { hanging } from '../../helpers/hanging.ts';
 import { codeOf, type PeopleSite, type Person, startPeopleSite } from '../../helpers/people.ts';
 
 interface Ask {
@@ -277,7 +278,7 @@ test('a slow site delays neither the messages of the user nor the cards of other
     data.user.id === ann.id ? void slow.push(response) : say(response, { card: card() });
   const messages = await Promise.all([send(), send(), send(), send(), send(), send()]);
   const waiting = Promise.all(messages.map((one) => ann.raw('card:get', { room, seq: one.seq })));
-  await vi.waitUntil(() => slow.length === 2);
+  await vi.waitUntil(() => slow.length === 2, hanging);
   await ann.request('message:history', { room });
   await ann.request('message:send', { room, text: 'still here', clientId: newClientId() });
   expect(await get(ben, messages[0] as Message)).toMatchObject({ title: 'Order 4711' });
