@@ -1,4 +1,5 @@
-import { afterEach, expect } from 'vitest';
+import { unzipSync } from 'fflate';
+import { afterAll, afterEach, beforeAll, expect } from 'vitest';
 import type { EventName, EventPayload, RoomSummary } from '../../server/wire/events.ts';
 import { type ChatClient, type ClientOptions, connectChat, newClientId } from './chat-client.ts';
 import { chatServerHere } from './chat-here.ts';
@@ -86,6 +87,27 @@ export async function startPeopleSite<Chat extends RunningChat = RunningChat>(
       return { status: answer.status, body: (await answer.json()) as ApiBody };
     },
   };
+}
+
+/** Starts a site before the tests of a file and closes it after them. The returned object is empty until then. */
+export function sharedSite<Site extends Pick<PeopleSite, 'close'>>(start: () => Promise<Site>): Site {
+  const site = {} as Site;
+  beforeAll(async () => {
+    Object.assign(site, await start());
+  });
+  afterAll(() => site.close());
+  return site;
+}
+
+/** Returns the files in the export of a user's data, by their names. */
+export async function exportOf({ chat }: PeopleSite, user: string): Promise<Record<string, string>> {
+  const answer = await fetch(`${chat.url}/api/users/${user}/export`, {
+    headers: { authorization: `Bearer ${apiKey}` },
+  });
+  const files = unzipSync(new Uint8Array(await answer.arrayBuffer()));
+  return Object.fromEntries(
+    Object.entries(files).map(([name, bytes]) => [name, Buffer.from(bytes).toString()]),
+  );
 }
 
 /** Returns a function for the tests of a file. A connection that is passed to it is closed after the test. */

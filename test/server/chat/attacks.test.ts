@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 import { size } from '../../guarantees/size.ts';
 import { newClientId } from '../../helpers/chat-client.ts';
 import {
@@ -6,9 +6,9 @@ import {
   codeOf,
   eventsOf,
   nextOf,
-  type PeopleSite,
   type Person,
   say,
+  sharedSite,
   startPeopleSite,
 } from '../../helpers/people.ts';
 import { roomRequests } from '../../helpers/room-requests.ts';
@@ -17,15 +17,13 @@ import { roomRequests } from '../../helpers/room-requests.ts';
  * A user tries to read or act in a room without being a member. Eve has a normal account, knows the protocol, and may
  * even know the ID of the room.
  */
-let site: PeopleSite;
+const site = sharedSite(() => startPeopleSite({ CHAT_ROOMS: 'lobby,garden', CHAT_CREATE_ROOMS: 'all' }));
 beforeAll(async () => {
-  site = await startPeopleSite({ CHAT_ROOMS: 'lobby,garden', CHAT_CREATE_ROOMS: 'all' });
   [ann, ben, eve] = await site.people(3);
   den = (await site.den(ann, [ben], { name: `Den of ${secret}`, topic: secret })).id;
   for (const client of [ann, ben]) await client.request('room:join', { room: den });
   for (const text of ['one', 'two', 'three']) await say(ann, den, `${secret} ${text}`);
 });
-afterAll(() => site.close());
 
 let ann: Person;
 let ben: Person;

@@ -1,13 +1,9 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { newClientId } from '../../helpers/chat-client.ts';
-import { codeOf, eventsOf, type PeopleSite, say, startPeopleSite } from '../../helpers/people.ts';
+import { codeOf, eventsOf, say, sharedSite, startPeopleSite } from '../../helpers/people.ts';
 
 /** Events after the site changes a user’s session, and events of rooms that a connection does not show. */
-let site: PeopleSite;
-beforeAll(async () => {
-  site = await startPeopleSite();
-});
-afterAll(() => site.close());
+const site = sharedSite(() => startPeopleSite());
 
 test('names the peer in the activity of a direct room', async () => {
   const [ann, ben] = await site.people(2);

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
 import { type IncomingMessage, request } from 'node:http';
 import { DatabaseSync } from 'node:sqlite';
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { afterAll, expect, onTestFinished, test } from 'vitest';
 import { newClientId } from '../../helpers/chat-client.ts';
 import { historyFolder } from '../../helpers/chat-server.ts';
 import { origin, upload } from '../../helpers/files.ts';
@@ -10,26 +10,23 @@ import {
   codeOf,
   eventsOf,
   nextOf,
-  type PeopleSite,
   type Person,
   say,
+  sharedSite,
   startPeopleSite,
 } from '../../helpers/people.ts';
 
 const kept = historyFolder();
-let site: PeopleSite;
-beforeAll(async () => {
-  site = await startPeopleSite({
+// Hooks run in reverse order, so the site closes first.
+afterAll(() => kept.remove());
+const site = sharedSite(() =>
+  startPeopleSite({
     CHAT_ORIGINS: origin,
     CHAT_ROOMS: 'lobby,garden,yard,shed',
     CHAT_HISTORY: kept.url,
     CHAT_FILES: kept.files,
-  });
-});
-afterAll(async () => {
-  await site.close();
-  kept.remove();
-});
+  }),
+);
 
 const deletedUser = { id: '0', name: 'Deleted user' };
 const erase = (id: string, query = '') => site.api('DELETE', `/users/${encodeURIComponent(id)}${query}`);

@@ -1,37 +1,32 @@
-import { unzipSync } from 'fflate';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Answers, Held, RequestPayload } from '../../../server/wire/events.ts';
 import { newClientId } from '../../helpers/chat-client.ts';
 import { download, origin, upload } from '../../helpers/files.ts';
 import {
-  apiKey,
   closedAfterEach,
   codeOf,
   eventsOf,
+  exportOf,
   nextOf,
   type PeopleSite,
   type Person,
   type Several,
   say,
+  sharedSite,
   startPeopleSite,
 } from '../../helpers/people.ts';
-import { type PeopleHere, startPeopleHere } from '../../helpers/people-here.ts';
+import { startPeopleHere } from '../../helpers/people-here.ts';
 
 /** Messages pending approval. */
-let site: PeopleHere;
+const env = {
+  CHAT_CREATE_ROOMS: 'all',
+  CHAT_ROOMS: 'lobby',
+  CHAT_HOLD: 'links',
+  CHAT_HOLD_WORDS: 'pallets, cheap watches, e-mail, 赌博',
+};
+const site = sharedSite(() => startPeopleHere(env));
 /** A server with files and exports. */
-let served: PeopleSite;
-beforeAll(async () => {
-  const env = {
-    CHAT_CREATE_ROOMS: 'all',
-    CHAT_ROOMS: 'lobby',
-    CHAT_HOLD: 'links',
-    CHAT_HOLD_WORDS: 'pallets, cheap watches, e-mail, 赌博',
-  };
-  site = await startPeopleHere(env);
-  served = await startPeopleSite({ ...env, CHAT_ORIGINS: origin });
-});
-afterAll(() => Promise.all([site.close(), served.close()]));
+const served = sharedSite(() => startPeopleSite({ ...env, CHAT_ORIGINS: origin }));
 
 const inTest = closedAfterEach();
 type On = Pick<PeopleSite, 'person' | 'people'>;
@@ -395,9 +390,5 @@ test('removes pending messages of an erased user from the moderators’ list', a
 
 /** Returns the lines of all files in the user's export. */
 async function fetchExport(id: string): Promise<string[]> {
-  const answer = await fetch(`${served.chat.url}/api/users/${id}/export`, {
-    headers: { authorization: `Bearer ${apiKey}` },
-  });
-  const archive = unzipSync(new Uint8Array(await answer.arrayBuffer()));
-  return Object.values(archive).flatMap((bytes) => Buffer.from(bytes).toString().split('\n'));
+  return Object.values(await exportOf(served, id)).flatMap((text) => text.split('\n'));
 }

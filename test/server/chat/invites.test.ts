@@ -1,17 +1,13 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { connectUser } from '../../../server/chat/connected-users.ts';
 import { createInvite, lookAtInvite, revokeInvite } from '../../../server/chat/invites.ts';
 import { methods } from '../../../server/history/history.ts';
 import type { Answers } from '../../../server/wire/events.ts';
 import { openChatOver } from '../../helpers/chat-over-history.ts';
-import { closedAfterEach, eventsOf, type Person, type Several } from '../../helpers/people.ts';
-import { type PeopleHere, startPeopleHere } from '../../helpers/people-here.ts';
+import { closedAfterEach, eventsOf, type Person, type Several, sharedSite } from '../../helpers/people.ts';
+import { startPeopleHere } from '../../helpers/people-here.ts';
 
-let site: PeopleHere;
-beforeAll(async () => {
-  site = await startPeopleHere({ CHAT_LIMIT_INVITE: '1000/1h' });
-});
-afterAll(() => site.close());
+const site = sharedSite(() => startPeopleHere({ CHAT_LIMIT_INVITE: '1000/1h' }));
 
 const inTest = closedAfterEach();
 const person = async (session?: object): Promise<Person> => inTest(await site.person(session));

@@ -4,17 +4,13 @@ import type { Answers } from '../../../server/wire/events.ts';
 import { askedDirectly } from '../../helpers/asked-directly.ts';
 import { newClientId } from '../../helpers/chat-client.ts';
 import { type OpenChat, openChatOver } from '../../helpers/chat-over-history.ts';
-import { eventsOf, nextOf, say } from '../../helpers/people.ts';
-import { type PeopleHere, startPeopleHere } from '../../helpers/people-here.ts';
+import { eventsOf, nextOf, say, sharedSite } from '../../helpers/people.ts';
+import { startPeopleHere } from '../../helpers/people-here.ts';
 
 /** Responses stay small despite many rooms, many members and large texts. */
 const answerBytes = 256 * 1024;
 const size = (data: unknown) => Buffer.byteLength(JSON.stringify(data));
-let site: PeopleHere;
-beforeAll(async () => {
-  site = await startPeopleHere({ CHAT_CREATE_ROOMS: 'all', CHAT_ROOMS: 'lobby' });
-});
-afterAll(() => site.close());
+const site = sharedSite(() => startPeopleHere({ CHAT_CREATE_ROOMS: 'all', CHAT_ROOMS: 'lobby' }));
 
 test('limits a page of search results to 256 KiB', async () => {
   const ann = await site.person();

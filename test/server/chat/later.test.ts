@@ -1,35 +1,29 @@
-import { unzipSync } from 'fflate';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { RequestPayload, Scheduled } from '../../../server/wire/events.ts';
 import { newClientId } from '../../helpers/chat-client.ts';
 import { emptyHistory } from '../../helpers/chat-server.ts';
 import { origin, upload } from '../../helpers/files.ts';
 import {
-  apiKey,
   closedAfterEach,
   codeOf,
   eventsOf,
-  type PeopleSite,
+  exportOf,
   type Person,
   say,
+  sharedSite,
   startPeopleSite,
 } from '../../helpers/people.ts';
-import { type PeopleHere, startPeopleHere } from '../../helpers/people-here.ts';
+import { startPeopleHere } from '../../helpers/people-here.ts';
 
-let site: PeopleHere;
+const env = {
+  CHAT_CREATE_ROOMS: 'all',
+  CHAT_ROOMS: 'lobby',
+  CHAT_LIMIT_LATER: '3',
+  CHAT_HOLD_WORDS: 'pallets',
+};
+const site = sharedSite(() => startPeopleHere(env));
 /** A server with files and exports. */
-let served: PeopleSite;
-beforeAll(async () => {
-  const env = {
-    CHAT_CREATE_ROOMS: 'all',
-    CHAT_ROOMS: 'lobby',
-    CHAT_LIMIT_LATER: '3',
-    CHAT_HOLD_WORDS: 'pallets',
-  };
-  site = await startPeopleHere(env);
-  served = await startPeopleSite({ ...env, CHAT_ORIGINS: origin });
-});
-afterAll(() => Promise.all([site.close(), served.close()]));
+const served = sharedSite(() => startPeopleSite({ ...env, CHAT_ORIGINS: origin }));
 const inTest = closedAfterEach();
 const users = () => site.people(2, inTest);
 
@@ -241,9 +235,11 @@ describe('a message that may not be sent when it is due', () => {
 });
 
 describe('the limit of pending messages', () => {
+  const strict = sharedSite(() =>
+    startPeopleHere({ CHAT_HOLD: 'all', CHAT_ROOMS: 'lobby', CHAT_LIMIT_SEND: '0' }),
+  );
   /** Ben schedules 30 messages in two rooms. All need approval. */
   async function plan(over: Over) {
-    const strict = await startPeopleHere({ CHAT_HOLD: 'all', CHAT_ROOMS: 'lobby', CHAT_LIMIT_SEND: '0' });
     const [ann, ben] = await strict.people(2, inTest);
     const { id: room } = await strict.den(ann, [ben]);
     for (const id of ['lobby', room]) await ben.request('room:join', { room: id });
@@ -251,23 +247,22 @@ describe('the limit of pending messages', () => {
     for (let n = 0; n < 30; n++)
       messages.push(await schedule(ben, { room: n % 2 ? room : 'lobby', ...over }));
     const pending = async () => (await strict.history.read.pendingBy({ user: ben.id })).length;
-    return { strict, ann, ben, room, messages, pending };
+    return { ann, ben, room, messages, pending };
   }
 
   test('applies to scheduled messages in all rooms, while their author is logged out', async () => {
-    const { strict, ben, pending } = await plan({ at: Date.now() + 3000 });
+    const { ben, pending } = await plan({ at: Date.now() + 1500 });
     ben.close();
     const codes = async () => {
       const left = await strict.history.read.scheduledBy({ user: ben.id });
       return left.map(({ closed }) => closed?.code);
     };
-    await expect.poll(codes, { timeout: 8000 }).toEqual(Array(10).fill('limit_reached'));
+    await expect.poll(codes).toEqual(Array(10).fill('limit_reached'));
     expect(await pending()).toBe(20);
-    await strict.close();
   });
 
   test('applies to scheduled messages that are sent at the same time, unless their author moderates the room', async () => {
-    const { strict, ann, ben, room, messages, pending } = await plan({});
+    const { ann, ben, room, messages, pending } = await plan({});
     const phones = [ben, inTest(await strict.again(ben)), inTest(await strict.again(ben))];
     const sent = await Promise.all(
       messages.map(({ id }, n) => codeOf(phones[n % 3] as Person, 'scheduled:send', { id })),
@@ -277,7 +272,6 @@ describe('the limit of pending messages', () => {
     await ann.request('room:role', { room, user: ben.id, role: 'moderator' });
     const { id } = await schedule(ben, { room });
     expect(await ben.request('scheduled:send', { id })).toHaveProperty('message');
-    await strict.close();
   });
 });
 
@@ -309,11 +303,7 @@ test('exports scheduled messages with their files', async () => {
   await ann.request('room:join', { room: 'lobby' });
   const { file } = await upload(served.chat.url, ann.cookie, 'text', { room: 'lobby', name: 'plan.txt' });
   await schedule(ann, { text: 'secret plan', files: [{ id: file.id }] });
-  const answer = await fetch(`${served.chat.url}/api/users/${ann.id}/export`, {
-    headers: { authorization: `Bearer ${apiKey}` },
-  });
-  const files = unzipSync(new Uint8Array(await answer.arrayBuffer()));
-  const texts = Object.entries(files).map(([name, bytes]) => [name, Buffer.from(bytes).toString()]);
-  expect(Object.fromEntries(texts)['scheduled.jsonl']).toContain('secret plan');
+  const files = await exportOf(served, ann.id);
+  expect(files['scheduled.jsonl']).toContain('secret plan');
   expect(Object.keys(files)).toContain(`files/${file.id}/plan.txt`);
 });

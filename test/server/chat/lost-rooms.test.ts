@@ -1,35 +1,30 @@
-import { unzipSync } from 'fflate';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { Answers, Held } from '../../../server/wire/events.ts';
 import { newClientId } from '../../helpers/chat-client.ts';
 import { download, origin, upload } from '../../helpers/files.ts';
 import {
-  apiKey,
   closedAfterEach,
   eventsOf,
+  exportOf,
   type PeopleSite,
   type Person,
   type Several,
+  sharedSite,
   startPeopleSite,
 } from '../../helpers/people.ts';
-import { type PeopleHere, startPeopleHere } from '../../helpers/people-here.ts';
+import { startPeopleHere } from '../../helpers/people-here.ts';
 
 /** A user who was removed or banned tries to learn about the room through their own messages, files and rooms. */
-let site: PeopleHere;
+const env = {
+  CHAT_CREATE_ROOMS: 'all',
+  CHAT_ROOMS: 'lobby,garden',
+  CHAT_HOLD: 'first',
+  CHAT_LIMIT_ROOMS_USER: '12',
+  CHAT_HOLD_WORDS: 'pallets',
+};
+const site = sharedSite(() => startPeopleHere(env));
 /** A server with files and exports. */
-let served: PeopleSite;
-beforeAll(async () => {
-  const env = {
-    CHAT_CREATE_ROOMS: 'all',
-    CHAT_ROOMS: 'lobby,garden',
-    CHAT_HOLD: 'first',
-    CHAT_LIMIT_ROOMS_USER: '12',
-    CHAT_HOLD_WORDS: 'pallets',
-  };
-  site = await startPeopleHere(env);
-  served = await startPeopleSite({ ...env, CHAT_ORIGINS: origin });
-});
-afterAll(() => Promise.all([site.close(), served.close()]));
+const served = sharedSite(() => startPeopleSite({ ...env, CHAT_ORIGINS: origin }));
 
 const inTest = closedAfterEach();
 const user = async (session?: object, on: Pick<PeopleSite, 'person'> = site): Promise<Person> =>
@@ -158,11 +153,8 @@ async function exported(
   await served.api('PUT', `/rooms/${room}`, { name: room, kind: 'private' });
   await served.api('DELETE', `/rooms/${room}`);
   await expect.poll(async () => JSON.stringify((await served.api('GET', '/audit')).body)).toContain(room);
-  const answer = await fetch(`${served.chat.url}/api/users/${client.id}/export`, {
-    headers: { authorization: `Bearer ${apiKey}` },
-  });
-  const archive = unzipSync(new Uint8Array(await answer.arrayBuffer()));
-  const text = (name: string) => Buffer.from(archive[name] ?? []).toString();
+  const files = await exportOf(served, client.id);
+  const text = (name: string) => files[name] ?? '';
   const lines = (name: string) =>
     text(name)
       .split('\n')

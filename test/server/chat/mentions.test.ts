@@ -1,19 +1,18 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Message, RoomSummary } from '../../../server/wire/events.ts';
 import { type ChatClient, newClientId } from '../../helpers/chat-client.ts';
-import { type PeopleHere, startPeopleHere } from '../../helpers/people-here.ts';
+import { sharedSite } from '../../helpers/people.ts';
+import { startPeopleHere } from '../../helpers/people-here.ts';
 
 const rooms = Array.from({ length: 10 }, (_, i) => `room-${i}`);
-let site: PeopleHere;
-let next = 0;
-beforeAll(async () => {
-  site = await startPeopleHere({
+const site = sharedSite(() =>
+  startPeopleHere({
     CHAT_ROOMS: rooms.join(','),
     CHAT_FIND_PEOPLE: 'rooms',
     CHAT_LIMIT_CHANGE: '0',
-  });
-});
-afterAll(() => site.close());
+  }),
+);
+let next = 0;
 
 const at = (user: string, start = 0, length = 1) => ({ user, start, length });
 const send = async (client: ChatClient, room: string, mentions: object[], text = '@ @ @ hello') =>

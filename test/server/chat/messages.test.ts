@@ -1,16 +1,12 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Message } from '../../../server/wire/events.ts';
 import { type ChatClient, newClientId } from '../../helpers/chat-client.ts';
-import { codeOf, eventsOf } from '../../helpers/people.ts';
-import { type PeopleHere, startPeopleHere } from '../../helpers/people-here.ts';
+import { codeOf, eventsOf, sharedSite } from '../../helpers/people.ts';
+import { startPeopleHere } from '../../helpers/people-here.ts';
 
 const rooms = Array.from({ length: 17 }, (_, i) => `room-${i}`);
-let site: PeopleHere;
+const site = sharedSite(() => startPeopleHere({ CHAT_ROOMS: rooms.join(',') }));
 let next = 0;
-beforeAll(async () => {
-  site = await startPeopleHere({ CHAT_ROOMS: rooms.join(',') });
-});
-afterAll(() => site.close());
 
 const connect = (user: number) => site.person({ firstname: `User ${user}` }, `${user}`);
 const send = async (client: ChatClient, room: string, text = 'hello', over = {}) =>

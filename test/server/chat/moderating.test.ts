@@ -14,23 +14,22 @@ import {
   type Person,
   type Several,
   say,
+  sharedSite,
   startPeopleSite,
 } from '../../helpers/people.ts';
-import { type PeopleHere, startPeopleHere } from '../../helpers/people-here.ts';
+import { startPeopleHere } from '../../helpers/people-here.ts';
 
 /** The requests of the moderators' page. */
-let site: PeopleHere;
-beforeAll(async () => {
-  site = await startPeopleHere({
+const site = sharedSite(() =>
+  startPeopleHere({
     CHAT_CREATE_ROOMS: 'all',
     CHAT_ROOMS: 'lobby',
     CHAT_ORIGINS: origin,
     CHAT_LIMIT_CHANGE: '0',
     CHAT_LIMIT_REPORT: '0',
     CHAT_MODERATE_DATA: 'on',
-  });
-});
-afterAll(() => site.close());
+  }),
+);
 
 const inTest = closedAfterEach();
 const user = async (session?: object): Promise<Person> => inTest(await site.person(session));

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import type { RoomSummary } from '../../../server/wire/events.ts';
 import { type ChatClient, newClientId } from '../../helpers/chat-client.ts';
 import { hanging } from '../../helpers/hanging.ts';
@@ -10,14 +10,13 @@ import {
   type Person,
   type Several,
   say,
+  sharedSite,
 } from '../../helpers/people.ts';
-import { type PeopleHere, startPeopleHere } from '../../helpers/people-here.ts';
+import { startPeopleHere } from '../../helpers/people-here.ts';
 
-let site: PeopleHere;
-beforeAll(async () => {
-  site = await startPeopleHere({ CHAT_CREATE_ROOMS: 'all', CHAT_ROOMS: 'lobby', CHAT_LIMIT_CHANGE: '0' });
-});
-afterAll(() => site.close());
+const site = sharedSite(() =>
+  startPeopleHere({ CHAT_CREATE_ROOMS: 'all', CHAT_ROOMS: 'lobby', CHAT_LIMIT_CHANGE: '0' }),
+);
 
 const inTest = closedAfterEach();
 const user = async (session?: object): Promise<Person> => inTest(await site.person(session));

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { size } from '../../guarantees/size.ts';
 import { type ChatClient, ConnectRefused, connectChat, newClientId } from '../../helpers/chat-client.ts';
 import {
@@ -11,14 +11,11 @@ import {
   type Person,
   type Several,
   say as send,
+  sharedSite,
   startPeopleSite,
 } from '../../helpers/people.ts';
 
-let site: PeopleSite;
-beforeAll(async () => {
-  site = await startPeopleSite({ CHAT_ROOMS: 'lobby,general:Général,交流' });
-});
-afterAll(() => site.close());
+const site = sharedSite(() => startPeopleSite({ CHAT_ROOMS: 'lobby,general:Général,交流' }));
 
 const inTest = closedAfterEach();
 const person = async (session?: object, id?: string): Promise<Person> =>

@@ -1,14 +1,10 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { Message } from '../../../server/wire/events.ts';
 import { newClientId } from '../../helpers/chat-client.ts';
-import { closedAfterEach, codeOf, eventsOf, type Person } from '../../helpers/people.ts';
-import { type PeopleHere, startPeopleHere } from '../../helpers/people-here.ts';
+import { closedAfterEach, codeOf, eventsOf, type Person, sharedSite } from '../../helpers/people.ts';
+import { startPeopleHere } from '../../helpers/people-here.ts';
 
-let site: PeopleHere;
-beforeAll(async () => {
-  site = await startPeopleHere({ CHAT_ROOMS: 'lobby', CHAT_HOLD_WORDS: 'pallets' });
-});
-afterAll(() => site.close());
+const site = sharedSite(() => startPeopleHere({ CHAT_ROOMS: 'lobby', CHAT_HOLD_WORDS: 'pallets' }));
 const closing = closedAfterEach();
 
 const ask = async (person: Person, room: string, poll: object): Promise<Message> => {

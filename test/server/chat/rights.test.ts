@@ -1,24 +1,22 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import type { RoomSummary } from '../../../server/wire/events.ts';
 import { type ChatClient, newClientId } from '../../helpers/chat-client.ts';
-import { closedAfterEach, codeOf, type Person, say } from '../../helpers/people.ts';
-import { type PeopleHere, startPeopleHere } from '../../helpers/people-here.ts';
+import { closedAfterEach, codeOf, type Person, say, sharedSite } from '../../helpers/people.ts';
+import { startPeopleHere } from '../../helpers/people-here.ts';
 
 /**
  * Tests every role × action × kind of room × source of membership (docs/protocol.md, "Rights") on one server, with a
  * room for each role.
  */
-let site: PeopleHere;
+const site = sharedSite(() => startPeopleHere({ CHAT_CREATE_ROOMS: 'all' }));
 /** Sees the reports of all rooms. */
 let overseer: Person;
 /** A user who creates rooms, and the target of every action. */
 let [maker, other]: [Person, Person] = [] as never;
 beforeAll(async () => {
-  site = await startPeopleHere({ CHAT_CREATE_ROOMS: 'all' });
   overseer = await site.person({ roles: 'admin' });
   [maker, other] = await site.people(2);
 });
-afterAll(() => site.close());
 
 const inTest = closedAfterEach();
 const user = async (session?: object): Promise<Person> => inTest(await site.person(session));

@@ -1,17 +1,15 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { eventsOf, nextOf, type Person, say } from '../../helpers/people.ts';
-import { type PeopleHere, startPeopleHere } from '../../helpers/people-here.ts';
+import { describe, expect, test } from 'vitest';
+import { eventsOf, nextOf, type Person, say, sharedSite } from '../../helpers/people.ts';
+import { startPeopleHere } from '../../helpers/people-here.ts';
 
-let site: PeopleHere;
-beforeAll(async () => {
-  site = await startPeopleHere({
+const site = sharedSite(() =>
+  startPeopleHere({
     CHAT_ROOMS: 'lobby',
     CHAT_LIMIT_CHANGE: '0',
     CHAT_LIMIT_SEND: '0',
     CHAT_HOLD_WORDS: 'pallets',
-  });
-});
-afterAll(() => site.close());
+  }),
+);
 
 const ids = (users: readonly { id: string }[]) => users.map(({ id }) => id);
 /** Creates a private room with a message by the first user. All but the last user join it. */
@@ -248,7 +246,7 @@ describe('a reply that is shown only in its thread', () => {
     expect((await summary(ben, direct.id))?.unread).toBe(2);
   });
 
-  test('stays one when it is scheduled or waits for approval', async () => {
+  test('stays only in its thread when it is scheduled or pending approval', async () => {
     const [ann, ben] = await site.people(2);
     const { room, thread } = await scene(ann, ben);
     await ben.request('room:join', { room });

@@ -1,29 +1,30 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 import { refusalOf } from '../../helpers/chat-client.ts';
 import {
   codeOf,
   eventsOf,
   nextOf,
-  type PeopleSite,
   type Person,
   say,
+  sharedSite,
   startPeopleSite,
 } from '../../helpers/people.ts';
 
 /** User IDs are compared byte by byte, so these are different users. Two IDs contain the two forms of `ó`. */
 const ids = ['Bob', 'bob', 'bob ', 'B\u00f3b', 'Bo\u0301b'];
-let site: PeopleSite;
-let people: Person[];
-beforeAll(async () => {
-  site = await startPeopleSite({
+const site = sharedSite(() =>
+  startPeopleSite({
     CHAT_FIND_PEOPLE: 'all',
     CHAT_SEEN: 'off',
     CHAT_LIMIT_SEND: '3/1h',
     CHAT_LIMIT_CONNECTIONS_USER: '2',
-  });
+  }),
+);
+let people: Person[];
+beforeAll(async () => {
   people = await Promise.all(ids.map((id) => site.person({}, id)));
 });
-afterAll(() => site.close());
+
 const connections = async () =>
   Promise.all(
     ids.map(async (id) => (await site.api('GET', `/users/${encodeURIComponent(id)}`)).body.connections),

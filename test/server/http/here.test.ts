@@ -1,15 +1,8 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { connectChat } from '../../helpers/chat-client.ts';
-import { chatServerHere } from '../../helpers/chat-here.ts';
-import type { RunningChat } from '../../helpers/chat-server.ts';
-import { type ChatSite, startChatSite } from '../../helpers/chat-site.ts';
+import { sharedSite, startPeopleSite } from '../../helpers/people.ts';
 
-let site: ChatSite<RunningChat>;
-beforeAll(async () => {
-  const settings = { CHAT_API_KEY: 'here-test-key-0123456789abcdefghij', CHAT_HOLD_WORDS: 'casino' };
-  site = await startChatSite(settings, chatServerHere);
-});
-afterAll(() => site.close());
+const site = sharedSite(() => startPeopleSite({ CHAT_HOLD_WORDS: 'casino' }));
 
 let pages = 0;
 const newPage = () => `/page/${++pages}`;
@@ -98,15 +91,7 @@ test('does not show a banned user', async () => {
   const page = newPage();
   const [ann, ben] = await Promise.all([reader(31), reader(32)]);
   await ben.open(page);
-  const answer = await fetch(`${site.chat.url}/api/users/${ben.id}/ban`, {
-    method: 'PUT',
-    headers: {
-      Authorization: 'Bearer here-test-key-0123456789abcdefghij',
-      'Content-Type': 'application/json',
-    },
-    body: '{}',
-  });
-  expect(answer.status).toBe(200);
+  expect(await site.api('PUT', `/users/${ben.id}/ban`, {})).toMatchObject({ status: 200 });
   expect((await ann.open(page)).ids).toEqual([]);
   expect((await ben.open(page)).ids).toBeUndefined();
 });

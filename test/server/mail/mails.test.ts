@@ -1,7 +1,6 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { unzipSync } from 'fflate';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import type { Directory } from '../../../server/chat/directory.ts';
 import { openSqliteHistory } from '../../../server/history/engine/sqlite/sqlite.ts';
@@ -18,7 +17,14 @@ import { pngOf } from '../../helpers/logo.ts';
 import { startMailServer, type TestMailServer } from '../../helpers/mail-server.ts';
 import { meanwhile } from '../../helpers/meanwhile.ts';
 import { noon } from '../../helpers/noon.ts';
-import { apiKey, nextOf, type PeopleSite, type Person, say, startPeopleSite } from '../../helpers/people.ts';
+import {
+  exportOf,
+  nextOf,
+  type PeopleSite,
+  type Person,
+  say,
+  startPeopleSite,
+} from '../../helpers/people.ts';
 import { roomsOf } from '../../helpers/rooms-of.ts';
 
 let server: TestMailServer;
@@ -123,12 +129,8 @@ describe('a site with CHAT_MAIL', () => {
 
     expect(await ben.request('notify:set', { mail: 60 })).not.toHaveProperty('mailStoppedAt');
 
-    const api = { headers: { authorization: `Bearer ${apiKey}` } };
-    const exported = await fetch(`${site.chat.url}/api/users/${ben.id}/export`, api);
-    const files = Object.values(unzipSync(new Uint8Array(await exported.arrayBuffer())));
-    expect(files.map((file) => Buffer.from(file).toString()).join()).toMatch(
-      /"mailAddress": ?"ben@site\.example"/,
-    );
+    const files = await exportOf(site, ben.id);
+    expect(Object.values(files).join()).toMatch(/"mailAddress": ?"ben@site\.example"/);
     ann.close();
     ben.close();
   });

@@ -1,20 +1,15 @@
-import { unzipSync } from 'fflate';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import {
-  apiKey,
   closedAfterEach,
+  exportOf,
   nextOf,
-  type PeopleSite,
   type Person,
   say,
+  sharedSite,
   startPeopleSite,
 } from '../../helpers/people.ts';
 
-let site: PeopleSite;
-beforeAll(async () => {
-  site = await startPeopleSite();
-});
-afterAll(() => site.close());
+const site = sharedSite(() => startPeopleSite());
 
 const inTest = closedAfterEach();
 const again = async (client: Person): Promise<Person> => inTest(await site.again(client));
@@ -42,7 +37,7 @@ const seenBy = async (person: Person, room: string) =>
   (await person.request('room:list', {})).rooms.find(({ id }) => id === room);
 
 describe('a favourite', () => {
-  test('is one on all devices of the user, until it is removed', async () => {
+  test('is shown on all devices of its user only, until it is removed', async () => {
     const { ann, ben, room } = await den();
     const benToo = await again(ben);
     const changed = nextOf(benToo, 'room:changed');
@@ -127,11 +122,8 @@ test('the export contains a user’s settings of a room', async () => {
   const { ben, room } = await den();
   await ben.request('room:arrange', { room, favourite: 5 });
   await ben.request('room:notify', { room, notify: 'all', quietForMs: hour });
-  const answer = await fetch(`${site.chat.url}/api/users/${ben.id}/export`, {
-    headers: { authorization: `Bearer ${apiKey}` },
-  });
-  const about = unzipSync(new Uint8Array(await answer.arrayBuffer()))['about.json'];
-  expect(JSON.parse(Buffer.from(about ?? []).toString()).rooms).toEqual([
+  const { 'about.json': about = '' } = await exportOf(site, ben.id);
+  expect(JSON.parse(about).rooms).toEqual([
     expect.objectContaining({ id: room, favourite: 5, quietUntil: expect.any(Number) }),
   ]);
 });
