@@ -67,7 +67,7 @@ test('scrolling up loads older messages, and newer ones do not move the view', a
   await expect(pill).toBeVisible();
   expect(await first.boundingBox()).toEqual(before);
   await alice.shot('history-2-pill');
-  // The user's choice of text size and density does not move the message that is being read.
+
   const settings = alice.page.locator('php-chat .own-settings');
   const choose = async (choice: () => Promise<unknown>) => {
     await settings.click();
@@ -76,48 +76,52 @@ test('scrolling up loads older messages, and newer ones do not move the view', a
   };
   const select = (name: string, label: string) =>
     choose(() => alice.page.getByRole('combobox', { name }).selectOption({ label }));
-  const read = alice.message('message 9');
-  const top = () =>
-    read.evaluate((message) => {
-      const log = message.closest('.timeline') as Element;
-      return message.getBoundingClientRect().top - log.getBoundingClientRect().top;
-    });
-  // It is the first visible message, and its top is cut.
-  await read.evaluate((message) => message.scrollIntoView());
-  await alice.timeline.evaluate((log) => log.scrollBy(0, 10));
-  await expect(pill).toBeVisible();
-  const place = await top();
-  // Browsers may round a scroll position.
-  const moved = async () => Math.abs((await top()) - place);
-  await select('Text size', 'Very large');
-  await expect(alice.page.locator('php-chat .app')).toHaveCSS('font-size', '20.25px');
-  await expect.poll(moved).toBeLessThan(1);
-  await select('Messages', 'Compact');
-  await expect(alice.page.locator('php-chat .app')).toHaveClass(/compact/);
-  await expect.poll(moved).toBeLessThan(1);
-  await expect(read.locator('.bubble')).toHaveCSS('background-color', 'rgba(0, 0, 0, 0)');
-  await select('Text size', 'Normal');
-  await select('Theme', 'Dark');
-  await expect(alice.page.locator('php-chat')).toHaveCSS('color-scheme', 'dark');
-  await select('Theme', 'Automatic');
-  await select('Messages', 'Bubbles');
-  await expect(alice.page.locator('php-chat')).toHaveCSS('color-scheme', 'light dark');
-  expect(await moved()).toBeLessThan(1);
+  await test.step('a new text size or density does not move the message that is being read', async () => {
+    const read = alice.message('message 9');
+    const top = () =>
+      read.evaluate((message) => {
+        const log = message.closest('.timeline') as Element;
+        return message.getBoundingClientRect().top - log.getBoundingClientRect().top;
+      });
+    // It is the first visible message, and its top is cut.
+    await read.evaluate((message) => message.scrollIntoView());
+    await alice.timeline.evaluate((log) => log.scrollBy(0, 10));
+    await expect(pill).toBeVisible();
+    const place = await top();
+    // Browsers may round a scroll position.
+    const moved = async () => Math.abs((await top()) - place);
+    await select('Text size', 'Very large');
+    await expect(alice.page.locator('php-chat .app')).toHaveCSS('font-size', '20.25px');
+    await expect.poll(moved).toBeLessThan(1);
+    await select('Messages', 'Compact');
+    await expect(alice.page.locator('php-chat .app')).toHaveClass(/compact/);
+    await expect.poll(moved).toBeLessThan(1);
+    await expect(read.locator('.bubble')).toHaveCSS('background-color', 'rgba(0, 0, 0, 0)');
+    await select('Text size', 'Normal');
+    await select('Theme', 'Dark');
+    await expect(alice.page.locator('php-chat')).toHaveCSS('color-scheme', 'dark');
+    await select('Theme', 'Automatic');
+    await select('Messages', 'Bubbles');
+    await expect(alice.page.locator('php-chat')).toHaveCSS('color-scheme', 'light dark');
+    expect(await moved()).toBeLessThan(1);
+  });
+
   await pill.click();
   await expect(alice.message('and again')).toBeInViewport();
   await expect(pill).toBeHidden();
   expect(await alice.messages.count()).toBeLessThanOrEqual(200);
 
-  // Enter may begin a line instead of sending. The browser keeps the choice.
-  await choose(() => alice.page.getByRole('switch', { name: 'Enter sends the message' }).click());
-  await alice.page.reload();
-  await alice.open('history');
-  await alice.field.fill('two');
-  await alice.field.press('Enter');
-  await alice.page.keyboard.type('lines');
-  await expect(alice.field).toHaveValue('two\nlines');
-  await alice.field.press('Control+Enter');
-  await expect(alice.texts.last()).toHaveText('two\nlines');
+  await test.step('Enter begins a line if the user chose so, also after a reload', async () => {
+    await choose(() => alice.page.getByRole('switch', { name: 'Enter sends the message' }).click());
+    await alice.page.reload();
+    await alice.open('history');
+    await alice.field.fill('two');
+    await alice.field.press('Enter');
+    await alice.page.keyboard.type('lines');
+    await expect(alice.field).toHaveValue('two\nlines');
+    await alice.field.press('Control+Enter');
+    await expect(alice.texts.last()).toHaveText('two\nlines');
+  });
 });
 
 test('loads pictures and voice messages above without moving the visible ones', {
