@@ -113,7 +113,7 @@ export function openRoutes(
         admission,
         who,
         draining,
-        check: (identity, room) => mayUpload(chat, identity, room),
+        check: (identity, room, isPicture) => mayUpload(chat, identity, room, isPicture),
         add: (upload) => files.add(upload),
         onUpload: (code) => metrics.uploads.inc({ code }),
         find: (identity, id) => fileFor(chat, identity, id),

@@ -32,6 +32,8 @@ export interface Upload {
   bytes: AsyncIterable<Buffer> | Iterable<Buffer>;
   /** Pixels of the longer side. If set, only pictures are accepted, and only a small copy is stored. */
   side?: number;
+  /** The file is the picture of the room. Only pictures are accepted, and only a small copy is stored. */
+  isPicture?: true;
   /** The loudness of a voice message. If set, only sound is accepted. */
   peaks?: string;
   /** Aborted when the uploading client disconnects. */
@@ -49,6 +51,9 @@ export interface Unusable {
   /** A message for the sender. */
   words?: string;
 }
+
+/** Pixels of the longer side of a room's picture, three times its largest displayed size. */
+const roomPictureSide = 256;
 
 const previewOf = (id: string) => `${id}.preview`;
 
@@ -197,7 +202,7 @@ export class Files {
     upload: Upload & { signal: AbortSignal },
     charge: Charge | undefined,
   ): Promise<MessageFile | Unusable> {
-    const { room, user, name, length, bytes, side, peaks, signal, check } = upload;
+    const { room, user, name, length, bytes, side, isPicture, peaks, signal, check } = upload;
     const storage = await this.#opened();
     const folder = await storage.work().catch((error: Error) => this.#fail(error));
     const id = randomBytes(16).toString('hex');
@@ -205,11 +210,13 @@ export class Files {
     const previewPath = `${path}.preview`;
     try {
       await this.#reserved(storage, user, length, (space) => this.#receive(bytes, path, signal, space));
-      const task = { path, maxBytes: this.#maxBytes };
       const found = await this.#examiner
         .examine(
           user,
-          side === undefined ? { ...task, types: this.#types } : { ...task, types: ['image/*'], side },
+          {
+            ...{ path, maxBytes: this.#maxBytes, types: side === undefined ? this.#types : ['image/*'] },
+            ...(isPicture ? { side: roomPictureSide } : side === undefined ? {} : { side }),
+          },
           signal,
         )
         .catch((error: Error) => (signal.aborted ? Promise.reject(error) : this.#fail(error)));
@@ -223,9 +230,11 @@ export class Files {
       const { type, made, media } = found;
       if (peaks !== undefined && (media === undefined || media.shown !== undefined))
         return { code: 'file_type' };
+      if (isPicture && made === undefined) return { code: 'file_type' };
       const file: MessageFile = {
         id,
-        name: fileName(name),
+        // All members see the picture, so it does not show the name on the uploader's device.
+        name: isPicture ? 'picture.webp' : fileName(name),
         type,
         size: made?.bytes.length ?? length,
         ...(made === undefined ? {} : { image: { width: made.width, height: made.height, blur: made.blur } }),
@@ -240,7 +249,8 @@ export class Files {
       await check?.();
       signal.throwIfAborted();
       // Recorded before its bytes are stored, because bytes of an unknown file would never be deleted.
-      await this.#history.write.addFile({ room, user, file, at: Date.now() });
+      const about = isPicture ? { ...file, isPicture } : file;
+      await this.#history.write.addFile({ room, user, file: about, at: Date.now() });
       await this.#keep(storage, id, path, made?.preview === undefined ? undefined : previewPath);
       // The user's or the room's files may have been deleted before these bytes were stored.
       if (signal.aborted || (await this.#history.read.file({ id, user })) === null) {

@@ -25,6 +25,7 @@ export const columnTypes = {
   seen: 'text',
   tile_color: 'text',
   tile_emoji: 'text',
+  tile_picture: 'text',
   previews_of: 'text',
   reports: 'int',
   pins: 'int',

@@ -66,8 +66,11 @@ export interface FileParts<Who extends { id: string }> {
     startedAt?: number,
   ): Promise<Who | 'banned' | HttpErrorCode>;
   draining(): boolean;
-  /** Checks that this user may upload into the room. @throws RequestError if not */
-  check(who: Who, room: string): Promise<void>;
+  /**
+   * Checks that this user may upload into the room, or its picture.
+   * @throws RequestError if not
+   */
+  check(who: Who, room: string, isPicture: boolean): Promise<void>;
   add(upload: {
     room: string;
     user: string;
@@ -76,6 +79,8 @@ export interface FileParts<Who extends { id: string }> {
     bytes: AsyncIterable<Buffer>;
     /** The loudness of a voice message. */
     peaks?: string;
+    /** The file is the new picture of the room. */
+    isPicture?: true;
     /** Aborted when the client disconnects. */
     signal: AbortSignal;
     /** Rejects if the user may no longer upload. */
@@ -141,7 +146,10 @@ export function createFileRoutes<Who extends { id: string }>(
     const name = query.get('name') ?? '';
     const voice = query.has('peaks') ? { peaks: query.get('peaks') ?? '' } : {};
     const isVoice = voice.peaks === undefined || peaks.safeParse(voice.peaks).success;
-    if (query.size > new Set(query.keys()).size || !roomId.safeParse(room).success || !isVoice)
+    const use = query.get('use');
+    const isPicture = use === 'picture';
+    const isKnownUse = use === null || (isPicture && voice.peaks === undefined);
+    if (query.size > new Set(query.keys()).size || !roomId.safeParse(room).success || !isVoice || !isKnownUse)
       return 'bad_request';
     const startedAt = Date.now();
     const who = await knownIn(req);
@@ -149,7 +157,7 @@ export function createFileRoutes<Who extends { id: string }>(
     const at = performance.now();
     const tooOften = tries.take(who.id, 1, at);
     if (tooOften !== null) throw tooMuch('upload attempts', tooOften);
-    await answerInTime(parts.check(who, room)).catch((error: unknown) => {
+    await answerInTime(parts.check(who, room, isPicture)).catch((error: unknown) => {
       // A storage failure does not reveal whether the room exists.
       if (isOwnFailure(error)) tries.giveBack(who.id, at);
       throw error;
@@ -170,10 +178,14 @@ export function createFileRoutes<Who extends { id: string }>(
         const now = await answerInTime(parts.who(req, ownLogin(req), startedAt));
         if (typeof now === 'string') throw new Refused(now === 'banned' ? 'forbidden' : now);
         if (now.id !== who.id) throw new Refused('unauthorized');
-        await answerInTime(parts.check(now, room));
+        await answerInTime(parts.check(now, room, isPicture));
       };
       const file = await parts
-        .add({ room, user: who.id, name, length, bytes: body(), ...voice, signal: gone.signal, check })
+        .add({
+          ...{ room, user: who.id, name, length, bytes: body(), signal: gone.signal, check },
+          ...voice,
+          ...(isPicture ? { isPicture } : {}),
+        })
         .finally(stopped);
       if ('code' in file) throw new Refused(file.code, file.words);
       answerJson(req, res, 201, { file });

@@ -9,7 +9,8 @@ export const requestErrors = {
   unknown_room: 'There is no such room.',
   unknown_message: 'There is no such message in this room.',
   unknown_user: 'There is no such user here.',
-  unknown_file: 'There is no such file of this user in this room, or another message has it.',
+  unknown_file:
+    'There is no such file of this user in this room, it is already in use, or it is not for this use.',
   unknown_invite: 'This invite link is no longer valid, or is not valid for this user.',
   forbidden: 'This user may not do that here.',
   not_joined: 'Join the room on this connection first.',

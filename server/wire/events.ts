@@ -124,6 +124,9 @@ const emoji = z
   .max(40)
   .refine((text) => /^\p{RGI_Emoji}$/v.test(text));
 
+/** The ID of a file, which cannot be guessed. */
+const fileId = z.string().regex(/^[A-Za-z0-9_-]{16,64}$/);
+
 /** The room settings in an update. Default values are not stored. */
 const roomSettings = z.object({
   write: write.exactOptional(),
@@ -132,6 +135,7 @@ const roomSettings = z.object({
   seen: z.enum(['on', 'off']).exactOptional(),
   color: z.enum(['', ...colors]).exactOptional(),
   emoji: emoji.or(z.literal('')).exactOptional(),
+  picture: fileId.or(z.literal('')).exactOptional(),
 });
 
 /** A room for a specific user. `unread` is 0 for users who are not members. */
@@ -183,9 +187,10 @@ const roomSummary = z.object({
   previews: z.enum(['off', 'asked']).exactOptional(),
   /** Present if authors cannot see who read their messages in this room. If absent, `can.seen` decides. */
   seen: z.literal('off').exactOptional(),
-  /** The chosen colour and emoji of the room. */
+  /** The chosen colour and emoji of the room, and the ID of its picture, which is shown instead of the emoji. */
   color: z.enum(colors).exactOptional(),
   emoji: z.string().exactOptional(),
+  picture: fileId.exactOptional(),
   /** The number of pinned messages, if any. */
   pins: seq.exactOptional(),
 });
@@ -216,8 +221,6 @@ const reaction = z.object({
  * IDs are not found.
  */
 const entryId = z.string().regex(/^[!-~]{1,64}$/);
-/** The ID of a file, which cannot be guessed. */
-const fileId = z.string().regex(/^[A-Za-z0-9_-]{16,64}$/);
 /** The description of a picture for users who cannot see it. */
 const alt = line(250);
 const duration = seq.describe('In milliseconds.');

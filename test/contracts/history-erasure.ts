@@ -145,6 +145,29 @@ export function erasureContract(now: Now) {
     return JSON.stringify(all).replaceAll(JSON.stringify(ann.id).slice(1, -1), ann.id);
   }
 
+  test('removes pictures of rooms that the user uploaded, and only these', async () => {
+    for (const [room, user] of [
+      ['lobby', ann.id],
+      ['yard', ben.id],
+    ] as const) {
+      if (room === 'yard') await write.putRoom({ id: room, kind: 'public', name: room });
+      const picture = `picture-${room}`;
+      const image = { width: 4, height: 3, blur: 'LEHV6nWB2yk8pyo0adR*.7kCMdnj' };
+      const about = { name: 'picture.webp', type: 'image/webp', size: 1, image, isPicture: true } as const;
+      await write.addFile({ room, user, file: { id: picture, ...about } });
+      await write.updateRoom({ room, emoji: '🧪', picture, actor: user });
+    }
+    now().changes.length = 0;
+    await erase('anonymise');
+    expect((await read.room({ room: 'lobby' }))?.settings).toEqual({ emoji: '🧪' });
+    expect((await read.room({ room: 'yard' }))?.settings).toEqual({ emoji: '🧪', picture: 'picture-yard' });
+    expect(now().changes).toContainEqual(
+      expect.objectContaining({ type: 'room', room: expect.objectContaining({ settings: { emoji: '🧪' } }) }),
+    );
+    expect(await read.file({ id: 'picture-lobby', user: ben.id })).toBeNull();
+    expect((await write.dropFiles({ before: 0, most: 100 })).stored).toEqual(['picture-lobby']);
+  });
+
   test('removes the user from all data and keeps the messages without an author', async () => {
     const { den, alone, direct, unseen, carried, bare, closed } = await live();
     const rooms = ['lobby', den, alone, direct];

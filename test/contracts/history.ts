@@ -548,6 +548,67 @@ function contract(open: () => Promise<TestedHistory>) {
       await expectRefusal(add('f3', { room }), 'unknown_room');
     });
 
+    const addPicture = (id: string, { user = ann, room = 'lobby' } = {}) =>
+      write.addFile({ room, user: user.id, file: { ...about(id), isPicture: true } });
+    const setPicture = (picture: string, room = 'lobby', actor = ann.id) =>
+      write.updateRoom({ room, picture, actor });
+
+    test('keeps the picture of a room until it is replaced, removed or deleted with the room', async () => {
+      for (const id of ['p1', 'p2', 'p3', 'p4']) await addPicture(id);
+      expect((await setPicture('p1')).room.settings).toEqual({ picture: 'p1' });
+      expect(tested.changes.at(-1)).toMatchObject({ type: 'room', room: { settings: { picture: 'p1' } } });
+      await write.updateRoom({ room: 'lobby', emoji: '🧪' });
+      await tested.reload();
+      expect((await read.room({ room: 'lobby' }))?.settings).toEqual({ emoji: '🧪', picture: 'p1' });
+      expect(await read.picturesBy({ user: ann.id })).toEqual([{ room: 'lobby', id: 'p1', name: 'p1.png' }]);
+      expect(await read.picturesBy({ user: ben.id })).toEqual([]);
+
+      // Neither the retention of messages nor the collection of orphaned files deletes the picture.
+      await send(message());
+      await write.expire({ room: 'lobby', firstSeq: 2 });
+      expect(await doomed(at)).toEqual([]);
+      expect(await file('p1')).toMatchObject({ file: { state: 'carried' } });
+      expect((await setPicture('p1')).room.settings).toMatchObject({ picture: 'p1' });
+
+      expect((await setPicture('p2')).room.settings).toMatchObject({ picture: 'p2' });
+      expect(await file('p1', ann)).toBeNull();
+      expect(await doomed(0)).toEqual(['p1']);
+      await expectRefusal(setPicture('p1'), 'unknown_file');
+      // These calls share one transaction in this order.
+      await Promise.all([setPicture('p3'), setPicture('p4')]);
+      expect((await read.room({ room: 'lobby' }))?.settings).toMatchObject({ picture: 'p4' });
+      expect(await doomed(0)).toEqual(['p1', 'p2', 'p3']);
+      expect((await setPicture('')).room.settings).toEqual({ emoji: '🧪' });
+      expect(await doomed(0)).toEqual(['p1', 'p2', 'p3', 'p4']);
+
+      const { id: room } = await create();
+      await addPicture('p5', { room });
+      await setPicture('p5', room);
+      await write.deleteRoom({ room });
+      expect(await file('p5', ann)).toBeNull();
+      expect(await read.picturesBy({ user: ann.id })).toEqual([]);
+      await expect.poll(() => doomed(0)).toContain('p5');
+    });
+
+    test('accepts as a picture only a file that the user uploaded as the picture of that room', async () => {
+      await add('f1');
+      await addPicture('p1');
+      await addPicture('p2', { user: ben });
+      await addPicture('p3', { room: 'garden' });
+      for (const picture of ['f1', 'p2', 'p3', 'p9'])
+        await expectRefusal(
+          write.updateRoom({ room: 'lobby', picture, slow: 9, actor: ann.id }),
+          'unknown_file',
+        );
+      await expectRefusal(write.updateRoom({ room: 'lobby', picture: 'p1' }), 'unknown_file');
+      expect((await read.room({ room: 'lobby' }))?.settings).toEqual({});
+      await expectRefusal(send(message({ files: [{ id: 'p1' }] })), 'unknown_file');
+      await setPicture('p1');
+      await expectRefusal(send(message({ files: [{ id: 'p1' }] })), 'unknown_file');
+      await write.erase({ user: ben.id });
+      await expectRefusal(setPicture('p2', 'lobby', ben.id), 'forbidden');
+    });
+
     test('drops files of an expired message', async () => {
       for (const id of ['f1', 'f2', 'f3']) await add(id);
       await send(message({ files: [{ id: 'f1' }] }));

@@ -314,6 +314,7 @@ export const everyRead: { [Query in Exclude<keyof Reads, 'search'>]: Reads[Query
     { since: 0, room, upTo: 1, limit: 1 },
   ],
   expired: [{ before: at + 1, beforeDirect: at + 1, from: 0 }],
+  picturesBy: [{ user: '1' }],
   reactionsOf: [{ user: '3', of: [{ room, seq: 2, emoji: '👍' }] }],
   written: [{ user: '1', from: '', ...page }],
   pins: [{ room }, { room, seq: 2 }],

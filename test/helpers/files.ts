@@ -18,10 +18,10 @@ export async function upload(
     room = 'lobby',
     name = 'file',
     headers = {},
-    ...voice
-  }: { room?: string; name?: string; headers?: object; peaks?: string } = {},
+    ...more
+  }: { room?: string; name?: string; headers?: object; peaks?: string; use?: string } = {},
 ): Promise<Uploaded> {
-  const query = new URLSearchParams({ room, name, ...voice });
+  const query = new URLSearchParams({ room, name, ...more });
   const answer = await fetch(`${url}/files?${query}`, {
     method: 'POST',
     headers: { origin, cookie, ...headers },

@@ -111,6 +111,7 @@ const fields: Record<string, Json> = {
   poll: json({ options: ['a', 'b'] }, { event: { start: 1 } }, { options: ['a', 'a'] }, { event: {} }, 1),
   choice: json([1], [2, 1], [], [0], 1),
   ticket: json('e30.e30.AA', 'a.b', '', 'x'.repeat(4097)),
+  picture: json('a'.repeat(32), '', 'x', 1),
   emoji: json('👍', '❤️', '👩🏽‍💻', '', '👍👍', '\u2764', 'x'),
 };
 

@@ -4,11 +4,16 @@ import { decidesIn, isVisitor, mayRead, memberBySession, rightsIn } from '../acc
 import type { Chat } from '../chat.ts';
 import type { SessionIdentity } from '../model.ts';
 
-/** Checks that the user may upload files to the room now. @throws RequestError `unknown_room`, `forbidden`, `muted` */
+/**
+ * Checks that the user may upload files to the room now.
+ * @param isPicture the file is the new picture of the room, not a file for a message
+ * @throws RequestError `unknown_room`, `forbidden`, `muted`
+ */
 export async function mayUpload(
   { history, directory }: Chat,
   identity: SessionIdentity,
   room: string,
+  isPicture = false,
 ): Promise<void> {
   // Another server may have stored a ban or a mute.
   await history.current();
@@ -20,8 +25,9 @@ export async function mayUpload(
   ]);
   const member = record === null ? undefined : memberBySession(record, stored, identity);
   if (record === null || !mayRead(record, member, isBanned(stored))) throw new RequestError('unknown_room');
-  if (!rightsIn(record, { roles: identity.roles, member }).includes('send'))
+  if (!rightsIn(record, { roles: identity.roles, member }).includes(isPicture ? 'update' : 'send'))
     throw new RequestError('forbidden');
+  if (isPicture) return;
   const partner = otherOf(record.pair, identity.id);
   // Read even if the partner is connected, so that the time does not reveal the partner's presence.
   if (partner !== undefined && (await history.read.hasBlocked({ user: partner, other: identity.id })))

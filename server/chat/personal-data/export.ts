@@ -48,6 +48,7 @@ export async function exported(
   const { notices, activeAt, notified, lastNotified } = await history.read.notices({ user: id });
   const { address: mailAddress } = await history.read.mailAddress({ user: id });
   if (user === null && banned === null && restricted.length === 0) return null;
+  const pictures = await history.read.picturesBy({ user: id });
   const about = {
     user: { id, name: user?.name ?? id },
     ...(user?.siteRole === undefined ? {} : { siteRole: user.siteRole }),
@@ -77,6 +78,8 @@ export async function exported(
       ...(member.role === 'owner' ? ownedOf(room) : {}),
     })),
     opened: await history.read.openedBy({ user: id }),
+    // Pictures of rooms that this user uploaded.
+    pictures: pictures.map(({ room, id }) => ({ room, file: id })),
     blocked,
     devices: (await history.read.devices({ user: id })).map(({ kind, name, at }) => ({
       kind,
@@ -97,7 +100,7 @@ export async function exported(
       ...(reason === undefined ? {} : { reason }),
     })),
   };
-  const files: { id: string; name: string }[] = [];
+  const files: { id: string; name: string }[] = pictures.map(({ id, name }) => ({ id, name }));
   /**
    * Hides names that the user may not know, and who reacted. Omits all reactions in rooms that the user may not read
    * now, because they may be newer than the loss of the room.

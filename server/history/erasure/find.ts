@@ -98,7 +98,11 @@ export const erasableOf: Record<
       sql`SELECT user_id, ${roomOf('members')} WHERE ${restrictedBy(kind)} = ${user} AND restricted IS NOT NULL`;
     return either(by('muted'), by('banned'));
   },
-  files: (user) => sql`SELECT id FROM chat_files WHERE user_id = ${user} ${most}`,
+  // `room`: only of a file that is the picture of a room.
+  files: (user) =>
+    sql`SELECT files.id AS id, rooms.id AS room FROM chat_files AS files
+        LEFT JOIN chat_rooms AS rooms ON rooms.num = files.room AND rooms.tile_picture = files.id
+        WHERE files.user_id = ${user} ${most}`,
   audit: (user) =>
     either(
       sql`SELECT num AS id FROM chat_audit WHERE by_id = ${user}`,

@@ -111,8 +111,14 @@ export const steps: { [Stage in ErasureStage]: Step } = {
   },
 
   files: {
-    needs: () => [],
-    run(work, _erasure, { id }) {
+    needs: (_user, { room }) => (room ? [lastMessageNeed(room)] : []),
+    run(work, _erasure, { id, room: roomId }, changes) {
+      const room = roomId ? getRoom(work, roomId) : undefined;
+      if (room?.settings.picture === id) {
+        const { picture: _, ...settings } = room.settings;
+        setRoom(work, { ...room, settings });
+        changes.push({ type: 'room', is: 'changed', room: recordOf(work, room) });
+      }
       // Drops the file, and deletes its owner and its description.
       work.later(
         () =>

@@ -1,20 +1,23 @@
 import type { MessageFile } from '../../wire/events.ts';
 import type { Columns, Row, Value } from '../engine/table.ts';
 
-/** An uploaded file. Only the first message to which it was attached can have it. */
+/** An uploaded file. Only the first message to which it was attached can have it, or its room as its picture. */
 export interface StoredFile {
   id: string;
   user: string;
-  /** `loose`: not attached to a message. `carried`: attached. `dropped`: pending deletion. */
+  /** `loose`: not attached to a message or room. `carried`: attached. `dropped`: pending deletion. */
   state: 'loose' | 'carried' | 'dropped';
   /** The message to which it was first attached, even if it is detached now. */
   seq?: number;
   /** Since when the file is in this state, as Unix ms, or `reservedAt`. */
   at: number;
-  about: MessageFile;
+  about: AboutFile;
   /** The ID of the stored bytes. A forwarded copy shares the bytes of the original file. */
   stored: string;
 }
+
+/** `isPicture`: made as the picture of a room, and not for messages. */
+export type AboutFile = MessageFile & { isPicture?: true };
 
 /** The `at` of a file that is reserved for a message pending approval, so that it is not dropped as an old orphan. */
 export const reservedAt = Number.MAX_SAFE_INTEGER;
@@ -39,7 +42,7 @@ export function fileFrom(row: Row): StoredFile {
     state: states[row.file_state as number] as StoredFile['state'],
     ...(row.file_seq === null ? {} : { seq: row.file_seq as number }),
     at: row.file_at as number,
-    about: JSON.parse(row.file_about as string) as MessageFile,
+    about: JSON.parse(row.file_about as string) as AboutFile,
     stored: row.file_stored as string,
   };
 }

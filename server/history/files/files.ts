@@ -1,4 +1,3 @@
-import type { MessageFile } from '../../wire/events.ts';
 import { ask, inList, raw, sql } from '../engine/dialect.ts';
 import type { ReadsOf } from '../engine/read.ts';
 import { type Nothing, type Rule, refuse } from '../engine/rule.ts';
@@ -9,14 +8,14 @@ import { roomNeed } from '../rooms/loaded.ts';
 import { gone, type RoomRecord, roomFrom } from '../rooms/room.ts';
 import { requireRoom } from '../rooms/room-changes.ts';
 import { type KnownRooms, knownRooms, roomSelection } from '../rooms/select.ts';
-import { fileColumns, fileFrom, fileStates, type StoredFile } from './file.ts';
+import { type AboutFile, fileColumns, fileFrom, fileStates, type StoredFile } from './file.ts';
 import { doomedFiles, doomedFilesNeed, idsIn, insertFile } from './loaded.ts';
 
 export interface FileWrites {
   /**
    * Records an upload to a room, before its bytes are stored. Codes: `unknown_room`, `forbidden` (during an erasure).
    */
-  addFile: { in: { room: string; user: string; file: MessageFile; at: number }; out: Nothing };
+  addFile: { in: { room: string; user: string; file: AboutFile; at: number }; out: Nothing };
   /**
    * Drops up to `most` files: orphaned since before `before`, or of deleted rooms. `ids` also includes files that were
    * dropped before. `stored`: the IDs of the bytes to delete.
@@ -37,6 +36,8 @@ export interface FileReads {
   };
   /** Like `filesIn`, for all these rooms together. */
   filesInAll: { in: KnownRooms & { most: number }; out: { bytes: number; more: boolean } };
+  /** The pictures of rooms that the user uploaded. */
+  picturesBy: { in: { user: string }; out: { room: string; id: string; name: string }[] };
   /** A file that is neither dropped nor expired, its room, and the membership of `user` in that room. */
   file: {
     in: { id: string; user: string };
@@ -98,6 +99,17 @@ export const fileReads: ReadsOf<FileReads> = {
     const file = fileFrom(row);
     if (isExpired(file, room)) return null;
     return { file, room, member: row.member === null ? null : memberFrom(row) };
+  },
+  *picturesBy(_, { user }) {
+    const rows = yield* ask(
+      sql`SELECT ${raw(fileColumns)}, rooms.id AS room FROM chat_files AS files
+          JOIN chat_rooms AS rooms ON rooms.num = files.room AND rooms.tile_picture = files.id
+          WHERE files.user_id = ${user} ORDER BY files.id`,
+    );
+    return rows.map((row) => {
+      const { id, about } = fileFrom(row);
+      return { room: row.room as string, id, name: about.name };
+    });
   },
   *filesIn({ dialect }, { rooms: ids, most }) {
     if (ids.length === 0) return [];

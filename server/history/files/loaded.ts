@@ -15,12 +15,12 @@ import { existingRoom } from '../rooms/loaded.ts';
 import { goneRooms } from '../rooms/room.ts';
 import { fileColumns, fileFields, fileFrom, fileRow, fileStates, type StoredFile } from './file.ts';
 
-/** Detaches a file from its message. */
+/** Detaches a file from its message or room. */
 export function release(
   work: Work,
-  { room }: StoredMessage,
+  { room }: Pick<StoredMessage, 'room'>,
   id: string,
-  now: { state: 'loose' | 'dropped'; at: number },
+  now: { state: 'loose' | 'dropped'; at?: number },
 ): void {
   const file = getFile(work, room, id);
   if (file !== undefined) setFile(work, { ...file, ...now });

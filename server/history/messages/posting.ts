@@ -292,7 +292,7 @@ export function filesOf(
 ): MessageFile[] {
   return chosen.map(({ id, alt }) => {
     const file = getFile(work, room, id);
-    if (file === undefined || file.user !== user.id) refuse('unknown_file');
+    if (file === undefined || file.user !== user.id || file.about.isPicture) refuse('unknown_file');
     const isOwn = file.seq !== undefined && file.seq === seq && file.state !== 'dropped';
     if (!isOwn && (file.state !== 'loose' || file.seq !== undefined)) refuse('unknown_file');
     if (isReserved(file) && !reserved.includes(id)) refuse('unknown_file');

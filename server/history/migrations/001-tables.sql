@@ -48,9 +48,11 @@ CREATE TABLE IF NOT EXISTS chat_rooms (
   sent INT,
   -- Read receipts: 'off', or NULL for on.
   seen CHARS(16),
-  -- The colour and emoji of the room's tile; NULL for the defaults, which depend on its ID and kind.
+  -- The colour, emoji and picture of the room's tile; NULL for the defaults, which depend on its ID and kind. The
+  -- picture is the ID of a file.
   tile_color CHARS(16),
   tile_emoji BYTES(160),
+  tile_picture BYTES(64),
   -- The newest messages that are shown only in a thread, as JSON: see `ThreadOnly`. NULL if there are none.
   thread_only_runs LONG,
   -- The users of a direct room who want link previews: 'low', 'high' or 'both'; NULL for neither.
@@ -272,7 +274,7 @@ CREATE TABLE IF NOT EXISTS chat_holdings (
 CREATE INDEX IF NOT EXISTS chat_holdings_by_message ON chat_holdings (room, seq);
 
 -- Uploaded files. Their contents are stored elsewhere: see CHAT_FILES. `state`: 0 orphaned, 1 attached to the message
--- `seq`, 2 pending deletion. `stored`: the ID of the stored content, which forwarded copies share. It is deleted with
+-- `seq` or to the room, 2 pending deletion. `stored`: the ID of the stored content, which forwarded copies share. It is deleted with
 -- the last row.
 CREATE TABLE IF NOT EXISTS chat_files (
   id BYTES(64) NOT NULL PRIMARY KEY,

@@ -134,6 +134,7 @@ export const roomSettings: {
   seen: { column: 'seen', initial: 'on' },
   color: { column: 'tile_color', initial: '' },
   emoji: { column: 'tile_emoji', initial: '' },
+  picture: { column: 'tile_picture', initial: '' },
 };
 
 const settings = Object.entries(roomSettings) as [keyof RoomSettings, { column: ColumnName }][];

@@ -4,6 +4,10 @@ import { ask, sql } from '../engine/dialect.ts';
 import type { ReadsOf } from '../engine/read.ts';
 import { type Nothing, type Rule, refuse } from '../engine/rule.ts';
 import { type Need, rows, type Work } from '../engine/work.ts';
+import { isBeforeEnd } from '../erasure/erasure.ts';
+import { erasureNeed, erasureOf } from '../erasure/erasures.ts';
+import type { StoredFile } from '../files/file.ts';
+import { fileNeed, getFile, release, setFile } from '../files/loaded.ts';
 import { getMember } from '../members/loaded.ts';
 import { acted, isMember } from '../members/member.ts';
 import { add } from '../members/membership.ts';
@@ -72,7 +76,8 @@ export interface RoomWrites {
     out: { room: RoomRecord; created: boolean };
   };
   /**
-   * Changes a room. An empty topic removes the topic. Codes: `unknown_room`, `conflict` (a public room has that name).
+   * Changes a room. An empty topic removes the topic. Codes: `unknown_room`, `conflict` (a public room has that name),
+   * `unknown_file` (`picture` is not one that `actor` uploaded for this room).
    */
   updateRoom: {
     in: {
@@ -176,7 +181,10 @@ export const putRoom: Rule<RoomWrites['putRoom']> = {
 };
 
 export const updateRoom: Rule<RoomWrites['updateRoom']> = {
-  needs: ({ room }) => [lastMessageNeed(room)],
+  needs: ({ room, picture, actor }) => [
+    lastMessageNeed(room),
+    ...(picture && actor !== undefined ? [fileNeed(picture), erasureNeed(actor)] : []),
+  ],
   run(work, { room: id, decidedFor, ...change }, changes) {
     const room = requireRoom(work, id);
     if (isStale(room, decidedFor)) return { room: recordOf(work, room), stale: true };
@@ -285,7 +293,13 @@ function update(
     ...(Object.keys(settings) as (keyof RoomSettings)[]),
   ];
   if (changed.length === 0) return recordOf(work, room);
+  const { picture } = settings;
+  const file = picture ? newPicture(work, room, picture, change.actor) : undefined;
   if (room.kind === 'public') checkName(work, name, room.id);
+  const { picture: previous } = room.settings;
+  if (picture !== undefined && previous !== undefined)
+    release(work, { room: room.id }, previous, { state: 'dropped' });
+  if (file !== undefined) setFile(work, { ...file, state: 'carried' });
   setRoom(work, now);
   const updated = recordOf(work, room);
   changes.push({ type: 'room', is: 'changed', room: updated });
@@ -296,6 +310,19 @@ function update(
     to: { changed, ...settings },
   });
   return updated;
+}
+
+/**
+ * Returns the file of a new picture.
+ * @throws RequestError `unknown_file` if `actor` did not upload it as the picture of this room
+ */
+function newPicture(work: Work, { id }: RoomRow, picture: string, actor: string | undefined): StoredFile {
+  const file = actor === undefined ? undefined : getFile(work, id, picture);
+  if (file?.state !== 'loose' || file.user !== actor || !file.about.isPicture) refuse('unknown_file');
+  const erasure = erasureOf(work, actor);
+  // The stage `files` of the erasure may already have searched for pictures of rooms.
+  if (erasure !== undefined && isBeforeEnd(erasure)) refuse('forbidden', 'the user is being erased');
+  return file;
 }
 
 /** Returns the settings of a change that differ from the room's current settings. */

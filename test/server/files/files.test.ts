@@ -22,6 +22,7 @@ import {
   marker,
 } from '../../helpers/hostile-files.ts';
 import { mp4, webm } from '../../helpers/media.ts';
+import { eventsOf } from '../../helpers/people.ts';
 import { RawClient } from '../../helpers/raw-http.ts';
 
 const apiKey = 'a-key-of-more-than-16-characters';
@@ -484,6 +485,102 @@ test('serves pictures of a private room only to its current members', async () =
   expect(await upload(site.chat.url, bensCookie, 'text', { room })).toMatchObject({ status: 404 });
 });
 
+const uploadPicture = (room: string, bytes: Buffer | string, cookie = annsCookie) =>
+  upload(site.chat.url, cookie, bytes, { room, name: 'Secret plan.jpg', use: 'picture' });
+
+test('stores only a small upright still copy of the picture of a room', async () => {
+  const room = await privateRoom();
+  const photo = await noise(1600, 400)
+    .jpeg()
+    .withExif({ IFD0: { Make: 'Wm4kZ-camera' } })
+    .withMetadata({ orientation: 6 })
+    .toBuffer();
+  const frames = await Promise.all([1, 2].map(() => noise(20, 20).png().toBuffer()));
+  const moving = await sharp(frames, { join: { animated: true } })
+    .gif()
+    .toBuffer();
+  expect((await sharp(moving).metadata()).pages).toBe(2);
+  const clear = await sharp({ create: { width: 9, height: 9, channels: 4, background: '#0000' } })
+    .png()
+    .toBuffer();
+  for (const [bytes, width, height] of [
+    [photo, 64, 256],
+    [moving, 20, 20],
+    [animatedPng(), 8, 8],
+    [clear, 9, 9],
+  ] as const) {
+    const { status, file } = await uploadPicture(room, bytes);
+    const image = { width, height, blur: expect.any(String) };
+    const about = { name: 'picture.webp', type: 'image/webp', size: expect.any(Number), image };
+    expect({ status, file }).toEqual({ status: 201, file: { id: expect.any(String), ...about } });
+    const answer = Buffer.from(await (await get(file, annsCookie)).arrayBuffer());
+    const { pages, hasAlpha, exif } = await sharp(answer).metadata();
+    expect({ pages, exif, hasAlpha }).toEqual({ hasAlpha: bytes === clear });
+  }
+  const svg = '<svg xmlns="http://www.w3.org/2000/svg"/>';
+  const noPictures = [svg, 'words', mp4({ duration: 1 }), '%PDF-1.4\n%%EOF'];
+  for (const bytes of noPictures)
+    expect(await uploadPicture(room, bytes)).toMatchObject({ status: 415, code: 'file_type' });
+  const uses: { use: string; peaks?: string }[] = [
+    { use: 'avatar' },
+    { use: '' },
+    { use: 'picture', peaks: '0'.repeat(46) },
+  ];
+  for (const use of uses)
+    expect(await upload(site.chat.url, annsCookie, photo, { room, ...use })).toMatchObject({ status: 400 });
+});
+
+test('shows the picture of a room to its readers until it is replaced', async () => {
+  const room = await privateRoom();
+  await ben.request('room:join', { room });
+  const png = await noise(40, 30).png().toBuffer();
+  const zoe = await site.session(9, 'Zoe');
+  expect(await uploadPicture(room, png, bensCookie)).toMatchObject({ status: 403, code: 'forbidden' });
+  expect(await uploadPicture(room, png, zoe)).toMatchObject({ status: 404, code: 'unknown_room' });
+  const { file } = await uploadPicture(room, png);
+  const set = (picture: string, client = ann) => client.request('room:update', { room, picture });
+  expect(await statusOf(file)).toBe(404);
+  await expect(set(file.id, ben)).rejects.toThrow('forbidden');
+  await expect(send([{ id: file.id }], room)).rejects.toThrow('unknown_file');
+  const { file: sent } = await upload(site.chat.url, annsCookie, png, { room });
+  await expect(set(sent.id)).rejects.toThrow('unknown_file');
+  await expect(set('../../etc/passwd')).rejects.toThrow('bad_request');
+
+  expect((await set(file.id)).room).toMatchObject({ picture: file.id });
+  const shown = () => eventsOf(ben, 'room:changed').at(-1)?.picture;
+  await expect.poll(shown).toBe(file.id);
+  const answer = await get(file);
+  expect([answer.status, answer.headers.get('cache-control')]).toEqual([200, 'private, no-cache']);
+  await answer.arrayBuffer();
+  expect(await statusOf(file, zoe)).toBe(404);
+  await set(file.id);
+
+  // A demotion between the upload and the change.
+  await ann.request('room:role', { room, user: '2', role: 'moderator' });
+  const { file: bens } = await uploadPicture(room, png, bensCookie);
+  await expect(set(bens.id)).rejects.toThrow('unknown_file');
+  await ann.request('room:role', { room, user: '2', role: 'member' });
+  await expect(set(bens.id, ben)).rejects.toThrow('forbidden');
+
+  const { file: second } = await uploadPicture(room, png);
+  await set(second.id);
+  await expect.poll(shown).toBe(second.id);
+  expect([await statusOf(file, annsCookie), await statusOf(second)]).toEqual([404, 200]);
+  await expect.poll(stored).not.toContain(file.id);
+  await ann.request('room:remove', { room, user: '2' });
+  const headers = { 'if-none-match': `"${second.id}"` };
+  expect(await statusOf(second, bensCookie, { headers })).toBe(404);
+  expect(await statusOf(second, annsCookie, { headers })).toBe(304);
+  expect((await set('')).room).not.toHaveProperty('picture');
+  expect(await statusOf(second, annsCookie)).toBe(404);
+
+  const { file: third } = await uploadPicture(room, png);
+  await set(third.id);
+  await ann.request('room:delete', { room });
+  expect(await statusOf(third, annsCookie)).toBe(404);
+  await expect.poll(stored).not.toContain(third.id);
+});
+
 test('stores a file until its message or room is deleted', async () => {
   const room = await privateRoom();
   const [first, second, third] = await Promise.all(
@@ -572,7 +669,9 @@ test('exports all data of the user and none of others', async () => {
   await boss.request('room:mute', { ...lobby, seconds: 3600, reason: 'loud' });
   await boss.request('room:ban', { ...lobby, room: 'other' });
   await boss.request('room:mute', { room: 'lobby', user: 'only-muted' });
-  await ann.request('room:update', { room, slow: 60, color: 'teal', emoji: '🧪' });
+  const { file: picture } = await uploadPicture(room, await noise(9, 9).png().toBuffer());
+  const look = { color: 'teal', emoji: '🧪', picture: picture.id } as const;
+  await ann.request('room:update', { room, slow: 60, ...look });
   boss.close();
   const ask = (user: string, headers: Record<string, string> = { Authorization: `Bearer ${apiKey}` }) =>
     fetch(`${site.chat.url}/api/users/${user}/export`, { headers });
@@ -591,9 +690,10 @@ test('exports all data of the user and none of others', async () => {
     rooms: expect.arrayContaining([
       {
         ...{ id: room, kind: 'private', name: 'Den', role: 'owner', readSeq: 2, notify: 'all' },
-        ...{ slow: 60, color: 'teal', emoji: '🧪', ...when },
+        ...{ slow: 60, ...look, ...when },
       },
     ]),
+    pictures: expect.arrayContaining([{ room, file: picture.id }]),
     hidden: true,
     blocked: ['3'],
     devices: [],
@@ -627,6 +727,7 @@ test('exports all data of the user and none of others', async () => {
   expect(lines('messages.jsonl').every(({ user }) => user.id === '1')).toBe(true);
   expect(lines('reactions.jsonl')).toContainEqual({ room, seq: message.seq, emoji: '👍' });
   expect(text(`files/${file.id}/${file.name}`)).toBe('a few words');
+  expect(files[`files/${picture.id}/picture.webp`]?.length).toBe(picture.size);
   expect(Object.keys(files).every((name) => !name.includes('..'))).toBe(true);
   expect((await ask('only-muted')).status).toBe(200);
   expect([(await ask('never-seen')).status, (await ask('1', {})).status]).toEqual([404, 401]);

@@ -15,7 +15,7 @@ const accepted: Partial<Record<RequestName, object[]>> = {
   'room:list': [{ member: false, query: x(100), limit: 200 }],
   'room:sync': [{ since: 0, limit: 500 }],
   'room:create': [made({ name: x(80), topic: x(250), members: many(100) })],
-  'room:update': [{ slow: 3600 }],
+  'room:update': [{ slow: 3600 }, { picture: x(64) }],
   'room:invite': [{ users: [...many(99), x(64)] }],
   'room:mute': [{ user: 'x', seconds: 31_536_000, reason: x(250) }],
   'room:members': [{ query: 'name', limit: 100 }],
@@ -62,6 +62,7 @@ const rejected: Partial<Record<RequestName, object[]>> = {
   'room:update': [
     ...[{ name: '\u200b' }, { topic: 'a\tb' }, { topic: 'a\u2029b' }, { write: 'nobody' }, { seen: 'all' }],
     ...[-1, 3601, 1.5, '5'].map((slow) => ({ slow })),
+    ...[x(15), x(65), 'a/b', null].map((picture) => ({ picture })),
   ],
   'room:invite': [[], many(101), [x(65)], [7]].map((users) => ({ users })),
   'room:remove': [{ user: '' }],

@@ -145,6 +145,7 @@ const table: Record<RequestName, Partial<Record<Code, Partial<Record<Who, readon
   },
   'room:update': {
     ok: { ann: [{ slow: 3600 }] },
+    unknown_file: { ann: [{ picture: 'a'.repeat(32) }] },
     forbidden: { ben: [{ name: 'New' }], eve: [{ room: 'lobby', name: 'New' }] },
     conflict: {
       ann: [
