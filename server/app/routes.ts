@@ -116,7 +116,7 @@ export function openRoutes(
         check: (identity, room, isPicture) => mayUpload(chat, identity, room, isPicture),
         add: (upload) => files.add(upload),
         onUpload: (code) => metrics.uploads.inc({ code }),
-        find: (identity, id) => fileFor(chat, identity, id),
+        find: (identity, id, invite) => fileFor(chat, identity, id, invite),
         open: (stored, what, part) => files.open(stored, what, part),
       }),
     files: new Map([...withSiteAddresses(client, addresses, pages.brand), ...pages.files]),

@@ -89,7 +89,7 @@ export async function lookAtInvite(
   connection: Connection,
   { token }: RequestPayload<'invite:look'>,
 ): Promise<Answers['invite:look']> {
-  const { invite, room, member } = await opened(chat, connection, token);
+  const { invite, room, picture, member } = await opened(chat, connection, token);
   const { directory, history } = chat;
   const names = await namesIn(chat, invite.room, [invite.by], connection.person.user.id);
   const { members } = await history.read.members({ room: invite.room, limit: facesLookedAt });
@@ -105,6 +105,7 @@ export async function lookAtInvite(
     present: directory.presentCount(invite.room),
     people,
     ...(isMember(member) ? { room: invite.room } : {}),
+    ...(picture === undefined ? {} : { picture: { id: picture, invite: invite.digest } }),
   };
 }
 
@@ -135,12 +136,26 @@ export async function acceptInvite(
  * Reads the link with this token, if it admits the user or the user is a member.
  * @throws RequestError `unknown_invite` in all other cases, so that the error reveals nothing about the room
  */
-async function opened({ history }: Chat, { person }: Connection, token: string) {
-  const known = await history.read.invite({ digest: digestOf(token), user: person.user.id });
-  if (known === null || !(isMember(known.member) || opens(known.invite, known, Date.now()))) {
-    throw new RequestError('unknown_invite');
-  }
+async function opened(chat: Chat, { person }: Connection, token: string) {
+  const known = await admitting(chat, person.user.id, digestOf(token));
+  if (known === null) throw new RequestError('unknown_invite');
   return known;
+}
+
+async function admitting({ history }: Chat, user: string, digest: string) {
+  const known = await history.read.invite({ digest, user });
+  return known !== null && (isMember(known.member) || opens(known.invite, known, Date.now())) ? known : null;
+}
+
+/**
+ * Whether this file is the picture of a room that `lookAtInvite` shows to the user.
+ * @param digest of the token. It is in the URL of the picture, where the token could be logged.
+ */
+export async function showsPicture(
+  chat: Chat,
+  { user, digest, file }: { user: string; digest: string; file: string },
+): Promise<boolean> {
+  return (await admitting(chat, user, digest))?.picture === file;
 }
 
 /** Returns the user whose links a list contains; undefined for a moderator of the room, who sees all links. */

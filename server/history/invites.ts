@@ -95,9 +95,11 @@ export interface InviteReads {
   invite: {
     in: { digest: string; user: string };
     out:
-      | ({ invite: StoredInvite; room: Pick<RoomRecord, 'name' | 'topic' | 'members'> } & Parameters<
-          typeof opens
-        >[1])
+      | ({
+          invite: StoredInvite;
+          room: Pick<RoomRecord, 'name' | 'topic' | 'members'>;
+          picture?: string;
+        } & Parameters<typeof opens>[1])
       | null;
   };
 }
@@ -158,7 +160,7 @@ export const forgetInvites: Rule<InviteWrites['forgetInvites']> = {
   },
 };
 
-const selectInvites = sql`SELECT rooms.id AS room_id, name, topic, members, ${columnsOf(invites, 'invites')}
+const selectInvites = sql`SELECT rooms.id AS room_id, name, topic, members, tile_picture, ${columnsOf(invites, 'invites')}
   FROM chat_invites AS invites JOIN chat_rooms AS rooms ON rooms.num = invites.room`;
 
 const inviteFrom = (row: Row) => rowFrom(invites, row, row.room_id as string);
@@ -194,6 +196,7 @@ export const inviteReads: ReadsOf<InviteReads> = {
         ...(row.topic === null ? {} : { topic: row.topic as string }),
         members: row.members as number,
       },
+      ...(row.tile_picture === null ? {} : { picture: row.tile_picture as string }),
       member: findMember(user),
       maker: {
         member: findMember(by),

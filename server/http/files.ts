@@ -88,8 +88,11 @@ export interface FileParts<Who extends { id: string }> {
   }): Promise<MessageFile | { code: HttpErrorCode; words?: string }>;
   /** Called after each upload, unless its client disconnected. `code` is `ok`, or why the upload was rejected. */
   onUpload(code: 'ok' | Refusal): void;
-  /** Returns the file if this user may see it, and the ID of its stored bytes. */
-  find(who: Who, id: string): Promise<{ about: MessageFile; stored: string } | null>;
+  /**
+   * Returns the file if this user may see it, and the ID of its stored bytes.
+   * @param invite the `invite` of the answer to `invite:look`
+   */
+  find(who: Who, id: string, invite?: string): Promise<{ about: MessageFile; stored: string } | null>;
   open(
     stored: string,
     what: 'file' | 'preview',
@@ -202,11 +205,12 @@ export function createFileRoutes<Who extends { id: string }>(
     query: URLSearchParams,
   ): Promise<void> {
     const access = query.get('access') ?? undefined;
+    const invite = query.get('invite') ?? undefined;
     if (admission.mayDownload(req)) admission.allowReading(req, res);
     else if (access === undefined) return refuse(req, res, 'not_found');
     const who = await knownIn(req, access);
     if (who === 'session_store_unavailable') return refuse(req, res, who);
-    const found = typeof who === 'string' ? null : await answerInTime(parts.find(who, id));
+    const found = typeof who === 'string' ? null : await answerInTime(parts.find(who, id, invite));
     const file = found?.about;
     const size = query.get('size');
     if (

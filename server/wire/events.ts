@@ -1055,6 +1055,9 @@ export const answers = {
     present: counter.describe('The number of present members.'),
     people: z.array(user).describe('Up to 3 of the members.'),
     room: roomId.exactOptional().describe('The ID of the room, only for members.'),
+    picture: z
+      .object({ id: fileId, invite: z.string().describe('Add it to the URL of the file.') })
+      .exactOptional(),
   }),
   'invite:accept': z.object({ room: roomSummary }),
   'direct:open': z.object({ room: roomSummary }),

@@ -2,6 +2,7 @@ import { isBanned, isReserved, otherOf, type StoredFile } from '../../history/hi
 import { RequestError } from '../../wire/errors.ts';
 import { decidesIn, isVisitor, mayRead, memberBySession, rightsIn } from '../access.ts';
 import type { Chat } from '../chat.ts';
+import { showsPicture } from '../invites.ts';
 import type { SessionIdentity } from '../model.ts';
 
 /**
@@ -40,15 +41,21 @@ export async function mayUpload(
  * Returns a file in a room that the user may read now: an own file, an attached file, or a file of a message whose
  * approval the user may decide. Null also for own files in a room that the user lost, so that the room's existence is
  * not revealed.
+ * @param invite the digest of an invite link, for the picture of its room
  */
 export async function fileFor(
-  { history, directory }: Chat,
+  chat: Chat,
   identity: SessionIdentity,
   id: string,
+  invite?: string,
 ): Promise<Pick<StoredFile, 'about' | 'stored'> | null> {
+  const { history, directory } = chat;
   const found = await history.read.file({ id, user: identity.id });
   if (found === null || directory.banOf(identity.id) !== null) return null;
   const { file, room, member } = found;
+  if (invite !== undefined && !isVisitor(identity)) {
+    if (await showsPicture(chat, { user: identity.id, digest: invite, file: id })) return file;
+  }
   const now = memberBySession(room, member, identity);
   if (!directory.isOpenTo(identity.id, room.id) || !mayRead(room, now, isBanned(member))) return null;
   const decides = decidesIn(room, { roles: identity.roles, member: now }, isBanned(member));

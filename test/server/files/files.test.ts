@@ -555,6 +555,26 @@ test('shows the picture of a room to its readers until it is replaced', async ()
   expect(await statusOf(file, zoe)).toBe(404);
   await set(file.id);
 
+  // A link shows the picture to users whom it admits.
+  const yan = await connectChat(site.chat.url, await site.session(8, 'Yan'));
+  onTestFinished(() => yan.close());
+  const { invite, token } = await ann.request('invite:create', { room });
+  const { picture } = await yan.request('invite:look', { token });
+  expect(picture).toEqual({ id: file.id, invite: expect.stringMatching(/^[0-9a-f]{64}$/) });
+  const asYan = async (digest = '', id = file.id) => {
+    const headers = { origin, cookie: await site.session(8, 'Yan') };
+    return (await fetch(`${site.chat.url}/files/${id}/picture.webp?invite=${digest}`, { headers })).status;
+  };
+  const { message } = await send([{ id: sent.id }], room);
+  expect(message.files).toHaveLength(1);
+  expect([await asYan(picture?.invite), await asYan(), await asYan(token)]).toEqual([200, 404, 404]);
+  expect(await asYan(picture?.invite, sent.id)).toBe(404);
+  await expect(yan.request('invite:accept', { token: picture?.invite ?? '' })).rejects.toThrow(
+    'unknown_invite',
+  );
+  await ann.request('invite:revoke', { room, id: invite.id });
+  expect(await asYan(picture?.invite)).toBe(404);
+
   // A demotion between the upload and the change.
   await ann.request('room:role', { room, user: '2', role: 'moderator' });
   const { file: bens } = await uploadPicture(room, png, bensCookie);
