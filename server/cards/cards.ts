@@ -81,13 +81,16 @@ export class SiteCards {
    */
   press(user: CardReader, about: string, button: string, key: string): Promise<Card | undefined> {
     const id = `press_${createHash('sha256').update(key).digest('hex')}`;
-    return this.#pressed.get(id, async () => {
+    return this.#pressed.get(id, () => {
       const asked = this.#ask(user, 'card.press', { about, button }, id, (body) => this.#cardIn(body, about));
-      // Other users' cards may have changed too. A button may have run even if the request fails.
-      const card = await asked.finally(() => this.#fresh.forget((kept) => kept.endsWith(`\n${about}`)));
-      this.#fresh.set(keyOf(user, about), card);
-      return card;
+      // A button may have run even if the request fails.
+      return asked.finally(() => this.forget(about));
     });
+  }
+
+  /** Forgets this card of all users, because it may have changed. */
+  forget(about: string): void {
+    this.#fresh.forget((kept) => kept.endsWith(`\n${about}`));
   }
 
   /** Aborts all requests. */
@@ -212,10 +215,6 @@ class Kept<Value> {
     this.#put(key, result);
     result.catch(() => this.#drop(key, result));
     return result;
-  }
-
-  set(key: string, value: Value): void {
-    this.#put(key, Promise.resolve(value));
   }
 
   forget(matches: (key: string) => boolean): void {

@@ -6,6 +6,8 @@ export type Aside =
   | 'deletion_reason'
   /** Send a secret vote to the other connections of its user. */
   | 'own_vote'
+  /** Announce that a button of a card was clicked. */
+  | 'card_changed'
   /** Announce that a message was pinned or unpinned. */
   | 'pin_changed'
   /** Record when a user was last seen. */

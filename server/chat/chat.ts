@@ -54,6 +54,8 @@ export interface Cards {
   find(user: CardReader, search: { about?: string; query: string }): Promise<Card[]>;
   /** Runs a button once for each `key`, and returns the card that replaces the old one. */
   press(user: CardReader, about: string, button: string, key: string): Promise<Card | undefined>;
+  /** Forgets this card of all users, because it may have changed. */
+  forget(about: string): void;
 }
 
 /** The accounts that can log in to the site, read from the site's own table of users. */

@@ -59,7 +59,7 @@ export async function openChat({
   const summaries = new ChangedSummaries((room, connection) =>
     sendSummary({ directory, publisher }, room, connection),
   );
-  const here = partForOthers({ directory, typing, pageReaders, publisher, kick });
+  const here = partForOthers({ directory, typing, pageReaders, publisher, cards: parts.cards, kick });
   let sendDue: (() => void) | undefined;
   const endRestrictions = keepEnding({ history, directory }, signal, onEndFailure);
   const chat: Chat = {
@@ -118,7 +118,7 @@ function toRoomId(name: string): string {
 }
 
 function partForOthers(
-  parts: Pick<Chat, 'directory' | 'typing' | 'pageReaders' | 'publisher' | 'kick'>,
+  parts: Pick<Chat, 'directory' | 'typing' | 'pageReaders' | 'publisher' | 'cards' | 'kick'>,
 ): ThisServer {
   const { directory, typing, pageReaders } = parts;
   return {

@@ -1,15 +1,10 @@
-import type { Directory } from './directory.ts';
+import type { Chat } from './chat.ts';
 import type { Connection } from './model.ts';
 import type { Order, OrderAnswer } from './other-servers.ts';
-import type { Publisher } from './publisher.ts';
 
 /** Runs a node command on the connections to this server, at once. A kick resolves as `Chat.kick` does. */
 export async function obey(
-  {
-    directory,
-    publisher,
-    kick,
-  }: { directory: Directory; publisher: Publisher; kick: (user: string) => Promise<void> },
+  { directory, publisher, cards, kick }: Pick<Chat, 'directory' | 'publisher' | 'cards' | 'kick'>,
   user: string,
   order: Order,
 ): Promise<OrderAnswer> {
@@ -18,6 +13,11 @@ export async function obey(
   if (order.is === 'kick') {
     for (const connection of connections) connection.ended = true;
     await kick(user);
+  }
+  if (order.is === 'card') {
+    const { room, card } = order;
+    cards?.forget(card);
+    publisher.toRoom(room, 'card:changed', { room, card });
   }
   if (order.is === 'push') {
     const { name, data, room } = order;

@@ -7,6 +7,8 @@ export type Order =
   /** Asks which of `users` joined the room. A server of an earlier version omits `users` and asks about one user. */
   | { is: 'joined'; room: string; users?: readonly string[] }
   | { is: 'kick' }
+  /** A button of this card was clicked in the room. */
+  | { is: 'card'; room: string; card: string }
   /** Sends the event `push`. With `room`, only if the user may know of that room. */
   | { is: 'push'; name: string; data?: unknown; room?: string };
 

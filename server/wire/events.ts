@@ -1311,6 +1311,8 @@ export const events = {
   }),
   /** Without `pin`, the message was unpinned. `count`: the number of pinned messages in the room. */
   'pin:changed': z.object({ room: roomId, seq, pin: pin.exactOptional(), count: counter }),
+  /** A button changed what the card shows, perhaps differently for each reader. Clients ask for it again. */
+  'card:changed': z.object({ room: roomId, card: cardRef }),
   mention: z.object({
     message,
     /** The message does not mention the user, but is a reply in a thread that the user follows. */

@@ -83,9 +83,17 @@ test('sends, shows and changes cards of the site', async ({ alice, bob, site }) 
   });
 
   await test.step('runs a double-clicked button once, and replaces the card', async () => {
+    const tab = await page.context().newPage();
+    await tab.goto(page.url());
+    const inTab = tab.getByRole('group', { name: /: Order 4711$/ });
+    await expect(inTab.getByRole('status')).toHaveText('Paid');
     await card.getByRole('button', { name: 'Mark as shipped' }).dblclick();
     await expect(card.getByRole('status')).toHaveText('Shipped');
     await expect(card.getByRole('button')).toHaveCount(0);
+    await expect(inTab.getByRole('status')).toHaveText('Shipped');
+    await expect(bob.page.getByText('Not available to you')).toHaveCount(2);
+    await expect(bob.page.getByText('Shipped')).toHaveCount(0);
+    await tab.close();
     expect(asks.filter(({ type }) => type === 'card.press')).toHaveLength(1);
     await alice.shot('cards-shipped');
   });

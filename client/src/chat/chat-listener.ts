@@ -69,6 +69,8 @@ export interface Follower {
   seen?(change: EventPayload<'seen:changed'>): void;
   /** A message was pinned or unpinned. */
   pinned?(room: Room, change: PinChange): void;
+  /** A card of the site may have changed. */
+  card?(change: EventPayload<'card:changed'>): void;
   typing?(change: EventPayload<'typing:changed'>): void;
   /** The user started or stopped following a thread. */
   followed?(change: EventPayload<'thread:followed'>): void;

@@ -515,6 +515,9 @@ export class Chat implements ConnectionListener {
       for (const follower of this.followers) follower.pinned?.(room, change);
       this.#listener.changed();
     },
+    'card:changed': (change) => {
+      for (const follower of this.followers) follower.card?.(change);
+    },
     'read:changed': (read) => this.#read(read),
     mention: ({ message }) => {
       const room = this.rooms.get(message.room);

@@ -26,7 +26,12 @@ export async function pressButton(
   const { id, card: about } = await findMessage(chat, room, seq);
   const user = readerOf(connection, lang);
   const key = JSON.stringify([id, user.id, button, clientId]);
-  return shown(chat, connection, room, await siteOf(chat).press(user, about, button, key));
+  const card = await siteOf(chat).press(user, about, button, key);
+  // The event has no content, because each reader may get another card. It precedes the answer.
+  chat
+    .everywhere('', { is: 'card', room: room.record.id, card: about })
+    .catch((error) => chat.onAsideFailure('card_changed', error));
+  return shown(chat, connection, room, card);
 }
 
 /** Returns the cards that the site suggests for the page and the typed words. */

@@ -1,5 +1,6 @@
 import { Component } from 'preact';
 import type { Card } from '../../../../server/wire/events.ts';
+import type { Follower } from '../../chat/chat-listener.ts';
 import { newId } from '../../chat/outbox.ts';
 import type { Entry } from '../../store/entries.ts';
 import type { Context } from '../context.ts';
@@ -9,6 +10,10 @@ import { siteName, sitePath } from './site.ts';
 
 /** A card that is shown again after this time is requested again, in ms. */
 const FRESH_MS = 15_000;
+/** A card that changes often is requested again at most once in this time, in ms. */
+const CHANGED_MS = 2000;
+/** All readers of a room get a change at once. They spread their requests over this time for each member, in ms. */
+const SPREAD_MS = 20;
 
 interface Props {
   readonly context: Context;
@@ -29,6 +34,14 @@ class SiteCard extends Component<Props> {
   #busy: string | undefined;
   #element: HTMLElement | null = null;
   #visible = false;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #follower: Follower = {
+    card: ({ room, card }) => {
+      const { message } = this.props.entry;
+      // The answer to an own click is on its way.
+      if (message?.room === room && message.card === card && this.#busy === undefined) this.#changed();
+    },
+  };
   readonly #seen = new IntersectionObserver((entries) => {
     this.#visible = entries.at(-1)?.isIntersecting === true;
     this.#look();
@@ -36,10 +49,13 @@ class SiteCard extends Component<Props> {
 
   override componentDidMount(): void {
     document.addEventListener('visibilitychange', this.#look);
+    this.props.context.chat.followers.add(this.#follower);
   }
 
   override componentWillUnmount(): void {
     document.removeEventListener('visibilitychange', this.#look);
+    this.props.context.chat.followers.delete(this.#follower);
+    clearTimeout(this.#timer);
     this.#seen.disconnect();
   }
 
@@ -55,6 +71,21 @@ class SiteCard extends Component<Props> {
     // A failed request is repeated only by the user.
     if (this.#visible && document.visibilityState === 'visible' && isDue && !this.#failed) void this.#ask();
   };
+
+  #changed(): void {
+    if (this.#timer !== undefined) return;
+    const members = this.props.context.chat.current?.summary.members ?? 0;
+    const rest = Math.max(0, this.#askedAt + CHANGED_MS - performance.now());
+    this.#timer = setTimeout(
+      () => {
+        this.#timer = undefined;
+        this.#askedAt = Number.NEGATIVE_INFINITY;
+        this.#failed = false;
+        this.#look();
+      },
+      rest + Math.random() * members * SPREAD_MS,
+    );
+  }
 
   get #last(): Map<string, Card | null> {
     const { chat } = this.props.context;
