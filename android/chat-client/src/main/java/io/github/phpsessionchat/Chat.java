@@ -1930,6 +1930,11 @@ public final class Chat {
         case "pin:changed":
           if (room != null) pinChanged(room, payload);
           break;
+        case "card:changed":
+          String cardRoom = payload.optString("room");
+          String card = payload.optString("card");
+          postForUser(() -> listener.onCardChanged(cardRoom, card));
+          break;
         case "typing:changed":
           User typist = Wire.user(Wire.object(payload, "user"));
           if (!blocks.isBlocked(typist.id)) typing.update(payload.optString("room"), typist, payload.optBoolean("typing"));

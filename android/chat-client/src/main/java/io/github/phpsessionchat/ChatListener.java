@@ -140,6 +140,15 @@ public interface ChatListener {
   default void onPins(String room, List<PinnedMessage> pins) {}
 
   /**
+   * A button of a card was clicked in an open room. If the card is on the screen, request it again with
+   * {@link Chat#card}.
+   *
+   * @param room the room ID
+   * @param card the reference, as in {@link Message#card}
+   */
+  default void onCardChanged(String room, String card) {}
+
+  /**
    * The users who are typing in an open room changed.
    *
    * @param room the room ID

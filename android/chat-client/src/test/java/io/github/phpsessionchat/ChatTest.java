@@ -351,6 +351,8 @@ class ChatTest {
     assertTrue(new JSONObject("{'room':'lobby','seq':7}").similar(server.awaitRequest("card:get")));
     server.respondLate("card:get", ScriptedServer.ok(new JSONObject().put("card", paid)));
     wakeUntil(() -> received.size() == 2);
+    server.event("card:changed", new JSONObject("{'room':'lobby','card':'order:1'}"));
+    events.await("changed: order:1 in lobby");
     chat.pressCard(message, "ship", "c1", null, card -> received.add(String.valueOf(card)));
     JSONObject pressed = new JSONObject("{'room':'lobby','seq':7,'button':'ship','clientId':'c1'}");
     assertTrue(pressed.similar(server.awaitRequest("card:press")));

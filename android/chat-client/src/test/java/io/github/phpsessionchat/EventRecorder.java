@@ -90,6 +90,11 @@ class EventRecorder implements ChatListener {
   }
 
   @Override
+  public void onCardChanged(String room, String card) {
+    events.add("changed: " + card + " in " + room);
+  }
+
+  @Override
   public void onSendingPaused(String code, long ms) {
     events.add(code == null ? "sending" : "paused " + code);
   }
