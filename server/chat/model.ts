@@ -1,4 +1,5 @@
 import type {
+  Ban,
   MemberRecord,
   Partner,
   RoomRecord,
@@ -39,6 +40,8 @@ export interface Connection {
    * connection that is still being accepted is closed afterwards.
    */
   ended: boolean;
+  /** Set if a ban from the whole site ended the connection, perhaps before the ban is stored. */
+  ban?: Ban | undefined;
 }
 
 /** A user with an open connection, now or a moment ago. */

@@ -11,7 +11,10 @@ export async function obey(
   const person = directory.person(user);
   const connections = [...(person?.connections ?? [])];
   if (order.is === 'kick') {
-    for (const connection of connections) connection.ended = true;
+    for (const connection of connections) {
+      connection.ended = true;
+      connection.ban = order.ban;
+    }
     await kick(user);
   }
   if (order.is === 'card') {

@@ -1,4 +1,4 @@
-import type { RoomRecord } from '../history/history.ts';
+import type { Ban, RoomRecord } from '../history/history.ts';
 import type { User } from '../wire/events.ts';
 
 /** A node command: an action on all connections of a user, on every server. */
@@ -6,7 +6,8 @@ export type Order =
   | { is: 'count' }
   /** Asks which of `users` joined the room. A server of an earlier version omits `users` and asks about one user. */
   | { is: 'joined'; room: string; users?: readonly string[] }
-  | { is: 'kick' }
+  /** `ban`: set if a ban closes the connections. A server may read it before the stored ban. */
+  | { is: 'kick'; ban?: Ban }
   /** A button of this card was clicked in the room. */
   | { is: 'card'; room: string; card: string }
   /** Sends the event `push`. With `room`, only if the user may know of that room. */

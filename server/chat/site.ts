@@ -118,7 +118,10 @@ export async function ban(
     ...(actor === undefined ? {} : { by: actor }),
   };
   // The stored ban also closes connections, but without a count, and it finds only those opened after the kick.
-  const [closed] = await Promise.all([everywhere(user, { is: 'kick' }), history.write.setBan({ user, ban })]);
+  const [closed] = await Promise.all([
+    everywhere(user, { is: 'kick', ban }),
+    history.write.setBan({ user, ban }),
+  ]);
   return closed;
 }
 

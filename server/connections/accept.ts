@@ -7,6 +7,7 @@ import type { Credentials, Login, Refusal } from 'php-sessions';
 import { type DefaultEventsMap, Server, type Socket as SocketIoSocket } from 'socket.io';
 import { connectUser, disconnectUser } from '../chat/connected-users.ts';
 import type { Connection } from '../chat/model.ts';
+import type { Ban } from '../history/history.ts';
 import { answerError, answerErrorRaw } from '../http/answer.ts';
 import { OpenLimit, type Rate, RateLimit, tryAgainAfter } from '../limits/by-key.ts';
 import { Turns } from '../limits/per-turn.ts';
@@ -21,7 +22,7 @@ import type {
   SessionReady,
 } from '../wire/events.ts';
 import { isGuest } from '../wire/guest.ts';
-import { Accepted, type ConnectionParts, identityOf } from './accepted.ts';
+import { Accepted, type ConnectionParts, identityOf, shownBan } from './accepted.ts';
 import { type Admission, reasonOf } from './admission.ts';
 import { FanOut } from './fan-out.ts';
 import { type Breach, Guard, maxPacketBytes } from './guard.ts';
@@ -343,9 +344,8 @@ export class SocketTransport {
     const { user } = login;
     const { chat } = services;
     if (user.banned) seen(user);
-    if (user.banned || chat.directory.banOf(user.id) !== null) {
-      return refuse({ code: 'forbidden' }, 'banned');
-    }
+    const banned = chat.directory.banOf(user.id);
+    if (user.banned || banned !== null) return refuse({ code: 'forbidden', ban: banned }, 'banned');
     const limitKey = isGuest(user.id) ? `\0${this.#admission.keyOf(conn.request)}` : user.id;
     if (limitKey !== user.id && chat.directory.person(user.id) === undefined) {
       const [known] = await chat.history.read.users({ ids: [user.id] });
@@ -367,10 +367,11 @@ export class SocketTransport {
     else release();
     const connection = await connectUser(chat, socket.id, identityOf(user, chat));
     // A ban during these awaits closed only accepted connections, and this connection was not accepted yet.
-    if (chat.directory.banOf(user.id) !== null) {
+    const ban = chat.directory.banOf(user.id);
+    if (ban !== null) {
       disconnectUser(chat, connection);
       release();
-      return refuse({ code: 'forbidden' }, 'banned');
+      return refuse({ code: 'forbidden', ban }, 'banned');
     }
     accepted(connection, { credentials, origin });
     seen(user);
@@ -444,6 +445,8 @@ interface ConnectRefusal {
   reason?: string;
   /** With `rate_limited`. */
   retryAfterMs?: number;
+  /** With `forbidden`. */
+  ban?: Ban | null;
 }
 
 /** What a visitor without a login can do: log in, or enter as a guest. */
@@ -451,7 +454,7 @@ type VisitorOptions = { [Name in 'loginUrl' | 'guests']?: ConnectFailure[Name] |
 
 /** Returns the error that Socket.IO sends as `connect_error`. */
 function connectError(
-  { code, message, reason, retryAfterMs }: ConnectRefusal,
+  { code, message, reason, retryAfterMs, ban }: ConnectRefusal,
   { loginUrl, guests }: VisitorOptions = {},
 ): Error {
   const known = connectErrors[code];
@@ -460,6 +463,7 @@ function connectError(
     message: message ?? (reason === undefined ? known.message : known.message.replace(/\.$/, `: ${reason}.`)),
     retryable: known.retryable,
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    ...(ban ? { ban: shownBan(ban) } : {}),
     ...(code === 'unauthorized' && loginUrl !== undefined ? { loginUrl } : {}),
     ...(code === 'unauthorized' && guests !== undefined ? { guests } : {}),
   };

@@ -6,11 +6,12 @@ import { changeIdentity, disconnectUser } from '../chat/connected-users.ts';
 import type { Connection, SessionIdentity } from '../chat/model.ts';
 import { nameToShow } from '../chat/moderation/hold-settings.ts';
 import { roomsIn } from '../chat/site.ts';
+import type { Ban } from '../history/history.ts';
 import type { CheckedLogin, Subscriber } from '../liveness/checked-login.ts';
 import type { Liveness } from '../liveness/liveness.ts';
 import type { Client, Services } from '../requests/dispatch.ts';
 import { RequestError } from '../wire/errors.ts';
-import type { Answers, EndReason, SessionChange, SiteRole } from '../wire/events.ts';
+import type { Answers, EndReason, SessionChange, SiteBan, SiteRole } from '../wire/events.ts';
 import { isGuest } from '../wire/guest.ts';
 import type { FanOut } from './fan-out.ts';
 import type { Guard } from './guard.ts';
@@ -39,7 +40,7 @@ export interface ConnectionParts {
 /** The parts of Socket.IO's socket that are used here. */
 interface AcceptedSocket {
   readonly conn: EngineSocket;
-  emit(event: 'session:ended', payload: { reason: EndReason }): unknown;
+  emit(event: 'session:ended', payload: { reason: EndReason; ban?: SiteBan }): unknown;
   disconnect(close: true): unknown;
 }
 
@@ -106,7 +107,12 @@ export class Accepted implements Subscriber, Client {
     if (this.connection.gone) return;
     // No event may follow `session:ended`.
     this.#shared.publisher.remove(this.connection.id);
-    this.#socket.emit('session:ended', { reason });
+    const { ban, identity } = this.connection;
+    const known = ban ?? this.#shared.services.chat.directory.banOf(identity.id);
+    this.#socket.emit('session:ended', {
+      reason,
+      ...(reason === 'kicked' && known !== null ? { ban: shownBan(known) } : {}),
+    });
     this.#socket.disconnect(true);
     if (reason === 'logout') this.#shared.loggedOut(this.connection);
   }
@@ -158,6 +164,9 @@ export class Accepted implements Subscriber, Client {
     else this.#socket.conn.close();
   }
 }
+
+/** Returns a ban as the banned user sees it, who does not learn which moderator made it. */
+export const shownBan = ({ by: _, ...shown }: Ban): SiteBan => shown;
 
 export function identityOf(
   user: SessionUser,

@@ -1264,6 +1264,14 @@ export type EndReason = (typeof endReasons)[number];
 export type RemovalReason = (typeof removalReasons)[number];
 
 const partial = z.literal(true).exactOptional();
+/** A ban from the whole site, as the banned user sees it. */
+const siteBan = z.object({
+  /** Absent if the ban is permanent. */
+  until: time.exactOptional(),
+  reason: z.string().exactOptional(),
+});
+export type SiteBan = z.output<typeof siteBan>;
+
 const whoIAm = { user, roles: z.array(siteRole), can, profile };
 
 /** Every event of the server, with its payload. */
@@ -1292,7 +1300,7 @@ export const events = {
     serverTime: time,
   }),
   'session:changed': z.object(whoIAm),
-  'session:ended': z.object({ reason: z.enum(endReasons) }),
+  'session:ended': z.object({ reason: z.enum(endReasons), ban: siteBan.exactOptional() }),
   'message:new': message,
   'message:changed': message,
   'message:reacted': z.object({
@@ -1417,6 +1425,8 @@ export interface ConnectFailure {
   loginUrl?: string;
   /** With `unauthorized`, what the visitor may do as a guest. Absent if the server accepts no guests. */
   guests?: 'read' | 'write';
+  /** With `forbidden`. Absent if the site banned the user by the session. */
+  ban?: SiteBan;
 }
 
 export type Answer<T> = { ok: true; data: T } | { ok: false; error: RequestFailure };

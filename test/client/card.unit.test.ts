@@ -99,6 +99,21 @@ test.each([
   },
 );
 
+test.each([
+  [{ kind: 'refused', cause: 'banned', ban: {} }, 'The ban is permanent.'],
+  [
+    ended({ reason: 'kicked', ban: { until: Date.UTC(2030, 4, 6, 10), reason: 'spam' } }),
+    /^Until .*May 6, 2030.* Reason: spam$/,
+  ],
+] as const)('shows end and reason of a ban without a button', (state, text) => {
+  const card = cardOf(chatIn(state), strings, '/login');
+  expect(card).toEqual({
+    picture: 'ban',
+    title: 'You may not use this chat',
+    text: expect.stringMatching(text),
+  });
+});
+
 test('shows the check of a session after 300 ms', () => {
   const at = (since: number) => cardOf(chatIn({ kind: 'checking', since, user }), strings, null)?.title;
   expect([at(now - 299), at(now - 300)]).toEqual([undefined, 'Checking your login…']);

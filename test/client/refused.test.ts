@@ -35,13 +35,15 @@ test('shows a user with too many connections the reason and the next attempt', a
   bob.close();
 });
 
-test('disconnects a banned user, who sees the ban on the next visit', async () => {
+test('shows a banned user the end and the reason, at once and on the next visit', async () => {
   const carol = await site.person({ firstname: 'Carol' });
   const page = await openPage(site.chat.url, carol.cookie);
-  await site.api('PUT', `/users/${carol.id}/ban`, {});
-  await page.get('heading', 'You were disconnected');
+  await site.api('PUT', `/users/${carol.id}/ban`, { reason: 'spam' });
+  await page.get('heading', 'You may not use this chat');
+  await page.sees('The ban is permanent. Reason: spam');
   const again = await openPage(site.chat.url, carol.cookie, closed);
   await again.get('heading', 'You may not use this chat');
+  await again.sees('The ban is permanent. Reason: spam');
 });
 
 test('continues a session restored within five seconds', async () => {

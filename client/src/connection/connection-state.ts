@@ -4,6 +4,7 @@ import type {
   Message,
   RequestFailure,
   ServerToClient,
+  SiteBan,
   User,
 } from '../../../server/wire/events.ts';
 
@@ -24,14 +25,19 @@ export type ConnectionState =
       readonly retryAt: number;
       readonly first: boolean;
     }
-  | { readonly kind: 'refused'; readonly cause: 'origin' | 'invalid' | 'banned' }
-  /** `loginUrl`: the login page that the server names. `guests`: what the visitor may do as a guest. */
+  | {
+      readonly kind: 'refused';
+      readonly cause: 'origin' | 'invalid' | 'banned';
+      readonly ban?: SiteBan | undefined;
+    }
+  /** `loginUrl`: the login page that the server names. `guests`: what the visitor may do as a guest. `ban`: if a moderator banned the user. */
   | {
       readonly kind: 'ended';
       readonly reason: Ended;
       readonly user: User | undefined;
       readonly loginUrl: string | undefined;
       readonly guests?: ConnectFailure['guests'] | undefined;
+      readonly ban?: SiteBan | undefined;
     };
 
 export interface ConnectionListener {

@@ -6,6 +6,7 @@ import type {
   EndReason,
   RequestName,
   ServerToClient,
+  SiteBan,
   User,
 } from '../../../server/wire/events.ts';
 import {
@@ -116,7 +117,7 @@ export class Connection {
     const all: Partial<ServerToClient> = {
       ...events,
       'session:ready': (ready) => this.#ready(ready),
-      'session:ended': ({ reason }) => this.#over(reason),
+      'session:ended': ({ reason, ban }) => this.#over(reason, ban),
     };
     this.#socket = new Socket(server, REQUEST_MS, {
       // The types cannot link an event's name to its payload. Unknown names come from a newer server and are ignored.
@@ -245,8 +246,8 @@ export class Connection {
     this.#waiting.clear();
   }
 
-  #over(reason: EndReason): void {
-    if (reason === 'kicked') this.#end(reason);
+  #over(reason: EndReason, ban: SiteBan | undefined): void {
+    if (reason === 'kicked') this.#end(reason, true, ban);
     else this.#check(reason);
   }
 
@@ -262,7 +263,7 @@ export class Connection {
     else this.#retry('network');
   }
 
-  #refused({ code, retryAfterMs, loginUrl, guests }: Partial<ConnectFailure>): void {
+  #refused({ code, retryAfterMs, loginUrl, guests, ban }: Partial<ConnectFailure>): void {
     this.#settled();
     this.#loginUrl = loginUrl ?? this.#loginUrl;
     const again = this.#pass?.refused(code, guests);
@@ -278,7 +279,7 @@ export class Connection {
       if (isOver) this.#certain();
       return;
     }
-    if (code === 'forbidden') return this.#refuse('banned');
+    if (code === 'forbidden') return this.#refuse('banned', ban);
     if (this.#resume !== undefined) return this.#tryAgain(isOver);
     if (isOver) this.#check('unauthorized');
     else if (code === 'session_invalid') this.#refuse('invalid');
@@ -323,11 +324,11 @@ export class Connection {
     this.#schedule(Math.min(RESUME_PAUSES[tries] ?? left, left));
   }
 
-  #refuse(cause: 'invalid' | 'banned'): void {
+  #refuse(cause: 'invalid' | 'banned', ban?: SiteBan): void {
     this.#close();
     this.#said = undefined;
     this.#listener.hide();
-    this.#enter({ kind: 'refused', cause });
+    this.#enter({ kind: 'refused', cause, ban });
   }
 
   #retry(cause: 'network' | 'store' | 'many', atLeast = 0): void {
@@ -400,21 +401,21 @@ export class Connection {
     this.#enter({ kind: 'refused', cause: 'origin' });
   }
 
-  #end(reason: Ended, isCertain = true): void {
+  #end(reason: Ended, isCertain = true, ban?: SiteBan): void {
     const isSaid = this.#state.kind === 'ended' && this.#state.reason === reason;
     this.#close();
     if (!isSaid) {
       this.#listener.hide();
-      this.#say(reason);
+      this.#say(reason, ban);
     }
     if (isCertain) this.#certain();
   }
 
   /** Reports the end of the session, possibly while retries continue. */
-  #say(reason: Ended): void {
+  #say(reason: Ended, ban?: SiteBan): void {
     const user = this.#user;
     this.#said = { reason, user };
-    this.#enter({ kind: 'ended', reason, user, loginUrl: this.#loginUrl, guests: this.#pass?.offered });
+    this.#enter({ kind: 'ended', reason, user, loginUrl: this.#loginUrl, guests: this.#pass?.offered, ban });
   }
 
   /** The reported session end is final. After a logout or a change of user, the user's data is deleted. */

@@ -1,8 +1,10 @@
 import type { ComponentChildren } from 'preact';
+import type { SiteBan } from '../../../server/wire/events.ts';
 import type { Chat } from '../chat/chat.ts';
 import type { ConnectionState } from '../connection/connection-state.ts';
 import type { StringKey, Strings } from '../strings/strings.ts';
 import { Icon, type IconName } from './controls/icon.tsx';
+import { banWords } from './moderation/restriction-words.ts';
 
 type ForCard = Pick<Chat, 'connection' | 'kept' | 'hasDrafts'>;
 type EndedState = Extract<ConnectionState, { kind: 'ended' }>;
@@ -48,6 +50,7 @@ export function cardOf(chat: ForCard, strings: Strings, loginUrl: string | null)
     case 'checking':
       return now - state.since < CHECKING_MS ? undefined : { title: strings.text('ended.checking') };
     case 'refused':
+      if (state.ban !== undefined) return banned(state.ban, strings);
       return {
         picture: 'alert',
         title: strings.text(refusals[state.cause].title),
@@ -67,6 +70,7 @@ export function cardOf(chat: ForCard, strings: Strings, loginUrl: string | null)
       };
     }
     case 'ended':
+      if (state.ban !== undefined) return banned(state.ban, strings);
       return ended(state, chat, strings, loginUrl || state.loginUrl);
     default:
       return undefined;
@@ -91,6 +95,16 @@ export function CardView({ picture, title, text, action, note, form }: Card) {
       </div>
     </section>
   );
+}
+
+/** Without a button, because the user cannot connect before the end of the ban. */
+function banned({ until, reason }: SiteBan, strings: Strings): Card {
+  const words = banWords(undefined, { until, text: reason }, strings);
+  return {
+    picture: 'ban',
+    title: strings.text('ended.banned.title'),
+    text: `${words.end} ${words.reason}`.trim(),
+  };
 }
 
 function ended(state: EndedState, chat: ForCard, strings: Strings, loginUrl: string | undefined): Card {

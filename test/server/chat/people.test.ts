@@ -682,6 +682,16 @@ describe('the PHP application', () => {
     expect((await api('PUT', `/users/${ann.id}/ban`, { seconds: 0 })).status).toBe(400);
   });
 
+  test('tells a banned user the end and the reason, but not the moderator', async () => {
+    const [ann, moderator] = [await person(), await person({ roles: 'moderator' })];
+    await moderator.request('moderate:ban', { user: ann.id, seconds: 60, reason: 'spam' });
+    await ann.ended;
+    const ban = { until: expect.any(Number), reason: 'spam' };
+    expect(eventsOf(ann, 'session:ended')).toEqual([{ reason: 'kicked', ban }]);
+    const refused = await again(ann).catch((error: ConnectRefused) => error.data);
+    expect(refused).toHaveProperty('ban', ban);
+  });
+
   test('rejects or disconnects a user who is banned at any moment of connecting', async () => {
     for (let n = 0; n < size(60, 15); n++) {
       const id = `banned-${n}`;

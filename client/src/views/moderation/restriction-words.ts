@@ -2,8 +2,11 @@ import type { RoomRemoval } from '../../chat/chat-listener.ts';
 import type { RestrictedUser } from '../../chat/room-restricted.ts';
 import type { Strings } from '../../strings/strings.ts';
 
+/** `until`: absent if the ban is permanent. */
+type BanDetails = { readonly [Name in 'until' | 'text']?: RoomRemoval[Name] | undefined };
+
 /** Returns the texts of a ban: the room's name if known, the end, and any reason. */
-export function banWords(room: string | undefined, { until, text }: RoomRemoval, strings: Strings) {
+export function banWords(room: string | undefined, { until, text }: BanDetails, strings: Strings) {
   return {
     title: room === undefined ? strings.text('ban.you.here') : strings.text('ban.you.title', { room }),
     end:
