@@ -5,7 +5,7 @@ import type { Room } from '../../store/room.ts';
 import { blank, codePoints } from '../../text/paste.ts';
 import type { Context } from '../context.ts';
 import { fromField } from '../controls/date-fields.ts';
-import { TextField } from '../controls/dialog.tsx';
+import { Problem, TextField } from '../controls/dialog.tsx';
 import { FormDialog } from '../controls/form-dialog.tsx';
 import { Choice } from '../controls/rows.tsx';
 import { Submission } from '../controls/submission.ts';
@@ -96,7 +96,7 @@ export class NewPoll extends Component<Props> {
                 over > 0
                   ? strings.count('composer.tooMany', over)
                   : isTwice
-                    ? `= ${strings.text('poll.option', { n: first + 1 })}`
+                    ? strings.text('poll.same', { n: first + 1 })
                     : undefined
               }
               typed={this.#typed((value) => {
@@ -179,6 +179,7 @@ export class NewPoll extends Component<Props> {
 
   #time(name: 'start' | 'end', value: string, busy: boolean, typed: (value: string) => void) {
     const { strings } = this.props.context;
+    const isEarly = name === 'end' && this.#endsEarly;
     return (
       <>
         <label class="label" for={`event-${name}`}>
@@ -192,8 +193,11 @@ export class NewPoll extends Component<Props> {
           value={value}
           min={name === 'end' ? this.#start : undefined}
           readOnly={busy}
+          aria-invalid={isEarly || undefined}
+          aria-describedby={isEarly ? 'event-end-error' : undefined}
           onInput={(event) => this.#typed(typed)(event.currentTarget.value)}
         />
+        {isEarly && <Problem id="event-end-error" text={strings.text('event.endsEarly')} />}
       </>
     );
   }
@@ -202,6 +206,11 @@ export class NewPoll extends Component<Props> {
     set(value);
     this.props.context.changed();
   };
+
+  get #endsEarly(): boolean {
+    const [start, end] = [fromField(this.#start), fromField(this.#end)];
+    return start !== undefined && end !== undefined && end < start;
+  }
 
   /** The options that are not empty, without blanks around them. */
   get #filled(): string[] {
@@ -215,7 +224,7 @@ export class NewPoll extends Component<Props> {
     if (event) {
       const [start, end] = [fromField(this.#start), fromField(this.#end)];
       const place = this.#place.trim();
-      if (start === undefined || (end !== undefined && end < start)) return undefined;
+      if (start === undefined || this.#endsEarly) return undefined;
       if (codePoints(place) > LONGEST_PLACE) return undefined;
       return {
         event: {

@@ -17,7 +17,9 @@ export function poll({ message }: Entry, context: Context) {
   const { event, multiple } = asked;
   const voteByKey = new Map(message.reactions?.map((reaction) => [reaction.emoji, reaction]));
   const keys = voteKeys(asked);
-  const total = keys.reduce((sum, key) => sum + (voteByKey.get(key)?.count ?? 0), 0);
+  const counts = keys.map((key) => voteByKey.get(key)?.count ?? 0);
+  const total = counts.reduce((sum, count) => sum + count, 0);
+  const most = Math.max(1, ...counts);
   const isOver = hasEnded(asked, Date.now());
   return (
     <div class="poll">
@@ -25,7 +27,7 @@ export function poll({ message }: Entry, context: Context) {
         <div class="when">
           <Icon name="calendar" />
           <div>
-            {whenOf(event, strings)}
+            <div>{whenOf(event, strings)}</div>
             {event.place !== undefined && <div dir="auto">{event.place}</div>}
             <button
               type="button"
@@ -42,13 +44,13 @@ export function poll({ message }: Entry, context: Context) {
       <div role="group" aria-label={strings.text(multiple ? 'poll.multiple' : 'poll.question')}>
         {keys.map((key, n) => {
           const cast = voteByKey.get(key);
-          const count = cast?.count ?? 0;
+          const count = counts[n] ?? 0;
           const mine = cast !== undefined && isMine(cast, chat.me?.id);
           const answer = answers[n];
           return (
             <button
               type="button"
-              class={multiple ? 'vote several' : 'vote'}
+              class={`vote${multiple ? ' several' : ''}${isOver && count === most ? ' most' : ''}`}
               tabIndex={-1}
               key={key}
               // Names the voters in a tooltip.
