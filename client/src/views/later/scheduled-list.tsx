@@ -86,14 +86,17 @@ export class ScheduledList extends Component<Props> {
   }
 
   #row(one: Scheduled) {
-    const { strings } = this.props.context;
-    const { id, text, files, at, failed } = one;
+    const { chat, strings } = this.props.context;
+    const { id, room, text, files, at, failed } = one;
     return (
       <li class="report" key={id}>
         <small>
-          <b>
-            <bdi>{this.#roomName(one)}</bdi>
-          </b>
+          {/* If the room is unknown, the message failed and the reason says so. */}
+          {chat.rooms.has(room) && (
+            <b>
+              <bdi>{this.#roomName(one)}</bdi>
+            </b>
+          )}
           <span>{when(at, strings)}</span>
         </small>
         <p dir="auto">{text === '' ? files?.map(({ name }) => name).join(', ') : text}</p>

@@ -88,7 +88,7 @@ export function WhenField({ context, value, typed }: FieldProps) {
         onInput={({ currentTarget }) => typed(currentTarget.value)}
       />
       {isOver ? (
-        <Problem id="later-when-hint" text={strings.text('later.choose')} />
+        <Problem id="later-when-hint" text={strings.text('later.past')} />
       ) : (
         <p class="hint" id="later-when-hint">
           {at === undefined ? '\u00a0' : when(at, strings, true)}
