@@ -244,15 +244,23 @@ test('shows what to look at first in a room with many unread messages', async ({
   await alice.open('unseen');
   const bar = alice.page.getByRole('region', { name: 'Catch up' });
   await expect(bar.getByRole('button')).toHaveText([
-    'Mentions you' + 'Carol @Alice please look',
-    'New poll' + 'Carol Lunch',
-    'No replies yet' + 'Carol Who has the key?',
+    'Mentions you · Carol' + '@Alice please look',
+    'New poll · Carol' + 'Lunch',
+    'No replies yet · Carol' + 'Who has the key?',
     '',
   ]);
   // The bar does not push the New line out of sight.
   await expect(alice.page.getByRole('separator', { name: 'New' })).toBeInViewport();
   expect(await faultsIn(alice.page)).toEqual([]);
   await alice.shot('catch-up');
+  // In a narrow window, a mouse wheel reaches the last messages.
+  await alice.page.setViewportSize({ width: 700, height: 800 });
+  const last = bar.getByRole('listitem').last();
+  await expect(last).not.toBeInViewport({ ratio: 1 });
+  await bar.getByRole('listitem').first().hover();
+  await alice.page.mouse.wheel(0, 500);
+  await expect(last).toBeInViewport({ ratio: 1 });
+  await alice.page.setViewportSize({ width: 1280, height: 800 });
   await bar.getByRole('button', { name: 'Who has the key?' }).click();
   await expect(alice.message('Who has the key?')).toBeInViewport();
   await asUser(site, 'carol', async (ask) => {

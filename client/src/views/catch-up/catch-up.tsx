@@ -1,3 +1,4 @@
+import type { TargetedWheelEvent } from 'preact';
 import type { Message } from '../../../../server/wire/events.ts';
 import type { Follower } from '../../chat/chat-listener.ts';
 import type { Room } from '../../store/room.ts';
@@ -45,7 +46,7 @@ export class CatchUp implements Follower {
     if (shown.length === 0) return undefined;
     return (
       <section class="catch-up" aria-label={strings.text('catchUp.label')}>
-        <ul class="scroll">
+        <ul class="scroll" onWheel={scrollSideways}>
           {shown.map((highlight) => (
             <li key={highlight.message.seq}>{this.#item(highlight)}</li>
           ))}
@@ -136,17 +137,19 @@ export class CatchUp implements Follower {
       <button type="button" onClick={() => jump(message)}>
         <small>
           <Icon name={look.icon} size="s" />
-          {look.text === undefined ? reactions(message) : strings.text(look.text)}
+          <span>
+            {look.text === undefined ? reactions(message) : strings.text(look.text)} · <bdi>{name}</bdi>
+          </span>
         </small>
-        <span>
-          <b>
-            <bdi>{name}</bdi>
-          </b>{' '}
-          <span dir="auto">{line}</span>
-        </span>
+        <span dir="auto">{line}</span>
       </button>
     );
   }
+}
+
+/** A mouse wheel scrolls only downwards. */
+function scrollSideways({ currentTarget: list, deltaX, deltaY }: TargetedWheelEvent<HTMLElement>): void {
+  if (deltaX === 0) list.scrollLeft += list.matches(':dir(rtl)') ? -deltaY : deltaY;
 }
 
 const reactions = (message: Message): string =>
