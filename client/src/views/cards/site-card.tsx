@@ -227,6 +227,7 @@ class SiteCard extends Component<Props> {
                 aria-busy={this.#busy === id || undefined}
                 onClick={() => void this.#press(id)}
               >
+                {this.#busy === id && <span class="spin" aria-hidden="true" />}
                 <bdi>{label}</bdi>
               </button>
             ))}

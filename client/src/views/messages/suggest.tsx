@@ -149,7 +149,10 @@ export class Suggest implements Follower {
               {member !== undefined ? (
                 <Avatar user={member.user} />
               ) : card !== undefined ? (
-                <span class="of">{this.#picture(card)}</span>
+                <span class="of">
+                  <Icon name="card" />
+                  {this.#picture(card)}
+                </span>
               ) : (
                 <span class="avatar none" aria-hidden="true">
                   {emoji ?? <Icon name="people" />}
@@ -295,15 +298,9 @@ export class Suggest implements Follower {
     return strings.text(emoji === undefined ? 'mention.list' : 'emoji.open');
   }
 
+  /** The picture covers the icon when it is loaded. */
   #picture({ image }: Card) {
-    if (image === undefined) return <Icon name="card" />;
-    return (
-      <img
-        src={sitePath(this.#context, image)}
-        alt=""
-        onError={({ currentTarget }) => currentTarget.remove()}
-      />
-    );
+    return image && <img src={sitePath(this.#context, image)} alt="" onError={hide} />;
   }
 
   #foundCards(room: Room): Option[] {
@@ -401,5 +398,9 @@ export class Suggest implements Follower {
     list.style.left = `${start - around.left}px`;
   }
 }
+
+const hide = ({ currentTarget }: { currentTarget: HTMLElement }) => {
+  currentTarget.hidden = true;
+};
 
 const nameOf = ({ name, id }: User) => withoutAccents(`${name}\n${id}`);
