@@ -80,6 +80,8 @@ test('fits a phone in light and dark, and in Arabic', async ({ alice }) => {
   await page.setViewportSize({ width: 360, height: 720 });
   const chat = page.locator('php-chat');
   await alice.field.fill('Water the tomatoes, and do not forget the beans behind the shed');
+  // The text is above the buttons, which would leave little space next to it.
+  await expect.poll(async () => (await alice.field.boundingBox())?.width).toBeGreaterThan(300);
   await page.getByRole('button', { name: 'Send later' }).click();
   await alice.shot('scheduled-360-menu');
   await page.getByRole('menuitem', { name: 'Tomorrow, 09:00' }).click();

@@ -471,11 +471,18 @@ export class Composer extends Component<Props> {
     this.#typed();
   }
 
-  /** Fits the field to its content in browsers without `field-sizing`. */
+  /** Fits the field to its content. */
   #grow(): void {
     const field = this.#field.current;
-    if (field === null || CSS.supports('field-sizing', 'content')) return;
-    field.style.blockSize = 'auto';
-    field.style.blockSize = `${field.scrollHeight}px`;
+    const row = field?.parentElement;
+    if (field === null || !row) return;
+    if (!CSS.supports('field-sizing', 'content')) {
+      field.style.blockSize = 'auto';
+      field.style.blockSize = `${field.scrollHeight}px`;
+    }
+    // On a phone, a second line moves the text above the buttons, until the field is empty.
+    const send = row.lastElementChild;
+    const isLong = send instanceof HTMLElement && field.offsetHeight > 1.3 * send.offsetHeight;
+    if (this.#inField === '' || isLong) row.classList.toggle('long', this.#inField !== '');
   }
 }
