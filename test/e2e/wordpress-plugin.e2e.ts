@@ -75,9 +75,11 @@ test('the WordPress plugin works from its installation to its removal', async ({
   });
   const otherChat = await nextChatServer({ ...env, CHAT_ORIGINS: 'https://www.example.org' });
   /** Responses by path of a web server without a chat, or whose chat server is not ready. */
-  const statuses: Record<string, [status: number, body: unknown]> = {};
+  const statuses: Record<string, [status: number, body: unknown] | 'silent'> = {};
   const webServer = createServer(({ url = '' }, response) => {
-    const [status, body] = statuses[url] ?? [404, {}];
+    const answer = statuses[url] ?? [404, {}];
+    if (answer === 'silent') return;
+    const [status, body] = answer;
     response.writeHead(status, { 'Content-Type': 'application/json' }).end(JSON.stringify(body));
   }).listen(0, '127.0.0.1');
   await once(webServer, 'listening');
@@ -156,6 +158,10 @@ test('the WordPress plugin works from its installation to its removal', async ({
     await testAddress(`${webUrl}/chat`);
     await expect(findings).toContainText('The chat server cannot read the logins of WordPress');
     await expect(findings).toContainText('The browser client is not built');
+    // A part of the chat server that hangs.
+    statuses['/chat/readyz'] = 'silent';
+    await testAddress(`${webUrl}/chat`);
+    await expect(findings).toContainText('The chat server is not ready: no answer of readyz.', answered);
   });
 
   await test.step('shows the line of CHAT_ORIGINS that the chat server lacks', async () => {

@@ -69,6 +69,9 @@ function check_server(string $url): array
     /* translators: %s: address */
     $found = [ok(sprintf(__('The chat server runs at %s.', 'php-session-chat'), $url))];
     $ready = fetch($url . 'readyz');
+    if (is_wp_error($ready)) {
+        $found[] = missing_part('no answer of readyz');
+    }
     $missing = is_wp_error($ready) ? [] : (json_of($ready)['missing'] ?? []);
     foreach (is_array($missing) ? $missing : [] as $part) {
         $found[] = missing_part((string) $part);
