@@ -137,7 +137,9 @@ export function manualPage(command) {
  */
 function changelog(version, control) {
   const [, maintainer] = /^Maintainer: (.*)$/m.exec(control) ?? [];
-  const date = new Date(Number(process.env.SOURCE_DATE_EPOCH) * 1000).toUTCString().replace('GMT', '+0000');
+  const date = new Date(Number(process.env.SOURCE_DATE_EPOCH ?? 0) * 1000)
+    .toUTCString()
+    .replace('GMT', '+0000');
   return `${name} (${version}) stable; urgency=medium\n\n  * See CHANGELOG.md.\n\n -- ${maintainer}  ${date}\n`;
 }
 

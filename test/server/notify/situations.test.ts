@@ -386,7 +386,6 @@ async function startSite() {
     async close() {
       await site.close();
       kept.remove();
-      vi.useRealTimers();
     },
   };
 }
@@ -440,6 +439,7 @@ describe('exactly the notifications that a user wants', () => {
   /** Results by situation. */
   const found = new Map<string, { first: Notice[]; mail: Notice[]; push: Notice[] }>();
   const early = (notices: readonly Notice[]) => notices.filter(({ minutes = 10 }) => minutes <= 9);
+  afterAll(() => void vi.useRealTimers());
   beforeAll(async () => {
     const site = await startSite();
     const all = [];

@@ -348,9 +348,10 @@ test('ends the login of a blocked user if $wgBlockDisablesLogin of MediaWiki is 
 test('ends a login of Tiny Tiny RSS after a new password, or when the user is disabled or deleted', async () => {
   const postgres = await startSiteDatabase('postgres');
   onTestFinished(() => postgres.remove());
-  onTestFinished(async () => {
-    for (const sql of ['DROP OWNED BY rss, chat', 'DROP ROLE rss, chat']) await postgres.run(sql);
-  });
+  const dropLater = (role: string) =>
+    onTestFinished(async () => {
+      for (const sql of [`DROP OWNED BY ${role}`, `DROP ROLE ${role}`]) await postgres.run(sql);
+    });
   for (const sql of [
     "CREATE USER rss PASSWORD 'p@ss'",
     'CREATE TABLE ttrss_sessions (id VARCHAR(250) PRIMARY KEY, data TEXT, expire INTEGER NOT NULL)',
@@ -360,6 +361,7 @@ test('ends a login of Tiny Tiny RSS after a new password, or when the user is di
     `INSERT INTO ttrss_sessions VALUES ('abc', '${Buffer.from('uid|i:7;name|s:3:"Ann";pwd_hash|s:9:"MODE2:abc";').toString('base64')}', ${Math.floor(Date.now() / 1000) + 3600})`,
   ])
     await postgres.run(sql);
+  dropLater('rss');
   const settings = {
     ...{ DB_TYPE: 'pgsql', DB_HOST: '127.0.0.1', DB_PORT: postgres.port },
     ...{ DB_USER: 'rss', DB_NAME: 'site', DB_PASS: 'p@ss', SESSION_NAME: 'own_sid' },
@@ -390,6 +392,7 @@ test('ends a login of Tiny Tiny RSS after a new password, or when the user is di
   const sql = await grants(place);
   if ('problem' in sql) throw new Error(sql.problem);
   for (const line of sql) await postgres.run(line);
+  dropLater('chat');
   const siteDatabase = `postgres://chat:PASSWORD@127.0.0.1:${postgres.port}/site`;
   expect(await (await open({ site, siteDatabase })).isUser(device)).toBe(true);
   await expect(open({ site: folderWith({ ...code, 'config.php': config() }) })).rejects.toThrow(
