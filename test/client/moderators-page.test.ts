@@ -314,6 +314,18 @@ test('shows a room moderator only the reports of that room', async () => {
   await shows(page, [/Mine.*own room/]);
 });
 
+test('the chat links to the page for moderators, and the page back to the chat', async () => {
+  const page = await openPage(site.chat.url, moderator.cookie);
+  expect(await page.get('link', 'Moderation')).toHaveProperty('href', `${site.chat.url}/moderate`);
+  const other = await openPage(site.chat.url, reporter.cookie);
+  expect(other.all('link', 'Moderation')).toEqual([]);
+  const desk = await open(moderator);
+  // Phones show the second navigation.
+  await until(() => expect(desk.all('navigation')).toHaveLength(2));
+  const [, tabs] = desk.all('navigation');
+  expect(await desk.get('link', 'Chat', tabs)).toHaveProperty('href', `${site.chat.url}/`);
+});
+
 test('a visitor is asked to log in', async () => {
   const visitor = await openPage(site.chat.url, '', { element: 'php-chat-moderate' });
   await visitor.get('heading', 'Please log in');

@@ -254,11 +254,13 @@ export class ModerateView {
             {drawn.detail ?? drawn.blank}
           </section>
         )}
-        {parts.length > 1 && (
-          <nav class="tabs-low" aria-label={strings.text('mod.title')} inert={inert}>
-            {parts.map((one) => this.#link(one))}
-          </nav>
-        )}
+        <nav class="tabs-low" aria-label={strings.text('mod.title')} inert={inert}>
+          {parts.map((one) => this.#link(one))}
+          <a href={chat.server}>
+            <Icon name="bubble" />
+            <span>{strings.text('rooms.heading')}</span>
+          </a>
+        </nav>
         <div class="layer">
           {this.#layer?.()}
           {this.#dialog?.()}

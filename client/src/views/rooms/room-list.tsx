@@ -393,7 +393,7 @@ class Foot extends Component<{ changed(): void }> {
 
 function Me({ context, lost, settings }: Pick<Props, 'context' | 'lost' | 'settings'>) {
   const { chat, strings, showSettings } = context;
-  const { me, connection } = chat;
+  const { me, connection, can, server } = chat;
   const ready = connection.state.kind === 'ready';
   const words = strings.text(lost ? 'conn.lost' : ready ? 'conn.connected' : 'conn.connecting');
   // The height is the same before the user is known.
@@ -410,6 +410,17 @@ function Me({ context, lost, settings }: Pick<Props, 'context' | 'lost' | 'setti
         </b>
         <small>{me === undefined ? '\u00a0' : words}</small>
       </div>
+      {can.moderate !== undefined && (
+        <a
+          class="icon"
+          href={`${server}moderate`}
+          target="_blank"
+          rel="noopener"
+          aria-label={strings.text('mod.title')}
+        >
+          <Icon name="shield" />
+        </a>
+      )}
       {me !== undefined && (
         <button
           type="button"
