@@ -9,6 +9,7 @@ const outside = ['badge.css', 'here.css', 'host.css', 'launcher.css'];
 const exceptions: Record<string, string> = {
   '.avatar': 'calc(var(--face) * .38)', // The initials are a picture.
   '.tile': 'calc(var(--face) * .5)', // The emoji is a picture.
+  '.tile:has(> .there)': '0', // The picture replaces the emoji.
   '.emoji .text': 'calc(36 * var(--u))', // A message with only emoji.
   '.emojis .grid button': 'min(var(--text-20), 8.5cqi)', // The emoji fits its cell.
   ':host([touch]) :is(textarea, input, select)': 'max(16px, var(--text-15))', // See the comment there.

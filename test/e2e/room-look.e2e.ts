@@ -1,5 +1,6 @@
 import type { Locator } from '@playwright/test';
-import { privateRoom } from './as-user.ts';
+import sharp from 'sharp';
+import { asUser, privateRoom } from './as-user.ts';
 import { faultsIn } from './axe.ts';
 import { expect, type Person, test } from './fixtures.ts';
 
@@ -12,6 +13,8 @@ const tileInList = ({ page }: Person): Locator =>
     .getByRole('navigation', { name: 'Rooms' })
     .getByRole('button', { name: /^lab\b/ })
     .locator('.tile');
+const banner = `<svg xmlns="http://www.w3.org/2000/svg" width="900" height="600">
+  <path d="M380 90h140v170l150 250H230l150-250z" fill="#111"/><circle cx="450" cy="430" r="60" fill="#fff"/></svg>`;
 const color = (tile: Locator) => tile.evaluate((element) => getComputedStyle(element).backgroundImage);
 
 test("shows a room's colour and emoji to others immediately and after a reload", async ({
@@ -77,4 +80,75 @@ test("shows a room's colour and emoji to others immediately and after a reload",
   await expect(settings.getByRole('button', { name: 'Emoji', exact: true })).toBeFocused();
   await expect(tileInList(bob)).toHaveText('');
   expect(await color(tileInList(bob))).toBe(chosen);
+});
+
+test('shows a new picture of a room to others immediately, and removes it', async ({
+  alice,
+  bob,
+  visitor,
+  site,
+}) => {
+  const room = await privateRoom(site, 'alice', 'lab', ['2']);
+  for (const person of [alice, bob]) await person.open('lab');
+  await openSettings(alice);
+  const { page } = alice;
+  const settings = page.getByRole('tabpanel', { name: 'Settings' });
+  // The process that examines pictures has the lowest priority.
+  const slow = { timeout: 45_000 };
+  const loaded = (tile: Locator) =>
+    tile.locator('img').evaluateAll(([image]) => (image as HTMLImageElement | undefined)?.naturalWidth ?? 0);
+  const choose = async (name: string, buffer: Buffer) => {
+    const chosen = page.waitForEvent('filechooser');
+    await settings.getByRole('button', { name: 'Choose a picture' }).press('Enter');
+    await (await chosen).setFiles({ name, mimeType: 'image/png', buffer });
+  };
+  // A transparent picture, wide as a banner.
+  const mark = await sharp(Buffer.from(banner)).png().toBuffer();
+  await choose('flask.png', mark);
+  for (const person of [alice, bob]) await expect.poll(() => loaded(tileInList(person)), slow).toBe(256);
+  await expect.poll(() => loaded(bob.page.locator('h2 .tile'))).toBe(256);
+  const source = await tileInList(bob).locator('img').getAttribute('src');
+
+  for (const scheme of ['light', 'dark'] as const) {
+    await page.emulateMedia({ colorScheme: scheme });
+    expect(await faultsIn(page, '.about-room')).toEqual([]);
+    await alice.shot(`room-picture-${scheme}`);
+  }
+  await page.setViewportSize({ width: 360, height: 740 });
+  expect(await settings.evaluate((panel) => panel.scrollWidth <= panel.clientWidth)).toBe(true);
+  await alice.shot('room-picture-phone-dark');
+  await page.emulateMedia({ colorScheme: 'light' });
+  await page.setViewportSize({ width: 1280, height: 800 });
+
+  await test.step('a file that is not a picture changes nothing', async () => {
+    await choose('broken.png', Buffer.from('words'));
+    await expect(page.getByText('This kind of file isn’t allowed.')).toBeVisible(slow);
+    await expect(tileInList(bob).locator('img')).toHaveAttribute('src', source ?? '');
+  });
+
+  await test.step('an invite link shows the picture', async () => {
+    const { token } = await asUser(site, 'alice', (ask) => ask('invite:create', { room }));
+    await visitor.enter(site, 'carol');
+    await visitor.page.goto('about:blank');
+    await visitor.page.goto(`${site.php.chatPage}#join=${token}`);
+    await expect(visitor.page.getByRole('heading', { name: 'lab' })).toBeVisible();
+    await expect.poll(() => loaded(visitor.page.locator('.landing .tile'))).toBe(256);
+    await visitor.shot('room-picture-invite');
+  });
+
+  await test.step('another picture has another address', async () => {
+    await choose(
+      'red.png',
+      await sharp({ create: { width: 40, height: 30, channels: 3, background: '#c22' } })
+        .png()
+        .toBuffer(),
+    );
+    await expect.poll(() => loaded(tileInList(bob)), slow).toBe(40);
+    expect(await tileInList(bob).locator('img').getAttribute('src')).not.toBe(source);
+  });
+
+  await settings.getByRole('button', { name: 'Picture: Remove' }).press('Enter');
+  await expect(settings.getByRole('button', { name: 'Choose a picture' })).toBeFocused();
+  for (const person of [alice, bob]) await expect(tileInList(person).locator('img')).toHaveCount(0);
+  await expect(tileInList(bob).locator('svg')).toBeVisible();
 });

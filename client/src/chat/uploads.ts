@@ -32,6 +32,8 @@ export interface Upload {
   /** The bytes to send; undefined after a reload of the page. */
   readonly source: Blob | undefined;
   readonly voice?: VoiceNote | undefined;
+  /** The file is the new picture of the room. */
+  readonly use?: 'picture';
   /** From 0 to 1. */
   progress: number;
   problem: UploadProblem | undefined;
@@ -88,14 +90,14 @@ export class Uploads {
 
   /**
    * @param most - the maximum bytes of one file
-   * @param over - the key and data of a voice message, or a problem, for example that the message has no space for the
-   * file
+   * @param over - the key and data of a voice message, the use as the room's picture, or a problem, for example that the
+   * message has no space for the file
    */
   add(
     room: string,
     file: File,
     most: number,
-    over: { key: string; voice: VoiceNote } | { problem?: UploadProblem } = {},
+    over: { key: string; voice: VoiceNote } | { use: 'picture' } | { problem?: UploadProblem } = {},
   ): Upload {
     const upload: Upload = {
       key: newId(),
@@ -205,6 +207,7 @@ export class Uploads {
       const request = new XMLHttpRequest();
       const query = new URLSearchParams({ room: upload.room, name });
       if (upload.voice !== undefined) query.set('peaks', upload.voice.peaks);
+      if (upload.use !== undefined) query.set('use', upload.use);
       request.open('POST', `${this.#server}files?${query}`);
       request.withCredentials = true;
       request.responseType = 'json';

@@ -228,6 +228,7 @@ export class AppView {
     if (this.#pill() !== pill) this.#draw(this.#content());
     focus();
     this.#late.parts?.portraits.hang();
+    this.#late.parts?.roomPictures.hang();
     this.#resume();
     this.#reading.watch();
     this.#pauseUnseen();

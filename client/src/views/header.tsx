@@ -93,10 +93,10 @@ function Title({ context, lost, detailed, toggleDetails }: Props) {
   const { chat, strings } = context;
   const { current } = chat;
   if (current === undefined) return null;
-  const { kind, topic, present, color, emoji } = current.summary;
+  const { kind, topic, present, color, emoji, picture } = current.summary;
   return (
     <>
-      {kind === 'direct' || color !== undefined || emoji !== undefined ? (
+      {kind === 'direct' || (color ?? emoji ?? picture) !== undefined ? (
         <RoomFace summary={current.summary} size={present === true ? 's here' : 's'} />
       ) : (
         <Icon name={kind === 'private' ? 'lock' : 'hash'} />

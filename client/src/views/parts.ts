@@ -31,6 +31,7 @@ import { Offering } from './prefs/offering.ts';
 import { RepliesPane } from './replies/replies-pane.tsx';
 import { ThreadNews } from './replies/thread-news.ts';
 import { RoomNews } from './rooms/room-news.ts';
+import { RoomPictures } from './rooms/room-pictures.ts';
 import { RoomStart } from './rooms/room-start.tsx';
 import { SearchPane } from './search/search-pane.tsx';
 import { Speaker } from './speaker.tsx';
@@ -56,6 +57,7 @@ export interface Parts {
   readonly barring: Barring;
   readonly blocking: BlockedPeople;
   readonly portraits: Portraits;
+  readonly roomPictures: RoomPictures;
   readonly pins: PinnedMessages;
   readonly roomStart: RoomStart;
   readonly details: DetailsPane;
@@ -158,6 +160,7 @@ export function start(
     barring,
     blocking,
     portraits: new Portraits(context, root),
+    roomPictures: new RoomPictures(chat, root),
     pins,
     roomStart,
     details: new DetailsPane(context),

@@ -1,31 +1,34 @@
 import { colors, hue } from '../../../../server/wire/avatar.ts';
 import type { RoomSummary } from '../../../../server/wire/events.ts';
+import type { Room } from '../../store/room.ts';
 import type { Context } from '../context.ts';
 import { Icon } from '../controls/icon.tsx';
 import { Row } from '../controls/rows.tsx';
 import { openEmoji } from '../emoji/open-emoji.tsx';
+import { RoomPicture } from './room-picture.tsx';
 
-/** The colour and the emoji of a room; empty if not set. */
+/** The colour, the emoji and the picture of a room; empty if not set. */
 export interface Look {
   readonly color: NonNullable<RoomSummary['color']> | '';
   readonly emoji: string;
+  readonly picture: string;
 }
 
 interface Props {
   readonly context: Context;
-  readonly roomId: string;
+  readonly room: Room;
   readonly look: Look;
   change(look: Partial<Look>): void;
 }
 
-/** The rows that choose the colour and the emoji of a room. */
-export function RoomLook({ context, roomId, look: { color, emoji }, change }: Props) {
-  const { strings, layer } = context;
+/** The rows that choose the colour, the emoji and the picture of a room. */
+export function RoomLook({ context, room, look: { color, emoji, picture }, change }: Props) {
+  const { chat, strings, layer } = context;
   const colorLabel = strings.text('settings.color');
   const emojiLabel = strings.text('emoji.open');
   const removeLabel = strings.text('link.remove');
   const swatches = [
-    { value: '', name: strings.text('settings.color.auto'), style: hue(roomId) },
+    { value: '', name: strings.text('settings.color.auto'), style: hue(room.id) },
     ...colors.map((value, n) => ({ value, name: strings.text(`color.${value}`), style: `h${n} vivid` })),
   ] as const;
   return (
@@ -77,6 +80,16 @@ export function RoomLook({ context, roomId, look: { color, emoji }, change }: Pr
           {emoji || <Icon name="emoji" />}
         </button>
       </Row>
+      {chat.can.files && (
+        <RoomPicture
+          context={context}
+          room={room}
+          picture={picture}
+          hasEmoji={emoji !== ''}
+          change={(chosen) => change({ picture: chosen })}
+          key={room.id}
+        />
+      )}
     </>
   );
 }

@@ -160,8 +160,10 @@ export class RoomSettings extends Component<Props> {
   #rules() {
     const { context } = this.props;
     const { chat, strings } = context;
-    const { id, write, slow = 0, previews, seen = 'on', color = '', emoji = '' } = this.props.room.summary;
-    const stored: Rules = { write, slow, previews: previews === 'off' ? 'off' : 'on', seen, color, emoji };
+    const { summary } = this.props.room;
+    const { write, slow = 0, seen = 'on', color = '', emoji = '', picture = '' } = summary;
+    const previews = summary.previews === 'off' ? 'off' : 'on';
+    const stored: Rules = { write, slow, previews, seen, color, emoji, picture };
     const rules = { ...stored, ...this.#pending };
     const only = strings.text('composer.readOnly');
     const shown = strings.text('settings.previews');
@@ -169,7 +171,12 @@ export class RoomSettings extends Component<Props> {
     const label = strings.text('settings.slow');
     return (
       <ul class="sets">
-        <RoomLook context={context} roomId={id} look={rules} change={(look) => this.#change(look)} />
+        <RoomLook
+          context={context}
+          room={this.props.room}
+          look={rules}
+          change={(look) => this.#change(look)}
+        />
         <Row title={only}>
           <Switch
             label={only}

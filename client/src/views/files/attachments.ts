@@ -5,7 +5,7 @@ import { type Upload, type UploadProblem, Uploads, type VoiceNote } from '../../
 import { messageFile, type Pending, type SentFile } from '../../store/entries.ts';
 import type { Room } from '../../store/room.ts';
 import { type Context, keyOf, type Place, type VoicePlace } from '../context.ts';
-import { fileSize } from './file-size.ts';
+import { uploadProblem } from './upload-problem.ts';
 
 /** A file attached to a draft. */
 export interface Attached {
@@ -38,12 +38,6 @@ const NEVER: ReadonlySet<UploadProblem | undefined> = new Set([
   'damaged',
   'tooMany',
 ]);
-
-/** Types that the server rejects because browsers do not show them, and the format to send instead. */
-const CONVERTED: readonly (readonly [kind: string, other: string, form: RegExp])[] = [
-  ['HEIC', 'JPEG', /^image\/hei[cf]|\.hei[cf]$/i],
-  ['QuickTime', 'MP4', /^video\/quicktime|\.(mov|qt)$/i],
-];
 
 /** Maximum number of files in the tray. It also holds files that cannot be sent. */
 const MOST_TILES = 20;
@@ -181,26 +175,10 @@ export class Attachments {
     });
   }
 
-  /** Returns why a file will not be sent. */
-  why({ problem, name, type }: Upload): string {
-    const { chat, strings } = this.#context;
-    if (problem === 'tooLarge')
-      return strings.text('file.tooLarge', { size: fileSize(chat.limits.file, strings) });
-    if (problem === 'busy') return strings.text('file.busy');
-    if (problem === 'tooMany') return strings.text('file.tooMany', { n: chat.limits.files });
-    if (problem === 'limit') return strings.text('file.pixels');
-    if (problem === 'damaged') return strings.text('file.damaged');
-    if (problem !== 'type') return strings.text('file.failed');
-    const [kind, other] = CONVERTED.find(([, , form]) => form.test(`${type} ${name}`)) ?? [];
-    return kind === undefined || other === undefined
-      ? strings.text('file.type')
-      : strings.text('file.convert', { kind, other });
-  }
-
   /** Returns why a file of a pending message cannot be uploaded; undefined if no problem is known. */
   problemOf({ key, lost }: SentFile): string | undefined {
     const upload = this.uploads.get(key);
-    if (upload?.problem !== undefined) return this.why(upload);
+    if (upload?.problem !== undefined) return uploadProblem(this.#context, upload);
     return lost === true ? this.#context.strings.text('file.failed') : undefined;
   }
 

@@ -5,6 +5,7 @@ import type { Attached, Attachments } from './attachments.ts';
 import { FileName } from './file-name.tsx';
 import { fileSize } from './file-size.ts';
 import { hasThumbnail, Thumbnail } from './thumbnail.tsx';
+import { uploadProblem } from './upload-problem.ts';
 
 interface Props {
   readonly context: Context;
@@ -72,7 +73,7 @@ export function Tray({ context, attachments, place, items }: Props) {
                 <div>
                   <FileName name={name} />
                   <small>
-                    {problem === undefined ? fileSize(upload.size, strings) : attachments.why(upload)}{' '}
+                    {problem === undefined ? fileSize(upload.size, strings) : uploadProblem(context, upload)}{' '}
                     {source !== undefined && mayRetry(problem) && (
                       <button
                         type="button"

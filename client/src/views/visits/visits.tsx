@@ -152,13 +152,18 @@ export class Visits implements Follower {
     );
   }
 
-  #landing({ by, name, topic, members, present, people }: Look) {
+  #landing({ by, name, topic, members, present, people, picture }: Look) {
     const { strings } = this.#context;
     const [before, after] = strings.text('join.by').split('{name}');
     return (
       <div class="landing">
         {this.#site()}
-        <span class={`tile ${hue(name)}`} aria-hidden="true">
+        <span
+          class={`tile ${hue(name)}`}
+          data-picture={picture?.id}
+          data-invite={picture?.invite}
+          aria-hidden="true"
+        >
           <Icon name="lock" />
         </span>
         <small>
