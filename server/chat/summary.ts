@@ -144,7 +144,7 @@ export function nameFor(directory: Directory, room: Room, person: Person): strin
 }
 
 export function previewOf(message: StoredMessage): LastMessage {
-  const { seq, user, text, sentAt, deletedAt, files } = message;
+  const { seq, user, text, sentAt, deletedAt, files, card } = message;
   const sound = files?.[0]?.audio;
   const pictures = files?.filter(({ image }) => image !== undefined).length ?? 0;
   return {
@@ -159,6 +159,7 @@ export function previewOf(message: StoredMessage): LastMessage {
     ...(files === undefined ? {} : { files: files.length }),
     ...(pictures === 0 ? {} : { pictures }),
     ...(sound?.peaks === undefined ? {} : { voice: sound.duration ?? 0 }),
+    ...(card !== undefined && card === text ? { card: true } : {}),
   };
 }
 

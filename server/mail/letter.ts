@@ -1,5 +1,5 @@
 import { everybody, type StoredMessage } from '../history/history.ts';
-import { describeFile, toLine } from '../notify/lines.ts';
+import { describeFile, isOnlyCard, toLine } from '../notify/lines.ts';
 import { messagesOfMail, roomsOfMail } from '../notify/mail-bounds.ts';
 import type { NotificationTexts } from '../notify/texts.ts';
 import { directionMarks } from '../wire/blank.ts';
@@ -172,7 +172,7 @@ function roomOf(room: UnreadIn, reader: User, { texts, shows, pageUrl, now }: Le
     messages: messages.map((message) => ({
       author: { id: message.user.id, name: unlinkedLine(message.user.name) },
       time: texts.time(message.sentAt, now),
-      text: piecesOf(message, reader),
+      text: isOnlyCard(message) ? [{ text: texts.text('card'), you: false }] : piecesOf(message, reader),
       files: (message.files ?? []).map((file) => unlinked([...describeFile(file, texts)]).join('')),
     })),
     more: {

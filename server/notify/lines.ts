@@ -6,6 +6,10 @@ import type { NotificationTexts } from './texts.ts';
 export const toLine = (text: string, maxCharacters = 80) =>
   visibleLine(text.replace(directionMarks, ''), maxCharacters);
 
+/** Whether the text is only the reference of a card, for clients without cards. */
+export const isOnlyCard = ({ text, card }: Pick<StoredMessage, 'text' | 'card'>) =>
+  card !== undefined && card === text;
+
 /** Describes a file of a message. */
 export function describeFile(
   { name, alt, image, audio }: NonNullable<StoredMessage['files']>[number],

@@ -1,5 +1,5 @@
 import type { StoredMessage } from '../history/history.ts';
-import { describeFile, toLine } from '../notify/lines.ts';
+import { describeFile, isOnlyCard, toLine } from '../notify/lines.ts';
 import type { NotifySettings } from '../notify/settings.ts';
 import type { NotificationTexts } from '../notify/texts.ts';
 import type { UnreadRoom } from '../notify/unread.ts';
@@ -20,7 +20,7 @@ export interface Notice {
   site: PushSite;
   room: UnreadRoom;
   /** The latest message that concerns the user, with the names that the user may see. */
-  message: Pick<StoredMessage, 'user' | 'text' | 'files'>;
+  message: Pick<StoredMessage, 'user' | 'text' | 'files' | 'card'>;
   shows: NotifySettings['text'];
   texts: NotificationTexts;
   /** All rooms with unread messages that concern the user. */
@@ -128,7 +128,7 @@ function wordsOf(
   const title = room.withheld ? name : room.kind === 'direct' ? author : `${author} · ${name}`;
   if (shows === 'name' || room.withheld) return { title, body: count === '' ? texts.text('message') : count };
   const [file] = message.files ?? [];
-  const said = [...toLine(message.text, longestText + 1)];
+  const said = [...toLine(isOnlyCard(message) ? texts.text('card') : message.text, longestText + 1)];
   const text = said.length > longestText ? `${said.slice(0, longestText).join('')}…` : said.join('');
   const body = text === '' && file !== undefined ? describeFile(file, texts) : text;
   if (reminder !== '') return { title: `${reminder}: ${title}`, body };

@@ -108,6 +108,7 @@ const lastMessage = z.object({
     .describe(
       'The first file is a voice message of this duration in milliseconds, or 0 if the duration is unknown.',
     ),
+  card: z.literal(true).exactOptional().describe('The text is only the reference of a card.'),
   /** This user blocked the author. Absent from events to several users. */
   hidden: z.literal(true).exactOptional(),
 });
@@ -894,6 +895,8 @@ export const requests = {
       room: roomId,
       /** When to send it. At once if this is in the past. */
       at: time,
+      card: z.never('a scheduled message cannot have a card').optional(),
+      poll: z.never('a scheduled message cannot have a poll').optional(),
       text: z.string(),
       clientId,
       replyTo: seq.optional(),

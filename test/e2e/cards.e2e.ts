@@ -60,7 +60,8 @@ test('sends, shows and changes cards of the site', async ({ alice, bob, site }) 
       `${site.php.url}/orders`,
     );
     // The reference, which is the text for other clients, is not repeated.
-    await expect(alice.timeline.getByText('order:4711')).toHaveCount(0);
+    await expect(page.getByText('order:4711')).toHaveCount(0);
+    await expect(page.getByRole('navigation', { name: 'Rooms' }).getByText('Card')).toBeVisible();
     await bob.open('shop');
     await expect(bob.page.getByText('Not available to you')).toBeVisible();
     await expect(bob.page.getByText(/Orchard honey/)).toHaveCount(0);

@@ -17,8 +17,9 @@ export type RemovalReason = EventPayload<'room:removed'>['reason'] | 'unknown';
 /** For a ban, `text` is its reason and `until` its end. */
 export type RoomRemoval = { reason: RemovalReason } & Pick<EventPayload<'room:removed'>, 'text' | 'until'>;
 
-/** A message of another user. If the room is not joined, `files` is only their number. */
+/** A message of another user. If the room is not joined, `files` is only their number, and `card` may be true. */
 export type NewMessage = Pick<Message, 'user' | 'text' | 'seq' | 'mentions'> & {
+  readonly card?: string | true;
   readonly files?: readonly MessageFile[] | number;
 };
 

@@ -2,7 +2,7 @@ import type { EventPayload, Message } from '../../../server/wire/events.ts';
 import type { Room } from '../store/room.ts';
 import { mentions } from '../store/user-ids.ts';
 import type { Strings } from '../strings/strings.ts';
-import { wordsOf } from '../text/words.ts';
+import { textOf, wordsOf } from '../text/words.ts';
 import type { Chat } from './chat.ts';
 import type { Follower, NewMessage } from './chat-listener.ts';
 import { flag, number, object, optional } from './form.ts';
@@ -205,12 +205,16 @@ export class Notifications implements Follower {
   };
 
   #show(room: Room, message: NewMessage): void {
-    const { text, seq, files } = message;
+    const { seq, files } = message;
     const { kind } = room.summary;
     const { logo } = this.#chat.site ?? {};
     const secret = kind !== 'public' && this.#host.getAttribute('notify-text') === 'off';
     const words = [
-      ...wordsOf(text, typeof files === 'number' ? [] : files, this.#strings).replace(/\s+/gu, ' '),
+      ...wordsOf(
+        textOf(message, this.#strings),
+        typeof files === 'number' ? [] : files,
+        this.#strings,
+      ).replace(/\s+/gu, ' '),
     ];
     const body = words.length > LONGEST ? `${words.slice(0, LONGEST).join('')}…` : words.join('');
     const notification = notificationOf(this.#titleOf(room, message), {

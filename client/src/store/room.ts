@@ -310,8 +310,10 @@ export function preview({
   sentAt,
   deletedAt,
   files,
+  card,
   hidden,
-}: Omit<LastMessage, 'files' | 'pictures' | 'voice'> & Pick<Message, 'files'>): LastMessage {
+}: Omit<LastMessage, 'files' | 'pictures' | 'voice' | 'card'> &
+  Pick<Message, 'files' | 'card'>): LastMessage {
   const sound = files?.[0]?.audio;
   const pictures = files?.filter(({ image }) => image).length;
   const short = text.length <= PREVIEW ? text : [...text.slice(0, 2 * PREVIEW)].slice(0, PREVIEW).join('');
@@ -324,6 +326,7 @@ export function preview({
     ...(files && { files: files.length }),
     ...(pictures && { pictures }),
     ...(sound?.peaks === undefined ? {} : { voice: sound.duration ?? 0 }),
+    ...(card && card === text && { card: true }),
     ...(hidden && { hidden }),
   };
 }

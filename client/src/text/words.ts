@@ -3,6 +3,14 @@ import type { Strings } from '../strings/strings.ts';
 import { clock } from './clock.ts';
 import { type LinkWords, plain } from './format.ts';
 
+/**
+ * Returns the text of a message. If it is only the reference of a card, it is for clients without cards.
+ *
+ * @param card - true for the last message of a room
+ */
+export const textOf = ({ text, card }: { text: string; card?: string | true }, strings: Strings): string =>
+  card === true || (text !== '' && text === card) ? strings.text('card.label') : text;
+
 /** Returns the text of a message, followed by the names or descriptions of its files. */
 export function wordsOf(
   text: string,
@@ -20,10 +28,15 @@ export function wordsOf(
 
 /** Returns a message as one line, for the list of rooms or the list of pins. */
 export function lastWords(
-  { text, voice, files = 1, pictures }: Pick<LastMessage, 'text' | 'voice' | 'files' | 'pictures'>,
+  {
+    voice,
+    files = 1,
+    pictures,
+    ...last
+  }: Pick<LastMessage, 'text' | 'card' | 'voice' | 'files' | 'pictures'>,
   strings: Strings,
 ): string {
-  const line = plain(text).replace(/\s+/gu, ' ');
+  const line = plain(textOf(last, strings)).replace(/\s+/gu, ' ');
   if (line !== '') return line;
   return voice === undefined
     ? strings.count(files === pictures ? 'file.pictures' : 'file.files', files)

@@ -289,6 +289,14 @@ test('a slow site delays neither the messages of the user nor the cards of other
   expect(await get(ann, messages[5] as Message)).toMatchObject({ title: 'Order 4711' });
 });
 
+test('the list of rooms tells a card from a text', async () => {
+  const last = async () => (await ben.request('room:list', {})).rooms.find(({ id }) => id === room)?.last;
+  await send();
+  expect(await last()).not.toHaveProperty('card');
+  await send({ text: 'order:1', card: 'order:1' });
+  expect(await last()).toMatchObject({ text: 'order:1', card: true });
+});
+
 test('a message that waits for a moderator keeps its card', async () => {
   const sent = { room: 'lobby', text: 'casino?', clientId: newClientId(), card: 'order:1' };
   const { held } = (await ben

@@ -220,6 +220,12 @@ ${footer}`);
     expect(html).not.toContain('class="mark');
   });
 
+  test('shows a word for a card, not its reference', () => {
+    const messages = [message(1, bob, at(9, 0), 'order:4711', { card: 'order:4711' })];
+    const { letter } = mail([{ ...direct, messages }]);
+    expect(letter.rooms[0]?.messages[0]?.text).toEqual([{ text: 'Card', you: false }]);
+  });
+
   test('describes voice messages and other files in words', () => {
     const voice = {
       id: 'v',

@@ -21,6 +21,12 @@ test('a push has the logo of the site as its icon', () => {
   expect(pushOf({})).toMatchObject({ title: 'Ann · Den', body: 'Bring a rake\n2 new', icon: site.icon });
 });
 
+test('a push shows a word for a card, not its reference', () => {
+  const message = { user: { id: '1', name: 'Ann' }, text: 'order:4711', card: 'order:4711' };
+  expect(pushOf({ message })).toMatchObject({ body: 'Card\n2 new' });
+  expect(pushOf({ message: { ...message, text: 'This?' } })).toMatchObject({ body: 'This?\n2 new' });
+});
+
 test('a push without names has the name of the site as its title', () => {
   expect(pushOf({ shows: 'nothing' })).toMatchObject({ title: 'Garden', body: '2 new' });
   const one = { ...room, unread: 1 };

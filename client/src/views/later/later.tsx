@@ -5,7 +5,7 @@ import { RequestError } from '../../connection/connection-state.ts';
 import type { Room } from '../../store/room.ts';
 import type { Strings } from '../../strings/strings.ts';
 import { blank, cleaned, codePoints } from '../../text/paste.ts';
-import { wordsOf } from '../../text/words.ts';
+import { textOf, wordsOf } from '../../text/words.ts';
 import type { Context, Draft } from '../context.ts';
 import { Icon } from '../controls/icon.tsx';
 import { menuTitle, openMenu } from '../controls/menu.tsx';
@@ -84,7 +84,7 @@ class Later implements Follower {
     if (reminder?.message === undefined) return;
     for (const { id, at } of due) this.#announced.add(`${id} ${at}`);
     const { id, room, seq, message } = reminder;
-    const text = [...wordsOf(message.text, message.files, strings)].slice(0, LONGEST).join('');
+    const text = [...wordsOf(textOf(message, strings), message.files, strings)].slice(0, LONGEST).join('');
     toast(strings.text('remind.due', { text }), 'good', {
       label: 'common.show',
       until: Date.now() + SHOWN_MS,

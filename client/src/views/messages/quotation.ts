@@ -1,5 +1,5 @@
 import type { Message } from '../../../../server/wire/events.ts';
-import { wordsOf } from '../../text/words.ts';
+import { textOf, wordsOf } from '../../text/words.ts';
 import type { Context } from '../context.ts';
 
 /** Returns the author and text of a quoted message, or placeholders if it is not loaded, deleted or hidden. */
@@ -8,7 +8,7 @@ export function quotation(message: Message | undefined, context: Context): { nam
   const line =
     context.instead(message) ??
     (message?.deletedAt === undefined
-      ? wordsOf(message?.text ?? '', message?.files, strings, context.linked)
+      ? wordsOf(message ? textOf(message, strings) : '', message?.files, strings, context.linked)
       : strings.text('msg.deleted'));
   return {
     name: message ? strings.name(message.user) : '…',

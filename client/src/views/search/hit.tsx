@@ -1,7 +1,7 @@
 import type { Message } from '../../../../server/wire/events.ts';
 import { type Strings, startOfDay } from '../../strings/strings.ts';
 import { snippet } from '../../text/snippet.ts';
-import { wordsOf } from '../../text/words.ts';
+import { textOf, wordsOf } from '../../text/words.ts';
 import type { Context } from '../context.ts';
 import { Icon } from '../controls/icon.tsx';
 import { Avatar } from '../people/avatar.tsx';
@@ -19,7 +19,10 @@ interface Props {
 /** A message that was found. */
 export function Hit({ context, message, query, everywhere, choose }: Props) {
   const { strings, chat } = context;
-  const { before, found, after } = snippet(message.text || wordsOf('', message.files, strings), query);
+  const { before, found, after } = snippet(
+    textOf(message, strings) || wordsOf('', message.files, strings),
+    query,
+  );
   const instead = context.instead(message);
   return (
     <button type="button" class="hit" tabIndex={-1} onClick={choose}>
