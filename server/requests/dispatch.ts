@@ -237,7 +237,7 @@ function refusalByRights(
   const { connection, room } = context;
   const { roles } = connection.identity;
   if (isVisitor({ roles }) && !roles.some((role) => handler.guests?.includes(role)))
-    return new RequestError('forbidden');
+    return new RequestError('forbidden', 'guests cannot do this: log in first');
   if (handler.joined && !connection.joined.has(room)) return new RequestError('not_joined');
   const allowed =
     handler.right === undefined || rightsIn(room.record, actorOf(room, connection)).includes(handler.right);

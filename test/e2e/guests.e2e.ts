@@ -1,4 +1,6 @@
 import { startTicketSite } from '../helpers/ticket-site.ts';
+import { asUser } from './as-user.ts';
+import { faultsIn } from './axe.ts';
 import { expect, Person, stored, test } from './fixtures.ts';
 
 test.use({ guests: true, roles: true });
@@ -50,6 +52,27 @@ test('a visitor without a login', async ({ alice, visitor, site }) => {
     await alice.write('Yes, we do.');
     await expect(visitor.message('Yes, we do.')).toBeVisible();
     await expect(heading).toBeHidden();
+  });
+
+  await test.step('is asked to log in by an invite link', async () => {
+    const token = await asUser(site, 'alice', async (ask) => {
+      const made = { name: 'Shed', kind: 'private' as const, clientId: 'shed' };
+      const { room } = await ask('room:create', made);
+      return (await ask('invite:create', { room: room.id })).token;
+    });
+    host('<php-chat history="hash" login-url="/login"></php-chat>');
+    // Without this, only the fragment of the page's address would change.
+    await page.goto('about:blank');
+    await page.goto(`${url}#join=${token}`);
+    await expect(page.getByRole('heading', { name: 'Log in to join' })).toBeVisible();
+    await expect(page.getByRole('button', { name: 'Log in' })).toBeVisible();
+    await visitor.shot('guest-invite');
+    expect(await faultsIn(page)).toEqual([]);
+    await page.getByRole('button', { name: 'Not now' }).click();
+    await expect(page.getByRole('region', { name: 'garden' })).toBeVisible();
+    host('<php-chat></php-chat>');
+    await page.goto('about:blank');
+    await page.goto(url);
   });
 
   await test.step('sees the number of unread messages on other pages', async () => {

@@ -140,6 +140,11 @@ export class Connection {
     return this.#state;
   }
 
+  /** The login page that the server named. Undefined if the visitor was admitted at once. */
+  get loginUrl(): string | undefined {
+    return this.#loginUrl;
+  }
+
   start(): void {
     this.#reset();
     this.#user = undefined;

@@ -6,6 +6,7 @@ import { acceptInvite } from '../../chat/room-actions.ts';
 import { RequestError } from '../../connection/connection-state.ts';
 import { forgetToken } from '../../element/asked.ts';
 import type { PageAddress } from '../../text/page-address.ts';
+import { leave } from '../card.tsx';
 import type { Context } from '../context.ts';
 import { Bones } from '../controls/bones.tsx';
 import { Empty } from '../controls/empty.tsx';
@@ -20,8 +21,8 @@ type Look = Answers['invite:look'];
 export class Visits implements Follower {
   readonly #context: Context;
   #token: string | undefined;
-  /** The room of the invite link; `over` if the link is no longer valid. */
-  #look: Look | 'over' | undefined;
+  /** The room of the invite link; `over` if the link is no longer valid, `guest` if the visitor must log in. */
+  #look: Look | 'over' | 'guest' | undefined;
   /** The user who saw the invite. If another user logs in, the view closes. */
   #seenBy: string | undefined;
   /** Why the invite link could not be loaded. */
@@ -89,11 +90,13 @@ export class Visits implements Follower {
       <div class="scroll back-drop">
         {this.#look === 'over'
           ? this.#over()
-          : this.#look
-            ? this.#landing(this.#look)
-            : this.#problem === undefined
-              ? this.#toCome()
-              : this.#failed(this.#token, this.#problem)}
+          : this.#look === 'guest'
+            ? this.#guest()
+            : this.#look
+              ? this.#landing(this.#look)
+              : this.#problem === undefined
+                ? this.#toCome()
+                : this.#failed(this.#token, this.#problem)}
       </div>
     );
   }
@@ -119,6 +122,26 @@ export class Visits implements Follower {
       <button type="button" class="btn primary" onClick={this.#leave}>
         {strings.text('join.toChat')}
       </button>,
+    );
+  }
+
+  /** The token stays for the login. */
+  #guest() {
+    const { strings, chat, attribute } = this.#context;
+    const url = attribute('login-url') || chat.connection.loginUrl;
+    return this.#card(
+      strings.text('join.guest.title'),
+      strings.text('join.guest.text'),
+      <>
+        {url && (
+          <button type="button" class="btn primary" onClick={() => leave(url)}>
+            {strings.text('ended.first')}
+          </button>
+        )}
+        <button type="button" class="btn quiet" onClick={this.#leave}>
+          {strings.text('join.later')}
+        </button>
+      </>,
     );
   }
 
@@ -232,6 +255,8 @@ export class Visits implements Follower {
       if (error.code === 'unknown_invite') {
         this.#seen();
         this.#look = 'over';
+      } else if (error.code === 'forbidden' && chat.isGuest) {
+        this.#look = 'guest';
       } else if (error.code !== 'offline') {
         // If the request failed as `offline`, the next connection repeats it.
         this.#problem = refusal(error, strings);
