@@ -64,3 +64,11 @@ test('inserts the notes after the newest message of their time, splitting a grou
     'group',
   ]);
 });
+
+test('keeps notes from before the first message above an unsent message', () => {
+  const unsent = { clientId: 'c', room: 'r', text: 'hi', sentAt: noon };
+  const list = blocks(entries([], [unsent], { id: 'me', name: 'Me' }), 'me', undefined, [
+    { after: 0, line: 'joined' },
+  ]);
+  expect(list.map(({ kind }) => kind)).toEqual(['day', 'group']);
+});

@@ -60,7 +60,7 @@ export function blocks(
     }
     last = entry;
     lastDay = day;
-    for (const note of noted.get(seq) ?? []) {
+    for (const note of (entry.message && noted.get(seq)) ?? []) {
       list.push({ kind: 'note', note });
       open = undefined;
     }
