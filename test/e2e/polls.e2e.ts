@@ -13,11 +13,16 @@ test('asks in a poll, and replaces a vote with one click or key', async ({ alice
   await page.getByRole('menuitem', { name: 'New poll' }).click();
   const dialog = page.getByRole('dialog', { name: 'New poll' });
   await dialog.getByLabel('Question').fill('What shall we eat?');
+  // Enter leads to the next field, also when the poll could be sent already.
+  await page.keyboard.press('Enter');
+  await expect(dialog.getByLabel('Option 1')).toBeFocused();
   await dialog.getByLabel('Option 1').fill('Pizza');
   await dialog.getByLabel('Option 2').fill('Pizza');
   await expect(dialog.getByText('Same as option 1')).toBeVisible();
   await expect(dialog.getByRole('button', { name: 'Send' })).toHaveAttribute('aria-disabled', 'true');
   await dialog.getByLabel('Option 2').fill('Soup');
+  await page.keyboard.press('Enter');
+  await expect(dialog.getByLabel('Option 3')).toBeFocused();
   await dialog.getByLabel('Option 3').fill('A salad with everything that the garden has today');
   await expect(dialog.getByLabel('Option 4')).toBeVisible();
   expect(await faultsIn(page, '.dialog')).toEqual([]);

@@ -140,11 +140,13 @@ interface FieldProps {
   readonly value: string;
   readonly readOnly: boolean;
   readonly error?: string | undefined;
+  /** The ID of the field that Enter leads to. Without it, Enter submits the dialog. */
+  readonly next?: string | undefined;
   typed(value: string): void;
 }
 
 /** A text field with its label above and its error below. */
-export function TextField({ id, label, optional, value, readOnly, error, typed }: FieldProps) {
+export function TextField({ id, label, optional, value, readOnly, error, next, typed }: FieldProps) {
   return (
     <>
       <label class="label" for={id}>
@@ -160,6 +162,12 @@ export function TextField({ id, label, optional, value, readOnly, error, typed }
         aria-invalid={error !== undefined || undefined}
         aria-describedby={error === undefined ? undefined : `${id}-error`}
         onInput={(event) => typed(event.currentTarget.value)}
+        onKeyDown={(event) => {
+          if (next === undefined || event.key !== 'Enter' || event.isComposing || event.keyCode === 229)
+            return;
+          event.preventDefault();
+          (event.currentTarget.getRootNode() as ShadowRoot).getElementById(next)?.focus();
+        }}
       />
       {error !== undefined && <Problem id={`${id}-error`} text={error} />}
     </>

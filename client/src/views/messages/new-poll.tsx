@@ -67,6 +67,7 @@ export class NewPoll extends Component<Props> {
           value={this.#text}
           readOnly={busy}
           error={over > 0 ? strings.count('composer.tooMany', over) : undefined}
+          next={event ? undefined : 'poll-option-1'}
           typed={this.#typed((value) => {
             this.#text = value;
           })}
@@ -99,6 +100,7 @@ export class NewPoll extends Component<Props> {
                     ? strings.text('poll.same', { n: first + 1 })
                     : undefined
               }
+              next={option === '' || n + 1 === this.#options.length ? undefined : `poll-option-${n + 2}`}
               typed={this.#typed((value) => {
                 this.#options[n] = value;
                 if (this.#options.at(-1) !== '' && this.#options.length < mostOptions) this.#options.push('');
