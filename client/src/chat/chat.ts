@@ -234,6 +234,13 @@ export class Chat implements ConnectionListener {
     this.#listener.changed();
   }
 
+  /** Opens the shown room at the messages that arrived while the list of rooms covered it. */
+  reopen(): void {
+    if (this.current === undefined) return;
+    this.shown.show(this.current);
+    this.#listener.changed();
+  }
+
   /**
    * Shows a room, listed or not, as soon as there is a connection. Fails with `unknown_room` if the user may not read
    * it.

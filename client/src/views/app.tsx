@@ -140,6 +140,7 @@ export class AppView {
       pane: (which) => {
         if (this.#panes.single === undefined || this.#panes.single === which) return;
         if (which === 'rooms') return this.#back();
+        this.#reopen();
         this.#panes.view = which;
         this.render();
       },
@@ -255,7 +256,8 @@ export class AppView {
     this.#uncoverRoom();
     // The panels would cover the room.
     if (this.#panes.single !== undefined) this.#clearPanels();
-    this.#context.chat.open(id);
+    if (this.#context.chat.current?.id === id && !this.#panes.roomInSight) this.#reopen();
+    else this.#context.chat.open(id);
     this.#toasts.goodNewsIsOld();
     this.#panes.view = 'room';
     this.render();
@@ -619,8 +621,16 @@ export class AppView {
   /** Switches to the room list if there is space for one pane, and closes the panels that cover the room. */
   #toRooms(): void {
     this.#uncoverRoom();
+    this.#timeline.save();
     this.#panes.view = 'rooms';
     if (!this.#panes.wide) this.#clearPanels();
+  }
+
+  /** Call before the room appears in place of the list. */
+  #reopen(): void {
+    this.#timeline.reopen();
+    this.#late.parts?.catchUp.over();
+    this.#context.chat.reopen();
   }
 
   readonly #back = () => {
@@ -674,6 +684,7 @@ export class AppView {
     } catch (error) {
       return toast(refusal(error, strings), 'bad');
     }
+    if (!this.#panes.roomInSight) this.#reopen();
     this.#panes.view = 'room';
     this.#uncoverRoom();
     // The panels would cover the message.

@@ -237,14 +237,24 @@ export class TimelineView {
     return message?.element?.contains(element) === true ? message : undefined;
   };
 
-  /** Stores the reader's position. */
-  #leave(): void {
+  /** Stores the reader's position. A covered room keeps the one from before it was covered. */
+  save(): void {
     const talk = this.#talk;
-    if (talk !== undefined && this.#scroll !== undefined && this.#placed) {
-      const place = this.#scroll.position();
-      const read = { end: this.atEnd, newFrom: talk.newFrom, opened: this.#opened, seen: this.#seen };
-      if (this.#context.chat.rooms.has(talk.room.id)) this.#left.set(talk.id, { ...place, ...read });
-    }
+    if (talk === undefined || this.#scroll === undefined || !this.#placed || !this.visible) return;
+    const place = this.#scroll.position();
+    const read = { end: this.atEnd, newFrom: talk.newFrom, opened: this.#opened, seen: this.#seen };
+    if (this.#context.chat.rooms.has(talk.room.id)) this.#left.set(talk.id, { ...place, ...read });
+  }
+
+  /** Opens the same room again, after the list of rooms covered it. */
+  reopen(): void {
+    this.#placed = false;
+    this.#aim = undefined;
+    this.#slice.toEnd();
+  }
+
+  #leave(): void {
+    this.save();
     this.#placed = false;
   }
 
