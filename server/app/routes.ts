@@ -120,7 +120,10 @@ export function openRoutes(
         open: (stored, what, part) => files.open(stored, what, part),
       }),
     files: new Map([...withSiteAddresses(client, addresses, pages.brand), ...pages.files]),
-    avatarOrigin: URL.parse(addresses.avatar ?? config.profile.avatar ?? '')?.origin,
+    imageOrigins: [
+      URL.parse(addresses.avatar ?? config.profile.avatar ?? '')?.origin,
+      config.cards && addresses.site,
+    ].filter((origin) => origin !== undefined),
     metrics,
     apiKeys: config.apiKeys,
     api: {

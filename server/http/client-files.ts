@@ -64,6 +64,8 @@ export function readClientFiles(folder = clientFolder): ReadonlyMap<string, Clie
 /** Addresses of the site that the chat's own pages need. */
 interface SiteAddresses {
   readonly login: string;
+  /** The origin of the site, for paths in cards. Absent if it is unknown. */
+  readonly site?: string | undefined;
   /**
    * Templates for the avatar and the profile page of a user. Absent if the page can use the templates in the settings.
    */
@@ -86,7 +88,7 @@ export function siteAddresses(
   const site = origin !== undefined && isListed(new Set(origins), origin) ? origin : undefined;
   const absolute = (template: string | undefined) =>
     site !== undefined && template?.startsWith('/') ? site + template : undefined;
-  return { login, avatar: absolute(avatar), profile: absolute(url) };
+  return { login, site, avatar: absolute(avatar), profile: absolute(url) };
 }
 
 /**
@@ -95,10 +97,11 @@ export function siteAddresses(
  */
 export function withSiteAddresses(
   files: ReadonlyMap<string, ClientFile>,
-  { login, avatar, profile }: SiteAddresses,
+  { login, site, avatar, profile }: SiteAddresses,
   brand: (page: string) => string,
 ): ReadonlyMap<string, ClientFile> {
-  const attributes = Object.entries({ 'login-url': login, 'avatar-url': avatar, 'profile-url': profile })
+  const named = { 'login-url': login, 'site-url': site, 'avatar-url': avatar, 'profile-url': profile };
+  const attributes = Object.entries(named)
     .flatMap(([name, value]) => (value === undefined ? [] : [`${name}="${escapeHtml(value)}"`]))
     .join(' ');
   const filled = new Map(files);
@@ -106,10 +109,10 @@ export function withSiteAddresses(
     const page = files.get(path);
     const body = page?.forms.get('identity')?.body.toString();
     if (page === undefined || body === undefined) continue;
-    const named = brand(body)
+    const filledIn = brand(body)
       .replaceAll('login-url="__LOGIN_URL__"', () => attributes)
       .replaceAll('__LOGIN_URL__', () => escapeHtml(login));
-    filled.set(path, { ...page, forms: new Map([['identity', form(Buffer.from(named))]]) });
+    filled.set(path, { ...page, forms: new Map([['identity', form(Buffer.from(filledIn))]]) });
   }
   return filled;
 }

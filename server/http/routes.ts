@@ -12,15 +12,15 @@ import type { Metrics, Part } from './metrics.ts';
 /**
  * Allows only the client's own files, connections to this server and the avatars of users. Text never becomes code.
  * @param framedBy who may show the page in a frame
- * @param avatarOrigin another origin that serves the avatars
+ * @param imageOrigins other origins that serve avatars and the pictures of cards
  */
-const contentSecurityPolicy = (framedBy: "'self'" | "'none'", avatarOrigin = '') =>
+const contentSecurityPolicy = (framedBy: "'self'" | "'none'", imageOrigins: readonly string[]) =>
   [
     "default-src 'none'",
     "script-src 'self'",
     "style-src 'self'",
     "connect-src 'self'",
-    `img-src 'self' ${avatarOrigin}`.trim(),
+    ["img-src 'self'", ...new Set(imageOrigins)].join(' '),
     // The page plays a recording before it is sent.
     "media-src 'self' blob:",
     "base-uri 'none'",
@@ -39,8 +39,8 @@ type Handler = (req: IncomingMessage, res: ServerResponse) => void | Promise<voi
 /** Serves everything except Socket.IO: the chat page, the client's files, health, metrics, the API. */
 export function createRoutes(options: {
   files: ReadonlyMap<string, ClientFile>;
-  /** The origin of the users' avatars. Absent if it is this server's. */
-  avatarOrigin?: string | undefined;
+  /** The origins of the users' avatars and the pictures of cards, without this server's. */
+  imageOrigins: readonly string[];
   metrics: Metrics;
   apiKeys: readonly string[];
   api: Api;
@@ -112,7 +112,7 @@ export function createRoutes(options: {
     const file = options.files.get(path);
     const handler =
       file !== undefined
-        ? serve(file, path, options.avatarOrigin)
+        ? serve(file, path, options.imageOrigins)
         : Object.hasOwn(routes, path)
           ? routes[path]
           : undefined;
@@ -126,7 +126,7 @@ export function createRoutes(options: {
   };
 }
 
-function serve(file: ClientFile, path: string, avatarOrigin?: string): Handler {
+function serve(file: ClientFile, path: string, imageOrigins: readonly string[]): Handler {
   const headers = {
     ...securityHeaders,
     'Content-Type': file.type,
@@ -137,7 +137,7 @@ function serve(file: ClientFile, path: string, avatarOrigin?: string): Handler {
           // A click on the moderators' page can delete data, so no other page may show it in a frame.
           'Content-Security-Policy': contentSecurityPolicy(
             path === '/moderate' ? "'none'" : "'self'",
-            avatarOrigin,
+            imageOrigins,
           ),
           'Permissions-Policy': 'microphone=(self), camera=(), geolocation=()',
         }

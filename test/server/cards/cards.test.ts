@@ -45,6 +45,8 @@ beforeAll(async () => {
     CHAT_HISTORY: kept.url,
     CHAT_CARDS_URL: `http://127.0.0.1:${(web.address() as AddressInfo).port}/cards?for=chat`,
     CHAT_WEBHOOK_KEY_FILE: keyFile,
+    CHAT_LOGIN_URL: 'https://site.example/login',
+    CHAT_ORIGINS: 'https://site.example',
     CHAT_HOLD_WORDS: 'casino',
     CHAT_FIND_PEOPLE: 'rooms',
   });
@@ -73,6 +75,12 @@ const get = async (person: Person, { seq }: { seq: number }, place = room): Prom
   (await person.request('card:get', { room: place, seq })).card;
 const press = (person: Person, { seq }: { seq: number }, clientId: string) =>
   person.request('card:press', { room, seq, button: 'ship', clientId });
+
+test('the chat’s own page finds and may show the pictures of a site on another host', async () => {
+  const page = await fetch(site.chat.url);
+  expect(page.headers.get('content-security-policy')).toContain("img-src 'self' https://site.example;");
+  expect(await page.text()).toContain('site-url="https://site.example"');
+});
 
 test('asks the site for each reader, signed, without cookies', async () => {
   answer = ({ data }, response) =>

@@ -3,9 +3,9 @@ import type { Context } from '../context.ts';
 /** The site, as the words of its cards are marked. */
 export const siteName = ({ chat }: Context): string => chat.site?.name ?? location.hostname;
 
-/** Returns the address of a path on the site. The chat's own page may be on another host than the site. */
+/** Returns the address of a path on the site. The chat's own page may be on another host, and then names the site. */
 export function sitePath({ attribute }: Context, path: string): string {
-  const site = URL.parse(attribute('profile-url') ?? '', document.baseURI)?.origin ?? location.origin;
+  const site = attribute('site-url') ?? location.origin;
   const url = URL.parse(path, site);
   return url?.origin === site ? url.href : '';
 }
