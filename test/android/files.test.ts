@@ -93,6 +93,17 @@ test('an app uploads, sends and downloads files', async () => {
       ],
     });
   expect(await app.ask('uploads')).toEqual([]);
+
+  const picture = await app.ask('upload', { room: den.id, path: png, isRoomPicture: true });
+  const { file: small } = await uploads(app, picture, isThere);
+  expect(small).toMatchObject({ name: 'picture.webp', type: 'image/webp' });
+  const changed = await app.ask<{ picture: string }>('updateRoom', { room: den.id, picture });
+  expect(await app.ask('download', { pictureOf: den.id })).toMatchObject({ status: 200, type: 'image/webp' });
+  const { room: seen } = await ann.request('room:join', { room: den.id });
+  expect(seen.picture).toBe(changed.picture);
+  await app.ask('cancelUpload', { upload: picture });
+  expect(await app.ask('updateRoom', { room: den.id, picture: '' })).not.toHaveProperty('picture');
+
   const lists = { room: den.id, content: 'PICTURES', has: 'FILES' };
   expect(await app.ask('files', lists)).toMatchObject({ items: [{ seq: 1 }] });
   expect(await app.ask('search', lists)).toMatchObject({ items: [{ seq: 1 }] });

@@ -878,8 +878,8 @@ public final class Chat {
 
   /**
    * Uploads a file, at most two at a time. {@link ChatListener#onUpload} reports the progress. A broken upload
-   * restarts, if necessary over the next connection. Attach the file to a message by {@link NewMessage#file}; otherwise
-   * the server deletes it after {@code CHAT_FILES_ORPHANS}. An upload in progress is lost when the process ends, the
+   * restarts, if necessary over the next connection. Attach the file to a message by {@link NewMessage#file}, or set it as
+   * the room's picture by {@link RoomChange#picture}; otherwise the server deletes it after {@code CHAT_FILES_ORPHANS}. An upload in progress is lost when the process ends, the
    * user logs out or another user logs in.
    *
    * @param room the room ID
@@ -937,10 +937,10 @@ public final class Chat {
   /**
    * Returns a request for a file. Run it with the {@link Builder#http} client, whose cookies identify the user, or with
    * an image loader that uses this client. With {@link Builder#session} or {@link Builder#tickets}, any client works,
-   * until the current ticket ends. The server responds with 404 if the user may not read the message. Other users
+   * until the current ticket ends. The server responds with 404 if the user may not read the message or room. Other users
    * choose name and content: show pictures, sound and video only, and offer anything else as a download.
    *
-   * @param file the file of a message
+   * @param file the file of a message, or the picture of a room
    * @return a request for this session
    */
   public Request fileRequest(ChatFile file) {
@@ -1010,7 +1010,8 @@ public final class Chat {
             "previews", change.previews,
             "seen", change.seen,
             "color", change.color,
-            "emoji", change.emoji);
+            "emoji", change.emoji,
+            "picture", change.picture);
     sendRequest("room:update", payload, this::putRoom, callback);
   }
 

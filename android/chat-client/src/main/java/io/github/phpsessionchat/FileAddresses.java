@@ -42,6 +42,7 @@ final class FileAddresses {
   Request.Builder upload(String room, NewFile file) {
     HttpUrl.Builder address = files().addQueryParameter("room", room).addQueryParameter("name", file.name);
     if (file.peaks != null) address.addQueryParameter("peaks", file.peaks);
+    if (file.isRoomPicture) address.addQueryParameter("use", "picture");
     HttpUrl url = address.build();
     String login = authorization();
     return login == null ? new Request.Builder().url(url).header("Origin", origin) : request(url, login);

@@ -25,13 +25,16 @@ public final class NewFile {
   final Source source;
   /** The loudness of a voice message; null for other files. */
   final @Nullable String peaks;
+  /** Whether this is the picture of a room. */
+  final boolean isRoomPicture;
 
-  private NewFile(String name, long size, Source source, @Nullable String peaks) {
+  private NewFile(String name, long size, Source source, @Nullable String peaks, boolean isRoomPicture) {
     this.name = Objects.requireNonNull(name, "name");
     if (size < 0) throw new IllegalArgumentException("size must not be negative: " + size);
     this.size = size;
     this.source = Objects.requireNonNull(source, "source");
     this.peaks = peaks;
+    this.isRoomPicture = isRoomPicture;
   }
 
   /**
@@ -44,7 +47,7 @@ public final class NewFile {
    * @return the file
    */
   public static NewFile of(String name, long size, Source source) {
-    return new NewFile(name, size, source, null);
+    return new NewFile(name, size, source, null, false);
   }
 
   /**
@@ -54,7 +57,7 @@ public final class NewFile {
    * @return the file
    */
   public static NewFile of(File file) {
-    return new NewFile(file.getName(), file.length(), () -> new FileInputStream(file), null);
+    return new NewFile(file.getName(), file.length(), () -> new FileInputStream(file), null, false);
   }
 
   /**
@@ -67,6 +70,17 @@ public final class NewFile {
     if (!peaks.matches("[0-9a-v]{" + ChatFile.Audio.PEAKS + "}")) {
       throw new IllegalArgumentException("peaks must be " + ChatFile.Audio.PEAKS + " digits from 0 to v: " + peaks);
     }
-    return new NewFile(name, size, source, peaks);
+    return new NewFile(name, size, source, peaks, false);
+  }
+
+  /**
+   * Returns this picture as one for {@link RoomChange#picture}. The server stores a small copy, which no message can
+   * have. Requires {@link RoomSummary.Right#UPDATE}. After the change, {@link Chat#cancelUpload} removes the upload from
+   * {@link Chat#uploads}.
+   *
+   * @return the picture of a room
+   */
+  public NewFile asRoomPicture() {
+    return new NewFile(name, size, source, null, true);
   }
 }

@@ -11,6 +11,7 @@ public final class RoomChange {
   @Nullable Integer slow;
   @Nullable String color;
   @Nullable String emoji;
+  @Nullable String picture;
   @Nullable String previews;
   @Nullable String seen;
 
@@ -99,6 +100,17 @@ public final class RoomChange {
    */
   public RoomChange emoji(String emoji) {
     this.emoji = Objects.requireNonNull(emoji, "emoji");
+    return this;
+  }
+
+  /**
+   * Sets the picture of the room's icon.
+   *
+   * @param file the {@link Upload#file} of a {@link NewFile#asRoomPicture} in this room; null: none
+   * @return this change
+   */
+  public RoomChange picture(@Nullable ChatFile file) {
+    picture = file == null ? "" : file.id;
     return this;
   }
 }

@@ -198,6 +198,8 @@ public final class RoomSummary {
   public final @Nullable Color color;
   /** The emoji of the room's icon, or null. */
   public final @Nullable String emoji;
+  /** The picture of the room's icon, shown instead of the emoji, or null. Load it with {@link Chat#fileRequest}. */
+  public final @Nullable ChatFile picture;
 
   /** Whether the reader blocked the other user of this direct room. */
   final boolean quiet;
@@ -236,6 +238,7 @@ public final class RoomSummary {
     pins = draft.pins;
     color = draft.color;
     emoji = draft.emoji;
+    picture = draft.picture;
   }
 
   /**
@@ -293,6 +296,7 @@ public final class RoomSummary {
     int pins;
     @Nullable Color color;
     @Nullable String emoji;
+    @Nullable ChatFile picture;
     boolean quiet;
 
     Draft() {}
@@ -328,6 +332,7 @@ public final class RoomSummary {
       pins = from.pins;
       color = from.color;
       emoji = from.emoji;
+      picture = from.picture;
       quiet = from.quiet;
     }
 

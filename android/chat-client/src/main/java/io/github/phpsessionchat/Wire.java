@@ -311,6 +311,8 @@ final class Wire {
     draft.pins = count(json, "pins");
     draft.color = named(RoomSummary.Color.class, text(json, "color"), null);
     draft.emoji = text(json, "emoji");
+    String picture = text(json, "picture");
+    if (picture != null) draft.picture = new ChatFile(picture, "picture.webp", "image/webp", 0, null, null, null, null);
     return draft.done();
   }
 

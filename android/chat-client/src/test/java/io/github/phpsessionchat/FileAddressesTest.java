@@ -59,6 +59,12 @@ class FileAddressesTest {
   }
 
   @Test
+  void picturesOfRoomsHaveAUse() {
+    Request request = at(SERVER, null, null).upload("den", file("a").asRoomPicture()).build();
+    assertEquals("room=den&name=a&use=picture", request.url().encodedQuery());
+  }
+
+  @Test
   void voiceMessagesHavePeaks() {
     String peaks = "0123456789abcdefghijklmnopqrstuv00000000000000";
     assertEquals("room=den&name=a&peaks=" + peaks, at(SERVER, null, null).upload("den", file("a").asVoice(peaks)).build().url().encodedQuery());

@@ -164,7 +164,7 @@ public final class Robot implements ChatListener {
         answer(c, "ok", json(chat.uploads()));
         return;
       case "download":
-        ChatFile wanted = message(c.getLong("seq")).files.get(c.getInt("index"));
+        ChatFile wanted = c.has("pictureOf") ? pictureOf(c.getString("pictureOf")) : message(c.getLong("seq")).files.get(c.getInt("index"));
         answer(c, "ok", download(c.optBoolean("preview") ? chat.previewRequest(wanted) : chat.fileRequest(wanted)));
         return;
       case "retry":
@@ -225,6 +225,10 @@ public final class Robot implements ChatListener {
         if (c.has("seen")) change.seen(c.getBoolean("seen"));
         if (c.has("color")) change.color(RoomSummary.Color.valueOf(c.getString("color")));
         if (c.has("emoji")) change.emoji(c.getString("emoji"));
+        if (c.has("picture")) {
+          String key = Wire.text(c, "picture");
+          change.picture(chat.uploads().stream().filter(one -> one.key.equals(key)).findFirst().map(one -> one.file).orElse(null));
+        }
         chat.updateRoom(room, change, answering(c));
         return;
       case "setPreviews":
@@ -396,8 +400,15 @@ public final class Robot implements ChatListener {
    * A local file, or the letters a to z repeated. The source pauses at {@code hold} until it is released, and fails at
    * {@code breaks}.
    */
+  private ChatFile pictureOf(String room) {
+    return chat.rooms().stream().filter(one -> one.id.equals(room)).findFirst().orElseThrow(AssertionError::new).picture;
+  }
+
   private NewFile file(JSONObject c) {
-    if (c.has("path")) return NewFile.of(new File(c.getString("path")));
+    if (c.has("path")) {
+      NewFile file = NewFile.of(new File(c.getString("path")));
+      return c.optBoolean("isRoomPicture") ? file.asRoomPicture() : file;
+    }
     int size = c.getInt("size");
     int hold = c.optInt("hold", -1);
     int breaks = c.optInt("breaks", -1);
@@ -834,6 +845,7 @@ public final class Robot implements ChatListener {
         .put("slow", room.slow)
         .put("color", room.color == null ? null : room.color.name())
         .put("emoji", room.emoji)
+        .put("picture", room.picture == null ? null : room.picture.id)
         .put("mutedUntil", room.mutedUntil)
         .put("mutedReason", room.mutedReason)
         .put("reports", room.reports);

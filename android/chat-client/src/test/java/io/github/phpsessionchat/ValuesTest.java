@@ -81,12 +81,16 @@ class ValuesTest {
 
   @Test
   void readsTheLookOfARoom() {
-    RoomSummary room = Wire.room(new JSONObject().put("color", "teal").put("emoji", "\uD83C\uDF33"));
+    RoomSummary room =
+        Wire.room(new JSONObject().put("color", "teal").put("emoji", "\uD83C\uDF33").put("picture", "0123456789abcdef"));
     assertEquals(RoomSummary.Color.TEAL, room.color);
     assertEquals("\uD83C\uDF33", room.emoji);
+    assertEquals("0123456789abcdef", room.picture.id);
+    assertEquals("picture.webp", room.picture.name);
     RoomSummary plain = Wire.room(new JSONObject().put("color", "of a later version"));
     assertNull(plain.color);
     assertNull(plain.emoji);
+    assertNull(plain.picture);
   }
 
   @Test
