@@ -3,11 +3,15 @@ import type { RoomSummary } from '../../../../server/wire/events.ts';
 import type { Room } from '../../store/room.ts';
 import type { Texts } from '../../strings/language-texts.ts';
 import { atMost99, startOfDay } from '../../strings/strings.ts';
+import { codePoints } from '../../text/paste.ts';
 import { lastWords } from '../../text/words.ts';
 import type { Context } from '../context.ts';
 import { Icon } from '../controls/icon.tsx';
 import { listTime } from './list-time.ts';
 import { RoomFace } from './room-face.tsx';
+
+/** The maximum length of an author's name before the last message, unless its first word is longer. */
+const SHORT_NAME = 12;
 
 interface Props {
   readonly context: Context;
@@ -138,7 +142,7 @@ export class RoomRow extends Component<Props> {
     const text = last.deletedAt === undefined ? lastWords(last, strings) : strings.text('msg.deleted');
     const own = last.user.id === chat.me?.id;
     if (summary.kind === 'direct' && !own) return <bdi>{text}</bdi>;
-    const name = <bdi>{own ? strings.text('msg.you') : strings.name(last.user)}</bdi>;
+    const name = <bdi>{own ? strings.text('msg.you') : shortName(strings.name(last.user))}</bdi>;
     // The language decides the text around the name.
     const [around = '', after] = strings.text('rooms.last').split('{text}');
     return (
@@ -151,4 +155,13 @@ export class RoomRow extends Component<Props> {
       </>
     );
   }
+}
+
+/** The first words of a long name, so that the row has space for the message. */
+function shortName(name: string): string {
+  const [first = '', ...rest] = name.split(' ');
+  return rest.reduce((short, word) => {
+    const longer = `${short} ${word}`;
+    return name.startsWith(longer) && codePoints(longer) <= SHORT_NAME ? longer : short;
+  }, first);
 }
