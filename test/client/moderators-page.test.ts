@@ -143,7 +143,9 @@ test('shows the messages around a reported message, and bans its author from all
   await reporter.request('room:join', { room: 'lobby' });
   for (const n of [1, 2, 3, 4]) await say(reporter, 'lobby', `before ${n}`);
   await reported('lobby', 'You never listen.');
-  for (const n of [1, 2, 3, 4]) await say(reporter, 'lobby', `after ${n}`);
+  await say(reporter, 'lobby', 'after 1');
+  await say(reporter, 'lobby', 'after 2', { replyTo: 1, threadOnly: true });
+  for (const n of [3, 4]) await say(reporter, 'lobby', `after ${n}`);
   const page = await open(moderator);
   const around = await page.get('group', 'Messages in lobby');
   await until(() =>
@@ -153,6 +155,10 @@ test('shows the messages around a reported message, and bans its author from all
       ),
     ),
   );
+  const marked = page
+    .all('article', undefined, around)
+    .map(({ parentElement }) => textOf(parentElement).includes('Only in replies'));
+  expect(marked).toEqual([false, false, false, false, false, true, false]);
   await page.click('button', 'Ban…');
   const dialog = await page.get('dialog', 'Ban Marek');
   await page.sees('Marek won’t be able to see lobby.', dialog);

@@ -102,6 +102,22 @@ test('the queue lists each message once with its reports and the messages around
   await page.reload();
   await expect(page.locator('php-chat-moderate')).toHaveCSS('color-scheme', 'dark');
   await expect(page.getByText('First here today')).toBeVisible();
+  // Pictures replace the initials, in their size.
+  await page.route('**/face.svg?*', (route) =>
+    route.fulfill({
+      contentType: 'image/svg+xml',
+      body: '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1"/>',
+    }),
+  );
+  await page
+    .locator('php-chat-moderate')
+    .evaluate((chat) => chat.setAttribute('avatar-url', '/face.svg?{id}'));
+  await page.getByRole('button', { name: /^Cheap Watches/ }).click();
+  const face = page.locator('php-chat-moderate .detail .group > .avatar');
+  await expect(face.locator('img.there')).toBeVisible();
+  expect(await face.locator('img').boundingBox()).toEqual(await face.boundingBox());
+  await page.getByRole('button', { name: /^Lena Fischer/ }).click();
+  await expect(heading(page, 'Lena Fischer')).toBeVisible();
   await expect(page.getByText('Removed before: 0')).toBeVisible();
   await page.getByRole('button', { name: 'All 2 messages' }).click();
   await expect(around).toHaveText(['Good morning', 'That is not what we agreed.']);

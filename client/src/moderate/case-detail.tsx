@@ -316,6 +316,8 @@ export class CaseDetail extends Component<Props> {
       this.forceUpdate(() =>
         this.#talk.current?.querySelector('.msg.target')?.scrollIntoView({ block: 'center' }),
       );
+      // For the pictures of the authors.
+      this.props.context.changed();
     };
     coming.then(shown, () => shown('failed'));
   }

@@ -364,6 +364,8 @@ export interface Subject {
   readonly message?: Message;
   /** The `seq` of the published message, or of the message that an edit would change. */
   readonly seq?: number;
+  /** Whether the message is a reply that the room does not show. */
+  readonly threadOnly?: true;
 }
 
 export function subjectOf(one: Case): Subject {

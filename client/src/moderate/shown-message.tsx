@@ -2,6 +2,7 @@ import { hue } from '../../../server/wire/avatar.ts';
 import type { Message, User } from '../../../server/wire/events.ts';
 import { ERASED } from '../store/user-ids.ts';
 import { wordsOf } from '../text/words.ts';
+import { Icon } from '../views/controls/icon.tsx';
 import { addressOf } from '../views/files/address.ts';
 import { Picture } from '../views/files/picture.tsx';
 import { Described, Grid, SEEN } from '../views/files/shown-files.tsx';
@@ -31,7 +32,7 @@ export const saidIn = (message: Message): Said => ({ ...message, at: message.sen
 /** A message with its author, without actions. */
 export function ShownMessage({ context, said, kind, room }: Props) {
   const { strings } = context;
-  const { user, at, message } = said;
+  const { user, at, message, threadOnly } = said;
   // Only the pending message has no ID, and there is at most one.
   const contentId = `content-${message?.id ?? 'waiting'}`;
   const gone = message?.deletedAt !== undefined;
@@ -39,7 +40,7 @@ export function ShownMessage({ context, said, kind, room }: Props) {
     <div class={`group ${kind} ${user.id === ERASED ? '' : hue(user.id)}`.trim()}>
       <Avatar user={user} />
       <div class="stack">
-        <By context={context} user={user} at={at} room={room} />
+        <By context={context} user={user} at={at} room={room} threadOnly={threadOnly} />
         <article
           class={gone ? `msg gone ${kind}` : `msg ${kind}`}
           tabIndex={-1}
@@ -70,9 +71,11 @@ interface ByProps {
   readonly user: User;
   readonly at: number;
   readonly room: string | undefined;
+  /** Whether the message is a reply that the room does not show. */
+  readonly threadOnly: true | undefined;
 }
 
-function By({ context, user, at, room }: ByProps) {
+function By({ context, user, at, room, threadOnly }: ByProps) {
   const { strings } = context;
   return (
     <div class="by">
@@ -85,6 +88,12 @@ function By({ context, user, at, room }: ByProps) {
         )}
         {strings.time(at)}
       </time>
+      {threadOnly && (
+        <small class="thread-only">
+          <Icon name="talk" size="s" />
+          {strings.text('mod.threadOnly')}
+        </small>
+      )}
     </div>
   );
 }
