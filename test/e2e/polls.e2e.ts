@@ -9,8 +9,16 @@ test('asks in a poll, and replaces a vote with one click or key', async ({ alice
   await alice.open('lunch');
   await bob.open('lunch');
   const { page } = alice;
-  await page.getByRole('button', { name: 'Room menu' }).click();
-  await page.getByRole('menuitem', { name: 'New poll' }).click();
+  const create = async (what: string) => {
+    await page.getByRole('button', { name: 'Room menu' }).click();
+    await page.getByRole('menuitem', { name: 'New poll or event' }).click();
+    await page.getByRole('menuitem', { name: what, exact: true }).click();
+  };
+  await create('New event');
+  const fields = page.getByRole('dialog', { name: 'New event' });
+  await expect(fields.locator('.label')).toHaveText(['Name', 'Start', 'End · optional', 'Place · optional']);
+  await page.keyboard.press('Escape');
+  await create('New poll');
   const dialog = page.getByRole('dialog', { name: 'New poll' });
   await dialog.getByLabel('Question').fill('What shall we eat?');
   // Enter leads to the next field, also when the poll could be sent already.
@@ -27,6 +35,7 @@ test('asks in a poll, and replaces a vote with one click or key', async ({ alice
   await expect(dialog.getByLabel('Option 4')).toBeVisible();
   expect(await faultsIn(page, '.dialog')).toEqual([]);
   await alice.shot('poll-dialog');
+  await expect(dialog.getByLabel('Ends').locator('option:checked')).toHaveText('Never');
   await dialog.getByLabel('Ends').selectOption('day');
   await dialog.getByRole('button', { name: 'Send' }).click();
   await expect(dialog).toHaveCount(0);
@@ -65,6 +74,7 @@ test('says why an event cannot be sent', async ({ alice, site }) => {
   await alice.open('plans');
   const { page } = alice;
   await page.getByRole('button', { name: 'Room menu' }).click();
+  await page.getByRole('menuitem', { name: 'New poll or event' }).click();
   await page.getByRole('menuitem', { name: 'New event' }).click();
   const dialog = page.getByRole('dialog', { name: 'New event' });
   await dialog.getByLabel('Name').fill('Summer party');

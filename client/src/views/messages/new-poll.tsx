@@ -140,7 +140,7 @@ export class NewPoll extends Component<Props> {
           disabled={busy}
           chosen={this.#ends}
           options={[
-            ['', strings.text('settings.slow.off')],
+            ['', strings.text('poll.never')],
             ...units.map((unit) => [unit, format.format(1, unit)] as const),
           ]}
           choose={(ends) => {
@@ -185,7 +185,7 @@ export class NewPoll extends Component<Props> {
     return (
       <>
         <label class="label" for={`event-${name}`}>
-          {strings.text(name === 'start' ? 'event.start' : 'poll.ends')}
+          {strings.text(`event.${name}`)}
           {name === 'end' && <small> · {strings.text('create.optional')}</small>}
         </label>
         <input

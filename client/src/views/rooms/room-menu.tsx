@@ -34,14 +34,8 @@ function roomItems(room: Room, context: Context, opener: HTMLElement): MenuItem[
     member &&
       may.includes('send') && {
         picture: 'poll',
-        label: strings.text('poll.new'),
-        run: () => dialog({ kind: 'poll', room, event: false }),
-      },
-    member &&
-      may.includes('send') && {
-        picture: 'calendar',
-        label: strings.text('poll.newEvent'),
-        run: () => dialog({ kind: 'poll', room, event: true }),
+        label: strings.text('poll.add'),
+        run: () => openPollMenu(room, context, opener),
       },
     may.includes('invite') && {
       picture: 'invite',
@@ -165,6 +159,22 @@ function openMuteMenu(room: Room, context: Context, opener: HTMLElement): void {
       item(strings.text('quiet.tomorrow'), tomorrowMorning(now) - now),
       item(strings.text('quiet.open')),
     ],
+    width: 232,
+  });
+}
+
+/** Opens a menu with the kinds of polls. */
+function openPollMenu(room: Room, context: Context, opener: HTMLElement): void {
+  const { strings, dialog } = context;
+  const item = (picture: 'poll' | 'calendar', key: 'poll.new' | 'poll.newEvent', event: boolean) => ({
+    picture,
+    label: strings.text(key),
+    run: () => dialog({ kind: 'poll', room, event }),
+  });
+  openMenu(context, opener, {
+    label: strings.text('poll.add'),
+    about: menuTitle(strings.text('poll.add')),
+    items: [item('poll', 'poll.new', false), item('calendar', 'poll.newEvent', true)],
     width: 232,
   });
 }
