@@ -106,6 +106,23 @@ test('scrolling up loads older messages, and newer ones do not move the view', a
     expect(await moved()).toBeLessThan(1);
   });
 
+  await test.step('another tab takes the new look at once', async () => {
+    const tab = await alice.page.context().newPage();
+    await tab.goto(site.php.chatPage);
+    const app = tab.locator('php-chat .app');
+    await expect(app).toHaveCSS('font-size', '15px');
+    await select('Messages', 'Compact');
+    await select('Text size', 'Large');
+    await select('Theme', 'Dark');
+    await expect(tab.locator('php-chat')).toHaveCSS('color-scheme', 'dark');
+    await expect(app).not.toHaveCSS('font-size', '15px');
+    await expect(app).toHaveClass(/compact/);
+    await tab.close();
+    await select('Messages', 'Bubbles');
+    await select('Text size', 'Normal');
+    await select('Theme', 'Automatic');
+  });
+
   await pill.click();
   await expect(alice.message('and again')).toBeInViewport();
   await expect(pill).toBeHidden();

@@ -37,7 +37,7 @@ export class ModerateApp {
       },
     });
     // The theme and the text size that the user chose in the chat.
-    new Look(this.#desk.settings, root, changed);
+    new Look(this.#desk.settings, root, changed, this.#stopped.signal);
     this.#view = new ModerateView(
       {
         chat: this.#desk,

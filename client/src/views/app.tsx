@@ -55,8 +55,8 @@ export class AppView {
   #drawn: string | undefined;
   /** A card (card.tsx) replaces everything. */
   #carded = false;
-  /** Set by `stop()`. Code that loads later must not render. */
-  #stopped = false;
+  /** Aborted by `stop()`. Code that loads later must not render. */
+  readonly #stopped = new AbortController();
   /** The element that opened the layer that is closing. */
   #opener: Element | null | undefined;
   /** The caret at `hide()`. Set only if the focus was in the chat. */
@@ -101,7 +101,7 @@ export class AppView {
       deleteOwn: (message) => this.#late.parts?.deletions.begin(message),
       start: (...of) => this.#late.parts?.roomStart.draw(...of),
       notes: (room) => this.#late.parts?.roomStart.notes(room) ?? [],
-      look: new Look(chat.settings, root, changed, () => import('./compact.ts')),
+      look: new Look(chat.settings, root, changed, this.#stopped.signal, () => import('./compact.ts')),
       attribute: (name) => root.host.getAttribute(name),
       clashOf: (error) => this.#late.panels?.clashOf(error),
       tools: (draft) => this.#late.panels?.tools(this.#context, draft),
@@ -204,7 +204,7 @@ export class AppView {
   }
 
   render(): void {
-    if (this.#stopped) return;
+    if (this.#stopped.signal.aborted) return;
     const { chat, strings } = this.#context;
     this.#late.start();
     this.#late.parts?.blocking.settle();
@@ -243,7 +243,7 @@ export class AppView {
 
   /** Removes all views from the page. */
   stop(): void {
-    this.#stopped = true;
+    this.#stopped.abort();
     this.#reading.stop();
     this.#late.stop();
     this.#entry.stop();

@@ -1,6 +1,8 @@
 import { flag, number, text } from '../chat/form.ts';
 import type { Store } from '../chat/storage.ts';
 
+const choices = ['theme', 'zoom', 'compact', 'enter'] as const;
+
 /** The look that the user chose, for all pages of this browser. */
 export class Look {
   /** Messages are on one line with their author, without bubbles. True once the style sheet for it has loaded. */
@@ -16,6 +18,7 @@ export class Look {
     settings: Store,
     root: ShadowRoot,
     changed: () => void,
+    signal: AbortSignal,
     loadCompact?: () => Promise<{ sheet(): CSSStyleSheet }>,
   ) {
     this.#settings = settings;
@@ -24,6 +27,11 @@ export class Look {
     this.#loadCompact = loadCompact;
     root.adoptedStyleSheets.push(this.#sheet);
     this.#apply();
+    // The user chose another look in another tab.
+    const stored = ({ key }: StorageEvent) => {
+      if (choices.some((choice) => settings.owns(key, choice))) this.#show();
+    };
+    addEventListener('storage', stored, { signal });
   }
 
   /** Undefined if the page decides. */
@@ -48,8 +56,12 @@ export class Look {
   }
 
   /** Stores a choice and shows it. */
-  choose(key: 'theme' | 'zoom' | 'compact' | 'enter', value: string | number | boolean): void {
+  choose(key: (typeof choices)[number], value: string | number | boolean): void {
     this.#settings.set(key, value);
+    this.#show();
+  }
+
+  #show(): void {
     this.#apply();
     this.#changed();
   }
