@@ -116,11 +116,24 @@ test('the chat’s own page works on a phone', async ({ page, site }) => {
       parts.map((part) => part.scrollWidth > part.clientWidth || part.scrollHeight > part.clientHeight);
     const title = page.getByRole('heading', { name: long }).getByRole('button');
     await expect.poll(() => title.locator('bdi, small').evaluateAll(cut)).toEqual([true, true]);
+    // With its topic the name has one line, so that it does not touch the edges of the bar.
+    expect((await title.locator('bdi').boundingBox())?.height).toBeLessThan(30);
     await title.click();
     const details = page.getByRole('complementary', { name: 'Details' });
     await expect(details.getByRole('heading', { name: long })).toBeInViewport({ ratio: 1 });
     await expect(details.getByText('The end.')).toBeInViewport({ ratio: 1 });
     expect(await details.locator('.card-top > *').evaluateAll(cut)).not.toContain(true);
+  });
+
+  await test.step('shows the shortcuts while nothing has the focus', async () => {
+    await page.locator('php-chat').evaluate(({ shadowRoot }) => {
+      (shadowRoot?.activeElement as HTMLElement | null)?.blur();
+    });
+    await page.keyboard.press('?');
+    const dialog = page.getByRole('dialog', { name: 'Keyboard shortcuts' });
+    await expect(dialog.locator('kbd').first()).toBeVisible();
+    await page.keyboard.press('Escape');
+    await expect(dialog).toHaveCount(0);
   });
 
   await test.step('returns to the rooms after the user is removed from the room', async () => {

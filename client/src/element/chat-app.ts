@@ -87,6 +87,7 @@ export class ChatApp {
       asked,
     );
     for (const [target, name] of this.#watched()) target.addEventListener(name, this.#woken);
+    addEventListener('keydown', this.#pressed);
     addEventListener('pagehide', this.#leaving);
     addEventListener('pageshow', this.#returned);
     this.#tick = setInterval(() => this.#ticked(), 500);
@@ -108,6 +109,7 @@ export class ChatApp {
     this.#chat.stop();
     this.#view.stop();
     for (const [target, name] of this.#watched()) target.removeEventListener(name, this.#woken);
+    removeEventListener('keydown', this.#pressed);
     removeEventListener('pagehide', this.#leaving);
     removeEventListener('pageshow', this.#returned);
     if (this.#unread !== undefined) this.#tell({ unread: 0, mentions: 0 });
@@ -192,6 +194,11 @@ export class ChatApp {
     this.#callOff?.();
     this.#callOff = undefined;
     this.#changed();
+  };
+
+  /** On a page without anything else, the chat's keys also work while nothing has the focus. */
+  readonly #pressed = (event: KeyboardEvent) => {
+    if (event.target === document.body && isAlone(this.#host)) this.#view.key(event);
   };
 
   /** The browser may keep the page and show it again with Back, perhaps after a logout and to another user. */

@@ -368,7 +368,7 @@ export class AppView {
         data-view={this.#carded ? 'ended' : this.#panes.shown}
         data-side={wide ?? (side ? (this.#panes.wide ? '' : 'open') : undefined)}
         onKeyDownCapture={this.#escape}
-        onKeyDown={this.#key}
+        onKeyDown={this.key}
         onPointerOver={this.#late.parts?.tooltip.pointed}
         onPointerLeave={this.#late.parts?.tooltip.hide}
         onPointerDown={this.#late.parts?.tooltip.hide}
@@ -754,7 +754,8 @@ export class AppView {
     event.stopPropagation();
   };
 
-  readonly #key = (event: KeyboardEvent) => {
+  /** Handles a key of the focused element, or of the page if it shows only the chat. */
+  readonly key = (event: KeyboardEvent) => {
     if (event.defaultPrevented || this.#layers.modal) return;
     const { key, altKey, ctrlKey, metaKey, shiftKey } = event;
     const { single } = this.#context.chat;
