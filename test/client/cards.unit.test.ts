@@ -43,7 +43,7 @@ function open(answer: (payload: { query: string; about?: string }) => readonly C
     changed: () => {},
     draw: () => {},
   } as unknown as Context);
-  const place = { room: { id: 'shop', joined: true } } as Place;
+  const place = { room: { id: 'shop', joined: true, summary: { kind: 'private' } } } as Place;
   return { chat, cards, asked, place };
 }
 
@@ -75,7 +75,7 @@ test('asks what the page is about once, even if the site does not answer', async
 
 test('keeps a card per room until it is taken, and no card after the session', () => {
   const { chat, cards, place } = open(() => []);
-  const other = { room: { id: 'lobby', joined: true } } as Place;
+  const other = { room: { id: 'lobby', joined: true, summary: { kind: 'public' } } } as Place;
   for (const one of [place, other]) cards.attach(one, order);
   cards.tray(place).take();
   expect([place, other].map((one) => cards.tray(one).card?.about)).toEqual([undefined, 'order:1']);

@@ -44,6 +44,11 @@ test('sends, shows and changes cards of the site', async ({ alice, bob, site }) 
   await test.step('offers what the page is about, once', async () => {
     await page.locator('php-chat').evaluate((chat) => chat.setAttribute('data-about', 'order:4711'));
     await alice.open('shop');
+    await expect(page.getByRole('button', { name: 'Attach “Order 4711”' })).toBeVisible();
+    // Everyone can read a public room.
+    await alice.open('lobby');
+    await expect(page.getByRole('button', { name: 'Attach “Order 4711”' })).toHaveCount(0);
+    await alice.open('shop');
     await page.getByRole('button', { name: 'Attach “Order 4711”' }).click();
     await expect(alice.field).toBeFocused();
     await expect(page.getByRole('button', { name: 'Remove the card' })).toBeVisible();

@@ -35,10 +35,12 @@ export class Cards implements Follower {
   tray(place: Place) {
     const key = keyOf(place);
     const card = this.#drafts.get(key);
-    if (card === undefined) this.#askAboutPage(place);
+    // An order of the user does not belong in a room that everyone can read.
+    const mayOffer = card === undefined && place.room.summary.kind !== 'public';
+    if (mayOffer) this.#askAboutPage(place);
     return {
       card,
-      draw: () => (card === undefined ? this.#offered(place) : this.#attached(key, card)),
+      draw: () => (card === undefined ? mayOffer && this.#offered(place) : this.#attached(key, card)),
       take: () => this.#drafts.delete(key),
     };
   }
