@@ -52,6 +52,8 @@ export function toggle(field: Field, format: Format): Change {
     if (withoutSigns(text, sign) === text)
       return { from: start, to: end, text, start, end: end - 2 * length };
   }
+  // Signs in code belong to it.
+  if (format === 'code' && inside.includes(sign)) return toBlock(inside, start, end);
   const bare = withoutSigns(inside, sign);
   const first = start + length;
   return { from: start, to: end, text: sign + bare + sign, start: first, end: first + bare.length };
@@ -75,7 +77,12 @@ function toggleBlock(value: string, start: number, end: number): Change | undefi
   }
   const text = BLOCK.exec(inside)?.[1];
   if (text !== undefined) return { from: start, to: end, text, start, end: start + text.length };
-  if (!inside.includes('\n')) return undefined;
+  return inside.includes('\n') ? toBlock(inside, start, end) : undefined;
+}
+
+/** Adds fences. A text with a fence in it stays as it is, because its fence would end the block. */
+function toBlock(inside: string, start: number, end: number): Change {
+  if (inside.includes('```')) return { from: start, to: end, text: inside, start, end };
   return { from: start, to: end, text: `\`\`\`\n${inside}\n\`\`\``, start: start + 4, end: end + 4 };
 }
 
