@@ -26,6 +26,12 @@ test('announces messages of others and connection changes to screen readers', as
   await page.write('hello Bob');
   await bobs.message('hello Bob');
   await announces('Bob: hello');
+  const carol = await site.person({ firstname: 'Carol' });
+  const den = (await alice.request('room:list', {})).rooms.find(({ name }) => name === 'Den');
+  await alice.request('room:invite', { room: den?.id ?? '', users: [carol.id] });
+  // The server learns her name at her first visit.
+  await carol.request('room:join', { room: den?.id ?? '' });
+  await announces('Carol joined');
   await page.open('lobby');
   await bobs.write('are you there');
   await announces('New message in Den');

@@ -119,7 +119,7 @@ export function start(
   chat.followers.add(suggest);
   const pins = new PinnedMessages(context, speaker);
   chat.followers.add(pins);
-  const roomStart = new RoomStart(context, pins);
+  const roomStart = new RoomStart(context, pins, speaker);
   chat.followers.add(roomStart);
   const visits = new Visits(context);
   chat.followers.add(visits);

@@ -11,6 +11,7 @@ import { Avatar } from '../people/avatar.tsx';
 import { openPerson } from '../people/open-person.tsx';
 import type { PinnedMessages } from '../pins/pinned-messages.tsx';
 import { refusal } from '../refusal.ts';
+import type { Speaker } from '../speaker.tsx';
 import { chatPage } from '../visits/message-links.ts';
 import { firstRun } from './first-run.tsx';
 import { RoomFace } from './room-face.tsx';
@@ -24,6 +25,7 @@ const MOST_NAMED = 3;
 export class RoomStart implements Follower {
   readonly #context: Context;
   readonly #pins: PinnedMessages;
+  readonly #speaker: Speaker;
   /** The members of small rooms that users created, by ID. */
   readonly #members = new WeakMap<Room, { readonly turn: number; readonly list: Map<string, RoomMember> }>();
   /** Numbers the requests for members, so that a late response does not replace a newer one. */
@@ -33,9 +35,10 @@ export class RoomStart implements Follower {
   /** Whether a link is being created or copied. */
   #copying = false;
 
-  constructor(context: Context, pins: PinnedMessages) {
+  constructor(context: Context, pins: PinnedMessages, speaker: Speaker) {
     this.#context = context;
     this.#pins = pins;
+    this.#speaker = speaker;
     for (const room of context.chat.rooms.values()) if (room.joined) this.joined(room);
   }
 
@@ -50,10 +53,12 @@ export class RoomStart implements Follower {
     void chat.tasks.once(`start of ${room.id} ${turn}`, async (current) => {
       const wanted = { room: room.id, joined: true, limit: MOST_MEMBERS } as const;
       const answer = await chat.request('room:members', wanted);
-      const isOld = turn < (this.#members.get(room)?.turn ?? 0);
-      if (!current() || isOld) return;
+      const known = this.#members.get(room);
+      if (!current() || turn < (known?.turn ?? 0)) return;
+      const before = known === undefined ? undefined : this.#joinedUsers(room);
       const list = answer.members.map((member) => [member.user.id, member] as const);
       this.#members.set(room, { turn, list: new Map(list) });
+      if (before !== undefined) this.#announce(room, before);
       changed();
     });
   }
@@ -62,6 +67,7 @@ export class RoomStart implements Follower {
     const room = this.#context.chat.rooms.get(id);
     const { list } = (room && this.#members.get(room)) ?? {};
     if (room === undefined || list === undefined) return;
+    const before = this.#joinedUsers(room);
     let isComplete = partial !== true;
     for (const change of changed) {
       const { id: user } = change.user;
@@ -70,6 +76,7 @@ export class RoomStart implements Follower {
       else if (known !== undefined) list.set(user, { ...known, ...change });
       else isComplete = false;
     }
+    this.#announce(room, before);
     if (!isComplete) this.joined(room);
   }
 
@@ -210,7 +217,18 @@ export class RoomStart implements Follower {
     return Map.groupBy(members, ({ after = 0 }) => after);
   }
 
-  #line(members: readonly RoomMember[]) {
+  #joinedUsers(room: Room): RoomMember[] {
+    return [...this.#joins(room).values()].flat();
+  }
+
+  /** Announces the users who joined the shown room, without those who joined before. */
+  #announce(room: Room, before: readonly RoomMember[]): void {
+    const known = new Set(before.map(({ user }) => user.id));
+    const joined = this.#joinedUsers(room).filter(({ user }) => !known.has(user.id));
+    if (room === this.#context.chat.current && joined.length > 0) this.#speaker.say(this.#words(joined));
+  }
+
+  #words(members: readonly RoomMember[]): string {
     const { strings } = this.#context;
     const names = members.map(({ user }) => strings.name(user));
     const list = new Intl.ListFormat(strings.locale);
@@ -219,10 +237,14 @@ export class RoomStart implements Follower {
       n > 0
         ? strings.text('react.others', { names: names.slice(0, MOST_NAMED).join(', '), n })
         : list.format(names);
+    return strings.text('join.line', { names: shown });
+  }
+
+  #line(members: readonly RoomMember[]) {
     return (
       <p class="note sys" key={`joined ${members[0]?.user.id}`}>
         <Icon name="person" size="s" />
-        <span>{strings.text('join.line', { names: shown })}</span>
+        <span>{this.#words(members)}</span>
       </p>
     );
   }
