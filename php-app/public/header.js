@@ -1,8 +1,11 @@
 // Shows a link to the login form once the chat notices that the login ended, for example by a logout in another tab.
+// Hides what only this user may open.
 const account = document.querySelector('.account');
+const moderate = document.querySelector('.pages a[href$="/moderate"]');
 
 function show(isOver) {
   for (const part of account.children) part.hidden = part.matches('.over') !== isOver;
+  if (moderate !== null) moderate.hidden = isOver;
 }
 
 // An operator closed the chat of a kicked member, but not the login.

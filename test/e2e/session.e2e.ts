@@ -196,4 +196,15 @@ test('a logout removes everything before the next user of the browser', async ({
     await tab.page.getByRole('button', { name: 'Log in again' }).click();
     await expect(tab.page.getByLabel('User name')).toBeVisible();
   });
+
+  await test.step('hides the site’s link for moderators in every tab', async () => {
+    await submitLogin(visitor, 'bob');
+    const tab = new Person(await context.newPage());
+    for (const { page } of [visitor, tab]) await page.goto(site.php.chatPage);
+    const link = tab.page.getByRole('link', { name: 'Moderation' });
+    await expect(link).toBeVisible();
+    await expect(tab.page.getByText('Connected', { exact: true })).toBeVisible();
+    await visitor.page.getByRole('button', { name: 'Log out' }).click();
+    await expect(link).toBeHidden();
+  });
 });
