@@ -285,6 +285,6 @@ export class RoomSettings extends Component<Props> {
 
 function pause(seconds: number, strings: Strings): string {
   if (seconds === 0) return strings.text('settings.slow.off');
-  if (seconds % 60 > 0 || seconds === 60) return strings.text('settings.slow.seconds', { s: seconds });
-  return strings.text('settings.slow.minutes', { m: seconds / 60 });
+  if (seconds % 60 > 0) return strings.text('settings.slow.seconds', { s: seconds });
+  return strings.count('settings.slow.minutes', seconds / 60);
 }

@@ -24,6 +24,7 @@ import androidx.compose.runtime.saveable.rememberSaveable
 import androidx.compose.runtime.setValue
 import androidx.compose.ui.Modifier
 import androidx.compose.ui.platform.testTag
+import androidx.compose.ui.res.pluralStringResource
 import androidx.compose.ui.res.stringResource
 import androidx.compose.ui.semantics.Role
 import androidx.compose.ui.semantics.contentDescription
@@ -81,8 +82,7 @@ private fun delayText(seconds: Int): String {
     val number = NumberFormat.getIntegerInstance()
     return when {
         seconds == 0 -> stringResource(R.string.settings_slow_off)
-        // The text of minutes has no singular.
-        seconds % 60 == 0 && seconds > 60 -> stringResource(R.string.settings_slow_minutes, number.format(seconds / 60))
+        seconds % 60 == 0 -> pluralStringResource(R.plurals.settings_slow_minutes, seconds / 60, number.format(seconds / 60))
         else -> stringResource(R.string.settings_slow_seconds, number.format(seconds))
     }
 }

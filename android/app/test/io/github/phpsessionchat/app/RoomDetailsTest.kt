@@ -155,7 +155,10 @@ class RoomRulesTest : ScreenTest() {
         compose.onNodeWithText("Only moderators can post").assertIsOff().performClick()
         scrollTo("One message every 5 minutes")
         compose.onNodeWithText("One message every 5 minutes").performClick()
-        assertEquals(listOf("update name=Autumn market", "update color=green", "update write=moderators", "update slow=300"), calls)
+        scrollTo("One message every minute")
+        compose.onNodeWithText("One message every minute").performClick()
+        val changes = listOf("name=Autumn market", "color=green", "write=moderators", "slow=300", "slow=60")
+        assertEquals(changes.map { "update $it" }, calls)
     }
 
     @Test
