@@ -178,6 +178,23 @@ test('the app shows the message of a push, and sends the answer to its notificat
   bob.close();
 });
 
+test('the app archives a direct room until its next message, and makes it a favourite', async () => {
+  const bob = await connectBob();
+  const cookie = await site.session('kim', 'Kim');
+  const kim = await connectChat(site.chat.url, cookie);
+  const { room } = await bob.request('direct:open', { user: 'kim' });
+  await bob.request('room:join', { room: room.id });
+  await bob.say('Hello Kim', room.id);
+  const app = startApp('ArchivesTest', cookie);
+  await app.until(/the app archived the room/);
+  await bob.say('Are you there?', room.id);
+  await expectSuccess(app);
+  const { rooms } = await kim.request('room:list', {});
+  expect(rooms.find(({ id }) => id === room.id)?.favourite).toBeGreaterThan(0);
+  kim.close();
+  bob.close();
+});
+
 test('the app removes the login from the device when the user asks for it', async () => {
   await expectSuccess(startApp('LogOutTest', await site.session('erin', 'Erin')));
 });

@@ -44,6 +44,15 @@ object Samples {
         room("garden", "garden-volunteers", "public", member = false),
     ).map(Wire::room)
 
+    /** Two favourites, and two archived rooms, one of them with unread messages. */
+    val arrangedRooms: List<RoomSummary> = listOf(
+        room("lobby", "lobby", "public"),
+        room("market", "spring market", "private").put("favourite", 20),
+        room("board", "board", "private").put("favourite", 10),
+        room("attic", "attic", "private", unread = 3).put("archived", true),
+        room("d2", "", "direct", with = bob).put("archived", true),
+    ).map(Wire::room)
+
     val manyRooms: List<RoomSummary> = rooms + (1..12).map { Wire.room(room("r$it", "room $it", "private")) }
 
     private fun message(seq: Long, author: User, text: String, minutes: Long, more: JSONObject.() -> Unit = {}): Message = Wire.message(
@@ -149,6 +158,14 @@ object Samples {
         room("market", "spring market", "private").put("members", 64).put("role", "member").put("notify", "all")
             .put("may", JSONArray(listOf("send", "leave"))),
     )
+
+    /** The same room during a timed mute. */
+    val quietRoom: RoomSummary = Wire.room(
+        room("market", "spring market", "private").put("members", 64).put("role", "member").put("notify", "all").put("quietForMs", 60 * MINUTE),
+    )
+
+    fun favourites(vararg positions: Long): List<RoomSummary> =
+        positions.mapIndexed { index, position -> Wire.room(room("f${index + 1}", "favourite $index", "private").put("favourite", position)) }
 
     private fun member(user: User, role: String, present: Boolean) =
         Wire.member(JSONObject().put("user", json(user)).put("role", role).put("present", present))

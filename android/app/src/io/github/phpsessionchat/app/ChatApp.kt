@@ -149,22 +149,35 @@ private fun Rooms(app: AppParts, user: User, connection: ConnectionState.Kind) {
     val scheduled by app.chat.scheduled.collectAsStateWithLifecycle()
     val held by app.chat.held.collectAsStateWithLifecycle()
     val identity = me ?: return
+    val notices = remember { SnackbarHostState() }
+    val perform = rememberRequests(app, notices)
     RoomsScreen(
         rooms,
         drafts,
         user,
         connection,
-        onOpen = app.navigation::openRoom,
-        onNewChat = { app.navigation.open(Screen.NewChat) },
-        onSearch = { app.navigation.open(Screen.Search) },
-        onSettings = { app.navigation.open(Screen.Settings) },
-        onReconnect = app.chat.client::wake,
+        remember { ListActions(app, perform) },
+        notices,
         site = siteOf(identity, app.chat.server),
         failed = scheduled.orEmpty().filter { it.failed != null },
-        onScheduled = { app.navigation.open(Screen.Scheduled) },
         waiting = held.size,
-        onModerate = { app.navigation.open(Screen.Moderation) },
     )
+}
+
+private class ListActions(private val app: AppParts, perform: Requests) : RoomsActions, RoomMenuActions by ChatRoomMenu(app.chat, perform) {
+    override fun open(room: String) = app.navigation.openRoom(room)
+
+    override fun addChat() = app.navigation.open(Screen.NewChat)
+
+    override fun search() = app.navigation.open(Screen.Search)
+
+    override fun openSettings() = app.navigation.open(Screen.Settings)
+
+    override fun openScheduled() = app.navigation.open(Screen.Scheduled)
+
+    override fun openModeration() = app.navigation.open(Screen.Moderation)
+
+    override fun reconnect() = app.chat.client.wake()
 }
 
 @Composable

@@ -129,7 +129,7 @@ private fun showsSeenBy(room: RoomSummary, actions: ConversationActions) =
     actions.canAskWhoHasSeen && room.member && room.seen && room.kind != RoomSummary.Kind.DIRECT && room.members <= MAX_MEMBERS_FOR_SEEN_BY
 
 @Composable
-private fun MenuEntry(label: String, onClick: () -> Unit) {
+fun MenuEntry(label: String, onClick: () -> Unit) {
     Text(label, Modifier.fillMaxWidth().clickable(onClick = onClick).padding(24.dp, 14.dp))
 }
 

@@ -20,13 +20,12 @@ import kotlinx.coroutines.launch
 import okhttp3.Request
 
 /** What the user can do in the details of a room. The functions that load throw a `ChatRequestException`. */
-interface RoomDetailsActions : FileActions {
+interface RoomDetailsActions : FileActions, RoomMenuActions {
     fun close()
     fun invite()
     fun jumpTo(seq: Long)
     fun unpin(seq: Long)
     fun openPerson(user: User)
-    fun setNotify(notify: RoomSummary.Notify)
     fun update(change: RoomChange)
 
     /** Chooses link previews in a direct room. */
@@ -46,7 +45,10 @@ interface RoomDetailsActions : FileActions {
 fun rememberDetailsActions(app: AppParts, room: String, host: SnackbarHostState): RoomDetailsActions {
     val scope = rememberCoroutineScope()
     val context = LocalContext.current
-    return remember(room) { DetailsActions(app, room, Notices(context, host), scope, context) }
+    return remember(room) {
+        val notices = Notices(context, host)
+        DetailsActions(app, room, Requests(app.chat, notices, scope), notices, scope, context)
+    }
 }
 
 private fun updateError(code: String) = if (code == "conflict") R.string.create_taken else errorText(code)
@@ -54,12 +56,12 @@ private fun updateError(code: String) = if (code == "conflict") R.string.create_
 private class DetailsActions(
     private val app: AppParts,
     private val room: String,
+    private val perform: Requests,
     private val notices: Notices,
     private val scope: CoroutineScope,
     private val context: Context,
-) : RoomDetailsActions {
+) : RoomDetailsActions, RoomMenuActions by ChatRoomMenu(app.chat, perform) {
     private val chat = app.chat
-    private val perform = Requests(chat, notices, scope)
 
     override fun close() = app.navigation.back()
 
@@ -70,8 +72,6 @@ private class DetailsActions(
     override fun unpin(seq: Long) = perform { request<Void?> { pin(room, seq, false, it) } }
 
     override fun openPerson(user: User) = app.navigation.open(Screen.Person(room, user.id, user.name))
-
-    override fun setNotify(notify: RoomSummary.Notify) = perform { request<RoomSummary> { setNotify(room, notify, it) } }
 
     override fun update(change: RoomChange) = perform(::updateError) { request<RoomSummary> { updateRoom(room, change, it) } }
 

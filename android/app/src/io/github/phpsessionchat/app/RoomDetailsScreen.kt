@@ -12,6 +12,7 @@ import androidx.compose.foundation.lazy.LazyColumn
 import androidx.compose.foundation.lazy.LazyListScope
 import androidx.compose.material.icons.Icons
 import androidx.compose.material.icons.filled.Add
+import androidx.compose.material.icons.filled.MoreVert
 import androidx.compose.material3.Icon
 import androidx.compose.material3.IconButton
 import androidx.compose.material3.MaterialTheme
@@ -85,6 +86,7 @@ fun RoomDetails(
 ) {
     val tabs = DetailsTab.entries.filter { it.isIn(room) }
     var chosen by rememberSaveable { mutableStateOf(tabs.first()) }
+    var showsMenu by remember { mutableStateOf(false) }
     val tab = if (chosen in tabs) chosen else tabs.first()
     val content: LazyListScope.() -> Unit = when (tab) {
         DetailsTab.PEOPLE -> members(room, me.user, changes, actions)
@@ -99,6 +101,9 @@ fun RoomDetails(
                 if (room.may(RoomSummary.Right.INVITE)) {
                     IconButton(onClick = actions::invite) { Icon(Icons.Filled.Add, stringResource(R.string.rooms_invite)) }
                 }
+                if (room.member) {
+                    IconButton(onClick = { showsMenu = true }) { Icon(Icons.Filled.MoreVert, stringResource(R.string.rooms_menu)) }
+                }
             }
         },
         snackbarHost = { SnackbarHost(notices) },
@@ -109,6 +114,7 @@ fun RoomDetails(
             content()
         }
     }
+    if (showsMenu) RoomMenu(room, actions) { showsMenu = false }
 }
 
 @Composable

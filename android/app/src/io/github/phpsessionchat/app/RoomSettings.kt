@@ -35,7 +35,13 @@ fun roomSettings(room: RoomSummary, me: Identity, actions: RoomDetailsActions): 
     return {
         item { SectionHeading(stringResource(R.string.settings_notify)) }
         for ((notify, label) in levels) {
-            item { Choice(stringResource(label), room.notify == notify) { actions.setNotify(notify) } }
+            item { Choice(stringResource(label), room.notify == notify) { actions.setNotify(room.id, notify) } }
+        }
+        if (room.quietUntil > System.currentTimeMillis()) {
+            item {
+                val text = stringResource(R.string.rooms_quietUntil, dayAndTime(room.quietUntil))
+                Text(text, Modifier.padding(16.dp, 8.dp), MaterialTheme.colorScheme.onSurfaceVariant)
+            }
         }
         if (room.may(Right.UPDATE)) rules()
         if (room.kind == RoomSummary.Kind.DIRECT && me.canShowPreviews) {

@@ -41,10 +41,12 @@ private val morning = LocalTime.of(9, 0)
 /** Returns the proposed times, soonest first: in an hour, this evening, tomorrow morning and on Monday morning. */
 fun proposedTimes(now: ZonedDateTime): List<ZonedDateTime> {
     val inAnHour = now.plusHours(1)
-    val tomorrow = now.with(morning).plusDays(1)
+    val tomorrow = tomorrowMorning(now)
     val monday = now.with(morning).with(TemporalAdjusters.next(DayOfWeek.MONDAY))
     return listOfNotNull(inAnHour, now.with(evening).takeIf { it > inAnHour }, tomorrow, monday.takeIf { it > tomorrow })
 }
+
+fun tomorrowMorning(now: ZonedDateTime): ZonedDateTime = now.with(morning).plusDays(1)
 
 /** Offers times to send a message, and the list of scheduled messages. */
 @Composable

@@ -31,6 +31,13 @@ abstract class DrawingTest : ScreenTest() {
     protected fun drawAll(name: String) {
         showRooms()
         takeScreenshot(activity, "rooms-$name")
+        showRooms(rooms = Samples.arrangedRooms)
+        compose.onNodeWithText(activity.getString(R.string.rooms_archive)).performClick()
+        compose.waitForIdle()
+        takeScreenshot(activity, "archive-$name")
+        compose.onNodeWithText("board").performTouchInput { longClick() }
+        compose.waitForIdle()
+        takeScreenshot(activity, "room-menu-$name")
         showConversation()
         takeScreenshot(activity, "conversation-$name")
         showConversation(Samples.entries.filter { it.pending == null })
@@ -171,7 +178,7 @@ class TabletTest : DrawingTest() {
     @Config(qualifiers = "w1280dp-h800dp-land-notnight-mdpi")
     fun showsRoomsAndTheConversationSideBySideOnATablet() {
         show {
-            Panes(isOpen = true, { RoomsScreen(Samples.rooms, emptyMap(), Samples.alice, Kind.ONLINE, {}, {}, {}, {}, {}) }) {
+            Panes(isOpen = true, { RoomsScreen(Samples.rooms, emptyMap(), Samples.alice, Kind.ONLINE, SampleRoomsActions(calls), remember { SnackbarHostState() }) }) {
                 Conversation(Samples.entries, Samples.wholeHistory, Kind.ONLINE, emptyList(), isAlone = it)
             }
         }

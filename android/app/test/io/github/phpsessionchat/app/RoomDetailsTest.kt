@@ -35,13 +35,12 @@ import org.junit.Assert.assertTrue
 import org.junit.Test
 
 /** Records the calls, and answers with the samples. */
-class SampleDetails(private val calls: MutableList<String>) : RoomDetailsActions {
+class SampleDetails(private val calls: MutableList<String>) : RoomDetailsActions, RoomMenuActions by SampleRoomMenu(calls) {
     override fun close() = record("close")
     override fun invite() = record("invite")
     override fun jumpTo(seq: Long) = record("jump $seq")
     override fun unpin(seq: Long) = record("unpin $seq")
     override fun openPerson(user: User) = record("person ${user.id}")
-    override fun setNotify(notify: RoomSummary.Notify) = record("notify $notify")
     override fun update(change: RoomChange) = record("update ${Samples.textOf(change)}")
     override fun setPreviews(on: Boolean) = record("previews $on")
     override fun openRestricted() = record("restricted")
@@ -123,7 +122,7 @@ class RoomDetailsTest : ScreenTest() {
         compose.onNodeWithText("Mentions").performClick()
         compose.onNodeWithTag("details").performScrollToNode(hasText("Leave room"))
         compose.onNodeWithText("Leave room").performClick()
-        assertEquals(listOf("notify MENTIONS"), calls)
+        assertEquals(listOf("notify market MENTIONS 0"), calls)
         compose.onNodeWithText("Leave \u2068spring market\u2069?").assertIsDisplayed()
         compose.onNodeWithText("Stay").performClick()
         assertTrue("leave" !in calls)

@@ -156,14 +156,10 @@ abstract class ScreenTest {
             mapOf("market" to "See you"),
             Samples.alice,
             Kind.ONLINE,
-            { calls += "open $it" },
-            {},
-            {},
-            {},
-            {},
+            SampleRoomsActions(calls, rooms),
+            remember { SnackbarHostState() },
             Samples.site,
             failed,
-            onScheduled = { calls += "scheduled" },
         )
     }
 
