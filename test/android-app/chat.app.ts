@@ -1,7 +1,10 @@
 import { once } from 'node:events';
-import { cpSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { soak } from '../guarantees/size.ts';
 import { connectChat, newClientId } from '../helpers/chat-client.ts';
@@ -17,20 +20,36 @@ const jvmOptions = (name: string) =>
   new URL(`../../android/app/out/${name}.options`, import.meta.url).pathname;
 
 const history = await emptyHistory();
+const files = mkdtempSync(join(tmpdir(), 'android-app-'));
 const settings = {
   CHAT_ROOMS: 'lobby',
   CHAT_SESSION_CHECK: '100ms',
   CHAT_HISTORY: history.url,
   CHAT_FILES: history.files,
   CHAT_LIMIT_SEND: '1000/10s',
+  CHAT_CARDS_URL: '',
+  CHAT_WEBHOOK_KEY_FILE: join(files, 'webhook-key'),
 };
-const files = mkdtempSync(join(tmpdir(), 'android-app-'));
+/** The site, which answers requests for cards. */
+let isShipped = false;
+const cards = createServer(async (request, response) => {
+  const { type, data } = JSON.parse(await text(request));
+  isShipped ||= type === 'card.press';
+  const buttons = isShipped ? [] : [{ id: 'ship', label: 'Ship' }];
+  const state = isShipped ? 'Shipped' : 'Paid';
+  response.end(JSON.stringify({ card: { title: `Order 4711 of ${data.user.name}`, state, buttons } }));
+});
 let site: ChatSite<RunningChat>;
 beforeAll(async () => {
+  writeFileSync(settings.CHAT_WEBHOOK_KEY_FILE, `whsec_${Buffer.alloc(24, 'c').toString('base64')}\n`);
+  await once(cards.listen(0, '127.0.0.1'), 'listening');
+  settings.CHAT_CARDS_URL = `http://127.0.0.1:${(cards.address() as AddressInfo).port}/cards`;
   site = await startChatSite(settings, chatServerHere);
 });
 afterAll(async () => {
   await site.close();
+  cards.closeAllConnections();
+  cards.close();
   history.remove();
   rmSync(files, { recursive: true });
 });
@@ -192,6 +211,18 @@ test('the app archives a direct room until its next message, and makes it a favo
   const { rooms } = await kim.request('room:list', {});
   expect(rooms.find(({ id }) => id === room.id)?.favourite).toBeGreaterThan(0);
   kim.close();
+  bob.close();
+});
+
+test('the app shows a card of the site for its user, and replaces it by the answer of a button', async () => {
+  const bob = await connectBob();
+  await bob.request('message:send', {
+    room: 'lobby',
+    text: 'order:4711',
+    card: 'order:4711',
+    clientId: newClientId(),
+  });
+  await expectSuccess(startApp('CardsTest', await site.session('lena', 'Lena')));
   bob.close();
 });
 

@@ -136,6 +136,16 @@ object Samples {
         alice,
     )
 
+    fun card(state: String, vararg buttons: String): Card = Wire.card(
+        JSONObject().put("about", "order:4711").put("title", "Order 4711").put("text", "2 × honey").put("state", state)
+            .put("image", "/honey.jpg").put("url", "/orders/4711")
+            .put("buttons", JSONArray(buttons.map { JSONObject().put("id", it.lowercase()).put("label", it) })),
+    )
+
+    /** A message of another user that is only a card. */
+    val cardEntries: List<Entry> =
+        Entry.list(listOf(message(9, bob, "order:4711", 1) { put("card", "order:4711") }), emptyList(), alice)
+
     val ownEntriesWithPreview: List<Entry> = Entry.list(
         listOf(message(8, alice, "See https://weather.example", 1) { put("preview", JSONObject().put("url", "https://weather.example").put("title", "Weather")) }),
         emptyList(),

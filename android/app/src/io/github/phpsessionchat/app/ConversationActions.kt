@@ -43,6 +43,8 @@ interface ConversationActions : FileActions {
     val room: String
     val player: SoundPlayer
 
+    val cards: SiteCards
+
     /** Null if the user cannot send voice messages. */
     val recorder: VoiceRecorder?
 
@@ -138,6 +140,7 @@ fun errorText(code: String) = when (code) {
     "forbidden" -> R.string.error_forbidden
     "unknown_room" -> R.string.error_unknown_room
     "held" -> R.string.held_waiting
+    "site_unavailable" -> R.string.card_failed
     "no_microphone" -> R.string.voice_none
     "microphone_blocked" -> R.string.voice_blocked
     "too_short" -> R.string.voice_short
@@ -158,6 +161,7 @@ private class RoomActions(
     private val perform = Requests(chat, notices, scope)
 
     override val player = SoundPlayer(context, scope) { download(context, chat, it) }
+    override val cards = SiteCards(ChatCards(chat, context), scope, ::report)
     override val recorder get() = app.recorder?.takeIf { chat.me.value?.canSendFiles == true }
 
     override fun close() = chat.close()

@@ -103,7 +103,7 @@ fun Line(
     ) {
         if (isOwn) {
             if (isFirst) Time(entry)
-            Content(entry, isOwn = true, quoted, actions, onMenu)
+            Content(entry, isOwn = true, quoted, connection, actions, onMenu)
             if (replies != null) ThreadLine(replies, actions)
             entry.pending?.let { Unsent(it, connection, actions) }
             if (isLastRead) {
@@ -118,7 +118,7 @@ fun Line(
                 if (isFirst) Avatar(entry.user.id, nameOf(entry.user), 30.dp) else Spacer(Modifier.size(30.dp))
                 Column {
                     if (isFirst) Author(entry)
-                    Content(entry, isOwn = false, quoted, actions, onMenu)
+                    Content(entry, isOwn = false, quoted, connection, actions, onMenu)
                     if (replies != null) ThreadLine(replies, actions)
                 }
             }
@@ -141,9 +141,16 @@ private fun HiddenLine(onShow: () -> Unit) {
 }
 
 @Composable
-private fun Content(entry: Entry, isOwn: Boolean, quoted: Entry?, actions: ConversationActions, onMenu: (Message) -> Unit) {
+private fun Content(
+    entry: Entry,
+    isOwn: Boolean,
+    quoted: Entry?,
+    connection: ConnectionState.Kind,
+    actions: ConversationActions,
+    onMenu: (Message) -> Unit,
+) {
     val message = entry.message?.takeUnless { it.isDeleted }
-    Bubble(entry, isOwn, quoted, actions, onMenu)
+    Bubble(entry, isOwn, quoted, connection, actions, onMenu)
     val reactions = message?.reactions.orEmpty().filterNot(Reaction::isVote)
     if (message != null && reactions.isNotEmpty()) Reactions(message, reactions, actions)
 }
@@ -170,7 +177,14 @@ private fun Time(entry: Entry) {
 
 @OptIn(ExperimentalFoundationApi::class)
 @Composable
-private fun Bubble(entry: Entry, isOwn: Boolean, quoted: Entry?, actions: ConversationActions, onMenu: (Message) -> Unit) {
+private fun Bubble(
+    entry: Entry,
+    isOwn: Boolean,
+    quoted: Entry?,
+    connection: ConnectionState.Kind,
+    actions: ConversationActions,
+    onMenu: (Message) -> Unit,
+) {
     val colors = MaterialTheme.colorScheme
     val shape = RoundedCornerShape(if (isOwn) 18.dp else 6.dp, if (isOwn) 6.dp else 18.dp, 18.dp, 18.dp)
     val message = entry.message?.takeUnless { it.isDeleted }
@@ -191,7 +205,8 @@ private fun Bubble(entry: Entry, isOwn: Boolean, quoted: Entry?, actions: Conver
     ) {
         if (quoted != null) Quote(quoted, actions)
         if (message != null) MessageFiles(message, actions)
-        if (text.isNotEmpty()) {
+        // A user who wrote nothing has sent the reference.
+        if (text.isNotEmpty() && text != message?.card) {
             Text(
                 linked(text),
                 style = LocalTextStyle.current.copy(textDirection = TextDirection.Content),
@@ -200,6 +215,7 @@ private fun Bubble(entry: Entry, isOwn: Boolean, quoted: Entry?, actions: Conver
             )
         }
         message?.preview?.let { Preview(it, actions) }
+        if (message?.card != null) SiteCard(message, connection, actions.cards)
         message?.poll?.let { PollOptions(message, it, actions, onMenu) }
         if (message?.isEdited == true) {
             Text(stringResource(R.string.msg_edited), color = colors.onSurfaceVariant, style = MaterialTheme.typography.labelSmall)

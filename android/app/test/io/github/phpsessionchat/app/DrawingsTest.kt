@@ -104,6 +104,8 @@ abstract class DrawingTest : ScreenTest() {
         takeScreenshot(activity, "person-$name")
         showConversation(Samples.pollEntries + Samples.endedEntries)
         takeScreenshot(activity, "polls-$name")
+        showConversation(Samples.cardEntries)
+        takeScreenshot(activity, "card-$name")
         showConversation(scheduled = Samples.scheduled.take(1))
         compose.onNodeWithTag("draft").performTextInput("Good morning")
         compose.onNodeWithContentDescription(activity.getString(R.string.composer_send)).performTouchInput { longClick() }

@@ -90,6 +90,7 @@ abstract class ScreenTest {
     protected val actions = object : ConversationActions {
         override val room = "lobby"
         override val player get() = soundPlayer.also { composedVoices++ }
+        override val cards by lazy { SiteCards(SampleCards(calls), MainScope()) { calls += "error $it" } }
         override val recorder get() = this@ScreenTest.recorder
         override fun close() = record("close")
         override fun openDetails() = record("details")
