@@ -226,6 +226,22 @@ test('the app shows a card of the site for its user, and replaces it by the answ
   bob.close();
 });
 
+test('the app sets, lists and deletes reminders, and shows a due one', async () => {
+  const bob = await connectBob();
+  const { message } = await bob.say('Feed the hens');
+  await bob.say('Water the beds');
+  const cookie = await site.session('nina', 'Nina');
+  const nina = await connectChat(site.chat.url, cookie);
+  await nina.request('room:join', { room: 'lobby' });
+  const app = startApp('RemindersTest', cookie);
+  await app.until(/the app set a reminder/);
+  await nina.request('reminder:set', { room: 'lobby', seq: message.seq, at: Date.now() });
+  await expectSuccess(app);
+  expect((await nina.request('reminder:list', {})).reminders).toEqual([]);
+  nina.close();
+  bob.close();
+});
+
 test('the app removes the login from the device when the user asks for it', async () => {
   await expectSuccess(startApp('LogOutTest', await site.session('erin', 'Erin')));
 });

@@ -210,6 +210,10 @@ object Samples {
     val scheduled: List<ScheduledMessage> =
         listOf(scheduled("s1", "The gate opens at ten today.", 1), scheduled("s2", "Who brings the ladder?", -1, "unknown_room"))
 
+    /** A due reminder, and one of a message that the user can no longer see. */
+    val reminders: List<Reminder> =
+        listOf(Reminder("n1", "lobby", 1, now - MINUTE, true, stored[0]), Reminder("n2", "gone", 2, now + 60 * MINUTE, false, null))
+
     private fun invite(id: String, by: User, uses: Int, used: Int): Invite = Wire.invite(
         JSONObject().put("id", id).put("by", json(by)).put("at", now).put("until", now + 7 * 24 * 60 * MINUTE)
             .put("uses", uses).put("used", used),

@@ -27,6 +27,7 @@ import androidx.compose.ui.res.stringResource
 import androidx.compose.ui.unit.dp
 import androidx.lifecycle.compose.collectAsStateWithLifecycle
 import io.github.phpsessionchat.ConnectionState
+import io.github.phpsessionchat.Reminder
 import io.github.phpsessionchat.User
 import io.github.phpsessionchat.android.Access
 import io.github.phpsessionchat.android.AndroidChat
@@ -148,6 +149,7 @@ private fun Rooms(app: AppParts, user: User, connection: ConnectionState.Kind) {
     val me by app.chat.me.collectAsStateWithLifecycle()
     val scheduled by app.chat.scheduled.collectAsStateWithLifecycle()
     val held by app.chat.held.collectAsStateWithLifecycle()
+    val reminders by app.chat.reminders.collectAsStateWithLifecycle()
     val identity = me ?: return
     val notices = remember { SnackbarHostState() }
     val perform = rememberRequests(app, notices)
@@ -160,11 +162,12 @@ private fun Rooms(app: AppParts, user: User, connection: ConnectionState.Kind) {
         notices,
         site = siteOf(identity, app.chat.server),
         failed = scheduled.orEmpty().filter { it.failed != null },
+        reminders = reminders.orEmpty(),
         waiting = held.size,
     )
 }
 
-private class ListActions(private val app: AppParts, perform: Requests) : RoomsActions, RoomMenuActions by ChatRoomMenu(app.chat, perform) {
+private class ListActions(private val app: AppParts, perform: Requests) : RoomsActions, RoomMenuActions by ChatRoomMenu(app, perform) {
     override fun open(room: String) = app.navigation.openRoom(room)
 
     override fun addChat() = app.navigation.open(Screen.NewChat)
@@ -173,9 +176,9 @@ private class ListActions(private val app: AppParts, perform: Requests) : RoomsA
 
     override fun openSettings() = app.navigation.open(Screen.Settings)
 
-    override fun openScheduled() = app.navigation.open(Screen.Scheduled)
-
     override fun openModeration() = app.navigation.open(Screen.Moderation)
+
+    override fun show(reminder: Reminder) = app.show(reminder)
 
     override fun reconnect() = app.chat.client.wake()
 }
@@ -194,6 +197,7 @@ private fun OpenConversation(
     val access by app.chat.access.collectAsStateWithLifecycle()
     val scheduled by app.chat.scheduled.collectAsStateWithLifecycle()
     val held by app.chat.held.collectAsStateWithLifecycle()
+    val reminders by app.chat.reminders.collectAsStateWithLifecycle()
     val open = conversation ?: return
     val notices = remember { SnackbarHostState() }
     val actions = rememberActions(app, open.room, notices)
@@ -219,5 +223,7 @@ private fun OpenConversation(
         isStored = access == Access.Offline,
         scheduled = scheduled.orEmpty().filter { it.room == open.room },
         waiting = held.count { it.room == open.room },
+        // Next to the conversation, the list of rooms shows them.
+        reminders = if (isAlone) reminders.orEmpty() else emptyList(),
     )
 }

@@ -20,6 +20,7 @@ import io.github.phpsessionchat.ChatFile
 import io.github.phpsessionchat.Message
 import io.github.phpsessionchat.MessageEdit
 import io.github.phpsessionchat.NewMessage
+import io.github.phpsessionchat.Reminder
 import io.github.phpsessionchat.Report
 import io.github.phpsessionchat.RoomMember
 import io.github.phpsessionchat.RoomSummary
@@ -57,6 +58,12 @@ interface ConversationActions : FileActions {
     /** @param at milliseconds since 1970 */
     fun schedule(message: NewMessage, at: Long, onDone: () -> Unit)
     fun openScheduled()
+
+    /** @param at milliseconds since 1970 */
+    fun remind(message: Message, at: Long)
+
+    /** Shows the message of a due reminder. */
+    fun show(reminder: Reminder)
     fun openModeration()
     fun edit(message: Message, edit: MessageEdit)
     fun delete(message: Message)
@@ -189,6 +196,18 @@ private class RoomActions(
     }
 
     override fun openScheduled() = navigation.open(Screen.Scheduled)
+
+    override fun remind(message: Message, at: Long) = perform(::laterError) {
+        // The server would remind at once.
+        if (at <= System.currentTimeMillis()) {
+            notices.say(context.getString(R.string.later_choose))
+            return@perform
+        }
+        request<Reminder> { remind(room, message.seq, at, it) }
+        notices.say(context.getString(R.string.remind_done, dayAndTime(at, context)))
+    }
+
+    override fun show(reminder: Reminder) = app.show(reminder)
 
     override fun openModeration() = navigation.open(Screen.Moderation)
 

@@ -47,6 +47,7 @@ import androidx.lifecycle.compose.currentStateAsState
 import io.github.phpsessionchat.ConnectionState
 import io.github.phpsessionchat.Entry
 import io.github.phpsessionchat.Message
+import io.github.phpsessionchat.Reminder
 import io.github.phpsessionchat.RoomSummary
 import io.github.phpsessionchat.ScheduledMessage
 import io.github.phpsessionchat.Upload
@@ -64,6 +65,7 @@ private const val HIGHLIGHT_MS = 2_000L
  * @param isStored whether the messages are a stored copy, which can only be read
  * @param scheduled the user's scheduled messages in the room
  * @param waiting the number of messages that wait for a decision of the user
+ * @param reminders the user's reminders in all rooms
  */
 @Composable
 fun ConversationScreen(
@@ -79,6 +81,7 @@ fun ConversationScreen(
     isStored: Boolean = false,
     scheduled: List<ScheduledMessage> = emptyList(),
     waiting: Int = 0,
+    reminders: List<Reminder> = emptyList(),
 ) {
     val name = room?.let { titleOf(it) }.orEmpty()
     var shownMenu by remember(conversation.room) { mutableStateOf<Message?>(null) }
@@ -111,6 +114,7 @@ fun ConversationScreen(
     ) { inner ->
         Column(Modifier.fillMaxSize().padding(inner)) {
             ConnectionBar(connection, actions::reconnect)
+            ReminderLine(reminders, actions::show, actions::openScheduled, Modifier.padding(horizontal = 12.dp))
             ModerationLine(waiting, room?.reports ?: 0, actions::openModeration, Modifier.padding(horizontal = 12.dp))
             when {
                 conversation.entries.isNotEmpty() -> Messages(conversation, room, me, connection, actions) { shownMenu = it }

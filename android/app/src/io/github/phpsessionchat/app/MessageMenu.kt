@@ -56,12 +56,13 @@ fun MessageMenu(
             onClose()
         }
         MenuDialog.SEEN_BY -> SeenBySheet(message, actions, onClose)
+        MenuDialog.REMIND -> RemindSheet(onClose, actions::openScheduled) { actions.remind(message, it) }
         null -> MenuSheet(message, isOwn, room, composing, actions, offersThread, onClose) { dialog = it }
     }
 }
 
 /** What opens instead of the menu. */
-private enum class MenuDialog { DELETE, REPORT, FORWARD, SEEN_BY }
+private enum class MenuDialog { DELETE, REPORT, FORWARD, SEEN_BY, REMIND }
 
 /** The server lists the users who saw a message only in rooms of up to this size. */
 private const val MAX_MEMBERS_FOR_SEEN_BY = 50
@@ -110,7 +111,10 @@ private fun MenuSheet(
             if (isOwn && room != null && showsSeenBy(room, actions)) {
                 MenuEntry(stringResource(R.string.seen_title)) { onDialog(MenuDialog.SEEN_BY) }
             }
-            if (room?.member == true) Entry(R.string.msg_markUnread) { actions.markUnread(message) }
+            if (room?.member == true) {
+                Entry(R.string.msg_markUnread) { actions.markUnread(message) }
+                MenuEntry(stringResource(R.string.remind_action)) { onDialog(MenuDialog.REMIND) }
+            }
             val pinned = actions.isPinned(message)
             if (room?.may(RoomSummary.Right.PIN) == true && pinned != null) {
                 Entry(if (pinned) R.string.pin_remove else R.string.pin_add) { actions.pin(message, !pinned) }

@@ -60,7 +60,7 @@ private class DetailsActions(
     private val notices: Notices,
     private val scope: CoroutineScope,
     private val context: Context,
-) : RoomDetailsActions, RoomMenuActions by ChatRoomMenu(app.chat, perform) {
+) : RoomDetailsActions, RoomMenuActions by ChatRoomMenu(app, perform) {
     private val chat = app.chat
 
     override fun close() = app.navigation.back()

@@ -15,7 +15,6 @@ import androidx.compose.ui.Modifier
 import androidx.compose.ui.res.stringResource
 import io.github.phpsessionchat.RoomSummary
 import io.github.phpsessionchat.RoomSummary.Notify
-import io.github.phpsessionchat.android.AndroidChat
 import java.time.ZonedDateTime
 
 private const val HOUR_MS = 3_600_000L
@@ -60,10 +59,13 @@ interface RoomMenuActions {
 
     /** @param quietMs how long no message notifies the user; 0: [notify] applies at once */
     fun setNotify(room: String, notify: Notify, quietMs: Long = 0)
+
+    /** Opens the list of scheduled messages and reminders. */
+    fun openScheduled()
 }
 
-class ChatRoomMenu(private val chat: AndroidChat, private val perform: Requests) : RoomMenuActions {
-    override val rooms get() = chat.rooms.value
+class ChatRoomMenu(private val app: AppParts, private val perform: Requests) : RoomMenuActions {
+    override val rooms get() = app.chat.rooms.value
 
     override fun setFavourite(room: String, position: Long?) = perform { request<RoomSummary> { setFavourite(room, position, it) } }
 
@@ -75,6 +77,8 @@ class ChatRoomMenu(private val chat: AndroidChat, private val perform: Requests)
     override fun setArchived(room: String, archived: Boolean) = perform { request<RoomSummary> { setArchived(room, archived, it) } }
 
     override fun setNotify(room: String, notify: Notify, quietMs: Long) = perform { request<RoomSummary> { setNotify(room, notify, quietMs, it) } }
+
+    override fun openScheduled() = app.navigation.open(Screen.Scheduled)
 }
 
 @OptIn(ExperimentalMaterial3Api::class)
@@ -109,6 +113,7 @@ fun RoomMenu(room: RoomSummary, actions: RoomMenuActions, onClose: () -> Unit) {
             } else {
                 MenuEntry(stringResource(R.string.rooms_mute)) { isMuting = true }
             }
+            Entry(R.string.later_list, actions::openScheduled)
         }
     }
 }

@@ -52,6 +52,7 @@ import androidx.compose.ui.text.font.FontWeight
 import androidx.compose.ui.text.style.TextOverflow
 import androidx.compose.ui.unit.dp
 import io.github.phpsessionchat.ConnectionState
+import io.github.phpsessionchat.Reminder
 import io.github.phpsessionchat.RoomSummary
 import io.github.phpsessionchat.ScheduledMessage
 import io.github.phpsessionchat.User
@@ -67,8 +68,10 @@ interface RoomsActions : RoomMenuActions {
     fun addChat()
     fun search()
     fun openSettings()
-    fun openScheduled()
     fun openModeration()
+
+    /** Shows the message of a due reminder. */
+    fun show(reminder: Reminder)
     fun reconnect()
 }
 
@@ -87,6 +90,7 @@ fun RoomsScreen(
     notices: SnackbarHostState,
     site: Site = Site(null, null),
     failed: List<ScheduledMessage> = emptyList(),
+    reminders: List<Reminder> = emptyList(),
     waiting: Int = 0,
 ) {
     var shownMenu by remember { mutableStateOf<String?>(null) }
@@ -117,6 +121,7 @@ fun RoomsScreen(
         Column(Modifier.padding(inner)) {
             ConnectionBar(connection, actions::reconnect)
             Shared.waiting?.let { SharedBar(it) }
+            ReminderLine(reminders, actions::show, actions::openScheduled, Modifier.padding(horizontal = 12.dp))
             ScheduledLine(failed, actions::openScheduled, Modifier.padding(horizontal = 12.dp))
             ModerationLine(waiting, rooms.sumOf { it.reports }, actions::openModeration, Modifier.padding(horizontal = 12.dp))
             LazyColumn(Modifier.fillMaxSize(), list) {

@@ -33,11 +33,12 @@ import androidx.compose.ui.text.font.FontWeight
 import androidx.compose.ui.text.style.TextDirection
 import androidx.compose.ui.unit.dp
 import androidx.lifecycle.compose.collectAsStateWithLifecycle
+import io.github.phpsessionchat.Reminder
 import io.github.phpsessionchat.RoomSummary
 import io.github.phpsessionchat.ScheduledMessage
 
-/** What the user can do with scheduled messages. */
-interface ScheduledActions {
+/** What the user can do with scheduled messages and reminders. */
+interface ScheduledActions : ReminderActions {
     fun close()
     fun edit(message: ScheduledMessage, text: String, at: Long)
     fun sendNow(message: ScheduledMessage)
@@ -47,11 +48,12 @@ interface ScheduledActions {
 @Composable
 fun ScheduledScreen(app: AppParts) {
     val messages by app.chat.scheduled.collectAsStateWithLifecycle()
+    val reminders by app.chat.reminders.collectAsStateWithLifecycle()
     val rooms by app.chat.rooms.collectAsStateWithLifecycle()
     val host = remember { SnackbarHostState() }
     val perform = rememberRequests(app, host)
     val actions = remember {
-        object : ScheduledActions {
+        object : ScheduledActions, ReminderActions by ChatReminders(app, perform) {
             override fun close() = app.navigation.back()
 
             override fun edit(message: ScheduledMessage, text: String, at: Long) = perform(::laterError) {
@@ -63,7 +65,7 @@ fun ScheduledScreen(app: AppParts) {
             override fun delete(message: ScheduledMessage) = perform { request<Void?> { deleteScheduled(message, it) } }
         }
     }
-    Scheduled(messages, rooms, actions, host)
+    Scheduled(messages, reminders.orEmpty(), rooms, actions, host)
 }
 
 /** Returns why a message could not be scheduled, changed or sent. */
@@ -75,7 +77,13 @@ fun laterError(code: String) = when (code) {
 
 /** @param messages null until they are loaded */
 @Composable
-fun Scheduled(messages: List<ScheduledMessage>?, rooms: List<RoomSummary>, actions: ScheduledActions, host: SnackbarHostState) {
+fun Scheduled(
+    messages: List<ScheduledMessage>?,
+    reminders: List<Reminder>,
+    rooms: List<RoomSummary>,
+    actions: ScheduledActions,
+    host: SnackbarHostState,
+) {
     var edited by rememberSaveable { mutableStateOf<String?>(null) }
     Scaffold(
         containerColor = MaterialTheme.colorScheme.background,
@@ -84,9 +92,14 @@ fun Scheduled(messages: List<ScheduledMessage>?, rooms: List<RoomSummary>, actio
     ) { inner ->
         LazyColumn(Modifier.fillMaxSize().padding(inner).testTag("scheduled")) {
             if (messages == null) item { Loading() }
-            if (messages?.isEmpty() == true) item { Empty(R.string.later_none) }
+            if (messages?.isEmpty() == true && reminders.isEmpty()) item { Empty(R.string.later_none) }
             items(messages.orEmpty(), { it.id }) { message ->
                 ScheduledRow(message, rooms.find { it.id == message.room }, actions) { edited = message.id }
+                HorizontalDivider(color = MaterialTheme.colorScheme.outlineVariant)
+            }
+            if (reminders.isNotEmpty()) item { SectionHeading(stringResource(R.string.remind_list)) }
+            items(reminders, { it.id }) { reminder ->
+                ReminderRow(reminder, rooms.find { it.id == reminder.room }, actions)
                 HorizontalDivider(color = MaterialTheme.colorScheme.outlineVariant)
             }
         }

@@ -89,6 +89,10 @@ abstract class DrawingTest : ScreenTest() {
         takeScreenshot(activity, "attach-$name")
         show { MessageMenu(Samples.found[0], isOwn = true, Samples.largeRoom, remember { Composing("") }, actions) {} }
         takeScreenshot(activity, "menu-$name")
+        compose.onNodeWithText(activity.getString(R.string.remind_action)).performScrollTo().performClick()
+        compose.waitForIdle()
+        takeScreenshot(activity, "remind-$name")
+        show { MessageMenu(Samples.found[0], isOwn = true, Samples.largeRoom, remember { Composing("") }, actions) {} }
         compose.onNodeWithText(activity.getString(R.string.action_delete)).performScrollTo().performClick()
         compose.waitForIdle()
         takeScreenshot(activity, "delete-$name")
@@ -112,7 +116,7 @@ abstract class DrawingTest : ScreenTest() {
         compose.waitForIdle()
         takeScreenshot(activity, "send-later-$name")
         compose.onNodeWithText(activity.getString(R.string.later_list)).performClick()
-        show { Scheduled(Samples.scheduled, Samples.rooms, SampleScheduled(calls), remember { SnackbarHostState() }) }
+        show { Scheduled(Samples.scheduled, Samples.reminders, Samples.rooms, SampleScheduled(calls), remember { SnackbarHostState() }) }
         takeScreenshot(activity, "scheduled-$name")
         compose.onAllNodesWithText(activity.getString(R.string.action_edit))[0].performClick()
         compose.waitForIdle()

@@ -16,6 +16,7 @@ import androidx.compose.ui.test.performClick
 import androidx.compose.ui.test.performTextInput
 import androidx.compose.ui.test.performTouchInput
 import androidx.compose.ui.unit.dp
+import io.github.phpsessionchat.Reminder
 import io.github.phpsessionchat.RoomSummary
 import io.github.phpsessionchat.RoomSummary.Notify
 import io.github.phpsessionchat.Samples
@@ -28,6 +29,7 @@ class SampleRoomMenu(private val calls: MutableList<String>, override val rooms:
     override fun moveFavourite(room: String, by: Int) = record("move $room $by")
     override fun setArchived(room: String, archived: Boolean) = record("archive $room $archived")
     override fun setNotify(room: String, notify: Notify, quietMs: Long) = record("notify $room $notify $quietMs")
+    override fun openScheduled() = record("scheduled")
 
     private fun record(call: String) {
         calls += call
@@ -40,8 +42,8 @@ class SampleRoomsActions(private val calls: MutableList<String>, rooms: List<Roo
     override fun addChat() = Unit
     override fun search() = Unit
     override fun openSettings() = Unit
-    override fun openScheduled() = record("scheduled")
     override fun openModeration() = Unit
+    override fun show(reminder: Reminder) = record("show ${reminder.id}")
     override fun reconnect() = Unit
 
     private fun record(call: String) {

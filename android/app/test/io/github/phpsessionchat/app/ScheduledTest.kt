@@ -5,9 +5,11 @@ import android.app.TimePickerDialog
 import android.content.DialogInterface.BUTTON_POSITIVE
 import android.os.Looper
 import androidx.compose.material3.SnackbarHostState
+import androidx.compose.ui.test.assertHeightIsAtLeast
 import androidx.compose.ui.test.assertIsDisplayed
 import androidx.compose.ui.test.assertIsNotEnabled
 import androidx.compose.ui.test.assertTextContains
+import androidx.compose.ui.test.hasText
 import androidx.compose.ui.test.longClick
 import androidx.compose.ui.test.onAllNodesWithText
 import androidx.compose.ui.test.onFirst
@@ -16,9 +18,12 @@ import androidx.compose.ui.test.onNodeWithContentDescription
 import androidx.compose.ui.test.onNodeWithTag
 import androidx.compose.ui.test.onNodeWithText
 import androidx.compose.ui.test.performClick
+import androidx.compose.ui.test.performScrollToNode
 import androidx.compose.ui.test.performTextInput
 import androidx.compose.ui.test.performTextReplacement
 import androidx.compose.ui.test.performTouchInput
+import androidx.compose.ui.unit.dp
+import io.github.phpsessionchat.Reminder
 import io.github.phpsessionchat.Samples
 import io.github.phpsessionchat.ScheduledMessage
 import java.time.LocalDate
@@ -36,6 +41,9 @@ class SampleScheduled(private val calls: MutableList<String>) : ScheduledActions
     override fun edit(message: ScheduledMessage, text: String, at: Long) = record("edit ${message.id} $text ${at - message.at}")
     override fun sendNow(message: ScheduledMessage) = record("send ${message.id}")
     override fun delete(message: ScheduledMessage) = record("delete ${message.id}")
+    override fun show(reminder: Reminder) = record("show ${reminder.id}")
+    override fun move(reminder: Reminder, at: Long) = record("move ${reminder.id} to $at")
+    override fun delete(reminder: Reminder) = record("delete ${reminder.id}")
 
     private fun record(call: String) {
         calls += call
@@ -100,7 +108,8 @@ class ScheduledTest : ScreenTest() {
         compose.onNodeWithText("A scheduled message was not sent.").assertIsDisplayed()
     }
 
-    private fun showList() = show { Scheduled(Samples.scheduled, Samples.rooms, SampleScheduled(calls), SnackbarHostState()) }
+    private fun showList(reminders: List<Reminder> = emptyList()) =
+        show { Scheduled(Samples.scheduled, reminders, Samples.rooms, SampleScheduled(calls), SnackbarHostState()) }
 
     @Test
     fun editsSendsAndDeletes() {
@@ -121,6 +130,35 @@ class ScheduledTest : ScreenTest() {
         compose.onAllNodesWithText("Edit").onLast().performClick()
         compose.onNodeWithText("Choose a time…").assertIsDisplayed()
         compose.onNodeWithText("Save").assertIsNotEnabled()
+    }
+
+    @Test
+    fun setsAReminder() {
+        showConversation()
+        compose.onNodeWithText("Who has the key to the tool shed?").performTouchInput { longClick() }
+        compose.onNodeWithText("Remind me").performClick()
+        compose.onNodeWithText("In 20 minutes").assertIsDisplayed()
+        compose.onNodeWithText(tomorrowAt(9, 0)).performClick()
+        assertTrue("remind 5 at ${tomorrowAt(9, 0)}" in calls)
+    }
+
+    @Test
+    fun listsShowsAndDeletesReminders() {
+        showList(Samples.reminders)
+        compose.onNodeWithTag("scheduled").performScrollToNode(hasText("You can no longer see this message."))
+        compose.onAllNodesWithText("Delete").onLast().performClick()
+        compose.onNodeWithTag("scheduled").performScrollToNode(hasText("Show"))
+        compose.onNodeWithText("Show").performClick()
+        assertEquals(listOf("delete n2", "show n1"), calls)
+    }
+
+    @Test
+    fun announcesADueReminder() {
+        showConversation(reminders = Samples.reminders)
+        compose.onNodeWithText("Reminder: \u2068Morning all. Gate is open, kettle is on.\u2069").assertHeightIsAtLeast(48.dp).performClick()
+        showRooms(reminders = Samples.reminders)
+        compose.onNodeWithText("Reminder: ", substring = true).performClick()
+        assertEquals(2, calls.count { it == "show n1" })
     }
 
     @Test

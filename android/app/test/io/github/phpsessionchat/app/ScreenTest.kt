@@ -23,6 +23,7 @@ import io.github.phpsessionchat.Message
 import io.github.phpsessionchat.MessageEdit
 import io.github.phpsessionchat.NewMessage
 import io.github.phpsessionchat.PinnedMessage
+import io.github.phpsessionchat.Reminder
 import io.github.phpsessionchat.Report
 import io.github.phpsessionchat.RoomSummary
 import io.github.phpsessionchat.Samples
@@ -102,6 +103,8 @@ abstract class ScreenTest {
             onDone()
         }
         override fun openScheduled() = record("scheduled")
+        override fun remind(message: Message, at: Long) = record("remind ${message.seq} at ${dayAndTime(at, activity)}")
+        override fun show(reminder: Reminder) = record("show ${reminder.id}")
         override fun openModeration() = record("moderation")
         override fun edit(message: Message, edit: MessageEdit) = record("edit ${message.seq} ${Samples.textOf(edit)}")
         override fun delete(message: Message) = record("delete ${message.seq}")
@@ -151,7 +154,11 @@ abstract class ScreenTest {
         compose.waitForIdle()
     }
 
-    protected fun showRooms(failed: List<ScheduledMessage> = emptyList(), rooms: List<RoomSummary> = Samples.rooms) = show {
+    protected fun showRooms(
+        failed: List<ScheduledMessage> = emptyList(),
+        rooms: List<RoomSummary> = Samples.rooms,
+        reminders: List<Reminder> = emptyList(),
+    ) = show {
         RoomsScreen(
             rooms,
             mapOf("market" to "See you"),
@@ -161,6 +168,7 @@ abstract class ScreenTest {
             remember { SnackbarHostState() },
             Samples.site,
             failed,
+            reminders,
         )
     }
 
@@ -174,7 +182,8 @@ abstract class ScreenTest {
         pins: List<PinnedMessage> = emptyList(),
         scheduled: List<ScheduledMessage> = emptyList(),
         waiting: Int = 0,
-    ) = show { Conversation(entries, view, connection, uploads, room, target = target, pins = pins, scheduled = scheduled, waiting = waiting) }
+        reminders: List<Reminder> = emptyList(),
+    ) = show { Conversation(entries, view, connection, uploads, room, target = target, pins = pins, scheduled = scheduled, waiting = waiting, reminders = reminders) }
 
     @Composable
     protected fun Conversation(
@@ -188,6 +197,7 @@ abstract class ScreenTest {
         pins: List<PinnedMessage> = emptyList(),
         scheduled: List<ScheduledMessage> = emptyList(),
         waiting: Int = 0,
+        reminders: List<Reminder> = emptyList(),
     ) = ConversationScreen(
         Conversation("lobby", entries, view, listOf(Samples.bob), readByOther = 5, target, Samples.threads, pins = pins),
         room,
@@ -200,5 +210,6 @@ abstract class ScreenTest {
         isAlone,
         scheduled = scheduled,
         waiting = waiting,
+        reminders = reminders,
     )
 }

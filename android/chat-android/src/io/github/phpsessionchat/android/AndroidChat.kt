@@ -16,6 +16,7 @@ import io.github.phpsessionchat.HeldMessage
 import io.github.phpsessionchat.HistoryView
 import io.github.phpsessionchat.Identity
 import io.github.phpsessionchat.PinnedMessage
+import io.github.phpsessionchat.Reminder
 import io.github.phpsessionchat.Removal
 import io.github.phpsessionchat.Replies
 import io.github.phpsessionchat.RoomMember
@@ -131,6 +132,7 @@ class AndroidChat(val server: String, val http: OkHttpClient, outbox: File, priv
     private val mutableSeen = MutableSharedFlow<Seen>(extraBufferCapacity = 8)
     private val mutableHeld = MutableStateFlow<List<HeldMessage>>(emptyList())
     private val mutableScheduled = MutableStateFlow<List<ScheduledMessage>?>(null)
+    private val mutableReminders = MutableStateFlow<List<Reminder>?>(null)
 
     val access: StateFlow<Access> = mutableAccess.asStateFlow()
     val connection: StateFlow<ConnectionState.Kind> = mutableConnection.asStateFlow()
@@ -146,6 +148,9 @@ class AndroidChat(val server: String, val http: OkHttpClient, outbox: File, priv
 
     /** The user's scheduled messages in all rooms, including failed ones. Null until they are loaded. */
     val scheduled: StateFlow<List<ScheduledMessage>?> = mutableScheduled.asStateFlow()
+
+    /** The user's reminders in all rooms, by time, including those that are due. Null until they are loaded. */
+    val reminders: StateFlow<List<Reminder>?> = mutableReminders.asStateFlow()
 
     /** For moderators: the newest messages of others that wait for a decision. */
     val held: StateFlow<List<HeldMessage>> = mutableHeld.asStateFlow()
@@ -261,6 +266,7 @@ class AndroidChat(val server: String, val http: OkHttpClient, outbox: File, priv
         roomsToStore.value = null
         mutableUploads.value = emptyList()
         mutableScheduled.value = null
+        mutableReminders.value = null
         mutableHeld.value = emptyList()
         moderated = emptySet()
         mutableConversation.value = mutableConversation.value?.let { Conversation(it.room, target = it.target) }
@@ -284,6 +290,15 @@ class AndroidChat(val server: String, val http: OkHttpClient, outbox: File, priv
     private fun loadScheduled() = client.scheduled(object : Callback<List<ScheduledMessage>> {
         override fun done(answer: List<ScheduledMessage>) {
             if (mutableMe.value != null) mutableScheduled.value = answer
+        }
+
+        // The next connection loads them again.
+        override fun failed(error: ChatError) = Unit
+    })
+
+    private fun loadReminders() = client.reminders(object : Callback<List<Reminder>> {
+        override fun done(answer: List<Reminder>) {
+            if (mutableMe.value != null) mutableReminders.value = answer
         }
 
         // The next connection loads them again.
@@ -365,6 +380,7 @@ class AndroidChat(val server: String, val http: OkHttpClient, outbox: File, priv
             state.refusal?.let { end(Access.Refused(it)) }
             if (state.kind == ConnectionState.Kind.ONLINE) {
                 loadScheduled()
+                loadReminders()
                 loadHeld()
                 mutableConversation.value?.let { open -> update(open.room) { it.copy(members = MemberChanges(missed = it.members.missed + 1)) } }
             }
@@ -445,10 +461,13 @@ class AndroidChat(val server: String, val http: OkHttpClient, outbox: File, priv
 
         override fun onScheduled(failure: String?) = loadScheduled()
 
+        override fun onReminder(due: Boolean) = loadReminders()
+
         override fun onRoomRemoved(room: RoomSummary, removal: Removal) {
             forget(room.id)
-            // The server deletes scheduled messages with their room.
+            // The server deletes scheduled messages and reminders with their room.
             loadScheduled()
+            loadReminders()
         }
     }
 }
