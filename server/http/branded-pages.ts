@@ -1,8 +1,5 @@
-import { type Branding, readableOn, textOn } from '../wire/branding.ts';
+import { type Branding, lightDarkAccent, textOn } from '../wire/branding.ts';
 import { type ClientFile, escapeHtml, hashOf, unchangingFile } from './client-files.ts';
-
-/** The background of the pages in dark mode. */
-const darkBackground = '#171920';
 
 /** Files and HTML that show the look of the site on the chat's own pages. */
 export interface BrandedPages {
@@ -62,7 +59,7 @@ export function brandedPages(
 }
 
 const styleOf = (accent: string) =>
-  `php-chat, php-chat-moderate { --pc-accent: light-dark(${accent}, ${readableOn(darkBackground, accent, 3)}) }\n`;
+  `php-chat, php-chat-moderate { --pc-accent: ${lightDarkAccent(accent)} }\n`;
 
 /** Serves the built icon in the colour of the site. */
 function coloredIcon(

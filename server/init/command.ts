@@ -141,7 +141,7 @@ async function setUp(
   const values = Object.fromEntries(
     [...parseSettings(text, options.settings)].map(([name, { value }]) => [name, value]),
   );
-  const { port } = saved === undefined ? readConfig(values) : config;
+  const { port, branding } = saved === undefined ? readConfig(values) : config;
   if (options.print) {
     if (otherHistory !== null) say(warning(otherHistory));
     terminal.heading(`${options.settings} would be:`);
@@ -180,6 +180,7 @@ async function setUp(
       port,
       isBuilt: checkClient().level === 'ok',
       userPath: values.CHAT_USER_ID,
+      accent: branding.accent,
       kind: site.kind,
       condition: site.condition,
       footer: site.footer,

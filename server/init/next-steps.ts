@@ -4,6 +4,7 @@ import type { SiteDescription } from 'php-sessions/doctor';
 import { howToRun } from '../program/how-to-run.ts';
 import { sitePage } from '../program/site-page.ts';
 import { usualFiles } from '../settings/file.ts';
+import { lightDarkAccent } from '../wire/branding.ts';
 import { type Account, shellWord } from './account.ts';
 import type { ChatAddresses } from './address.ts';
 import type { Options } from './command-line.ts';
@@ -36,6 +37,8 @@ interface Setup {
   isBuilt: boolean;
   /** The path to the user in a PHP session. */
   userPath: string | undefined;
+  /** CHAT_ACCENT. */
+  accent: string | undefined;
   /** See `SiteDescription`. */
   kind: SiteDescription['kind'];
   /** See `SiteDescription`. */
@@ -165,13 +168,18 @@ function configureWebServer({ addresses, port, machine }: Setup): Step {
 function addTag(setup: Setup): Step {
   const {
     addresses: { chat, way },
+    accent,
     kind,
     condition,
     footer,
   } = setup;
   const server = attribute(way === 'path' ? chat.pathname : chat.href);
   const tryFirst = `First log in to the site, and try the chat page ${chat.href}.`;
-  const script = `<script type="module" src="${server}php-chat.js"></script>`;
+  const style =
+    accent === undefined
+      ? ''
+      : `<style>php-chat, php-chat-launcher { --pc-accent: ${lightDarkAccent(accent)} }</style>\n`;
+  const script = `${style}<script type="module" src="${server}php-chat.js"></script>`;
   if (condition !== undefined && footer !== undefined) {
     return {
       title: 'Add a button to all pages',

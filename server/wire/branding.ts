@@ -31,6 +31,13 @@ export function readableOn(background: string, colour: string, least = 4.5): str
   return target === 0 ? '#000000' : '#ffffff';
 }
 
+/** Returns the CSS value of the client's `--pc-accent`, which is lighter in dark mode if it would be hard to see. */
+export const lightDarkAccent = (accent: string): string =>
+  `light-dark(${accent}, ${readableOn(darkBackground, accent, 3)})`;
+
+/** The background of the client in dark mode. */
+const darkBackground = '#171920';
+
 /** Returns the contrast of two colours (https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio). */
 export function contrast(one: string, other: string): number {
   const [dark = 0, light = 0] = [luminanceOf(one), luminanceOf(other)].sort((a, b) => a - b);

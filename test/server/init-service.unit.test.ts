@@ -113,6 +113,7 @@ test.each<[string, string, string, string[]]>([
       ...{ site, sessions, port: 7070, isBuilt: true, machine },
       ...{
         userPath: undefined,
+        accent: undefined,
         kind: 'php',
         condition: undefined,
         footer: undefined,

@@ -576,6 +576,8 @@ test('takes the name, colour and logo from the front page, and stores the logo n
   ]);
   const { env: written, lines } = givenSettings(file, {});
   expect(written).toMatchObject({ CHAT_ACCENT: '#1f6b45', CHAT_LOGO: `${file}.logo.png` });
+  // On the pages of the site, the colour is that of their style sheet.
+  expect(said).toContain('<style>php-chat, php-chat-launcher { --pc-accent: light-dark(#1f6b45, #');
   expect(readConfig(written, lines).branding).toMatchObject({
     name: 'Fern’s “Garden” $1',
     logo: { width: 96 },

@@ -267,7 +267,14 @@ test('leaves login-url out of a template that would replace its placeholder', ()
     {
       ...{ addresses, account: { name: 'chat', uid: 1, gid: 1 }, acl: [], settings: '/srv/settings' },
       ...{ login: new URL('https://a.org/login?back={return}'), data: '/srv/data', site: '/srv/site' },
-      ...{ sessions: undefined, port: 7070, isBuilt: true, machine: newFolder(), userPath: undefined },
+      ...{
+        sessions: undefined,
+        port: 7070,
+        isBuilt: true,
+        machine: newFolder(),
+        userPath: undefined,
+        accent: undefined,
+      },
       ...{ kind: 'prestashop', condition: { language: 'Smarty', open: '{if $a}', close: '{/if}' } },
       ...{ footer: undefined, usesSiteUser: false, options: { url: null, user: undefined } },
     },
