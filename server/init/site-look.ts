@@ -185,7 +185,7 @@ function nameIn({ title, names }: Head, host: string): string {
 
 /** Titles of front pages. */
 const frontPage =
-  /^(home|home ?page|front ?page|main page|index( page)?|start|startseite|welcome|willkommen|accueil|bienvenue|inicio|bem-vindo|главная|首页)$/i;
+  /^(home|home ?page|front ?page|main page|((board|forum) )?index( page)?|start|startseite|startpagina|welcome|welkom|willkommen|accueil|bienvenue|benvenuti|inicio|início|página (inicial|principal)|bem-vindo|strona główna|witamy|ana ?sayfa|hoş geldiniz|главная( страница)?|головна( сторінка)?|首页|主页|ホーム|トップページ|(الصفحة )?الرئيسية|(דף|עמוד) הבית)$/iu;
 
 /** Returns the visible text on one line, cut after a word. */
 function nameFrom(text: string): string {

@@ -51,6 +51,8 @@ test.each([
   ['<title>Home | Garden Club</title>', 'Garden Club'],
   ['<title>Willkommen - Kleingärten Süd</title>', 'Kleingärten Süd'],
   ['<title>Home: Moodle</title>', 'Moodle'],
+  ['<title>Forum index | Rosenfreunde</title>', 'Rosenfreunde'],
+  ['<title>الرئيسية | نادي الحديقة</title>', 'نادي الحديقة'],
   ['<title>\n  Garden\n  Club\n</title>', 'Garden Club'],
   ['<title>"Garden Club"</title>', 'Garden Club'],
   // Quotes around the name would make the setting invalid, and `init` would fail.
