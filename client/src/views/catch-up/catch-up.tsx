@@ -137,9 +137,8 @@ export class CatchUp implements Follower {
       <button type="button" onClick={() => jump(message)}>
         <small>
           <Icon name={look.icon} size="s" />
-          <span>
-            {look.text === undefined ? reactions(message) : strings.text(look.text)} · <bdi>{name}</bdi>
-          </span>
+          <span>{look.text === undefined ? reactions(message) : strings.text(look.text)} ·</span>{' '}
+          <bdi>{name}</bdi>
         </small>
         <span dir="auto">{line}</span>
       </button>
