@@ -39,10 +39,13 @@ export function brandedPages(
   const title = name && `<bdi>${escapeHtml(name)}</bdi>`;
   /** Returns the content of the slot `logo`. The moderators' page shows its own title next to the logo. */
   const slot = (isModerate: boolean) => {
-    // Without a name, the logo is the heading of the rooms.
-    const alt = name || isModerate ? '' : 'Chat';
+    // There is little space next to a wide logo, which usually contains the name.
+    const isWide = logo !== undefined && logo.width > 2 * logo.height;
+    const shown = isModerate || isWide ? undefined : title;
+    // Without a text, the logo is the heading of the rooms.
+    const alt = isModerate || shown ? '' : escapeHtml(name ?? 'Chat');
     const picture = logo && `<img src="./${logo.path}" alt="${alt}">`;
-    const parts = [picture, isModerate ? undefined : title].filter(Boolean);
+    const parts = [picture, shown].filter(Boolean);
     return parts.length === 0 ? '' : `<span slot="logo" class="site">${parts.join('')}</span>`;
   };
   return {

@@ -28,7 +28,7 @@ p{margin:0 0 20px;color:light-dark(#596076,#a4aabc)}
 a{color:light-dark(${link})}
 button{min-height:44px;padding:0 20px;border:0;border-radius:9px;background:light-dark(${fill});color:light-dark(${text});font:inherit;font-weight:700;cursor:pointer}
 .site{display:flex;align-items:center;gap:10px;margin:0 0 20px;font-weight:700;color:inherit}
-.site img{max-width:120px;height:30px;border-radius:6px;background:light-dark(transparent,#fff)}`;
+.site img{max-width:120px;height:30px;border-radius:6px;object-fit:contain;background:light-dark(transparent,#fff)}`;
 };
 
 /**

@@ -134,6 +134,15 @@ describe('the pages', () => {
     expect(html).not.toContain('<b>');
   });
 
+  test('show a wide logo instead of the name', () => {
+    const wide = { ...logo, width: 400, height: 100 };
+    const { html } = pageOf('/', { name: 'Garden', logo: wide });
+    expect(html).toContain(
+      '<span slot="logo" class="site"><img src="./assets/logo-x.png" alt="Garden"></span>',
+    );
+    expect(html).toContain('<title>Chat · Garden</title>');
+  });
+
   test('of moderators show the logo, and the name in the title', () => {
     const { html } = pageOf('/moderate', { name: 'Garden', logo });
     expect(html).toContain('<title>Moderation · Garden</title>');
