@@ -79,7 +79,7 @@ test('says why an event cannot be sent', async ({ alice, site }) => {
   const dialog = page.getByRole('dialog', { name: 'New event' });
   await dialog.getByLabel('Name').fill('Summer party');
   await dialog.getByLabel('Start').fill('2027-06-12T15:00');
-  const end = dialog.getByLabel('Ends');
+  const end = dialog.getByLabel('End');
   await end.fill('2027-06-12T14:00');
   await expect(end).toHaveAccessibleDescription('The end is before the start.');
   const send = dialog.getByRole('button', { name: 'Send' });
