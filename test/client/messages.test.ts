@@ -129,6 +129,58 @@ test('deletes an own message at once, and tells the server when that cannot be u
   await texts(page, ['Message deleted', 'also from Alice']);
 });
 
+test('hides a message that is being deleted in quotes and in the list of rooms', async () => {
+  const { id, page } = await room('hiding', 'a typo');
+  const [row] = page.all('button', /^hiding\b/, page.all('navigation')[0]);
+  expect(textOf(row as HTMLElement)).toContain('a typo');
+  await say(alice, id, 'about it', { replyTo: 1 });
+  await page.message('about it');
+  const delete_ = async (text: string) => {
+    (await page.message(text)).focus();
+    page.press('Delete');
+  };
+  await delete_('a typo');
+  await until(() => expect(textOf(page.timeline)).not.toContain('a typo'));
+  await page.click('button', 'Undo');
+  await until(() => expect(textOf(page.timeline)).toContain('a typo'));
+  await delete_('about it');
+  await until(() => expect(textOf(row as HTMLElement)).toContain('You: Message deleted'));
+  await page.click('button', 'Undo');
+  await until(() => expect(textOf(row as HTMLElement)).toContain('You: about it'));
+});
+
+test('completes a deletion when the page is hidden, or opened again after the phone closed it', async () => {
+  const { id, page } = await room('phone', 'one', 'two');
+  const stored = async () =>
+    (await bob.request('message:history', { room: id })).messages.map(({ text }) => text);
+  (await page.message('one')).focus();
+  page.press('Delete');
+  await texts(page, ['Message deleted', 'two']);
+  const { document, localStorage } = page.window;
+  Object.defineProperty(document, 'hidden', { value: true, configurable: true });
+  document.dispatchEvent(new page.window.Event('visibilitychange'));
+  await until(async () => expect(await stored()).toEqual(['', 'two']));
+  Object.defineProperty(document, 'hidden', { value: false, configurable: true });
+  await until(() => expect(page.all('button', 'Undo')).toEqual([]));
+  expect(Object.keys(localStorage).filter((key) => key.includes('/delete/'))).toEqual([]);
+
+  (await page.message('two')).focus();
+  page.press('Delete');
+  // What is left after the end of the page, when the time for Undo is over.
+  const left = Object.entries({ ...localStorage }).map(([key, value]) => [
+    key,
+    key.includes('/delete/') ? JSON.stringify({ ...JSON.parse(value), until: 0 }) : value,
+  ]);
+  await page.click('button', 'Undo');
+  await page.close();
+  expect(await stored()).toEqual(['', 'two']);
+  const again = await openPage(site.chat.url, alice.cookie, { stored: Object.fromEntries(left) });
+  await until(async () => expect(await stored()).toEqual(['', '']));
+  await until(() =>
+    expect(Object.keys(again.window.localStorage).filter((key) => key.includes('/delete/'))).toEqual([]),
+  );
+});
+
 test('deletes a message of a member only after a confirmation', async () => {
   const { id, page } = await room('moderated', 'from Alice');
   await say(bob, id, 'from Bob');

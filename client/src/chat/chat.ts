@@ -341,7 +341,7 @@ export class Chat implements ConnectionListener {
     return false;
   }
 
-  async delete({ room, seq }: Message, reason?: string): Promise<void> {
+  async delete({ room, seq }: Pick<Message, 'room' | 'seq'>, reason?: string): Promise<void> {
     const answer = await this.connection.request('message:delete', {
       room,
       seq,

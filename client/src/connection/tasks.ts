@@ -5,6 +5,9 @@ const PASSING = new Set(['rate_limited', 'storage_unavailable', 'storage_full', 
 /** The connection is lost, or soon will be. Everything is requested again over the next one. */
 const OVER = new Set(['offline', 'timeout', 'server_draining']);
 
+export const isInterrupted = (error: unknown): boolean =>
+  error instanceof RequestError && OVER.has(error.code);
+
 /** Background requests of the client. Each runs at most once at a time, and is retried after a temporary error. */
 export class Tasks {
   /** The number of the connection. Tasks of earlier connections are ignored. */
@@ -43,7 +46,7 @@ export class Tasks {
           return false;
         }
         this.#busy.delete(name);
-        if (!OVER.has(error.code)) refused?.(error);
+        if (!isInterrupted(error)) refused?.(error);
         return false;
       }
       if (!current()) return false;

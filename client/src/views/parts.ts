@@ -97,6 +97,8 @@ export function start(
   chat.followers.add(new ThreadNews(context, () => replies.thread));
   const deletions = new Deletions(context);
   chat.followers.add(deletions);
+  // The connection may be ready since before this code loaded.
+  deletions.ready();
   const { find } = messages;
   const shown: Messages = { find: (element) => find(element) ?? replies.find(element) };
   listenToMessages(root, shown, tooltip, signal);

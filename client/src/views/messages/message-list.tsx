@@ -229,7 +229,8 @@ export class MessageList {
 
   #quoted({ room, timeline }: Talk, seq: number): Stored | undefined {
     const message = timeline.get(seq);
-    if (message === undefined && room.readable) void this.#context.chat.sync.askQuote(room, seq);
-    return message;
+    const { sync, deleting } = this.#context.chat;
+    if (message === undefined && room.readable) void sync.askQuote(room, seq);
+    return message && (deleting.get(message.id) ?? message);
   }
 }

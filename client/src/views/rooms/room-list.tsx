@@ -1,4 +1,5 @@
 import { Component, type ComponentChildren, createRef } from 'preact';
+import type { Message } from '../../../../server/wire/events.ts';
 import type { Room } from '../../store/room.ts';
 import { atMost99 } from '../../strings/strings.ts';
 import { withoutAccents } from '../../text/without-accents.ts';
@@ -27,6 +28,9 @@ interface Props {
   /** Shown above the list. */
   readonly above: ComponentChildren;
 }
+
+const isDeleting = ({ id, summary }: Room, deleting: ReadonlyMap<string, Message>) =>
+  [...deleting.values()].some(({ room, seq }) => room === id && seq === summary.last?.seq);
 
 const isArchived = ({ summary }: Room) => summary.archived === true && summary.member;
 
@@ -114,6 +118,7 @@ export class RoomList extends Component<Props> {
         current={room === chat.current && !settings}
         draft={room === chat.current && roomInSight ? undefined : draftOf(room, chat.store)}
         instead={context.instead(room.summary.last)}
+        deleting={isDeleting(room, context.chat.deleting)}
       />
     );
     return (

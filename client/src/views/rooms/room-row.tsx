@@ -26,6 +26,8 @@ interface Props {
   readonly hidden: boolean;
   /** The user's draft, if the room is not visible. */
   readonly draft: string | undefined;
+  /** The user is deleting the last message. */
+  readonly deleting: boolean;
   /** Replaces the last message if its author is blocked. */
   readonly instead: string | undefined;
 }
@@ -35,10 +37,11 @@ export class RoomRow extends Component<Props> {
   #day = 0;
 
   override shouldComponentUpdate(next: Props): boolean {
-    const { summary, texts, unread, fresh, current, hidden, instead, draft } = this.props;
+    const { summary, texts, unread, fresh, current, hidden, instead, deleting, draft } = this.props;
     return (
       hidden !== next.hidden ||
       instead !== next.instead ||
+      deleting !== next.deleting ||
       draft !== next.draft ||
       summary !== next.summary ||
       unread !== next.unread ||
@@ -126,7 +129,7 @@ export class RoomRow extends Component<Props> {
 
   /** Returns the last message with its author, such as "Bob: …". For the peer of a direct room, only the text. */
   #last() {
-    const { context, summary, instead, draft } = this.props;
+    const { context, summary, instead, deleting, draft } = this.props;
     const { chat, strings } = context;
     const { last } = summary;
     if (draft) {
@@ -139,7 +142,8 @@ export class RoomRow extends Component<Props> {
     }
     if (instead) return <bdi>{instead}</bdi>;
     if (last === undefined) return <bdi>{strings.text('rooms.lastNone')}</bdi>;
-    const text = last.deletedAt === undefined ? lastWords(last, strings) : strings.text('msg.deleted');
+    const text =
+      last.deletedAt === undefined && !deleting ? lastWords(last, strings) : strings.text('msg.deleted');
     const own = last.user.id === chat.me?.id;
     if (summary.kind === 'direct' && !own) return <bdi>{text}</bdi>;
     const name = <bdi>{own ? strings.text('msg.you') : shortName(strings.name(last.user))}</bdi>;
