@@ -136,6 +136,30 @@ test('shows a new picture of a room to others immediately, and removes it', asyn
     await visitor.shot('room-picture-invite');
   });
 
+  await test.step('another topic keeps the picture in the settings', async () => {
+    const topic = settings.getByRole('textbox', { name: 'Topic' });
+    await topic.fill('flasks');
+    await topic.press('Enter');
+    await expect(bob.page.getByRole('heading', { name: 'lab flasks' })).toBeVisible();
+    expect(await loaded(settings.locator('.sign .tile'))).toBe(256);
+  });
+
+  await test.step('a picture that did not load is requested again after a reconnect', async () => {
+    const { page: bobs } = bob;
+    const pictures = '**/files/**';
+    await bobs.route(pictures, (route) => route.abort());
+    const failed = bobs.waitForEvent('requestfailed', (request) => request.url().includes('/files/'));
+    await bobs.reload();
+    await failed;
+    await expect(tileInList(bob).locator('svg')).toBeVisible();
+    await expect(tileInList(bob).locator('img')).toHaveCount(0);
+    await bobs.unroute(pictures);
+    await bobs.context().setOffline(true);
+    await expect(bob.banner).toContainText('You’re offline');
+    await bobs.context().setOffline(false);
+    await expect.poll(() => loaded(tileInList(bob)), slow).toBe(256);
+  });
+
   await test.step('another picture has another address', async () => {
     await choose(
       'red.png',

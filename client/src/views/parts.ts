@@ -86,6 +86,8 @@ export function start(
   const tooltip = new Tooltip(context);
   const blocking = new BlockedPeople(context);
   chat.followers.add(blocking);
+  const roomPictures = new RoomPictures(chat, root);
+  chat.followers.add(roomPictures);
   chat.hasBlocked = (user) => blocking.has(user);
   const speaker = new Speaker(chat, strings, changed, (user) => blocking.has(user));
   speaker.connection(chat.connection.state);
@@ -162,7 +164,7 @@ export function start(
     barring,
     blocking,
     portraits: new Portraits(context, root),
-    roomPictures: new RoomPictures(chat, root),
+    roomPictures,
     pins,
     roomStart,
     details: new DetailsPane(context),

@@ -1,11 +1,12 @@
 import type { Chat } from '../../chat/chat.ts';
+import type { Follower } from '../../chat/chat-listener.ts';
 import { addressOf } from '../files/address.ts';
 
 /** Delay before a picture that did not load is requested again. */
 const AGAIN_MS = 60_000;
 
 /** Shows the pictures of rooms over their emoji or icons, which stay if a picture does not load. */
-export class RoomPictures {
+export class RoomPictures implements Follower {
   readonly #chat: Pick<Chat, 'server' | 'fileAccess'>;
   readonly #root: ShadowRoot;
   /** Unix time in ms before which a picture is not requested, by URL. */
@@ -14,6 +15,11 @@ export class RoomPictures {
   constructor(chat: Pick<Chat, 'server' | 'fileAccess'>, root: ShadowRoot) {
     this.#chat = chat;
     this.#root = root;
+  }
+
+  /** Requests pictures again that did not load, perhaps because the connection was lost. */
+  ready(): void {
+    this.#failed.clear();
   }
 
   /** Call after each render. Adds the pictures to the rendered tiles. */
