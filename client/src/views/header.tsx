@@ -103,9 +103,11 @@ function Title({ context, lost, detailed, toggleDetails }: Props) {
       )}
       <button type="button" class="titles" aria-expanded={detailed} onClick={() => toggleDetails()}>
         <bdi>{strings.roomName(current.summary)}</bdi>
+        {current.muted && <span class="vh">, {strings.text('rooms.muted')}</span>}
         {topic !== undefined && <small title={topic}>{topic}</small>}
         {kind === 'direct' && !lost && <Whereabouts context={context} summary={current.summary} />}
       </button>
+      {current.muted && <Icon name="bellOff" size="s" />}
     </>
   );
 }
