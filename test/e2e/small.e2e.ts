@@ -236,3 +236,40 @@ test('the chat’s own page works on a phone', async ({ page, site }) => {
     await expect(people).toBeInViewport({ ratio: 1 });
   });
 });
+
+test('a right-click, the menu key and a long press on a room open its menu', async ({ alice, site }) => {
+  const { page } = alice;
+  await alice.open('garden');
+  await alice.open('lobby');
+  const garden = rooms(page).getByRole('button', { name: /^garden/ });
+  const item = (name: string) => page.getByRole('menuitem', { name });
+  await seed(site, 'bob', 'garden', ['news']);
+  await expect(garden).toHaveAccessibleName(/1 unread/);
+  await garden.click({ button: 'right' });
+  await item('Mark as read').click();
+  await expect(garden).not.toHaveAccessibleName(/unread/);
+  await garden.press('Shift+F10');
+  await item('Add to favourites').press('Enter');
+  await expect(garden).toHaveAccessibleName(/favourite/);
+  await expect(field(page, 'lobby')).toBeVisible();
+
+  await page.setViewportSize({ width: 360, height: 640 });
+  const devtools = await page.context().newCDPSession(page);
+  await devtools.send('Emulation.setTouchEmulationEnabled', { enabled: true });
+  await back(page).click();
+  const { x = 0, y = 0 } = (await garden.boundingBox()) ?? {};
+  const touchPoints = [{ x: x + 60, y: y + 20 }];
+  await devtools.send('Input.dispatchTouchEvent', { type: 'touchStart', touchPoints });
+  await expect(item('Archive')).toBeVisible();
+  await devtools.send('Input.dispatchTouchEvent', { type: 'touchEnd', touchPoints: [] });
+  await page.evaluate(() => new Promise((resolve) => requestIdleCallback(resolve)));
+  // Lifting the finger does not open the room.
+  await expect(item('Archive')).toBeVisible();
+  await alice.shot('room-menu-in-list');
+  await item('Turn notifications off').click();
+  await item('For 1 hour').click();
+  await expect(garden).toHaveAccessibleName(/notifications off/);
+  await garden.click();
+  await expect(page.getByRole('heading', { name: /^garden ?, notifications off$/ })).toBeVisible();
+  await devtools.send('Emulation.setTouchEmulationEnabled', { enabled: false });
+});

@@ -79,6 +79,12 @@ export type ReplyTarget = { readonly seq: number } | { readonly reply: Entry };
 export type MenuRequest =
   | { readonly kind: 'add' }
   | { readonly kind: 'room'; readonly room: Room }
+  /** A room in the list, which may not be open. `at`: the position of a right-click. */
+  | {
+      readonly kind: 'row';
+      readonly room: Room;
+      readonly at?: { readonly x: number; readonly y: number } | undefined;
+    }
   /** `key` runs the item with this key instead of opening the menu. `at`: the position of a right-click. */
   | {
       readonly kind: 'message';

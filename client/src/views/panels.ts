@@ -36,6 +36,6 @@ addPictures(pictures);
 /** Opens a menu for code outside the panels. */
 export function openMenu(request: MenuRequest, context: Context, opener: HTMLElement): void {
   if (request.kind === 'add') openAddMenu(context, opener);
-  else if (request.kind === 'room') openRoomMenu(request.room, context, opener);
+  else if (request.kind === 'room' || request.kind === 'row') openRoomMenu(request, context, opener);
   else openMessageMenu(request, context, opener);
 }

@@ -33,6 +33,7 @@ import { ThreadNews } from './replies/thread-news.ts';
 import { RoomNews } from './rooms/room-news.ts';
 import { RoomPictures } from './rooms/room-pictures.ts';
 import { RoomStart } from './rooms/room-start.tsx';
+import { listenToRooms } from './rooms/row-menu.ts';
 import { SearchPane } from './search/search-pane.tsx';
 import { Speaker } from './speaker.tsx';
 import { MessageLinks } from './visits/message-links.ts';
@@ -104,6 +105,7 @@ export function start(
   const { find } = messages;
   const shown: Messages = { find: (element) => find(element) ?? replies.find(element) };
   listenToMessages(root, shown, tooltip, signal);
+  listenToRooms(root, context, signal);
   swipeToReply(root, shown, signal);
   listenToPeople(root, shown, context, signal);
   const notifications = new Notifications(chat, strings, root.host, context.jump, signal);

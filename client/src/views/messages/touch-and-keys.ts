@@ -1,10 +1,7 @@
 import type { Entry } from '../../store/entries.ts';
+import { onLongPress } from '../controls/long-press.ts';
 import type { Tooltip } from '../controls/tooltip.tsx';
 import type { Message } from './message.tsx';
-
-const LONG_PRESS_MS = 450;
-/** A finger may move this far during a long press. */
-const MOVED_PX = 10;
 
 /** The keys of items in the message menu. */
 const KEYS = new Set(['r', 't', 'f', 'c', 'l', 'p', 'e', 'del', '+']);
@@ -23,7 +20,7 @@ export function listenToMessages(
 ): void {
   onKeys(root, messages, signal);
   onComingBack(root, messages, signal);
-  onLongPress(root, messages, tooltip, signal);
+  onLongPress(root, pressedLong(messages, tooltip), signal);
   onRightClick(root, messages, signal);
 }
 
@@ -58,46 +55,18 @@ function onComingBack(root: ShadowRoot, { find }: Messages, signal: AbortSignal)
 }
 
 /** A long press opens the menu of a message, or the tooltip that names the users of a reaction. */
-function onLongPress(root: ShadowRoot, { find }: Messages, tooltip: Tooltip, signal: AbortSignal): void {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  let from = { x: 0, y: 0 };
-  let opened = false;
-  const cancel = () => clearTimeout(timer);
-  const down = (event: PointerEvent) => {
-    cancel();
-    opened = false;
-    const { target } = event;
-    const message = target instanceof Element ? find(target) : undefined;
-    if (event.pointerType !== 'touch' || message === undefined || !hasMenu(message.props.entry)) return;
-    const reaction = (target as Element).closest<HTMLElement>('[data-emoji]');
-    from = { x: event.clientX, y: event.clientY };
-    timer = setTimeout(() => {
+function pressedLong({ find }: Messages, tooltip: Tooltip) {
+  return (touched: Element) => {
+    const message = find(touched);
+    if (message === undefined || !hasMenu(message.props.entry)) return undefined;
+    const reaction = touched.closest<HTMLElement>('[data-emoji]');
+    return () => {
       // The message may have been removed during the press.
       if (message.element === null) return;
-      opened = true;
       if (reaction !== null) tooltip.show(reaction);
       else message.props.actions.menu(message.props.entry, message.element);
-    }, LONG_PRESS_MS);
+    };
   };
-  const moved = ({ clientX, clientY }: PointerEvent) => {
-    if (Math.hypot(clientX - from.x, clientY - from.y) > MOVED_PX) cancel();
-  };
-  const pointer = (does: (event: PointerEvent) => void) => (event: Event) =>
-    event instanceof PointerEvent && does(event);
-  root.addEventListener('pointerdown', pointer(down), { signal });
-  root.addEventListener('pointermove', pointer(moved), { signal });
-  // Prevents the browser's own menu for a long press on a link.
-  root.addEventListener('contextmenu', (event) => opened && event.preventDefault(), { signal });
-  // A long press that opened the tooltip or the menu must not also click the reaction.
-  const pressed = (event: Event) => {
-    if (!opened || !(event.target instanceof Element) || event.target.closest('[data-emoji]') === null)
-      return;
-    event.stopPropagation();
-  };
-  root.addEventListener('click', pressed, { signal, capture: true });
-  for (const name of ['pointerup', 'pointercancel']) root.addEventListener(name, cancel, { signal });
-  // Scroll events do not bubble.
-  root.addEventListener('scroll', cancel, { signal, capture: true });
 }
 
 /** Elements with a menu of the browser that users expect: to open a link, or to save a picture. */
@@ -118,7 +87,7 @@ function onRightClick(root: ShadowRoot, { find }: Messages, signal: AbortSignal)
     const { target } = event;
     if (!(event instanceof PointerEvent) || !(target instanceof Element) || event.defaultPrevented) return;
     const message = find(target);
-    // The keys open the menu in `onKeys`, and a long press in `onLongPress`.
+    // The keys open the menu in `onKeys`, and a long press in `pressedLong`.
     if (event.pointerType !== 'mouse' || event.shiftKey || hasSelection) return;
     if (message?.element == null || !hasMenu(message.props.entry) || target.closest(BROWSERS_OWN) !== null)
       return;

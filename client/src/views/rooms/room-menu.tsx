@@ -1,24 +1,20 @@
 import { arrange, setNotify } from '../../chat/room-actions.ts';
 import type { Room } from '../../store/room.ts';
 import { ERASED } from '../../store/user-ids.ts';
-import type { Context } from '../context.ts';
+import type { Context, MenuRequest } from '../context.ts';
 import { type MenuItem, menuTitle, openMenu } from '../controls/menu.tsx';
 import { tomorrowMorning } from '../later/times.ts';
 import { markUnread } from '../messages/message-menu.tsx';
 import { blockItem } from '../moderation/block-item.ts';
 import { profileUrl } from '../people/person-actions.ts';
 
-/** The actions on a room that the user may take. */
+/** The actions on the open room that the user may take. */
 function roomItems(room: Room, context: Context, opener: HTMLElement): MenuItem[] {
-  const { chat, strings, dialog, showPeople, showRoomSettings, searchInMenu, toast } = context;
+  const { chat, strings, dialog, showPeople, showRoomSettings, searchInMenu } = context;
   const search = searchInMenu();
-  const { kind, member, may, notify, reports, with: other, favourite, archived } = room.summary;
+  const { kind, member, may, reports, with: other } = room.summary;
   const direct = kind === 'direct';
   const profile = other === undefined || other.id === ERASED ? undefined : profileUrl(other, context);
-  const failed = () => toast(strings.text('error.other'), 'bad');
-  const place = (change: Parameters<typeof arrange>[2]) => void arrange(context, room, change).catch(failed);
-  // The default for this kind of room.
-  const loud = kind === 'public' ? 'mentions' : 'all';
   const items: (MenuItem | false)[] = [
     search !== undefined && { picture: 'search', label: strings.text('search.inRoom'), run: search },
     room.summary.lastSeq > 0 && {
@@ -48,6 +44,39 @@ function roomItems(room: Room, context: Context, opener: HTMLElement): MenuItem[
       label: reports ? `${strings.text('reports.title')} · ${reports}` : strings.text('reports.title'),
       run: () => dialog({ kind: 'reports' }),
     },
+    ...placeItems(room, context, opener),
+    !chat.isGuest && {
+      picture: 'clock',
+      label: strings.text('later.list'),
+      run: () => dialog({ kind: 'scheduled' }),
+    },
+    member &&
+      !direct && {
+        picture: 'settings',
+        label: strings.text('rooms.settings'),
+        run: showRoomSettings,
+      },
+    other !== undefined && blockItem(other, context),
+    leaveItem(room, context),
+  ];
+  return items.filter((item) => item !== false);
+}
+
+/** The actions on a room that need not be open. */
+function placeItems(room: Room, context: Context, opener: HTMLElement): (MenuItem | false)[] {
+  const { chat, strings, toast } = context;
+  const { kind, member, notify, favourite, archived } = room.summary;
+  const failed = () => toast(strings.text('error.other'), 'bad');
+  const place = (change: Parameters<typeof arrange>[2]) => void arrange(context, room, change).catch(failed);
+  // The default for this kind of room.
+  const loud = kind === 'public' ? 'mentions' : 'all';
+  return [
+    member &&
+      chat.unreadIn(room) > 0 && {
+        picture: 'read',
+        label: strings.text('msg.markRead'),
+        run: () => chat.readUpTo(room, room.summary.lastSeq),
+      },
     member &&
       chat.unreadIn(room) === 0 &&
       room.summary.lastSeq > 0 && {
@@ -76,27 +105,19 @@ function roomItems(room: Room, context: Context, opener: HTMLElement): MenuItem[
         label: strings.text(archived ? 'rooms.unarchive' : 'rooms.doArchive'),
         run: () => place({ archived: archived !== true }),
       },
-    !chat.isGuest && {
-      picture: 'clock',
-      label: strings.text('later.list'),
-      run: () => dialog({ kind: 'scheduled' }),
-    },
-    member &&
-      !direct && {
-        picture: 'settings',
-        label: strings.text('rooms.settings'),
-        run: showRoomSettings,
-      },
-    other !== undefined && blockItem(other, context),
-    may.includes('leave') && {
+  ];
+}
+
+function leaveItem(room: Room, { strings, dialog }: Context): MenuItem | false {
+  return (
+    room.summary.may.includes('leave') && {
       picture: 'exit',
       label: strings.text('rooms.leave'),
       apart: true,
       bad: true,
       run: () => dialog({ kind: 'leave', room }),
-    },
-  ];
-  return items.filter((item) => item !== false);
+    }
+  );
 }
 
 /** Leaves room between the positions of favourites, so that a room can move there. */
@@ -179,8 +200,13 @@ function openPollMenu(room: Room, context: Context, opener: HTMLElement): void {
   });
 }
 
-export function openRoomMenu(room: Room, context: Context, opener: HTMLElement): void {
+export function openRoomMenu(
+  request: Extract<MenuRequest, { kind: 'room' | 'row' }>,
+  context: Context,
+  opener: HTMLElement,
+): void {
   const { strings } = context;
+  const { room } = request;
   const { kind, members } = room.summary;
   const about = (
     <div class="about" role="presentation">
@@ -192,8 +218,12 @@ export function openRoomMenu(room: Room, context: Context, opener: HTMLElement):
   );
   openMenu(context, opener, {
     label: strings.text('rooms.menu'),
-    items: roomItems(room, context, opener),
+    items:
+      request.kind === 'room'
+        ? roomItems(room, context, opener)
+        : [...placeItems(room, context, opener), leaveItem(room, context)].filter((item) => item !== false),
     about,
+    at: request.kind === 'row' ? request.at : undefined,
     width: 232,
   });
 }
