@@ -69,7 +69,7 @@ export class NotificationTexts {
 
   /** Formats a duration in minutes. */
   minutes(n: number): string {
-    const [value, unit] = n % 60 === 0 ? [n / 60, 'hour'] : [n, 'minute'];
+    const [value, unit] = n < 1 ? [n * 60, 'second'] : n % 60 === 0 ? [n / 60, 'hour'] : [n, 'minute'];
     return new Intl.NumberFormat(this.#locale, { style: 'unit', unit, unitDisplay: 'long' }).format(value);
   }
 

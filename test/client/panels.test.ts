@@ -447,12 +447,14 @@ test('saves notification settings immediately if the site notifies offline users
     CHAT_WEBHOOK_URL: `${link()}events`,
     CHAT_WEBHOOK_KEY_FILE: `${folder}/key`,
     CHAT_WEBHOOK_EVENTS: 'notify.due',
+    CHAT_NOTIFY_AFTER: '10s',
   });
   const person = await away.person({ firstname: 'Ann' });
   const page = await openPage(away.chat.url, person.cookie);
   const stored = () => person.request('notify:get', {});
   await page.click('button', 'Settings');
   const mail = await page.get('region', 'Email');
+  await page.get('option', '10 seconds', mail);
   await choose(page, 'After', '1 hour', mail);
   await until(async () => expect(await stored()).toMatchObject({ mail: 60 }));
   await page.click('switch', /^Quiet hours/);

@@ -153,6 +153,15 @@ ${footer}`);
     expect(html).not.toMatch(/stall|key with me|morning|orchard/);
   });
 
+  test.each([
+    ['10 seconds', 10 / 60],
+    ['1.5 minutes', 1.5],
+    ['2 hours', 120],
+  ])('writes an absence of %s', (words, delay) => {
+    const { plain } = mail([market], { mail: delay });
+    expect(plain).toContain(`you were away for ${words}.`);
+  });
+
   test('has only a count if names are off', () => {
     const { plain, html } = mail([market], { shows: 'nothing', byChoice: true });
     expect(plain).toMatch(/^3 new messages while you were away\n\nYou chose not/);

@@ -67,9 +67,8 @@ function mailHint({ mail, mailTo, mailStoppedAt }: Notices, strings: Strings): s
 function delays(chosen: Notices['mail'], strings: Strings): [string, string][] {
   const minutes = new Set<number>([...DELAYS, ...(typeof chosen === 'number' ? [chosen] : [])]);
   const words = (n: number) => {
-    const hours = n % 60 === 0;
-    const unit = { style: 'unit', unit: hours ? 'hour' : 'minute', unitDisplay: 'long' } as const;
-    return new Intl.NumberFormat(strings.locale, unit).format(hours ? n / 60 : n);
+    const [value, unit] = n < 1 ? [n * 60, 'second'] : n % 60 === 0 ? [n / 60, 'hour'] : [n, 'minute'];
+    return new Intl.NumberFormat(strings.locale, { style: 'unit', unit, unitDisplay: 'long' }).format(value);
   };
   return [
     ...[...minutes].sort((a, b) => a - b).map((n): [string, string] => [String(n), words(n)]),
