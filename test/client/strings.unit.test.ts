@@ -14,6 +14,16 @@ test('chooses a language exactly, by its base, or else English', () => {
   ).toEqual(['fr', 'zh-Hans', 'zh-Hans', 'en', 'pt-BR', 'en', 'en', 'en']);
 });
 
+test('cuts a long name in the other direction, whose beginning the browser would cut', () => {
+  const [english, arabic] = ['Committee of the gardeners', 'لجنة البستانيين'];
+  expect([english, arabic, 'Bob'].map((name) => stringsIn('en').cutMixed(name, 12))).toEqual([
+    english,
+    'لجنة البستان…',
+    'Bob',
+  ]);
+  expect(stringsIn('ar').cutMixed(english, 13)).toBe('Committee of…');
+});
+
 test('treats a language of the owner like the built-in ones, exact match first', () => {
   const owners = { 'msg.sent': { cs: 'Odesláno', 'fr-CA': 'Envoyé !' } };
   expect(['cs-CZ', 'fr-CA', 'fr', 'zh', 'sk'].map((tag) => bestLanguage(tag, owners))).toEqual([

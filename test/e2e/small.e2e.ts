@@ -125,6 +125,15 @@ test('the chat’s own page works on a phone', async ({ page, site }) => {
     expect(await details.locator('.card-top > *').evaluateAll(cut)).not.toContain(true);
   });
 
+  await test.step('shows the search in the full width', async () => {
+    await page.getByRole('button', { name: 'Close details' }).first().click();
+    await page.getByRole('button', { name: 'Room menu' }).click();
+    await page.getByRole('menuitem', { name: 'Search in this room' }).click();
+    const panel = page.getByRole('complementary', { name: 'Search' });
+    await expect(panel).toHaveCSS('width', '360px');
+    await page.getByRole('button', { name: 'Close search' }).click();
+  });
+
   await test.step('shows the shortcuts while nothing has the focus', async () => {
     await page.locator('php-chat').evaluate(({ shadowRoot }) => {
       (shadowRoot?.activeElement as HTMLElement | null)?.blur();

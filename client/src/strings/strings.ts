@@ -98,9 +98,20 @@ export class Strings {
       if (typeof value === 'number') return this.number(value);
       if (value === undefined) return whole;
       // A name in the other direction would move the signs around it, so it is isolated.
-      const mixed = this.direction === 'rtl' || RIGHT_TO_LEFT_LETTER.test(value);
-      return mixed ? `\u2068${value}\u2069` : value;
+      return this.#mayMix(value) ? `\u2068${value}\u2069` : value;
     });
+  }
+
+  #mayMix(value: string): boolean {
+    return this.direction === 'rtl' || RIGHT_TO_LEFT_LETTER.test(value);
+  }
+
+  /** Cuts a name that may be in the other direction. The browser would cut its beginning at the end of the line. */
+  cutMixed(name: string, most: number): string {
+    const letters = [...name];
+    return letters.length > most && this.#mayMix(name)
+      ? `${letters.slice(0, most).join('').trimEnd()}…`
+      : name;
   }
 
   time(at: number): string {

@@ -35,6 +35,8 @@ interface Props {
 }
 
 const DRAFT_MS = 300;
+/** The characters of a name that fit into the field of a phone. */
+const MIXED_NAME = 12;
 
 /** The composer of a room or a thread. Its text is stored as a draft until it is sent. */
 export class Composer extends Component<Props> {
@@ -223,7 +225,9 @@ export class Composer extends Component<Props> {
           }
           placeholder={
             thread === undefined
-              ? strings.text('composer.placeholder', { room: room.summary.name })
+              ? strings.text('composer.placeholder', {
+                  room: strings.cutMixed(room.summary.name, MIXED_NAME),
+                })
               : strings.text('replies.placeholder')
           }
           value={this.#inField}

@@ -73,6 +73,9 @@ function empty(field: HTMLTextAreaElement): void {
   field.dispatchEvent(new Event('input', { bubbles: true }));
 }
 
+/** The characters of a name that fit above the field of a phone. */
+const MIXED_NAME = 18;
+
 function answered(props: StripProps, context: Context) {
   const { room, edit, replyTo, cancel } = props;
   const { chat, strings } = context;
@@ -93,7 +96,7 @@ function answered(props: StripProps, context: Context) {
           : [
               before,
               <b key="name">
-                <bdi>{name}</bdi>
+                <bdi>{strings.cutMixed(name, MIXED_NAME)}</bdi>
               </b>,
               `${after ?? ''} · ${line}`,
             ]}

@@ -86,7 +86,9 @@ export class Switcher extends Component<Props> {
       return (
         <>
           <RoomFace summary={option.room.summary} />
-          <bdi class="name">{strings.roomName(option.room.summary)}</bdi>
+          <span class="name">
+            <bdi>{strings.roomName(option.room.summary)}</bdi>
+          </span>
         </>
       );
     const [before, after] = strings.text('person.write').split('{name}');
