@@ -1,15 +1,13 @@
-import { hue } from '../../../../server/wire/avatar.ts';
-import type { Message as Stored, User } from '../../../../server/wire/events.ts';
+import type { Message as Stored } from '../../../../server/wire/events.ts';
 import type { Entry } from '../../store/entries.ts';
 import type { Room } from '../../store/room.ts';
 import type { Talk } from '../../store/talk.ts';
 import { blocks, type TimelineBlock } from '../../store/timeline-blocks.ts';
-import { ERASED } from '../../store/user-ids.ts';
 import type { Context } from '../context.ts';
 import { Empty } from '../controls/empty.tsx';
-import { Avatar } from '../people/avatar.tsx';
 import { GroupKeys } from './group-keys.ts';
-import { Message, type MessageActions, type MessageState } from './message.tsx';
+import type { Message, MessageActions, MessageState } from './message.tsx';
+import { Group } from './message-group.tsx';
 
 /** A message acknowledged within this time does not show "Sending…". */
 const SENDING_MS = 400;
@@ -122,52 +120,39 @@ export class MessageList {
     talk: Talk,
     { last, fresh }: { last: string | undefined; fresh: ReadonlySet<string> },
   ) {
-    const { strings } = this.#context;
+    const context = this.#context;
     const { room, root } = talk;
-    const [{ user, sentAt } = { user: { id: '', name: '' }, sentAt: 0 }] = list;
-    // In a direct room the header names the peer.
-    const named = !own && room.summary.kind !== 'direct';
-    const { compact } = this.#context.look;
     return (
-      <div class={own ? 'group own' : `group ${user.id === ERASED ? '' : hue(user.id)}`.trim()} key={name}>
-        {named && <Avatar user={user} />}
-        <div class="stack">
-          <div class="by" key="by">
-            {named || (compact && !own) ? this.#name(user) : compact && <bdi>{strings.text('msg.you')}</bdi>}
-            <time dateTime={new Date(sentAt).toISOString()} title={strings.fullTime(sentAt)}>
-              {strings.time(sentAt)}
-            </time>
-          </div>
-          {list.map((entry, at) => (
-            <Message
-              key={entry.key}
-              context={this.#context}
-              actions={this.#actions}
-              drawn={this.drawn}
-              entry={entry}
-              texts={strings.texts}
-              fileAccess={this.#context.chat.fileAccess}
-              own={own}
-              state={this.#state(entry, last, room)}
-              quoted={entry.replyTo === undefined ? undefined : this.#quoted(talk, entry.replyTo)}
-              repeats={this.#repeats(list, at)}
-              thread={root === undefined && entry.message ? room.threadUnder(entry.message) : undefined}
-              seen={
-                entry.key === last && root === undefined && entry.message
-                  ? this.#context.seen(entry.message)
-                  : undefined
-              }
-              opened={root === undefined && this.#context.repliesOf(room) === entry.message?.seq}
-              setSize={room.summary.lastSeq}
-              hidden={this.#hidden(list, at)}
-              hiding={this.#context.blocking()?.version}
-              flash={entry.key === this.flash}
-              fresh={fresh.has(entry.key)}
-              resize={this.#port.resize}
-            />
-          ))}
-        </div>
-      </div>
+      <Group
+        key={name}
+        // In a direct room the header names the peer.
+        named={!own && room.summary.kind !== 'direct'}
+        compact={context.look.compact}
+        messages={list.map((entry, at) => ({
+          context,
+          actions: this.#actions,
+          drawn: this.drawn,
+          entry,
+          texts: context.strings.texts,
+          fileAccess: context.chat.fileAccess,
+          own,
+          state: this.#state(entry, last, room),
+          quoted: entry.replyTo === undefined ? undefined : this.#quoted(talk, entry.replyTo),
+          repeats: this.#repeats(list, at),
+          thread: root === undefined && entry.message ? room.threadUnder(entry.message) : undefined,
+          seen:
+            entry.key === last && root === undefined && entry.message
+              ? context.seen(entry.message)
+              : undefined,
+          opened: root === undefined && context.repliesOf(room) === entry.message?.seq,
+          setSize: room.summary.lastSeq,
+          hidden: this.#hidden(list, at),
+          hiding: context.blocking()?.version,
+          flash: entry.key === this.flash,
+          fresh: fresh.has(entry.key),
+          resize: this.#port.resize,
+        }))}
+      />
     );
   }
 
@@ -195,17 +180,6 @@ export class MessageList {
       entry.replyTo === above?.replyTo &&
       above.message?.deletedAt === undefined &&
       this.#hidden(list, at - 1) === undefined
-    );
-  }
-
-  /** A click opens the user's card. `listenToPeople` handles it, because its code loads later. */
-  #name(user: User) {
-    const name = <bdi>{this.#context.strings.name(user)}</bdi>;
-    if (user.id === ERASED) return name;
-    return (
-      <button type="button" class="by-name" tabIndex={-1} aria-haspopup="dialog" aria-expanded="false">
-        {name}
-      </button>
     );
   }
 

@@ -41,7 +41,7 @@ export interface MessageActions extends UnsentActions {
   jump(seq: number): void;
 }
 
-interface Props {
+export interface MessageProps {
   readonly context: Context;
   readonly actions: MessageActions;
   /** The timeline's map of rendered messages. */
@@ -80,7 +80,7 @@ interface Props {
 let count = 0;
 
 /** A message. It renders again only if something in it changed. */
-export class Message extends Component<Props> {
+export class Message extends Component<MessageProps> {
   /** Unique in the element, because a message with replies is in two timelines. */
   readonly #contentId = `message-${++count}`;
   readonly #element = createRef<HTMLElement>();
@@ -89,13 +89,18 @@ export class Message extends Component<Props> {
   #uncounted = true;
   #long = false;
   #open = false;
-  /** Whether it must render again, because the text was cut or opened. */
+  /** The text was cut or opened since the last render. */
   #stale = false;
   /** Whether the pointer or the focus was in the message. Before that the tools are invisible, so they are omitted. */
   #isUsed = false;
 
   get element(): HTMLElement | null {
     return this.#element.current;
+  }
+
+  /** Whether it must render again although its properties are the same. */
+  get stale(): boolean {
+    return this.#stale;
   }
 
   override componentDidMount(): void {
@@ -108,7 +113,7 @@ export class Message extends Component<Props> {
     if (drawn.get(entry.key) === this) drawn.delete(entry.key);
   }
 
-  override shouldComponentUpdate(next: Props): boolean {
+  override shouldComponentUpdate(next: MessageProps): boolean {
     const {
       entry,
       own,

@@ -8,7 +8,6 @@ const END = 48;
 export class ScrollKeeper {
   readonly #scroller: HTMLElement;
   readonly #column: HTMLElement;
-  readonly #changed: () => void;
   readonly #resized: ResizeObserver;
   /** Undefined until measured. */
   #width: number | undefined;
@@ -16,11 +15,10 @@ export class ScrollKeeper {
   #anchor: { readonly message: HTMLElement; readonly offset: number } | undefined;
   #atEnd = true;
 
-  /** @param changed - called after scrolling or a change of width */
-  constructor(scroller: HTMLElement, column: HTMLElement, changed: () => void) {
+  /** @param widthChanged - called after a change of width */
+  constructor(scroller: HTMLElement, column: HTMLElement, widthChanged: () => void) {
     this.#scroller = scroller;
     this.#column = column;
-    this.#changed = changed;
     // A larger composer, a resized window or wrapped text changes the height without a scroll event.
     this.#resized = new ResizeObserver(() => {
       if (this.#atEnd) this.#bottom();
@@ -28,7 +26,7 @@ export class ScrollKeeper {
       this.#width = column.clientWidth;
       if (!this.#atEnd && this.#width > 0 && this.#anchor?.message.isConnected === true)
         this.restore(this.#anchor.message, this.#anchor.offset);
-      changed();
+      widthChanged();
     });
     this.#resized.observe(scroller);
     this.#resized.observe(column);
@@ -44,7 +42,6 @@ export class ScrollKeeper {
     const { message, offset } = this.#first();
     this.#anchor = message && { message, offset };
     this.#atEnd = this.below <= END;
-    this.#changed();
   }
 
   get atEnd(): boolean {

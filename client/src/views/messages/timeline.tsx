@@ -176,7 +176,7 @@ export class TimelineView {
         aria-busy={waiting || undefined}
         key={talk?.id ?? ''}
         ref={this.#attach}
-        onScroll={() => this.#scroll?.scrolled()}
+        onScroll={this.#scrolled}
       >
         <div class={nothing ? 'column none' : 'column'}>
           {chat.roomless
@@ -214,6 +214,20 @@ export class TimelineView {
     this.#count(talk);
     this.#extend(talk, scroll);
   }
+
+  /** The reader scrolls in many small steps, so a step renders only if it changes what is shown. */
+  readonly #scrolled = () => {
+    const talk = this.#talk;
+    const scroll = this.#scroll;
+    if (talk === undefined || scroll === undefined) return;
+    const { atEnd, below, unreadBelow } = this;
+    scroll.scrolled();
+    if (!this.#placed) return;
+    this.#count(talk);
+    if (atEnd !== this.atEnd || below !== this.below || unreadBelow !== this.unreadBelow)
+      this.#context.changed();
+    else this.#extend(talk, scroll);
+  };
 
   readonly #attach = (element: HTMLElement | null) => {
     // The user's settings replace the room.
