@@ -6,6 +6,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { chromium } from '@playwright/test';
 import { connectChat, newClientId } from '../test/helpers/chat-client.ts';
+import { startChatServer } from '../test/helpers/chat-server.ts';
 import { startChatSite } from '../test/helpers/chat-site.ts';
 import { percentile } from '../test/helpers/server-figures.ts';
 
@@ -21,7 +22,7 @@ declare global {
   }
 }
 
-const site = await startChatSite({ CHAT_ROOMS: 'lobby,garden' });
+const site = await startChatSite({ CHAT_ROOMS: 'lobby,garden' }, startChatServer);
 const browser = await chromium.launch({
   executablePath: '/usr/bin/chromium-headless-shell',
   args: ['--no-sandbox', '--disable-background-networking', '--disable-component-update'],

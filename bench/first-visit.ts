@@ -4,6 +4,7 @@
  */
 import { type Browser, chromium } from '@playwright/test';
 import { connectChat, newClientId } from '../test/helpers/chat-client.ts';
+import { startChatServer } from '../test/helpers/chat-server.ts';
 import { type ChatSite, startChatSite } from '../test/helpers/chat-site.ts';
 import { percentile } from '../test/helpers/server-figures.ts';
 
@@ -93,7 +94,7 @@ async function visit(browser: Browser, site: ChatSite, width: number, network: C
   }
 }
 
-const site = await startChatSite({ CHAT_ROOMS: 'lobby,garden,board' });
+const site = await startChatSite({ CHAT_ROOMS: 'lobby,garden,board' }, startChatServer);
 const browser = await chromium.launch({
   executablePath: '/usr/bin/chromium-headless-shell',
   args: ['--no-sandbox', '--disable-background-networking', '--disable-component-update'],

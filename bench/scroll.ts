@@ -6,6 +6,7 @@
  */
 import { type Browser, chromium, type Page } from '@playwright/test';
 import { connectChat, newClientId } from '../test/helpers/chat-client.ts';
+import { startChatServer } from '../test/helpers/chat-server.ts';
 import { startChatSite } from '../test/helpers/chat-site.ts';
 
 const count = Number(process.argv[2] ?? 5000);
@@ -87,7 +88,7 @@ async function traced<T>(
   return { tasks: tasks.sort((a, b) => b.length - a.length)[0] ?? [], result };
 }
 
-const site = await startChatSite({ CHAT_ROOMS: 'lobby,garden' });
+const site = await startChatSite({ CHAT_ROOMS: 'lobby,garden' }, startChatServer);
 const browser = await chromium.launch({
   executablePath: '/usr/bin/chromium-headless-shell',
   args: ['--no-sandbox', '--disable-background-networking', '--disable-component-update'],
