@@ -663,6 +663,8 @@ describe('an address', () => {
     const secret = await den(bob, [], { name: 'secret' });
     await say(bob, secret, 'nobody knows');
     await say(bob, 'garden', `see ${site.chat.url}/#m=garden/2 and ${site.chat.url}/#m=${secret}/1`);
+    const { token } = await bob.request('invite:create', { room: secret });
+    await say(bob, 'garden', `join ${site.chat.url}/#join=${token} or stay in ${site.chat.url}/#m=garden`);
     await bob.request('message:delete', { room: 'garden', seq: 3 });
     const page = await open(alice, { hash: '#m=garden/2', attributes: { history: 'hash' } });
     await until(async () => expect(page.focused).toBe(await page.message('text 2')));
@@ -685,6 +687,12 @@ describe('an address', () => {
     page.press('l');
     await page.sees('Link copied.');
     expect(page.copied).toEqual([`${site.chat.url}/#m=garden/2`]);
+    await page.get('link', '#garden');
+    // An invite link opens in the chat that shows it.
+    await page.click('link', /#join=/);
+    await page.get('button', 'Join secret');
+    await page.click('button', 'Not now');
+    await page.message('text 2');
   });
 });
 

@@ -138,7 +138,11 @@ export function start(
   chat.followers.add(files);
   const voice = new Voice(context, files, speaker, signal);
   chat.followers.add(voice);
-  const links = new MessageLinks(context, () => redraw('.msg a[href*="#m="]'));
+  const links = new MessageLinks(
+    context,
+    () => redraw('.msg a[href*="#m="]'),
+    (token) => visits.begin({ token }),
+  );
   chat.followers.add(links);
   const seen = new SeenLine(context);
   chat.followers.add(seen);

@@ -6,7 +6,7 @@ import type { Context } from '../context.ts';
 import { copy } from '../controls/copy.ts';
 import { listTime } from '../rooms/list-time.ts';
 
-/** A link to a message in a room that the reader may read. */
+/** A link that opens in this chat instead of a new tab. */
 export interface MessageLink {
   readonly text: string;
   open(): void;
@@ -39,18 +39,24 @@ export async function linked({ chat }: Context, room: string, seq: number): Prom
   return message?.seq === seq && message.deletedAt === undefined ? message : undefined;
 }
 
-/** Shows links to messages by their room and time to users who may read them. Other users see the link as written. */
+/**
+ * Opens links to the chat in place. To users who may read it, a message is shown by its room and time, a room by its
+ * name. Other users see the link as written.
+ */
 export class MessageLinks {
   readonly #context: Context;
   /** Redraws all messages that contain such a link. */
   readonly #found: () => void;
+  readonly #accept: (token: string) => void;
   /** When the messages were sent; null if the user cannot see the message, or it is not loaded yet. */
   readonly #times = new Map<string, number | null>();
   #asking: Promise<void> = Promise.resolve();
 
-  constructor(context: Context, found: () => void) {
+  /** @param accept - shows the invite with this token */
+  constructor(context: Context, found: () => void, accept: (token: string) => void) {
     this.#context = context;
     this.#found = found;
+    this.#accept = accept;
   }
 
   /** The new connection may be for another user. */
@@ -63,19 +69,20 @@ export class MessageLinks {
   }
 
   of(href: string): MessageLink | undefined {
-    const { chat, strings, jump } = this.#context;
+    const { chat, strings, jump, open } = this.#context;
     const url = URL.parse(href);
     const asked = addressIn(url?.hash ?? '');
-    if (asked === undefined || !('seq' in asked) || asked.seq === undefined) return undefined;
     const page = withoutHash(href);
-    if (page !== chatPage(this.#context) && page !== chat.server) return undefined;
+    if (asked === undefined || (page !== chatPage(this.#context) && page !== chat.server)) return undefined;
+    if ('token' in asked) return { text: href, open: () => this.#accept(asked.token) };
     const { room: id, seq } = asked;
     const room = chat.rooms.get(id);
     if (room === undefined) return undefined;
-    const at = this.#timeOf(room, seq);
-    if (at === null) return undefined;
     const { kind } = room.summary;
     const name = `${kind === 'direct' ? '' : '#'}${strings.roomName(room.summary)}`;
+    if (seq === undefined) return { text: name, open: () => open(id) };
+    const at = this.#timeOf(room, seq);
+    if (at === null) return undefined;
     const time = listTime(at, strings);
     const clock = strings.time(at);
     return {
