@@ -9,6 +9,12 @@ import { readCard, readCards, UnusableAnswer } from './answer.ts';
 const maxInFlight = 16;
 /** Maximum requests of one user in flight, so that a user with many cards does not delay other users. */
 const maxInFlightOfUser = 2;
+/** With more requests in flight, each user has one. Slow users never have more in flight together. */
+const half = maxInFlight / 2;
+/** Users and references whose request got no answer count as slow for this time, in ms. */
+const slowMs = 60_000;
+/** Maximum requests in flight while the site may be down. */
+const maxProbes = 2;
 /** Maximum queued requests. Beyond it, the user with the most requests loses the newest one. */
 const maxWaiting = 500;
 /** How long a request waits for its turn, in ms. With the longest CHAT_CARDS_TIMEOUT, clients get an answer in time. */
@@ -19,7 +25,10 @@ const freshMs = 10_000;
 const pressedMs = 60_000;
 /** Maximum kept cards, and maximum kept results. */
 const maxKept = 1000;
-/** After this number of failed requests in a row, all requests fail for `pauseMs` without asking the site. */
+/**
+ * After this number of failed requests in a row, all requests fail for `pauseMs` without asking the site. If they got
+ * no answer, users and references that are not slow may still ask, because the site may hang on few references only.
+ */
 const maxFailures = 5;
 const pauseMs = 10_000;
 
@@ -51,6 +60,10 @@ export class SiteCards {
   readonly #pressed = new Kept<Card | undefined>(pressedMs);
   #failures = 0;
   #pausedUntil = 0;
+  #timeouts = 0;
+  #suspectUntil = 0;
+  /** Slow users and references, with the timers that end this. */
+  readonly #slow = new Map<string, NodeJS.Timeout>();
 
   constructor(options: CardOptions) {
     this.#options = options;
@@ -105,14 +118,22 @@ export class SiteCards {
   }
 
   /** Sends a request when it is the user's turn. */
-  #ask<T>(user: CardReader, type: string, data: object, id: string, read: (body: string) => T): Promise<T> {
-    if (performance.now() < this.#pausedUntil) return Promise.reject(unavailable(paused));
+  #ask<T>(
+    user: CardReader,
+    type: string,
+    data: { about?: string; query?: string; button?: string },
+    id: string,
+    read: (body: string) => T,
+  ): Promise<T> {
+    const of = [userKey(user.id), ...(data.about === undefined ? [] : [aboutKey(data.about)])];
+    const isSlow = this.#isSuspect && of.some((key) => this.#slow.has(key));
+    if (isSlow || performance.now() < this.#pausedUntil) return Promise.reject(unavailable(paused));
     const body = JSON.stringify({ type, timestamp: new Date().toISOString(), data: { user, ...data } });
     return new Promise((resolve, reject) => {
       const task: Task = {
         run: () => {
           clearTimeout(late);
-          this.#send(user.id, id, body, read).then(resolve, reject);
+          this.#send(user.id, of, id, body, read).then(resolve, reject);
         },
         fail(error) {
           clearTimeout(late);
@@ -130,13 +151,37 @@ export class SiteCards {
 
   #startNext(): void {
     while (this.#total < maxInFlight) {
-      const next = this.#waiting.next((user) => (this.#inFlight.get(user) ?? 0) < maxInFlightOfUser);
+      const next = this.#waiting.next((user) => this.#mayStart(user));
       if (next === undefined) break;
       next.run();
     }
   }
 
-  async #send<T>(user: string, id: string, body: string, read: (body: string) => T): Promise<T> {
+  get #isSuspect(): boolean {
+    return performance.now() < this.#suspectUntil;
+  }
+
+  #mayStart(user: string): boolean {
+    const isSlow = this.#slow.has(userKey(user));
+    let slow = 0;
+    for (const [other, requests] of this.#inFlight) if (this.#slow.has(userKey(other))) slow += requests;
+    if (this.#isSuspect) return !isSlow && this.#total - slow < maxProbes;
+    if (isSlow && slow >= half) return false;
+    return (this.#inFlight.get(user) ?? 0) < (this.#total < half ? maxInFlightOfUser : 1);
+  }
+
+  #markSlow(key: string): void {
+    clearTimeout(this.#slow.get(key));
+    this.#slow.set(key, setTimeout(() => this.#slow.delete(key), slowMs).unref());
+  }
+
+  async #send<T>(
+    user: string,
+    of: readonly string[],
+    id: string,
+    body: string,
+    read: (body: string) => T,
+  ): Promise<T> {
     const startedAt = performance.now();
     this.#total++;
     this.#inFlight.set(user, (this.#inFlight.get(user) ?? 0) + 1);
@@ -145,19 +190,30 @@ export class SiteCards {
     const left = (this.#inFlight.get(user) ?? 1) - 1;
     if (left === 0) this.#inFlight.delete(user);
     else this.#inFlight.set(user, left);
-    this.#waiting.count(user, performance.now() - startedAt);
+    const tookMs = performance.now() - startedAt;
+    this.#waiting.count(user, tookMs);
+    const hasTimedOut = posted.status === undefined && tookMs >= this.#options.timeoutMs - 1;
+    if (hasTimedOut) {
+      for (const key of of) this.#markSlow(key);
+      if (++this.#timeouts >= maxFailures) {
+        this.#timeouts = 0;
+        this.#suspectUntil = performance.now() + pauseMs;
+        this.#failWaiting();
+      }
+    } else this.#timeouts = 0;
     try {
-      return this.#result(posted, read);
+      return this.#result(posted, hasTimedOut, read);
     } finally {
       this.#startNext();
     }
   }
 
-  #result<T>({ status = 0, wait, reason, body }: Posted, read: (body: string) => T): T {
+  #result<T>({ status = 0, wait, reason, body }: Posted, hasTimedOut: boolean, read: (body: string) => T): T {
     const { onFailure, timeoutMs } = this.#options;
     // The site may fail on a single reference. Its author must not turn off all other cards.
     const hasAnswered = status >= 200 && status <= 500 && status !== 429;
-    this.#failures = hasAnswered ? 0 : this.#failures + 1;
+    if (hasAnswered) this.#suspectUntil = 0;
+    if (!hasTimedOut) this.#failures = hasAnswered ? 0 : this.#failures + 1;
     if (wait !== undefined || this.#failures >= maxFailures) {
       this.#failures = 0;
       this.#pausedUntil = Math.max(this.#pausedUntil, performance.now() + Math.min(wait ?? pauseMs, pauseMs));
@@ -192,6 +248,9 @@ const unusable = 'the answer of the site cannot be used';
 const paused = 'the site did not answer: the next attempt is in some seconds';
 const busy = `too many cards: ${maxInFlight} are requested at once, ${maxInFlightOfUser} of them for one user`;
 const unavailable = (reason: string) => new RequestError('site_unavailable', reason);
+
+const userKey = (id: string) => `user ${id}`;
+const aboutKey = (about: string) => `about ${about}`;
 
 /** References have no line feed. */
 const keyOf = (reader: CardReader, about: string) => `${JSON.stringify(reader)}\n${about}`;

@@ -297,6 +297,25 @@ test('a slow site delays neither the messages of the user nor the cards of other
   expect(await get(ann, messages[5] as Message)).toMatchObject({ title: 'Order 4711' });
 });
 
+test('references on which the site hangs do not stop the cards of other users', async () => {
+  const hung: ServerResponse[] = [];
+  answer = ({ data }, response) =>
+    data.about?.startsWith('hang:') ? void hung.push(response) : say(response, { card: card() });
+  const good = await send();
+  await ann.request('room:join', { room: 'lobby' });
+  const bad = await Promise.all([1, 2].map((n) => send({ room: 'lobby', card: `hang:${n}` })));
+  const many = await Promise.all(Array.from({ length: 8 }, () => site.person()));
+  const asking = Promise.all(
+    many.flatMap((one) => bad.map(({ seq }) => codeOf(one, 'card:get', { room: 'lobby', seq }))),
+  );
+  await vi.waitUntil(() => hung.length >= 8, hanging);
+  expect(await get(ben, good)).toMatchObject({ title: 'Order 4711' });
+  expect(new Set(await asking)).toEqual(new Set(['site_unavailable']));
+  // More than five requests in a row had no answer.
+  expect(await get(ben, await send())).toMatchObject({ title: 'Order 4711' });
+  for (const one of many) one.close();
+});
+
 test('the list of rooms tells a card from a text', async () => {
   const last = async () => (await ben.request('room:list', {})).rooms.find(({ id }) => id === room)?.last;
   await send();
