@@ -1,3 +1,4 @@
+import { hue, initials } from '../../../server/wire/avatar.ts';
 import style from '../styles/here.css?inline';
 
 /** The server forgets a reader after 45 s. */
@@ -43,7 +44,8 @@ export function showReaders(launcher: Launcher): () => void {
   const avatar = ({ id, name }: Reader) => {
     const button = document.createElement('button');
     button.title = button.ariaLabel = label(name);
-    button.textContent = [...new Intl.Segmenter().segment(name)][0]?.segment.toLocaleUpperCase() ?? '';
+    button.textContent = initials(name);
+    button.className = hue(id);
     button.addEventListener('click', () => openDirect(id));
     const picture = pictureOf(element.getAttribute('avatar-url'), id);
     if (picture !== undefined) button.append(picture);
