@@ -78,6 +78,8 @@ export class DayPill {
     const sentAt = element && this.#messages.find(element)?.props.entry.sentAt;
     const day = sentAt === undefined ? undefined : startOfDay(sentAt);
     this.#stay();
+    // The chat may have been resized.
+    this.#place(this.#root.querySelector('.day-pill'));
     // The chat renders as seldom as possible while the user scrolls.
     if (day === this.#day) return;
     this.#day = day;
