@@ -400,6 +400,11 @@ test('shows an admin how to embed a new chat until the admin hides it', async ()
   const page = await openPage(first.chat.url, owner.cookie, { attributes });
   await page.sees('CHAT_ORIGINS=https://shop.example');
   await page.sees(`<script type="module" src="${first.chat.url}/php-chat.js"></script>`);
+  // The server names a site that CHAT_ORIGINS lists.
+  const listed = { ...attributes, 'site-url': 'https://shop.example' };
+  const embedding = await openPage(first.chat.url, owner.cookie, { attributes: listed });
+  await embedding.sees('Two lines in your pages bring it to your site.');
+  expect(textOf(await embedding.get('region', 'Your chat is ready'))).not.toContain('CHAT_ORIGINS');
   const other = await openPage(first.chat.url, member.cookie);
   await other.sees('No messages yet');
   expect(other.all('region', 'Your chat is ready')).toEqual([]);

@@ -22,8 +22,9 @@ export function ReadyCard({ context, hide }: { context: Context; hide(): void })
   const address = chat.server.replace(/\/$/, '');
   // Users log in on the site, and the chat's own page may have another host.
   const site = URL.parse(context.attribute('login-url') || '.', location.href)?.origin;
+  const isListed = context.attribute('site-url') === site;
   const lines = [
-    `CHAT_ORIGINS=${site}`,
+    ...(isListed ? [] : [`CHAT_ORIGINS=${site}`]),
     `<script type="module" src="${address}/php-chat.js"></script>`,
     `<php-chat server="${address}"></php-chat>`,
   ].join('\n');
@@ -33,7 +34,7 @@ export function ReadyCard({ context, hide }: { context: Context; hide(): void })
         <Icon name="check" />
         {strings.text('ready.title')}
       </h3>
-      <p>{strings.text('ready.text')}</p>
+      <p>{strings.text(isListed ? 'ready.page' : 'ready.text')}</p>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, so keyboard users must reach it. */}
       <pre tabIndex={0}>
         <code>{lines}</code>
