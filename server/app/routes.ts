@@ -177,7 +177,11 @@ export function openRoutes(
       const agreed = query.get('user') === id && page !== '' && page.length <= longestPage;
       if (!agreed || !canOf(chat.settings, roles).direct) return {};
       if (chat.directory.banOf(id) !== null) return {};
-      return { here: await chat.pageReaders.read(page, { id, name }) };
+      const { avatar } = config.profile;
+      return {
+        here: await chat.pageReaders.read(page, { id, name }),
+        ...(avatar === undefined ? {} : { avatar }),
+      };
     }),
     admission,
     proxied: config.trustedProxies.length > 0,

@@ -202,8 +202,14 @@ test('shows who else reads the page once both users agreed', async ({ alice, bob
   await expect(writeTo(bob, 'Alice')).toBeVisible();
   expect(await faultsIn(bob.page)).toEqual([]);
   await bob.shot('same-page');
-  // The next page of the tab asks at once.
+  // The next page of the tab asks at once. The server names the site's avatars.
+  await alice.page.route(/\/here\?/, async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, json: { ...(await response.json()), avatar: '/tomato.webp?{id}' } });
+  });
   await alice.page.reload();
+  await expect(writeTo(alice, 'Bob').locator('img')).toHaveAttribute('src', '/tomato.webp?2');
+  await alice.page.unroute(/\/here\?/);
   await writeTo(alice, 'Bob').click();
   await expect(alice.page.getByRole('textbox', { name: 'Message to Bob' })).toBeFocused();
   await expect(writeTo(alice, 'Bob')).toBeHidden();

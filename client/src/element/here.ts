@@ -12,6 +12,12 @@ interface Reader {
   readonly name: string;
 }
 
+interface Answer {
+  readonly here?: readonly Reader[];
+  /** The site's template for avatars. */
+  readonly avatar?: string;
+}
+
 /** What the launcher provides. This file imports nothing of the page's script, which would load again. */
 interface Launcher {
   readonly element: HTMLElement;
@@ -40,23 +46,24 @@ export function showReaders(launcher: Launcher): () => void {
   root.append(place);
   const stop = new AbortController();
   const { signal } = stop;
-  const draw = (readers: readonly Reader[]) => place.replaceChildren(...readers.slice(0, MOST).map(avatar));
-  const avatar = ({ id, name }: Reader) => {
+  const draw = ({ here = [], avatar }: Answer) =>
+    place.replaceChildren(...here.slice(0, MOST).map((reader) => button(reader, avatar)));
+  const button = ({ id, name }: Reader, avatar: string | undefined) => {
     const button = document.createElement('button');
     button.title = button.ariaLabel = label(name);
     button.textContent = initials(name);
     button.className = hue(id);
     button.addEventListener('click', () => openDirect(id));
-    const picture = pictureOf(element.getAttribute('avatar-url'), id);
+    const picture = pictureOf(element.getAttribute('avatar-url') ?? avatar, id);
     if (picture !== undefined) button.append(picture);
     return button;
   };
   const look = async () => {
     const user = consent(server);
-    if (document.hidden || user === undefined) return draw([]);
+    if (document.hidden || user === undefined) return draw({});
     // After a failed request, the last readers stay.
-    const readers = await ask(element, server, user).catch(() => undefined);
-    if (readers !== undefined && !signal.aborted) draw(readers);
+    const answer = await ask(element, server, user).catch(() => undefined);
+    if (answer !== undefined && !signal.aborted) draw(answer);
   };
   const timer = setInterval(() => void look(), REPEAT_MS);
   document.addEventListener('visibilitychange', () => void look(), { signal });
@@ -80,7 +87,7 @@ function consent(server: string): string | undefined {
   }
 }
 
-async function ask(element: HTMLElement, server: string, user: string): Promise<readonly Reader[]> {
+async function ask(element: HTMLElement, server: string, user: string): Promise<Answer> {
   const page = element.getAttribute('here') || location.pathname;
   const ticketUrl = element.getAttribute('ticket-url') ?? undefined;
   const login = ticketUrl === undefined ? undefined : await import('./login-header.ts');
@@ -91,14 +98,13 @@ async function ask(element: HTMLElement, server: string, user: string): Promise<
     signal: AbortSignal.timeout(TIMEOUT_MS),
   });
   if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
-  const { here = [] } = (await answer.json()) as { here?: readonly Reader[] };
-  return here;
+  return (await answer.json()) as Answer;
 }
 
 /** The initial stays if the picture does not load. */
-function pictureOf(template: string | null, id: string): HTMLImageElement | undefined {
+function pictureOf(template: string | undefined, id: string): HTMLImageElement | undefined {
   // In a path these are relative segments, even if encoded.
-  if (template === null || /^\.\.?$/.test(id)) return undefined;
+  if (template === undefined || /^\.\.?$/.test(id)) return undefined;
   const picture = document.createElement('img');
   picture.alt = '';
   picture.addEventListener('error', () => picture.remove());

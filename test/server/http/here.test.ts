@@ -2,7 +2,9 @@ import { expect, test } from 'vitest';
 import { connectChat } from '../../helpers/chat-client.ts';
 import { sharedSite, startPeopleSite } from '../../helpers/people.ts';
 
-const site = sharedSite(() => startPeopleSite({ CHAT_HOLD_WORDS: 'casino' }));
+const site = sharedSite(() =>
+  startPeopleSite({ CHAT_HOLD_WORDS: 'casino', CHAT_USER_AVATAR: '/avatars/{id}.svg' }),
+);
 
 let pages = 0;
 const newPage = () => `/page/${++pages}`;
@@ -22,7 +24,11 @@ async function reader(id: number, ownName = `User ${id}`): Promise<Reader> {
     async open(page, as = String(id)) {
       const url = `${site.chat.url}/here?${new URLSearchParams({ page, user: as })}`;
       const answer = await fetch(url, { headers: { cookie, 'sec-fetch-site': 'same-origin' } });
-      const { here } = (await answer.json()) as { here?: { id: string; name: string }[] };
+      const { here, avatar } = (await answer.json()) as {
+        here?: { id: string; name: string }[];
+        avatar?: string;
+      };
+      expect(avatar).toBe(here && '/avatars/{id}.svg');
       for (const { name, ...rest } of here ?? [])
         expect({ name, ...rest }).toEqual({ id: rest.id, name: `User ${rest.id}` });
       return { status: answer.status, ids: here?.map((user) => user.id) };
@@ -84,7 +90,7 @@ test('shows the ID of a user whose name has a word of CHAT_HOLD_WORDS', async ()
   await ben.open(page);
   const url = `${site.chat.url}/here?${new URLSearchParams({ page, user: ann.id })}`;
   const answer = await fetch(url, { headers: { cookie: ann.cookie, 'sec-fetch-site': 'same-origin' } });
-  expect(await answer.json()).toEqual({ here: [{ id: ben.id, name: ben.id }] });
+  expect(await answer.json()).toMatchObject({ here: [{ id: ben.id, name: ben.id }] });
 });
 
 test('does not show a banned user', async () => {
