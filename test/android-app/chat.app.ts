@@ -242,6 +242,25 @@ test('the app sets, lists and deletes reminders, and shows a due one', async () 
   bob.close();
 });
 
+test('the app shows replies only in their thread and sends such replies', async () => {
+  const bob = await connectBob();
+  const { message } = await bob.say('Where is the key?');
+  const reply = {
+    room: 'lobby',
+    text: 'Only in the thread',
+    replyTo: message.seq,
+    threadOnly: true,
+  } as const;
+  await bob.request('message:send', { ...reply, clientId: newClientId() });
+  await expectSuccess(startApp('ThreadTest', await site.session('olga', 'Olga')));
+  const sent = bob.messages().filter(({ user }) => user.name === 'Olga');
+  expect(sent.map(({ text, threadOnly }) => [text, threadOnly])).toEqual([
+    ['Only here', true],
+    ['For all', undefined],
+  ]);
+  bob.close();
+});
+
 test('the app removes the login from the device when the user asks for it', async () => {
   await expectSuccess(startApp('LogOutTest', await site.session('erin', 'Erin')));
 });

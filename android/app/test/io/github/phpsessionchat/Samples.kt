@@ -97,6 +97,19 @@ object Samples {
         alice,
     )
 
+    /** A message with a reply that is only in the thread, and one whose first message has expired. */
+    val threadOnlyEntries: List<Entry> = Entry.list(
+        listOf(
+            stored[3],
+            message(50, bob, "Only in the thread", 1) { put("replyTo", 4).put("thread", 4).put("threadOnly", true) },
+            message(51, bob, "The first one left", 1) { put("replyTo", 2).put("thread", 2).put("threadOnly", true) },
+        ),
+        emptyList(),
+        alice,
+    )
+
+    val expiredThreads: Map<Long, Replies> = threads + mapOf(2L to Replies(2, 51, 1, listOf(bob), now, 0))
+
     /** A message of a blocked user. */
     val hiddenEntries: List<Entry> = Entry.list(listOf(message(7, bob, "You all know nothing", 2).hidden(true)), emptyList(), alice)
 
@@ -330,6 +343,7 @@ object Samples {
     fun textOf(message: NewMessage): String = buildString {
         append(message.text)
         if (message.replyTo != 0L) append(", a reply to ${message.replyTo}")
+        if (message.threadOnly) append(" only there")
         for (mention in message.mentions) append(", mentions ${mention.user.id} at ${mention.start}")
         if (message.files.isNotEmpty()) append(" with ${message.files.keys.joinToString()}")
     }

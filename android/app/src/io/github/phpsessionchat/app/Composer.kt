@@ -9,9 +9,11 @@ import androidx.compose.foundation.layout.heightIn
 import androidx.compose.foundation.layout.imePadding
 import androidx.compose.foundation.layout.navigationBarsPadding
 import androidx.compose.foundation.layout.padding
+import androidx.compose.foundation.selection.toggleable
 import androidx.compose.foundation.shape.RoundedCornerShape
 import androidx.compose.material.icons.Icons
 import androidx.compose.material.icons.filled.Close
+import androidx.compose.material3.Checkbox
 import androidx.compose.material3.Icon
 import androidx.compose.material3.IconButton
 import androidx.compose.material3.LinearProgressIndicator
@@ -31,6 +33,7 @@ import androidx.compose.ui.Alignment
 import androidx.compose.ui.Modifier
 import androidx.compose.ui.platform.testTag
 import androidx.compose.ui.res.stringResource
+import androidx.compose.ui.semantics.Role
 import androidx.compose.ui.text.TextRange
 import androidx.compose.ui.text.input.TextFieldValue
 import androidx.compose.ui.text.style.TextOverflow
@@ -57,6 +60,9 @@ class Composing(draft: String) {
     val answered get() = replyTo?.seq ?: defaultReplyTo
     var editing by mutableStateOf<Message?>(null)
         private set
+
+    /** Whether the next reply is also shown in the room; null: unless the thread has replies. */
+    var alsoInRoom by mutableStateOf<Boolean?>(null)
 
     /** Users whose names were picked from the suggestions. */
     private val mentioned = mutableSetOf<User>()
@@ -88,6 +94,7 @@ class Composing(draft: String) {
         interrupted = ""
         replyTo = null
         editing = null
+        alsoInRoom = null
         mentioned.clear()
     }
 
@@ -125,10 +132,12 @@ class Composing(draft: String) {
         return found.sortedBy { it.second }
     }
 
-    fun toMessage(uploads: List<Upload>): NewMessage {
+    /** @param threadOnly whether a reply is shown only in its thread */
+    fun toMessage(uploads: List<Upload>, threadOnly: Boolean): NewMessage {
         val text = field.text.trim()
         val message = NewMessage.of(text)
         if (answered != 0L) message.replyTo(answered)
+        if (threadOnly) message.threadOnly()
         for ((user, begin, end) in mentionsIn(text)) message.mention(user, begin, end)
         for (upload in uploads) message.file(upload.key, null)
         return message
@@ -170,6 +179,7 @@ private fun atEnd(text: String) = TextFieldValue(text, TextRange(text.length))
  * @param placeholder shown while the field is empty
  * @param uploads the files that the next message will contain
  * @param scheduled the user's scheduled messages in the room
+ * @param threadOnly whether the message is shown only in its thread; null: the user has no choice
  */
 @Composable
 fun Composer(
@@ -179,6 +189,7 @@ fun Composer(
     uploads: List<Upload>,
     actions: ConversationActions,
     scheduled: List<ScheduledMessage> = emptyList(),
+    threadOnly: Boolean? = null,
 ) {
     Column(Modifier.fillMaxWidth().navigationBarsPadding().imePadding().padding(12.dp, 8.dp)) {
         ScheduledLine(scheduled, actions::openScheduled)
@@ -196,8 +207,9 @@ fun Composer(
         val place = "${actions.room}/${composing.defaultReplyTo}"
         if (recorder != null && recorder.place == place) {
             RecorderRow(recorder) {
-                actions.sendVoice(composing.answered)
+                actions.sendVoice(composing.answered, threadOnly == true)
                 composing.cancelReply()
+                composing.alsoInRoom = null
             }
             return@Column
         }
@@ -217,8 +229,21 @@ fun Composer(
                 modifier = Modifier.weight(1f).testTag("draft"),
             )
             val isEmpty = composing.field.text.isBlank() && composing.editing == null && uploads.isEmpty()
-            if (isEmpty && recorder != null) RecordButton(recorder, place, actions) else SendButton(composing, uploads, actions)
+            if (isEmpty && recorder != null) RecordButton(recorder, place, actions) else SendButton(composing, uploads, actions, threadOnly == true)
         }
+        if (threadOnly != null && composing.editing == null) AlsoInRoom(!threadOnly) { composing.alsoInRoom = it }
+    }
+}
+
+@Composable
+private fun AlsoInRoom(isOn: Boolean, onChange: (Boolean) -> Unit) {
+    Row(
+        Modifier.fillMaxWidth().toggleable(isOn, role = Role.Checkbox, onValueChange = onChange).heightIn(min = 48.dp),
+        horizontalArrangement = Arrangement.spacedBy(8.dp),
+        verticalAlignment = Alignment.CenterVertically,
+    ) {
+        Checkbox(isOn, onCheckedChange = null)
+        Text(stringResource(R.string.replies_alsoInRoom), style = MaterialTheme.typography.bodyMedium)
     }
 }
 

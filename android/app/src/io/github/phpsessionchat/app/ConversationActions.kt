@@ -52,7 +52,9 @@ interface ConversationActions : FileActions {
     fun close()
     fun openDetails()
     fun openPerson(user: User)
-    fun openThread(number: Long)
+
+    /** @param replyTo the reply to answer; 0: the first message of the thread */
+    fun openThread(number: Long, replyTo: Long = 0)
     fun send(message: NewMessage)
 
     /** @param at milliseconds since 1970 */
@@ -110,7 +112,7 @@ interface ConversationActions : FileActions {
     fun attach(files: List<Uri>)
 
     /** Sends the recording. @param replyTo 0: not a reply */
-    fun sendVoice(replyTo: Long)
+    fun sendVoice(replyTo: Long, threadOnly: Boolean)
 
     /** Shows the error of a code. */
     fun report(code: String)
@@ -177,7 +179,7 @@ private class RoomActions(
 
     override fun openPerson(user: User) = navigation.open(Screen.Person(room, user.id, user.name))
 
-    override fun openThread(number: Long) = navigation.open(Screen.Thread(room, number))
+    override fun openThread(number: Long, replyTo: Long) = navigation.open(Screen.Thread(room, number, replyTo))
 
     override fun send(message: NewMessage) {
         client.send(room, message)
@@ -329,10 +331,11 @@ private class RoomActions(
         }
     }
 
-    override fun sendVoice(replyTo: Long) {
+    override fun sendVoice(replyTo: Long, threadOnly: Boolean) {
         val voice = recorder?.take() ?: return report("too_short")
         val message = NewMessage.of("").file(client.upload(room, voice), null)
         if (replyTo != 0L) message.replyTo(replyTo)
+        if (threadOnly) message.threadOnly()
         client.send(room, message)
     }
 

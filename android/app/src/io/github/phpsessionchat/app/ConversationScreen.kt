@@ -127,7 +127,8 @@ fun ConversationScreen(
         }
     }
     shownMenu?.let { message ->
-        MessageMenu(message, isOwn = message.user == me, room, composing, actions) { shownMenu = null }
+        val hasReplies = (conversation.replies[message.threadNumber]?.count ?: 0) > 0
+        MessageMenu(message, isOwn = message.user == me, room, composing, actions, hasReplies = hasReplies) { shownMenu = null }
     }
 }
 
@@ -171,7 +172,7 @@ private fun Messages(
     actions: ConversationActions,
     onMenu: (Message) -> Unit,
 ) {
-    val entries = conversation.entries
+    val entries = remember(conversation.entries, conversation.replies) { conversation.entries.filter { isInRoom(it, conversation) } }
     val list = rememberLazyListState()
     LoadAndFollow(list, conversation, me, connection, actions)
     // A thread is shown at its first message that still exists.
@@ -181,7 +182,7 @@ private fun Messages(
         }
     }
     val pinsAfter = remember(conversation.pins) { conversation.pins.orEmpty().asReversed().groupBy { it.after } }
-    val highlighted = scrollToTarget(list, conversation, actions)
+    val highlighted = scrollToTarget(list, entries, conversation, actions)
     val lastRead = entries.findLast { it.user == me && (it.message?.seq ?: Long.MAX_VALUE) <= conversation.readByOther }?.key
     // Stays where it was when the room was opened, while the messages below it are being read.
     val firstUnread = remember(conversation.room) {
@@ -222,18 +223,35 @@ private fun Messages(
     }
 }
 
+/** Whether a line is shown among the messages of the room, and not only in its thread. */
+private fun isInRoom(line: Entry, conversation: Conversation): Boolean {
+    val message = line.message ?: return line.pending?.threadOnly != true || line.pending?.failed != null
+    // Replies would be unreachable if the first message of their thread expired.
+    return !message.threadOnly || conversation.replies[message.thread]?.root == message.seq
+}
+
 /**
  * Scrolls to the target of the conversation when it is loaded.
  *
  * @return the key of the target, for a moment after that
  */
 @Composable
-private fun scrollToTarget(list: LazyListState, conversation: Conversation, actions: ConversationActions): String? {
-    val entries = conversation.entries
+private fun scrollToTarget(
+    list: LazyListState,
+    entries: List<Entry>,
+    conversation: Conversation,
+    actions: ConversationActions,
+): String? {
     var highlighted by remember(conversation.room) { mutableStateOf<String?>(null) }
-    LaunchedEffect(conversation.target, entries) {
+    LaunchedEffect(conversation.target, conversation.entries) {
+        if (conversation.target == 0L) return@LaunchedEffect
         val index = entries.asReversed().indexOfFirst { it.message?.seq == conversation.target }
-        if (conversation.target == 0L || index < 0) return@LaunchedEffect
+        if (index < 0) {
+            val reply = conversation.entries.find { it.message?.seq == conversation.target }?.message ?: return@LaunchedEffect
+            actions.openThread(reply.threadNumber)
+            actions.reachTarget()
+            return@LaunchedEffect
+        }
         list.scrollToItem(index, scrollOffset = -list.layoutInfo.viewportSize.height / 2)
         highlighted = entries.asReversed()[index].key
         actions.reachTarget()
@@ -277,7 +295,8 @@ private fun LoadAndFollow(
     val isAtTop by remember {
         derivedStateOf {
             val oldest = list.layoutInfo.visibleItemsInfo.lastOrNull()
-            oldest != null && oldest.index >= list.layoutInfo.totalItemsCount - 10
+            // A page may have only replies that are not shown in the room.
+            if (oldest == null) list.layoutInfo.viewportSize.height > 0 else oldest.index >= list.layoutInfo.totalItemsCount - 10
         }
     }
     val isAtBottom by remember { derivedStateOf { list.firstVisibleItemIndex <= 1 } }

@@ -30,7 +30,11 @@ import io.github.phpsessionchat.User
 
 private val quickReactions = listOf("👍", "❤️", "😂", "🎉", "😮", "😢")
 
-/** What the user can do with a message. */
+/**
+ * What the user can do with a message.
+ *
+ * @param hasReplies whether the thread of the message has replies
+ */
 @Composable
 fun MessageMenu(
     message: Message,
@@ -39,6 +43,7 @@ fun MessageMenu(
     composing: Composing,
     actions: ConversationActions,
     offersThread: Boolean = true,
+    hasReplies: Boolean = false,
     onClose: () -> Unit,
 ) {
     var dialog by remember { mutableStateOf<MenuDialog?>(null) }
@@ -57,7 +62,7 @@ fun MessageMenu(
         }
         MenuDialog.SEEN_BY -> SeenBySheet(message, actions, onClose)
         MenuDialog.REMIND -> RemindSheet(onClose, actions::openScheduled) { actions.remind(message, it) }
-        null -> MenuSheet(message, isOwn, room, composing, actions, offersThread, onClose) { dialog = it }
+        null -> MenuSheet(message, isOwn, room, composing, actions, offersThread, hasReplies, onClose) { dialog = it }
     }
 }
 
@@ -76,6 +81,7 @@ private fun MenuSheet(
     composing: Composing,
     actions: ConversationActions,
     offersThread: Boolean,
+    hasReplies: Boolean,
     onClose: () -> Unit,
     onDialog: (MenuDialog) -> Unit,
 ) {
@@ -99,7 +105,11 @@ private fun MenuSheet(
                 Entry(stringResource(label), action)
             }
 
-            if (mayWrite) Entry(R.string.action_reply) { composing.reply(message) }
+            if (mayWrite) Entry(R.string.action_reply) {
+                // A thread is answered in the thread, except in a direct room, which shows all replies.
+                if (hasReplies && room?.kind != RoomSummary.Kind.DIRECT) actions.openThread(message.threadNumber, message.seq.takeIf { message.thread != 0L } ?: 0)
+                else composing.reply(message)
+            }
             if (offersThread) Entry(R.string.replies_open) { actions.openThread(message.threadNumber) }
             MenuEntry(stringResource(R.string.forward_title)) { onDialog(MenuDialog.FORWARD) }
             if (message.text.isNotEmpty()) Entry(R.string.action_copy) { copy(context, message.textWithNames()) }

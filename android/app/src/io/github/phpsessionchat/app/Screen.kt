@@ -28,7 +28,8 @@ sealed interface Screen : Serializable {
     /** @param room a room of the user, which decides what may be known about them */
     data class Person(override val room: String, val id: String, val name: String) : Screen
 
-    data class Thread(override val room: String, val number: Long) : Screen
+    /** @param replyTo the reply to answer; 0: the first message of the thread */
+    data class Thread(override val room: String, val number: Long, val replyTo: Long = 0) : Screen
 
     /** The muted and banned users of a room. */
     data class Restricted(override val room: String) : Screen
@@ -52,7 +53,7 @@ fun ScreenContent(screen: Screen, app: AppParts) = when (screen) {
     Screen.NewRoom -> NewRoomScreen(app)
     Screen.PublicRooms -> PublicRoomsScreen(app)
     is Screen.Person -> PersonScreen(app, screen.room, User(screen.id, screen.name))
-    is Screen.Thread -> ThreadScreen(app, screen.room, screen.number)
+    is Screen.Thread -> ThreadScreen(app, screen)
     is Screen.Restricted -> RestrictedScreen(app, screen.room)
     Screen.Moderation -> ModerationScreen(app)
     is Screen.Invite -> InviteScreen(app, screen.room)

@@ -29,7 +29,7 @@ import io.github.phpsessionchat.Upload
 /** Sends the message, or saves the edit. A long press offers to send a text later. */
 @OptIn(ExperimentalFoundationApi::class)
 @Composable
-fun SendButton(composing: Composing, uploads: List<Upload>, actions: ConversationActions) {
+fun SendButton(composing: Composing, uploads: List<Upload>, actions: ConversationActions, threadOnly: Boolean) {
     val colors = MaterialTheme.colorScheme
     val editing = composing.editing
     // A message waits for its files, so it would never be sent with a failed one.
@@ -50,7 +50,7 @@ fun SendButton(composing: Composing, uploads: List<Upload>, actions: Conversatio
                 onLongClickLabel = if (canSchedule) stringResource(R.string.later_title) else null,
                 onLongClick = if (canSchedule) ({ showsTimes = true }) else null,
             ) {
-                if (editing != null) actions.edit(editing, composing.toEdit()) else actions.send(composing.toMessage(files))
+                if (editing != null) actions.edit(editing, composing.toEdit()) else actions.send(composing.toMessage(files, threadOnly))
                 composing.clear()
             },
         contentAlignment = Alignment.Center,
@@ -61,7 +61,7 @@ fun SendButton(composing: Composing, uploads: List<Upload>, actions: Conversatio
         if (showsTimes) {
             SendLaterMenu(onClose = { showsTimes = false }, actions::openScheduled) { at ->
                 val text = composing.field.text
-                actions.schedule(composing.toMessage(emptyList()), at) { if (composing.field.text == text) composing.clear() }
+                actions.schedule(composing.toMessage(emptyList(), threadOnly), at) { if (composing.field.text == text) composing.clear() }
             }
         }
     }

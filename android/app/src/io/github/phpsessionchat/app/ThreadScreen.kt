@@ -43,7 +43,8 @@ import io.github.phpsessionchat.User
 import java.text.NumberFormat
 
 @Composable
-fun ThreadScreen(app: AppParts, room: String, number: Long) {
+fun ThreadScreen(app: AppParts, screen: Screen.Thread) {
+    val (room, number, replyTo) = screen
     val chat = app.chat
     val rooms by chat.rooms.collectAsStateWithLifecycle()
     val me by chat.me.collectAsStateWithLifecycle()
@@ -59,7 +60,10 @@ fun ThreadScreen(app: AppParts, room: String, number: Long) {
     // Depends on the connection, so that a request that failed offline is repeated after a reconnect.
     LaunchedEffect(replies?.lastAt, replies?.count, connection) { loader.loadNewest() }
     val actions = rememberActions(app, room, host)
-    val composing = rememberSaveable(saver = Composing.saver, key = "composing ${me?.user?.id}") { Composing("") }
+    val composing = rememberSaveable(saver = Composing.saver, key = "composing ${me?.user?.id}") {
+        val answered = conversation?.entries?.find { replyTo != 0L && it.message?.seq == replyTo }?.message
+        Composing("").apply { answered?.let(::reply) }
+    }
     val replied = loader.replied
     ThreadView(
         replied,
@@ -112,6 +116,8 @@ fun ThreadView(
     onFollow: (Boolean) -> Unit,
 ) {
     var shownMenu by remember { mutableStateOf<Message?>(null) }
+    // A first reply is also shown in the room, so that members notice the thread.
+    val threadOnly = if (room?.kind == RoomSummary.Kind.DIRECT) null else !(composing.alsoInRoom ?: entries.isEmpty())
     SideEffect { if (replied != null) composing.defaultReplyTo = replied.root.seq }
     Scaffold(
         containerColor = MaterialTheme.colorScheme.background,
@@ -127,6 +133,7 @@ fun ThreadView(
                 composing,
                 unsentUploads(uploads, entries),
                 actions,
+                threadOnly = threadOnly,
             )
         },
         snackbarHost = { SnackbarHost(host) },

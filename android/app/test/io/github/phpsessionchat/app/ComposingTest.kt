@@ -35,7 +35,7 @@ class ComposingTest {
     @Test
     fun keepsTheMessageThatItRepliesTo() {
         val composing = Composing("I have it").apply { reply(Samples.found[1]) }
-        assertEquals("I have it, a reply to 2", Samples.textOf(recreated(composing).toMessage(emptyList())))
+        assertEquals("I have it, a reply to 2", Samples.textOf(recreated(composing).toMessage(emptyList(), threadOnly = false)))
         assertEquals("Bob Keller", recreated(composing).replyTo?.user?.name)
         assertNull(recreated(Composing("I have it")).replyTo)
     }
@@ -60,6 +60,6 @@ class ComposingTest {
             type("Ask @Bob")
             mention(Samples.bob)
         }
-        assertEquals("Ask @Bob Keller, mentions 2 at 4", Samples.textOf(recreated(composing).toMessage(emptyList())))
+        assertEquals("Ask @Bob Keller, mentions 2 at 4", Samples.textOf(recreated(composing).toMessage(emptyList(), threadOnly = false)))
     }
 }

@@ -24,6 +24,7 @@ import io.github.phpsessionchat.MessageEdit
 import io.github.phpsessionchat.NewMessage
 import io.github.phpsessionchat.PinnedMessage
 import io.github.phpsessionchat.Reminder
+import io.github.phpsessionchat.Replies
 import io.github.phpsessionchat.Report
 import io.github.phpsessionchat.RoomSummary
 import io.github.phpsessionchat.Samples
@@ -95,7 +96,7 @@ abstract class ScreenTest {
         override val recorder get() = this@ScreenTest.recorder
         override fun close() = record("close")
         override fun openDetails() = record("details")
-        override fun openThread(number: Long) = record("thread $number")
+        override fun openThread(number: Long, replyTo: Long) = record("thread $number${if (replyTo == 0L) "" else ", a reply to $replyTo"}")
         override fun openPerson(user: User) = record("person ${user.id}")
         override fun send(message: NewMessage) = record("send ${Samples.textOf(message)}")
         override fun schedule(message: NewMessage, at: Long, onDone: () -> Unit) {
@@ -135,7 +136,7 @@ abstract class ScreenTest {
         override fun typed() = Unit
         override fun draft(text: String) = record("draft $text")
         override fun attach(files: List<Uri>) = record("attach ${files.size}")
-        override fun sendVoice(replyTo: Long) = record("send voice ${recorder?.take()?.let(Samples::peaksOf)}")
+        override fun sendVoice(replyTo: Long, threadOnly: Boolean) = record("send voice ${recorder?.take()?.let(Samples::peaksOf)}")
         override fun report(code: String) = record("report $code")
         override fun retryUpload(key: String) = record("retry upload $key")
         override fun cancelUpload(key: String) = record("cancel upload $key")
@@ -183,7 +184,8 @@ abstract class ScreenTest {
         scheduled: List<ScheduledMessage> = emptyList(),
         waiting: Int = 0,
         reminders: List<Reminder> = emptyList(),
-    ) = show { Conversation(entries, view, connection, uploads, room, target = target, pins = pins, scheduled = scheduled, waiting = waiting, reminders = reminders) }
+        threads: Map<Long, Replies> = Samples.threads,
+    ) = show { Conversation(entries, view, connection, uploads, room, target = target, pins = pins, scheduled = scheduled, waiting = waiting, reminders = reminders, threads = threads) }
 
     @Composable
     protected fun Conversation(
@@ -198,8 +200,9 @@ abstract class ScreenTest {
         scheduled: List<ScheduledMessage> = emptyList(),
         waiting: Int = 0,
         reminders: List<Reminder> = emptyList(),
+        threads: Map<Long, Replies> = Samples.threads,
     ) = ConversationScreen(
-        Conversation("lobby", entries, view, listOf(Samples.bob), readByOther = 5, target, Samples.threads, pins = pins),
+        Conversation("lobby", entries, view, listOf(Samples.bob), readByOther = 5, target, threads, pins = pins),
         room,
         Samples.alice,
         connection,

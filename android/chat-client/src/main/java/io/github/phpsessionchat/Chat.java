@@ -644,6 +644,7 @@ public final class Chat {
         Wire.payload(
             "room", room, "at", at, "text", message.text, "clientId", newClientId(),
             "replyTo", message.replyTo > 0 ? message.replyTo : null,
+            "threadOnly", message.threadOnly ? true : null,
             "mentions", Wire.mentions(message.mentions),
             "preview", message.withoutPreview ? false : null);
     sendRequest("scheduled:add", payload, data -> Wire.scheduled(Wire.object(data, "scheduled")), callback);
@@ -735,6 +736,7 @@ public final class Chat {
             message.text,
             System.currentTimeMillis(),
             message.replyTo,
+            message.threadOnly,
             new ArrayList<>(message.mentions),
             Collections.<PendingFile>emptyList(),
             message.withoutPreview,
@@ -1999,7 +2001,7 @@ public final class Chat {
     typing.stopped(room.id(), message.user.id);
     if (room.updatePin(message)) reportPins(room);
     if (isNew) {
-      reportMessage(room, Room.preview(message), message.text);
+      if (!message.threadOnly) reportMessage(room, Room.preview(message), message.text);
       if (message.mentions(me.user.id)) blocks.announce(message.user.id, () -> reportMention(room, message));
       rooms.refreshPeer(room, message.user);
     }
@@ -2259,6 +2261,7 @@ public final class Chat {
               "text", item.text,
               "clientId", item.clientId,
               "replyTo", item.replyTo == 0 ? null : item.replyTo,
+              "threadOnly", item.threadOnly ? true : null,
               "mentions", Wire.mentions(item.mentions),
               "files", item.files.isEmpty() ? null : files,
               "preview", item.withoutPreview ? false : null,

@@ -202,6 +202,7 @@ final class Delivery {
             message.text,
             at,
             message.replyTo,
+            message.threadOnly,
             mentions,
             files,
             message.withoutPreview,

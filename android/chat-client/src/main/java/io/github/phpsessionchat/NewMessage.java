@@ -15,6 +15,7 @@ public final class NewMessage {
   final Map<String, @Nullable String> files = new LinkedHashMap<>();
 
   long replyTo;
+  boolean threadOnly;
   boolean withoutPreview;
   @Nullable String card;
 
@@ -27,6 +28,7 @@ public final class NewMessage {
     NewMessage copy = new NewMessage(text).replyTo(replyTo);
     copy.mentions.addAll(mentions);
     copy.files.putAll(files);
+    copy.threadOnly = threadOnly;
     copy.withoutPreview = withoutPreview;
     copy.card = card;
     return copy;
@@ -50,6 +52,17 @@ public final class NewMessage {
    */
   public NewMessage replyTo(long seq) {
     replyTo = seq;
+    return this;
+  }
+
+  /**
+   * Shows the reply only in its thread, and not among the messages of the room. Needs {@link #replyTo}. In a direct
+   * room, it is an ordinary reply.
+   *
+   * @return this message
+   */
+  public NewMessage threadOnly() {
+    threadOnly = true;
     return this;
   }
 

@@ -20,6 +20,8 @@ public final class PendingMessage {
   public final long writtenAt;
   /** The {@code seq} of the message that it replies to; 0: no reply. */
   public final long replyTo;
+  /** Whether the reply is shown only in its thread: {@link NewMessage#threadOnly}. */
+  public final boolean threadOnly;
   /** The mentions. Unmodifiable. */
   public final List<Mention> mentions;
   /** The files. The message is sent when all are uploaded. Unmodifiable. */
@@ -41,6 +43,7 @@ public final class PendingMessage {
       String text,
       long writtenAt,
       long replyTo,
+      boolean threadOnly,
       List<Mention> mentions,
       List<PendingFile> files,
       boolean withoutPreview,
@@ -51,6 +54,7 @@ public final class PendingMessage {
     this.text = text;
     this.writtenAt = writtenAt;
     this.replyTo = replyTo;
+    this.threadOnly = threadOnly;
     this.mentions = Collections.unmodifiableList(mentions);
     this.files = Collections.unmodifiableList(files);
     this.withoutPreview = withoutPreview;
@@ -59,15 +63,15 @@ public final class PendingMessage {
   }
 
   PendingMessage failed(@Nullable String code) {
-    return new PendingMessage(clientId, room, text, writtenAt, replyTo, mentions, files, withoutPreview, card, code);
+    return new PendingMessage(clientId, room, text, writtenAt, replyTo, threadOnly, mentions, files, withoutPreview, card, code);
   }
 
   PendingMessage with(List<PendingFile> files) {
-    return new PendingMessage(clientId, room, text, writtenAt, replyTo, mentions, files, withoutPreview, card, failed);
+    return new PendingMessage(clientId, room, text, writtenAt, replyTo, threadOnly, mentions, files, withoutPreview, card, failed);
   }
 
   PendingMessage as(String clientId) {
-    return new PendingMessage(clientId, room, text, writtenAt, replyTo, mentions, files, withoutPreview, card, failed);
+    return new PendingMessage(clientId, room, text, writtenAt, replyTo, threadOnly, mentions, files, withoutPreview, card, failed);
   }
 
   /** Whether all files are uploaded. */
@@ -98,6 +102,7 @@ public final class PendingMessage {
             "text", text,
             "writtenAt", writtenAt,
             "replyTo", replyTo,
+            "threadOnly", threadOnly ? true : null,
             "mentions", mentions.isEmpty() ? null : named,
             "files", files.isEmpty() ? null : sent,
             "withoutPreview", withoutPreview ? true : null,
@@ -129,6 +134,7 @@ public final class PendingMessage {
           read.getString("text"),
           read.getLong("writtenAt"),
           read.getLong("replyTo"),
+          read.optBoolean("threadOnly"),
           Wire.list(read, "mentions", Wire::mention),
           files,
           read.optBoolean("withoutPreview"),

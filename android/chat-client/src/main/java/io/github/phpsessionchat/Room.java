@@ -78,6 +78,8 @@ final class Room {
     if (head >= summary.head) {
       draft.head = head;
       draft.lastSeq = Wire.number(activity, "lastSeq");
+      draft.threadOnly = Wire.number(activity, "threadOnly");
+      draft.unreadInThreads = Math.max(0, summary.unreadInThreads + draft.threadOnly - summary.threadOnly);
       draft.last = activity.has("last") ? Wire.last(Wire.object(activity, "last")) : null;
       reportedSeq = draft.lastSeq;
     }
@@ -91,14 +93,19 @@ final class Room {
     reportedSeq = Math.max(reportedSeq, message.seq);
     boolean changed = last != null && message.seq == last.seq && message.rev > summary.head;
     RoomSummary.Draft draft = new RoomSummary.Draft(summary);
-    if (message.seq > summary.lastSeq || changed) draft.last = preview(message);
+    boolean isNew = message.seq > summary.lastSeq;
+    boolean isInThread = isNew && message.threadOnly;
+    if ((isNew && !isInThread) || changed) draft.last = preview(message);
+    if (isInThread) draft.threadOnly++;
+    if (isInThread && !own) draft.unreadInThreads++;
     draft.head = Math.max(summary.head, message.rev);
     draft.lastSeq = Math.max(summary.lastSeq, message.seq);
-    if (message.seq > summary.lastSeq && !own && !message.hidden && message.mentions(me.id)) draft.mentions++;
+    if (isNew && !own && !message.hidden && message.mentions(me.id)) draft.mentions++;
     if (own) {
       isKeptUnread = false;
       acknowledgedSeq = Math.max(acknowledgedSeq, message.seq);
       draft.readSeq = Math.max(summary.readSeq, message.seq);
+      draft.unreadInThreads = threadOnlyAfter(draft.readSeq);
     }
     summary = draft.done();
   }
@@ -166,6 +173,7 @@ final class Room {
     RoomSummary.Draft draft = new RoomSummary.Draft(summary);
     draft.readSeq = seq;
     draft.mentions = mentions;
+    draft.unreadInThreads = threadOnlyAfter(seq);
     summary = draft.done();
     acknowledgedSeq = seq;
   }
@@ -174,8 +182,15 @@ final class Room {
     if (isKeptUnread || summary.readSeq >= seq) return false;
     RoomSummary.Draft draft = new RoomSummary.Draft(summary);
     draft.readSeq = seq;
+    draft.unreadInThreads = threadOnlyAfter(seq);
     summary = draft.done();
     return true;
+  }
+
+  private long threadOnlyAfter(long seq) {
+    long count = 0;
+    for (Message message : timeline.list()) if (message.threadOnly && message.seq > seq) count++;
+    return count;
   }
 
   void setMembers(int count) {

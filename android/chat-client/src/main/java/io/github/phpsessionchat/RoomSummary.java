@@ -155,7 +155,10 @@ public final class RoomSummary {
   public final long firstSeq;
   /** The {@code seq} of the last message read by the reader. */
   public final long readSeq;
-  /** The number of unread messages; 0 if the reader is not a member, and in a direct room with a blocked user. */
+  /**
+   * The number of unread messages; 0 if the reader is not a member, and in a direct room with a blocked user. Counts
+   * {@link Message#threadOnly} replies only if they are among the {@link #mentions}.
+   */
   public final long unread;
   /** The number of unread messages that mention the reader or all members, or reply in a followed thread. */
   public final long mentions;
@@ -203,6 +206,10 @@ public final class RoomSummary {
 
   /** Whether the reader blocked the other user of this direct room. */
   final boolean quiet;
+  /** The number of {@link Message#threadOnly} replies so far. */
+  final long threadOnly;
+  /** The number of unread ones among them. */
+  final long unreadInThreads;
 
   private RoomSummary(Draft draft) {
     id = draft.id;
@@ -221,7 +228,11 @@ public final class RoomSummary {
     readSeq = draft.readSeq;
     quiet = draft.quiet;
     boolean counts = draft.member && !draft.quiet;
-    unread = counts ? Math.max(0, draft.lastSeq - Math.max(draft.readSeq, draft.firstSeq - 1)) : 0;
+    threadOnly = draft.threadOnly;
+    unreadInThreads = draft.unreadInThreads;
+    long all = Math.max(0, draft.lastSeq - Math.max(draft.readSeq, draft.firstSeq - 1));
+    // Replies in threads count if they concern the reader.
+    unread = counts ? Math.min(all, Math.max(all - unreadInThreads, draft.mentions)) : 0;
     mentions = Math.min(draft.mentions, unread);
     last = draft.last;
     notify = draft.notify;
@@ -298,6 +309,8 @@ public final class RoomSummary {
     @Nullable String emoji;
     @Nullable ChatFile picture;
     boolean quiet;
+    long threadOnly;
+    long unreadInThreads;
 
     Draft() {}
 
@@ -334,6 +347,8 @@ public final class RoomSummary {
       emoji = from.emoji;
       picture = from.picture;
       quiet = from.quiet;
+      threadOnly = from.threadOnly;
+      unreadInThreads = from.unreadInThreads;
     }
 
     RoomSummary done() {

@@ -295,6 +295,11 @@ final class Wire {
     draft.lastSeq = number(json, "lastSeq");
     draft.firstSeq = Math.max(1, number(json, "firstSeq"));
     draft.readSeq = number(json, "readSeq");
+    draft.threadOnly = number(json, "threadOnly");
+    if (draft.member && draft.threadOnly > 0) {
+      long all = draft.lastSeq - Math.max(draft.readSeq, draft.firstSeq - 1);
+      draft.unreadInThreads = Math.max(0, all - number(json, "unread"));
+    }
     draft.mentions = number(json, "mentions");
     draft.last = json.has("last") ? last(object(json, "last")) : null;
     draft.notify = named(RoomSummary.Notify.class, text(json, "notify"), RoomSummary.Notify.ALL);

@@ -300,10 +300,10 @@ class ChatTest {
     events.await("ONLINE");
     JSONObject stored = new JSONObject("{'id':'s1','room':'lobby','rev':1,'text':'later','at':9000}");
     List<ScheduledMessage> received = Collections.synchronizedList(new ArrayList<>());
-    chat.schedule("lobby", NewMessage.of("later").replyTo(3).withoutPreview(), 9000, received::add);
+    chat.schedule("lobby", NewMessage.of("later").replyTo(3).threadOnly().withoutPreview(), 9000, received::add);
     JSONObject added = server.awaitRequest("scheduled:add");
     added.remove("clientId");
-    assertTrue(new JSONObject("{'room':'lobby','at':9000,'text':'later','replyTo':3,'preview':false}").similar(added));
+    assertTrue(new JSONObject("{'room':'lobby','at':9000,'text':'later','replyTo':3,'threadOnly':true,'preview':false}").similar(added));
     server.respondLate("scheduled:add", ScriptedServer.ok(new JSONObject().put("scheduled", stored)));
     JSONObject failed = new JSONObject(stored.toString()).put("failed", new JSONObject("{'code':'muted','at':9001}"));
     chat.scheduled(received::addAll);
@@ -632,6 +632,47 @@ class ChatTest {
     }
     assertEquals(1, syncs.get());
     assertEquals(2, lists.get());
+  }
+
+  @Test
+  void countsNoUnreadRepliesThatAreOnlyInAThreadUnlessTheyConcernTheUser() throws Exception {
+    List<Object> packets = ScriptedServer.welcome("alice");
+    String counts = "\"head\":3,\"lastSeq\":3,\"unread\":2,\"threadOnly\":1,\"id\":\"lobby\"";
+    packets.set(2, ((String) packets.get(2)).replace("\"id\":\"lobby\"", counts));
+    server.setPackets(packets);
+    JSONObject lobby = ScriptedServer.room("lobby").put("head", 3).put("lastSeq", 3).put("unread", 2).put("threadOnly", 1);
+    JSONArray messages = new JSONArray().put(message(1)).put(message(2)).put(reply(3));
+    JSONObject joined = new JSONObject().put("room", lobby).put("messages", messages).put("complete", true);
+    server.responder =
+        (name, payload) ->
+            name.equals("room:join") ? ScriptedServer.ok(joined) : ScriptedServer.defaultResponse(name, payload);
+    chat.openRoom("lobby", events.callback("lobby"));
+    chat.start();
+    events.await("lobby");
+    assertEquals(2, lobby().unread);
+    server.event("message:new", reply(4));
+    events.await("messages of lobby: 4");
+    assertEquals("2 after null", lobby().unread + " after " + lobby().last);
+    server.event("message:new", message(5));
+    events.await("messages of lobby: 5");
+    assertEquals("3 after message 5", lobby().unread + " after " + lobby().last);
+    JSONObject mention = new JSONObject().put("user", new JSONObject().put("id", "alice").put("name", "Alice"));
+    server.event("message:new", reply(6).put("mentions", new JSONArray().put(mention.put("start", 0).put("length", 1))));
+    events.await("messages of lobby: 6");
+    assertEquals("3, 1 mention", lobby().unread + ", " + lobby().mentions + " mention");
+    server.event("room:activity", new JSONObject(lobby.toString()).put("room", "lobby").put("head", 9).put("lastSeq", 9).put("threadOnly", 5));
+    wakeUntil(() -> lobby().lastSeq == 9);
+    assertEquals(4, lobby().unread);
+    chat.send("lobby", NewMessage.of("only here").replyTo(2).threadOnly());
+    assertTrue(server.awaitRequest("message:send").getBoolean("threadOnly"));
+  }
+
+  private RoomSummary lobby() {
+    return chat.rooms().stream().filter(room -> room.id.equals("lobby")).findFirst().get();
+  }
+
+  private static JSONObject reply(int n) {
+    return message(n).put("replyTo", 1).put("thread", 1).put("threadOnly", true);
   }
 
   @Test

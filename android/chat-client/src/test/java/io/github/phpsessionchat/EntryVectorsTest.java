@@ -31,6 +31,7 @@ class EntryVectorsTest {
               item.getString("text"),
               item.getLong("sentAt"),
               item.optLong("replyTo"),
+              false,
               Collections.emptyList(),
               Collections.emptyList(),
               false,

@@ -55,11 +55,12 @@ class FileOutboxTest {
     PendingFile lost = new PendingFile("k2", "b", 1L << 40, null, null);
     outbox.put(
         ALICE,
-        new PendingMessage("a", "lobby", "@李 hi", 1, 0, Arrays.asList(mention), Arrays.asList(done, lost, new PendingFile("k3", "v", 7, null, said), new PendingFile("k4", "f", 7, null, seen)), true, "order:1", null));
+        new PendingMessage("a", "lobby", "@李 hi", 1, 4, true, Arrays.asList(mention), Arrays.asList(done, lost, new PendingFile("k3", "v", 7, null, said), new PendingFile("k4", "f", 7, null, seen)), true, "order:1", null));
     PendingMessage read = new FileOutbox(folder, SERVER).load(ALICE).get(0);
     assertEquals("李/\"1\" 李 0 2", read.mentions.get(0).user.id + " " + read.mentions.get(0).user + " " + read.mentions.get(0).start + " " + read.mentions.get(0).length);
     assertTrue(read.withoutPreview);
     assertEquals("order:1", read.card);
+    assertTrue(read.threadOnly);
     PendingFile first = read.files.get(0);
     assertEquals("k1 a \u202E.png 9 a cat", first.key + " " + first.name + " " + first.size + " " + first.alt);
     ChatFile file = first.file;
@@ -214,7 +215,7 @@ class FileOutboxTest {
 
   private static PendingMessage message(String clientId, String text, String failed) {
     return new PendingMessage(
-        clientId, "lobby", text, 1234, 7, Collections.emptyList(), Collections.emptyList(), false, null, failed);
+        clientId, "lobby", text, 1234, 7, false, Collections.emptyList(), Collections.emptyList(), false, null, failed);
   }
 
   private static List<String> shown(List<PendingMessage> messages) {

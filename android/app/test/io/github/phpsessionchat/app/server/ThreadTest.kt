@@ -1,0 +1,30 @@
+package io.github.phpsessionchat.app.server
+
+import androidx.compose.ui.test.longClick
+import androidx.compose.ui.test.onNodeWithContentDescription
+import androidx.compose.ui.test.onNodeWithText
+import androidx.compose.ui.test.performClick
+import androidx.compose.ui.test.performTouchInput
+import org.junit.Test
+
+class ThreadTest : ServerTest() {
+    @Test
+    fun repliesOnlyInTheThread() {
+        setCookie()
+        activity
+        openLobby()
+        awaitText("1 reply")
+        compose.onNodeWithText("Only in the thread").assertDoesNotExist()
+        compose.onNodeWithText("Where is the key?").performTouchInput { longClick() }
+        compose.onNodeWithText("Reply").performClick()
+        awaitText("Only in the thread")
+        send("Only here")
+        awaitText("2 replies")
+        compose.onNodeWithText("Also in the room").performClick()
+        send("For all")
+        awaitText("3 replies")
+        compose.onNodeWithContentDescription("Close replies").performClick()
+        awaitText("For all")
+        compose.onNodeWithText("Only here").assertDoesNotExist()
+    }
+}
