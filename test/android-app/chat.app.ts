@@ -242,7 +242,7 @@ test('the app sets, lists and deletes reminders, and shows a due one', async () 
   bob.close();
 });
 
-test('the app shows replies only in their thread and sends such replies', async () => {
+test('the app shows replies only in their thread, sends such replies, and makes a poll', async () => {
   const bob = await connectBob();
   const { message } = await bob.say('Where is the key?');
   const reply = {
@@ -257,7 +257,9 @@ test('the app shows replies only in their thread and sends such replies', async 
   expect(sent.map(({ text, threadOnly }) => [text, threadOnly])).toEqual([
     ['Only here', true],
     ['For all', undefined],
+    ['Which day?', undefined],
   ]);
+  expect(sent.at(-1)?.poll?.options).toEqual(['Friday', 'Saturday']);
   bob.close();
 });
 

@@ -338,6 +338,8 @@ object Samples {
         "seen" to change.seen,
     ).filter { (_, value) -> value != null }.joinToString { (name, value) -> "$name=$value" }
 
+    fun textOf(poll: NewPoll): String = poll.toJson().toString()
+
     fun textOf(edit: MessageEdit): String = edit.text + edit.mentions.joinToString("") { ", mentions ${it.user.id} at ${it.start}" }
 
     fun textOf(message: NewMessage): String = buildString {

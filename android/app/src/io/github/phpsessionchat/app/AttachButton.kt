@@ -33,9 +33,13 @@ import androidx.core.content.FileProvider
 import java.io.File
 import java.util.UUID
 
-/** Attaches a new picture of the camera, pictures and videos, or any files. The app needs no permission for them. */
+/**
+ * Attaches a new picture of the camera, pictures and videos, or any files. The app needs no permission for them.
+ *
+ * @param offersPolls whether the user can also make a poll or an event
+ */
 @Composable
-fun AttachButton(actions: ConversationActions) {
+fun AttachButton(actions: ConversationActions, offersPolls: Boolean) {
     val context = LocalContext.current
     var isOpen by remember { mutableStateOf(false) }
     // Android may end the process while the camera is open.
@@ -64,6 +68,10 @@ fun AttachButton(actions: ConversationActions) {
             }
             Entry(R.string.details_pictures) { open { pictures.launch(PickVisualMediaRequest(PickVisualMedia.ImageAndVideo)) } }
             Entry(R.string.details_files) { open { files.launch(arrayOf("*/*")) } }
+            if (offersPolls) {
+                Entry(R.string.poll_new) { open { actions.openNewPoll(isEvent = false) } }
+                Entry(R.string.poll_newEvent) { open { actions.openNewPoll(isEvent = true) } }
+            }
         }
     }
 }

@@ -214,7 +214,7 @@ fun Composer(
             return@Column
         }
         Row(horizontalArrangement = Arrangement.spacedBy(4.dp), verticalAlignment = Alignment.Bottom) {
-            if (composing.editing == null) AttachButton(actions)
+            if (composing.editing == null) AttachButton(actions, offersPolls = composing.defaultReplyTo == 0L)
             OutlinedTextField(
                 value = composing.field,
                 onValueChange = {

@@ -82,6 +82,7 @@ interface ConversationActions : FileActions {
     fun react(message: Message, emoji: String, on: Boolean)
     fun vote(message: Message, options: List<Int>)
     fun endPoll(message: Message)
+    fun openNewPoll(isEvent: Boolean)
 
     /** Opens the form of a calendar app for a new event. */
     fun addToCalendar(message: Message)
@@ -246,6 +247,8 @@ private class RoomActions(
     }
 
     override fun endPoll(message: Message) = perform { request<Message> { endPoll(message, it) } }
+
+    override fun openNewPoll(isEvent: Boolean) = navigation.open(Screen.NewPoll(room, isEvent))
 
     override fun addToCalendar(message: Message) {
         val event = message.poll?.event ?: return

@@ -62,7 +62,8 @@ fun RemindSheet(onClose: () -> Unit, onList: () -> Unit, onTime: (Long) -> Unit)
     }
 }
 
-private fun inTime(count: Int, unit: RelativeUnit): String =
+/** Returns a text such as “In 20 minutes”. */
+fun inTime(count: Int, unit: RelativeUnit): String =
     RelativeDateTimeFormatter.getInstance(
         ULocale.getDefault(),
         // Otherwise some languages have digits that the rest of the app does not use.

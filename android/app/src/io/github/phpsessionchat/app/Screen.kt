@@ -31,6 +31,8 @@ sealed interface Screen : Serializable {
     /** @param replyTo the reply to answer; 0: the first message of the thread */
     data class Thread(override val room: String, val number: Long, val replyTo: Long = 0) : Screen
 
+    data class NewPoll(override val room: String, val isEvent: Boolean) : Screen
+
     /** The muted and banned users of a room. */
     data class Restricted(override val room: String) : Screen
 
@@ -54,6 +56,7 @@ fun ScreenContent(screen: Screen, app: AppParts) = when (screen) {
     Screen.PublicRooms -> PublicRoomsScreen(app)
     is Screen.Person -> PersonScreen(app, screen.room, User(screen.id, screen.name))
     is Screen.Thread -> ThreadScreen(app, screen)
+    is Screen.NewPoll -> NewPollScreen(app, screen)
     is Screen.Restricted -> RestrictedScreen(app, screen.room)
     Screen.Moderation -> ModerationScreen(app)
     is Screen.Invite -> InviteScreen(app, screen.room)

@@ -108,6 +108,10 @@ abstract class DrawingTest : ScreenTest() {
         takeScreenshot(activity, "person-$name")
         showConversation(Samples.pollEntries + Samples.endedEntries)
         takeScreenshot(activity, "polls-$name")
+        for (isEvent in listOf(false, true)) {
+            show { NewPollForm(isEvent, 4_000, {}) { _, _, _ -> } }
+            takeScreenshot(activity, if (isEvent) "new-event-$name" else "new-poll-$name")
+        }
         showConversation(Samples.cardEntries)
         takeScreenshot(activity, "card-$name")
         showConversation(scheduled = Samples.scheduled.take(1))

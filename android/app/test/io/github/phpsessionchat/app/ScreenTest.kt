@@ -123,6 +123,7 @@ abstract class ScreenTest {
         override suspend fun reactedBy(message: Message, emoji: String, cursor: String?) = Samples.reactedBy
         override fun vote(message: Message, options: List<Int>) = record("vote ${message.seq} $options")
         override fun endPoll(message: Message) = record("end poll ${message.seq}")
+        override fun openNewPoll(isEvent: Boolean) = record("new poll $isEvent")
         override fun addToCalendar(message: Message) = record("calendar ${message.seq}")
         override fun copyLink(message: Message) = record("copy link ${message.seq}")
         override fun retry(clientId: String) = record("retry $clientId")

@@ -1292,6 +1292,23 @@ public final class Chat {
   }
 
   /**
+   * Sends a poll or an event to an open room. It does not wait in the outbox.
+   *
+   * @param room the room ID
+   * @param question the question, or the name of the event
+   * @param poll the poll
+   * @param clientId up to 64 letters, digits, {@code _} and {@code -}; the same until there is an answer, so that it is
+   *     sent once
+   * @param callback gets the message; {@code forbidden} if it would need approval
+   */
+  public void sendPoll(
+      String room, String question, NewPoll poll, String clientId, @Nullable Callback<Message> callback) {
+    Objects.requireNonNull(room, "room");
+    JSONObject payload = Wire.payload("room", room, "text", question, "clientId", clientId, "poll", poll.toJson());
+    sendRequest("message:send", payload, this::acknowledged, callback);
+  }
+
+  /**
    * Ends a poll or the answers to an event. The author may do this, and users with {@link RoomSummary.Right#MODERATE}.
    *
    * @param message a message with a poll
