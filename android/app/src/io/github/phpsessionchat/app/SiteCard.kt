@@ -55,6 +55,9 @@ import io.github.phpsessionchat.android.AndroidChat
 import io.github.phpsessionchat.android.ChatRequestException
 import java.util.UUID
 import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.flow.Flow
+import kotlinx.coroutines.flow.filter
+import kotlinx.coroutines.flow.map
 import kotlinx.coroutines.launch
 import okhttp3.HttpUrl.Companion.toHttpUrlOrNull
 
@@ -68,6 +71,9 @@ interface CardSource {
 
     /** Returns the address of a path on the site; null if it leads to another site. */
     fun address(path: String): String?
+
+    /** Emits when the card of a message may have changed. */
+    fun changes(message: Message): Flow<Unit>
 
     /** Returns the card of a message; null if it is not available to this user. */
     suspend fun card(message: Message): Card?
@@ -85,6 +91,8 @@ class ChatCards(private val chat: AndroidChat, private val context: Context) : C
 
     override fun address(path: String) =
         page?.let { page -> page.resolve(path)?.takeIf { it.scheme == page.scheme && it.host == page.host && it.port == page.port } }?.toString()
+
+    override fun changes(message: Message) = chat.cardChanges.filter { it.room == message.room && it.card == message.card }.map {}
 
     override suspend fun card(message: Message): Card? = chat.request { card(message, language, it) }
 
@@ -117,11 +125,16 @@ class SiteCard(private val message: Message, private val source: CardSource, pri
     /** The failed click of a button. A retry has the same ID, so that the button runs once. */
     private var failedClick: Pair<String, String>? = null
 
-    /** Requests the card, unless that was just done. The site may have changed it. */
-    suspend fun refresh() {
+    /** Requests the card, unless that was just done, and after each change. */
+    suspend fun follow() {
         val now = SystemClock.elapsedRealtime()
-        if (askedAt?.let { now - it < FRESH_MS } == true || running != null) return
-        askedAt = now
+        if (askedAt?.let { now - it < FRESH_MS } != true) refresh()
+        source.changes(message).collect { refresh() }
+    }
+
+    suspend fun refresh() {
+        if (running != null) return
+        askedAt = SystemClock.elapsedRealtime()
         hasFailed = false
         val number = ++changes
         try {
@@ -169,7 +182,7 @@ fun SiteCard(message: Message, connection: ConnectionState.Kind, cards: SiteCard
     val scope = rememberCoroutineScope()
     val lifecycle by LocalLifecycleOwner.current.lifecycle.currentStateAsState()
     val isAsking = lifecycle == Lifecycle.State.RESUMED && connection == ConnectionState.Kind.ONLINE
-    LaunchedEffect(shown, isAsking) { if (isAsking) shown.refresh() }
+    LaunchedEffect(shown, isAsking) { if (isAsking) shown.follow() }
     val colors = MaterialTheme.colorScheme
     val shape = RoundedCornerShape(10.dp)
     Column(

@@ -12,6 +12,7 @@ import io.github.phpsessionchat.Message
 import io.github.phpsessionchat.Samples
 import io.github.phpsessionchat.android.ChatRequestException
 import kotlinx.coroutines.CompletableDeferred
+import kotlinx.coroutines.flow.MutableSharedFlow
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertNotEquals
 import org.junit.Test
@@ -22,6 +23,9 @@ class SampleCards(private val calls: MutableList<String>) : CardSource {
     var answer: () -> Card? = { Samples.card("Open", "Ship", "Cancel") }
     var pressed = CompletableDeferred<Card?>()
     val clientIds = mutableListOf<String>()
+    val changes = MutableSharedFlow<Unit>(extraBufferCapacity = 1)
+
+    override fun changes(message: Message) = changes
 
     override fun address(path: String) = "https://www.example.org$path"
 
@@ -98,6 +102,15 @@ class SiteCardTest : ScreenTest() {
         source.answer = { Samples.card("Open") }
         compose.onNodeWithText("Try again").performClick()
         compose.onNodeWithText("Order 4711").assertIsDisplayed()
+    }
+
+    @Test
+    fun asksAgainWhenAUserHasClickedAButton() {
+        showConversation(Samples.cardEntries)
+        source.answer = { Samples.card("Shipped") }
+        source.changes.tryEmit(Unit)
+        compose.onNodeWithText("Shipped").assertIsDisplayed()
+        assertEquals(listOf("card 9", "card 9"), cardCalls())
     }
 
     @Test

@@ -100,6 +100,9 @@ data class MemberChanges(
 /** The users who saw a message. */
 class Seen(val room: String, val seq: Long, val by: SeenBy)
 
+/** A card that may have changed. @param card the reference, as in a message */
+class CardChange(val room: String, val card: String)
+
 /** A request that failed. `code` is an error code of the protocol. */
 class ChatRequestException(val code: String) : Exception(code)
 
@@ -130,6 +133,7 @@ class AndroidChat(val server: String, val http: OkHttpClient, outbox: File, priv
     private val mutableConversation = MutableStateFlow<Conversation?>(null)
     private val mutableUploads = MutableStateFlow<List<Upload>>(emptyList())
     private val mutableSeen = MutableSharedFlow<Seen>(extraBufferCapacity = 8)
+    private val mutableCardChanges = MutableSharedFlow<CardChange>(extraBufferCapacity = 8)
     private val mutableHeld = MutableStateFlow<List<HeldMessage>>(emptyList())
     private val mutableScheduled = MutableStateFlow<List<ScheduledMessage>?>(null)
     private val mutableReminders = MutableStateFlow<List<Reminder>?>(null)
@@ -145,6 +149,9 @@ class AndroidChat(val server: String, val http: OkHttpClient, outbox: File, priv
 
     /** Emits the users who saw the message of the latest [Chat.seenBy] in the open room, after each change. */
     val seen: SharedFlow<Seen> = mutableSeen.asSharedFlow()
+
+    /** Emits the cards of the open room whose button a user clicked. */
+    val cardChanges: SharedFlow<CardChange> = mutableCardChanges.asSharedFlow()
 
     /** The user's scheduled messages in all rooms, including failed ones. Null until they are loaded. */
     val scheduled: StateFlow<List<ScheduledMessage>?> = mutableScheduled.asStateFlow()
@@ -451,6 +458,10 @@ class AndroidChat(val server: String, val http: OkHttpClient, outbox: File, priv
 
         override fun onSeenBy(room: String, seq: Long, seen: SeenBy) {
             mutableSeen.tryEmit(Seen(room, seq, seen))
+        }
+
+        override fun onCardChanged(room: String, card: String) {
+            mutableCardChanges.tryEmit(CardChange(room, card))
         }
 
         override fun onTyping(room: String, users: List<User>) = update(room) { it.copy(typing = users) }
