@@ -2,10 +2,13 @@ package io.github.phpsessionchat.app.server
 
 import android.content.Intent
 import android.net.Uri
+import androidx.compose.ui.test.assertIsDisplayed
 import androidx.compose.ui.test.onAllNodesWithText
 import androidx.compose.ui.test.onLast
+import androidx.compose.ui.test.onNodeWithTag
 import androidx.compose.ui.test.onNodeWithText
 import androidx.compose.ui.test.performClick
+import androidx.compose.ui.test.performTextInput
 import org.junit.Test
 
 class LinkTest : ServerTest() {
@@ -23,7 +26,12 @@ class LinkTest : ServerTest() {
         awaitText("You can read this room")
         compose.onAllNodesWithText("Join").onLast().performClick()
         awaitText("The first of many")
-        compose.onNodeWithText("The first of many").assertExists()
+        compose.onNodeWithText("The first of many").assertIsDisplayed()
+        compose.onNodeWithTag("draft").performTextInput("To all")
+        // As Android does when the theme changes.
+        compose.runOnUiThread { controller.recreate() }
+        awaitText("To all")
+        compose.onNodeWithText("The first of many").assertIsDisplayed()
 
         open("m=nowhere/1")
         awaitText("You can’t see this message")
