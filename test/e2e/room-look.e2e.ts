@@ -124,6 +124,7 @@ test('shows a new picture of a room to others immediately, and removes it', asyn
     await choose('broken.png', Buffer.from('words'));
     await expect(page.getByText('This kind of file isn’t allowed.')).toBeVisible(slow);
     await expect(tileInList(bob).locator('img')).toHaveAttribute('src', source ?? '');
+    await expect.poll(() => loaded(settings.locator('.sign .tile'))).toBe(256);
   });
 
   await test.step('an invite link shows the picture', async () => {
@@ -169,6 +170,15 @@ test('shows a new picture of a room to others immediately, and removes it', asyn
     );
     await expect.poll(() => loaded(tileInList(bob)), slow).toBe(40);
     expect(await tileInList(bob).locator('img').getAttribute('src')).not.toBe(source);
+  });
+
+  await test.step('the dialog that finds rooms shows the picture', async () => {
+    // It omits the open room.
+    await bob.open('lobby');
+    await bob.page.keyboard.press('Control+k');
+    await bob.page.getByRole('combobox').fill('la');
+    await expect.poll(() => loaded(bob.page.getByRole('option', { name: 'lab' }).locator('.tile'))).toBe(40);
+    await bob.page.keyboard.press('Escape');
   });
 
   await settings.getByRole('button', { name: 'Picture: Remove' }).press('Enter');

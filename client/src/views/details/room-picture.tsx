@@ -89,8 +89,10 @@ export class RoomPicture extends Component<Props, State> {
     this.setState({ chosen: file });
     const upload = await uploadPicture(context, room, file);
     this.setState({ chosen: undefined });
-    if (upload.stored === undefined) context.toast(uploadProblem(context, upload), 'bad');
-    else change(upload.stored.id);
+    if (upload.stored !== undefined) return change(upload.stored.id);
+    context.toast(uploadProblem(context, upload), 'bad');
+    // A whole render adds the previous picture again.
+    context.changed();
   }
 }
 

@@ -25,7 +25,7 @@ export class Switcher extends Component<Props> {
   #query = '';
   /** The index of the option that Enter takes. */
   #hot = 0;
-  readonly #people = new PeopleByName(this.props.context.chat, PEOPLE, () => this.forceUpdate());
+  readonly #people = new PeopleByName(this.props.context.chat, PEOPLE, this.props.context.changed);
 
   override componentWillUnmount(): void {
     this.#people.stop();
@@ -125,7 +125,8 @@ export class Switcher extends Component<Props> {
     this.#hot = 0;
     void this.props.context.chat.list.findOthers(query);
     this.#people.find(query);
-    this.forceUpdate();
+    // Not `forceUpdate`, because only a whole render adds the pictures of the found rooms and people.
+    this.props.context.changed();
   }
 
   #key(event: KeyboardEvent, count: number): void {
