@@ -53,6 +53,9 @@ object Samples {
         room("d2", "", "direct", with = bob).put("archived", true),
     ).map(Wire::room)
 
+    val roomWithPicture: RoomSummary =
+        Wire.room(room("board", "board", "private").put("emoji", "🌱").put("picture", "0123456789abcdef"))
+
     val manyRooms: List<RoomSummary> = rooms + (1..12).map { Wire.room(room("r$it", "room $it", "private")) }
 
     private fun message(seq: Long, author: User, text: String, minutes: Long, more: JSONObject.() -> Unit = {}): Message = Wire.message(

@@ -64,7 +64,10 @@ fun ChatApp(app: AppParts) {
         chat.client.start()
     }
     when (val now = access) {
-        Access.Granted, Access.Offline -> CompositionLocalProvider(LocalUriHandler provides rememberLinkHandler()) { Chat(app, connection) }
+        Access.Granted, Access.Offline -> CompositionLocalProvider(
+            LocalUriHandler provides rememberLinkHandler(),
+            LocalRoomPictures provides chat.client::fileRequest,
+        ) { Chat(app, connection) }
         Access.Checking -> CheckingScreen(connection, chat.client::wake)
         is Access.Refused -> RefusedScreen(now.refusal)
         is Access.Ended -> if (loggingIn) {

@@ -16,19 +16,31 @@ import androidx.compose.material3.MaterialTheme
 import androidx.compose.material3.Text
 import androidx.compose.material3.TextButton
 import androidx.compose.runtime.Composable
+import androidx.compose.runtime.getValue
+import androidx.compose.runtime.mutableStateOf
+import androidx.compose.runtime.remember
+import androidx.compose.runtime.setValue
+import androidx.compose.runtime.staticCompositionLocalOf
 import androidx.compose.ui.Alignment
 import androidx.compose.ui.Modifier
+import androidx.compose.ui.draw.clip
 import androidx.compose.ui.graphics.Color
 import androidx.compose.ui.graphics.Shape
+import androidx.compose.ui.layout.ContentScale
+import androidx.compose.ui.platform.LocalContext
 import androidx.compose.ui.platform.LocalDensity
 import androidx.compose.ui.res.stringResource
 import androidx.compose.ui.semantics.clearAndSetSemantics
 import androidx.compose.ui.text.font.FontWeight
 import androidx.compose.ui.unit.Dp
 import androidx.compose.ui.unit.dp
+import coil.compose.AsyncImage
+import coil.request.ImageRequest
+import io.github.phpsessionchat.ChatFile
 import io.github.phpsessionchat.ConnectionState
 import io.github.phpsessionchat.RoomSummary
 import io.github.phpsessionchat.android.isWaiting
+import okhttp3.Request
 
 /** The light and dark background, and the light and dark text, of one hue. */
 private class Hue(val lightFill: Long, val darkFill: Long, val lightInk: Long, val darkInk: Long)
@@ -68,7 +80,7 @@ private fun inkOf(hue: Hue) = Color(if (isSystemInDarkTheme()) hue.darkInk else 
 fun inkOf(id: String) = inkOf(hueOf(id))
 
 @Composable
-fun Avatar(id: String, name: String, size: Dp) = Badge(hueOf(id), size, CircleShape) {
+fun Avatar(id: String, name: String, size: Dp) = Badge(fillOf(hueOf(id)), size, CircleShape) {
     val initials = name.split(' ').filter(String::isNotEmpty).let { listOfNotNull(it.firstOrNull(), it.drop(1).lastOrNull()) }
     // Not larger with large text, because the circle is not.
     val fontSize = with(LocalDensity.current) { (size * 0.36f).toSp() }
@@ -87,8 +99,15 @@ fun RoomIcon(room: RoomSummary) {
     if (with != null) return Avatar(with.id, nameOf(with), 44.dp)
     val hue = room.color?.let { hues[it.ordinal] } ?: hueOf(room.id)
     val emoji = room.emoji
-    Badge(hue, 44.dp, RoundedCornerShape(12.dp)) {
-        if (emoji == null && room.kind == RoomSummary.Kind.PRIVATE) {
+    val picture = room.picture
+    val shape = RoundedCornerShape(12.dp)
+    var hasPicture by remember(picture?.id) { mutableStateOf(false) }
+    // Transparent parts of a picture have the light colour in dark mode too.
+    Badge(if (hasPicture) Color(hue.lightFill) else fillOf(hue), 44.dp, shape) {
+        if (picture != null) RoomPicture(picture, Modifier.size(44.dp).clip(shape)) { hasPicture = true }
+        if (hasPicture) {
+            // The picture replaces the emoji.
+        } else if (emoji == null && room.kind == RoomSummary.Kind.PRIVATE) {
             Icon(Icons.Filled.Lock, null, Modifier.size(18.dp), tint = inkOf(hue))
         } else {
             val fontSize = with(LocalDensity.current) { 20.dp.toSp() }
@@ -97,11 +116,25 @@ fun RoomIcon(room: RoomSummary) {
     }
 }
 
+/** Returns the request for a room's picture. */
+val LocalRoomPictures = staticCompositionLocalOf<((ChatFile) -> Request)?> { null }
+
+@Composable
+private fun RoomPicture(picture: ChatFile, modifier: Modifier, onLoaded: () -> Unit) {
+    val requestOf = LocalRoomPictures.current ?: return
+    val context = LocalContext.current
+    val request = remember(picture.id) {
+        val http = requestOf(picture)
+        ImageRequest.Builder(context).data(http.url).headers(http.headers).build()
+    }
+    AsyncImage(request, contentDescription = null, modifier, contentScale = ContentScale.Crop, onSuccess = { onLoaded() })
+}
+
 /** Not read aloud, because the name is next to it. */
 @Composable
-private fun Badge(hue: Hue, size: Dp, shape: Shape, content: @Composable () -> Unit) {
+private fun Badge(fill: Color, size: Dp, shape: Shape, content: @Composable () -> Unit) {
     Box(
-        Modifier.size(size).background(fillOf(hue), shape).clearAndSetSemantics {},
+        Modifier.size(size).background(fill, shape).clearAndSetSemantics {},
         contentAlignment = Alignment.Center,
     ) { content() }
 }

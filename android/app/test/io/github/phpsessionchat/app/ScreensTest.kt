@@ -1,6 +1,7 @@
 package io.github.phpsessionchat.app
 
 import android.content.Intent
+import androidx.compose.runtime.CompositionLocalProvider
 import androidx.compose.ui.geometry.Offset
 import androidx.compose.ui.test.assertIsDisplayed
 import androidx.compose.ui.test.assertTextContains
@@ -19,8 +20,10 @@ import androidx.compose.ui.test.performScrollToNode
 import androidx.compose.ui.test.performTextInput
 import androidx.compose.ui.test.performTextReplacement
 import androidx.compose.ui.test.performTouchInput
+import io.github.phpsessionchat.ChatFile
 import io.github.phpsessionchat.Message
 import io.github.phpsessionchat.Samples
+import okhttp3.Request
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertTrue
 import org.junit.Test
@@ -53,6 +56,13 @@ class ScreensTest : ScreenTest() {
         compose.onNodeWithText("Orchard Lane").assertIsDisplayed()
         assertEquals(listOf<Any>("https://chat.invalid/site/logo.png"), pictures)
         assertEquals(Samples.site, siteOf(Samples.identity, "https://chat.invalid/"))
+    }
+
+    @Test
+    fun loadsThePictureOfARoom() {
+        val requestOf = { file: ChatFile -> Request.Builder().url("https://chat.invalid/files/${file.id}/${file.name}").build() }
+        show { CompositionLocalProvider(LocalRoomPictures provides requestOf) { RoomIcon(Samples.roomWithPicture) } }
+        assertEquals(listOf("https://chat.invalid/files/0123456789abcdef/picture.webp"), pictures.map(Any::toString))
     }
 
     @Test
