@@ -51,8 +51,11 @@ export function showReaders(launcher: Launcher): () => void {
   const button = ({ id, name }: Reader, avatar: string | undefined) => {
     const button = document.createElement('button');
     button.title = button.ariaLabel = label(name);
-    button.textContent = initials(name);
     button.className = hue(id);
+    const letters = document.createElement('span');
+    letters.ariaHidden = 'true';
+    letters.textContent = initials(name);
+    button.append(letters);
     button.addEventListener('click', () => openDirect(id));
     const picture = pictureOf(element.getAttribute('avatar-url') ?? avatar, id);
     if (picture !== undefined) button.append(picture);
