@@ -1,6 +1,6 @@
 import { type Act, type Ban, type ErasedMessages, type RoomRecord, sources } from '../history/history.ts';
 import { RequestError } from '../wire/errors.ts';
-import { type AuditScope, auditScopes, type Message, type User } from '../wire/events.ts';
+import { type AuditScope, auditScopes, type Message, type SiteBan, type User } from '../wire/events.ts';
 import { firstPage } from '../wire/links.ts';
 import type { Chat } from './chat.ts';
 import { cursorOf, decodeCursor } from './cursor.ts';
@@ -219,3 +219,6 @@ export async function lookUp(
 function apiRoom({ id, name, topic, kind, members, head, lastSeq }: RoomRecord): ApiRoom {
   return { id, name, ...(topic === undefined ? {} : { topic }), kind, members, head, lastSeq };
 }
+
+/** Returns a ban as the banned user sees it, who does not learn which moderator made it. */
+export const shownBan = ({ by: _, ...shown }: Ban): SiteBan => shown;

@@ -7,7 +7,7 @@ import type { Credentials, Login, Refusal } from 'php-sessions';
 import { type DefaultEventsMap, Server, type Socket as SocketIoSocket } from 'socket.io';
 import { connectUser, disconnectUser } from '../chat/connected-users.ts';
 import type { Connection } from '../chat/model.ts';
-import type { Ban } from '../history/history.ts';
+import { shownBan } from '../chat/site.ts';
 import { answerError, answerErrorRaw } from '../http/answer.ts';
 import { OpenLimit, type Rate, RateLimit, tryAgainAfter } from '../limits/by-key.ts';
 import { Turns } from '../limits/per-turn.ts';
@@ -22,7 +22,7 @@ import type {
   SessionReady,
 } from '../wire/events.ts';
 import { isGuest } from '../wire/guest.ts';
-import { Accepted, type ConnectionParts, identityOf, shownBan } from './accepted.ts';
+import { Accepted, type ConnectionParts, identityOf } from './accepted.ts';
 import { type Admission, reasonOf } from './admission.ts';
 import { FanOut } from './fan-out.ts';
 import { type Breach, Guard, maxPacketBytes } from './guard.ts';
@@ -446,7 +446,7 @@ interface ConnectRefusal {
   /** With `rate_limited`. */
   retryAfterMs?: number;
   /** With `forbidden`. */
-  ban?: Ban | null;
+  ban?: Parameters<typeof shownBan>[0] | null;
 }
 
 /** What a visitor without a login can do: log in, or enter as a guest. */

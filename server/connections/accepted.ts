@@ -5,8 +5,7 @@ import type { Chat } from '../chat/chat.ts';
 import { changeIdentity, disconnectUser } from '../chat/connected-users.ts';
 import type { Connection, SessionIdentity } from '../chat/model.ts';
 import { nameToShow } from '../chat/moderation/hold-settings.ts';
-import { roomsIn } from '../chat/site.ts';
-import type { Ban } from '../history/history.ts';
+import { roomsIn, shownBan } from '../chat/site.ts';
 import type { CheckedLogin, Subscriber } from '../liveness/checked-login.ts';
 import type { Liveness } from '../liveness/liveness.ts';
 import type { Client, Services } from '../requests/dispatch.ts';
@@ -164,9 +163,6 @@ export class Accepted implements Subscriber, Client {
     else this.#socket.conn.close();
   }
 }
-
-/** Returns a ban as the banned user sees it, who does not learn which moderator made it. */
-export const shownBan = ({ by: _, ...shown }: Ban): SiteBan => shown;
 
 export function identityOf(
   user: SessionUser,
