@@ -5,12 +5,13 @@ import { emoji } from './emoji-plugin.ts';
 import { guide } from './guide-plugin.ts';
 import { lean } from './lean-plugin.ts';
 import { moderate } from './moderate-plugin.ts';
+import { preload } from './preload-plugin.ts';
 import { strings } from './strings-plugin.ts';
 import { worker } from './worker-plugin.ts';
 
 export default defineConfig({
   ...shared,
-  plugins: [strings('chat'), emoji(), guide, worker, moderate, lean, compress],
+  plugins: [strings('chat'), emoji(), guide, worker, moderate, preload, lean, compress],
   // For `npm run dev`. The chat server runs on the same machine, with this page's origin in CHAT_ORIGINS.
   server: { proxy: { '/socket.io': { target: 'http://127.0.0.1:7070', ws: true } } },
   build: {

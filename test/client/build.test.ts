@@ -65,6 +65,12 @@ test('the code of the chat imports no other file, and the panels import only the
   expect(imports('assets/panels-')).toEqual([chunk('assets/chat-app-')]);
 });
 
+test('the chat’s own page loads the code of the chat together with its script', () => {
+  const [, address] =
+    /<link rel="modulepreload" crossorigin href="\.\/([^"]+)">/.exec(read('index.html').toString()) ?? [];
+  expect(address).toBe(chunk('assets/chat-app-'));
+});
+
 test('the script of a page knows the address of each language', () => {
   for (const [script, folder, parts] of [
     ['php-chat.js', 'assets/', ['', 'late-']],
