@@ -84,6 +84,11 @@ describe('the list of rooms', () => {
     await until(() => expect(page.all('option').map(textOf)).toEqual(['Zubringer']));
     page.press('Enter');
     await page.get('region', 'Zubringer');
+    page.press('K', { ctrlKey: true }, page.root.querySelector('.app'));
+    type((await page.get('combobox', 'Room or person')) as HTMLInputElement, 'plot 1');
+    // The whole name comes before longer names.
+    await until(() => expect(textOf(page.all('option')[0] as Element)).toBe('plot 1'));
+    page.press('Escape');
   });
 
   test('shows the unread count in the title, an event and the back button, without muted rooms', async () => {

@@ -146,11 +146,12 @@ export class Switcher extends Component<Props> {
   }
 }
 
-const NOWHERE = 3;
+const NOWHERE = 4;
 
 /** Ranks a name: 0 if it begins with the query, 1 if a later word does, 2 if it contains it elsewhere. */
 function placeOf(name: string, wanted: string): number {
-  if (name.startsWith(wanted)) return 0;
-  if (name.includes(` ${wanted}`)) return 1;
-  return name.includes(wanted) ? 2 : NOWHERE;
+  if (name === wanted) return 0;
+  if (name.startsWith(wanted)) return 1;
+  if (name.includes(` ${wanted}`)) return 2;
+  return name.includes(wanted) ? 3 : NOWHERE;
 }
