@@ -120,6 +120,15 @@ test('ignores accents when it finds users, and lists names that start with the q
   root.activeElement = new Field('@b');
   root.dispatchEvent(new Event('input'));
   expect(JSON.stringify(suggest.draw()[0])).toMatch(/Bob.*Abby/);
+  // In a room of one, @room would mention only the user.
+  for (const count of [1, 2]) {
+    const { current } = chat;
+    current.summary = { ...current.summary, members: count, may: ['moderate'] };
+    root.activeElement = new Field('@room');
+    root.dispatchEvent(new Event('input'));
+    await new Promise(setImmediate);
+    expect(JSON.stringify(suggest.draw()[0] ?? '').includes('@room')).toBe(count > 1);
+  }
 });
 
 test('keeps chosen users with their draft, separately for the room and its thread', () => {

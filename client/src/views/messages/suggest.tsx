@@ -348,7 +348,8 @@ export class Suggest implements Follower {
       .map((member) => ({ user: member.user.id, label: `@${member.user.name}`, member }));
     // Until the members are loaded, Enter would choose @room instead of a user.
     const isKnown = this.#members.has(`${room.id} `);
-    const everybody = isKnown && room.summary.may.includes('moderate') && 'room'.startsWith(query);
+    const { may, members } = room.summary;
+    const everybody = isKnown && members > 1 && may.includes('moderate') && 'room'.startsWith(query);
     return everybody ? [...people, { user: EVERYBODY, label: '@room' }] : people;
   }
 
