@@ -53,6 +53,8 @@ test('scrolling up loads older messages, and newer ones do not move the view', a
     log.scrollTop = 0;
   });
   await expect(first).toBeInViewport();
+  // The line above the first message shows the day already.
+  await expect(alice.page.locator('php-chat .day-pill')).toHaveCount(0, { timeout: 1000 });
   await alice.shot('history-1-start');
   const added = await most.evaluate(({ added }) => added);
   expect(added).toBeGreaterThan(0);

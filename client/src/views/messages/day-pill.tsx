@@ -9,7 +9,10 @@ const NEAR_END = 300;
 /** Distance from the top of the timeline, in CSS pixels. */
 const GAP = 8;
 
-/** The day of the topmost visible message, while the user scrolls. A click offers to go to another day. */
+/**
+ * The day of the topmost visible message, while the user scrolls and no line above the message shows its day. A click
+ * offers to go to another day.
+ */
 export class DayPill {
   readonly #context: Context;
   readonly #root: ShadowRoot;
@@ -75,6 +78,12 @@ export class DayPill {
       else from = middle + 1;
     }
     const element = all[from];
+    const messageTop = element?.getBoundingClientRect().top ?? top;
+    const isDayAbove = [...timeline.querySelectorAll('.day')].some((line) => {
+      const day = line.getBoundingClientRect();
+      return day.bottom > top && day.top < messageTop;
+    });
+    if (isDayAbove) return this.#hide();
     const sentAt = element && this.#messages.find(element)?.props.entry.sentAt;
     const day = sentAt === undefined ? undefined : startOfDay(sentAt);
     this.#stay();
