@@ -216,7 +216,7 @@ private fun Content(card: Card, shown: SiteCard, source: CardSource) {
         Column(Modifier.weight(1f), Arrangement.spacedBy(2.dp)) {
             Text(
                 card.title,
-                if (page == null) Modifier else Modifier.fillMaxWidth().clickable { browser.openUri(page) }.heightIn(min = 48.dp).wrapContentHeight(),
+                if (page == null) Modifier else Modifier.clickable { browser.openUri(page) }.heightIn(min = 48.dp).wrapContentHeight(),
                 color = if (page == null) colors.onSurface else colors.primary,
                 fontWeight = FontWeight.Bold,
                 textDecoration = if (page == null) null else TextDecoration.Underline,
