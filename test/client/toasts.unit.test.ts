@@ -15,3 +15,15 @@ test('offers a retry only to the user whose action failed', () => {
   toasts.ready();
   expect(isShown()).toBe(false);
 });
+
+test('keeps Undo, and no other success, when the user continues', () => {
+  const toasts = new Toasts({ me: undefined }, new Strings({ lang: 'en', by: textsIn('en') }), () => {});
+  const isShown = (text: string) => JSON.stringify(toasts.draw()).includes(text);
+  toasts.show('Saved.', 'good');
+  toasts.goodNewsIsOld();
+  expect(isShown('Saved.')).toBe(false);
+  toasts.show('Message deleted', 'good', { label: 'Undo', until: Date.now() + 6000, run: () => {} });
+  toasts.goodNewsIsOld();
+  expect(isShown('Message deleted')).toBe(true);
+  toasts.clear();
+});

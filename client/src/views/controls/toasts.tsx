@@ -54,9 +54,12 @@ export class Toasts implements Follower {
     this.#user = user;
   }
 
-  /** Closes a success toast. The user has continued, and may need the space below it. */
+  /**
+   * Closes a success toast, because the user has continued and may need the space below it. An offer with an end, such
+   * as Undo, stays until then.
+   */
   goodNewsIsOld(): void {
-    if (this.#shown?.kind === 'good') this.clear();
+    if (this.#shown?.kind === 'good' && this.#shown.press?.until === undefined) this.clear();
   }
 
   draw() {
