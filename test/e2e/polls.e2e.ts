@@ -39,6 +39,7 @@ test('asks in a poll, and replaces a vote with one click or key', async ({ alice
   await dialog.getByLabel('Ends').selectOption('day');
   await dialog.getByRole('button', { name: 'Send' }).click();
   await expect(dialog).toHaveCount(0);
+  await expect(alice.message('What shall we eat?')).toBeFocused();
 
   const asked = bob.message('What shall we eat?');
   const option = (name: string) => asked.getByRole('button', { name });

@@ -266,9 +266,11 @@ export class NewPoll extends Component<Props> {
           clientId,
           poll: { ...poll, ...until },
         }),
-      () => {
+      (answer) => {
         sent?.();
         close();
+        // The author may have read older messages.
+        if ('message' in answer) context.jump(answer.message);
       },
       (error) => refusal(error, strings),
     );
