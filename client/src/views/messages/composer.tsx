@@ -51,6 +51,8 @@ export class Composer extends Component<Props> {
   /** Whether slow mode prevents sending now. It does not apply to edits. */
   #waits: boolean | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  /** The last measured text. Measuring forces a layout, and scrolling renders often. */
+  #fitted: { readonly field: HTMLTextAreaElement; readonly text: string } | undefined;
 
   constructor(props: Props) {
     super(props);
@@ -484,9 +486,12 @@ export class Composer extends Component<Props> {
       field.style.blockSize = 'auto';
       field.style.blockSize = `${field.scrollHeight}px`;
     }
+    const text = this.#inField;
+    if (this.#fitted?.field === field && this.#fitted.text === text) return;
+    this.#fitted = { field, text };
     // On a phone, a second line moves the text above the buttons, until the field is empty.
     const send = row.lastElementChild;
     const isLong = send instanceof HTMLElement && field.offsetHeight > 1.3 * send.offsetHeight;
-    if (this.#inField === '' || isLong) row.classList.toggle('long', this.#inField !== '');
+    if (text === '' || isLong) row.classList.toggle('long', text !== '');
   }
 }

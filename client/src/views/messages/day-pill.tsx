@@ -19,6 +19,8 @@ export class DayPill {
   readonly #messages: Messages;
   /** The beginning of the day, in Unix ms. */
   #day: number | undefined;
+  /** The area of the timeline for which the pill was placed. Each placement costs a style recalculation. */
+  #area: string | undefined;
   #frame: number | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -68,7 +70,11 @@ export class DayPill {
   #look(timeline: HTMLElement): void {
     const { scrollHeight, scrollTop, clientHeight } = timeline;
     if (scrollHeight - scrollTop - clientHeight < NEAR_END) return this.#hide();
-    const top = timeline.getBoundingClientRect().top;
+    const { top, left, right } = timeline.getBoundingClientRect();
+    // The chat was resized or moved.
+    const area = `${top} ${left} ${right}`;
+    if (area !== this.#area) this.#place(this.#root.querySelector('.day-pill'));
+    this.#area = area;
     const all = [...timeline.querySelectorAll<HTMLElement>('.msg')];
     // The messages are in their order, so half of the rest is left after each step.
     let [from, to] = [0, all.length];
@@ -87,8 +93,6 @@ export class DayPill {
     const sentAt = element && this.#messages.find(element)?.props.entry.sentAt;
     const day = sentAt === undefined ? undefined : startOfDay(sentAt);
     this.#stay();
-    // The chat may have been resized.
-    this.#place(this.#root.querySelector('.day-pill'));
     // The chat renders as seldom as possible while the user scrolls.
     if (day === this.#day) return;
     this.#day = day;
