@@ -192,7 +192,8 @@ export const test = base.extend<
         const { url } = request;
         if (url === '/cards')
           return void response.end(JSON.stringify(shared.cards((await json(request)) as CardAsk)));
-        if (url === '/tomato.webp') return void response.end(readFileSync('php-app/seed/tomato.webp'));
+        if (url?.split('?')[0] === '/tomato.webp')
+          return void response.end(readFileSync('php-app/seed/tomato.webp'));
         response.setHeader('Content-Type', 'text/html; charset=utf-8').end(shared.page);
       }).listen(0, '127.0.0.1');
       await once(other, 'listening');

@@ -109,7 +109,7 @@ test('the chat follows WordPress logins on several devices until their logout', 
   await test.step("opens a direct room from a site's button by ID", async () => {
     const { page } = mia;
     for (const [id, shows] of [
-      [noor, page.getByRole('heading', { name: 'Noor & Partners' })],
+      [noor, page.getByRole('heading', { name: 'Noor & Partners', exact: true })],
       ['999', page.getByText('This site has no user with this ID.')],
     ] as const) {
       await page.evaluate((id) => {
