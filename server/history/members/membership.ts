@@ -2,7 +2,7 @@ import type { User } from '../../wire/events.ts';
 import type { Change } from '../changes.ts';
 import { type Need, rows, type Work } from '../engine/work.ts';
 import { invites } from '../invites.ts';
-import { userNeed } from '../people/loaded.ts';
+import { getUser, userNeed } from '../people/loaded.ts';
 import { named } from '../people/users.ts';
 import { setRoom } from '../rooms/loaded.ts';
 import type { RoomRow } from '../rooms/room.ts';
@@ -59,7 +59,9 @@ export function putMember(
       work.remove(followers, follower);
   }
   const record = recordOf(work, requireRoom(work, room));
-  changes.push({ type: 'member', room: record, user: named(work, user), before, now, by, cause });
+  const { actedPublic = false } = getUser(work, user) ?? {};
+  const changed = { ...named(work, user), ...(actedPublic ? { actedPublic } : {}) };
+  changes.push({ type: 'member', room: record, user: changed, before, now, by, cause });
 }
 
 /** Transfers the ownership when the owner's membership ended. @param before the former membership */

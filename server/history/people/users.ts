@@ -16,9 +16,8 @@ export interface UserReads {
   unerased: { in: { user: string }; out: UserRecord | null };
 }
 
-export function named(work: Work, id: string): (Change & { type: 'member' })['user'] {
-  const user = getUser(work, id);
-  return { id, name: user?.name ?? id, ...(user?.actedPublic ? { actedPublic: true } : {}) };
+export function named(work: Work, id: string): User {
+  return { id, name: getUser(work, id)?.name ?? id };
 }
 
 /** Stores the name of a user, and the user if it is new. */

@@ -74,6 +74,17 @@ describe('a scheduled message', () => {
     expect(await textsIn(ann, room)).toEqual(['later']);
   });
 
+  test('names its author as other messages do', async () => {
+    const [ann, ben] = await users();
+    for (const client of [ann, ben]) await client.request('room:join', { room: 'lobby' });
+    await say(ben, 'lobby', 'now');
+    const { id } = await schedule(ben);
+    await ben.request('scheduled:send', { id });
+    await expect.poll(() => eventsOf(ann, 'message:new')).toHaveLength(2);
+    const [now, later] = eventsOf(ann, 'message:new');
+    expect(later?.user).toEqual(now?.user);
+  });
+
   test('is sent while its author is logged out', async () => {
     const { ann, ben, room } = await den();
     await schedule(ben, { room, at: Date.now() + 300 });
