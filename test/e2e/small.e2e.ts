@@ -211,6 +211,13 @@ test('the chat’s own page works on a phone', async ({ page, site }) => {
         .click();
     }
     await new Person(page).shot('large-text');
+    await page.setViewportSize({ width: 360, height: 800 });
+    await page.locator('php-chat .titles').focus();
+    await page.keyboard.press('?');
+    const keys = page.getByRole('dialog', { name: 'Keyboard shortcuts' });
+    const isCut = (list: Element) => list.scrollWidth > list.clientWidth;
+    expect(await keys.locator('.body').evaluate(isCut)).toBe(false);
+    await page.keyboard.press('Escape');
     await page.evaluate(() => {
       document.documentElement.style.fontSize = '';
     });
