@@ -102,7 +102,7 @@ const lastMessage = z.object({
   sentAt: time,
   deletedAt: time.exactOptional(),
   files: seq.exactOptional().describe('The number of files.'),
-  pictures: seq.exactOptional().describe('How many of the files are pictures, if any.'),
+  pictures: seq.exactOptional().describe('The number of pictures among the files. Absent if 0.'),
   voice: counter
     .exactOptional()
     .describe(
@@ -159,9 +159,9 @@ const roomSummary = z.object({
   /** The oldest kept message. Present if older messages expired. */
   firstSeq: seq.exactOptional(),
   readSeq: counter,
-  /** Without the messages that are only in a thread. */
+  /** The number of unread messages, without those shown only in a thread. */
   unread: counter,
-  /** The number of messages in the room so far that are only in a thread. Absent if there are none. */
+  /** The number of messages that were ever sent only to a thread of the room. Absent if 0. */
   threadOnly: counter.exactOptional(),
   /** Unread messages that mention this user or all members, or reply in a thread that this user follows. */
   mentions: counter,

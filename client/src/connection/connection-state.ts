@@ -30,7 +30,10 @@ export type ConnectionState =
       readonly cause: 'origin' | 'invalid' | 'banned';
       readonly ban?: SiteBan | undefined;
     }
-  /** `loginUrl`: the login page that the server names. `guests`: what the visitor may do as a guest. `ban`: if a moderator banned the user. */
+  /**
+   * `loginUrl`: the login page that the server names. `guests`: what the visitor may do as a guest. `ban`: present if a
+   * moderator banned the user.
+   */
   | {
       readonly kind: 'ended';
       readonly reason: Ended;

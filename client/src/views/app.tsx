@@ -626,7 +626,7 @@ export class AppView {
     if (!this.#panes.wide) this.#clearPanels();
   }
 
-  /** Call before the room appears in place of the list. */
+  /** Call before the room replaces the list of rooms. */
   #reopen(): void {
     this.#timeline.reopen();
     this.#late.parts?.catchUp.over();

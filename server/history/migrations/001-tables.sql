@@ -53,7 +53,7 @@ CREATE TABLE IF NOT EXISTS chat_rooms (
   tile_color CHARS(16),
   tile_emoji BYTES(160),
   tile_picture BYTES(64),
-  -- The newest messages that are shown only in a thread, as JSON: see `ThreadOnly`. NULL if there are none.
+  -- The newest messages that are shown only in a thread, as JSON: see `ThreadOnly`. NULL without such messages.
   thread_only_runs LONG,
   -- The users of a direct room who want link previews: 'low', 'high' or 'both'; NULL for neither.
   previews_of CHARS(16),
@@ -274,8 +274,8 @@ CREATE TABLE IF NOT EXISTS chat_holdings (
 CREATE INDEX IF NOT EXISTS chat_holdings_by_message ON chat_holdings (room, seq);
 
 -- Uploaded files. Their contents are stored elsewhere: see CHAT_FILES. `state`: 0 orphaned, 1 attached to the message
--- `seq` or to the room, 2 pending deletion. `stored`: the ID of the stored content, which forwarded copies share. It is deleted with
--- the last row.
+-- `seq` or to the room, 2 pending deletion. `stored`: the ID of the stored content, which forwarded copies share. The
+-- content is deleted with the last row.
 CREATE TABLE IF NOT EXISTS chat_files (
   id BYTES(64) NOT NULL PRIMARY KEY,
   room INT NOT NULL,

@@ -65,7 +65,7 @@ beforeEach(() => {
 });
 
 let orders = 4711;
-/** Ann sends a message with a card that nobody has asked for before. */
+/** Ann sends a message with a card that was never requested before. */
 async function send(over: object = {}): Promise<Message> {
   const about = `order:${orders++}`;
   const sent = { room, text: 'Where is it?', clientId: newClientId(), card: about, ...over };

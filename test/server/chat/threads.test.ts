@@ -189,7 +189,7 @@ describe('a reply that is shown only in its thread', () => {
   const summary = async (who: Person, room: string) =>
     (await who.request('room:list', {})).rooms.find(({ id }) => id === room);
 
-  test('is unread only for users whom it concerns', async () => {
+  test('counts as unread only for followers and mentioned users', async () => {
     const [ann, ben, cat, dan] = (await site.people(4)) as [Person, Person, Person, Person];
     const { room, thread, reply } = await scene(ann, ben, cat, dan);
     await ben.request('room:leave', { room });

@@ -555,7 +555,7 @@ test('shows the picture of a room to its readers until it is replaced', async ()
   expect(await statusOf(file, zoe)).toBe(404);
   await set(file.id);
 
-  // A link shows the picture to users whom it admits.
+  // Users whom the link admits see the picture.
   const yan = await connectChat(site.chat.url, await site.session(8, 'Yan'));
   onTestFinished(() => yan.close());
   const { invite, token } = await ann.request('invite:create', { room });

@@ -20,7 +20,7 @@ interface Props {
   readonly entry: Entry;
 }
 
-/** The last cards of each user, so that a room does not jump when it is opened again. Null if the site shows no card. */
+/** The last cards of each user, so that a room does not jump when it is opened again. Null if the site answered without a card. */
 const lastCards = new WeakMap<Context['chat'], Map<string, Card | null>>();
 
 /** The card of a message. It is requested when it is shown, because the site may have changed it. */
@@ -38,7 +38,7 @@ class SiteCard extends Component<Props> {
   readonly #follower: Follower = {
     card: ({ room, card }) => {
       const { message } = this.props.entry;
-      // The answer to an own click is on its way.
+      // The answer to an own click replaces the card.
       if (message?.room === room && message.card === card && this.#busy === undefined) this.#changed();
     },
   };

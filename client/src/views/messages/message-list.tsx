@@ -111,8 +111,8 @@ export class MessageList {
   }
 
   /**
-   * @param marks - `last` is the key of the user's newest entry, the only one that is marked as sent; `fresh`
-   * contains the keys of the entries that have just arrived
+   * @param marks - `last`: the key of the user's newest entry, which shows whether it was sent. `fresh`: the keys of
+   * entries that arrived since the last render
    */
   #group(
     { own, entries: list }: TimelineBlock & { kind: 'group' },

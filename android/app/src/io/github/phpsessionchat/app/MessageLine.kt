@@ -72,7 +72,7 @@ fun NewMessages() {
     }
 }
 
-/** A thread of replies, and how many of them there are. */
+/** The numbers of replies and of unread replies in thread `number`. */
 class ThreadCount(val number: Long, val count: Int, val unread: Int)
 
 /**
@@ -205,7 +205,7 @@ private fun Bubble(
     ) {
         if (quoted != null) Quote(quoted, actions)
         if (message != null) MessageFiles(message, actions)
-        // A user who wrote nothing has sent the reference.
+        // If the author added no text, the text is the reference of the card.
         if (text.isNotEmpty() && text != message?.card) {
             Text(
                 linked(text),

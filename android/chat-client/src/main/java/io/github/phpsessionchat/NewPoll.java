@@ -66,7 +66,7 @@ public final class NewPoll {
   /**
    * Sets when the poll ends.
    *
-   * @param time in milliseconds since 1970
+   * @param time the end, as Unix time in milliseconds
    * @return this poll
    */
   public NewPoll until(long time) {
