@@ -5,6 +5,7 @@ import type { Context } from '../context.ts';
 import { Icon } from '../controls/icon.tsx';
 import { Row } from '../controls/rows.tsx';
 import { openEmoji } from '../emoji/open-emoji.tsx';
+import { RemoveButton } from './remove-button.tsx';
 import { RoomPicture } from './room-picture.tsx';
 
 /** The colour, the emoji and the picture of a room; empty if not set. */
@@ -26,7 +27,6 @@ export function RoomLook({ context, room, look: { color, emoji, picture }, chang
   const { chat, strings, layer } = context;
   const colorLabel = strings.text('settings.color');
   const emojiLabel = strings.text('emoji.open');
-  const removeLabel = strings.text('link.remove');
   const swatches = [
     { value: '', name: strings.text('settings.color.auto'), style: hue(room.id) },
     ...colors.map((value, n) => ({ value, name: strings.text(`color.${value}`), style: `h${n} vivid` })),
@@ -51,18 +51,11 @@ export function RoomLook({ context, room, look: { color, emoji, picture }, chang
       </Row>
       <Row title={emojiLabel}>
         {emoji !== '' && (
-          <button
-            type="button"
-            class="btn"
-            aria-label={`${emojiLabel}: ${removeLabel}`}
-            onClick={({ currentTarget: { nextElementSibling: picker } }) => {
-              // The change removes this button, so the focus must move.
-              (picker as HTMLElement).focus();
-              change({ emoji: '' });
-            }}
-          >
-            {removeLabel}
-          </button>
+          <RemoveButton
+            label={emojiLabel}
+            text={strings.text('link.remove')}
+            remove={() => change({ emoji: '' })}
+          />
         )}
         <button
           type="button"

@@ -7,6 +7,7 @@ import { Row } from '../controls/rows.tsx';
 import { hasThumbnail, Thumbnail } from '../files/thumbnail.tsx';
 import { uploadProblem } from '../files/upload-problem.ts';
 import { RoomFace } from '../rooms/room-face.tsx';
+import { RemoveButton } from './remove-button.tsx';
 
 interface Props {
   readonly context: Context;
@@ -28,25 +29,13 @@ export class RoomPicture extends Component<Props, State> {
 
   override render({ context: { strings }, room, picture, hasEmoji, change }: Props, { chosen }: State) {
     const label = strings.text('settings.picture');
-    const removeLabel = strings.text('link.remove');
     return (
       <Row
         title={label}
         {...(picture !== '' && hasEmoji ? { hint: strings.text('settings.picture.hint') } : {})}
       >
         {picture !== '' && chosen === undefined && (
-          <button
-            type="button"
-            class="btn"
-            aria-label={`${label}: ${removeLabel}`}
-            onClick={({ currentTarget: { nextElementSibling: picker } }) => {
-              // The change removes this button, so the focus must move.
-              (picker as HTMLElement).focus();
-              change('');
-            }}
-          >
-            {removeLabel}
-          </button>
+          <RemoveButton label={label} text={strings.text('link.remove')} remove={() => change('')} />
         )}
         <button
           type="button"
