@@ -591,13 +591,7 @@ class ChatTest {
     JSONArray messages = new JSONArray();
     for (int n = 1; n <= known; n++) messages.put(message(n));
     JSONObject lobby = ScriptedServer.room("lobby").put("head", known).put("lastSeq", known);
-    JSONObject joined = new JSONObject().put("room", lobby).put("messages", messages).put("complete", true);
-    server.responder =
-        (name, payload) ->
-            name.equals("room:join") ? ScriptedServer.ok(joined) : ScriptedServer.defaultResponse(name, payload);
-    chat.openRoom("lobby", events.callback("lobby"));
-    chat.start();
-    events.await("lobby");
+    openLobby(lobby, messages);
     for (int n = known + 1; n <= known + 10; n++) server.event("message:new", message(n));
     events.await("messages of lobby: 4004");
     assertEquals(known + 10, chat.messages("lobby").get(4003).message.seq);
@@ -642,13 +636,7 @@ class ChatTest {
     server.setPackets(packets);
     JSONObject lobby = ScriptedServer.room("lobby").put("head", 3).put("lastSeq", 3).put("unread", 2).put("threadOnly", 1);
     JSONArray messages = new JSONArray().put(message(1)).put(message(2)).put(reply(3));
-    JSONObject joined = new JSONObject().put("room", lobby).put("messages", messages).put("complete", true);
-    server.responder =
-        (name, payload) ->
-            name.equals("room:join") ? ScriptedServer.ok(joined) : ScriptedServer.defaultResponse(name, payload);
-    chat.openRoom("lobby", events.callback("lobby"));
-    chat.start();
-    events.await("lobby");
+    openLobby(lobby, messages);
     assertEquals(2, lobby().unread);
     server.event("message:new", reply(4));
     events.await("messages of lobby: 4");
@@ -667,6 +655,17 @@ class ChatTest {
     assertTrue(server.awaitRequest("message:send").getBoolean("threadOnly"));
   }
 
+  /** Starts the chat and opens the lobby, which the server answers with this summary and these messages. */
+  private void openLobby(JSONObject lobby, JSONArray messages) throws Exception {
+    JSONObject joined = new JSONObject().put("room", lobby).put("messages", messages).put("complete", true);
+    server.responder =
+        (name, payload) ->
+            name.equals("room:join") ? ScriptedServer.ok(joined) : ScriptedServer.defaultResponse(name, payload);
+    chat.openRoom("lobby", events.callback("lobby"));
+    chat.start();
+    events.await("lobby");
+  }
+
   private RoomSummary lobby() {
     return chat.rooms().stream().filter(room -> room.id.equals("lobby")).findFirst().get();
   }
@@ -683,13 +682,7 @@ class ChatTest {
     JSONObject lobby = ScriptedServer.room("lobby").put("head", 4).put("lastSeq", 4);
     JSONArray messages = new JSONArray();
     for (int n = 1; n <= 4; n++) messages.put(message(n));
-    JSONObject joined = new JSONObject().put("room", lobby).put("messages", messages).put("complete", true);
-    server.responder =
-        (name, payload) ->
-            name.equals("room:join") ? ScriptedServer.ok(joined) : ScriptedServer.defaultResponse(name, payload);
-    chat.openRoom("lobby", events.callback("lobby"));
-    chat.start();
-    events.await("lobby");
+    openLobby(lobby, messages);
     assertEquals(4, chat.rooms().get(0).unread + chat.rooms().get(1).unread);
     JSONObject activity = new JSONObject(lobby.toString()).put("room", "lobby").put("firstSeq", 4);
     server.event("room:activity", activity);
