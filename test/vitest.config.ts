@@ -43,7 +43,7 @@ const soak = (
 ): TestProjectConfiguration => ({
   test: {
     name,
-    setupFiles: ['test/helpers/option-names.ts'],
+    setupFiles: ['test/helpers/each-file.ts'],
     globalSetup: ['test/helpers/make-bundles.ts', 'test/helpers/lean-php.ts'],
     env: { SOAK: '1' },
     testTimeout: 600_000,
@@ -66,7 +66,7 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          setupFiles: ['test/helpers/option-names.ts'],
+          setupFiles: ['test/helpers/each-file.ts'],
           include: ['{test,packages/*/test}/**/*.unit.test.ts'],
           // As below. A process for each file would take as much CPU as all of the tests, and so do two that share the cores
           // with the other steps.
@@ -80,7 +80,7 @@ export default defineConfig({
         plugins: [threadsOfBundles()],
         test: {
           name: 'integration',
-          setupFiles: ['test/helpers/option-names.ts'],
+          setupFiles: ['test/helpers/each-file.ts'],
           globalSetup: [
             'scripts/memory-folder.mjs',
             'test/helpers/make-bundles.ts',
@@ -104,7 +104,7 @@ export default defineConfig({
         plugins: [threadsOfBundles()],
         test: {
           name: 'android-app',
-          setupFiles: ['test/helpers/option-names.ts'],
+          setupFiles: ['test/helpers/each-file.ts'],
           globalSetup: ['test/helpers/make-bundles.ts'],
           include: ['test/android-app/*.app.ts'],
           testTimeout: 6 * hanging,
