@@ -70,6 +70,10 @@ interface Engine {
   /** Copies a database with the programs from docs/operate/backup.md. */
   copy(from: HistoryDatabase, to: HistoryDatabase): void;
   signal(name: 'SIGSTOP' | 'SIGCONT'): void;
+  /** Statements that give new connections other defaults than usual, and statements that undo it. */
+  readonly defaults: { change: readonly string[]; undo: readonly string[] };
+  /** Runs a statement as the administrator. */
+  administer(statement: string): Promise<unknown>;
   /** Whether this reply of the server confirms a COMMIT. */
   saysCommitted(reply: Buffer, sent: Buffer): boolean;
   /** Ends all connections to a database except the caller's. */
@@ -848,6 +852,54 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       const found = await copy.read.search({ query: 'fo', rooms: ['lobby'], everyPublic: false, limit: 5 });
       expect(found.messages).toEqual([stored]);
       expect((await all(copy, 'lobby')).messages.map(({ seq }) => seq)).toEqual([1, 2]);
+    });
+
+    test('stores and finds the same if the database gives connections unusual defaults', async () => {
+      for (const statement of engine.defaults.change) await engine.administer(statement);
+      closing.push(async () => {
+        for (const statement of engine.defaults.undo) await engine.administer(statement);
+      });
+      const fresh = await engine.database();
+      closing.push(() => fresh.close());
+      const history = await open(fresh.url);
+      await history.write.publicRooms(lobby);
+      // The names of the mentioned users exceed a small limit of GROUP_CONCAT.
+      const users = Array.from({ length: 20 }, (_, n) => ({
+        id: `${n} 😀 \\'`,
+        name: `${n} ${'😀'.repeat(50)}`,
+      }));
+      for (const user of users) await history.write.send(message('hi 😀 e\u0301 \\', 'lobby', user));
+      const mentions = users.map(({ id }, n) => ({ user: id, start: n, length: 1 }));
+      const text = '😀'.repeat(10_000);
+      await history.write.send({ ...message(text), mentions });
+      const { messages } = await all(history, 'lobby');
+      expect(messages.map((one) => one.text)).toEqual([...users.map(() => 'hi 😀 e\u0301 \\'), text]);
+      expect(messages.map(({ user }) => user)).toEqual([...users, ann]);
+      expect(messages.at(-1)?.mentions).toEqual(
+        users.map(({ id, name }, n) => ({ user: id, start: n, length: 1, name, shown: true })),
+      );
+    });
+
+    test('refuses to start if texts come back changed', async () => {
+      const dialect = engine.dialect(database);
+      const lossy: ServerDialect = {
+        ...dialect,
+        async connect() {
+          const connection = await dialect.connect();
+          return {
+            ...connection,
+            query: async (statement) =>
+              JSON.parse(JSON.stringify(await connection.query(statement)).replaceAll('😀', '?')),
+            queryPatiently: (statement) => connection.queryPatiently(statement),
+            queryAll: (statements) => connection.queryAll(statements),
+            destroy: () => connection.destroy(),
+          };
+        },
+      };
+      await expect(openDatabaseHistory(lossy, { onFailure: unexpectedFailure })).rejects.toThrow(
+        /texts come back changed, such as "hi 😀": .* another character set/,
+      );
+      expect(await count('chat_vapid_keys')).toBe(0);
     });
 
     test('connects over TLS with a verified certificate, and over a Unix socket', async () => {

@@ -179,6 +179,18 @@ describe('text in the character set of PHP’s connection', () => {
   });
 });
 
+test('reads in the character set of charset= if the server changes that of each connection', async () => {
+  await db.query("SET GLOBAL init_connect = 'SET NAMES latin1'");
+  onTestFinished(async () => void (await db.query("SET GLOBAL init_connect = ''")));
+  await db.query(
+    'CREATE TABLE initialised (id VARCHAR(64) CHARACTER SET utf8mb4, data TEXT CHARACTER SET utf8mb4)',
+  );
+  const written = 'name|s:9:"Zoë 😀";';
+  php('utf8mb4', `$pdo->prepare('INSERT INTO initialised VALUES (?, ?)')->execute(['ö', '${written}']);`);
+  const sessions = store('table=initialised&id=id&data=data&charset=utf8mb4');
+  expect(await text(sessions.get('ö'))).toBe(written);
+});
+
 test('finds every session on a server with a limit for each SELECT', async () => {
   await db.query('CREATE TABLE limited (id VARCHAR(64), data BLOB)');
   await db.query("INSERT INTO limited VALUES ('a', 'A'), ('b', 'B'), ('c', 'C')");

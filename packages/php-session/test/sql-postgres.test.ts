@@ -148,6 +148,23 @@ describe('in PostgreSQL only', () => {
     await expect(counted.touch('one', 1000)).rejects.toThrow(/a view that cannot be written to/);
   });
 
+  test('renews a session with an ID in bytes although the role has unusual defaults', async () => {
+    await db.query('CREATE TABLE by_bytes (id BYTEA, data BYTEA, ends INTEGER)');
+    await db.query("INSERT INTO by_bytes VALUES ('one', 'x', extract(epoch from now()) + 100)");
+    await db.query('GRANT UPDATE ON by_bytes TO site');
+    const defaults = [
+      ['bytea_output', 'escape'],
+      ['standard_conforming_strings', 'off'],
+      ['default_transaction_isolation', 'serializable'],
+      ['client_encoding', 'LATIN1'],
+    ];
+    for (const [name, value] of defaults) await db.query(`ALTER ROLE site SET ${name} = '${value}'`);
+    onTestFinished(async () => void (await db.query('ALTER ROLE site RESET ALL')));
+    const sessions = open(`${at()}?table=by_bytes&id=id&data=data&expires=ends`);
+    await sessions.touch('one', 1000);
+    expect(await sessions.ttl('one')).toBeGreaterThan(900_000);
+  });
+
   test('reports an end with too few digits as an error of its session only', async () => {
     await db.query('CREATE TABLE odd (id TEXT, data TEXT, ends TEXT)');
     await db.query(

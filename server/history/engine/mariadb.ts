@@ -31,25 +31,38 @@ const problems: Readonly<Record<number, readonly [Problem, string]>> = {
   1053: ['lost', 'the server is shutting down'],
   1290: ['lost', 'the server is read-only'],
   1836: ['lost', 'the server is read-only'],
+  1792: ['lost', 'transactions are read-only: set tx_read_only=OFF'],
   1045: ['lost', 'wrong user or password'],
   1698: ['lost', 'wrong user or password'],
   1130: ['lost', 'this user cannot log in from this machine'],
   1044: ['lost', 'the database does not exist, or the user may not use it'],
   1049: ['lost', 'the database does not exist'],
+  1153: ['refused', 'a statement is larger than max_allowed_packet'],
+  1184: ['lost', 'its init_connect failed'],
   1142: ['refused', 'the user lacks a privilege: grant it all privileges on the database'],
 };
 
 /** The oldest version that is tested. */
 const oldestVersion = [10, 6] as const;
 
+/** The smallest `max_allowed_packet`: a transaction of `Writer` has statements of up to 4 MiB, before escaping. */
+const minPacket = 8 * 1024 * 1024;
+/** With smaller pages, an index is limited to 1,536 bytes or less. */
+const minPage = 16 * 1024;
+
 /**
- * Overrides server settings that break the queries, such as disabled autocommit, or a mode without the backslash
- * escapes that mysql2 writes. READ COMMITTED avoids gap locks, which would block other rooms. The threshold 0 keeps
- * MariaDB from converting long lists to subqueries that do not use the index.
+ * Overrides what the server's configuration or its `init_connect` may have set, such as another character set, disabled
+ * autocommit or foreign keys, or a mode without the backslash escapes that mysql2 writes. READ COMMITTED avoids gap
+ * locks, which would block other rooms. The threshold 0 keeps MariaDB from converting long lists to subqueries that do
+ * not use the index.
  */
 const settings = [
-  `SET autocommit = 1, sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', sql_safe_updates = 0, ` +
+  'SET NAMES utf8mb4 COLLATE utf8mb4_bin',
+  `SET autocommit = 1, completion_type = 0, sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', ` +
+    `foreign_key_checks = 1, unique_checks = 1, check_constraint_checks = 1, ` +
+    `sql_safe_updates = 0, sql_auto_is_null = 0, sql_big_selects = 1, ` +
     `sql_select_limit = 18446744073709551615, in_predicate_conversion_threshold = 0, ` +
+    `group_concat_max_len = 1048576, max_sort_length = 1024, wait_timeout = 28800, ` +
     `max_statement_time = ${statementLimit / 1000}, lock_wait_timeout = ${lockLimit / 1000}, ` +
     `innodb_lock_wait_timeout = ${lockLimit / 1000}, idle_transaction_timeout = ${transactionLimit / 1000}`,
   'SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED',
@@ -153,20 +166,43 @@ async function connect({ at, user, password, database, tls }: DatabaseAddress): 
         ),
     );
     for (const one of settings) await connection.query(raw(one));
-    const [facts] = await connection.query(raw('SELECT VERSION() AS version'));
-    const [, major, minor] = /^(?:5\.5\.5-)?(\d+)\.(\d+)\..*MariaDB/i.exec(facts?.version as string) ?? [];
-    if (major === undefined) throw new SqlError('refused', 'MariaDB: the server is not a MariaDB server');
-    if (
-      Number(major) < oldestVersion[0] ||
-      (Number(major) === oldestVersion[0] && Number(minor) < oldestVersion[1])
-    ) {
-      throw new SqlError('refused', `MariaDB: version ${oldestVersion.join('.')} or newer is required`);
-    }
+    await checkServer(connection);
     return connection;
   } catch (error) {
     connection.destroy();
     throw error;
   }
+}
+
+/** Checks what this server needs of the database server. @throws SqlError */
+async function checkServer(connection: DatabaseConnection): Promise<void> {
+  const refused = (what: string) => new SqlError('refused', `MariaDB: ${what}`);
+  const [{ version = '', page, packet, logs } = {}] = await connection.query(
+    raw(
+      `SELECT VERSION() AS version, @@innodb_page_size AS page, @@max_allowed_packet AS packet,
+         CASE WHEN @@log_bin AND @@sql_log_bin THEN @@binlog_format END AS logs`,
+    ),
+  );
+  const [, major, minor] = /^(?:5\.5\.5-)?(\d+)\.(\d+)\..*MariaDB/i.exec(version as string) ?? [];
+  if (major === undefined) throw refused('the server is not a MariaDB server');
+  if (
+    Number(major) < oldestVersion[0] ||
+    (Number(major) === oldestVersion[0] && Number(minor) < oldestVersion[1])
+  )
+    throw refused(`version ${oldestVersion.join('.')} or newer is required`);
+  if ((page as number) < minPage)
+    throw refused(
+      `innodb_page_size is ${page}, but must be at least ${minPage}: move the chat to a server with this default`,
+    );
+  if ((packet as number) < minPacket)
+    throw refused(
+      `max_allowed_packet is ${packet}, but must be at least ${minPacket}: set max_allowed_packet=16M in the server's configuration`,
+    );
+  // READ COMMITTED cannot be logged by statement.
+  if (logs === 'STATEMENT')
+    throw refused(
+      "binlog_format is STATEMENT, but must be MIXED or ROW: set binlog_format=MIXED in the server's configuration",
+    );
 }
 
 function ask(client: Client, { text, values }: Sql): Promise<Row[]> {

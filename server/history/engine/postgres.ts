@@ -28,7 +28,7 @@ const problems: Readonly<Record<string, readonly [Problem, string]>> = {
   '57P01': ['lost', 'the server is shutting down'],
   '57P02': ['lost', 'the server is shutting down'],
   '57P03': ['lost', 'the server is starting or shutting down'],
-  '25006': ['lost', 'the server is read-only'],
+  '25006': ['lost', 'the server is read-only, or default_transaction_read_only is on'],
   '25P03': ['lost', 'a transaction was idle for too long'],
   '28P01': ['lost', 'wrong user or password'],
   '28000': ['lost', 'this user cannot log in from this machine, or only with TLS'],
@@ -42,7 +42,15 @@ const oldestVersion = 14;
 /** OIDs of INT8 and INT4. pg returns INT8 as text, but all numbers here fit into a JavaScript number. */
 const integers = [20, 23];
 
+/**
+ * Overrides what the role, the database or the server's configuration may set. `array_nulls`: rows are passed as arrays.
+ * Only PostgreSQL 17 and later have `transaction_timeout`. A read-only default stays, because a full disk or a failover
+ * may be its reason.
+ */
 const settings =
+  `SET client_encoding = 'UTF8'; SET standard_conforming_strings = on; SET array_nulls = on; ` +
+  `SET idle_session_timeout = 0; ` +
+  `SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'transaction_timeout'; ` +
   `SET synchronous_commit = on; SET jit = off; SET statement_timeout = ${statementLimit}; ` +
   `SET lock_timeout = ${lockLimit}; SET idle_in_transaction_session_timeout = ${transactionLimit}; ` +
   `SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED`;
@@ -158,22 +166,31 @@ async function connect(address: DatabaseAddress): Promise<DatabaseConnection> {
   try {
     await connection.within(() => client.connect());
     await connection.query(raw(settings));
-    const [facts] = await connection.query(
-      raw(
-        `SELECT current_setting('server_version_num')::bigint AS version, current_setting('server_encoding') AS encoding`,
-      ),
-    );
-    if ((facts?.version as number) < oldestVersion * 10_000) {
-      throw new SqlError('refused', `PostgreSQL: version ${oldestVersion} or newer is required`);
-    }
-    if (facts?.encoding !== 'UTF8') {
-      throw new SqlError('refused', 'PostgreSQL: the encoding of the database must be UTF8');
-    }
+    await checkServer(connection);
     return connection;
   } catch (error) {
     connection.destroy();
     throw error;
   }
+}
+
+/** Checks what this server needs of the database. @throws SqlError */
+async function checkServer(connection: DatabaseConnection): Promise<void> {
+  const refused = (what: string) => new SqlError('refused', `PostgreSQL: ${what}`);
+  const [{ version, encoding, schema, role } = {}] = await connection.query(
+    raw(
+      `SELECT current_setting('server_version_num')::bigint AS version, current_setting('server_encoding') AS encoding,
+         current_schema() AS schema, current_setting('session_replication_role') AS role`,
+    ),
+  );
+  if ((version as number) < oldestVersion * 10_000)
+    throw refused(`version ${oldestVersion} or newer is required`);
+  if (encoding !== 'UTF8') throw refused('the encoding of the database must be UTF8');
+  if (schema === null)
+    throw refused('the search_path of the user names no schema that exists and that the user may use');
+  // Otherwise deleting a message would not delete its reactions and mentions.
+  if (role !== 'origin')
+    throw refused('session_replication_role must be origin: reset it for the user and the database');
 }
 
 /** Replaces each `?` by `$1`, `$2` and so on. */

@@ -10,6 +10,7 @@ import { follow, type Shared } from './followed.ts';
 import { mostReaders, mostSearchers } from './limits.ts';
 import { digestKeyIn, type Migrating, migrate } from './migrations.ts';
 import { Pool } from './pool.ts';
+import { checkRoundTrip } from './round-trip.ts';
 import { SealedCursors } from './sealed-cursors.ts';
 import { search } from './search.ts';
 import type { Subjects } from './work.ts';
@@ -156,11 +157,12 @@ export async function openSqlHistory(
   };
 }
 
-/** Migrates the tables and deletes expired rows. @returns the key of the digests */
+/** Migrates the tables, checks that they can be used, and deletes expired rows. @returns the key of the digests */
 async function prepare(dialect: ServerDialect, onMigration: (is: Migrating) => void): Promise<Uint8Array> {
   const connection = await dialect.connect();
   try {
     await migrate(connection, dialect, onMigration);
+    await checkRoundTrip(connection, dialect);
     await connection.query(sql`DELETE FROM chat_writers WHERE since < ${Date.now() - writersTtlMs}`);
     await connection.query(sql`DELETE FROM chat_bans WHERE until <= ${Date.now()}`);
     return await digestKeyIn(connection);

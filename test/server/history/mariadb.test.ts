@@ -35,6 +35,18 @@ historyDatabaseContract('MariaDB', async () => {
       execFileSync('mariadb', [...login, nameOf(to)], { input });
     },
     remove: () => server.remove(),
+    administer: (statement) => server.query(statement),
+    // `init_connect` does not run for the administrator.
+    defaults: {
+      change: [
+        `SET GLOBAL init_connect = "SET NAMES latin1, sql_mode = 'NO_BACKSLASH_ESCAPES', completion_type = 1,
+           foreign_key_checks = 0, unique_checks = 0, sql_auto_is_null = 1, sql_safe_updates = 1, sql_select_limit = 1,
+           sql_big_selects = 0, max_join_size = 1, group_concat_max_len = 4, max_sort_length = 8, autocommit = 0,
+           wait_timeout = 1, time_zone = '+05:30'"`,
+        'SET GLOBAL tx_isolation = "SERIALIZABLE"',
+      ],
+      undo: ["SET GLOBAL init_connect = ''", 'SET GLOBAL tx_isolation = "REPEATABLE-READ"'],
+    },
     signal: (name) => server.signal(name),
     // An OK packet does not name its statement.
     saysCommitted: (reply, sent) => sent.includes('COMMIT') && reply[4] === 0,

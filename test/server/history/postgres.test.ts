@@ -35,6 +35,26 @@ historyDatabaseContract('PostgreSQL', async () => {
       });
     },
     remove: () => server.remove(),
+    administer: (statement) => server.query(statement),
+    defaults: {
+      change: [
+        ['client_encoding', "'LATIN1'"],
+        ['standard_conforming_strings', 'off'],
+        ['array_nulls', 'off'],
+        ['statement_timeout', "'1s'"],
+        ['lock_timeout', "'1s'"],
+        ['idle_in_transaction_session_timeout', "'1s'"],
+        ['idle_session_timeout', "'1s'"],
+        ['default_transaction_isolation', "'serializable'"],
+        ['synchronous_commit', 'off'],
+        ['bytea_output', "'escape'"],
+        ['timezone', "'Asia/Kolkata'"],
+        ['row_security', 'off'],
+        ['transform_null_equals', 'on'],
+        ['extra_float_digits', '-15'],
+      ].map(([name, value]) => `ALTER ROLE site SET ${name} = ${value}`),
+      undo: ['ALTER ROLE site RESET ALL'],
+    },
     signal: (name) => {
       // Processes that serve connections have their own process groups.
       const children = execFileSync('ps', ['-o', 'pid=', '--ppid', String(server.pid)], { encoding: 'utf8' });

@@ -47,11 +47,17 @@ async function configure(
   socket: Socket,
   { charset, timeoutMs }: SqlServer,
 ): Promise<SqlConnection> {
-  // Without autocommit each SELECT would see the snapshot of the first one. An SQL mode may pad IDs with blanks, and a limit
-  // may drop rows or parts of a list. The timeouts are in comments that only MariaDB or only MySQL reads.
+  // The server may change the character set of the handshake, by `init_connect` or `skip-character-set-client-handshake`.
   await execute(
     client,
-    `SET autocommit = 1, sql_mode = '', sql_select_limit = 18446744073709551615, group_concat_max_len = 1048576 /*M!100101 , max_statement_time = ${timeoutMs / 1000} */ /*!50708 , max_execution_time = ${timeoutMs} */`,
+    `SET NAMES ${charset === 'latin1' ? 'latin1 COLLATE latin1_swedish_ci' : 'utf8mb4 COLLATE utf8mb4_unicode_ci'}`,
+  );
+  // Without autocommit each SELECT would see the snapshot of the first one. An SQL mode may pad IDs with blanks, and a limit
+  // may drop rows or parts of a list, or reject joins and updates. The timeouts are in comments that only MariaDB or only
+  // MySQL reads.
+  await execute(
+    client,
+    `SET autocommit = 1, sql_mode = '', sql_select_limit = 18446744073709551615, sql_big_selects = 1, sql_safe_updates = 0, sql_auto_is_null = 0, group_concat_max_len = 1048576 /*M!100101 , max_statement_time = ${timeoutMs / 1000} */ /*!50708 , max_execution_time = ${timeoutMs} */`,
   );
   async function read(sql: string, values: readonly string[]): Promise<SqlRow[]> {
     const { rows, fields } = await select(client, sql, values);
