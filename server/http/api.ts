@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { z } from 'zod';
@@ -319,9 +320,9 @@ export function createApi(
     const options = new URL(req.url ?? '', 'http://localhost').searchParams;
     const query = parseQuery(found.query, options);
     if ('wrong' in query) return answerJson(req, res, 400, errorBody('bad_request', query.wrong));
-    const text = found.body === 'nothing' ? '' : await readBody(req, found.size);
-    if (text === null) return answerError(res, 'too_large', undefined, { Connection: 'close' });
-    const body = parse(found.body, text);
+    const bytes = found.body === 'nothing' ? Buffer.of() : await readBody(req, found.size);
+    if (bytes === null) return answerError(res, 'too_large', undefined, { Connection: 'close' });
+    const body = parse(found.body, bytes);
     if ('wrong' in body) return answerJson(req, res, 400, errorBody('bad_request', body.wrong));
     const result = await answerInTime(found.run(api, name, body.value, query.value));
     if ('archive' in result) await answerZip(req, res, result.archive, result.parts);
@@ -369,7 +370,7 @@ function parseQuery(
 }
 
 /** Returns the body, or null if it is larger than `most` bytes. */
-export async function readBody(req: IncomingMessage, most: number): Promise<string | null> {
+export async function readBody(req: IncomingMessage, most: number): Promise<Buffer | null> {
   if (Number(req.headers['content-length'] ?? 0) > most) return null;
   const pieces: Buffer[] = [];
   let size = 0;
@@ -379,16 +380,18 @@ export async function readBody(req: IncomingMessage, most: number): Promise<stri
     if (size > most) return null;
     pieces.push(piece);
   }
-  return Buffer.concat(pieces).toString();
+  return Buffer.concat(pieces);
 }
 
 function parse<Body extends keyof Bodies>(
   name: Body,
-  text: string,
+  bytes: Buffer,
 ): { value: Bodies[Body] } | { wrong: string } {
+  // With replacement characters, the IDs of several users could become one.
+  if (!isUtf8(bytes)) return { wrong: 'the body is not UTF-8' };
   let json: unknown;
   try {
-    json = text === '' ? {} : JSON.parse(text);
+    json = bytes.length === 0 ? {} : JSON.parse(bytes.toString());
   } catch {
     return { wrong: 'the body is not valid JSON' };
   }

@@ -63,7 +63,7 @@ export function createMailStop(
     if (method !== 'POST') return answer(req, res, 'asked');
     const body = await readBody(req, mostBody);
     if (body === null) return answerError(res, 'too_large', undefined, { Connection: 'close' });
-    if (!oneClick.test(body)) return answerError(res, 'bad_request');
+    if (!oneClick.test(body.toString())) return answerError(res, 'bad_request');
     await answerInTime(route.stop(token));
     answer(req, res, 'stopped');
   };

@@ -310,6 +310,8 @@ export function readTexts(
   const problems = Object.entries(texts).flatMap(([name, text = '']) => {
     if (/^(['"]).*\1$/s.test(text))
       return `${name}: remove the quotes around it; here they are part of the value`;
+    // Node replaces bytes of the environment that are not UTF-8.
+    if (text.includes('\ufffd')) return `${name}: the value is not UTF-8 text`;
     return /\p{Cc}/u.test(text)
       ? `${name}: the value contains a control character, such as a line break`
       : [];

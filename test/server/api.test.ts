@@ -118,6 +118,15 @@ describe('DELETE /api/users/{id} and /api/users/{id}/connections', () => {
     const answer = await ask('/api/users/%ff/connections', { method: 'DELETE' });
     expect([answer.status, await answer.json()]).toEqual([refused.status, refused.body]);
   });
+
+  test('rejects a body that is not UTF-8', async () => {
+    const body = Buffer.from('{"users":[{"id":"M\xfcller","name":"Ann"}]}', 'latin1');
+    const answer = await ask('/api/users', { method: 'PUT', body });
+    expect([answer.status, await answer.json()]).toMatchObject([
+      400,
+      { error: { code: 'bad_request', message: 'the body is not UTF-8' } },
+    ]);
+  });
 });
 
 test('rejects the erasure of a user ID with a slash that a proxy decoded, instead of lifting a ban', async () => {

@@ -232,15 +232,21 @@ test.each([
   expect(error.replace('geheim= is not an option', '')).not.toContain('geheim');
 });
 
-test('trims a value and rejects quotes and line breaks', () => {
+test('trims a value and rejects quotes, line breaks and other bytes than UTF-8', () => {
   const env = { CHAT_USER_ID: ' user_id\r', CHAT_API_KEY: '0123456789abcdef\n' };
   expect([sessionsOf(env).user.id, configOf(env).apiKeys]).toEqual([['user_id'], ['0123456789abcdef']]);
   expect(
-    problemsOf({ CHAT_USER_ID: "'user_id'", CHAT_API_KEY: '"0123456789abcdef"', CHAT_FILES: 'dir:/a\rb' }),
+    problemsOf({
+      CHAT_USER_ID: "'user_id'",
+      CHAT_ADMINS: 'J\ufffdrg',
+      CHAT_API_KEY: '"0123456789abcdef"',
+      CHAT_FILES: 'dir:/a\rb',
+    }),
   ).toBe(
     [
       'Settings that cannot be used:',
       '  CHAT_USER_ID: remove the quotes around it; here they are part of the value',
+      '  CHAT_ADMINS: the value is not UTF-8 text',
       '  CHAT_API_KEY: remove the quotes around it; here they are part of the value',
       '  CHAT_FILES: the value contains a control character, such as a line break',
     ].join('\n'),

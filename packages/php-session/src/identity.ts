@@ -1,3 +1,4 @@
+import { decodeText, isCanonical } from './charset.ts';
 import { withoutEntities } from './entities.ts';
 import { PhpBytes, PhpFloat, PhpObject, type PhpValue } from './formats/value.ts';
 import { type CheckResult, type NotLoggedIn, notLoggedIn, type SessionUser } from './login.ts';
@@ -61,6 +62,10 @@ export function findUser(session: PhpValue, paths: UserPaths): CheckResult<Found
   if (!('value' in required)) return notFound(required);
   const isTyped = typed === true || (typed !== undefined && 'value' in followToUser(session, typed));
   const idText = decodeText(found.value, charset);
+  if (typeof idText === 'string' && !isCanonical(found.value, idText, charset))
+    return invalid(
+      `${pathText(idPath)} is not in the canonical form of ${charset} (${option('charset')}): the same text in other bytes could be the id of another user`,
+    );
   const id = toUserId(isTyped ? toAccountName(idText) : idText);
   if (id === null) return invalid(`${pathText(idPath)} is not a user id but ${describe(idText, charset)}`);
   const isAmong = (ids: readonly string[] = []) =>
@@ -198,39 +203,28 @@ const invalid = (reason: string): NotLoggedIn => ({
 
 /**
  * Returns the same name for all spellings that log in to one account, so that a ban applies to each of them. Logins
- * ignore the case, and LDAP also accepts `*`. Directories and databases ignore some blanks and marks (RFC 4518), so
- * only printable ASCII with single inner blanks is accepted. Other texts become null.
+ * ignore the case. Directories and databases ignore some blanks and marks (RFC 4518), so only printable ASCII with
+ * single inner blanks is accepted. Other texts become null, and so do names with `*`: in LDAP, `ann*` may be `anna`.
  */
 function toAccountName(typed: PhpValue): PhpValue {
   if (typeof typed !== 'string') return typed;
-  const name = typed.toLowerCase().replaceAll('*', '');
-  return /^[!-~]+( [!-~]+)*$/.test(name) ? name : null;
+  return /^[!-)+-~]+( [!-)+-~]+)*$/.test(typed) ? typed.toLowerCase() : null;
 }
 
 /** PHP programs use `0` for "no user", and `*` stands for all users. */
 const reservedIds = ['0', '*'];
+/** Lossy conversions write it for different bytes, so that different IDs become one. */
+const replacement = '\ufffd';
 
 function toUserId(value: PhpValue): string | null {
   if (typeof value === 'number' || typeof value === 'bigint') return value > 0 ? String(value) : null;
   if (typeof value !== 'string' || !value.isWellFormed() || !isLine(value) || isBlank(value)) return null;
+  if (value.includes(replacement)) return null;
   return reservedIds.includes(value) || [...value].length > maxCharacters ? null : ownCopy(value);
 }
 
 /** Copies a text, because a substring would keep the whole session in memory while the login lasts. */
 const ownCopy = (text: string): string => [...text].join('');
-
-/** Decodes a text from the character set of the session. Returns PhpBytes if it is invalid, and other values unchanged. */
-function decodeText(value: PhpValue, charset: string | undefined): PhpValue {
-  const isText = typeof value === 'string' || value instanceof PhpBytes;
-  if (charset === undefined || !isText) return value;
-  // A text in another character set may happen to be valid UTF-8, so strings are decoded again.
-  const bytes = typeof value === 'string' ? Buffer.from(value) : value.bytes;
-  try {
-    return new TextDecoder(charset, { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch {
-    return new PhpBytes(bytes);
-  }
-}
 
 const notInCharset = (charset: string | undefined): string =>
   charset === undefined
@@ -256,6 +250,6 @@ function describe(value: PhpValue, charset: string | undefined): string {
   if (typeof value === 'object') return 'an array or an object';
   if (typeof value === 'boolean') return 'true';
   return typeof value === 'string'
-    ? 'a string that is too long or blank, is * or 0, has control characters, or as a typed name has characters that logins may ignore'
+    ? 'a string that is too long or blank, is * or 0, has control or replacement characters, or as a typed name has characters that logins may ignore'
     : 'a negative number';
 }

@@ -89,6 +89,7 @@ describe('the user of a JSON session', () => {
     ['a control character', '{"user_id":"a\\u0007"}'],
     ['an end of a line', '{"user_id":"a\\u2028b"}'],
     ['only invisible characters', '{"user_id":" \\u200b"}'],
+    ['a replacement character', '{"user_id":"M\\ufffdller"}'],
   ])('reports the ID as invalid: %s', (_, json) => {
     expect(who(json)).toHaveProperty('state', 'invalid');
   });

@@ -41,3 +41,23 @@ test('explains a name or ID outside the character set in the log and the doctor'
   expect(ofId).toMatch(/^user_id is not a user id but a string that is not UTF-8 \(CHAT_SESSION_CHARSET/);
   expect(await said(unknown)).toContain(`✗ This login is rejected: ${ofId}.`);
 });
+
+test('rejects an ID that the character set usually writes with other bytes, and explains it', async () => {
+  const env = {
+    CHAT_SESSION_STORE: `file://${folder}`,
+    CHAT_SESSION_CHARSET: 'shift_jis',
+    CHAT_ADMINS: '髙橋',
+  };
+  const chat = await nextChatServer(env);
+  onTestFinished(async () => void (await chat.stop()));
+  const connect = (id: string) =>
+    connectChat(chat.url, `PHPSESSID=${phpUserSession(folder, id, 'Takahashi')}`);
+  const client = await connect('\\xfb\\xfc\\x8b\\xb4');
+  expect(client.ready).toMatchObject({ user: { id: '髙橋' }, roles: ['admin'] });
+  client.close();
+
+  const refusal = await refusalOf(connect('\\xee\\xe0\\x8b\\xb4'));
+  expect(refusal.data?.code).toBe('session_invalid');
+  const { reason } = JSON.parse((await chat.until(/^.*rejected a connection.*$/m))[0]);
+  expect(reason).toMatch(/^user_id is not in the canonical form of shift_jis \(CHAT_SESSION_CHARSET\)/);
+});
