@@ -18,11 +18,25 @@ const code = (character: string) => `\\u{${character.codePointAt(0)?.toString(16
 /** Unicode control characters that change the direction of the text after them. */
 export const directionMarks = /[\u202a-\u202e\u2066-\u2069]/gu;
 
-/** Direction marks and zero-width characters. A name with them could imitate the name of another user. */
-const unseen = /[\p{Bidi_Control}\u00ad\u180e\u200b\u2060-\u2064\ufeff]/gu;
+/**
+ * Direction marks and invisible characters. A name with them could imitate the name of another user. Joiners, variation
+ * selectors and tags stay, because they form emoji and letters.
+ */
+const unseen = /(?!\u200c|\u200d|\p{VS}|[\u{e0020}-\u{e007f}])[\p{Bidi_Control}\p{DI}\ufff9-\ufffc]/gu;
 
 /** Returns the visible characters of a name in one line, at most `maxCharacters`. Empty if no character is visible. */
 export function visibleLine(text: string, maxCharacters: number): string {
   const line = [...asLine(text).replace(unseen, '')].slice(0, maxCharacters).join('');
   return isBlank(line) ? '' : line;
 }
+
+/**
+ * Returns the form of a text in which filters search: in lower case, with single spaces, and without accents, signs of
+ * formatting and characters that have no shape of their own.
+ */
+export const filterForm = (text: string): string =>
+  text
+    .normalize('NFKD')
+    .toLowerCase()
+    .replace(/(?![\n\t])[\p{C}\p{DI}\p{Mn}\p{Me}\ufffc*_~`\\]/gu, '')
+    .replace(/[\s\u2800]+/gu, ' ');

@@ -4,8 +4,12 @@ export const isBlank = (text: string) => /^[\p{White_Space}\p{Cc}\p{Cf}\p{DI}\u2
 const control = /[\p{Cc}\p{Zl}\p{Zp}]/u;
 export const isLine = (text: string): boolean => !control.test(text);
 
-/** Characters that could make two names look alike. */
-const invisible = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\u00ad\u180e\u200b\u2060-\u2064\ufeff]/gu;
+/**
+ * Characters that could make two names look alike. Joiners, variation selectors and tags stay, because they form emoji
+ * and letters.
+ */
+const invisible =
+  /(?!\u200c|\u200d|\p{VS}|[\u{e0020}-\u{e007f}])[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\p{DI}\ufff9-\ufffc]/gu;
 
 /** Returns the visible characters of a name. */
 export function visibleLine(text: string, maxCharacters: number): string {

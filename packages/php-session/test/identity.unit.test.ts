@@ -27,6 +27,12 @@ describe('the user of a JSON session', () => {
     ],
     ['letters without a width', '{"user_id":7,"firstname":"\\u200b\\ufeffAl\\u00adice"}', '7', 'Alice'],
     [
+      'marks of annotations and fillers',
+      '{"user_id":7,"firstname":"Al\\ufff9\\ufffbi\\u3164\\u034fce"}',
+      '7',
+      'Alice',
+    ],
+    [
       'a name with an emoji of several code points',
       '{"user_id":7,"firstname":"👩\\u200d🚀"}',
       '7',

@@ -9,7 +9,7 @@ import {
 import { ConcurrencyLimit } from '../../limits/by-key.ts';
 import { RequestError } from '../../wire/errors.ts';
 import type { Answers, ChosenFile, HoldReason, RequestPayload } from '../../wire/events.ts';
-import { firstPage } from '../../wire/links.ts';
+import { mayHaveLink } from '../../wire/links.ts';
 import { decidesIn, findReadableRoom, moderatesSite } from '../access.ts';
 import type { Chat } from '../chat.ts';
 import type { Effect } from '../effect.ts';
@@ -65,7 +65,7 @@ export async function findHoldReason(
   const names = await Promise.all(files.map(async ({ id, name }) => name ?? (await nameOf(id))));
   const words = [text, ...names, ...files.map(({ alt = '' }) => alt)].join('\n');
   if (hold.hasWord(words)) return 'words';
-  if (hold.mode === 'links' && firstPage(words) !== null) return 'links';
+  if (hold.mode === 'links' && mayHaveLink(words)) return 'links';
   if (hold.mode !== 'first') return null;
   return (await history.read.hasWritten({ user, room: room.record.id })) ? null : 'first';
 }

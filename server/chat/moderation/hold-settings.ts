@@ -1,3 +1,5 @@
+import { filterForm } from '../../wire/blank.ts';
+
 /** Which messages need approval: see CHAT_HOLD. Messages with a word of CHAT_HOLD_WORDS always do. */
 export type HoldMode = 'off' | 'links' | 'first' | 'all';
 
@@ -39,12 +41,12 @@ interface Place {
 const newPlace = (): Place => ({ next: new Map(), isWord: false });
 
 /**
- * Returns a function that finds whole words. It ignores case, accents, invisible characters, and markup such as `**`. A
- * trie finds all words in one scan, because a regular expression of a thousand words takes seconds for one message.
+ * Returns a function that finds whole words in the `filterForm` of a text. A trie finds all words in one scan, because a
+ * regular expression of a thousand words takes seconds for one message.
  */
 function wordFinder(words: readonly string[]): (text: string) => boolean {
   const start = newPlace();
-  for (const word of words.map(same)) {
+  for (const word of words.map(filterForm)) {
     let place = start;
     for (const sign of word) {
       const next = place.next.get(sign) ?? newPlace();
@@ -55,7 +57,7 @@ function wordFinder(words: readonly string[]): (text: string) => boolean {
   }
   if (start.next.size === 0) return () => false;
   return (text) => {
-    const signs = [...same(text)];
+    const signs = [...filterForm(text)];
     return signs.some((_, at) => beginsWord(start, signs, at));
   };
 }
@@ -73,9 +75,3 @@ function beginsWord(start: Place, signs: readonly string[], at: number): boolean
 /** Whether the first or last character of a match and the adjacent character belong to the same word. */
 const isWithin = (sign = '', beside = ''): boolean =>
   letter.test(beside) && letter.test(sign) && !unspaced.test(sign);
-
-const same = (text: string) =>
-  text
-    .normalize('NFKD')
-    .toLowerCase()
-    .replaceAll(/[\p{Mn}\p{Default_Ignorable_Code_Point}*_~`]/gu, '');

@@ -1,6 +1,6 @@
 import { RequestError } from '../../wire/errors.ts';
 import type { RoomKind } from '../../wire/events.ts';
-import { firstPage } from '../../wire/links.ts';
+import { mayHaveLink } from '../../wire/links.ts';
 import { moderatesSite } from '../access.ts';
 import type { Chat } from '../chat.ts';
 import type { Connection } from '../model.ts';
@@ -21,7 +21,7 @@ export async function checkRoomWords(
   const { mode } = hold;
   if (hold.hasWord(said))
     throw new RequestError('forbidden', 'the name or topic contains a word from CHAT_HOLD_WORDS');
-  if (mode === 'links' && firstPage(said) !== null)
+  if (mode === 'links' && mayHaveLink(said))
     throw new RequestError('forbidden', 'names and topics must not contain links (CHAT_HOLD=links)');
   if (kind !== 'public') return;
   const user = person.user.id;

@@ -89,6 +89,41 @@ describe('approval is required', () => {
     expect(await waits('see a.example')).toBe(false);
   });
 
+  test('for whatever a program may take for a link, in messages, edits, polls, copies and names', async () => {
+    const { ann, mod } = await lobby();
+    for (const text of [
+      'Free prizes\\.www.evil.example/win',
+      '点击http://evil.example',
+      'https://bank.example@spam.example/',
+      'ask bob@spam.example',
+    ]) {
+      expect((await hold(ann, 'lobby', text)).why, text).toBe('links');
+      const { seq } = await say(ann, 'lobby', 'hello');
+      const edit = await ann.raw('message:edit', { room: 'lobby', seq, text });
+      expect(edit, text).toMatchObject({ ok: true, data: { held: { why: 'links' } } });
+      const at = Date.now() + 3_600_000;
+      const later = { room: 'lobby', text, at, clientId: newClientId() };
+      const added = await ann.request('scheduled:add', later);
+      const sent = 'scheduled' in added && (await ann.request('scheduled:send', { id: added.scheduled.id }));
+      expect(sent, text).toMatchObject({ held: { why: 'links' } });
+      const { seq: original } = await say(mod, 'lobby', text);
+      const copy = { room: 'lobby', from: { room: 'lobby', seq: original }, clientId: newClientId() };
+      expect(await codeOf(ann, 'message:forward', copy), text).toBe('forbidden');
+      const poll = {
+        room: 'lobby',
+        text: 'Lunch?',
+        clientId: newClientId(),
+        poll: { options: ['soup', text] },
+      };
+      expect(await codeOf(ann, 'message:send', poll), text).toBe('forbidden');
+      const named = { kind: 'private', name: 'Own', topic: text, clientId: newClientId() };
+      expect(await codeOf(ann, 'room:create', named), text).toBe('forbidden');
+      for (const { id } of (await ann.request('held:list', { mine: true })).held)
+        await ann.request('held:discard', { id });
+    }
+    expect((await hold(ann, 'lobby', 'pal\ufff9le\ufffbts')).why).toBe('words');
+  });
+
   test('for messages with a link or listed word in a file name or description', async () => {
     const { ann } = await lobby(served);
     const files = await Promise.all(
