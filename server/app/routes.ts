@@ -175,11 +175,12 @@ export function openRoutes(
       const page = query.get('page') ?? '';
       // The browser may remember the choice of another user.
       const agreed = query.get('user') === id && page !== '' && page.length <= longestPage;
-      if (!agreed || !canOf(chat.settings, roles).direct) return {};
+      const can = canOf(chat.settings, roles);
+      if (!agreed || !can.direct || !can.findPeople) return {};
       if (chat.directory.banOf(id) !== null) return {};
       const { avatar } = config.profile;
       return {
-        here: await chat.pageReaders.read(page, { id, name }),
+        ...(await chat.pageReaders.read(page, { id, name })),
         ...(avatar === undefined ? {} : { avatar }),
       };
     }),

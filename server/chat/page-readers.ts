@@ -2,30 +2,35 @@ import type { History } from '../history/history.ts';
 import type { User } from '../wire/events.ts';
 import type { OtherServers } from './other-servers.ts';
 
-/** How long a user counts as a reader of a page after a request. Launchers repeat it every 30 s. */
+/** How long a user counts as a reader of a page after a request. Launchers repeat it after `repeatMs`. */
 const staysMs = 45_000;
+const repeatMs = 30_000;
+/** How long a user must be shown before seeing others: until all of their launchers repeated the request. */
+const shownFirstMs = repeatMs;
 /** Maximum number of readers in an answer. */
 const mostShown = 5;
 /** Maximum number of readers whose blocks are read for an answer. */
 const mostAsked = 20;
-/** Maximum number of pages on which a user is shown: the latest ones. */
-const mostPages = 20;
 
 interface Reader {
   readonly user: User;
-  /** The time at which the user no longer counts, in the units of `performance.now()`. */
+  /** Since when the user has been shown on this page, in the units of `performance.now()`. */
+  readonly since: number;
+  /** The time at which the user no longer counts. */
   readonly until: number;
 }
 
-/** The users who read a page of the site and show that to each other. Never stored. */
+/**
+ * The users who read a page of the site and show that to each other. Never stored. A user reads one page at a time, and
+ * is shown there before seeing others, so that nobody can look at many pages unseen.
+ */
 export class PageReaders {
   readonly #history: Pick<History, 'read'>;
   readonly #others: Pick<OtherServers, 'reads'> | undefined;
   readonly #isBanned: (user: string) => boolean;
   /** By page and user ID. Readers who came last are at the end. */
   readonly #pages = new Map<string, Map<string, Reader>>();
-  /** The pages of each user, the latest at the end. */
-  readonly #pagesOf = new Map<string, Set<string>>();
+  readonly #pageByUser = new Map<string, string>();
   #sweptAt = 0;
 
   constructor(
@@ -40,28 +45,32 @@ export class PageReaders {
 
   /**
    * Notes that a user reads a page, and returns the other readers, the newest first. If one of two users blocked the
-   * other, neither sees the other.
+   * other, neither sees the other. `nextMs`: when to repeat the request.
    */
-  read(page: string, user: User): Promise<User[]> {
-    this.note(page, user);
+  async read(page: string, user: User): Promise<{ here: User[]; nextMs: number }> {
+    const since = this.note(page, user);
     this.#others?.reads(page, user);
-    return this.#readers(page, user.id);
+    const remainingMs = Math.ceil(since + shownFirstMs - performance.now());
+    if (remainingMs > 0) return { here: [], nextMs: remainingMs };
+    return { here: await this.#readers(page, user.id), nextMs: repeatMs };
   }
 
-  /** Notes that a user reads a page. Call it directly for a user of another server. */
-  note(page: string, user: User): void {
+  /**
+   * Notes that a user reads a page, and no longer another one. Call it directly for a user of another server.
+   * @returns since when the user has been shown there
+   */
+  note(page: string, user: User): number {
     const now = performance.now();
     if (now - this.#sweptAt > staysMs) this.#sweep(now);
+    if (this.#pageByUser.get(user.id) !== page) this.#remove(user.id);
     const readers = this.#pages.get(page) ?? new Map<string, Reader>();
-    this.#pages.set(page, readers);
+    const before = readers.get(user.id);
+    const since = before !== undefined && before.until > now ? before.since : now;
     readers.delete(user.id);
-    readers.set(user.id, { user, until: now + staysMs });
-    const own = this.#pagesOf.get(user.id) ?? new Set();
-    this.#pagesOf.set(user.id, own);
-    own.delete(page);
-    own.add(page);
-    const [oldest] = own;
-    if (own.size > mostPages && oldest !== undefined) this.#remove(oldest, user.id);
+    readers.set(user.id, { user, since, until: now + staysMs });
+    this.#pages.set(page, readers);
+    this.#pageByUser.set(user.id, page);
+    return since;
   }
 
   async #readers(page: string, me: string): Promise<User[]> {
@@ -80,16 +89,16 @@ export class PageReaders {
 
   #sweep(now: number): void {
     this.#sweptAt = now;
-    for (const [page, readers] of this.#pages)
-      for (const [id, { until }] of readers) if (until <= now) this.#remove(page, id);
+    for (const readers of this.#pages.values())
+      for (const [id, { until }] of readers) if (until <= now) this.#remove(id);
   }
 
-  #remove(page: string, user: string): void {
+  #remove(user: string): void {
+    const page = this.#pageByUser.get(user);
+    if (page === undefined) return;
+    this.#pageByUser.delete(user);
     const readers = this.#pages.get(page);
     readers?.delete(user);
     if (readers?.size === 0) this.#pages.delete(page);
-    const own = this.#pagesOf.get(user);
-    own?.delete(page);
-    if (own?.size === 0) this.#pagesOf.delete(user);
   }
 }

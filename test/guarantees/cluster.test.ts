@@ -179,16 +179,19 @@ describe('two servers with a bus', () => {
       await expect.poll(() => toldOf(client, message)).toMatchObject([{ message: { id: message.id } }]);
   });
 
-  test('show each other who reads a page of the site', async () => {
-    const page = `/${newClientId()}`;
-    const open = async (server: RunningChat, user: string) => {
-      const headers = { cookie: await cookieOf(user), 'sec-fetch-site': 'same-origin' };
-      const answer = await fetch(`${server.url}/here?${new URLSearchParams({ page, user })}`, { headers });
-      return ((await answer.json()) as { here: { id: string }[] }).here.map(({ id }) => id);
+  test('know since when a user reads a page of the site on the other server', async () => {
+    const headers = { cookie: await cookieOf('reader-1'), 'sec-fetch-site': 'same-origin' };
+    const open = async (server: RunningChat, page: string) => {
+      const asked = new URLSearchParams({ page, user: 'reader-1' });
+      const answer = await fetch(`${server.url}/here?${asked}`, { headers });
+      return ((await answer.json()) as { nextMs: number }).nextMs;
     };
-    await open(one, 'reader-1');
-    await expect.poll(() => open(two, 'reader-2')).toEqual(['reader-1']);
-    await expect.poll(() => open(one, 'reader-1')).toEqual(['reader-2']);
+    const remainingMs = async () => {
+      const page = `/${newClientId()}`;
+      expect(await open(one, page)).toBe(30_000);
+      return open(two, page);
+    };
+    await expect.poll(remainingMs).toBeLessThan(30_000);
   });
 
   test('apply the block of another user to mentions and typing on both servers', async () => {

@@ -1,7 +1,7 @@
 import { hue, initials } from '../../../server/wire/avatar.ts';
 import style from '../styles/here.css?inline';
 
-/** The server forgets a reader after 45 s. */
+/** Without an answer. The server forgets a reader after 45 s. */
 const REPEAT_MS = 30_000;
 const TIMEOUT_MS = 10_000;
 /** Maximum number of avatars next to the button. */
@@ -14,6 +14,8 @@ interface Reader {
 
 interface Answer {
   readonly here?: readonly Reader[];
+  /** When to ask again. The server shows this user to others first. */
+  readonly nextMs?: number;
   /** The site's template for avatars. */
   readonly avatar?: string;
 }
@@ -61,21 +63,24 @@ export function showReaders(launcher: Launcher): () => void {
     if (picture !== undefined) button.append(picture);
     return button;
   };
+  let timer: ReturnType<typeof setTimeout> | undefined;
   const look = async () => {
-    const user = consent(server);
-    if (document.hidden || user === undefined) return draw({});
+    clearTimeout(timer);
+    const user = document.hidden ? undefined : consent(server);
     // After a failed request, the last readers stay.
-    const answer = await ask(element, server, user).catch(() => undefined);
-    if (answer !== undefined && !signal.aborted) draw(answer);
+    const answer = user === undefined ? {} : await ask(element, server, user).catch(() => undefined);
+    if (signal.aborted) return;
+    if (answer !== undefined) draw(answer);
+    clearTimeout(timer);
+    timer = setTimeout(() => void look(), answer?.nextMs ?? REPEAT_MS);
   };
-  const timer = setInterval(() => void look(), REPEAT_MS);
   document.addEventListener('visibilitychange', () => void look(), { signal });
   // The user may have turned it on or off in the chat.
   root.querySelector('dialog')?.addEventListener('close', () => void look(), { signal });
   void look();
   return () => {
     stop.abort();
-    clearInterval(timer);
+    clearTimeout(timer);
     place.remove();
   };
 }

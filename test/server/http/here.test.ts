@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { connectChat } from '../../helpers/chat-client.ts';
 import { sharedSite, startPeopleSite } from '../../helpers/people.ts';
 
@@ -13,54 +13,108 @@ interface Reader {
   readonly id: string;
   readonly cookie: string;
   /** Opens the page and returns the IDs of the others. */
-  open(page: string, as?: string): Promise<{ status: number; ids: string[] | undefined }>;
+  open(page: string, as?: string): Promise<{ status: number; ids: string[] | undefined; nextMs?: number }>;
 }
 
-async function reader(id: number, ownName = `User ${id}`): Promise<Reader> {
-  const cookie = await site.session(id, ownName);
+/** Returns a function that moves the server's monotonic clock forward. */
+function clock(): (ms: number) => void {
+  const now = performance.now.bind(performance);
+  let ahead = 0;
+  const spy = vi.spyOn(performance, 'now').mockImplementation(() => now() + ahead);
+  onTestFinished(() => void spy.mockRestore());
+  return (ms) => {
+    ahead += ms;
+  };
+}
+
+async function reader(id: number, ownName = `User ${id}`, at = site): Promise<Reader> {
+  const cookie = await at.session(id, ownName);
   return {
     id: String(id),
     cookie,
     async open(page, as = String(id)) {
-      const url = `${site.chat.url}/here?${new URLSearchParams({ page, user: as })}`;
+      const url = `${at.chat.url}/here?${new URLSearchParams({ page, user: as })}`;
       const answer = await fetch(url, { headers: { cookie, 'sec-fetch-site': 'same-origin' } });
-      const { here, avatar } = (await answer.json()) as {
+      const { here, avatar, nextMs } = (await answer.json()) as {
         here?: { id: string; name: string }[];
         avatar?: string;
+        nextMs?: number;
       };
+      expect(nextMs === undefined).toBe(here === undefined);
       expect(avatar).toBe(here && '/avatars/{id}.svg');
       for (const { name, ...rest } of here ?? [])
         expect({ name, ...rest }).toEqual({ id: rest.id, name: `User ${rest.id}` });
-      return { status: answer.status, ids: here?.map((user) => user.id) };
+      return {
+        status: answer.status,
+        ids: here?.map((user) => user.id),
+        ...(nextMs === undefined ? {} : { nextMs }),
+      };
     },
   };
 }
 
 test('shows the other readers of the same page, the newest first, and at most five', async () => {
   const [page, other] = [newPage(), newPage()];
+  const pass = clock();
   const readers = await Promise.all([1, 2, 3, 4, 5, 6, 7].map((id) => reader(id)));
-  expect(await readers[0]?.open(page)).toEqual({ status: 200, ids: [] });
-  for (const one of readers.slice(1)) await one.open(page);
-  expect((await readers[0]?.open(page))?.ids).toEqual(['7', '6', '5', '4', '3']);
+  for (const one of readers) expect((await one.open(page)).ids).toEqual([]);
+  pass(30_000);
+  expect(await readers[0]?.open(page)).toEqual({
+    status: 200,
+    ids: ['7', '6', '5', '4', '3'],
+    nextMs: 30_000,
+  });
   // A repeated request makes the reader the newest.
   expect((await readers[1]?.open(page))?.ids).toEqual(['1', '7', '6', '5', '4']);
   expect((await readers[1]?.open(other))?.ids).toEqual([]);
 });
 
-test('shows a user only on the latest 20 pages', async () => {
-  const pages = Array.from({ length: 21 }, newPage);
+test('shows a user to others for 30 s before the user sees them', async () => {
+  const page = newPage();
+  const pass = clock();
+  const [ann, ben] = await Promise.all([reader(43), reader(44)]);
+  await ben.open(page);
+  pass(29_000);
+  const first = await ann.open(page);
+  expect(first).toEqual({ status: 200, ids: [], nextMs: 30_000 });
+  pass(2000);
+  expect((await ben.open(page)).ids).toEqual([ann.id]);
+  const early = await ann.open(page);
+  expect(early.ids).toEqual([]);
+  expect(early.nextMs).toBeLessThanOrEqual(28_000);
+  pass(early.nextMs ?? 0);
+  expect((await ann.open(page)).ids).toEqual([ben.id]);
+  // After an absence, the user is shown first again.
+  pass(46_000);
+  await ben.open(page);
+  expect((await ann.open(page)).ids).toEqual([]);
+});
+
+test('shows a user, and shows others to the user, on one page at a time', async () => {
+  const pass = clock();
+  const pages = Array.from({ length: 300 }, newPage);
   const [ann, ben] = await Promise.all([reader(41), reader(42)]);
-  for (const page of pages) await ann.open(page);
-  // Reading a page again does not count twice.
-  await ann.open(pages[20] as string);
-  const shown = await Promise.all([0, 1, 20].map(async (n) => (await ben.open(pages[n] as string)).ids));
-  expect(shown).toEqual([[], [ann.id], [ann.id]]);
+  const [page = '', other = ''] = pages;
+  await ben.open(page);
+  await ann.open(page);
+  pass(30_000);
+  for (const each of [...pages.slice(1), page]) expect((await ann.open(each)).ids).toEqual([]);
+  expect((await ben.open(page)).ids).toEqual([ann.id]);
+  await ann.open(other);
+  expect((await ben.open(page)).ids).toEqual([]);
+});
+
+test('shows nobody with CHAT_FIND_PEOPLE=off', async () => {
+  const closed = await startPeopleSite({ CHAT_FIND_PEOPLE: 'off', CHAT_USER_AVATAR: '/avatars/{id}.svg' });
+  onTestFinished(() => closed.close());
+  const ann = await reader(61, 'User 61', closed);
+  expect(await ann.open(newPage())).toEqual({ status: 200, ids: undefined });
 });
 
 test('requires the own user ID, a page and a login', async () => {
   const page = newPage();
   const [ann, ben] = await Promise.all([reader(11), reader(12)]);
-  await ben.open(page);
+  for (const one of [ann, ben]) await one.open(page);
   for (const as of ['', '12', '11 '])
     expect(await ann.open(page, as)).toEqual({ status: 200, ids: undefined });
   for (const bad of ['', 'x'.repeat(251)]) expect((await ann.open(bad)).ids).toBeUndefined();
@@ -74,11 +128,13 @@ test('requires the own user ID, a page and a login', async () => {
 
 test('hides two users from each other if one blocked the other', async () => {
   const page = newPage();
+  const pass = clock();
   const [ann, ben, cem] = await Promise.all([reader(21), reader(22), reader(23)]);
   const client = await connectChat(site.chat.url, ann.cookie);
   await client.request('user:block', { user: ben.id, blocked: true });
   client.close();
   for (const one of [ann, ben, cem]) await one.open(page);
+  pass(30_000);
   expect((await ann.open(page)).ids).toEqual([cem.id]);
   expect((await ben.open(page)).ids).toEqual([cem.id]);
   expect((await cem.open(page)).ids?.sort()).toEqual([ann.id, ben.id]);
@@ -86,8 +142,10 @@ test('hides two users from each other if one blocked the other', async () => {
 
 test('shows the ID of a user whose name has a word of CHAT_HOLD_WORDS', async () => {
   const page = newPage();
+  const pass = clock();
   const [ann, ben] = await Promise.all([reader(51), reader(52, 'Casino Bonus')]);
-  await ben.open(page);
+  for (const one of [ann, ben]) await one.open(page);
+  pass(30_000);
   const url = `${site.chat.url}/here?${new URLSearchParams({ page, user: ann.id })}`;
   const answer = await fetch(url, { headers: { cookie: ann.cookie, 'sec-fetch-site': 'same-origin' } });
   expect(await answer.json()).toMatchObject({ here: [{ id: ben.id, name: ben.id }] });
@@ -95,8 +153,11 @@ test('shows the ID of a user whose name has a word of CHAT_HOLD_WORDS', async ()
 
 test('does not show a banned user', async () => {
   const page = newPage();
+  const pass = clock();
   const [ann, ben] = await Promise.all([reader(31), reader(32)]);
-  await ben.open(page);
+  for (const one of [ann, ben]) await one.open(page);
+  pass(30_000);
+  expect((await ann.open(page)).ids).toEqual([ben.id]);
   expect(await site.api('PUT', `/users/${ben.id}/ban`, {})).toMatchObject({ status: 200 });
   expect((await ann.open(page)).ids).toEqual([]);
   expect((await ben.open(page)).ids).toBeUndefined();

@@ -9,7 +9,8 @@ const KEY = 'here';
 export function SamePage({ context }: { readonly context: Context }) {
   const { chat, strings, attribute, changed } = context;
   const me = chat.me?.id;
-  if (attribute('here') === null || me === undefined || chat.isGuest || !chat.can.direct) return null;
+  const { direct, findPeople } = chat.can;
+  if (attribute('here') === null || me === undefined || chat.isGuest || !direct || !findPeople) return null;
   const on = chat.settings.get(KEY, text) === me;
   const turn = () => {
     if (on) chat.settings.delete(KEY);
