@@ -124,13 +124,17 @@ function partForOthers(
   return {
     seen: (user) => directory.seen(user),
     everybody: () => directory.everybody(),
-    presenceChanged: (room, user) => directory.presenceChanged(room, user),
-    typing({ id, createdAt }, user, isTyping) {
+    presenceChanged(id, user) {
+      directory.presenceChanged(id, user);
       const room = directory.room(id);
-      // The servers may disagree for a moment about which room has this ID, and about the members.
-      if (room?.record.createdAt !== createdAt) return;
-      const shown = room.present.get(user);
-      if (shown !== undefined) typing.setElsewhere(room, shown, isTyping);
+      const present = room?.present.get(user);
+      if (room !== undefined && present !== undefined) typing.arrived(room, present);
+    },
+    typing(record, user, isTyping) {
+      const room = directory.room(record.id);
+      // The servers may disagree for a moment about which room has this ID.
+      const isSame = room?.record.createdAt === record.createdAt;
+      typing.setElsewhere(record, isSame ? room : undefined, user, isTyping);
     },
     reads: (page, user) => pageReaders.note(page, user),
     obey: (user, order) => obey(parts, user, order),

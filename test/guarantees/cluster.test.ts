@@ -194,6 +194,20 @@ describe('two servers with a bus', () => {
     await expect.poll(remainingMs).toBeLessThan(30_000);
   });
 
+  test('announce typing by users who joined a moment before on the other server', async () => {
+    const { room, bob } = await pair({ kind: 'public', name: newClientId(), members: [] });
+    const many = await Promise.all(Array.from({ length: size(80, 20) }, () => person(one)));
+    await Promise.all(
+      many.map(async ({ on: [client] }) => {
+        await client?.request('room:join', { room });
+        await client?.request('typing:set', { room, typing: true });
+      }),
+    );
+    const typing = () =>
+      new Set(eventsOf(bob, 'typing:changed').flatMap(({ user, typing }) => (typing ? [user.id] : [])));
+    await expect.poll(typing, { timeout }).toEqual(new Set(many.map(({ id }) => id)));
+  });
+
   test('apply the block of another user to mentions and typing on both servers', async () => {
     const { room, ann, annId, bob, bobId } = await pair({ kind: 'public', name: newClientId(), members: [] });
     const kim = await person(two, one);

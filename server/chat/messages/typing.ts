@@ -1,4 +1,4 @@
-import { hasBegun, otherOf } from '../../history/history.ts';
+import { hasBegun, otherOf, type RoomRecord } from '../../history/history.ts';
 import type { User } from '../../wire/events.ts';
 import { type Connection, type Person, type Room, userOf } from '../model.ts';
 import type { OtherServers } from '../other-servers.ts';
@@ -25,11 +25,16 @@ interface TypingUser {
   announcedAt: number;
 }
 
+const earlyKey = ({ id, createdAt }: Pick<RoomRecord, 'id' | 'createdAt'>, user: string): string =>
+  `${id} ${createdAt} ${user}`;
+
 /** The users who are typing, by room. Never stored. */
 export class Typing {
   readonly #publisher: Publisher;
   readonly #others: OtherServers | undefined;
   readonly #rooms = new Map<Room, Map<string, TypingUser>>();
+  /** Users on other servers who type, but are not present yet: see `setElsewhere`. The timers forget them. */
+  readonly #early = new Map<string, NodeJS.Timeout>();
   /** When the starts of each user of this server no longer count against the rate, as in `performance.now()`. */
   readonly #startsUsedUntil = new WeakMap<Room, WeakMap<Person, number>>();
 
@@ -47,14 +52,42 @@ export class Typing {
     if (isAnnounced) this.#others?.typing(room.record, user.id, isShown);
   }
 
-  /** Sets the typing state of a user on another server. */
-  setElsewhere(room: Room, user: User, typing: boolean): void {
-    if (typing) this.#start(room, user);
-    else this.stop(room, user.id);
+  /**
+   * Sets the typing state of a user on another server. Typing comes by the bus, and may overtake the presence of a user
+   * who just joined, or the room itself. Then it is announced when `arrived` is called.
+   * @param room undefined if this server does not have the room yet
+   */
+  setElsewhere(
+    record: Pick<RoomRecord, 'id' | 'createdAt'>,
+    room: Room | undefined,
+    user: string,
+    typing: boolean,
+  ): void {
+    const key = earlyKey(record, user);
+    const present = room?.present.get(user);
+    this.#forgetEarly(key);
+    if (!typing) {
+      if (room !== undefined) this.stop(room, user);
+    } else if (room !== undefined && present !== undefined) {
+      this.#start(room, present);
+    } else {
+      this.#early.set(key, setTimeout(() => this.#early.delete(key), timeoutMs).unref());
+    }
+  }
+
+  /** Call it when a user of another server is present in the room. Announces typing that came before. */
+  arrived(room: Room, user: User): void {
+    if (this.#forgetEarly(earlyKey(room.record, user.id))) this.#start(room, user);
+  }
+
+  #forgetEarly(key: string): boolean {
+    clearTimeout(this.#early.get(key));
+    return this.#early.delete(key);
   }
 
   /** Ends typing. @returns whether the user was typing */
   stop(room: Room, user: string): boolean {
+    this.#forgetEarly(earlyKey(room.record, user));
     const users = this.#rooms.get(room);
     const typingUser = users?.get(user);
     if (users === undefined || typingUser === undefined) return false;

@@ -64,3 +64,39 @@ test('announces typing that continues after it exceeded the rate', () => {
   vi.advanceTimersByTime(6000);
   expect(sentToClients).toEqual([true, false]);
 });
+
+test('announces typing on another server once its user is present, unless it ended', () => {
+  const { typing, sentToClients, first } = start();
+  const user = { id: 'dan', name: 'Dan' };
+  const arrive = () => {
+    sentToClients.length = 0;
+    first.present.set(user.id, user);
+    typing.arrived(first, user);
+    const announced = [...sentToClients];
+    first.present.delete(user.id);
+    typing.stop(first, user.id);
+    return announced;
+  };
+  const early = (on = true, room: Room | undefined = first) =>
+    typing.setElsewhere(first.record, room, user.id, on);
+  early();
+  expect(sentToClients).toEqual([]);
+  expect(arrive()).toEqual([true]);
+  expect(arrive()).toEqual([]);
+  // Before the room is known.
+  typing.setElsewhere(first.record, undefined, user.id, true);
+  expect(arrive()).toEqual([true]);
+  early();
+  early(false);
+  expect(arrive()).toEqual([]);
+  // The user's message ends it.
+  early();
+  typing.stop(first, user.id);
+  expect(arrive()).toEqual([]);
+  early();
+  vi.advanceTimersByTime(6000);
+  expect(arrive()).toEqual([]);
+  // Another room that had the ID before.
+  typing.setElsewhere({ ...first.record, createdAt: 1 }, undefined, user.id, true);
+  expect(arrive()).toEqual([]);
+});
