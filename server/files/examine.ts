@@ -1,7 +1,7 @@
 import { getPriority, setPriority } from 'node:os';
 import type { Metadata } from 'sharp';
 import { type AnimatedPng, readAnimatedPng, writeAnimatedPng } from './animated-png.ts';
-import type { Examined, Task, ToExaminer, ToServer } from './examiner.ts';
+import type { Examined, ExaminerKind, Task, ToExaminer, ToServer } from './examiner.ts';
 import { type Bytes, readMedia, windowed } from './media.ts';
 import { isText } from './text.ts';
 
@@ -13,9 +13,12 @@ import { isText } from './text.ts';
 
 type Format = (typeof formats)[keyof typeof formats];
 
-/** Limits of one task, memory in bytes. Usual pictures need far less. */
-const maxMemory = 1200 * 1024 * 1024;
-const maxCpuSeconds = 20;
+const kind = process.argv[2] as ExaminerKind;
+/** Limits of one task, memory in bytes. Usual pictures need far less than the limits of `slow`. */
+const { maxMemory, maxCpuSeconds } =
+  kind === 'slow'
+    ? { maxMemory: 1200 * 1024 * 1024, maxCpuSeconds: 20 }
+    : { maxMemory: 500 * 1024 * 1024, maxCpuSeconds: 2 };
 /**
  * Maximum pixels of a picture in all its frames. Usual pictures of this size stay within `maxMemory` and
  * `maxCpuSeconds`, but noise may not. docs/protocol.md promises these numbers.
@@ -26,6 +29,17 @@ const maxPixels: Record<Format, number> = {
   gif: 64_000_000,
   webp: 64_000_000,
   avif: 16_000_000,
+};
+/**
+ * Pictures with more pixels, which usually take more than a second, are left to `slow` before anything is decoded. A
+ * header may lie, so `maxCpuSeconds` counts too.
+ */
+const maxQuickPixels: Record<Format, number> = {
+  png: 8_000_000,
+  jpeg: 24_000_000,
+  gif: 1_000_000,
+  webp: 4_000_000,
+  avif: 1_000_000,
 };
 /** Lower maximum pixels of a still WebP, and of a PNG with 16 bits per channel. */
 const maxStillWebpPixels = 32_000_000;
@@ -78,14 +92,15 @@ setInterval(() => {
   if (!isTooLong && memory <= maxMemory) return;
   const limit = isTooLong ? `${maxCpuSeconds} s of CPU time` : `${maxMemory / 1024 / 1024} MB of memory`;
   const refused = `Reading the file takes more than ${limit}.`;
-  send({ found: { refused, code: 'file_limit' }, memory: Number.POSITIVE_INFINITY });
+  const found = kind === 'slow' ? ({ refused, code: 'file_limit' } as const) : ({ isSlow: true } as const);
+  send({ found, memory: Number.POSITIVE_INFINITY });
   // `process.exit` would wait for the picture library.
   process.abort();
 }, 50).unref();
 
 const send = (message: ToServer) => process.send?.(message);
 let received: ((bytes: Buffer) => void) | undefined;
-const work = process.argv[2] === 'pictures' ? await pictures() : await types();
+const work = await { types, pictures, slow }[kind]();
 process.on('message', (message: ToExaminer) => {
   if ('bytes' in message) return received?.(message.bytes);
   before = process.cpuUsage();
@@ -128,6 +143,11 @@ async function pictures(): Promise<Work> {
   sharp.block({ operation: ['VipsForeignLoad'] });
   sharp.unblock({ operation: decoders });
   return async (task, bytes) => picture({ sharp, encode }, await whole(bytes), task);
+}
+
+async function slow(): Promise<Work> {
+  const [ofTypes, ofPictures] = await Promise.all([types(), pictures()]);
+  return (task, bytes) => (task.type === undefined ? ofTypes : ofPictures)(task, bytes);
 }
 
 async function whole({ size, read }: Bytes): Promise<Buffer> {
@@ -222,6 +242,7 @@ async function picture(
   const animation = format === 'png' && side === undefined ? readAnimatedPng(bytes) : null;
   const refused = limitOf(about, format, animation);
   if (refused !== undefined) return { refused, code: 'file_limit' };
+  if (kind !== 'slow' && pixelsOf(about, animation) > maxQuickPixels[format]) return { isSlow: true };
   const { width, height, pages = 1, pageHeight = height, autoOrient, isPalette, hasAlpha } = about;
   const moves = pages > 1;
   const pixels = width * pageHeight * pages;
@@ -299,17 +320,20 @@ async function picture(
   };
 }
 
-/** Returns a message if the picture exceeds a limit. Uses sizes from headers, before anything is decoded. */
-function limitOf(
-  { width, height, pages = 1, pageHeight = height, depth }: Metadata,
-  format: Format,
+/** Returns the pixels of all frames, as the headers say. */
+function pixelsOf(
+  { width, height, pages = 1, pageHeight = height }: Metadata,
   animation: AnimatedPng | null,
-): string | undefined {
+): number {
+  if (animation === null) return width * pageHeight * pages;
+  return animation.frames.reduce((sum, frame) => sum + frame.width * frame.height, 0);
+}
+
+/** Returns a message if the picture exceeds a limit. Uses sizes from headers, before anything is decoded. */
+function limitOf(about: Metadata, format: Format, animation: AnimatedPng | null): string | undefined {
+  const { width, height, pages = 1, pageHeight = height, depth } = about;
   const frames = animation?.frames.length ?? pages;
-  const pixels =
-    animation === null
-      ? width * pageHeight * pages
-      : animation.frames.reduce((sum, frame) => sum + frame.width * frame.height, 0);
+  const pixels = pixelsOf(about, animation);
   const isDeep = depth === 'ushort' && format === 'png';
   const isStillWebp = format === 'webp' && pages === 1;
   const most = isDeep ? maxDeepPixels : isStillWebp ? maxStillWebpPixels : maxPixels[format];

@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { type FileHandle, open } from 'node:fs/promises';
 import { extname } from 'node:path';
-import { FairQueue } from '../limits/fair-queue.ts';
+import { FairQueue, TaskTimes } from '../limits/fair-queue.ts';
 import { isAlive, startSeparate } from '../limits/separate-process.ts';
 import { RequestError } from '../wire/errors.ts';
 import type { Media } from './media.ts';
@@ -42,6 +42,8 @@ export type Examined =
   | { refused: string; code: 'file_type' | 'file_limit' | 'file_damaged' }
   /** The re-encoded picture has this many bytes, more than `maxBytes`. */
   | { tooLarge: number }
+  /** The task exceeds the limits of a process for quick tasks. */
+  | { isSlow: true }
   /** The file cannot be decoded as its type, or it crashed the process. */
   | { failed: true };
 
@@ -70,12 +72,18 @@ const maxIdleMemory = 384 * 1024 * 1024;
 const maxRead = 4 * 1024 * 1024;
 
 /**
- * Examines files in separate processes, because a hostile file may crash its process. Pictures take long, so they have
- * their own process, and no other file waits behind them.
+ * `types` detects types, and `pictures` re-encodes pictures. Both give up a task that takes more than some CPU seconds,
+ * and `slow` repeats it, so no other file waits behind a large or hostile file.
  */
+export type ExaminerKind = 'types' | 'pictures' | 'slow';
+
+/** Examines files in separate processes, because a hostile file may crash its process. */
 export class Examiner {
-  readonly #types = new ExaminingProcess('types');
-  readonly #pictures = new ExaminingProcess('pictures');
+  /** A user's slow files also put the user's quick files behind those of others. */
+  readonly #times = new TaskTimes();
+  readonly #types = new ExaminingProcess('types', this.#times);
+  readonly #pictures = new ExaminingProcess('pictures', this.#times);
+  readonly #slow = new ExaminingProcess('slow', this.#times);
 
   /**
    * Examines a file.
@@ -88,17 +96,21 @@ export class Examiner {
     user: string,
     file: ExaminedFile,
     signal?: AbortSignal,
-  ): Promise<Exclude<Examined, { picture: string }>> {
-    const beginBy = performance.now() + maxWaitMs;
-    const found = await this.#types.run(user, file, { signal, beginBy });
+  ): Promise<Exclude<Examined, { picture: string } | { isSlow: true }>> {
+    const options = { signal, beginBy: performance.now() + maxWaitMs };
+    const run = async (quick: ExaminingProcess, work: Work) => {
+      const quickly = await quick.run(user, work, options);
+      const found = 'isSlow' in quickly ? await this.#slow.run(user, work, options) : quickly;
+      return 'isSlow' in found ? ({ failed: true } as const) : found;
+    };
+    const found = await run(this.#types, file);
     if (!('picture' in found)) return found;
-    const made = await this.#pictures.run(user, { ...file, type: found.picture }, { signal, beginBy });
+    const made = await run(this.#pictures, { ...file, type: found.picture });
     return 'picture' in made ? { failed: true } : made;
   }
 
   close(): void {
-    this.#types.close();
-    this.#pictures.close();
+    for (const one of [this.#types, this.#pictures, this.#slow]) one.close();
   }
 }
 
@@ -116,15 +128,16 @@ interface Waiter {
 
 /** A process that runs one task at a time, with a queue. */
 class ExaminingProcess {
-  readonly #kind: 'types' | 'pictures';
+  readonly #kind: ExaminerKind;
   #process: Promise<ChildProcess> | undefined;
-  readonly #waiting = new FairQueue<Waiter>();
+  readonly #waiting: FairQueue<Waiter>;
   #busy = false;
   #idle: NodeJS.Timeout | undefined;
   #closed = false;
 
-  constructor(kind: 'types' | 'pictures') {
+  constructor(kind: ExaminerKind, times: TaskTimes) {
     this.#kind = kind;
+    this.#waiting = new FairQueue(times);
   }
 
   run(
@@ -267,7 +280,7 @@ const tooMany = () =>
     retryAfterMs: maxTaskMs,
   });
 
-async function start(kind: 'types' | 'pictures'): Promise<ChildProcess> {
+async function start(kind: ExaminerKind): Promise<ChildProcess> {
   try {
     const file = new URL(`./examine${extname(import.meta.url)}`, import.meta.url);
     return await startSeparate(file, kind);

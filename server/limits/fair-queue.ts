@@ -1,13 +1,39 @@
 /** After this time half of a user's past use is forgotten. */
 const halfLifeMs = 5 * 60_000;
 
+/** The time that the tasks of each user took recently. */
+export class TaskTimes {
+  /** The recent task time by user, as of `#updatedAt`. All values decay at the same rate, so their order stays. */
+  readonly #usedMs = new Map<string, number>();
+  #updatedAt = 0;
+
+  of(user: string): number {
+    return this.#usedMs.get(user) ?? 0;
+  }
+
+  add(user: string, ms: number): void {
+    const now = performance.now();
+    const rest = 2 ** ((this.#updatedAt - now) / halfLifeMs);
+    this.#updatedAt = now;
+    for (const [other, usedMs] of this.#usedMs) {
+      // Bounds the map.
+      if (usedMs * rest < 1) this.#usedMs.delete(other);
+      else this.#usedMs.set(other, usedMs * rest);
+    }
+    this.#usedMs.set(user, this.of(user) + ms);
+  }
+}
+
 /** A queue that serves the user whose tasks took the least time recently. Users with equal times take turns. */
 export class FairQueue<Task> {
   readonly #tasks = new Map<string, Task[]>();
   #size = 0;
-  /** The recent task time by user, as of `#updatedAt`. All values decay at the same rate, so their order stays. */
-  readonly #usedMs = new Map<string, number>();
-  #updatedAt = 0;
+  readonly #times: TaskTimes;
+
+  /** @param times shared by queues whose tasks count together */
+  constructor(times = new TaskTimes()) {
+    this.#times = times;
+  }
 
   get size(): number {
     return this.#size;
@@ -29,7 +55,7 @@ export class FairQueue<Task> {
     let least = Number.POSITIVE_INFINITY;
     for (const user of this.#tasks.keys()) {
       if (!isAllowed(user)) continue;
-      const used = this.#usedMs.get(user) ?? 0;
+      const used = this.#times.of(user);
       if (used < least) [next, least] = [user, used];
     }
     if (next === undefined) return undefined;
@@ -54,15 +80,7 @@ export class FairQueue<Task> {
 
   /** Adds the time that a user's task took. */
   count(user: string, ms: number): void {
-    const now = performance.now();
-    const rest = 2 ** ((this.#updatedAt - now) / halfLifeMs);
-    this.#updatedAt = now;
-    for (const [other, usedMs] of this.#usedMs) {
-      // Bounds the map.
-      if (usedMs * rest < 1) this.#usedMs.delete(other);
-      else this.#usedMs.set(other, usedMs * rest);
-    }
-    this.#usedMs.set(user, (this.#usedMs.get(user) ?? 0) + ms);
+    this.#times.add(user, ms);
   }
 
   /** Removes a task. @returns whether the task was in the queue */

@@ -11,18 +11,21 @@ const startTimeoutMs = 30_000;
  * The user IDs of separate processes if the server runs as root. Packages, service managers and container images
  * (65532) do not use these IDs. Each kind has its own ID, so that it cannot affect the others.
  */
-const userIds = { types: 65_529, pictures: 65_530, pages: 65_531 } as const;
+const userIds = { slow: 65_528, types: 65_529, pictures: 65_530, pages: 65_531 } as const;
 
 /** The kinds of separate processes. */
 type Kind = keyof typeof userIds;
 
+/** The WebAssembly of sharp needs threads. */
+const ofSharp = ['--allow-worker', '--disable-warning=PERM0006'];
 /**
  * Additional permissions of Node. Without them, a process can only read the program's files, and can start neither
- * programs nor native code. The WebAssembly of sharp needs threads.
+ * programs nor native code.
  */
 const permissions: Record<Kind, readonly string[]> = {
   types: [],
-  pictures: ['--allow-worker', '--disable-warning=PERM0006'],
+  pictures: ofSharp,
+  slow: ofSharp,
   pages: ['--allow-net'],
 };
 

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { existsSync, readdirSync, readlinkSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
@@ -14,6 +14,7 @@ import { chatServerHere } from '../../helpers/chat-here.ts';
 import { type RunningChat, startChatServer } from '../../helpers/chat-server.ts';
 import { type ChatSite, startChatSite } from '../../helpers/chat-site.ts';
 import { download, origin, upload } from '../../helpers/files.ts';
+import { hanging } from '../../helpers/hanging.ts';
 import {
   animatedPng,
   hostileFiles,
@@ -151,6 +152,32 @@ test('rotates and re-encodes a picture without its metadata', async () => {
   const preview = await get(file, bensCookie, { preview: true });
   expect(preview.headers.get('content-type')).toBe('image/webp');
   expect(await sharp(await preview.arrayBuffer()).metadata()).toMatchObject({ width: 320, height: 1280 });
+});
+
+test('examines a small picture while the large picture of another user is examined', async () => {
+  const children = `/proc/${process.pid}/task/${process.pid}/children`;
+  const slowProcess = () =>
+    readFileSync(children, 'utf8')
+      .trim()
+      .split(' ')
+      .find((pid) => pid !== '' && readFileSync(`/proc/${pid}/cmdline`, 'utf8').endsWith('slow\0'));
+  const plain = (side: number) =>
+    sharp({ create: { width: side, height: side, channels: 3, background: '#963' } })
+      .png()
+      .toBuffer();
+  // Few bytes with many pixels.
+  const large = await plain(4000);
+  const uploads = [upload(site.chat.url, annsCookie, large), upload(site.chat.url, annsCookie, large)];
+  await expect.poll(slowProcess, { timeout: hanging }).toBeDefined();
+  const pid = Number(slowProcess());
+  process.kill(pid, 'SIGSTOP');
+  onTestFinished(() => void process.kill(pid, 'SIGKILL'));
+  const statuses: number[] = [];
+  for (const cookie of [bensCookie, bensCookie, annsCookie])
+    statuses.push((await upload(site.chat.url, cookie, await plain(40))).status);
+  expect(statuses).toEqual([201, 201, 201]);
+  process.kill(pid, 'SIGCONT');
+  expect((await Promise.all(uploads)).map(({ status }) => status)).toEqual([201, 201]);
 });
 
 test('keeps the frames of an animated PNG', async () => {

@@ -398,6 +398,10 @@ describe('the processes that examine files', () => {
   const examine = (user: string, path: string, signal?: AbortSignal) =>
     examiner.examine(user, { path, types, maxBytes }, signal);
   const words = () => join(folder, 'words');
+  /** Waits until one file is being examined and the other is queued. Needs fake timers. */
+  const underWay = async () => {
+    while (vi.getTimerCount() < 2) await new Promise((resolve) => setImmediate(resolve));
+  };
   const pngOfOnePixel = Buffer.from(
     'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==',
     'base64',
@@ -450,10 +454,6 @@ describe('the processes that examine files', () => {
 
   test('reject a slow file without delaying the files of other users', async () => {
     const later = { code: 'rate_limited', retryAfterMs: 25_000 };
-    /** Waits until one file is being examined and the other is queued. */
-    const underWay = async () => {
-      while (vi.getTimerCount() < 2) await new Promise((resolve) => setImmediate(resolve));
-    };
     expect(await examine('1', words())).toEqual(text);
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
     process.kill(processOf('types'), 'SIGSTOP');
@@ -475,7 +475,10 @@ describe('the processes that examine files', () => {
     expect(await examine('1', words())).toEqual(text);
     const child = processOf('types');
     process.kill(child, 'SIGSTOP');
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     const [never, next] = [examine('1', words()), examine('2', words())];
+    await underWay();
+    vi.useRealTimers();
     process.kill(child, 'SIGKILL');
     expect(await never).toEqual({ failed: true });
     expect(await next).toEqual(text);

@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { FairQueue } from '../../../server/limits/fair-queue.ts';
+import { FairQueue, TaskTimes } from '../../../server/limits/fair-queue.ts';
 
 test('lets users take turns, however many tasks each has', () => {
   const waiting = new FairQueue<string>();
@@ -37,4 +37,12 @@ test('starts with the user whose tasks took the least time recently', () => {
   vi.advanceTimersByTime(24 * 3_600_000);
   waiting.count('c', 1);
   expect(order('c1', 'a1', 'b1')).toEqual(['a1', 'b1', 'c1']);
+});
+
+test('counts the tasks of queues with the same times together', () => {
+  const times = new TaskTimes();
+  const [quick, slow] = [new FairQueue<string>(times), new FairQueue<string>(times)];
+  for (const task of ['a1', 'a2', 'b1']) quick.add(task.charAt(0), task);
+  slow.count('a', 1000);
+  expect([quick.next(), quick.next(), quick.next()]).toEqual(['b1', 'a1', 'a2']);
 });
