@@ -31,7 +31,7 @@ export interface Transport {
 
 /** Maximum concurrent reads of one user, because the reads of all users share one thread or few connections. */
 const maxReads = 4;
-/** Maximum concurrent searches of one user. A database server has two connections for the searches of all users. */
+/** Maximum concurrent searches of one user, because accounts take turns with one thread or two connections. */
 const maxSearches = 1;
 
 export function openTransport(

@@ -29,14 +29,22 @@ interface UserState {
 
 const states = new WeakMap<Person, UserState>();
 
-/** Registers a new connection of a user. Rejects if the history fails. */
-export async function connectUser(chat: Chat, id: string, identity: SessionIdentity): Promise<Connection> {
+/** Registers a new connection of a user. Rejects if the history fails. @param account see `Connection` */
+export async function connectUser(
+  chat: Chat,
+  id: string,
+  identity: SessionIdentity,
+  account = identity.id,
+): Promise<Connection> {
   const { directory, history } = chat;
   const user = { id: identity.id, name: identity.name };
   const person = directory.person(user.id) ?? directory.restorePerson(user.id) ?? addUser(chat, user);
   const state = states.get(person) as UserState;
   clearTimeout(state.leaves);
-  const connection: Connection = { id, person, identity, joined: new Set(), gone: false, ended: false };
+  const connection: Connection = {
+    ...{ id, account, person, identity },
+    ...{ joined: new Set(), gone: false, ended: false },
+  };
   person.connections.add(connection);
   try {
     await state.loaded;

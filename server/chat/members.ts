@@ -26,6 +26,9 @@ const maxAttempts = 5;
 /** Members per read of the history when the list is filtered. */
 const filteredPageSize = 500;
 
+/** Reads of one search. In a room of more than 20,000 members, the search continues on the next page. */
+const maxReadsOfSearch = 10;
+
 /**
  * Runs a decision and its write again while the write reports `stale`, because members or roles changed after the
  * decision.
@@ -295,19 +298,21 @@ export async function members(
   const prefix = query === undefined ? undefined : nameKey(query);
   let after = cursor === undefined ? undefined : placeOf(cursor);
   let listed: Listed[] = [];
+  /** Where the search stopped. */
+  let unread: MemberPlace | undefined;
   if (pair !== undefined) {
     listed = listPair(chat, connection, room, { after, prefix, present });
   } else if (present === true) {
     listed = await listPresent(chat, connection, room, { after, prefix, maxUsers: limit + 1 });
   } else {
     const pageSize = query === undefined && present === undefined ? limit + 1 : filteredPageSize;
+    let reads = 0;
     do {
-      const page: Reads['members']['out'] = await history.read.members({
-        room: id,
-        ...(query === undefined ? {} : { query }),
-        ...(after === undefined ? {} : { after }),
-        limit: pageSize,
-      });
+      const wanted = { room: id, ...(after === undefined ? {} : { after }), limit: pageSize };
+      const page: Reads['members']['out'] =
+        query === undefined
+          ? await history.read.members(wanted)
+          : await history.read.findMembers({ ...wanted, query }, connection.account);
       for (const { user, member, place } of page.members) {
         const isSelf = user.id === self.id;
         const visible = isSelf || directory.isVisible(user, member);
@@ -330,13 +335,19 @@ export async function members(
         }
       }
       after = page.next;
-    } while (after !== undefined && listed.length <= limit);
+      reads++;
+    } while (
+      after !== undefined &&
+      listed.length <= limit &&
+      (query === undefined || reads < maxReadsOfSearch)
+    );
+    unread = after;
   }
-  const last = listed.length > limit ? listed[limit - 1] : undefined;
+  const next = listed.length > limit ? listed[limit - 1]?.place : unread;
   return {
     members: listed.slice(0, limit).map(({ member }) => member),
     count: membersOf(room),
-    ...(last === undefined ? {} : { next: cursorOf([last.place.sort, last.place.id]) }),
+    ...(next === undefined ? {} : { next: cursorOf([next.sort, next.id]) }),
   };
 }
 
@@ -459,7 +470,7 @@ export async function findPeople(
 ): Promise<Answers['user:find']> {
   const user = connection.person.user.id;
   const onlyShared = settings.findPeople === 'rooms';
-  const records = await history.read.findUsers({ user, query, onlyShared, limit });
+  const records = await history.read.findUsers({ user, query, onlyShared, limit }, connection.account);
   const matchById = new Map<string, User>(records.map(({ id, name }) => [id, { id, name }]));
   if (!onlyShared && matchById.size < limit) {
     for (const account of (await accounts?.search(query, limit)) ?? []) {

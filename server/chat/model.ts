@@ -28,6 +28,8 @@ export interface SessionIdentity extends User {
 /** An open connection of a user. */
 export interface Connection {
   readonly id: string;
+  /** The key of limits and shares: the user, or for a guest the address, because one person can be many guests. */
+  readonly account: string;
   readonly person: Person;
   /** Roles and rights come from the session of this connection. */
   identity: SessionIdentity;

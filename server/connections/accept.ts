@@ -33,7 +33,7 @@ import { PacketSource, WebSockets } from './source.ts';
 
 /** `entering` is set after authentication. `accepted` replaces it once the connection is welcomed. */
 interface SocketData {
-  entering?: { login: Login; connection: Connection; limitKey: string };
+  entering?: { login: Login; connection: Connection };
   accepted?: Accepted;
 }
 
@@ -346,16 +346,16 @@ export class SocketTransport {
     if (user.banned) seen(user);
     const banned = chat.directory.banOf(user.id);
     if (user.banned || banned !== null) return refuse({ code: 'forbidden', ban: banned }, 'banned');
-    const limitKey = isGuest(user.id) ? `\0${this.#admission.keyOf(conn.request)}` : user.id;
-    if (limitKey !== user.id && chat.directory.person(user.id) === undefined) {
+    const account = isGuest(user.id) ? `\0${this.#admission.keyOf(conn.request)}` : user.id;
+    if (account !== user.id && chat.directory.person(user.id) === undefined) {
       const [known] = await chat.history.read.users({ ids: [user.id] });
       // New guests are limited, because each is stored, and a client can create any number of them.
-      const retryAfterMs = known === undefined ? this.#newGuests.take(limitKey) : null;
+      const retryAfterMs = known === undefined ? this.#newGuests.take(account) : null;
       if (retryAfterMs !== null)
         return refuse({ code: 'rate_limited', retryAfterMs }, 'too many new guests from one address');
     }
     // Checked only now, because the limit is per user, and only the login identifies the user.
-    const release = this.#connectionsOfUser.take(limitKey);
+    const release = this.#connectionsOfUser.take(account);
     if (release === null) {
       return refuse(
         { code: 'rate_limited', retryAfterMs: tryAgainAfter },
@@ -365,7 +365,7 @@ export class SocketTransport {
     const open = this.#connections.get(internalsOf(conn).id);
     if (open !== undefined && conn.readyState === 'open') open.release = release;
     else release();
-    const connection = await connectUser(chat, socket.id, identityOf(user, chat));
+    const connection = await connectUser(chat, socket.id, identityOf(user, chat), account);
     // A ban during these awaits closed only accepted connections, and this connection was not accepted yet.
     const ban = chat.directory.banOf(user.id);
     if (ban !== null) {
@@ -377,7 +377,7 @@ export class SocketTransport {
     seen(user);
     // Corked, so that Socket.IO's CONNECT packet and `session:ready` go out in one write: see `#welcome`.
     internalsOf(conn).transport.socket?._socket.cork();
-    socket.data = { entering: { login, connection, limitKey } };
+    socket.data = { entering: { login, connection } };
     if (open !== undefined && conn.readyState === 'open') open.connection = connection;
     else disconnectUser(chat, connection);
     return null;
@@ -386,7 +386,7 @@ export class SocketTransport {
   #welcome(socket: ChatSocket, { ready, bans }: Parts, shared: ConnectionParts): void {
     const { entering } = socket.data;
     if (entering === undefined) return;
-    const { login, connection, limitKey } = entering;
+    const { login, connection } = entering;
     shared.roomsLog.logProblems(login.handle, login.user);
     const open = this.#connections.get(internalsOf(socket.conn).id);
     // The connection closed in this tick.
@@ -402,9 +402,9 @@ export class SocketTransport {
     this.publisher.flush(id);
     internalsOf(socket.conn).transport.socket?._socket.uncork();
     replaceAck(socket, this.#ack);
-    const intake = this.#penalties.intake(limitKey, source, guard);
+    const intake = this.#penalties.intake(connection.account, source, guard);
     const { handle } = login;
-    const accepted = new Accepted(shared, socket, { connection, intake, guard, handle, limitKey });
+    const accepted = new Accepted(shared, socket, { connection, intake, guard, handle });
     socket.data = { accepted };
     socket.on('disconnect', left);
     accepted.subscribe(login);

@@ -51,7 +51,6 @@ export class Accepted implements Subscriber, Client {
   readonly connection: Connection;
   readonly intake: Intake;
   readonly weight: Guard;
-  readonly limitKey: string;
   readonly #shared: ConnectionParts;
   readonly #socket: AcceptedSocket;
   /** The handle of its login. */
@@ -66,8 +65,7 @@ export class Accepted implements Subscriber, Client {
       intake,
       guard,
       handle,
-      limitKey,
-    }: { connection: Connection; intake: Intake; guard: Guard; handle: string; limitKey: string },
+    }: { connection: Connection; intake: Intake; guard: Guard; handle: string },
   ) {
     this.#shared = shared;
     this.#socket = socket;
@@ -75,7 +73,6 @@ export class Accepted implements Subscriber, Client {
     this.intake = intake;
     this.weight = guard;
     this.#handle = handle;
-    this.limitKey = limitKey;
   }
 
   /** Ends the connection when its login ends. */

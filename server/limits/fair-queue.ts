@@ -3,7 +3,10 @@ const halfLifeMs = 5 * 60_000;
 
 /** The time that the tasks of each user took recently. */
 export class TaskTimes {
-  /** The recent task time by user, as of `#updatedAt`. All values decay at the same rate, so their order stays. */
+  /**
+   * The recent task time by user, as of `#updatedAt`. All values decay at the same rate, so their order stays, and later
+   * times count more instead.
+   */
   readonly #usedMs = new Map<string, number>();
   #updatedAt = 0;
 
@@ -13,14 +16,18 @@ export class TaskTimes {
 
   add(user: string, ms: number): void {
     const now = performance.now();
+    if (now - this.#updatedAt >= halfLifeMs) this.#decay(now);
+    this.#usedMs.set(user, this.of(user) + ms * 2 ** ((now - this.#updatedAt) / halfLifeMs));
+  }
+
+  #decay(now: number): void {
     const rest = 2 ** ((this.#updatedAt - now) / halfLifeMs);
     this.#updatedAt = now;
-    for (const [other, usedMs] of this.#usedMs) {
+    for (const [user, usedMs] of this.#usedMs) {
       // Bounds the map.
-      if (usedMs * rest < 1) this.#usedMs.delete(other);
-      else this.#usedMs.set(other, usedMs * rest);
+      if (usedMs * rest < 1) this.#usedMs.delete(user);
+      else this.#usedMs.set(user, usedMs * rest);
     }
-    this.#usedMs.set(user, this.of(user) + ms);
   }
 }
 
@@ -92,5 +99,30 @@ export class FairQueue<Task> {
     this.#size--;
     if (tasks.length === 0) this.#tasks.delete(user);
     return true;
+  }
+}
+
+/** Runs a bounded number of tasks at once. The others wait in a `FairQueue`. */
+export class FairTurns {
+  readonly #most: number;
+  #running = 0;
+  readonly #waiting = new FairQueue<() => void>();
+
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  async run<T>(user: string, task: () => Promise<T>): Promise<T> {
+    if (this.#running < this.#most) this.#running++;
+    else await new Promise<void>((go) => this.#waiting.add(user, go));
+    const startedAt = performance.now();
+    try {
+      return await task();
+    } finally {
+      this.#waiting.count(user, performance.now() - startedAt);
+      const next = this.#waiting.next();
+      if (next === undefined) this.#running--;
+      else next();
+    }
   }
 }

@@ -49,8 +49,6 @@ export interface Client {
   connection: Connection;
   /** Reads the connection's packets. It pauses while too many requests are in progress, or during a penalty. */
   intake: { begin(): void; end(): void; punish(weight: number): void };
-  /** The key of the limits per user. The guests of one address share a key. */
-  readonly limitKey: string;
   /** How many extra requests the large packets so far count as. */
   weight: { readonly received: number };
   /** Records user activity, which keeps the session alive if the operator enables that. */
@@ -76,7 +74,8 @@ const handlers = { ...roomRequests, ...messageRequests, ...moderationRequests, .
  */
 export function requestListener(services: Services, client: Client) {
   const { requests: limit } = services.limits;
-  const { connection, intake, limitKey } = client;
+  const { connection, intake } = client;
+  const { account } = connection;
   const order = new RequestOrder();
   let known = client.weight.received;
   return (event: string, ...args: unknown[]): void => {
@@ -88,7 +87,7 @@ export function requestListener(services: Services, client: Client) {
     const weight = 1 + client.weight.received - known;
     known = client.weight.received;
     const count: Count = { weight, taken: performance.now() };
-    const limited = limit.take(limitKey, weight, count.taken);
+    const limited = limit.take(account, weight, count.taken);
     if (limited !== null) intake.punish(weight);
     if (typeof ack !== 'function') {
       // Without an ack, the client cannot learn the outcome, so the request does not run.
@@ -98,7 +97,7 @@ export function requestListener(services: Services, client: Client) {
     const answer = (result: Answer<unknown>) => {
       services.onRequest(name, result.ok ? 'ok' : result.error.code);
       const more = Math.floor(ack(result) / answeredAsOne);
-      if (more > 0) limit.add(limitKey, more);
+      if (more > 0) limit.add(account, more);
     };
     try {
       if (services.drain.isLeaving(connection)) throw new RequestError('server_draining');
@@ -138,7 +137,8 @@ async function carryOut(
   tooManyRequests: number | null,
 ): Promise<unknown> {
   const { chat, limits } = services;
-  const { connection, limitKey } = client;
+  const { connection } = client;
+  const { account } = connection;
   handler.check?.({ chat, payload });
   // Most requests name a room. It is found first, because no other response may reveal that a hidden room exists.
   let room: Room | undefined;
@@ -168,7 +168,7 @@ async function carryOut(
   const counts = Object.entries(handler.counts?.(payload) ?? {}) as [LimitName, number][];
   for (const [name, count] of counts) {
     if (retryAfterMs !== null || count === 0) continue;
-    retryAfterMs = limits[name].take(limitKey, count, at);
+    retryAfterMs = limits[name].take(account, count, at);
     if (retryAfterMs !== null) {
       // A request over one limit does not run, and counts against none of them.
       counted?.();
@@ -177,7 +177,7 @@ async function carryOut(
     const before = counted;
     counted = () => {
       before?.();
-      limits[name].giveBack(limitKey, at, count);
+      limits[name].giveBack(account, at, count);
     };
   }
   const runOnce = async () => {
@@ -206,8 +206,8 @@ async function carryOut(
     const searches = counts.some(([name, count]) => name === 'search' && count > 0);
     const read = async () => {
       // Counted again, because the cost of earlier responses was unknown when this request arrived.
-      limits.requests.giveBack(limitKey, taken, weight);
-      const tooMany = limits.requests.take(limitKey, weight);
+      limits.requests.giveBack(account, taken, weight);
+      const tooMany = limits.requests.take(account, weight);
       if (tooMany !== null) throw new RequestError('rate_limited', undefined, { retryAfterMs: tooMany });
       if (handler.order !== 'read') return run();
       for (;;) {
@@ -221,8 +221,8 @@ async function carryOut(
         if (lost !== null) throw lost;
       }
     };
-    const inTurn = () => limits.reads.run(limitKey, read);
-    return searches ? limits.searches.run(limitKey, inTurn) : inTurn();
+    const inTurn = () => limits.reads.run(account, read);
+    return searches ? limits.searches.run(account, inTurn) : inTurn();
   }
   const due = await repeated(handler, context);
   if (due) return due;

@@ -1263,8 +1263,46 @@ function contract(open: () => Promise<TestedHistory>) {
       expect(next).toEqual({ sort: 'bob', id: '3' });
       expect(await members({ limit: 2 })).toEqual(['Amy Zed', 'Bob']);
       expect(await members({ after: next, limit: 2 })).toEqual(['bob', 'émile']);
-      expect(await members({ query: 'Z' })).toEqual(['Amy Zed', 'Zoë Adams']);
-      expect(await members({ query: 'NEVER' })).toEqual(['never-here']);
+      const find = async (query: string, limit = 10) => {
+        const found: string[][] = [];
+        let after: MemberPlace | undefined;
+        do {
+          const page = await read.findMembers({ room: id, query, limit, ...(after && { after }) });
+          found.push(page.members.map(({ user }) => user.name));
+          after = page.next;
+        } while (after !== undefined);
+        return found;
+      };
+      // Matches of the whole name come first.
+      expect(await find('Z')).toEqual([['Zoë Adams', 'Amy Zed']]);
+      expect(await find('a')).toEqual([['Amy Zed', 'Zoë Adams']]);
+      expect(await find('a', 1)).toEqual([['Amy Zed'], ['Zoë Adams']]);
+      expect(await find('bob', 1)).toEqual([['Bob'], ['bob'], []]);
+      expect(await find('E')).toEqual([[]]);
+      expect(await find('é')).toEqual([['émile']]);
+      expect(await find('NEVER')).toEqual([['never-here']]);
+      expect(await find('5')).toEqual([['Amy Zed']]);
+      expect(await find('\u0301')).toEqual([[]]);
+    });
+
+    test('lets accounts take turns with searches, in the order of the time that their searches took', async () => {
+      const done: string[] = [];
+      const search = async (account: string, n: number) => {
+        const { id } = ann;
+        const one = [
+          () => read.findUsers({ user: id, query: 'a', onlyShared: false, limit: 9 }, account),
+          () => read.findMembers({ room: 'lobby', query: 'a', limit: 9 }, account),
+          () => read.search({ query: 'a', rooms: [], everyPublic: true, limit: 9 }, account),
+        ][n % 3];
+        await one?.();
+        done.push(account);
+      };
+      const many = (account: string, count: number) =>
+        Array.from({ length: count }, (_, n) => search(account, n));
+      await Promise.all(many('greedy', 20));
+      done.length = 0;
+      await Promise.all([...many('greedy', 30), ...many('other', 3)]);
+      expect(done.lastIndexOf('other')).toBeLessThan(10);
     });
 
     test('lists members with unknown names last, by ID, until they are active', async () => {

@@ -40,7 +40,6 @@ export function directRequests(
     requestListener(services, {
       connection,
       intake,
-      limitKey: connection.person.user.id,
       weight: { received: 0 },
       active: ignore,
       renew: async () => ({ fileAccess: '' }),

@@ -292,8 +292,9 @@ export const everyRead: { [Query in Exclude<keyof Reads, 'search'>]: Reads[Query
   siteUsers: [{ ids: ['1', '8'] }],
   membersOf: [{ room, users: ['1', '2'] }],
   guestMembers: [{ before: at + 1, after: '', limit: 9 }],
-  members: [
-    { room, ...page },
+  members: [{ room, ...page }],
+  findMembers: [
+    { room, query: 'n', ...page },
     { room, query: 'n', after: { sort: 'a', id: '1' }, ...page },
   ],
   hasBlocked: [{ user: '1', other: '3' }],

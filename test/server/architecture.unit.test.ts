@@ -35,7 +35,7 @@ function importsOf(file: string): Import[] {
 const mayImport: Record<string, readonly string[]> = {
   'server/wire/': [],
   'server/limits/': ['server/wire/errors.ts'],
-  'server/history/': ['server/wire/'],
+  'server/history/': ['server/limits/fair-queue.ts', 'server/wire/'],
   'server/changes/': ['server/history/history.ts'],
   'server/chat/': [
     'server/changes/consumer.ts',
@@ -240,6 +240,7 @@ test('only the SQLite threads of the history engine import lists of operations',
   );
   expect(found.sort()).toEqual([
     'server/history/engine/sqlite/reader.ts → server/history/subjects.ts',
+    'server/history/engine/sqlite/searcher.ts → server/history/people/find-users.ts',
     'server/history/engine/sqlite/writer.ts → server/history/subjects.ts',
   ]);
 });

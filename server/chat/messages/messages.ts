@@ -486,7 +486,7 @@ export async function files(
 /** Searches messages. @param room absent to search all rooms that the user may read */
 export async function search(
   chat: Chat,
-  { person, identity }: Connection,
+  { person, identity, account }: Connection,
   room: Room | undefined,
   { query, from, has, sentFrom, sentBefore, cursor, limit }: RequestPayload<'message:search'>,
 ): Promise<Answers['message:search']> {
@@ -502,7 +502,7 @@ export async function search(
       except: chat.directory.restrictions.bannedFrom(person.user.id),
     }),
     async (rooms) => {
-      const page = await chat.history.read.search({
+      const wanted = {
         ...(query === undefined ? {} : { query }),
         only: {
           ...(from === undefined ? {} : { from }),
@@ -514,7 +514,8 @@ export async function search(
         everyPublic: room === undefined && !isVisiting,
         ...(cursor === undefined ? {} : { from: cursor }),
         limit,
-      });
+      };
+      const page = await chat.history.read.search(wanted, account);
       const { messages, next } = await pageFor(chat, person, page);
       // The rooms of these messages may have been deleted during the read.
       const readable = messages.filter((message) => chat.directory.find(person, message.room) !== undefined);

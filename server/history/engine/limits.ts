@@ -16,3 +16,8 @@ export const claimLimit = 5000;
 /** Maximum connections for reads and for searches. Writes, background work, claim and change log have one each. */
 export const mostReaders = 4;
 export const mostSearchers = 2;
+
+/**
+ * The reads that search. They take longest, so no other read waits for them, and accounts take turns: see `FairQueue`.
+ */
+export const searches = { search: true, findUsers: true, findMembers: true } as const;

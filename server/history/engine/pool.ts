@@ -1,15 +1,16 @@
+import { FairQueue } from '../../limits/fair-queue.ts';
 import { type DatabaseConnection, type ServerDialect, SqlError } from './dialect.ts';
 
 /** Milliseconds within which a statement fails on a connection that was lost while idle. */
 const maxLossMs = 1000;
 
-/** A pool of connections. Work queues while all of them are busy. */
+/** A pool of connections. Work queues while all of them are busy, and accounts take turns. */
 export class Pool {
   readonly #dialect: ServerDialect;
   readonly #maxConnections: number;
   #open = 0;
   readonly #idle: DatabaseConnection[] = [];
-  readonly #waiting: { go(): void; fail(error: Error): void }[] = [];
+  readonly #waiting = new FairQueue<{ go(): void; fail(error: Error): void }>();
   #onIdle: (() => void) | undefined;
   #closed = false;
 
@@ -21,10 +22,12 @@ export class Pool {
   /**
    * Runs work on a connection. If an idle connection turns out to be lost, the work runs again, so it must be
    * repeatable.
+   * @param account for whom the work is
    * @throws SqlError
    */
-  async use<T>(work: (connection: DatabaseConnection) => Promise<T>): Promise<T> {
-    await this.#acquire();
+  async use<T>(work: (connection: DatabaseConnection) => Promise<T>, account = ''): Promise<T> {
+    await this.#acquire(account);
+    const startedAt = performance.now();
     let connection: DatabaseConnection | undefined;
     try {
       for (;;) {
@@ -43,6 +46,7 @@ export class Pool {
       }
     } finally {
       if (connection !== undefined) this.#idle.push(connection);
+      this.#waiting.count(account, performance.now() - startedAt);
       this.#release();
     }
   }
@@ -63,19 +67,20 @@ export class Pool {
     try {
       return await this.#dialect.connect();
     } catch (error) {
-      for (const { fail } of this.#waiting.splice(0)) fail(error as Error);
+      for (let next = this.#waiting.next(); next !== undefined; next = this.#waiting.next())
+        next.fail(error as Error);
       throw error;
     }
   }
 
-  async #acquire(): Promise<void> {
+  async #acquire(account: string): Promise<void> {
     if (this.#closed) throw new SqlError('lost', 'the history is closed');
     if (this.#open < this.#maxConnections) this.#open++;
-    else await new Promise<void>((go, fail) => this.#waiting.push({ go, fail }));
+    else await new Promise<void>((go, fail) => this.#waiting.add(account, { go, fail }));
   }
 
   #release(): void {
-    const next = this.#waiting.shift();
+    const next = this.#waiting.next();
     if (next !== undefined) return next.go();
     this.#open--;
     if (this.#open === 0) this.#onIdle?.();

@@ -7,7 +7,7 @@ import { Background } from './background.ts';
 import { positionOf } from './change-log.ts';
 import { answered, type DatabaseConnection, type ServerDialect, SqlError, sql } from './dialect.ts';
 import { follow, type Shared } from './followed.ts';
-import { mostReaders, mostSearchers } from './limits.ts';
+import { mostReaders, mostSearchers, searches } from './limits.ts';
 import { digestKeyIn, type Migrating, migrate } from './migrations.ts';
 import { Pool } from './pool.ts';
 import { checkRoundTrip } from './round-trip.ts';
@@ -85,6 +85,7 @@ export async function openSqlHistory(
   async function read<Query extends keyof Reads>(
     query: Query,
     input: Reads[Query]['in'],
+    account?: string,
   ): Promise<Reads[Query]['out']> {
     if (closing !== undefined) throw closed();
     // The registry pairs each read with its input. TypeScript cannot follow that.
@@ -94,7 +95,7 @@ export async function openSqlHistory(
         : answered(reads[query as 'room'](context, input as never), connection);
     let found: Reads[Query]['out'];
     try {
-      found = (await (query === 'search' ? searchers : readers).use(answer)) as Reads[Query]['out'];
+      found = (await (query in searches ? searchers : readers).use(answer, account)) as Reads[Query]['out'];
     } catch (error) {
       throw error instanceof SqlError ? unavailable(error) : (error as RequestError);
     }

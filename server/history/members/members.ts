@@ -1,8 +1,9 @@
 import type { RoomRole, User } from '../../wire/events.ts';
 import { isGuest } from '../../wire/guest.ts';
-import { ask, inList, raw, sql } from '../engine/dialect.ts';
-import type { ReadsOf } from '../engine/read.ts';
+import { ask, inList, raw, type Sql, sql } from '../engine/dialect.ts';
+import { cutPage, type ReadsOf } from '../engine/read.ts';
 import { type Code, type Nothing, type Rule, refuse } from '../engine/rule.ts';
+import type { Row } from '../engine/table.ts';
 import { rows } from '../engine/work.ts';
 import { type InviteWrites, invites, opens } from '../invites.ts';
 import { lastMessageNeed } from '../messages/loaded.ts';
@@ -15,7 +16,6 @@ import { getRoom } from '../rooms/loaded.ts';
 import { hasBegun, type RoomState } from '../rooms/room.ts';
 import { isStale, requireRoom, requireRoomOf } from '../rooms/room-changes.ts';
 import { roomNumber } from '../rooms/select.ts';
-import { findKeys, nameKey } from '../text-keys.ts';
 import { getMember, hasBeenMember, memberNeed, ownerNeed, ownerOf } from './loaded.ts';
 import {
   acted,
@@ -109,14 +109,13 @@ export interface MemberReads {
   };
   /** The membership record of each user, in the order of `users`; null for a user without a record. */
   membersOf: { in: { room: string; users: readonly string[] }; out: (MemberRecord | null)[] };
-  /**
-   * The members after `after`, ordered by `memberKey`, then by ID. `query` is a prefix of the ID, the name or a word of
-   * the name. With `query`, a page with `next` can have fewer members than `limit`.
-   */
-  members: {
-    in: { room: string; query?: string; after?: MemberPlace; limit: number };
-    out: { members: { user: UserRecord; member: MemberRecord; place: MemberPlace }[]; next?: MemberPlace };
-  };
+  /** The members after `after`, ordered by `memberKey`, then by ID. */
+  members: { in: { room: string; after?: MemberPlace; limit: number }; out: MemberPage };
+}
+
+export interface MemberPage {
+  members: { user: UserRecord; member: MemberRecord; place: MemberPlace }[];
+  next?: MemberPlace;
 }
 
 export const acceptInvite: Rule<InviteWrites['acceptInvite']> = {
@@ -262,17 +261,32 @@ export const setPreferences: Rule<MemberWrites['setPreferences']> = {
   },
 };
 
-/** Members that one page of a search scans. */
-const maxScannedMembers = 2000;
-
-const membersPerStatement = 200;
-
 /**
  * Selects a column of the user of a member. A join would let the planner read all users if rooms are large on average,
  * so the time would reveal hidden users.
  */
 const ofUser = (column: 'name' | 'acted_public' | 'site_role') =>
   raw(`(SELECT ${column} FROM chat_users AS users WHERE users.id = members.user_id)`);
+
+/**
+ * Selects members of a room in the order of the member list.
+ * @param range further conditions
+ */
+export const selectListed = (room: string, range: Sql, limit: number): Sql =>
+  sql`SELECT user_id AS id, coalesce(${ofUser('name')}, user_id) AS name,
+        coalesce(${ofUser('acted_public')}, 0) AS acted_public, ${ofUser('site_role')} AS site_role, sort, ${memberSelection}
+      FROM chat_members AS members
+      WHERE room = ${roomNumber(room)} AND sources <> 0 AND ${range}
+      ORDER BY sort, user_id LIMIT ${limit}`;
+
+export const isBehind = ({ sort, id }: MemberPlace): Sql =>
+  sql`sort >= ${sort} AND (sort > ${sort} OR user_id > ${id})`;
+
+/** Converts a row of `selectListed`. */
+export function listedFrom(row: Row): MemberPage['members'][number] {
+  const user = userFrom(row);
+  return { user, member: memberFrom(row), place: { sort: row.sort as string, id: user.id } };
+}
 
 export const memberReads: ReadsOf<MemberReads> = {
   *guestMembers(_, { before, after, limit }) {
@@ -299,32 +313,10 @@ export const memberReads: ReadsOf<MemberReads> = {
     const memberById = new Map(rows.map((row) => [row.user_id as string, memberFrom(row)]));
     return users.map((user) => memberById.get(user) ?? null);
   },
-  *members(_, { room, query, after = { sort: '', id: '' }, limit }) {
-    const key = query === undefined ? undefined : nameKey(query);
-    const members: MemberReads['members']['out']['members'] = [];
-    const num = roomNumber(room);
-    let place = after;
-    for (let scanned = 0; ; ) {
-      const maxRows = key === undefined ? limit + 1 : membersPerStatement;
-      const rows = yield* ask(
-        sql`SELECT user_id AS id, coalesce(${ofUser('name')}, user_id) AS name,
-              coalesce(${ofUser('acted_public')}, 0) AS acted_public, ${ofUser('site_role')} AS site_role, sort, ${memberSelection}
-            FROM chat_members AS members
-            WHERE room = ${num} AND sources <> 0
-              AND sort >= ${place.sort} AND (sort > ${place.sort} OR user_id > ${place.id})
-            ORDER BY sort, user_id LIMIT ${maxRows}`,
-      );
-      for (const row of rows) {
-        if (members.length === limit || scanned === maxScannedMembers) return { members, next: place };
-        scanned++;
-        const user = userFrom(row);
-        place = { sort: row.sort as string, id: user.id };
-        const isFound = () =>
-          !isGuest(user.id) && findKeys(user).some((findKey) => findKey.startsWith(key ?? ''));
-        if (key !== undefined && !isFound()) continue;
-        members.push({ user, member: memberFrom(row), place });
-      }
-      if (rows.length < maxRows) return { members };
-    }
+  *members(_, { room, after = { sort: '', id: '' }, limit }) {
+    const rows = yield* ask(selectListed(room, isBehind(after), limit + 1));
+    const { page, last } = cutPage(rows, limit);
+    const members = page.map(listedFrom);
+    return { members, ...(last === undefined ? {} : { next: listedFrom(last).place }) };
   },
 };

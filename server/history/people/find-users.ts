@@ -1,6 +1,8 @@
+import { isGuest } from '../../wire/guest.ts';
 import { type Asking, ask, type Dialect, inList, raw, type Sql, sql } from '../engine/dialect.ts';
 import type { ReadsOf } from '../engine/read.ts';
 import type { Row } from '../engine/table.ts';
+import { isBehind, listedFrom, type MemberPage, type MemberPlace, selectListed } from '../members/members.ts';
 import { behindNames, findKeys, nameKey, sortKey } from '../text-keys.ts';
 import { type UserRecord, userFrom } from './user.ts';
 import { userSelection } from './users.ts';
@@ -11,10 +13,20 @@ export interface FindUsersReads {
    * `onlyShared`: only members of the user's rooms. Guests are not found.
    */
   findUsers: { in: { user: string; query: string; onlyShared: boolean; limit: number }; out: UserRecord[] };
+  /**
+   * The members of a room after `after` whose ID, name or a word of the name starts with `query`. Members whose whole
+   * name may start with it come first, then the others, each in the order of the member list. A page with `next` can
+   * have fewer members than `limit`. Guests are not found.
+   */
+  findMembers: { in: { room: string; query: string; after?: MemberPlace; limit: number }; out: MemberPage };
 }
 
-/** A query scans at most this many users with a matching key. */
-const maxScannedUsers = 2000;
+/** A query reads at most this many keys of users that match, some of which belong to users who are not findable. */
+const maxScannedKeys = 2000;
+
+/** One read of `findMembers` scans at most this many members, and one statement fewer, since most pages need few. */
+const maxListedMembers = 2000;
+const listedPerStatement = 200;
 
 /** `scanMembers` reads at most this many members, for matches of the ID or of a later word of the name. */
 const maxScannedMembers = 5000;
@@ -138,14 +150,12 @@ export const findUsersReads: ReadsOf<FindUsersReads> = {
     const addMembers = function* (inRooms: readonly Row[], condition: Sql): Asking<void> {
       const search = { dialect, asker, condition };
       const range = rangeOfNames(query);
-      const firstMembers: Row[] = [];
-      for (let n = 0; n < inRooms.length; n += roomsPerStatement) {
+      for (let n = 0; n < inRooms.length && !matches.isFull; n += roomsPerStatement) {
         const statements = inRooms
           .slice(n, n + roomsPerStatement)
           .map(({ room }) => selectMembers(search, [room as number], range, limit));
-        firstMembers.push(...(yield* ask(unionAll(statements))));
+        matches.add(yield* ask(unionAll(statements)));
       }
-      matches.add(firstMembers);
       if (!matches.isFull) matches.add(yield* scanMembers(search, inRooms));
     };
     yield* addMembers(
@@ -161,20 +171,60 @@ export const findUsersReads: ReadsOf<FindUsersReads> = {
       );
     } else {
       const key = nameKey(query);
-      // Excludes users whom only other users added to rooms. They have no keys, so the database reads few rows beyond
-      // the limit.
-      const rows = yield* ask(
-        sql`SELECT ${userSelection}, find_key AS sort
-            FROM chat_user_keys AS user_keys JOIN chat_users AS users ON users.id = user_keys.user_id
-            WHERE find_key >= ${key} AND find_key < ${key + behindNames} AND users.id <> ${asker}
-              AND ${noGuest(dialect, 'user_keys.user_id')}
-              AND (acted_public <> 0
-                OR EXISTS (SELECT 1 FROM chat_arrivals AS arrivals WHERE arrivals.user_id = users.id)
-                OR EXISTS (SELECT 1 FROM chat_site_users AS site_users WHERE site_users.user_id = users.id))
-            ORDER BY find_key, users.id LIMIT ${maxScannedUsers}`,
-      );
-      matches.add(rows);
+      // A user can have several matching keys, so a page of keys may be too short.
+      const keysPerStatement = 4 * limit;
+      let after = { sort: key, id: '' };
+      for (let scanned = 0; !matches.isFull && scanned < maxScannedKeys; scanned += keysPerStatement) {
+        // Excludes users whom only other users added to rooms. They have no keys, so the database reads few rows beyond
+        // the limit. The order is that of the primary key, so it reads no more keys than it returns.
+        const rows = yield* ask(
+          sql`SELECT ${userSelection}, find_key AS sort
+              FROM chat_user_keys AS user_keys JOIN chat_users AS users ON users.id = user_keys.user_id
+              WHERE find_key >= ${after.sort} AND find_key < ${key + behindNames}
+                AND (find_key > ${after.sort} OR user_keys.user_id > ${after.id}) AND user_keys.user_id <> ${asker}
+                AND ${noGuest(dialect, 'user_keys.user_id')}
+                AND (acted_public <> 0
+                  OR EXISTS (SELECT 1 FROM chat_arrivals AS arrivals WHERE arrivals.user_id = user_keys.user_id)
+                  OR EXISTS (SELECT 1 FROM chat_site_users AS site_users WHERE site_users.user_id = user_keys.user_id))
+              ORDER BY find_key, user_keys.user_id LIMIT ${keysPerStatement}`,
+        );
+        matches.add(rows);
+        const last = rows.at(-1);
+        if (last === undefined || rows.length < keysPerStatement) break;
+        after = { sort: last.sort as string, id: last.id as string };
+      }
     }
     return matches.users;
   },
+  *findMembers(_, { room, query, after, limit }) {
+    const key = nameKey(query);
+    const names = rangeOfNames(query);
+    const ranges = [names, { from: '', to: names.from }, { from: names.to }];
+    const members: MemberPage['members'] = [];
+    let scanned = 0;
+    let place = after ?? { sort: names.from, id: '' };
+    for (let n = after === undefined ? 0 : rangeAt(after.sort, names); ; ) {
+      const { to } = ranges[n] as Partial<SortRange>;
+      const isInRange = to === undefined ? isBehind(place) : sql`${isBehind(place)} AND sort < ${to}`;
+      const rows = yield* ask(selectListed(room, isInRange, listedPerStatement));
+      for (const row of rows) {
+        if (members.length === limit || scanned === maxListedMembers) return { members, next: place };
+        scanned++;
+        const member = listedFrom(row);
+        place = member.place;
+        const isFound = findKeys(member.user).some((findKey) => findKey.startsWith(key));
+        if (isFound && !isGuest(member.user.id)) members.push(member);
+      }
+      if (rows.length === listedPerStatement) continue;
+      const next = ranges[++n];
+      if (next === undefined) return { members };
+      place = { sort: next.from, id: '' };
+    }
+  },
 };
+
+/** Returns the index of the range of `findMembers` that contains the sort key, in the order of the databases. */
+function rangeAt(sort: string, { from, to }: SortRange): 0 | 1 | 2 {
+  if (sort.startsWith(from) && !sort.startsWith(to)) return 0;
+  return Buffer.compare(Buffer.from(sort), Buffer.from(from)) < 0 ? 1 : 2;
+}

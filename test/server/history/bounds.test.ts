@@ -245,12 +245,15 @@ test('searches the members of a room of 5,000 in several pages', async () => {
   let after: MemberPlace | undefined;
   do {
     const search = { room: 'lobby', query: 'zan', limit: 10, ...(after === undefined ? {} : { after }) };
-    const page = await history.read.members(search);
+    const page = await history.read.findMembers(search);
     found.push(...page.members.map(({ user }) => user.name));
     after = page.next;
     pages++;
   } while (after !== undefined);
   expect(found).toEqual(['Zoë Zander']);
+  // The beginning of a whole name is found without a scan.
+  const [first] = (await history.read.findMembers({ room: 'lobby', query: 'zoë z', limit: 1 })).members;
+  expect(first?.user.name).toBe('Zoë Zander');
   // Other users are served between the pages.
   expect(pages).toBeGreaterThan(1);
   for (let n = 0; n < 50; n++) await history.write.arrive({ user: { id: 'u1', name: `Renamed ${n}` }, at });

@@ -46,3 +46,11 @@ test('counts the tasks of queues with the same times together', () => {
   slow.count('a', 1000);
   expect([quick.next(), quick.next(), quick.next()]).toEqual(['b1', 'a1', 'a2']);
 });
+
+test('counts tasks of less than a millisecond', () => {
+  const waiting = new FairQueue<string>();
+  for (let n = 0; n < 9; n++) waiting.count('a', 0.2);
+  waiting.count('b', 0.5);
+  for (const task of ['a1', 'b1']) waiting.add(task.charAt(0), task);
+  expect([waiting.next(), waiting.next()]).toEqual(['b1', 'a1']);
+});

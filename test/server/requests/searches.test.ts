@@ -3,6 +3,8 @@ import { methods } from '../../../server/history/history.ts';
 import { askedDirectly } from '../../helpers/asked-directly.ts';
 import { openChatOver } from '../../helpers/chat-over-history.ts';
 
+const withLobby = () => ({ rooms: [{ id: 'lobby', name: 'Lobby' }] });
+
 test('runs searches of one user one after another, without delaying other requests', async () => {
   const started: string[] = [];
   const waiting: (() => void)[] = [];
@@ -31,4 +33,50 @@ test('runs searches of one user one after another, without delaying other reques
     waiting.pop()?.();
     expect(await search).toMatchObject({ ok: true });
   }
+});
+
+test('serves a user who searches rarely before users who search all the time', async () => {
+  const { chat, close } = await openChatOver(() => ({}), withLobby);
+  onTestFinished(close);
+  const connect = askedDirectly(chat);
+  const greedy = await Promise.all(Array.from({ length: 8 }, (_, n) => connect(`greedy-${n}`)));
+  const rare = await connect('rare');
+  const searches: [string, object][] = [
+    ['user:find', { query: 'name' }],
+    ['room:members', { room: 'lobby', query: 'name' }],
+    ['message:search', { query: 'name' }],
+  ];
+  const all = (done: () => void) =>
+    greedy.flatMap((one) => searches.map((search) => one.ask(...search).then(done)));
+  await Promise.all(all(() => {}));
+  for (const search of searches) {
+    let served = 0;
+    const others = all(() => served++);
+    expect(await rare.ask(...search)).toMatchObject({ ok: true });
+    // One was running, and another may have started.
+    expect(served).toBeLessThan(4);
+    await Promise.all(others);
+  }
+});
+
+test('ends a search in a very large room after a bounded number of reads, and names where to continue', async () => {
+  let reads = 0;
+  const { chat, close } = await openChatOver(
+    (stored) => ({
+      read: methods(async (query, input) => {
+        if (query !== 'findMembers') return stored.read[query](input);
+        return { members: [], next: { sort: `name ${++reads}`, id: '1' } };
+      }),
+    }),
+    withLobby,
+  );
+  onTestFinished(close);
+  const ann = await askedDirectly(chat)('ann');
+  const search = { room: 'lobby', query: 'name' };
+  const first = await ann.ask('room:members', search);
+  expect(first).toMatchObject({ ok: true, data: { members: [], next: expect.any(String) } });
+  expect(reads).toBe(10);
+  const { next } = first.data as { next: string };
+  expect(await ann.ask('room:members', { ...search, cursor: next })).toMatchObject({ ok: true });
+  expect(reads).toBe(20);
 });

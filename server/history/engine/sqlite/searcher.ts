@@ -1,12 +1,13 @@
 import { DatabaseSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
 import { type Holding, holdings, messageFrom } from '../../messages/message.ts';
+import { type FindUsersReads, findUsersReads } from '../../people/find-users.ts';
 import { isSearched, type SearchReads } from '../../search.ts';
 import { termsOfQuery } from '../../terms.ts';
 import { SealedCursors } from '../sealed-cursors.ts';
 import { pageOfSearch } from '../search.ts';
 import type { Row } from '../table.ts';
-import { columns } from './dialect.ts';
+import { columns, SqliteConnection, sqlite } from './dialect.ts';
 import { digestKeyOf } from './migrations.ts';
 import {
   type Batch,
@@ -81,6 +82,8 @@ const statements = {
   commit: history.prepare(lastCommit),
 };
 const cursors = new SealedCursors(digestKeyOf(history));
+const connection = new SqliteConnection(history);
+const context = { dialect: sqlite(history), cursors };
 const index = SearchIndex.open(history, path);
 let timer: NodeJS.Timeout | undefined;
 /** When the index last applied an edited or deleted text. */
@@ -127,13 +130,18 @@ port.on('message', (requests: Request[]) => {
 port.postMessage({ ready: true } satisfies ThreadReply);
 keepFollowing();
 
-function answer({ id, input }: ThreadCall): Batch {
+function answer({ id, op, input }: ThreadCall): Batch {
   const files = [history, index.db];
   try {
     // All statements then see the same state of both files, and each file is locked only once.
     for (const file of files) file.exec('BEGIN');
     const commit = statements.commit.get()?.num as number;
-    return { outcomes: [{ id, value: search(input as SearchReads['search']['in']) }], commit };
+    const value =
+      op === 'search'
+        ? search(input as SearchReads['search']['in'])
+        : // The registry pairs each read with its input. TypeScript cannot follow that.
+          connection.answered<unknown>(findUsersReads[op as keyof FindUsersReads](context, input as never));
+    return { outcomes: [{ id, value }], commit };
   } catch (error) {
     return { outcomes: [{ id, ...readFailure(error) }] };
   } finally {

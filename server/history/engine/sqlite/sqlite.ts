@@ -3,9 +3,11 @@ import { closeSync, existsSync, mkdirSync, openSync, realpathSync } from 'node:f
 import { userInfo } from 'node:os';
 import { dirname, extname, resolve } from 'node:path';
 import { Worker } from 'node:worker_threads';
+import { FairTurns } from '../../../limits/fair-queue.ts';
 import { RequestError } from '../../../wire/errors.ts';
 import type { Change } from '../../changes.ts';
 import { type History, methods } from '../../history.ts';
+import { searches } from '../limits.ts';
 import { claim } from './claim.ts';
 import { isIndexed } from './index-state.ts';
 import { type Batch, type Request, readsByWriter } from './protocol.ts';
@@ -42,6 +44,7 @@ export async function openSqliteHistory(options: {
   };
   const reader = new LazyThread(() => Thread.start('reader', path, options.onFailure, onRead));
   const searcher = new LazyThread(() => Thread.start('searcher', path, options.onFailure, onRead));
+  const searchTurns = new FairTurns(1);
   const onCommitted = ({ changes = [], commitMs, commit = 0 }: Batch, settle: () => void) => {
     for (const change of changes) for (const listener of listeners) listener(change);
     settle();
@@ -73,10 +76,10 @@ export async function openSqliteHistory(options: {
     ),
     // The writer runs probes, because the write that a probe repeats may not be committed yet.
     probe: methods((op, input) => writer.call({ op, input, probe: true })),
-    read: methods((op, input) => {
+    read: methods((op, input, account = '') => {
       // Searches have their own thread, so a long one does not block other reads.
-      const thread = op in readsByWriter ? writer : op === 'search' ? searcher : reader;
-      return thread.call({ op, input, read: true });
+      if (op in searches) return searchTurns.run(account, () => searcher.call({ op, input, read: true }));
+      return (op in readsByWriter ? writer : reader).call({ op, input, read: true });
     }),
     // No other server writes here, and each write or read resolves after the changes that it includes are dispatched.
     current: () => Promise.resolve(),
