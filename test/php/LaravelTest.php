@@ -66,6 +66,63 @@ final class LaravelTest extends TestCase
         self::assertSame(['moderator'], self::claims(self::ticket())['roles']);
     }
 
+    public function testUsersOfSeveralProvidersHaveDifferentIdsInTicketsAndNotifications(): void
+    {
+        $site = new FrameworkSite(self::FOLDER, ['SITE_GUARDS' => 'web,admin,api']);
+        $sub = static fn (array $answer): string => self::claims(json_decode($answer[1], true)['ticket'])['sub'];
+        $login = static function (string $query) use ($site): void {
+            $site->forgetVisitor();
+            $site->request("/login?$query");
+        };
+        $login('guard=web');
+        self::assertSame('users:7', $sub($site->request('/php-chat/ticket')));
+        $login('guard=admin');
+        $ticket = $site->request('/php-chat/ticket');
+        self::assertSame('admins:7', $sub($ticket));
+        self::assertSame(['id' => 'admins:7', 'name' => 'Root'], $site->userOf(json_decode($ticket[1], true)['ticket']));
+        $site->forgetVisitor();
+        foreach (['app-token' => 'users:7', 'admin-token' => 'admins:7'] as $token => $id) {
+            self::assertSame($id, $sub($site->request('/php-chat/ticket', ["Authorization: Bearer $token"])));
+        }
+        $visitor = new ChatVisitor($site->chat, 'admins:7', 'Root');
+        $visitor->connect();
+        self::assertSame(200, $site->request('/notify?push&id=x&provider=users')[0]);
+        self::assertSame(200, $site->request('/notify?push&id=y&provider=admins')[0]);
+        self::assertSame(['push', ['name' => 'order', 'data' => ['number' => 4711]]], $visitor->event('push'));
+        self::assertStringContainsString('users:ID, admins:ID', $site->command('php-chat:doctor')[1]);
+        $site->end();
+    }
+
+    public function testALogoutOfOneGuardKeepsTheTicketsOfAnotherInTheSameSession(): void
+    {
+        $site = new FrameworkSite(self::FOLDER, ['SITE_GUARDS' => 'web,admin']);
+        $site->request('/login?guard=admin');
+        $admin = json_decode($site->request('/php-chat/ticket')[1], true)['ticket'];
+        $site->request('/login?guard=web');
+        $user = json_decode($site->request('/php-chat/ticket')[1], true)['ticket'];
+        self::assertSame(['admins:7', 'users:7'], [$site->userOf($admin)['id'], $site->userOf($user)['id']]);
+        $site->request('/logout-admin');
+        self::assertSame('users:7', $site->userOf($user)['id']);
+        $site->end();
+    }
+
+    public function testTheClaimsOfTheUserModelCanChooseTheId(): void
+    {
+        self::$site->request('/login?id=chosen');
+        self::assertSame('member-9', self::claims(self::ticket())['sub']);
+    }
+
+    public function testAnIdThatIsNotUniqueOrAMailAddressGetsNoTicketAndNoNotification(): void
+    {
+        self::$site->request('/login?id=zoe@example.org');
+        self::assertSame(500, self::$site->request('/php-chat/ticket')[0]);
+        self::$site->forgetVisitor();
+        self::assertSame(500, self::$site->request('/php-chat/ticket', ['Authorization: Bearer admin-token'])[0]);
+        [$status, $body] = self::$site->request('/notify?push&id=x&class=admin');
+        self::assertSame(500, $status);
+        self::assertStringContainsString('chatClaims()', $body);
+    }
+
     public function testTheTicketsAddressDoesNotBecomeThePreviousPage(): void
     {
         self::$site->request('/login');

@@ -8,6 +8,7 @@ use PHPUnit\Framework\TestCase;
 
 use function PhpSessionChat\WordPress\check_browser;
 use function PhpSessionChat\WordPress\clean_server;
+use function PhpSessionChat\WordPress\user_by_chat_id;
 
 require_once __DIR__ . '/Support/wordpress.php';
 
@@ -37,6 +38,14 @@ final class WordPressConnectionTest extends TestCase
             'a silent session store' => [$own, 503, '', 'cannot read the logins', 'session_store_unavailable'],
             'a server that is not ready' => [$own, 503, '', 'nothing'],
         ];
+    }
+
+    public function testFindsAUserOnlyByTheWholeIdInTheChat(): void
+    {
+        self::assertSame(5, user_by_chat_id('5')?->ID);
+        foreach (['5x', '05', ' 5', '-5', '6', 'users:5', ''] as $id) {
+            self::assertNull(user_by_chat_id($id), $id);
+        }
     }
 
     public function testAcceptsPathsAndAddressesOnly(): void

@@ -130,7 +130,7 @@ function check_browser(string $url, array $browser, bool $isReached): ?array
     if ($status === 200 && $user === '') {
         return unknown_login($url, $origin);
     }
-    if ($status === 200 && $user !== (string) get_current_user_id()) {
+    if ($status === 200 && $user !== chat_id(wp_get_current_user())) {
         return problem(
             /* translators: %s: ID of a user */
             sprintf(__('The chat server recognises you as another user: %s.', 'php-session-chat'), $user),

@@ -75,7 +75,7 @@ function add_message_button(string $description): string
     }
     /* translators: %s: name of a user */
     $text = esc_html(sprintf(__('Message %s', 'php-session-chat'), $author->display_name));
-    return "$description<p><button type=\"button\" class=\"wp-element-button\" data-chat-with=\"$author->ID\">$text</button></p>";
+    return "$description<p><button type=\"button\" class=\"wp-element-button\" data-chat-with=\"" . esc_attr(chat_id($author)) . "\">$text</button></p>";
 }
 
 /** Returns whether this page contains the chat. */

@@ -57,7 +57,7 @@ function export_chat(string $address): array|WP_Error
     // Only the account of PHP can read the file, and it exists only for a moment.
     $file = get_temp_dir() . 'php-session-chat-' . bin2hex(random_bytes(16)) . '.zip';
     try {
-        $items = api()->exportUser($user->ID, $file) ? items_in($file) : [];
+        $items = api()->exportUser(chat_id($user), $file) ? items_in($file) : [];
     } catch (ChatError | InvalidArgumentException $error) {
         return new WP_Error('php_session_chat', $error->getMessage());
     } finally {
@@ -126,9 +126,9 @@ function erase_chat(string $address): array|WP_Error
 {
     $user = get_user_by('email', $address);
     try {
-        $isKnown = $user !== false && api()->user($user->ID) !== null;
+        $isKnown = $user !== false && api()->user(chat_id($user)) !== null;
         if ($isKnown) {
-            api()->eraseUser($user->ID);
+            api()->eraseUser(chat_id($user));
         }
     } catch (ChatError | InvalidArgumentException $error) {
         return new WP_Error('php_session_chat', $error->getMessage());

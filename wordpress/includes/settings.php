@@ -42,6 +42,19 @@ function server_url(string $server): string
     return str_starts_with($server, '/') ? site_origin() . $server : $server;
 }
 
+/** Returns the ID of a user in the chat. The chat server finds the same in the login of WordPress. */
+function chat_id(\WP_User $user): string
+{
+    return (string) $user->ID;
+}
+
+/** Returns the user with an ID of the chat. Null if WordPress has none. */
+function user_by_chat_id(string $id): ?\WP_User
+{
+    $user = ctype_digit($id) ? get_user_by('id', (int) $id) : false;
+    return $user !== false && chat_id($user) === $id ? $user : null;
+}
+
 /** Returns whether the current user or visitor sees the chat. Without tickets, the chat server also admits others. */
 function sees_chat(): bool
 {

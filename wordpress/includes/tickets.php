@@ -51,7 +51,7 @@ function answer_ticket(): void
     try {
         $ticket = Ticket::make((string) PHP_SESSION_CHAT_TICKET_KEY, [
             'aud' => ticket_audience(),
-            'sub' => (string) $user->ID,
+            'sub' => chat_id($user),
             'name' => wp_specialchars_decode($user->display_name, ENT_QUOTES),
             'mail' => $user->user_email,
             'roles' => ticket_roles($user),

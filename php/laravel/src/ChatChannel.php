@@ -11,16 +11,19 @@ use PhpSessionChat\ChatError;
 /** The notification channel `php-chat`. */
 final class ChatChannel
 {
-    public function __construct(private readonly ChatClient $chat)
+    public function __construct(private readonly ChatClient $chat, private readonly ChatUserIds $ids)
     {
     }
 
-    /** @throws ChatError */
+    /**
+     * @throws ChatError
+     * @throws \LogicException if the ID of the notified user is not clear
+     */
     public function send(object $notifiable, Notification $notification): void
     {
         $message = $notification->toPhpChat($notifiable);
         if ($message->room === null) {
-            $userId = $notifiable->routeNotificationFor('php-chat', $notification) ?? $notifiable->getAuthIdentifier();
+            $userId = $notifiable->routeNotificationFor('php-chat', $notification) ?? $this->ids->getId($notifiable);
             $this->chat->push($userId, $message->name, $message->content);
             return;
         }

@@ -5,7 +5,6 @@ declare(strict_types=1);
 namespace PhpSessionChat\Laravel;
 
 use Illuminate\Contracts\Auth\Factory;
-use Illuminate\Contracts\Auth\Guard;
 use Illuminate\Contracts\Auth\StatefulGuard;
 use Illuminate\Contracts\Config\Repository;
 use Illuminate\Http\Request;
@@ -18,26 +17,26 @@ final class ChatLogin
     }
 
     /** Returns the first guard of `php-chat.guards` with a user. Null if the visitor is not logged in. */
-    public function guard(): ?Guard
+    public function guard(): ?string
     {
         foreach ($this->config->get('php-chat.guards') as $name) {
-            $guard = $this->auth->guard($name);
-            if ($guard->check()) {
-                return $guard;
+            if ($this->auth->guard($name)->check()) {
+                return $name;
             }
         }
         return null;
     }
 
     /** Returns the claim `sid`: a keyed hash, because scripts of the page can read a ticket. */
-    public function id(Guard $guard, Request $request): string
+    public function id(string $guard, string $userId, Request $request): string
     {
         // A client with a token gets a new session with each request.
-        $token = $guard instanceof StatefulGuard ? null : $request->bearerToken();
+        $token = $this->auth->guard($guard) instanceof StatefulGuard ? null : $request->bearerToken();
         $login = match (true) {
             $token !== null => "token $token",
-            $request->hasSession() => 'session ' . $request->session()->getId(),
-            default => 'user ' . $guard->id(),
+            // Users of several guards may be logged in to one session, and log out one by one.
+            $request->hasSession() => "session {$request->session()->getId()} $userId",
+            default => "user $userId",
         };
         return hash_hmac('sha256', $login, (string) $this->config->get('php-chat.ticket_key'));
     }

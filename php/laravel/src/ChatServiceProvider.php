@@ -27,6 +27,10 @@ final class ChatServiceProvider extends ServiceProvider
 
     public function boot(): void
     {
+        $config = $this->app['config'];
+        // Resolved now, because middleware such as `auth:admin` changes the default for a request.
+        $guards = array_map(static fn (?string $guard): string => $guard ?? $config['auth.defaults.guard'], $config['php-chat.guards']);
+        $config->set('php-chat.guards', $guards);
         $this->loadViewsFrom(__DIR__ . '/../views', 'php-chat');
         $this->loadRoutesFrom(__DIR__ . '/../routes/php-chat.php');
         $this->callAfterResolving('blade.compiler', static function (BladeCompiler $blade): void {

@@ -7,6 +7,7 @@ namespace PhpSessionChat\Laravel;
 use Illuminate\Console\Command;
 use Illuminate\Contracts\Config\Repository;
 use InvalidArgumentException;
+use LogicException;
 use PhpSessionChat\ChatClient;
 use PhpSessionChat\ChatError;
 use PhpSessionChat\Ticket;
@@ -24,10 +25,12 @@ final class DoctorCommand extends Command
 
     /** The content of config/php-chat.php. @var array<string, mixed> */
     private array $chat;
+    private ChatUserIds $ids;
     private string $site;
 
-    public function handle(Repository $config): int
+    public function handle(Repository $config, ChatUserIds $ids): int
     {
+        $this->ids = $ids;
         $this->chat = $config->get('php-chat');
         $this->site = (string) $config->get('app.url');
         $status = self::SUCCESS;
@@ -72,12 +75,23 @@ final class DoctorCommand extends Command
             ];
             yield from $this->cookieChecks($session, $address);
         }
+        yield $this->idCheck();
         if ($this->chat['webhook_key']) {
             yield [
                 'The key for events is valid',
                 $this->isDone(fn () => new Webhook($this->chat['webhook_key'])),
                 'Set PHP_CHAT_WEBHOOK_KEY to the content of CHAT_WEBHOOK_KEY_FILE.',
             ];
+        }
+    }
+
+    /** @return array{string, bool, string} */
+    private function idCheck(): array
+    {
+        try {
+            return ['The IDs of users in the chat: ' . implode(', ', $this->ids->forms()), true, ''];
+        } catch (LogicException $error) {
+            return ['The guards of the chat have clear providers', false, $error->getMessage()];
         }
     }
 

@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace PhpSessionChat\Laravel;
 
+use Illuminate\Contracts\Auth\Factory;
 use Illuminate\Contracts\Config\Repository;
 use Illuminate\Http\JsonResponse;
 use Illuminate\Http\Request;
@@ -12,7 +13,8 @@ use PhpSessionChat\Ticket;
 /** Responds with a ticket, or 401 if the visitor is not logged in. */
 final class TicketController
 {
-    public function __invoke(Request $request, ChatLogin $login, Repository $config): JsonResponse
+    /** @throws \LogicException if the ID of the user is not clear */
+    public function __invoke(Request $request, ChatLogin $login, ChatUserIds $ids, Factory $auth, Repository $config): JsonResponse
     {
         // Otherwise StartSession would store this address as the previous page, the target of redirect()->back().
         $request->headers->set('X-Requested-With', 'XMLHttpRequest');
@@ -21,13 +23,13 @@ final class TicketController
         if ($guard === null) {
             return new JsonResponse(['message' => 'The visitor is not logged in.'], 401, $headers);
         }
-        $user = $guard->user();
-        $id = (string) $guard->id();
+        $user = $auth->guard($guard)->user();
+        $id = $ids->getId($user, $guard);
         $claims = $user instanceof ChatUser ? $user->chatClaims() : ['name' => (string) ($user->name ?? $id)];
         return new JsonResponse(['ticket' => Ticket::make($config->get('php-chat.ticket_key'), [
             'aud' => $config->get('php-chat.ticket_audience') ?? '',
             'sub' => $id,
-            'sid' => $login->id($guard, $request),
+            'sid' => $login->id($guard, $id, $request),
         ] + $claims)], 200, $headers);
     }
 }

@@ -8,7 +8,7 @@ namespace PhpSessionChat\Symfony;
 interface ChatUser
 {
     /**
-     * Returns the claims of a ticket, such as `name`, `roles`, `rooms` and `mail`.
+     * Returns the claims of a ticket, such as `name`, `roles`, `rooms` and `mail`. `sub` replaces the ID of ChatUserIds.
      *
      * @return array<string, mixed>
      */

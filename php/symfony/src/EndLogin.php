@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace PhpSessionChat\Symfony;
 
 use InvalidArgumentException;
+use LogicException;
 use PhpSessionChat\ChatClient;
 use PhpSessionChat\ChatError;
 use Psr\Log\LoggerInterface;
@@ -24,7 +25,12 @@ final class EndLogin
     public function __invoke(LogoutEvent $event): void
     {
         try {
-            ($this->chat)()->endLogin($this->login->id($event->getRequest()));
+            $sid = $this->login->id($event->getRequest());
+        } catch (LogicException) {
+            return;
+        }
+        try {
+            ($this->chat)()->endLogin($sid);
         } catch (ChatError | InvalidArgumentException $error) {
             // The chat then ends when the page asks for its next ticket.
             $this->logger?->warning("chat: the logout could not end the tickets: {$error->getMessage()}");

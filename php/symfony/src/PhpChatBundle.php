@@ -4,6 +4,8 @@ declare(strict_types=1);
 
 namespace PhpSessionChat\Symfony;
 
+use PhpSessionChat\Symfony\DependencyInjection\UserProvidersPass;
+use Symfony\Component\DependencyInjection\ContainerBuilder;
 use Symfony\Component\HttpKernel\Bundle\Bundle;
 
 final class PhpChatBundle extends Bundle
@@ -12,5 +14,10 @@ final class PhpChatBundle extends Bundle
     public function getPath(): string
     {
         return dirname(__DIR__);
+    }
+
+    public function build(ContainerBuilder $container): void
+    {
+        $container->addCompilerPass(new UserProvidersPass());
     }
 }

@@ -15,11 +15,13 @@ final class TicketController
 {
     public function __construct(
         private readonly ChatLogin $login,
+        private readonly ChatUserIds $ids,
         #[SensitiveParameter] private readonly ?string $key,
         private readonly ?string $audience,
     ) {
     }
 
+    /** @throws \LogicException if the user has no ID that is unique and others may see */
     public function __invoke(Request $request): JsonResponse
     {
         if ($this->key === null) {
@@ -35,7 +37,7 @@ final class TicketController
         $claims = $user instanceof ChatUser ? $user->chatClaims() : ['name' => strstr($identifier, '@', true) ?: $identifier];
         return new JsonResponse(['ticket' => Ticket::make($this->key, [
             'aud' => $this->audience ?? '',
-            'sub' => (string) (method_exists($user, 'getId') ? $user->getId() : $identifier),
+            'sub' => $this->ids->getId($user),
             'sid' => $this->login->id($request),
         ] + $claims)], 200, $headers);
     }

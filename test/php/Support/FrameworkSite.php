@@ -18,8 +18,11 @@ final class FrameworkSite
     /** @var array<string, string> cookies of the visitor, as in the header */
     private array $cookies = [];
 
-    /** @param string $name the subfolder of this folder that contains the application */
-    public function __construct(private readonly string $name)
+    /**
+     * @param string $name the subfolder of this folder that contains the application
+     * @param array<string, string> $settings further environment variables of the application
+     */
+    public function __construct(private readonly string $name, array $settings = [])
     {
         $port = ServerProcess::ownPort();
         $this->url = "http://127.0.0.1:$port";
@@ -30,7 +33,7 @@ final class FrameworkSite
             "CHAT_WEBHOOK_URL=$this->url/php-chat/webhook",
             "CHAT_WEBHOOK_KEY_FILE=$this->folder/webhook-key",
         ]);
-        $this->settings = [
+        $this->settings = $settings + [
             'SITE_FOLDER' => $this->folder,
             'APP_URL' => $this->url,
             'PHP_CHAT_API_URL' => $this->chat->url,

@@ -17,9 +17,21 @@ function __(string $text): string
     return $text;
 }
 
-function get_current_user_id(): int
+class User
 {
-    return 5;
+    public int $ID = 5;
+}
+
+class_alias(User::class, \WP_User::class);
+
+function wp_get_current_user(): \WP_User
+{
+    return new \WP_User();
+}
+
+function get_user_by(string $field, int $value): \WP_User|false
+{
+    return $value === 5 ? new \WP_User() : false;
 }
 
 function trailingslashit(string $text): string

@@ -7,6 +7,7 @@ namespace PhpSessionChat\Symfony\DependencyInjection;
 use PhpSessionChat\ChatClient;
 use PhpSessionChat\Symfony\ChatLogin;
 use PhpSessionChat\Symfony\ChatTag;
+use PhpSessionChat\Symfony\ChatUserIds;
 use PhpSessionChat\Symfony\EndLogin;
 use PhpSessionChat\Symfony\TicketController;
 use PhpSessionChat\Symfony\WebhookController;
@@ -28,8 +29,9 @@ final class PhpChatExtension extends Extension
         $chat = $this->processConfiguration(new Configuration(), $configs);
         $service = static fn (string $id): Reference => new Reference($id);
         $container->register(ChatClient::class)->setArguments([$chat['api_url'], $chat['api_key'] ?? '']);
+        $container->register(ChatUserIds::class);
         $container->register(ChatLogin::class)->setArguments([
-            $service('security.token_storage'), $service('security.authorization_checker'), $chat['ticket_key'],
+            $service('security.token_storage'), $service('security.authorization_checker'), $service(ChatUserIds::class), $chat['ticket_key'],
         ]);
         $container->register(ChatTag::class)
             ->setArguments([
@@ -37,7 +39,7 @@ final class PhpChatExtension extends Extension
             ])
             ->addTag('twig.extension');
         $container->register(TicketController::class)
-            ->setArguments([$service(ChatLogin::class), $chat['ticket_key'], $chat['ticket_audience']])
+            ->setArguments([$service(ChatLogin::class), $service(ChatUserIds::class), $chat['ticket_key'], $chat['ticket_audience']])
             ->addTag('controller.service_arguments');
         $container->register(WebhookController::class)
             ->setArguments([$service('event_dispatcher'), $chat['webhook_key']])

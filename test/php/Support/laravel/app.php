@@ -62,9 +62,11 @@ $app->instance('config', new Repository([
         'defaults' => ['guard' => 'web'],
         'guards' => [
             'web' => ['driver' => 'session', 'provider' => 'users'],
+            'admin' => ['driver' => 'session', 'provider' => 'admins'],
             'api' => ['driver' => 'bearer'],
         ],
-        'providers' => ['users' => ['driver' => 'list']],
+        'providers' => ['users' => ['driver' => 'list', 'model' => SiteUser::class]]
+            + (getenv('SITE_GUARDS') ? ['admins' => ['driver' => 'list', 'model' => SiteAdmin::class]] : []),
     ],
     'session' => [
         'driver' => getenv('SESSION_DRIVER') ?: 'file', 'files' => $folder, 'lifetime' => 120, 'lottery' => [0, 1],
@@ -73,7 +75,7 @@ $app->instance('config', new Repository([
         'same_site' => 'lax', 'encrypt' => false,
     ],
     'view' => ['paths' => [__DIR__ . '/views'], 'compiled' => $folder],
-    'php-chat' => ['guards' => ['web', 'api']],
+    'php-chat' => ['guards' => explode(',', getenv('SITE_GUARDS') ?: 'web,api')],
 ]));
 $app->instance('request', Request::capture());
 foreach ([
@@ -88,21 +90,35 @@ foreach ([
     $app->alias($name, $class);
 }
 
-/** The class of user 7, the only user. It chooses the claims of its tickets. */
+/** A user who chooses the claims of the tickets. */
 class SiteUser extends GenericUser implements ChatUser
 {
     use RoutesNotifications;
 
     public function chatClaims(): array
     {
-        return ['name' => $this->attributes['name'], 'roles' => ['moderator']];
+        $claims = ['name' => $this->attributes['name'], 'roles' => ['moderator']];
+        return $this->attributes['id'] === 'chosen' ? ['sub' => 'member-9'] + $claims : $claims;
     }
 }
 
-$users = new class () implements UserProvider {
+/** An admin of another table, whose IDs overlap with those of the users. */
+class SiteAdmin extends GenericUser
+{
+    use RoutesNotifications;
+}
+
+/** Has a user with each ID. */
+final class ListProvider implements UserProvider
+{
+    public function __construct(private readonly string $class)
+    {
+    }
+
     public function retrieveById($identifier): ?Authenticatable
     {
-        return (int) $identifier === 7 ? new SiteUser(['id' => 7, 'name' => 'Zoë', 'remember_token' => '']) : null;
+        $name = $this->class === SiteUser::class ? 'Zoë' : 'Root';
+        return new $this->class(['id' => $identifier, 'name' => $name, 'remember_token' => '']);
     }
 
     public function retrieveByToken($identifier, $token): ?Authenticatable
@@ -123,7 +139,8 @@ $users = new class () implements UserProvider {
     {
         return false;
     }
-};
+}
+
 /** Records reported exceptions. */
 $app->instance(ExceptionHandler::class, new class ($folder) implements ExceptionHandler {
     public function __construct(private readonly string $folder)
@@ -156,8 +173,12 @@ $providers = array_map(static fn (string $class) => new $class($app), [
     BusServiceProvider::class, NotificationServiceProvider::class, ChatServiceProvider::class,
 ]);
 array_map(static fn ($provider) => $provider->register(), $providers);
-$app['auth']->provider('list', static fn () => $users);
-$app['auth']->viaRequest('bearer', static fn (Request $request) => $request->bearerToken() === 'app-token' ? $users->retrieveById(7) : null);
+$app['auth']->provider('list', static fn ($app, array $provider) => new ListProvider($provider['model']));
+$app['auth']->viaRequest('bearer', static fn (Request $request) => match ($request->bearerToken()) {
+    'app-token' => (new ListProvider(SiteUser::class))->retrieveById(7),
+    'admin-token' => (new ListProvider(SiteAdmin::class))->retrieveById(7),
+    default => null,
+});
 // Does not boot the provider of notifications, because its views need the rest of the framework.
 foreach ($providers as $provider) {
     if (method_exists($provider, 'boot') && !$provider instanceof NotificationServiceProvider) {

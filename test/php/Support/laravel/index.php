@@ -43,7 +43,7 @@ $router->group(['middleware' => 'web'], static function ($router) use ($app): vo
     $router->get('/', static fn (Request $request) => $app['view']->make('page', ['room' => $request->query('room', 'lobby')]));
     $router->get('/talk', static fn () => $app['view']->make('talk'));
     $router->get('/login', static function (Request $request) use ($app): string {
-        $app['auth']->guard('web')->loginUsingId(7);
+        $app['auth']->guard($request->query('guard', 'web'))->loginUsingId($request->query('id', 7));
         return 'Welcome.';
     });
     $router->get('/logout', static function (Request $request) use ($app): string {
@@ -51,10 +51,17 @@ $router->group(['middleware' => 'web'], static function ($router) use ($app): vo
         $request->session()->invalidate();
         return 'Bye.';
     });
+    $router->get('/logout-admin', static function () use ($app): string {
+        $app['auth']->guard('admin')->logout();
+        return 'Bye.';
+    });
     $router->get('/previous', static fn (Request $request): string => (string) $request->session()->previousUrl());
 });
 $router->get('/notify', static function (Request $request) use ($app): string {
-    $user = $app['auth']->createUserProvider('users')->retrieveById(7);
+    $user = $app['auth']->createUserProvider($request->query('provider', 'users'))->retrieveById(7);
+    if ($request->query('class') === 'admin') {
+        $user = (new ListProvider(SiteAdmin::class))->retrieveById(7);
+    }
     $message = $request->query('push') !== null
         ? ChatMessage::push('order', ['number' => 4711])
         : ChatMessage::post('lobby', 'shop', 'Shop', 'Order 4711 has been sent.');
@@ -73,5 +80,8 @@ try {
 } catch (HttpException $error) {
     http_response_code($error->getStatusCode());
     exit;
+} catch (LogicException $error) {
+    http_response_code(500);
+    exit($error->getMessage());
 }
 $response->send();

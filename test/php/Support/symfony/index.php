@@ -85,13 +85,42 @@ final class Moderator extends SiteUser implements ChatUser
     }
 }
 
-final class Users implements UserProviderInterface
+/** A user whose claims choose the ID. */
+final class Member extends SiteUser implements ChatUser
+{
+    public function chatClaims(): array
+    {
+        return ['sub' => 'member-9', 'name' => 'Mia'];
+    }
+}
+
+/** A user with an ID, and a name from the address. */
+class Reader extends SiteUser
+{
+    public function getId(): int
+    {
+        return 8;
+    }
+}
+
+/** An admin of another table, whose IDs overlap with those of the users. */
+final class Admin extends SiteUser
+{
+    public function getId(): int
+    {
+        return 7;
+    }
+}
+
+class Users implements UserProviderInterface
 {
     public function loadUserByIdentifier(string $identifier): UserInterface
     {
         return match ($identifier) {
             'zoe@example.org' => new Moderator($identifier),
             'bo@example.org' => new SiteUser($identifier),
+            'mia@example.org' => new Member($identifier),
+            'ray@example.org' => new Reader($identifier),
             default => throw new UserNotFoundException(),
         };
     }
@@ -108,7 +137,20 @@ final class Users implements UserProviderInterface
 
     public function supportsClass(string $class): bool
     {
-        return is_a($class, SiteUser::class, true);
+        return is_a($class, SiteUser::class, true) && $class !== Admin::class;
+    }
+}
+
+final class Admins extends Users
+{
+    public function loadUserByIdentifier(string $identifier): UserInterface
+    {
+        return $identifier === 'root@example.org' ? new Admin($identifier) : throw new UserNotFoundException();
+    }
+
+    public function supportsClass(string $class): bool
+    {
+        return $class === Admin::class || (getenv('SITE_OVERLAP') && $class === Moderator::class);
     }
 }
 
@@ -198,8 +240,13 @@ final class Site extends Kernel
         $container->extension('twig', ['default_path' => __DIR__ . '/templates', 'strict_variables' => true]);
         $container->extension('security', [
             'enable_authenticator_manager' => true,
-            'providers' => ['users' => ['id' => Users::class]],
+            'providers' => ['users' => ['id' => Users::class]] + (getenv('SITE_ADMINS') ? [
+                'admins' => ['id' => Admins::class],
+                'all' => ['chain' => ['providers' => ['users', 'admins']]],
+                'memory' => ['memory' => null],
+            ] : []),
             'firewalls' => ['main' => [
+                'provider' => getenv('SITE_ADMINS') ? 'all' : 'users',
                 'custom_authenticators' => [Login::class], 'logout' => ['path' => '/logout'], 'switch_user' => true,
             ]],
         ]);
@@ -212,7 +259,7 @@ final class Site extends Kernel
             'webhook_key' => '%env(PHP_CHAT_WEBHOOK_KEY)%',
         ]);
         $services = $container->services();
-        foreach ([Users::class, Login::class, Pages::class] as $class) {
+        foreach ([Users::class, Admins::class, Login::class, Pages::class] as $class) {
             $services->set($class)->autowire()->public();
         }
         $services->set(Recorder::class)->tag('kernel.event_listener', ['event' => ChatEvent::class]);
