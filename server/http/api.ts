@@ -34,17 +34,20 @@ const namedUser = z.object({ id: siteUserId, name: userName });
 /** The forms of the placeholders in `routes`. */
 const names = { room: roomId, user: ownUserId, sid: z.string().min(1).max(256) } as const;
 
-/** The request bodies of the PHP application, by their name in `routes`. */
+/**
+ * The request bodies of the PHP application, by their name in `routes`. Unknown fields are rejected, because a ban with a
+ * misspelt `seconds` would be permanent.
+ */
 export const bodies = {
-  message: z.object({
+  message: z.strictObject({
     user: namedUser.transform(({ id, name }) => ({ id, name: name || id })),
     text: z.string(),
     clientId,
     card: cardRef.optional(),
   }),
-  push: z.object({ name: z.string().regex(/^[\x21-\x7e]{1,64}$/), data: z.unknown().optional() }),
-  room: z.object({ name: roomName, topic: topic.optional(), kind: z.enum(['public', 'private']) }),
-  members: z.object({
+  push: z.strictObject({ name: z.string().regex(/^[\x21-\x7e]{1,64}$/), data: z.unknown().optional() }),
+  room: z.strictObject({ name: roomName, topic: topic.optional(), kind: z.enum(['public', 'private']) }),
+  members: z.strictObject({
     add: z
       .array(
         z.union([
@@ -56,13 +59,13 @@ export const bodies = {
       .default([]),
     remove: z.array(anyUserId).max(1000).default([]),
   }),
-  users: z.object({
+  users: z.strictObject({
     users: z
       .array(namedUser.transform(({ id, name }) => ({ id, name: name || id })))
       .min(1)
       .max(1000),
   }),
-  ban: z.object({
+  ban: z.strictObject({
     seconds: z.int().min(1).max(longestSeconds).optional(),
     reason: banReason.optional(),
   }),
@@ -387,11 +390,14 @@ function parse<Body extends keyof Bodies>(
   name: Body,
   bytes: Buffer,
 ): { value: Bodies[Body] } | { wrong: string } {
+  if (name === 'nothing') return { value: undefined as Bodies[Body] };
+  // A ban whose body got lost would be permanent.
+  if (bytes.length === 0) return { wrong: 'the body is missing: send a JSON object, {} without options' };
   // With replacement characters, the IDs of several users could become one.
   if (!isUtf8(bytes)) return { wrong: 'the body is not UTF-8' };
   let json: unknown;
   try {
-    json = bytes.length === 0 ? {} : JSON.parse(bytes.toString());
+    json = JSON.parse(bytes.toString());
   } catch {
     return { wrong: 'the body is not valid JSON' };
   }

@@ -131,12 +131,33 @@ describe('DELETE /api/users/{id} and /api/users/{id}/connections', () => {
 
 test('rejects the erasure of a user ID with a slash that a proxy decoded, instead of lifting a ban', async () => {
   const ben = '/api/users/slash-ben';
-  expect((await ask(`${ben}/ban`, { method: 'PUT' })).status).toBe(200);
+  expect((await ask(`${ben}/ban`, { method: 'PUT', body: '{}' })).status).toBe(200);
   const answer = await ask(`${ben}/ban?messages=anonymise`, { method: 'DELETE' });
   expect([answer.status, await answer.json()]).toMatchObject([400, { error: { code: 'bad_request' } }]);
   // Control characters are removed, because some databases reject them.
   await ask(`${ben}/ban`, { method: 'PUT', body: JSON.stringify({ reason: 'sp\0am\n' }) });
   expect(await (await ask(ben)).json()).toHaveProperty('banned.reason', 'spam');
+});
+
+const user = { id: 'lost-body', name: 'Lou' };
+test.each([
+  ['POST', 'rooms/lobby/messages', { user, text: 'Hello', clientId: 'lost-body' }],
+  ['PUT', 'rooms/lost-body', { name: 'Lost', kind: 'private', topic: 'Found' }],
+  ['PATCH', 'rooms/lobby/members', { add: ['lost-body'] }],
+  ['PUT', 'users', { users: [user] }],
+  ['POST', 'users/lost-body/push', { name: 'order', data: 1 }],
+  ['PUT', 'users/lost-body/ban', { seconds: 60, reason: 'spam' }],
+])('rejects a lost, cut or misspelt body of %s /api/%s', async (method, path, whole) => {
+  const text = JSON.stringify(whole);
+  const misspelt = JSON.stringify({ ...whole, second: 60 });
+  for (const body of ['', ' ', 'null', '[]', text.slice(0, -1), misspelt]) {
+    const answer = await ask(`/api/${path}`, { method, body });
+    expect([body, answer.status, await answer.json()]).toMatchObject([
+      ...[body, 400],
+      { error: { code: 'bad_request' } },
+    ]);
+  }
+  expect((await ask(`/api/${path}`, { method, body: text })).ok).toBe(true);
 });
 
 test('GET /api/audit lists the actions of moderators and of the site, newest first', async () => {
