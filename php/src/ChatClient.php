@@ -64,7 +64,7 @@ final class ChatClient
         ?string $card = null,
     ): array {
         $answer = $this->call('POST', "/api/rooms/{$this->part($room)}/messages", [
-            'user' => ['id' => $userId, 'name' => $userName],
+            'user' => ['id' => (string) $userId, 'name' => $userName],
             'text' => $text,
             'clientId' => $clientId ?? bin2hex(random_bytes(16)),
         ] + ($card === null ? [] : ['card' => $card]));
@@ -141,10 +141,14 @@ final class ChatClient
      * @param list<int|string> $remove
      * @return int the number of members after the change
      * @throws ChatError
+     * @throws InvalidArgumentException if an ID is neither an integer nor a string
      */
     public function changeMembers(string $room, array $add = [], array $remove = []): int
     {
-        $body = ['add' => $add, 'remove' => $remove];
+        $body = [
+            'add' => array_map(static fn (mixed $user) => is_array($user) ? self::withTextId($user) : self::textId($user), array_values($add)),
+            'remove' => array_map(self::textId(...), array_values($remove)),
+        ];
         return $this->call('PATCH', "/api/rooms/{$this->part($room)}/members", $body)['count'];
     }
 
@@ -153,10 +157,11 @@ final class ChatClient
      *
      * @param list<array{id: int|string, name: string}> $users
      * @throws ChatError
+     * @throws InvalidArgumentException if an ID is neither an integer nor a string
      */
     public function putUsers(array $users): void
     {
-        $this->call('PUT', '/api/users', ['users' => $users]);
+        $this->call('PUT', '/api/users', ['users' => array_map(self::withTextId(...), array_values($users))]);
     }
 
     /**
@@ -282,6 +287,21 @@ final class ChatClient
     {
         // http_build_query() omits null.
         return $this->call('GET', '/api/audit?' . http_build_query(['cursor' => $cursor, 'by' => $by, 'scope' => $scope]));
+    }
+
+    /** Converts an ID, because JSON numbers above 2^53 are not exact, and floats are not exact already. */
+    private static function textId(mixed $id): string
+    {
+        if (!is_int($id) && !is_string($id)) {
+            throw new InvalidArgumentException('The ID of a user must be an integer or a string, not ' . get_debug_type($id) . '.');
+        }
+        return (string) $id;
+    }
+
+    /** @param array<string, mixed> $user */
+    private static function withTextId(array $user): array
+    {
+        return ['id' => self::textId($user['id'] ?? null)] + $user;
     }
 
     private function part(int|string $name): string

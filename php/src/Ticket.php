@@ -24,7 +24,8 @@ final class Ticket
      *
      * @param string $keys the content of CHAT_TICKET_KEY_FILE: keys of 32 bytes or more in base64, one a line. The
      *                     first key signs.
-     * @param array<string, mixed> $claims `aud` (CHAT_TICKET_AUDIENCE) and `sub`, the ID of the user. Optional: `name`,
+     * @param array<string, mixed> $claims `aud` (CHAT_TICKET_AUDIENCE) and `sub`, the ID of the user, an integer or a
+     *                                     string. Optional: `name`,
      *                                     `roles`, `rooms`, `mail`. `sid` identifies the login. Default: loginId().
      *                                     `iat` and `exp` have defaults.
      * @throws InvalidArgumentException if the key is invalid, or a required claim is missing
@@ -35,6 +36,17 @@ final class Ticket
         if ($key === false || strlen($key) < self::MIN_KEY_BYTES) {
             throw new InvalidArgumentException('The key must have 32 bytes or more, in base64.');
         }
+        // JSON numbers above 2^53 are not exact, and floats are not exact already.
+        if (is_float($claims['sub'] ?? null)) {
+            throw new InvalidArgumentException('The claim sub must be an integer or a string, not float.');
+        }
+        $text = static fn (mixed $value): mixed => is_int($value) ? (string) $value : $value;
+        foreach (array_intersect(['sub', 'sid', 'name'], array_keys($claims)) as $claim) {
+            $claims[$claim] = $text($claims[$claim]);
+        }
+        if (is_array($claims['rooms'] ?? null)) {
+            $claims['rooms'] = array_map($text, $claims['rooms']);
+        }
         $now = time();
         $claims += ['sid' => self::loginId(), 'iat' => $now, 'exp' => $now + self::LIFETIME];
         foreach (['aud', 'sub', 'sid'] as $claim) {
@@ -44,8 +56,8 @@ final class Ticket
         }
         // A name in another encoding must not lock its user out.
         $flags = JSON_THROW_ON_ERROR | JSON_INVALID_UTF8_SUBSTITUTE | JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE;
-        $text = self::encode('{"typ":"JWT","alg":"HS256"}') . '.' . self::encode(json_encode($claims, $flags));
-        return $text . '.' . self::encode(hash_hmac('sha256', $text, $key, true));
+        $signed = self::encode('{"typ":"JWT","alg":"HS256"}') . '.' . self::encode(json_encode($claims, $flags));
+        return $signed . '.' . self::encode(hash_hmac('sha256', $signed, $key, true));
     }
 
     /**

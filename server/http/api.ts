@@ -25,7 +25,12 @@ const erasedMessages = ['anonymise', 'delete'] as const;
 type ErasedMessages = (typeof erasedMessages)[number];
 
 /** PHP sites store IDs as integers or as strings. */
-const anyUserId = z.union([ownUserId, z.int().min(1).transform(String)]);
+const anyUserId = z.union([ownUserId, z.int().min(1).transform(String)], {
+  error: ({ input }) =>
+    typeof input === 'number'
+      ? 'an integer must be positive and at most 2^53 - 1: send a larger ID as a string'
+      : 'the ID of a user is an integer, or a string of 1 to 64 characters that is not 0 or *',
+});
 /** The ID of a user of the site. */
 const siteUserId = anyUserId.refine((id) => !isGuest(id), { message: 'IDs of guests are reserved' });
 
@@ -407,7 +412,13 @@ function parse<Body extends keyof Bodies>(
 }
 
 function issueOf({ issues: [issue] }: z.ZodError, whole: 'body' | 'query'): string {
-  return `${issue?.path.join('.') || whole}: ${issue?.message}`;
+  // Of a union, the error of the form that matched furthest.
+  const [inner] =
+    issue?.code === 'invalid_union' && issue.message === 'Invalid input'
+      ? issue.errors.flat().sort((a, b) => b.path.length - a.path.length)
+      : [];
+  const path = [...(issue?.path ?? []), ...(inner?.path ?? [])];
+  return `${path.join('.') || whole}: ${(inner ?? issue)?.message}`;
 }
 
 export function answerUnauthorized(res: ServerResponse): void {

@@ -51,6 +51,21 @@ final class ChatClientTest extends TestCase
         self::assertSame("caf\u{fffd}", $other['text'], 'bytes that are not UTF-8');
     }
 
+    public function testIntegersOfAnySizeAreExactIds(): void
+    {
+        $id = 9007199254740993;
+        self::assertSame((string) $id, $this->chat->postMessage('lobby', $id, 'Big', 'I am big.')['user']['id']);
+        $this->chat->putUsers([['id' => $id + 2, 'name' => 'Bigger']]);
+        self::assertSame('Bigger', $this->chat->user($id + 2)['user']['name']);
+        $room = self::newId();
+        $this->chat->putRoom($room, $room);
+        self::assertSame(2, $this->chat->changeMembers($room, [$id, ['id' => PHP_INT_MAX, 'name' => 'Biggest']]));
+        self::assertSame(1, $this->chat->user(PHP_INT_MAX)['rooms']);
+        self::assertSame(1, $this->chat->changeMembers($room, remove: [PHP_INT_MAX]));
+        // The float of another user's ID.
+        self::thrown(InvalidArgumentException::class, fn () => $this->chat->putUsers([['id' => 9007199254740993.0, 'name' => 'Float']]));
+    }
+
     public function testReadsAMessageAndReturnsNullForAnUnknownOne(): void
     {
         $message = $this->chat->postMessage('lobby', 7, 'Shop', 'Read me.');

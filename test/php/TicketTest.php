@@ -6,6 +6,7 @@ namespace PhpSessionChat\Tests;
 
 use InvalidArgumentException;
 use PhpSessionChat\Ticket;
+use PhpSessionChat\Tests\Support\ChatServerProcess;
 use PHPUnit\Framework\TestCase;
 
 final class TicketTest extends TestCase
@@ -34,6 +35,20 @@ final class TicketTest extends TestCase
         self::assertSame("Zo\u{fffd}", json_decode(self::decode($payload), true)['name']);
     }
 
+    public function testIntegersOfAnySizeIdentifyUsersLoginsAndRooms(): void
+    {
+        $claims = ['aud' => ChatServerProcess::TICKET_AUDIENCE, 'sub' => 9007199254740993, 'sid' => 12, 'rooms' => [9007199254740995]];
+        $ticket = Ticket::make(ChatServerProcess::TICKET_KEY, $claims);
+        $server = new ChatServerProcess(['CHAT_ORIGINS=http://site.example']);
+        $headers = ["Authorization: Ticket $ticket", 'Origin: http://site.example'];
+        $answer = file_get_contents("$server->url/me", false, stream_context_create(['http' => ['header' => $headers]]));
+        self::assertSame('9007199254740993', json_decode($answer, true)['user']['id']);
+        $server->end();
+        $decoded = json_decode(self::decode(explode('.', $ticket)[1]), true);
+        self::assertSame(['9007199254740995'], $decoded['rooms']);
+        self::assertIsInt($decoded['exp']);
+    }
+
     public function testSignsWithTheFirstKeyOfTheFile(): void
     {
         $other = base64_encode(str_repeat('a', 32));
@@ -49,6 +64,7 @@ final class TicketTest extends TestCase
             'a short key' => [base64_encode(str_repeat('a', 31)), self::CLAIMS, '32 bytes'],
             'a key that is not base64' => [str_repeat('!', 44), self::CLAIMS, '32 bytes'],
             'no audience' => [self::KEY, ['sub' => '7', 'sid' => 'x'], 'claim aud'],
+            'a float as the user' => [self::KEY, ['aud' => 'x', 'sub' => 9007199254740993.0, 'sid' => 'x'], 'claim sub'],
             'no user' => [self::KEY, ['aud' => 'x', 'sub' => '', 'sid' => 'x'], 'claim sub'],
             'no login and no session' => [self::KEY, ['aud' => 'x', 'sub' => '7'], 'claim sid'],
         ];

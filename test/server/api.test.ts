@@ -160,6 +160,24 @@ test.each([
   expect((await ask(`/api/${path}`, { method, body: text })).ok).toBe(true);
 });
 
+test.each([
+  ['PUT', 'users', '{"users":[{"id":9007199254740993,"name":"Big"}]}'],
+  ['PATCH', 'rooms/lobby/members', '{"add":[9007199254740993]}'],
+  ['PATCH', 'rooms/lobby/members', '{"add":[{"id":9007199254740993,"name":"Big"}]}'],
+  ['PATCH', 'rooms/lobby/members', '{"remove":[9007199254740993]}'],
+  [
+    'POST',
+    'rooms/lobby/messages',
+    '{"user":{"id":9007199254740993,"name":"Big"},"text":"Hi","clientId":"big"}',
+  ],
+])('names the fix for an ID that JSON numbers cannot hold: %s /api/%s %s', async (method, path, body) => {
+  const answer = await ask(`/api/${path}`, { method, body });
+  expect([answer.status, await answer.json()]).toMatchObject([
+    400,
+    { error: { message: expect.stringContaining('send a larger ID as a string') } },
+  ]);
+});
+
 test('GET /api/audit lists the actions of moderators and of the site, newest first', async () => {
   const ann = await connectChat(site.chat.url, await site.session('audit-ann'));
   const made = { name: 'Den', kind: 'private' as const, members: ['audit-ben'], clientId: 'audit-den' };
