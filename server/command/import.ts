@@ -8,7 +8,7 @@ import { erasuresOf } from '../history/erasure/erased-users.ts';
 import { dialectOf, openHistory } from '../history/open.ts';
 import { reasons, type Skipped } from '../import/exported.ts';
 import { type ImportOptions, importLines } from '../import/import.ts';
-import { type GivenLine, linesOf } from '../import/lines.ts';
+import { type GivenLine, linesOf, parseJson } from '../import/lines.ts';
 import { mattermostLines } from '../import/mattermost.ts';
 import { rocketChatLines } from '../import/rocket-chat.ts';
 import { slackLines } from '../import/slack.ts';
@@ -217,7 +217,7 @@ function openReport(path: string): number {
 function usersIn(path: string): Map<string, string> {
   if (findGiven(path) === undefined) throw new CommandProblem(exit.data, `there is no file ${path}`);
   try {
-    const users = z.record(z.string(), ownUserId).parse(JSON.parse(readFileSync(path, 'utf8')));
+    const users = z.record(z.string(), ownUserId).parse(parseJson(readFileSync(path, 'utf8'), path));
     return new Map(Object.entries(users));
   } catch {
     throw new CommandProblem(exit.data, `${path} is not a JSON object such as {"U012AB3CD": "42"}`);

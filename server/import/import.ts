@@ -10,6 +10,7 @@ import { RequestError } from '../wire/errors.ts';
 import type { ChosenFile } from '../wire/events.ts';
 import type { Skipped } from './exported.ts';
 import { type Line, LineProblem, lineFrom } from './lines.ts';
+import { escapeText } from './markup.ts';
 
 /** Maximum pending messages without files. The history stores many in one transaction. */
 const atOnce = 200;
@@ -230,7 +231,7 @@ class Import {
     }
     if (input.text.trim() !== '') return input;
     // The file names become the text of a message that has neither a text nor an imported file.
-    return files.length === 0 ? null : { ...input, text: cleaned(files.map(nameOf).join(', ')) };
+    return files.length === 0 ? null : { ...input, text: cleaned(escapeText(files.map(nameOf).join(', '))) };
   }
 
   async #upload(

@@ -66,7 +66,10 @@ export class LineProblem extends CommandProblem {
  */
 export function parseJson(text: string, place: string): unknown {
   try {
-    return JSON.parse(text, (_, value: unknown) => (value === null ? undefined : value));
+    // Some programs write a byte order mark.
+    return JSON.parse(text.replace(/^\ufeff/, ''), (_, value: unknown) =>
+      value === null ? undefined : value,
+    );
   } catch {
     throw new LineProblem(place, 'it is not valid JSON');
   }

@@ -1,3 +1,4 @@
+import { iamcalNames } from './emoji.ts';
 import {
   type Attachment,
   attachedTexts,
@@ -9,6 +10,7 @@ import {
   skipped,
 } from './exported.ts';
 import type { GivenLine } from './lines.ts';
+import { codeBlock, codeInLine, convertPlain, convertText, type Markup, markdownLinks } from './markup.ts';
 
 interface MattermostPost {
   team?: string;
@@ -60,7 +62,7 @@ export async function* mattermostLines(
         id: roomOf(team, name),
         name: shortened(shown || name, maxRoomName),
         kind: kind === 'O' ? 'public' : 'private',
-        ...(header ? { topic: shortened(header, maxTopic) } : {}),
+        ...(header ? { topic: shortened(convertPlain(header, markup), maxTopic) } : {}),
       };
     } else if (type === 'user' && user !== undefined) {
       const { username, nickname, first_name: first = '', last_name: last = '', teams } = user;
@@ -125,8 +127,27 @@ function isNotice({ type, user, message = '' }: MattermostPost): boolean {
 
 /** Returns the text of a post. Webhooks write in attachments, with or without a message. */
 function textOf({ message = '', props }: MattermostPost): string {
-  return [message, ...attachedTexts(props?.attachments)].filter((line) => line !== '').join('\n');
+  const texts = [message, ...attachedTexts(props?.attachments)].filter((line) => line !== '');
+  return convertText(texts.join('\n'), markup);
 }
+
+/** https://docs.mattermost.com/end-user-guide/collaborate/format-messages.html */
+const markup: Markup = {
+  signs: { '***': ['_', '**'], '**': ['**'], __: ['**'], '*': ['_'], _: ['_'] },
+  passages: [
+    [
+      /^(```|~~~)([\w+#.-]{0,20})[^\S\n]*\n([\s\S]*?)\n?^\1[^\S\n]*$/gm,
+      ([, , language, code = '']) => codeBlock(code, language),
+    ],
+    [/(?<!`)`([^`\n]+)`(?!`)/g, ([, code = '']) => codeInLine(code)],
+    [/\\([!-/:-@[-`{-~])/g, ([, sign = '']) => [sign]],
+    ...markdownLinks,
+  ],
+  emoji: iamcalNames,
+  quote: /^ {0,3}>\s?/,
+  item: /^\s*[*+-]\s+(?=\S)/,
+  heading: /^ {0,3}#{1,6}\s+(.*?)(?:\s+#+)?\s*$/,
+};
 
 const roomOf = (team: string, channel: string) => `${team}/${channel}`;
 

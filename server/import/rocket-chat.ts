@@ -1,7 +1,17 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { joypixelsNames } from './emoji.ts';
 import { listOf, maxRoomName, readText, type Skipped, shortened, skipped } from './exported.ts';
 import { type GivenLine, parseJson } from './lines.ts';
+import {
+  codeBlock,
+  codeInLine,
+  convertText,
+  escapeText,
+  linkParts,
+  type Markup,
+  markdownLinks,
+} from './markup.ts';
 
 interface RocketChatMessage {
   username?: string;
@@ -11,7 +21,7 @@ interface RocketChatMessage {
   /** The kind of a notice, such as `uj`. Old exports name this field `t`. */
   type?: string;
   t?: string;
-  attachments?: { fileName?: string; title?: string }[];
+  attachments?: { fileName?: string; title?: string; text?: string; message_link?: string }[];
 }
 
 /**
@@ -66,18 +76,44 @@ export function* rocketChatLines(folder: string): Generator<GivenLine | Skipped>
       const place = `${roomId} ${ts} ${user}`;
       const n = times.get(place) ?? 0;
       times.set(place, n + 1);
-      const attached = listOf(attachments).map(({ fileName, title }) => fileName || title || '');
+      const quoted = listOf(attachments).flatMap(({ message_link: link, text }) => (link && text) || []);
+      const attached = listOf(attachments)
+        .filter(({ message_link: link }) => link === undefined)
+        .map(({ fileName, title }) => escapeText(fileName || title || ''));
+      const quotes = quoted.map((text) => text.replaceAll(/^/gm, '> '));
       yield {
         type: 'message',
         id: `${place} ${n}`,
         room: roomId,
         user,
         at: Date.parse(ts),
-        text: [msg, ...attached].filter((part) => part !== '').join('\n'),
+        text: [convertText([...quotes, msg].join('\n'), markup), ...attached]
+          .filter((part) => part !== '')
+          .join('\n'),
       };
     }
   }
 }
+
+/** https://docs.rocket.chat/docs/message-formatting */
+const markup: Markup = {
+  signs: { '**': ['**'], '*': ['**'], __: ['_'], _: ['_'] },
+  passages: [
+    // The link of a quoted message leads to the other server.
+    [/\[ ?\]\(https?:\/\/[^\s()]*[?&]msg=\w+\)\s*/g, () => []],
+    [
+      /```(?:([\w+#.-]{0,20})[^\S\n]*\n)?([\s\S]+?)\n?```/g,
+      ([, language, code = '']) => codeBlock(code, language),
+    ],
+    [/(?<!`)`([^`\n]+)`(?!`)/g, ([, code = '']) => codeInLine(code)],
+    [/<(https?:\/\/[^\s|<>]+)\|([^<>\n]+)>/g, ([, address = '', title]) => linkParts(address, title)],
+    ...markdownLinks,
+  ],
+  emoji: joypixelsNames,
+  quote: /^>[^\S\n]*/,
+  item: /^[*-][^\S\n]+(?=\S)/,
+  heading: /^#{1,4}[^\S\n]+(.+)$/,
+};
 
 const eventOf = ({ type, t }: Pick<RocketChatMessage, 'type' | 't'>) => type || t;
 

@@ -321,7 +321,13 @@ test('imports an export of Slack as users read it, and counts what it skips', as
     null,
   ]);
   slack.put('channels.json', [
-    { id: 'C1', name: 'general', created: at / 1000, members: ['U1', 'U2'], topic: { value: 'All' } },
+    {
+      id: 'C1',
+      name: 'general',
+      created: at / 1000,
+      members: ['U1', 'U2'],
+      topic: { value: '*All* of <https://a.example|us> :tada:' },
+    },
     // slackdump names the folder by the ID.
     { id: 'D2', name: 'null', members: null, topic: null },
     { id: 'D4', name: 'lost', members: ['U2'] },
@@ -382,7 +388,7 @@ test('imports an export of Slack as users read it, and counts what it skips', as
   });
   await look(async (ann) => {
     const room = await roomNamed(ann, 'general');
-    expect(room).toMatchObject({ kind: 'public', topic: 'All', members: 1 });
+    expect(room).toMatchObject({ kind: 'public', topic: 'All of us (https://a.example) 🎉', members: 1 });
     expect((await messagesOf(ann, room?.id))[1]?.replyTo).toBe(1);
     expect(await textsIn(ann, 'general')).toEqual([
       [expect.any(String), 'Hi @Ben Berg, see this (https://a.example) & #general'],
@@ -639,6 +645,17 @@ test('does not read files outside the folder of the export', async () => {
   const { said } = await importing(file('escape.jsonl', [odd.room, escaping]));
   expect(said).toContain('1 messages and 0 files in 1 rooms');
   expect(said).toContain('  3  files that are not in the export');
+});
+
+test('reads files that start with a byte order mark', async () => {
+  const lines = join(folder, 'bom.jsonl');
+  writeFileSync(lines, `\ufeff${[odd.room, odd.message].map((line) => JSON.stringify(line)).join('\n')}`);
+  expect((await importing(lines)).said).toContain('in 1 rooms');
+  const rocket = join(folder, 'rocket-bom');
+  mkdirSync(rocket);
+  const message = { username: 'zoe', ts: new Date(at).toISOString(), msg: 'first' };
+  writeFileSync(join(rocket, 'bom.json'), `\ufeff${JSON.stringify(message)}\n`);
+  expect((await importing(rocket, { kind: 'rocketchat' })).said).toContain('1 messages and 0 files');
 });
 
 test('rejects a missing file and an unknown kind', async () => {
