@@ -4,15 +4,17 @@ import { startConsumers } from './app/consumers.ts';
 import { openSharedHistory } from './app/history.ts';
 import { followEndedLogins, openSiteLogins } from './app/logins.ts';
 import { openNotifications } from './app/notifications.ts';
-import { reportFailures } from './app/readiness.ts';
+import { logFailures, openReport } from './app/readiness.ts';
 import { openTraces, type Telemetry } from './app/telemetry.ts';
 import { openTransport } from './app/transport.ts';
 import { SiteCards } from './cards/cards.ts';
 import { holdSettings } from './chat/moderation/hold-settings.ts';
 import { openChat } from './chat/open-chat.ts';
+import { warning } from './doctor/finding.ts';
+import { Health } from './health/health.ts';
 import { eventTypes } from './history/history.ts';
 import type { ClientFile } from './http/client-files.ts';
-import { Metrics, type Part } from './http/metrics.ts';
+import { Metrics } from './http/metrics.ts';
 import { createLog, type Log, QuietLog } from './log.ts';
 import { asideFailures } from './requests/aside-failures.ts';
 import { Drain } from './requests/drain.ts';
@@ -41,8 +43,7 @@ const maxSendingMs = 2000;
  * @throws ConfigurationError if the configuration of the site cannot be used
  */
 export async function checkLogins(config: Config): Promise<void> {
-  const log = createLog('silent');
-  const telemetry: Telemetry = { log, quiet: new QuietLog(log), metrics: new Metrics(eventTypes) };
+  const telemetry = openTelemetry(config, createLog('silent'));
   const siteLogins = await openSiteLogins(config, holdSettings(config.hold), telemetry);
   siteLogins.stop();
   siteLogins.close();
@@ -59,9 +60,14 @@ export async function startApp(
   log: Log,
   onFailure: (error: Error) => void,
 ): Promise<App> {
-  const telemetry: Telemetry = { log, quiet: new QuietLog(log), metrics: new Metrics(eventTypes) };
-  const { quiet, metrics } = telemetry;
+  const telemetry = openTelemetry(config, log);
+  const { quiet, metrics, health } = telemetry;
   const drain = new Drain();
+  health.add({
+    part: 'draining',
+    works: () => !drain.started,
+    describe: (works) => (works ? undefined : warning('The server is stopping.', 'Start it again.')),
+  });
   const hold = holdSettings(config.hold);
   // Opened before the history, because the start fails if the site configuration cannot be used.
   const siteLogins = await openSiteLogins(config, hold, telemetry);
@@ -101,14 +107,7 @@ export async function startApp(
     onDueFailure: (err) => quiet.warn('due', { err }, 'could not send scheduled messages, retrying'),
     onOtherRoom: (room) => log.warn(describeRoomConflict(room), 'configuration problem found'),
   });
-  const missing = reportFailures(
-    async (): Promise<Part[]> => [
-      ...(drain.started ? ['draining' as const] : []),
-      ...((await logins.answers()) ? [] : ['session store' as const]),
-      ...(await sharedHistory.missing()),
-    ],
-    log,
-  );
+  const missing = logFailures(() => health.missing(), log);
   metrics.addGauges({ connections: () => transport.sockets.connections, missing });
   servers?.open(chat.here);
   const server = await transport.listen({
@@ -120,6 +119,7 @@ export async function startApp(
     traces,
     missing,
   });
+  const report = await openReport({ ...config, port: server.port }, telemetry);
   await servers?.join(nodeName(config));
   notifications.start(chat, servers);
   const consumers = startConsumers(chat, notifications, telemetry);
@@ -135,6 +135,7 @@ export async function startApp(
       const each = (within - over) / 3;
       const farewellMs = Math.min(maxFarewellMs, each);
       drain.start();
+      await report.close();
       // The port is still open here, because a polling client needs one more request to learn that its connection is
       // closed.
       await transport.sockets.close(drain, { over, lastPackets: farewellMs });
@@ -156,6 +157,15 @@ export async function startApp(
       await sharedHistory.close();
       await traces.close(each);
     },
+  };
+}
+
+function openTelemetry(config: Config, log: Log): Telemetry {
+  return {
+    log,
+    quiet: new QuietLog(log),
+    metrics: new Metrics(eventTypes),
+    health: new Health(config),
   };
 }
 

@@ -1,5 +1,11 @@
+import { resolve } from 'node:path';
 import type { HoldSettings } from '../chat/moderation/hold-settings.ts';
+import { ok, problem } from '../doctor/finding.ts';
 import { Files } from '../files/files.ts';
+import type { FilesPlace } from '../files/place.ts';
+import { Failures } from '../health/failures.ts';
+import type { Health } from '../health/health.ts';
+import { adviseFiles, describeSpace, filesPlaceOf, freeBytes } from '../health/space.ts';
 import type { History } from '../history/history.ts';
 import { FileBudget } from '../limits/file-budget.ts';
 import { Previews } from '../previews/previews.ts';
@@ -15,15 +21,19 @@ export interface Attachments {
   files: Files | undefined;
   /** Undefined if previews are off. */
   previews: Previews | undefined;
+  /** Must be called after each upload. `code` is `ok`, or why it was rejected. */
+  onUpload(code: string): void;
   close(): Promise<void>;
 }
 
 export function openAttachments(
   config: Config,
-  { history, hold, log, quiet }: Telemetry & { history: History; hold: HoldSettings | undefined },
+  { history, hold, health, log, quiet }: Telemetry & { history: History; hold: HoldSettings | undefined },
 ): Attachments {
   const budget = new FileBudget(config.limitFilesUser);
   const files = openFiles(config, { history, budget, log, quiet });
+  const failures = new Failures();
+  if (files !== undefined) addCheck(health, files, config.files, failures);
   const previews = config.previews
     ? new Previews({
         history,
@@ -37,12 +47,41 @@ export function openAttachments(
   return {
     budget,
     files,
+    onUpload(code) {
+      if (code === 'ok') failures.worked();
+      // A full disk is visible without a failed upload.
+      else if (code === 'storage_unavailable') failures.failed(code);
+    },
     previews,
     async close() {
       previews?.close();
       await files?.close();
     },
   };
+}
+
+/** Adds the check whether files can be stored. @param failures the failed uploads */
+function addCheck(health: Health, files: Files, place: FilesPlace, failures: Failures): void {
+  if (place.kind === 'off') return;
+  const where = filesPlaceOf(place);
+  let fault: string | undefined;
+  health.add({
+    async works() {
+      fault = await files.check().then(
+        () => undefined,
+        ({ code, message }: NodeJS.ErrnoException) => code ?? message,
+      );
+      return fault === undefined && failures.isOver;
+    },
+    async describe(works) {
+      const space =
+        place.kind === 'dir' && describeSpace('files', resolve(place.folder), await freeBytes(place.folder));
+      if (space) return space;
+      return works
+        ? ok(`The server can store files in ${where}.`)
+        : problem(`The server cannot store files in ${where}: ${fault ?? failures}.`, adviseFiles(place));
+    },
+  });
 }
 
 /**

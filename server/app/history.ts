@@ -1,14 +1,21 @@
 import { randomUUID } from 'node:crypto';
+import { dirname, resolve } from 'node:path';
 import type { Logins } from 'php-sessions';
 import manifest from '../../package.json' with { type: 'json' };
 import { type KnownBus, openBus } from '../cluster/bus.ts';
 import { Servers } from '../cluster/servers.ts';
+import { ok, problem } from '../doctor/finding.ts';
+import { Failures } from '../health/failures.ts';
+import type { Health } from '../health/health.ts';
+import { describeSpace, freeBytes } from '../health/space.ts';
+import { placeOf } from '../history/engine/address.ts';
 import type { Shared } from '../history/engine/followed.ts';
-import type { History } from '../history/history.ts';
+import { minFreeBytes } from '../history/engine/sqlite/disk.ts';
+import { type History, methods } from '../history/history.ts';
 import { openHistory } from '../history/open.ts';
-import type { Part } from '../http/metrics.ts';
 import type { Config } from '../settings/config.ts';
 import { noTraces, type Traces, tracedHistory } from '../traces/traces.ts';
+import { RequestError } from '../wire/errors.ts';
 import type { Telemetry } from './telemetry.ts';
 
 /** The history, and the other servers that share it. */
@@ -16,8 +23,6 @@ export interface SharedHistory {
   history: History;
   /** Undefined for a single server. */
   servers: Servers | undefined;
-  /** Returns the parts of the storage that do not work. */
-  missing(): Promise<Part[]>;
   /** Closes the history and the bus. `servers` must be closed before. */
   close(): Promise<void>;
 }
@@ -29,6 +34,8 @@ export interface SharedHistory {
 const killedServerGraceMs = 6000;
 /** A database that takes longer to answer does not count as ready. */
 const answerTimeoutMs = 1000;
+/** After a failed write, this time passes until the next one is tried for `/readyz`. */
+const writeAgainMs = 5000;
 /**
  * A shorter interruption of the bus does not make this server unready, so that users are not sent to other servers for
  * it.
@@ -68,25 +75,133 @@ export async function openSharedHistory(
       metrics.commits.observe(commitMs / 1000);
     },
   });
-  const history = traces === noTraces ? opened : tracedHistory(opened, traces);
+  const writes = { failing: new Failures(), full: new Failures() };
+  const watched = watchWrites(opened, writes);
+  const history = traces === noTraces ? watched : tracedHistory(watched, traces);
   if (cluster !== undefined) servers = openServers(cluster.self, history, logins, options);
-  const answers = answerTest(history);
+  addChecks(options.health, { config, history, writes, bus: cluster?.bus, servers });
   return {
     history,
     servers,
-    async missing() {
-      const missing: Part[] = [];
-      if (config.history.kind !== 'sqlite' && !(await answers())) missing.push('history');
-      const downSince = cluster?.bus?.downSince ?? null;
-      if (downSince !== null && performance.now() - downSince > busGraceMs) missing.push('bus');
-      if (servers?.hasSameSite === false) missing.push('site configuration');
-      return missing;
-    },
     async close() {
       await history.close();
       cluster?.bus?.close();
     },
   };
+}
+
+/** The failed writes: for lack of space, or for another reason. */
+interface WriteFailures {
+  failing: Failures;
+  full: Failures;
+}
+
+/** Records the failures of writes. A write that the rules of the chat reject has worked. */
+function watchWrites(history: History, { failing, full }: WriteFailures): History {
+  return {
+    ...history,
+    write: methods((op, input, asker) =>
+      (history.write[op as 'send'](input, asker) as Promise<unknown>).then(
+        (answer) => {
+          failing.worked();
+          if (op === 'send') full.worked();
+          return answer;
+        },
+        (error: unknown) => {
+          if (error instanceof RequestError && error.code === 'storage_full') full.failed(error.message);
+          else if (error instanceof RequestError && error.code === 'storage_unavailable')
+            failing.failed(error.message);
+          else failing.worked();
+          throw error;
+        },
+      ),
+    ),
+  };
+}
+
+/** Adds the checks of the history, the bus and the other servers. */
+function addChecks(
+  health: Health,
+  {
+    config,
+    history,
+    writes: { failing, full },
+    bus,
+    servers,
+  }: {
+    config: Config;
+    history: History;
+    writes: WriteFailures;
+    bus: KnownBus | undefined;
+    servers: Servers | undefined;
+  },
+): void {
+  const place = config.history;
+  const name = place.kind === 'sqlite' ? resolve(place.path) : placeOf(place);
+  const reads = answerTest(history);
+  /** Writes nothing, but needs the database. */
+  const tryWrite = sharedCall(() =>
+    history.write.forgetActive({ before: 0 }).then(
+      () => true,
+      () => false,
+    ),
+  );
+  const isOver = async (failures: Failures) =>
+    failures.isOver || (failures.ageMs > writeAgainMs && (await tryWrite()));
+  health.add({
+    part: 'history',
+    works: async () => (place.kind === 'sqlite' || (await reads())) && (await isOver(failing)),
+    describe: (works) =>
+      works
+        ? ok(`The server uses the history ${name}.`)
+        : problem(
+            `The history ${name} fails, so no messages can be sent${failing.isOver ? ': it does not answer in time' : `: ${failing}`}.`,
+            'Repair the database or the disk. The server continues without a restart. See docs/operate/trouble.md.',
+          ),
+  });
+  const folder = place.kind === 'sqlite' ? dirname(name) : undefined;
+  const free = async () => (folder === undefined ? undefined : freeBytes(folder));
+  health.add({
+    part: 'disk space',
+    async works() {
+      if (full.isOver) return true;
+      const bytes = await free();
+      if (bytes === undefined ? !(await isOver(full)) : bytes < minFreeBytes) return false;
+      full.worked();
+      return true;
+    },
+    describe: async (works) =>
+      describeSpace(
+        'history',
+        folder ?? name,
+        await free(),
+        works ? undefined : `no messages can be sent: ${full}`,
+      ),
+  });
+  if (bus !== undefined)
+    health.add({
+      part: 'bus',
+      works: () => bus.downSince === null || performance.now() - bus.downSince <= busGraceMs,
+      describe: (works) =>
+        works
+          ? ok('The server uses the bus of CHAT_CLUSTER.')
+          : problem(
+              'The bus of CHAT_CLUSTER is down, so messages from other servers arrive late.',
+              'Repair the bus. The log has the reason.',
+            ),
+    });
+  if (servers !== undefined)
+    health.add({
+      part: 'site configuration',
+      works: () => servers.hasSameSite !== false,
+      describe: (works) =>
+        works
+          ? undefined
+          : problem(
+              'The site configuration of this server differs from most servers.',
+              'Compare the files of the site on this server with those on the others. See docs/operate/several-servers.md.',
+            ),
+    });
 }
 
 /** Returns the options for several servers, with their bus if there is one. Undefined for a single server. */
@@ -145,22 +260,25 @@ function openServers(
   });
 }
 
+/** Returns a function that tests whether the history answers. */
+const answerTest = (history: History): (() => Promise<boolean>) =>
+  sharedCall(() =>
+    history.read.membersOf({ room: '', users: [''] }).then(
+      () => true,
+      () => false,
+    ),
+  );
+
 /**
- * Returns a function that tests whether the history answers. Concurrent calls share a query, because every client can
- * cause calls.
+ * Returns a function that calls `work`, and returns false if it takes too long. Concurrent calls share the result,
+ * because every client can cause calls.
  */
-function answerTest(history: History): () => Promise<boolean> {
+function sharedCall(work: () => Promise<boolean>): () => Promise<boolean> {
   let answer: Promise<boolean> | undefined;
   return () => {
-    answer ??= history.read
-      .membersOf({ room: '', users: [''] })
-      .then(
-        () => true,
-        () => false,
-      )
-      .finally(() => {
-        answer = undefined;
-      });
+    answer ??= work().finally(() => {
+      answer = undefined;
+    });
     const late = new Promise<false>((resolve) => setTimeout(resolve, answerTimeoutMs, false).unref());
     return Promise.race([answer, late]);
   };

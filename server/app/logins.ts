@@ -1,6 +1,7 @@
 import { type LoginSettings, type Logins, openLogins, type SiteAccounts, StoreError } from 'php-sessions';
 import { type HoldSettings, nameToShow } from '../chat/moderation/hold-settings.ts';
-import { reportStore } from '../connections/store-at-start.ts';
+import { reportStore, storeHint } from '../connections/store-at-start.ts';
+import { ok, problem } from '../doctor/finding.ts';
 import type { History } from '../history/history.ts';
 import { Liveness } from '../liveness/liveness.ts';
 import { FileAccess } from '../logins/file-access.ts';
@@ -37,7 +38,7 @@ export async function openSiteLogins(
   hold: HoldSettings | undefined,
   telemetry: Telemetry,
 ): Promise<SiteLogins> {
-  const { log, quiet } = telemetry;
+  const { log, quiet, health } = telemetry;
   const siteLogins =
     'ticketsOnly' in config.logins ? noSiteLogins : await openLoginsOf(config.logins, telemetry);
   const tickets =
@@ -49,6 +50,18 @@ export async function openSiteLogins(
     guests,
   );
   const endReport = reportStore(logins, log);
+  health.add({
+    part: 'session store',
+    works: () => logins.answers(),
+    async describe(works) {
+      if (works) return 'ticketsOnly' in config.logins ? undefined : ok('The server can read logins.');
+      const fault = await logins.fault();
+      return problem(
+        `The server cannot read logins, so nobody can connect${fault === null ? '' : `: ${fault.message}`}.`,
+        fault?.hint ?? storeHint,
+      );
+    },
+  });
   const liveness = openLiveness(config, logins, telemetry);
   return {
     logins,

@@ -4,8 +4,12 @@ import type { Chat } from '../chat/chat.ts';
 import type { Connection } from '../chat/model.ts';
 import type { Servers } from '../cluster/servers.ts';
 import type { OnAccepted } from '../connections/accept.ts';
+import { problem } from '../doctor/finding.ts';
+import { Failures } from '../health/failures.ts';
+import type { Health } from '../health/health.ts';
 import type { History } from '../history/history.ts';
 import type { Mails } from '../mail/mails.ts';
+import { placeOf as mailPlaceOf } from '../mail/place.ts';
 import { SeenAddresses } from '../mail/seen-addresses.ts';
 import { MailStops } from '../mail/stops.ts';
 import { Notifier } from '../notify/notifier.ts';
@@ -20,6 +24,8 @@ import { webhookEvents } from '../webhooks/events.ts';
 import { watchPresence } from '../webhooks/presence.ts';
 import { Webhooks } from '../webhooks/webhooks.ts';
 import type { Telemetry } from './telemetry.ts';
+
+type Kind = 'mails' | 'webhooks' | 'pushes';
 
 /** Mails and pushes to offline users, and webhooks to the site. */
 export interface Notifications {
@@ -53,8 +59,9 @@ export interface Notifications {
 
 export async function openNotifications(
   config: Config,
-  { history, logins, metrics, log, quiet }: Telemetry & { history: History; logins: Logins },
+  { history, logins, metrics, log, quiet, health }: Telemetry & { history: History; logins: Logins },
 ): Promise<Notifications> {
+  const failures = addChecks(health, config);
   const onFailure = ({ message: reason }: Error) =>
     quiet.warn('notify', { reason }, 'could not notify offline users');
   const onPushFailure = ({ message: reason }: Error) =>
@@ -66,7 +73,7 @@ export async function openNotifications(
   const push = openPush(config, history, logins);
   const keys = push?.browsers?.keys;
   const mailStops = config.url === undefined ? undefined : new MailStops(history, config.url);
-  const mails = await openMails(config, { history, logins, mailStops, quiet });
+  const mails = await openMails(config, { history, logins, mailStops, quiet, failures: failures.mails });
   const addresses = mails && new SeenAddresses(history, onFailure);
   // Without a mail server, the site gets an event for each mail that it should send.
   const sendsEvents = mails === undefined && config.webhooks?.events.has('notify.due') === true;
@@ -82,7 +89,10 @@ export async function openNotifications(
           mail: mails?.send,
           mailTo: mails && ((user) => mails.addressOf(user)),
           stopLink: mailStops && ((user) => mailStops.link(user)),
-          onMail: (outcome) => metrics.mails.inc({ outcome }),
+          onMail(outcome) {
+            if (outcome === 'sent') failures.mails.worked();
+            metrics.mails.inc({ outcome });
+          },
           onFailure,
         })
       : undefined;
@@ -117,8 +127,14 @@ export async function openNotifications(
           history,
           messageOf: (message) => directory.messageOf(message),
           dueOf: async (event) => (await notifier?.dueOf(event)) ?? null,
-          onTry: ({ type }, outcome) => metrics.webhooks.inc({ type, outcome }),
-          onFailure: (reason) => quiet.warn('webhooks', { reason }, 'could not deliver an event to the site'),
+          onTry({ type }, outcome) {
+            if (outcome === 'sent') failures.webhooks.worked();
+            metrics.webhooks.inc({ type, outcome });
+          },
+          onFailure(reason) {
+            failures.webhooks.failed(reason);
+            quiet.warn('webhooks', { reason }, 'could not deliver an event to the site');
+          },
           onHistoryFailure: (reason) =>
             quiet.warn('webhooks history', { reason }, 'could not process events for the site'),
           onDropped(events) {
@@ -145,8 +161,14 @@ export async function openNotifications(
           history,
           directory,
           defaults: config.notify,
-          onPush: (outcome) => metrics.pushes.inc({ outcome }),
-          onRefusal: (reason) => quiet.warn(`push ${reason}`, { reason }, 'could not deliver a push'),
+          onPush(outcome) {
+            if (outcome === 'sent') failures.pushes.worked();
+            metrics.pushes.inc({ outcome });
+          },
+          onRefusal(reason) {
+            failures.pushes.failed(reason);
+            quiet.warn(`push ${reason}`, { reason }, 'could not deliver a push');
+          },
           onFailure: onPushFailure,
         });
     },
@@ -162,6 +184,35 @@ export async function openNotifications(
   };
 }
 
+/** Adds the checks of mails, events and pushes. Returns where their failures must be recorded. */
+function addChecks(health: Health, { mail, webhooks, push }: Config): Record<Kind, Failures> {
+  const failures = { mails: new Failures(), webhooks: new Failures(), pushes: new Failures() };
+  const check = (kind: Kind, text: string, advice: string) =>
+    health.add({
+      works: () => failures[kind].isOver,
+      describe: (works) => (works ? undefined : problem(`${text}: ${failures[kind]}.`, advice)),
+    });
+  if (mail !== undefined)
+    check(
+      'mails',
+      `The last mail could not be sent through ${mailPlaceOf(mail.server)}`,
+      'Correct CHAT_MAIL or the mail server. Mails wait, and are retried for a day. See docs/operate/mail.md.',
+    );
+  if (webhooks)
+    check(
+      'webhooks',
+      `The site does not accept events at ${webhooks.url.origin}${webhooks.url.pathname}`,
+      'Correct the site, or CHAT_WEBHOOK_URL. Events wait, and are retried for 75 hours. See docs/api.md#events-for-your-site.',
+    );
+  if (push)
+    check(
+      'pushes',
+      'The last push could not be delivered',
+      'See "could not deliver a push" in docs/operate/log.md for the reason.',
+    );
+  return failures;
+}
+
 /** Opens the mails; undefined without a mail server or a public address. */
 async function openMails(
   { mail, pageUrl, branding }: Config,
@@ -170,7 +221,13 @@ async function openMails(
     logins,
     mailStops,
     quiet,
-  }: Pick<Telemetry, 'quiet'> & { history: History; logins: Logins; mailStops: MailStops | undefined },
+    failures,
+  }: Pick<Telemetry, 'quiet'> & {
+    history: History;
+    logins: Logins;
+    mailStops: MailStops | undefined;
+    failures: Failures;
+  },
 ): Promise<Mails | undefined> {
   if (mail === undefined || pageUrl === undefined || mailStops === undefined) return undefined;
   // Loaded only when needed.
@@ -182,7 +239,10 @@ async function openMails(
     history,
     stops: mailStops,
     addressOf: logins.findMail?.bind(logins),
-    onFailure: (reason) => quiet.warn('mails', { reason }, 'could not send a mail to an offline user'),
+    onFailure(reason) {
+      failures.failed(reason);
+      quiet.warn('mails', { reason }, 'could not send a mail to an offline user');
+    },
   });
 }
 

@@ -50,7 +50,7 @@ export function openRoutes(
   {
     chat,
     client,
-    attachments: { files },
+    attachments: { files, onUpload },
     notifications: { pushKey, mailStops, retryEvents },
     missing,
     logins,
@@ -115,7 +115,10 @@ export function openRoutes(
         draining,
         check: (identity, room, isPicture) => mayUpload(chat, identity, room, isPicture),
         add: (upload) => files.add(upload),
-        onUpload: (code) => metrics.uploads.inc({ code }),
+        onUpload(code) {
+          onUpload(code);
+          metrics.uploads.inc({ code });
+        },
         find: (identity, id, invite) => fileFor(chat, identity, id, invite),
         open: (stored, what, part) => files.open(stored, what, part),
       }),

@@ -1,15 +1,17 @@
 import manifest from '../../package.json' with { type: 'json' };
+import type { Health } from '../health/health.ts';
 import type { Metrics } from '../http/metrics.ts';
 import type { Log, QuietLog } from '../log.ts';
 import { type Config, nodeName } from '../settings/config.ts';
 import { noTraces, type Traces } from '../traces/traces.ts';
 
-/** The log and the metrics of the server. */
+/** The log, the metrics and the health of the server. */
 export interface Telemetry {
   log: Log;
   /** For frequent events. */
   quiet: QuietLog;
   metrics: Metrics;
+  health: Health;
 }
 
 /** Starts to send traces, if a setting names a collector. Only then are the packages for traces loaded. */

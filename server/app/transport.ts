@@ -43,8 +43,9 @@ export function openTransport(
     drain: Drain;
   },
 ): Transport {
-  const { logins, own, drain, metrics, log, quiet } = options;
-  const admission = new Admission(config, logins, drain);
+  const { logins, own, drain, metrics, log, quiet, health } = options;
+  const { arrivals } = health;
+  const admission = new Admission(config, logins, drain, arrivals);
   const onRefusal: OnRefusal = ({ code, reason, kind = code, hint }) => {
     metrics.refusals.inc({ code });
     quiet.warn(kind, { code, reason, hint }, 'rejected a connection');
@@ -53,7 +54,13 @@ export function openTransport(
     metrics.closed.inc({ reason });
     quiet.warn(`closed ${reason}`, { reason }, 'closed a connection by force');
   };
-  const sockets = new SocketTransport({ ...config, admission, onRefusal, onBreach });
+  const sockets = new SocketTransport({
+    ...config,
+    admission,
+    onRefusal,
+    onBreach,
+    onCut: (idleMs) => arrivals.cut(idleMs),
+  });
   return {
     sockets,
     listen(parts) {

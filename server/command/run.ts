@@ -10,7 +10,7 @@ import { readClientFiles } from '../http/client-files.ts';
 import { isSeparateRoot, whenSandboxForbidden } from '../limits/separate-process.ts';
 import { createLog, type Log } from '../log.ts';
 import { howToRun } from '../program/how-to-run.ts';
-import { type Config, ConfigError, listSettings, nodeName, readConfig } from '../settings/config.ts';
+import { type Config, ConfigError, nodeName, readConfig } from '../settings/config.ts';
 import { type GivenSettings, givenSettings, usualFiles } from '../settings/file.ts';
 import { unknownText } from '../settings/names.ts';
 
@@ -117,9 +117,8 @@ function toConfigError(error: unknown): unknown {
 }
 
 /** Logs the settings, and warns of settings that the operator may want to correct. */
-async function reportStart(config: Config, { env, lines, file }: GivenSettings, log: Log): Promise<void> {
-  const set = listSettings(env, lines).filter(({ from, value }) => from !== 'default' && value !== '');
-  log.info({ settings: Object.fromEntries(set.map(({ name, value }) => [name, value])) }, 'settings');
+async function reportStart(config: Config, { file }: GivenSettings, log: Log): Promise<void> {
+  log.info({ settings: config.shown }, 'settings');
   if (config.unknown.length > 0) {
     log.warn({ settings: config.unknown.map(unknownText) }, 'ignoring unknown settings');
   }

@@ -121,6 +121,8 @@ export class SocketTransport {
     guests: { may: 'read' | 'write' } | undefined;
     onRefusal: OnRefusal;
     onBreach: (breach: Breach) => void;
+    /** See `Guard`. */
+    onCut: (idleMs: number) => void;
   }) {
     this.#admission = options.admission;
     this.#onRefusal = options.onRefusal;
@@ -153,7 +155,8 @@ export class SocketTransport {
       const sid = internalsOf(conn).id;
       const unbind = this.#admission.bind(sid, conn.request, conn.transport.name === 'websocket');
       const source = new PacketSource();
-      const guard = new Guard(conn, source, options.limitQueue, options.onBreach);
+      const isProbe = this.#admission.isProbe(new URL(conn.request.url ?? '', 'http://localhost'));
+      const guard = new Guard(conn, source, { ...options, isProbe });
       const open = { release: undefined, connection: undefined, accepted: false };
       this.#connections.set(sid, { conn, guard, source, unbind, ...open });
       // Shared by all connections, to save memory.
@@ -207,7 +210,7 @@ export class SocketTransport {
   request(req: IncomingMessage, res: ServerResponse, url: URL): void {
     const refusal = this.#admission.refusal(req, url, false);
     if (refusal !== null) {
-      this.#onRefusal(reasonOf(refusal.code, req));
+      if (!refusal.isProbe) this.#onRefusal(reasonOf(refusal.code, req));
       if (refusal.readable) this.#admission.allowReading(req, res);
       return answerError(res, refusal.code, refusal.retryAfterMs);
     }
@@ -248,7 +251,7 @@ export class SocketTransport {
   upgrade(req: IncomingMessage, socket: Duplex, head: Buffer, url: URL): void {
     const refusal = this.#admission.refusal(req, url, true);
     if (refusal !== null) {
-      this.#onRefusal(reasonOf(refusal.code, req));
+      if (!refusal.isProbe) this.#onRefusal(reasonOf(refusal.code, req));
       return answerErrorRaw(socket, refusal.code, refusal.retryAfterMs);
     }
     const connection = this.#connections.get(url.searchParams.get('sid') ?? '');

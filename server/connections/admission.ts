@@ -15,6 +15,17 @@ export interface HttpRefusal {
   retryAfterMs?: number;
   /** Whether the page has an allowed origin, so that it may read the reason. */
   readable?: boolean;
+  /** The doctor caused it, so it is neither logged nor counted. */
+  isProbe?: true;
+}
+
+/** Observes how the requests of visitors and of the doctor arrive. */
+export interface RequestObserver {
+  /** Whether the doctor sent a request with this query parameter `doctor`. */
+  isProbe(probe: string | null): boolean;
+  observe(req: IncomingMessage, isTrustedProxy: boolean, probe: string | null): void;
+  /** Called when a page of this origin is rejected. */
+  refuseOrigin(origin: string, host: string | undefined): void;
 }
 
 /** HTTP connections per chat connection. Long-polling uses two at a time, and the page loads files. */
@@ -56,6 +67,7 @@ export class Admission {
   /** The functions that release slots, by first request, until the connection is bound. */
   readonly #places = new WeakMap<IncomingMessage, () => void>();
   readonly #drain: Drain;
+  readonly #observer: RequestObserver;
 
   constructor(
     options: {
@@ -68,8 +80,10 @@ export class Admission {
     },
     logins: Pick<Logins, 'binding'>,
     drain: Drain,
+    observer: RequestObserver,
   ) {
     this.#drain = drain;
+    this.#observer = observer;
     this.#origins = new Set(options.origins);
     this.#hosts = new Set(options.origins.map(schemeAndHost));
     this.#nativeClients = options.nativeClients;
@@ -135,7 +149,13 @@ export class Admission {
    */
   refusal(req: IncomingMessage, url: URL, upgrade: boolean): HttpRefusal | null {
     const key = this.#addresses.keyOf(req);
+    const probe = url.searchParams.get('doctor');
+    const isProbe = this.isProbe(url);
+    if (isProbe || (isOfBrowser(req) && !url.searchParams.has('sid')))
+      this.#observer.observe(req, this.#addresses.isProxied(req.socket), probe);
     const code = this.#refusedFor(req, url, upgrade);
+    if (code !== null && isProbe) return { code, readable: true, isProbe };
+    if (code === 'origin_not_allowed') this.#observeOrigin(req);
     // Not rate-limited: a load balancer retries a request at another server after 503, but not after 429.
     if (code === 'server_draining') return { code, readable: true };
     if (code !== null) {
@@ -154,6 +174,16 @@ export class Admission {
     }
     this.#places.set(req, release);
     return null;
+  }
+
+  /** Whether the doctor sent this request. */
+  isProbe(url: URL): boolean {
+    return this.#observer.isProbe(url.searchParams.get('doctor'));
+  }
+
+  #observeOrigin(req: IncomingMessage): void {
+    const { origin, host } = req.headers;
+    if (origin !== undefined && !this.#allows(origin, req)) this.#observer.refuseOrigin(origin, host);
   }
 
   #refusedFor(req: IncomingMessage, url: URL, upgrade: boolean): HttpErrorCode | null {
@@ -259,7 +289,10 @@ export class Admission {
       origin === undefined
         ? req.headers['sec-fetch-site'] === 'same-origin' && !isEmbedded(req)
         : this.#allows(origin, req);
-    if (!allowed) return { code: 'origin_not_allowed' };
+    if (!allowed) {
+      this.#observeOrigin(req);
+      return { code: 'origin_not_allowed' };
+    }
     const retryAfterMs = this.#me.take(this.#addresses.keyOf(req));
     return retryAfterMs === null ? null : { code: 'rate_limited', retryAfterMs };
   }
@@ -309,6 +342,10 @@ export class Admission {
     return loopback.test(hostname) || name === bound || isListed(this.#hosts, host);
   }
 }
+
+/** Browsers send one of these headers with each request of a script. */
+const isOfBrowser = ({ headers }: IncomingMessage): boolean =>
+  headers.origin !== undefined || headers['sec-fetch-site'] !== undefined;
 
 function noPlace(): void {}
 

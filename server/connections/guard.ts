@@ -19,6 +19,8 @@ export type Breach =
 export const maxPacketBytes = 65_536;
 /** A connection without an accepted CONNECT is closed after this time (ms). */
 const connectTimeout = 5000;
+/** The doctor waits for the first ping, so its connections may stay longer without a CONNECT (ms). */
+const probeTimeout = 40_000;
 /** Control packets of one connection per ping interval: pongs, probes, and WebSocket pings and pongs. Two are usual. */
 const mostControlPackets = 100;
 const pingInterval = 25_000;
@@ -36,6 +38,9 @@ const goodbye = 3000;
  * close.
  */
 const mostAfterEnd = 262_144;
+
+/** The code of a WebSocket that ended without a close frame (RFC 6455, section 7.1.5). */
+const abnormalClosure = 1006;
 
 /**
  * An observed object stores its guard under this key, so that all connections share one listener per event. Separate
@@ -60,6 +65,10 @@ export class Guard {
   readonly #source: PacketSource;
   readonly #maxQueue: number;
   readonly #onBreach: (breach: Breach) => void;
+  readonly #onCut: (idleMs: number) => void;
+  readonly #connectTimeout: number;
+  /** The time of the last packet in either direction. */
+  #packetAt = performance.now();
   #told = false;
   #connects = 0;
   /**
@@ -83,17 +92,27 @@ export class Guard {
   #probes = 0;
   #unconnected: NodeJS.Timeout | undefined;
 
-  /** @param onBreach called at most once, when the connection is closed for a breach */
+  /**
+   * @param options.onBreach called at most once, when the connection is closed for a breach
+   * @param options.onCut called when a WebSocket ends without a close frame, with the ms since its last packet
+   * @param options.isProbe whether the doctor opened the connection
+   */
   constructor(
     conn: EngineSocket,
     source: PacketSource,
-    maxQueue: number,
-    onBreach: (breach: Breach) => void,
+    options: {
+      limitQueue: number;
+      onBreach: (breach: Breach) => void;
+      onCut: (idleMs: number) => void;
+      isProbe: boolean;
+    },
   ) {
     this.#conn = conn;
     this.#source = source;
-    this.#maxQueue = maxQueue;
-    this.#onBreach = onBreach;
+    this.#maxQueue = options.limitQueue;
+    this.#onBreach = options.onBreach;
+    this.#onCut = options.onCut;
+    this.#connectTimeout = options.isProbe ? probeTimeout : connectTimeout;
     Object.assign(conn, { [guard]: this });
     conn.on('packet', Guard.#onPacket);
     // Runs after Socket.IO's own listener, which Socket.IO adds in this tick.
@@ -126,7 +145,7 @@ export class Guard {
 
   /** Closes the connection unless a CONNECT is accepted in time. Called again when the client leaves the namespace. */
   awaitConnect(): void {
-    this.#unconnected = setTimeout(() => this.close('no_connect'), connectTimeout);
+    this.#unconnected = setTimeout(() => this.close('no_connect'), this.#connectTimeout);
   }
 
   /** Called when the CONNECT of this connection is accepted. */
@@ -199,6 +218,7 @@ export class Guard {
     { type, data }: { type: string; data?: unknown },
   ): void {
     const own = (this as GuardedConnection)[guard];
+    own.#packetAt = performance.now();
     own.received += Math.floor(sizeOf(data) / receivedAsOne);
     own.#attached = typeof data === 'string' ? 0 : own.#attached + sizeOf(data);
     if (own.#attached > maxPacketBytes) own.close('too_large');
@@ -226,6 +246,8 @@ export class Guard {
     const own = (this as GuardedConnection)[guard];
     clearTimeout(own.#unconnected);
     if (own.#handling) own.#tell('malformed');
+    if (reason === 'transport close' && own.#transport.socket?._closeCode === abnormalClosure)
+      own.#onCut(performance.now() - own.#packetAt);
     // After a ping timeout, the client or its line is dead and does not read the queue.
     const { socket } = own.#transport;
     if (reason === 'ping timeout') socket?.terminate();
@@ -247,6 +269,7 @@ export class Guard {
     { data, options }: { data?: unknown; options?: PacketOptions },
   ): void {
     const own = (this as GuardedConnection)[guard];
+    own.#packetAt = performance.now();
     own.#buffered += options?.wsPreEncodedFrame?.[0]?.length ?? sizeOf(data);
     if (own.#maxQueue === 0 || own.#measuring || own.#waiting <= own.#maxQueue) return;
     // A batch of messages is queued in one tick, before any of it is written. After the next tick, the kernel has the

@@ -17,6 +17,8 @@ export interface WsSocket {
   readonly bufferedAmount: number;
   /** The TCP connection. */
   readonly _socket: TcpSocket;
+  /** The code of the received close frame, or 1006. */
+  readonly _closeCode: number;
   /** The stream that parses frames. ws writes the TCP input to it. */
   readonly _receiver: Writable;
   on(event: 'ping' | 'pong' | 'close', listener: () => void): void;

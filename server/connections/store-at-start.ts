@@ -4,7 +4,7 @@ import { howToRun } from '../program/how-to-run.ts';
 
 /** The store is checked again after this time (ms) while it cannot be read. */
 const againAfter = 5000;
-const hint = `start the store, or correct CHAT_SESSION_STORE or CHAT_SITE; ${howToRun('doctor')} checks it with the same settings`;
+export const storeHint = `start the store, or correct CHAT_SESSION_STORE or CHAT_SITE; ${howToRun('doctor')} checks it with the same settings`;
 
 /**
  * Logs if the session store cannot be read at startup, and when it recovers. Otherwise the fault would show only when a
@@ -25,7 +25,7 @@ export function reportStore(logins: Pick<Logins, 'fault'>, log: Log): () => void
     // The fault may differ from the last one, for example a wrong password once the store responds.
     if (fault.message !== reported) {
       log.error(
-        { reason: fault.message, hint: fault.hint ?? hint },
+        { reason: fault.message, hint: fault.hint ?? storeHint },
         'session store unavailable, rejecting connections',
       );
     }

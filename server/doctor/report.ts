@@ -20,6 +20,7 @@ import { lineForScreen } from '../wire/blank.ts';
 import { findExposedData } from './exposed-data.ts';
 import { findingLines, ok, warning, withoutRenewal } from './finding.ts';
 import { checkReachability } from './reachability.ts';
+import { reportRunning } from './running.ts';
 import { checkServer } from './server.ts';
 
 const use = howToRun('doctor', '[--settings FILE] [--cookie -] [--origin URL] [--chat URL] [--all]');
@@ -27,13 +28,15 @@ const use = howToRun('doctor', '[--settings FILE] [--cookie -] [--origin URL] [-
 export const usage = `${use}
 ${howToRun('doctor', '[--settings FILE] --grants', true)}
 
-Shows the settings that differ from the default, finds problems, and says how to fix them. It changes nothing.
+Asks the running server, shows the settings that differ from the default, finds problems, and says how to fix them. It
+changes nothing.
 
   --settings FILE  the settings of the chat server
   --cookie -       follows one login: asks for the session cookie of a logged-in user, or the header Cookie.
                    --cookie VALUE passes it directly, but all users of this machine can see it in the process list
   --origin URL     checks whether a page at this address may connect
-  --chat URL       checks whether browsers reach the chat at this address
+  --chat URL       checks whether browsers reach the chat at this address, which takes half a minute.
+                   Without it, the doctor checks CHAT_URL in a few seconds
   --all            shows all settings
   --grants         prints only the SQL for a database user with minimal rights
 
@@ -166,13 +169,19 @@ async function* findings(
   settingsFile: string | undefined,
   { cookie, origin, chat }: Targets,
 ): AsyncGenerator<Finding> {
+  const server = yield* reportRunning(config);
   yield ok('The settings can be used.');
   for (const name of config.unknown) yield warning(`${unknownText(name)}. It has no effect.`);
   yield* findExposedData(config, settingsFile);
-  yield* checkServer(config, origin);
+  const address = chat ?? config.url;
+  yield* checkServer(config, { page: origin, chat: address, isRunning: server !== undefined });
   const { logins } = config;
   const cookieName = 'ticketsOnly' in logins ? null : await findCookieName(logins);
-  if (chat !== undefined) yield* checkReachability(config, cookieName ?? 'doctor', chat);
+  if (address !== undefined)
+    yield* checkReachability(config, cookieName ?? 'doctor', address, {
+      server,
+      isPatient: chat !== undefined,
+    });
   if ('ticketsOnly' in logins) return;
   const addresses = new Addresses(config.trustedProxies);
   const files = new Map<string, 'seen' | 'read'>();

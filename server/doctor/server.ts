@@ -6,6 +6,8 @@ import type { BusPlace } from '../cluster/address.ts';
 import { tryBus } from '../cluster/bus.ts';
 import { openStorage } from '../files/open.ts';
 import type { FilesPlace } from '../files/place.ts';
+import { adviseOrigin, isSimilar } from '../health/arrivals.ts';
+import { adviseFiles, describeSpace, filesPlaceOf, freeBytes } from '../health/space.ts';
 import { type DatabaseAddress, placeOf } from '../history/engine/address.ts';
 import { tryDatabase } from '../history/open.ts';
 import { clientFolder } from '../http/client-files.ts';
@@ -19,9 +21,14 @@ import { ok, problem, warning } from './finding.ts';
 
 /**
  * Checks everything that the server needs, except the logins.
- * @param page the address of a page with the chat, or its origin
+ * @param options.page the address of a page with the chat, or its origin
+ * @param options.chat the address of the chat
+ * @param options.isRunning whether the server runs. It then reports about its history, bus and files itself.
  */
-export async function* checkServer(config: Config, page: string | undefined): AsyncGenerator<Finding> {
+export async function* checkServer(
+  config: Config,
+  { page, chat, isRunning }: { page: string | undefined; chat: string | undefined; isRunning: boolean },
+): AsyncGenerator<Finding> {
   const { history, cluster, mail, url } = config;
   if (process.geteuid?.() === 0) {
     yield warning(
@@ -29,9 +36,10 @@ export async function* checkServer(config: Config, page: string | undefined): As
       `Run the doctor as the user of the chat server: runuser -u USER -- ${howToRun('doctor')}.`,
     );
   }
-  yield history.kind === 'sqlite' ? checkHistoryFile(history.path) : await checkDatabase(history);
-  if (cluster !== undefined && history.kind !== 'sqlite') yield await checkBus(cluster, history);
-  yield await checkFiles(config.files);
+  if (!isRunning) {
+    yield* checkStorage(config);
+    if (cluster !== undefined && history.kind !== 'sqlite') yield await checkBus(cluster, history);
+  }
   if (mail !== undefined) {
     yield await checkMailServer(mail);
     if (url?.startsWith('http:'))
@@ -41,8 +49,21 @@ export async function* checkServer(config: Config, page: string | undefined): As
       );
   }
   yield checkClient();
-  yield* checkOrigins(config, page);
+  yield* checkOrigins(config, page, chat);
   yield* checkProxies(config);
+}
+
+/** Checks the history and the files, without the running server. */
+export async function* checkStorage({ history, files }: Config): AsyncGenerator<Finding> {
+  yield history.kind === 'sqlite' ? checkHistoryFile(history.path) : await checkDatabase(history);
+  if (history.kind === 'sqlite') yield* checkSpace('history', dirname(resolve(history.path)));
+  yield await checkFiles(files);
+  if (files.kind === 'dir') yield* checkSpace('files', resolve(files.folder));
+}
+
+async function* checkSpace(what: string, folder: string): AsyncGenerator<Finding> {
+  const finding = describeSpace(what, folder, await freeBytes(folder));
+  if (finding !== undefined) yield finding;
 }
 
 async function checkDatabase(address: DatabaseAddress): Promise<Finding> {
@@ -88,18 +109,13 @@ function checkHistoryFile(setting: string): Finding {
 
 async function checkFiles(place: FilesPlace): Promise<Finding> {
   if (place.kind === 'off') return ok('Files cannot be uploaded: CHAT_FILES is off.');
-  const where = place.kind === 'dir' ? `the folder ${resolve(place.folder)}` : `the bucket ${place.url}`;
+  const where = filesPlaceOf(place);
   try {
     await (await openStorage(place)).check();
     return ok(`Files can be stored in ${where}.`);
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    return problem(
-      `Files cannot be stored in ${where} (${code ?? message}).`,
-      place.kind === 'dir'
-        ? 'Let the account of the chat server write to it, or set CHAT_FILES to another folder or to off.'
-        : 'Correct CHAT_FILES: the bucket, its endpoint and region, and a key that may get, put and delete there.',
-    );
+    return problem(`Files cannot be stored in ${where} (${code ?? message}).`, adviseFiles(place));
   }
 }
 
@@ -159,31 +175,40 @@ export function checkClient(): Finding {
   );
 }
 
-function* checkOrigins({ origins }: Config, page: string | undefined): Generator<Finding> {
-  if (page === undefined) {
+function* checkOrigins(
+  { origins }: Config,
+  page: string | undefined,
+  chat: string | undefined,
+): Generator<Finding> {
+  if (page !== undefined) yield checkOrigin(origins, new URL(page).origin);
+  else {
     if (origins.filter(isWeb).every((origin) => loopback.test(hostOf(origin)))) {
       yield warning(
         `Only pages of this machine may connect: CHAT_ORIGINS is ${origins.join(',')}.`,
         'Set CHAT_ORIGINS to the origin of the site, such as https://www.example.org. The option --origin checks one.',
       );
     }
-    return;
   }
-  const { origin } = new URL(page);
-  if (isListed(new Set(origins), origin)) return yield ok(`Pages of ${origin} may connect.`);
-  const similar = origins.find((each) => bareHost(each) === bareHost(origin));
-  const difference =
-    similar === undefined ? '' : ` ${similar} is another origin: scheme, host and port must be the same.`;
-  yield problem(
-    `Pages of ${origin} may not connect: CHAT_ORIGINS is ${origins.join(',') || 'empty'}.`,
-    `Add it: CHAT_ORIGINS=${[...origins, origin].join(',')}.${difference}`,
-  );
+  if (chat === undefined || loopback.test(hostOf(chat))) return;
+  const { origin, pathname } = new URL(chat);
+  // The pages of the site have this origin if the chat has a path of the site.
+  const finding = checkOrigin(origins, origin);
+  if (finding.level === 'problem' && pathname === '/' && !origins.some((each) => isSimilar(each, origin)))
+    yield { ...finding, level: 'warning' };
+  else if (page === undefined || new URL(page).origin !== origin) yield finding;
 }
+
+const checkOrigin = (origins: readonly string[], origin: string): Finding =>
+  isListed(new Set(origins), origin)
+    ? ok(`Pages of ${origin} may connect.`)
+    : problem(
+        `Pages of ${origin} may not connect: CHAT_ORIGINS is ${origins.join(',') || 'empty'}.`,
+        adviseOrigin(origins, origin),
+      );
 
 /** Whether an origin belongs to web pages. Apps have origins such as `capacitor://localhost`. */
 const isWeb = (origin: string) => /^https?:/.test(origin);
 const hostOf = (origin: string) => new URL(origin).hostname;
-const bareHost = (origin: string) => hostOf(origin).replace(/^www\./, '');
 
 export function* checkProxies({ trustedProxies, host, origins }: Config): Generator<Finding> {
   const allAddresses = trustedProxies.find((range) => range.endsWith('/0'));

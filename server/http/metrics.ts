@@ -3,7 +3,14 @@ import { requestErrors, serverFailures } from '../wire/errors.ts';
 import { requests } from '../wire/events.ts';
 
 /** What can make a server not ready, as named by `/readyz`. */
-export const parts = ['session store', 'history', 'bus', 'site configuration', 'draining'] as const;
+export const parts = [
+  'session store',
+  'history',
+  'disk space',
+  'bus',
+  'site configuration',
+  'draining',
+] as const;
 export type Part = (typeof parts)[number];
 
 /** The server's metrics for Prometheus. Labels come from fixed sets, never from a client's input. */

@@ -461,6 +461,8 @@ export function readConfig(env: NodeJS.ProcessEnv, lines: ReadonlyMap<string, st
   return Object.freeze({
     /** Names that look like settings but are unknown to this version. */
     unknown,
+    /** The settings that differ from the default, without keys and passwords. */
+    shown: differingSettings(env),
     host: value.CHAT_HOST,
     port: value.CHAT_PORT,
     origins: value.CHAT_ORIGINS,
@@ -746,6 +748,15 @@ export function listSettings(
       from: texts[name] ? given(name) : ('default' as const),
     })),
   ];
+}
+
+function differingSettings(env: NodeJS.ProcessEnv): Record<string, string> {
+  const defaults = new Map(listSettings({}).map(({ name, value }) => [name, value]));
+  return Object.fromEntries(
+    listSettings(env).flatMap(({ name, value }) =>
+      value === '' || value === defaults.get(name) ? [] : [[name, value]],
+    ),
+  );
 }
 
 function sessionOptions(texts: Texts): Partial<Record<OptionName, string | undefined>> {

@@ -36,6 +36,14 @@ const mayImport: Record<string, readonly string[]> = {
   'server/wire/': [],
   'server/limits/': ['server/wire/errors.ts'],
   'server/history/': ['server/limits/fair-queue.ts', 'server/wire/'],
+  'server/health/': [
+    'server/doctor/finding.ts',
+    'server/files/place.ts',
+    'server/history/engine/sqlite/disk.ts',
+    'server/http/metrics.ts',
+    'server/outgoing/addresses.ts',
+    'server/settings/config.ts',
+  ],
   'server/changes/': ['server/history/history.ts'],
   'server/chat/': [
     'server/changes/consumer.ts',

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { reportFailures } from '../../server/app/readiness.ts';
+import { logFailures } from '../../server/app/readiness.ts';
 import type { Part } from '../../server/http/metrics.ts';
 import type { Log } from '../../server/log.ts';
 
@@ -9,7 +9,7 @@ function reported(...answers: Part[][]) {
     error: (fields: object, line: string) => lines.push([fields, line]),
     info: (line: string) => lines.push(line),
   } as unknown as Log;
-  const missing = reportFailures(async () => answers.shift() ?? [], log);
+  const missing = logFailures(async () => answers.shift() ?? [], log);
   return { lines, missing };
 }
 

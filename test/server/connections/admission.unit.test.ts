@@ -20,6 +20,7 @@ const open = (options: Partial<ConstructorParameters<typeof Admission>[0]> = {},
     },
     { binding: () => null },
     drain,
+    { isProbe: () => false, observe() {}, refuseOrigin() {} },
   );
 const [admission, strict] = [open(), open({ nativeClients: false })];
 afterEach(() => void vi.useRealTimers());

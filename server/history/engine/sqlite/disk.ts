@@ -5,7 +5,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import { isFull } from './protocol.ts';
 
 /** Below this free space in bytes, no message is stored. The remaining space is for joins and the checkpoint. */
-const minFreeBytes = 128 * 1024;
+export const minFreeBytes = 128 * 1024;
 /** The maximum size of the reserve in bytes. */
 const maxReserveBytes = 1024 * 1024;
 

@@ -1,0 +1,46 @@
+import type { Finding } from 'php-sessions/doctor';
+import type { Part } from '../http/metrics.ts';
+import { Arrivals } from './arrivals.ts';
+
+/** A check of something that the server needs. */
+export interface Check {
+  /** The name in `/readyz`. Absent if the server can serve users without it. */
+  part?: Part;
+  works(): boolean | Promise<boolean>;
+  /** Describes the result for the owner. Undefined if there is nothing to say. */
+  describe(works: boolean): Finding | undefined | Promise<Finding | undefined>;
+}
+
+/**
+ * What the running server knows about itself. `/readyz`, the metrics and the doctor show it, so they cannot disagree.
+ * The parts of the server add their checks when they open.
+ */
+export class Health {
+  readonly arrivals: Arrivals;
+  readonly #checks: Check[] = [];
+
+  /** @param settings the settings that the arriving requests are compared with */
+  constructor(settings: ConstructorParameters<typeof Arrivals>[0]) {
+    this.arrivals = new Arrivals(settings);
+  }
+
+  add(check: Check): void {
+    this.#checks.push(check);
+  }
+
+  /** Returns the parts that this server lacks to be ready. */
+  async missing(): Promise<Part[]> {
+    const parts = await Promise.all(
+      this.#checks.map(async ({ part, works }) => (part === undefined || (await works()) ? [] : [part])),
+    );
+    return parts.flat();
+  }
+
+  /** Checks everything. */
+  async findings(): Promise<Finding[]> {
+    const found = await Promise.all(
+      this.#checks.map(async ({ works, describe }) => (await describe(await works())) ?? []),
+    );
+    return [...found.flat(), ...this.arrivals.findings()];
+  }
+}
