@@ -129,7 +129,7 @@ export class Metrics {
       if (code !== 'internal') this.uploads.inc({ code }, 0);
     }
     this.closed.inc({ reason: 'session_store' }, 0);
-    for (const code of ['session_store_unavailable', 'session_invalid', 'rate_limited'])
+    for (const code of ['session_store_unavailable', 'session_invalid', 'rate_limited', 'origin_not_allowed'])
       this.refusals.inc({ code }, 0);
     for (const type of events) {
       for (const outcome of ['sent', 'failed', 'given up', 'gone']) this.webhooks.inc({ type, outcome }, 0);

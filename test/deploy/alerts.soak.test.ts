@@ -72,6 +72,7 @@ const cases: [what: string, Series, alerts: string[]][] = [
   ],
   ['sessions cannot be read', refused('session_invalid'), ['ChatSessionsInvalid']],
   ['connections are not logged in', refused('unauthorized'), []],
+  ['pages may not connect', refused('origin_not_allowed'), ['ChatOriginNotAllowed']],
   [
     'many connections exceed a limit',
     { 'chat_refusals_total{code="rate_limited"}': then(0, '10+10') },
@@ -79,7 +80,8 @@ const cases: [what: string, Series, alerts: string[]][] = [
   ],
   ['some connections exceed a limit', refused('rate_limited'), []],
   ['the history does not respond', missing('history'), ['ChatHistoryFails']],
-  ['the disk is full', requests('storage_full'), ['ChatHistoryFails']],
+  ['the disk is full', missing('disk space'), ['ChatHistoryFails']],
+  ['messages find the disk full', requests('storage_full'), ['ChatHistoryFails']],
   ['requests are rejected', requests('forbidden'), []],
   ['the database is slow', commits(80), ['ChatHistorySlow']],
   ['the database is fast', commits(95), []],

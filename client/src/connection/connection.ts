@@ -42,6 +42,8 @@ const HEARD_MS = 1000;
 /** If a tick is more than `ASLEEP_MS` late, the machine was asleep. */
 const TICK_MS = 2000;
 const ASLEEP_MS = 8000;
+/** The cause of failed attempts is asked for at the first, and again after this number. */
+const CAUSE_EVERY = 4;
 /** After the end of a session: the minimum time between two checks for a new one. */
 const LOOK_MS = 2000;
 /** After the end of a session: the delay before the next request for a ticket, if the site did not respond. */
@@ -257,12 +259,14 @@ export class Connection {
   }
 
   #closed(how: Closing): void {
+    const isUnanswered = this.#attempt !== undefined;
     this.#settled();
     // Use the other transport first next time. A transport that hangs does not fail, so the other one would never be
     // tried. A proxy may also accept a WebSocket and close it at once.
     if (how === 'hung' || how === 'unopened')
       this.#first = this.#first === 'polling' ? 'websocket' : 'polling';
-    if (how === 'hung' || how === 'failed') this.#refused({});
+    // On its own origin, a page that the server rejects can open polling, but not send.
+    if (how === 'hung' || how === 'failed' || (how === 'broken' && isUnanswered)) this.#refused({});
     // The server disconnects only when a session is over.
     else if (how === 'server' && !this.#looking) this.#check('unauthorized');
     else this.#retry('network');
@@ -291,9 +295,10 @@ export class Connection {
     else if (code === 'session_store_unavailable') this.#retry('store', retryAfterMs);
     else if (code === 'rate_limited') this.#retry('many', retryAfterMs);
     else {
-      const first = this.#failures === 0;
+      // Not only at the first failure, because a server may restart with other settings.
+      const isDue = this.#failures % CAUSE_EVERY === 0;
       this.#retry('network', retryAfterMs);
-      if (code === undefined && first) void this.#askForCause();
+      if (code === undefined && isDue) void this.#askForCause();
     }
   }
 

@@ -12,8 +12,13 @@ const HOUR = 3_600_000;
  */
 export async function causeOfRefusal(server: string): Promise<Verdict> {
   const polling = new URL('socket.io/?EIO=4&transport=polling', server);
+  const isOwnOrigin = new URL(server).origin === location.origin;
+  const ask = (method: 'GET' | 'POST') =>
+    fetch(polling, { method, credentials: 'include', signal: AbortSignal.timeout(TIMEOUT_MS) });
   try {
-    const answer = await fetch(polling, { credentials: 'include', signal: AbortSignal.timeout(TIMEOUT_MS) });
+    let answer = await ask('GET');
+    // For the page's own origin, browsers send `Origin` with a POST only. The server rejects this one in any case.
+    if (answer.ok && isOwnOrigin) answer = await ask('POST');
     if (answer.status === 429) {
       return { kind: 'limited', retryAfterMs: pause(answer.headers.get('Retry-After')) };
     }
@@ -24,7 +29,7 @@ export async function causeOfRefusal(server: string): Promise<Verdict> {
     // Across origins, a refusal cannot be read and looks like a server that is down. The element's script is available
     // to every origin. If it is served and Socket.IO is not, then the origin is refused, or something in between blocks
     // Socket.IO.
-    if (new URL(server).origin === location.origin) return { kind: 'no' };
+    if (isOwnOrigin) return { kind: 'no' };
     const script = new URL('php-chat.js', server);
     const open = await fetch(script, {
       method: 'HEAD',
