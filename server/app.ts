@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import type { Finding } from 'php-sessions/doctor';
 import { openAttachments } from './app/attachments.ts';
 import { startConsumers } from './app/consumers.ts';
 import { openSharedHistory } from './app/history.ts';
@@ -40,13 +41,18 @@ const maxSendingMs = 2000;
 
 /**
  * Opens the logins of the site as `startApp` does, and closes them.
+ * @returns what the running server would report about them
  * @throws ConfigurationError if the configuration of the site cannot be used
  */
-export async function checkLogins(config: Config): Promise<void> {
+export async function checkLogins(config: Config): Promise<Finding[]> {
   const telemetry = openTelemetry(config, createLog('silent'));
   const siteLogins = await openSiteLogins(config, holdSettings(config.hold), telemetry);
-  siteLogins.stop();
-  siteLogins.close();
+  try {
+    return await telemetry.health.findings();
+  } finally {
+    siteLogins.stop();
+    siteLogins.close();
+  }
 }
 
 /**

@@ -1,15 +1,16 @@
 import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ConfigurationError } from 'php-sessions';
-import { examineSettings } from 'php-sessions/doctor';
+import { examineSettings, type Finding } from 'php-sessions/doctor';
 import { checkLogins, startApp } from '../app.ts';
+import { checkBeforeStart } from '../doctor/before-start.ts';
 import { findExposedData } from '../doctor/exposed-data.ts';
-import { warning } from '../doctor/finding.ts';
+import { findingLines, warning } from '../doctor/finding.ts';
 import { checkClient, checkProxies } from '../doctor/server.ts';
 import { readClientFiles } from '../http/client-files.ts';
 import { isSeparateRoot, whenSandboxForbidden } from '../limits/separate-process.ts';
 import { createLog, type Log } from '../log.ts';
-import { howToRun } from '../program/how-to-run.ts';
+import { howToRun, withDocs } from '../program/how-to-run.ts';
 import { type Config, ConfigError, nodeName, readConfig } from '../settings/config.ts';
 import { type GivenSettings, givenSettings, usualFiles } from '../settings/file.ts';
 import { unknownText } from '../settings/names.ts';
@@ -25,7 +26,8 @@ Runs the chat server until SIGTERM or Ctrl-C. It logs JSON lines, and is ready w
 
   --settings FILE  the file of settings NAME=VALUE (default ${usualFiles[0]}, otherwise ./${usualFiles[1]}).
                    The environment takes precedence
-  --check          only checks the settings and the configuration of the site, and does not start the server
+  --check          does not start the server. Checks the settings, the site, the history, the files and the port, and
+                   names what only the doctor can check
 
 Example: ${howToRun('run', '--settings /etc/php-session-chat/settings')}`;
 
@@ -44,10 +46,10 @@ export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Prom
   const given = givenSettings(values.settings, env);
   const config = readConfig(given.env, given.lines);
   if (values.check) {
-    await checkLogins(config).catch((error: unknown) => {
+    const logins = await checkLogins(config).catch((error: unknown) => {
       throw toConfigError(error);
     });
-    return 0;
+    return showFindings(checkBeforeStart(config, given.file, logins));
   }
   // The OpenTelemetry packages read their variables from `process.env`.
   for (const [name, value] of Object.entries(given.env))
@@ -105,6 +107,19 @@ export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Prom
   for (const signal of ['SIGTERM', 'SIGINT']) process.off(signal, leave).on(signal, stop);
   // Logged at any level, because programs that start this server wait for this line and read the port from it.
   log.child({}, { level: 'info' }).info({ host: app.host, port: app.port, pid: process.pid }, 'listening');
+}
+
+/** Prints the findings. @returns the exit code: 1 if there is a problem */
+async function showFindings(findings: AsyncIterable<Finding>): Promise<number> {
+  let problems = 0;
+  for await (const finding of findings) {
+    if (finding.level === 'problem') problems++;
+    for (const line of findingLines(finding)) console.log(withDocs(line));
+  }
+  console.log(
+    `Not checked: whether visitors reach the chat, whether the server recognises their logins, and what fails while it runs. Once it runs: ${howToRun('doctor', '--chat URL --cookie -')}`,
+  );
+  return problems === 0 ? 0 : 1;
 }
 
 /** Turns the error of an unusable site configuration into the error of unusable settings. Returns any other error. */

@@ -65,6 +65,7 @@ export function printNextSteps(setup: Setup, terminal: Terminal): void {
     startServer(setup),
     ...(setup.addresses.way === 'direct' ? [] : [configureWebServer(setup)]),
     addTag(setup),
+    checkAll(setup),
   ];
   terminal.heading('Next steps');
   for (const [n, { title, parts }] of steps.entries()) {
@@ -74,17 +75,27 @@ export function printNextSteps(setup: Setup, terminal: Terminal): void {
     terminal.heading(`${n + 1}. ${title}`);
     terminal.say(`\n${texts.join('\n\n')}`);
   }
-  const doctor = (option: string, isPiped = false) =>
-    howToRun('doctor', `${settingsOption(setup.settings)} ${option}`.trim(), isPiped);
   if (setup.usesSiteUser) {
     terminal.say(
-      `\nThe chat uses the database user of the site. To use a separate user that can read only what the chat needs:\n${doctor('--grants', true)} prints the SQL. Then set CHAT_SITE_DATABASE to that user.`,
+      `\nThe chat uses the database user of the site. To use a separate user that can read only what the chat needs:\n${doctorFor(setup, '--grants', true)} prints the SQL. Then set CHAT_SITE_DATABASE to that user.`,
     );
   }
   terminal.say(`\nTo show these steps again: ${showAgain(setup)}`);
-  terminal.say(
-    `\nIf something does not work: ${runAs(setup.account)}${doctor(`--chat ${shellWord(setup.addresses.chat.href)}`)} shows each problem and its fix.`,
-  );
+}
+
+const doctorFor = ({ settings }: Setup, option: string, isPiped = false) =>
+  howToRun('doctor', `${settingsOption(settings)} ${option}`.trim(), isPiped);
+
+function checkAll(setup: Setup): Step {
+  return {
+    title: 'Check that it works',
+    parts: [
+      {
+        lines: `${runAs(setup.account)}${doctorFor(setup, `--chat ${shellWord(setup.addresses.chat.href)}`)}`,
+      },
+      'The doctor asks the running server, and tries what a browser does. It marks each problem with ✗, and its fix with →.',
+    ],
+  };
 }
 
 /** Returns the command that prints the same steps. */

@@ -87,7 +87,7 @@ test('shows the next steps again, with the values of the settings file', async (
   const { folder, settings } = await board();
   const url = ['--url', 'https://www.example.org/forum/talk/'];
   const first = await run(folder, '--settings', settings, ...url);
-  const again = /\nTo show these steps again: npm run init -- (.*)\n/.exec(first.said)?.[1]?.split(' ') ?? [];
+  const again = /\nTo show these steps again: npm run init -- (.*)$/m.exec(first.said)?.[1]?.split(' ') ?? [];
   expect(again).toEqual(['--steps', '--settings', settings, ...url]);
   const file = `${readFileSync(settings, 'utf8')}CHAT_PORT=7099\nCHAT_FIND_PEOPLE=all\n`;
   writeFileSync(settings, file);

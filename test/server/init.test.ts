@@ -119,7 +119,7 @@ test('finds WordPress, writes its settings and lists the next steps', async () =
   expect(said).toContain('docs/sites/wordpress.md shows where to put it');
   // Root may read everything, so the doctor has to run as the chat’s account.
   const as = user.length > 0 ? 'runuser -u nobody -- ' : '';
-  expect(said).toContain(`does not work: ${as}npm run doctor -- --settings ${file} --chat https://blog`);
+  expect(said).toContain(`${as}npm run doctor -- --settings ${file} --chat https://blog`);
   expect(code).toBe(0);
   expect(statSync(file).mode & 0o777).toBe(0o640);
   expect(readdirSync(join(file, '..'))).toEqual(['settings']);

@@ -1,4 +1,5 @@
-import { chmodSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { siteDatabase } from '../../helpers/application-site.ts';
@@ -71,7 +72,16 @@ test('rejects unusable settings and an unreadable configuration with run --check
     expect(started).toEqual(checked);
     return checked;
   };
-  expect(await outcome({}, '--check')).toEqual({ code: 0, said: '' });
+  const own = mkdtempSync(join(tmpdir(), 'own-'));
+  onTestFinished(() => rmSync(own, { recursive: true }));
+  chmodSync(own, 0o777);
+  const checked = await outcome({ CHAT_HISTORY: `sqlite:${own}/chat.db`, CHAT_FILES: 'off' }, '--check');
+  expect(checked).toEqual({
+    code: 1,
+    said: expect.stringMatching(
+      /^✓ The settings can be used\.\n✗ The server cannot read logins.*\(EACCES\)[\s\S]*^Not checked: /m,
+    ),
+  });
   expect(await both({ CHAT_USER_REQUIRE: 'a', CHAT_USER_BANNED: 'b' })).toEqual({
     code: 78,
     said: expect.stringContaining('CHAT_USER_REQUIRE, CHAT_USER_BANNED: phpBB determines this itself'),
