@@ -1,6 +1,6 @@
 import { afterEach, expect, test, vi } from 'vitest';
-import { memoryStorage } from '../../client/src/chat/storage.ts';
 import { forgetToken, takeAsked } from '../../client/src/element/asked.ts';
+import { memoryStorage } from './memory-storage.ts';
 
 afterEach(() => {
   vi.unstubAllGlobals();

@@ -535,6 +535,97 @@ test('keeps a draft through a reload and shows how far a text exceeds the limit'
   expect(field(again).value).toBe('');
 });
 
+/** The key of a value of this user in the browser's storage. */
+const keyOf = (page: ChatPage, name: string) =>
+  (Object.keys(page.window.localStorage).find((key) => key.endsWith('/room')) ?? '').replace(/room$/, name);
+
+test('shows the draft that another tab stored last, and removes a draft that another tab sent', async () => {
+  const { id, page } = await room('two-tabs', 'a message');
+  const key = keyOf(page, `draft/${id}`);
+  await page.fill('textbox', /^Message to/, 'typed here');
+  const draft = await until(() => {
+    const stored = page.window.localStorage.getItem(key);
+    expect(stored).toContain('typed here');
+    return stored as string;
+  });
+  page.storeElsewhere(key, draft.replace('typed here', 'typed there'));
+  await until(() => expect(field(page).value).toBe('typed there'));
+  page.storeElsewhere(key, null);
+  await until(() => expect(field(page).value).toBe(''));
+  page.press('Enter', {}, field(page));
+  await page.drawn();
+  expect(page.texts).toEqual(['a message']);
+  // An edit in progress is part of the draft.
+  page.storeElsewhere(key, JSON.stringify({ text: '', edit: { seq: 1, rev: 1, text: 'edited there' } }));
+  await page.get('textbox', 'Edit message');
+  expect(field(page).value).toBe('edited there');
+});
+
+test('shows another tab’s draft in the list of rooms', async () => {
+  const { id, page } = await room('listed-draft', 'a message');
+  await page.open('lobby');
+  page.storeElsewhere(keyOf(page, `draft/${id}`), JSON.stringify({ text: 'not yet sent' }));
+  await page.sees('Draft: not yet sent', page.all('navigation')[0]);
+});
+
+test('keeps the text that the user types while another tab stores its draft', async () => {
+  const { id, page } = await room('typing-in-two-tabs');
+  await page.fill('textbox', /^Message to/, 'typed here');
+  page.storeElsewhere(keyOf(page, `draft/${id}`), JSON.stringify({ text: 'typed there' }));
+  await page.drawn();
+  expect(field(page).value).toBe('typed here');
+});
+
+test('sends messages and keeps the draft if the browser’s storage is full, and says that it cannot store them', async () => {
+  const { page } = await room('full-storage');
+  const { Storage, DOMException } = page.window;
+  const { setItem } = Storage.prototype;
+  Storage.prototype.setItem = () => {
+    throw new DOMException('full', 'QuotaExceededError');
+  };
+  try {
+    await page.write('sent anyway');
+    await until(async () => expect(textOf(await page.message('sent anyway'))).toMatch(/Sent|Seen/));
+    expect(textOf(page.root)).not.toContain('can’t save');
+    await page.fill('textbox', /^Message to/, 'a draft');
+    await page.sees('Your browser can’t save this. Keep the page open until it is sent.');
+    await page.open('lobby');
+    await page.open('full-storage');
+    await until(() => expect(field(page).value).toBe('a draft'));
+  } finally {
+    Storage.prototype.setItem = setItem;
+  }
+  type(field(page), 'a draft!');
+  await until(() => expect(textOf(page.root)).not.toContain('can’t save'));
+});
+
+test('keeps a draft that the site deleted with `localStorage.clear()`', async () => {
+  const { page } = await room('cleared-storage');
+  await page.fill('textbox', /^Message to/, 'a draft');
+  await until(() => expect(JSON.stringify(page.window.localStorage)).toContain('a draft'));
+  page.window.localStorage.clear();
+  await page.open('lobby');
+  await page.open('cleared-storage');
+  await until(() => expect(field(page).value).toBe('a draft'));
+});
+
+test('edits the message just sent with the arrow key, even before the server has stored it', async () => {
+  const { page } = await room('just-sent', 'an old message');
+  await page.write('just sent');
+  page.press('ArrowUp', {}, field(page));
+  expect(field(page).value).toBe('');
+  await page.get('textbox', 'Edit message');
+  expect(field(page).value).toBe('just sent');
+  page.press('Escape');
+  await page.get('textbox', /^Message to/);
+  // Another key means that the user does not wait for the edit.
+  await page.write('sent last');
+  page.press('ArrowUp', {}, field(page));
+  type(field(page), 'a new text');
+  await until(async () => expect(textOf(await page.message('sent last'))).toMatch(/Sent|Seen/));
+  expect(field(page).value).toBe('a new text');
+});
+
 test('names the users who are typing', async () => {
   const { id, page } = await room('chatter');
   const carol = await site.person({ firstname: 'Carol' });

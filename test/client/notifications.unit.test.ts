@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { Chat } from '../../client/src/chat/chat.ts';
 import { Notifications } from '../../client/src/chat/notifications.ts';
-import { memoryStorage, Store } from '../../client/src/chat/storage.ts';
 import { Room } from '../../client/src/store/room.ts';
 import { Strings } from '../../client/src/strings/strings.ts';
 import { textsIn } from '../../client/strings-plugin.ts';
 import type { RoomSummary } from '../../server/wire/events.ts';
+import { memoryStorage, storeIn } from './memory-storage.ts';
 
 let shown: string[];
 
@@ -50,7 +50,7 @@ const reasons: [what: string, gone: (notifications: Notifications, room: Room) =
 ];
 
 function open(): Notifications {
-  const settings = new Store(memoryStorage(), 'https://chat.example/');
+  const settings = storeIn(memoryStorage(), 'https://chat.example/');
   settings.set('notifications', { on: true, visits: 1, at: Date.now() });
   const chat = { server: 'https://chat.example/', settings, me: { id: '1', name: 'Alice' } };
   const host = { getAttribute: () => null } as unknown as Element;

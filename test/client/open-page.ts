@@ -95,7 +95,9 @@ export class ChatPage {
     if (cookie !== '') tab.jar.setCookieSync(cookie, tab.url);
     tab.dom.reconfigure({ url: `${tab.url}/${options.hash ?? ''}` });
     document.title = '';
-    for (const storage of [localStorage, sessionStorage]) storage.clear();
+    // One by one, with events. After `clear()`, the chat would use the values that it has in memory.
+    for (const key of Object.keys(localStorage)) this.storeElsewhere(key, null);
+    sessionStorage.clear();
     for (const [key, value] of Object.entries(options.stored ?? {})) localStorage.setItem(key, value);
     const writeText = async (text: string) => void this.copied.push(text);
     const write = async ([item]: ClipboardItem[]) => {
@@ -132,6 +134,14 @@ export class ChatPage {
     await this.close();
     const stored = { ...this.window.localStorage };
     return openPage(this.#tab.url, this.#cookie, { ...this.#options, stored });
+  }
+
+  /** Changes `localStorage` as another tab does. `null` deletes the value. */
+  storeElsewhere(key: string, value: string | null): void {
+    const { localStorage, StorageEvent } = this.window;
+    if (value === null) localStorage.removeItem(key);
+    else localStorage.setItem(key, value);
+    this.window.dispatchEvent(new StorageEvent('storage', { key, newValue: value }));
   }
 
   /** Changes the fragment of the page's URL. */

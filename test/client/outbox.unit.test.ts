@@ -1,9 +1,9 @@
 import { describe, expect, test, vi } from 'vitest';
 import { compareHeld, followHeld, heldItem } from '../../client/src/chat/held.ts';
 import { type Alone, newId, Outbox, type OutboxPort } from '../../client/src/chat/outbox.ts';
-import { memoryStorage, Store } from '../../client/src/chat/storage.ts';
 import type { Pending } from '../../client/src/store/entries.ts';
 import type { Held, Message } from '../../server/wire/events.ts';
+import { memoryStorage, storeIn } from './memory-storage.ts';
 
 const stored = ({ mentions: _, files: _files, preview: _preview, ...item }: Pending): Message => ({
   ...item,
@@ -50,9 +50,15 @@ function locks(): Alone {
   };
 }
 
+const methods = ['getItem', 'setItem', 'removeItem', 'key'];
+
+function fail(error: string): never {
+  throw new Error(error);
+}
+
 const direct: Alone = (_name, task) => task();
 const open = (port: OutboxPort, storage = memoryStorage(), alone = direct, user = '1') =>
-  new Outbox(new Store(storage, 'https://chat.example', user), port, alone);
+  new Outbox(storeIn(storage, 'https://chat.example', user), port, alone);
 
 describe('the outbox', () => {
   test('sends in order and removes acknowledged messages', async () => {
@@ -89,12 +95,12 @@ describe('the outbox', () => {
       texts = open(port, storage)
         .list()
         .map(({ text }) => text);
-      new Store(storage, 'https://chat.example').keepOnly('2');
+      storeIn(storage, 'https://chat.example').keepOnly('2');
     } finally {
       Array.from = from;
     }
     expect(texts).toEqual(['a']);
-    expect(storage.length).toBe(0);
+    expect(storeIn(storage, 'https://chat.example').keys()).toEqual([]);
   });
 
   test('retries the same message before the next after a temporary failure', async () => {
@@ -220,7 +226,7 @@ describe('the outbox', () => {
 
   test('does not store a message again if the storage was cleared while the message was being sent', async () => {
     const storage = memoryStorage();
-    const store = new Store(storage, 'https://chat.example', '1');
+    const store = storeIn(storage, 'https://chat.example', '1');
     const port = new Fake();
     port.refuse = ['forbidden'];
     const outbox = open(port, storage);
@@ -228,7 +234,7 @@ describe('the outbox', () => {
     store.clear();
     await vi.waitFor(() => expect(port.requests).toHaveLength(1));
     await Promise.resolve();
-    expect(storage.length).toBe(0);
+    expect(store.keys()).toEqual([]);
   });
 
   test('stops sending when closed, and leaves its messages to the next outbox', async () => {
@@ -256,14 +262,33 @@ describe('the outbox', () => {
       expect(open(port, storage, direct, user).list()).toEqual([]);
   });
 
-  test('rejects a message if the storage is full', () => {
-    const storage = memoryStorage();
-    storage.setItem = () => {
-      throw new Error('QuotaExceededError');
-    };
-    const outbox = open(new Fake(), storage);
-    expect(outbox.add('lobby', 'a')).toBe(false);
+  test.each<[string, Partial<Storage>]>([
+    ['full', { setItem: () => fail('QuotaExceededError') }],
+    ['forbidden', Object.fromEntries(methods.map((name) => [name, () => fail('SecurityError')]))],
+  ])('sends in order from memory if the storage is %s', async (_, over) => {
+    const storage = Object.assign(memoryStorage(), over);
+    const port = new Fake();
+    port.online = false;
+    const outbox = open(port, storage);
+    for (const text of ['a', 'b']) outbox.add('lobby', text);
+    expect(outbox.list().map(({ text }) => text)).toEqual(['a', 'b']);
+    port.online = true;
+    outbox.flush();
+    await vi.waitFor(() => expect(port.texts).toEqual(['a', 'b']));
     expect(outbox.list()).toEqual([]);
+  });
+
+  test('sends a message that the site deleted from the storage', async () => {
+    const storage = memoryStorage();
+    const port = new Fake();
+    port.online = false;
+    const outbox = open(port, storage);
+    outbox.add('lobby', 'a');
+    storage.clear();
+    outbox.reread();
+    port.online = true;
+    outbox.flush();
+    await vi.waitFor(() => expect(port.texts).toEqual(['a']));
   });
 
   describe('in a storage that became full', () => {
@@ -315,7 +340,7 @@ describe('the outbox', () => {
       const file = { key: 'f1', name: 'a.txt', type: 'text/plain', size: 1 };
       const outbox = full(port, { files: [file] });
       const [item] = outbox.list();
-      if (item !== undefined) expect(outbox.put({ ...item, files: [{ ...file, id: 'f1' }] })).toBe(true);
+      if (item !== undefined) outbox.put({ ...item, files: [{ ...file, id: 'f1' }] });
       await vi.waitFor(() => expect(port.texts).toEqual(['a']));
     });
   });

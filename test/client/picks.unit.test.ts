@@ -1,18 +1,18 @@
 import { afterEach, expect, test, vi } from 'vitest';
 import type { Chat } from '../../client/src/chat/chat.ts';
-import { memoryStorage, Store } from '../../client/src/chat/storage.ts';
 import { RequestError } from '../../client/src/connection/connection-state.ts';
 import { Tasks } from '../../client/src/connection/tasks.ts';
 import { Room } from '../../client/src/store/room.ts';
 import { Picks } from '../../client/src/views/messages/picks.ts';
 import type { RoomSummary } from '../../server/wire/events.ts';
+import { memoryStorage, storeIn } from './memory-storage.ts';
 
 afterEach(() => vi.useRealTimers());
 
 /** Starts with Bob chosen in a room and in its thread. The test defines the members. */
 function start(...answers: (readonly string[] | RequestError)[]) {
   vi.useFakeTimers();
-  const store = new Store(memoryStorage(), 'https://chat.example', '1');
+  const store = storeIn(memoryStorage(), 'https://chat.example', '1');
   const request = async () => {
     const answer = answers.shift() ?? [];
     if (answer instanceof RequestError) throw answer;

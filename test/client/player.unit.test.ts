@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { memoryStorage, Store } from '../../client/src/chat/storage.ts';
 import { Room } from '../../client/src/store/room.ts';
 import type { Context } from '../../client/src/views/context.ts';
 import { Media } from '../../client/src/views/media/media.tsx';
 import { type Player, soundOf } from '../../client/src/views/media/player.ts';
 import type { Message, MessageFile, RoomSummary } from '../../server/wire/events.ts';
+import { memoryStorage, storeIn } from './memory-storage.ts';
 
 /** Simulates a media element. Like a real one, it plays the loaded data even after its `src` changes, until `load`. */
 class Medium extends EventTarget {
@@ -60,8 +60,8 @@ beforeEach(() => {
     me: { id: '1', name: 'Alice' },
     rooms: new Map(),
     followers: new Set(),
-    settings: new Store(memoryStorage(), server),
-    store: new Store(memoryStorage(), server, '1'),
+    settings: storeIn(memoryStorage(), server),
+    store: storeIn(memoryStorage(), server, '1'),
   };
   const context = { chat, changed: () => {} } as unknown as Context;
   media = new Media(context, new AbortController().signal);

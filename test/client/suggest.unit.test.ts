@@ -1,12 +1,12 @@
 import { afterEach, expect, test, vi } from 'vitest';
 import type { Follower } from '../../client/src/chat/chat-listener.ts';
-import { memoryStorage, Store } from '../../client/src/chat/storage.ts';
 import { Room } from '../../client/src/store/room.ts';
 import { Cards } from '../../client/src/views/cards/cards.tsx';
 import type { Context, Place } from '../../client/src/views/context.ts';
 import { keepDraft } from '../../client/src/views/messages/draft.ts';
 import { Suggest } from '../../client/src/views/messages/suggest.tsx';
 import type { RoomSummary } from '../../server/wire/events.ts';
+import { memoryStorage, storeIn } from './memory-storage.ts';
 
 class Field {
   value: string;
@@ -137,7 +137,7 @@ test('keeps chosen users with their draft, separately for the room and its threa
   vi.stubGlobal('document', { execCommand: () => false });
   const room = new Room({ id: 'lobby', members: 2, may: [] as string[] } as RoomSummary);
   const thread = { room, number: 1 };
-  const store = new Store(memoryStorage(), 'https://chat.example', '1');
+  const store = storeIn(memoryStorage(), 'https://chat.example', '1');
   const chat = {
     me: { id: '1', name: 'Alice' },
     current: room,

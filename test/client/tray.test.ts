@@ -69,6 +69,23 @@ test('keeps files over the limit until a file is removed or the message is sent'
   expect(tiles(page)).toEqual({});
 });
 
+test('shows the files of the draft in another tab, and removes those that it sent', async () => {
+  const page = await inDen();
+  await attach(page, { 'plan.txt': 'words' });
+  await seesTiles(page, { 'plan.txt': '5 bytes' });
+  const { localStorage } = page.window;
+  const [key, tray] = await until(() => {
+    const [entry] = Object.entries({ ...localStorage }).filter(([key]) => key.includes('/tray/'));
+    expect(entry?.[1]).toContain('"stored":{');
+    return entry as [string, string];
+  });
+  const [file] = JSON.parse(tray);
+  page.storeElsewhere(key, JSON.stringify([file, { ...file, key: 'from-another-tab', name: 'map.txt' }]));
+  await seesTiles(page, { 'plan.txt': '5 bytes', 'map.txt': '5 bytes' });
+  page.storeElsewhere(key, null);
+  await until(() => expect(tiles(page)).toEqual({}));
+});
+
 test('schedules files once the server has them, and repeats a failed request with the same ID', async () => {
   const page = await inDen();
   await attach(page, { 'plan.txt': 'words' });

@@ -28,11 +28,12 @@ import type { ChatListener, Follower, RoomRemoval } from './chat-listener.ts';
 import { openOutbox, type Pause } from './delivery.ts';
 import { compareHeld, followHeld } from './held.ts';
 import type { Outbox } from './outbox.ts';
+import { localValues } from './page-storage.ts';
 import { ReadMarks } from './read-marks.ts';
 import { RoomSync } from './room-sync.ts';
 import { Rooms } from './rooms.ts';
 import { ShownRoom } from './shown-room.ts';
-import { browserStorage, Store } from './storage.ts';
+import { Store } from './storage.ts';
 import { tabLock } from './tab-lock.ts';
 import { OwnTyping } from './typing.ts';
 
@@ -86,7 +87,7 @@ export class Chat implements ConnectionListener {
   /** The server's address with a trailing slash. */
   readonly server: string;
   readonly #listener: ChatListener;
-  readonly #storage = browserStorage();
+  readonly #storage = localValues();
   readonly #marks: ReadMarks;
   readonly #pass: GuestPass;
   #delivery: ReturnType<typeof setTimeout> | undefined;
@@ -273,7 +274,7 @@ export class Chat implements ConnectionListener {
   }
 
   /**
-   * Adds a message to the outbox. Returns false if the browser's storage is full.
+   * Adds a message to the outbox. Returns false without a room or a login.
    *
    * @param thread - the thread in whose panel the message is written, so the room does not scroll to its end
    * @param room - by default the shown room
@@ -291,8 +292,8 @@ export class Chat implements ConnectionListener {
     card?: string,
   ): boolean {
     const { outbox } = this;
-    if (!room || !outbox?.add(room.id, text, replyTo, mentions, files, bare, card, thread?.only))
-      return false;
+    if (!room || !outbox) return false;
+    outbox.add(room.id, text, replyTo, mentions, files, bare, card, thread?.only);
     this.ownTyping.stop();
     if (thread !== undefined) return true;
     room.newFrom = undefined;
@@ -300,16 +301,14 @@ export class Chat implements ConnectionListener {
     return true;
   }
 
-  /**
-   * Sends a copy of a message to a room, after `note` if it is not empty. Returns false if the browser's storage is
-   * full.
-   */
+  /** Sends a copy of a message to a room, after `note` if it is not empty. Returns false without a login. */
   forward(message: Message, room: Room, note: string): boolean {
     const { outbox } = this;
-    if (outbox === undefined || (note !== '' && !outbox.add(room.id, note))) return false;
-    const isKept = outbox.forward(room.id, message);
+    if (outbox === undefined) return false;
+    if (note !== '') outbox.add(room.id, note);
+    outbox.forward(room.id, message);
     this.#deliver();
-    return isKept;
+    return true;
   }
 
   /** Retries the failed messages of a room, except those that are pending approval or were rejected. */
@@ -816,8 +815,10 @@ export class Chat implements ConnectionListener {
   }
 
   readonly #stored = (event: StorageEvent) => {
+    if (this.store?.owns(event.key, '') !== true) return;
     for (const follower of this.followers) follower.stored?.(event.key);
-    if (this.store?.owns(event.key, 'out/') !== true) return;
+    this.#listener.changed();
+    if (!this.store.owns(event.key, 'out/')) return;
     this.outbox?.reread();
     // The tab that wrote the message sends it if it can.
     clearTimeout(this.#delivery);

@@ -146,14 +146,16 @@ export class Notifications implements Follower {
     const name = `${this.#name} ${room.id} ${message.seq}`;
     const waiting = { room: room.id, seq: message.seq, user: message.user.id };
     this.#waiting.add(waiting);
-    void navigator.locks.request(name, { ifAvailable: true }, async (lock) => {
+    const show = async (lock: Lock | null) => {
       const { held = [] } = lock === null ? {} : await navigator.locks.query();
       // The message may have become outdated while this page waited for the lock.
       if (!this.#waiting.delete(waiting) || lock === null) return;
       if (held.some((one) => one.name === this.#focusName)) return;
       this.#show(room, message);
       await new Promise((resolve) => setTimeout(resolve, EVERYWHERE_MS));
-    });
+    };
+    // Without locks, each page would show the message, also while the user reads it in another.
+    navigator.locks.request(name, { ifAvailable: true }, show).catch(() => this.#waiting.delete(waiting));
   }
 
   outdated({ id }: Room, seq: number): void {
@@ -201,7 +203,8 @@ export class Notifications implements Follower {
     const blurred = new Promise<void>((resolve) => {
       this.#blurred = resolve;
     });
-    void navigator.locks.request(this.#focusName, { mode: 'shared' }, () => blurred);
+    // A browser that forbids locks shows no notifications.
+    navigator.locks.request(this.#focusName, { mode: 'shared' }, () => blurred).catch(() => {});
   };
 
   #show(room: Room, message: NewMessage): void {

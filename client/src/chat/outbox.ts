@@ -48,10 +48,6 @@ export class Outbox {
   readonly #draining = new Set<string>();
   readonly #again = new Set<string>();
   readonly #pauses = new Set<() => void>();
-  /**
-   * Changed items by storage key, if the browser's storage was full. The storage still has the items before the change.
-   */
-  readonly #unstored = new Map<string, Pending>();
   #items: Pending[] | undefined;
   #closed = false;
 
@@ -66,7 +62,7 @@ export class Outbox {
     this.#items ??= this.#store
       .keys('out/')
       .map((key) => {
-        const item = this.#unstored.get(key) ?? this.#store.get(key, pendingForm);
+        const item = this.#store.get(key, pendingForm);
         return item !== undefined && keyOf(item) === key ? item : undefined;
       })
       .filter((item) => item !== undefined)
@@ -78,7 +74,7 @@ export class Outbox {
     return this.list().find((item) => item.clientId === clientId);
   }
 
-  /** Adds a message. Returns false and adds nothing if the browser's storage is full. */
+  /** Adds a message. */
   add(
     room: string,
     text: string,
@@ -88,8 +84,8 @@ export class Outbox {
     bare?: boolean,
     card?: string,
     threadOnly?: boolean,
-  ): boolean {
-    const item = {
+  ): void {
+    this.put({
       clientId: newId(),
       room,
       text,
@@ -100,13 +96,12 @@ export class Outbox {
       ...(files && { files }),
       ...(bare && { preview: false }),
       ...(card && { card }),
-    };
-    return this.put(item);
+    });
   }
 
-  /** Adds a copy of a message. Returns false if the browser's storage is full. */
-  forward(room: string, { room: from, seq, text }: Message): boolean {
-    return this.put({
+  /** Adds a copy of a message. */
+  forward(room: string, { room: from, seq, text }: Message): void {
+    this.put({
       clientId: newId(),
       room,
       text,
@@ -129,11 +124,9 @@ export class Outbox {
    */
   retry(item: Pending): void {
     const { failed, ...again } = item;
-    if (failed !== 'conflict') {
-      this.put(again);
-    } else if (this.put({ ...again, clientId: newId() })) {
-      this.discard(item.clientId);
-    }
+    if (failed !== 'conflict') return this.put(again);
+    this.put({ ...again, clientId: newId() });
+    this.discard(item.clientId);
   }
 
   discard(clientId: string): void {
@@ -273,29 +266,17 @@ export class Outbox {
     this.#changed();
   }
 
-  /** Stores a message and sends it when possible. Returns false if the storage has no space for a new message. */
-  put(item: Pending): boolean {
-    if (!this.#set(item)) return false;
-    this.#changed();
+  /** Stores a message and sends it when possible. */
+  put(item: Pending): void {
+    this.keep(item);
     void this.#drain(item.room);
-    return true;
   }
 
-  /**
-   * Stores an item. If the storage is full, an existing item changes in memory. Otherwise its old state would be sent
-   * or shown indefinitely.
-   */
-  #set(item: Pending): boolean {
-    const key = keyOf(item);
-    this.#unstored.delete(key);
-    if (this.#store.set(key, item)) return true;
-    if (!this.#isKept(item)) return false;
-    this.#unstored.set(key, item);
-    return true;
+  #set(item: Pending): void {
+    this.#store.set(keyOf(item), item);
   }
 
   #delete(item: Pending): void {
-    this.#unstored.delete(keyOf(item));
     this.#store.delete(keyOf(item));
   }
 

@@ -67,9 +67,9 @@ export class Recordings {
    */
   async add(id: string, n: number, part: Blob, note: RecordingNote): Promise<void> {
     // Only the first part creates the metadata, because later parts cannot be played without it.
-    if (n === 1 || this.notes().has(id)) this.#note(id, note);
-    // Without metadata, nothing would find the sound again, or delete it before another user logs in.
-    if (!this.notes().has(id)) return;
+    const isPlayable = n === 1 || this.notes().has(id);
+    // Without stored metadata, nothing would find the sound again.
+    if (!isPlayable || !this.#note(id, note)) return;
     await this.#inParts('readwrite', (store) => store.put(part, [id, n])).catch(() => {});
   }
 
@@ -80,8 +80,8 @@ export class Recordings {
     this.#store.delete(`voice/${id}`);
   }
 
-  #note(id: string, note: RecordingNote): void {
-    this.#store.set(`voice/${id}`, note);
+  #note(id: string, note: RecordingNote): boolean {
+    return this.#store.set(`voice/${id}`, note);
   }
 
   /** Runs tasks one after the other, so that a part that is being added does not outlive a deleted recording. */

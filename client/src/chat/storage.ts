@@ -1,51 +1,48 @@
 import type { Form } from './form.ts';
+import type { PageStorage } from './page-storage.ts';
 
 /**
- * Values in the browser's storage, with a key prefix for each server and user. Each value has its own key, so that tabs
+ * Values in a storage of the browser, with a key prefix for each server and user. Each value has its own key, so that tabs
  * do not overwrite each other's values. Writing is synchronous, so that nothing is lost when a tab closes. Larger data
  * is in an IndexedDB database named by the prefix: see recordings.ts.
  */
 export class Store {
   readonly #prefix: string;
-  readonly #storage: Storage;
+  readonly #storage: PageStorage;
 
-  constructor(storage: Storage, ...scope: string[]) {
+  constructor(storage: PageStorage, ...scope: string[]) {
     this.#storage = storage;
     this.#prefix = `${['php-chat', ...scope].map(encodeURIComponent).join('/')}/`;
   }
 
   /** Returns undefined if the value is missing or does not have this form. */
   get<T>(key: string, form: Form<T>): T | undefined {
+    const text = this.#storage.get(this.#prefix + key);
     try {
-      const text = this.#storage.getItem(this.#prefix + key);
-      const value: unknown = text === null ? undefined : JSON.parse(text);
+      const value: unknown = text === undefined ? undefined : JSON.parse(text);
       return form(value) ? value : undefined;
     } catch {
+      // Another script of the site may have written it.
       return undefined;
     }
   }
 
-  /** Returns false if the storage is full. */
+  /** Returns false if the browser could not store the value. It then lasts as long as the page. */
   set(key: string, value: unknown): boolean {
-    try {
-      this.#storage.setItem(this.#prefix + key, JSON.stringify(value));
-      return true;
-    } catch {
-      return false;
-    }
+    return this.#storage.set(this.#prefix + key, JSON.stringify(value));
   }
 
   delete(key: string): void {
-    this.#storage.removeItem(this.#prefix + key);
+    this.#storage.delete(this.#prefix + key);
   }
 
   keys(start = ''): string[] {
-    const found: string[] = [];
-    for (let n = 0; n < this.#storage.length; n++) {
-      const key = this.#storage.key(n) ?? '';
-      if (key.startsWith(this.#prefix + start)) found.push(key.slice(this.#prefix.length));
-    }
-    return found;
+    return this.#storage.keys(this.#prefix + start).map((key) => key.slice(this.#prefix.length));
+  }
+
+  /** Whether the browser could not store a value whose key begins with `start`. */
+  isUnstored(start: string): boolean {
+    return this.#storage.unstored(this.#prefix + start).length > 0;
   }
 
   clear(start = ''): void {
@@ -55,20 +52,21 @@ export class Store {
   /** Deletes all data of this user, including the database. */
   erase(): void {
     this.clear();
-    eraseDatabase(this.#prefix);
+    try {
+      indexedDB.deleteDatabase(this.#prefix);
+    } catch {
+      // A browser that forbids IndexedDB has no database.
+    }
   }
 
   /** Deletes the data of all other users. Keys of settings that all users share contain no `/`. */
   keepOnly(user: string): void {
     const own = encodeURIComponent(user);
-    const others = new Set<string>();
     for (const key of this.keys()) {
-      const [other = '', ...rest] = key.split('/');
-      if (rest.length === 0 || other === own) continue;
-      this.delete(key);
-      others.add(other);
+      const [other, ...rest] = key.split('/');
+      if (rest.length > 0 && other !== own) this.delete(key);
     }
-    for (const other of others) eraseDatabase(`${this.#prefix}${other}/`);
+    void this.#eraseOtherDatabases(`${this.#prefix}${own}/`);
   }
 
   /** The name of this user's database. */
@@ -83,37 +81,14 @@ export class Store {
   owns(key: string | null, start: string): boolean {
     return key === null || key.startsWith(this.#prefix + start);
   }
-}
 
-/** A browser that forbids IndexedDB has no database to delete. */
-function eraseDatabase(name: string): void {
-  try {
-    indexedDB.deleteDatabase(name);
-  } catch {}
-}
-
-/**
- * Returns the page's storage. If the browser forbids it, as in a sandboxed frame, values last only as long as the page.
- */
-export function browserStorage(): Storage {
-  try {
-    localStorage.getItem('');
-    return localStorage;
-  } catch {
-    return memoryStorage();
+  /** Asks the browser for the names, because the site may have deleted the keys of other users. */
+  async #eraseOtherDatabases(own: string): Promise<void> {
+    try {
+      for (const { name = '' } of await indexedDB.databases())
+        if (name.startsWith(this.#prefix) && name !== own) indexedDB.deleteDatabase(name);
+    } catch {
+      // A browser that forbids IndexedDB has no databases.
+    }
   }
-}
-
-export function memoryStorage(): Storage {
-  const items = new Map<string, string>();
-  return {
-    get length() {
-      return items.size;
-    },
-    key: (index) => [...items.keys()][index] ?? null,
-    getItem: (key) => items.get(key) ?? null,
-    setItem: (key, value) => void items.set(key, value),
-    removeItem: (key) => void items.delete(key),
-    clear: () => items.clear(),
-  };
 }

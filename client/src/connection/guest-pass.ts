@@ -17,8 +17,6 @@ const KEPT_MS = 30 * 24 * 60 * 60_000;
 /** The guest identity of a visitor without a login. All tabs of the browser share it. */
 export class GuestPass {
   readonly #store: Store;
-  /** A copy for this page, because the browser's storage may be full or forbidden. */
-  #here: Guest | undefined;
   /** What visitors may do as guests, from the last `unauthorized` response. Undefined if it offered nothing. */
   offered: ConnectFailure['guests'];
   /** Whether the last attempt sent the guest's secret. */
@@ -33,9 +31,7 @@ export class GuestPass {
 
   get #guest(): Guest | undefined {
     const stored = this.#store.get(KEY, storedForm);
-    return stored === undefined || stored.until < Date.now()
-      ? this.#here
-      : { secret: stored.secret, name: stored.name };
+    return stored === undefined || stored.until < Date.now() ? undefined : stored;
   }
 
   /** Sets the name of this browser's guest. Creates the guest if there is no guest yet. */
@@ -79,12 +75,10 @@ export class GuestPass {
   }
 
   forget(): void {
-    this.#here = undefined;
     this.#store.delete(KEY);
   }
 
   #keep(guest: Guest): void {
-    this.#here = guest;
     this.#store.set(KEY, { ...guest, until: Date.now() + KEPT_MS });
   }
 }

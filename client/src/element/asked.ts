@@ -1,3 +1,4 @@
+import { tabValues } from '../chat/page-storage.ts';
 import { addressIn, type PageAddress } from '../text/page-address.ts';
 
 /** The storage key of an invite token, which is kept while the user logs in on another page. */
@@ -11,7 +12,7 @@ export function takeAsked(host: Element, server: string): PageAddress {
   if (!hasAddress(host)) return undefined;
   const asked = takeAddress(server);
   if (asked !== undefined && 'token' in asked) return asked;
-  const token = keptToken(server);
+  const token = tabValues.get(kept(server));
   return token === undefined ? asked : { token };
 }
 
@@ -23,32 +24,12 @@ export function takeAddress(server: string): PageAddress {
   const asked = addressIn(location.hash);
   if (asked !== undefined && 'token' in asked) {
     history.replaceState(history.state, '', location.pathname + location.search);
-    keepToken(server, asked.token);
+    tabValues.set(kept(server), asked.token);
   }
   return asked;
 }
 
-function keepToken(server: string, token: string): void {
-  try {
-    sessionStorage.setItem(kept(server), token);
-  } catch {
-    // Without storage, the user must open the link again after a login.
-  }
-}
-
-function keptToken(server: string): string | undefined {
-  try {
-    return sessionStorage.getItem(kept(server)) ?? undefined;
-  } catch {
-    return undefined;
-  }
-}
-
 /** Called when a logged-in user has seen the invite, or its view was closed. */
 export function forgetToken(server: string): void {
-  try {
-    sessionStorage.removeItem(kept(server));
-  } catch {
-    // A browser without storage has kept no token.
-  }
+  tabValues.delete(kept(server));
 }

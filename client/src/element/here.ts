@@ -26,6 +26,8 @@ interface Launcher {
   readonly root: ShadowRoot;
   /** URL of the chat server. */
   readonly server: string;
+  /** Returns the user who agreed to be shown in this browser, as JSON. */
+  consent(): string | undefined;
   openDirect(user: string): void;
   /** Returns the label of a user's avatar. */
   label(name: string): string;
@@ -66,7 +68,7 @@ export function showReaders(launcher: Launcher): () => void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const look = async () => {
     clearTimeout(timer);
-    const user = document.hidden ? undefined : consent(server);
+    const user = document.hidden ? undefined : userOf(launcher.consent());
     // After a failed request, the last readers stay.
     const answer = user === undefined ? {} : await ask(element, server, user).catch(() => undefined);
     if (signal.aborted) return;
@@ -85,10 +87,10 @@ export function showReaders(launcher: Launcher): () => void {
   };
 }
 
-/** Returns the ID of the user who agreed to be shown in this browser. */
-function consent(server: string): string | undefined {
+/** Another script of the site may have written the value. */
+function userOf(consent = 'null'): string | undefined {
   try {
-    const user: unknown = JSON.parse(localStorage[`php-chat/${encodeURIComponent(server)}/here`] ?? 'null');
+    const user: unknown = JSON.parse(consent);
     return typeof user === 'string' ? user : undefined;
   } catch {
     return undefined;

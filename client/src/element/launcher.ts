@@ -5,6 +5,7 @@ import { sharedSheet } from '../styles/shared-sheet.ts';
 import { openChatWith } from './chat-with.ts';
 import type { PhpChat } from './element.ts';
 import { serverAddress } from './server-address.ts';
+import { storedValue } from './stored-value.ts';
 import { Unread, unreadNumber } from './unread.ts';
 
 const NAMESPACE = 'http://www.w3.org/2000/svg';
@@ -166,13 +167,9 @@ export class PhpChatLauncher extends HTMLElement {
 
   /** Shows who else reads this page, once the user has agreed to be shown. The code is not loaded before. */
   async #meet(ends: (() => void)[]): Promise<void> {
-    try {
-      const key = `php-chat/${encodeURIComponent(serverAddress(this))}/here`;
-      if (this.#meets || !this.hasAttribute('here') || !localStorage[key]) return;
-    } catch {
-      // The browser forbids storage.
-      return;
-    }
+    const server = serverAddress(this);
+    const consent = () => storedValue(server, 'here');
+    if (this.#meets || !this.hasAttribute('here') || !consent()) return;
     this.#meets = true;
     const late = await import('./here.ts').catch(() => undefined);
     // The launcher may have been removed while the code loaded.
@@ -183,7 +180,8 @@ export class PhpChatLauncher extends HTMLElement {
     const end = late.showReaders({
       element: this,
       root: this.#root,
-      server: serverAddress(this),
+      server,
+      consent,
       openDirect: (user) => this.openDirect(user),
       label: (name) => this.#text('launcher.write').replace('{name}', () => name),
     });

@@ -1,4 +1,5 @@
 import { serverAddress } from './server-address.ts';
+import { storedValue } from './stored-value.ts';
 
 /** A message to the browser's other pages about the unread count of a chat server. */
 type Told =
@@ -109,8 +110,12 @@ export class Unread {
 
   #open(): void {
     if (this.#channel !== undefined) return;
-    this.#channel = new BroadcastChannel(`php-chat ${this.#server}`);
-    this.#channel.onmessage = ({ data }: MessageEvent<Told>) => this.#heard(data);
+    try {
+      this.#channel = new BroadcastChannel(`php-chat ${this.#server}`);
+      this.#channel.onmessage = ({ data }: MessageEvent<Told>) => this.#heard(data);
+    } catch {
+      // A sandboxed frame has no other pages.
+    }
   }
 
   #close(): void {
@@ -169,13 +174,21 @@ export class Unread {
 
   /** Sends the request, unless another page is doing so and will share its response. */
   async #first(ask: () => Promise<void>): Promise<void> {
-    // Only pages over https (and on localhost) have locks.
-    if (navigator.locks === undefined) return ask();
-    await navigator.locks.request(
-      `php-chat unread ${this.#server}`,
-      { ifAvailable: true },
-      async (lock) => lock !== null && ask(),
-    );
+    // Only pages over https (and on localhost) have locks, and sandboxed frames may not use them.
+    let begun = false;
+    try {
+      await navigator.locks.request(
+        `php-chat unread ${this.#server}`,
+        { ifAvailable: true },
+        async (lock) => {
+          begun = true;
+          if (lock !== null) await ask();
+        },
+      );
+    } catch (error) {
+      if (begun) throw error;
+      await ask();
+    }
   }
 
   async #ask(): Promise<void> {
@@ -196,7 +209,7 @@ export class Unread {
 
   /** The cookie is enough, except for a login by ticket and a guest. */
   async #headers(): Promise<HeadersInit> {
-    const guest: string | undefined = localStorage[`php-chat/${encodeURIComponent(this.#server)}/guest`];
+    const guest = storedValue(this.#server, 'guest');
     if ((this.#ticketUrl ?? guest) === undefined) return {};
     const login = await import('./login-header.ts');
     return login.loginHeader(this.#ticketUrl, guest);

@@ -8,8 +8,9 @@ import type {
   User,
 } from '../../../server/wire/events.ts';
 import type { Follower } from '../chat/chat-listener.ts';
+import { localValues } from '../chat/page-storage.ts';
 import { Rooms } from '../chat/rooms.ts';
-import { browserStorage, Store } from '../chat/storage.ts';
+import { Store } from '../chat/storage.ts';
 import { Connection, type RequestOf } from '../connection/connection.ts';
 import type {
   ConnectionListener,
@@ -53,7 +54,7 @@ export class Desk implements ConnectionListener {
   /** Settings of this browser that all users share. */
   readonly settings: Store;
   readonly #listener: DeskListener;
-  readonly #storage = browserStorage();
+  readonly #storage = localValues();
 
   constructor(server: string, listener: DeskListener) {
     this.server = server;

@@ -1,6 +1,7 @@
 import type { MessageFile } from '../../../../server/wire/events.ts';
 import { list, number, object, optional, text } from '../../chat/form.ts';
 import { Recordings } from '../../chat/recordings.ts';
+import { withLock } from '../../chat/tab-lock.ts';
 import { type Upload, type UploadProblem, Uploads, type VoiceNote } from '../../chat/uploads.ts';
 import { messageFile, type Pending, type SentFile } from '../../store/entries.ts';
 import type { Room } from '../../store/room.ts';
@@ -95,7 +96,7 @@ export class Attachments {
     return store && new Recordings(store);
   }
 
-  /** Sends a recording, which is stored until the server has it. Returns false if the browser's storage is full. */
+  /** Sends a recording, which is stored until the server has it. Returns false without a login. */
   sendVoice({ room, thread, replyTo }: VoicePlace, file: File, voice: VoiceNote, key: string): boolean {
     const { chat } = this.#context;
     const upload = this.uploads.add(room.id, file, chat.limits.file, { key, voice });
@@ -248,9 +249,8 @@ export class Attachments {
       } else if (rest.length === 0 && item.text === '') outbox.discard(clientId);
       else outbox.put({ ...item, files: rest });
     };
-    if (navigator.locks === undefined) return note();
-    await navigator.locks.request(lockOf(key), { ifAvailable: true }, async (lock) => {
-      if (lock !== null) await note();
+    await withLock(lockOf(key), { ifAvailable: true }, async (isFree) => {
+      if (isFree) await note();
     });
   }
 
@@ -259,21 +259,40 @@ export class Attachments {
     const key = keyOf(place);
     const known = this.#trays.get(key);
     if (known !== undefined) return known;
-    const kept = this.#context.chat.store?.get(`tray/${key}`, keptForm) ?? [];
-    const items = kept.map(({ alt, stored, ...file }): Attached => {
-      const upload: Upload = {
-        ...file,
-        room: place.room.id,
-        source: undefined,
-        progress: 1,
-        problem: stored === undefined ? 'failed' : undefined,
-        stored,
-      };
-      this.uploads.restore(upload);
-      return { upload, alt };
-    });
+    const items = this.#kept(key).map((file) => this.#restored(place.room.id, file));
     this.#trays.set(key, items);
     return items;
+  }
+
+  #kept(place: string): StoredFile[] {
+    return this.#context.chat.store?.get(`tray/${place}`, keptForm) ?? [];
+  }
+
+  #restored(room: string, { alt, stored, ...file }: StoredFile): Attached {
+    const problem = stored === undefined ? 'failed' : undefined;
+    const upload = { ...file, room, source: undefined, progress: 1, problem, stored } as const;
+    this.uploads.restore(upload);
+    return { upload, alt };
+  }
+
+  /**
+   * Another tab changed files of drafts, or sent them. Here they must not be sent again. Files that another tab is still
+   * uploading are not shown, because this tab cannot repeat the upload.
+   */
+  changedElsewhere(key: string | null): void {
+    const { store } = this.#context.chat;
+    for (const [place, items] of this.#trays) {
+      if (store?.owns(key, `tray/${place}`) !== true) continue;
+      const kept = this.#kept(place);
+      const isOwn = ({ upload }: Attached) =>
+        upload.stored === undefined || kept.some((file) => file.key === upload.key);
+      const own = items.filter(isOwn);
+      const [room = ''] = place.split('/');
+      const others = kept.filter(
+        (file) => file.stored !== undefined && !items.some(({ upload }) => upload.key === file.key),
+      );
+      this.#trays.set(place, [...own, ...others.map((file) => this.#restored(room, file))]);
+    }
   }
 
   #set(place: Place, items: Attached[]): void {
@@ -356,7 +375,7 @@ export class Attachments {
       resolve();
     };
     this.#held.set(key, end);
-    void navigator.locks?.request(lockOf(key), () => promise);
+    void withLock(lockOf(key), {}, () => promise);
   }
 
   /** Handles a change of an upload. The file is in a tray, or a pending message waits for it. */

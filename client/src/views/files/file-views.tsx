@@ -51,6 +51,10 @@ export class FileViews implements Follower {
     this.#attachments.ready();
   }
 
+  stored(key: string | null): void {
+    this.#attachments.changedElsewhere(key);
+  }
+
   tray(place: Place): ComposersTray {
     const attachments = this.#attachments;
     const items = attachments.items(place);
@@ -79,7 +83,7 @@ export class FileViews implements Follower {
     return this.#attachments.recordings;
   }
 
-  /** Returns false if the browser's storage is full. */
+  /** Returns false without a login. */
   sendVoice(place: VoicePlace, file: File, voice: VoiceNote, key: string): boolean {
     return this.#attachments.sendVoice(place, file, voice, key);
   }

@@ -1,12 +1,13 @@
 import { Component, type ComponentChildren, createRef } from 'preact';
 import { firstPage } from '../../../../server/wire/links.ts';
+import type { Follower } from '../../chat/chat-listener.ts';
 import type { Entry } from '../../store/entries.ts';
 import type { Room } from '../../store/room.ts';
 import { blank, cleaned, codePoints } from '../../text/paste.ts';
 import type { Context } from '../context.ts';
 import { Icon } from '../controls/icon.tsx';
 import { refusal } from '../refusal.ts';
-import { type Edit, keepDraft, keptDraft } from './draft.ts';
+import { type Edit, keepDraft, keptDraft, ownsDraft } from './draft.ts';
 
 /** The selection in the field. */
 export type Caret = readonly [start: number, end: number];
@@ -28,7 +29,7 @@ interface Props {
   /** Whether some messages below were unread when the room was opened. */
   readonly unreadBelow: boolean;
   toEnd(): void;
-  /** Returns the user's newest message that can be edited. */
+  /** Returns the user's newest message that can be edited, now or when the server has stored it. */
   lastOwn(): Entry | undefined;
   /** Called with this composer when it is mounted, and with undefined when it is unmounted. */
   shown(composer: Composer | undefined): void;
@@ -39,13 +40,15 @@ const DRAFT_MS = 300;
 const MIXED_NAME = 12;
 
 /** The composer of a room or a thread. Its text is stored as a draft until it is sent. */
-export class Composer extends Component<Props> {
+export class Composer extends Component<Props> implements Follower {
   readonly #field = createRef<HTMLTextAreaElement>();
-  #text: string;
+  #text = '';
   #replyTo: number | undefined;
   #bare: boolean | undefined;
   #edit: Edit | undefined;
   #gone = false;
+  /** The key of an unsent message. The user edits it as soon as the server has stored it. */
+  #toEdit: string | undefined;
   /** Whether the edited text is being saved. */
   #saving = false;
   /** Whether slow mode prevents sending now. It does not apply to edits. */
@@ -56,24 +59,26 @@ export class Composer extends Component<Props> {
 
   constructor(props: Props) {
     super(props);
-    const draft = keptDraft(props, props.context.chat.store);
-    this.#text = draft?.text ?? '';
-    this.#replyTo = draft?.replyTo;
-    this.#bare = draft?.bare;
-    this.#edit = draft?.edit;
+    this.#read();
   }
 
   override componentDidMount(): void {
     this.props.shown(this);
+    this.props.context.chat.followers.add(this);
     this.#grow();
   }
 
   override componentDidUpdate(): void {
     this.#grow();
+    if (this.#toEdit === undefined) return;
+    const entry = this.props.lastOwn();
+    if (entry?.key !== this.#toEdit) this.#toEdit = undefined;
+    else if (entry.message !== undefined) queueMicrotask(() => this.#editAwaited(entry));
   }
 
   override componentWillUnmount(): void {
     this.#gone = true;
+    this.props.context.chat.followers.delete(this);
     this.keepNow();
     this.props.shown(undefined);
   }
@@ -127,6 +132,13 @@ export class Composer extends Component<Props> {
     return true;
   };
 
+  /** Another tab changed or sent the draft. Here it must not be sent again. */
+  stored(key: string | null): void {
+    const { store } = this.props.context.chat;
+    // While the user types here, this tab's text is the newest.
+    if (this.#timer === undefined && !this.#saving && ownsDraft(this.props, store, key)) this.#read();
+  }
+
   /** Saves the draft immediately, because the page may be about to unload. */
   keepNow(): void {
     if (this.#timer !== undefined) this.#keep();
@@ -168,7 +180,9 @@ export class Composer extends Component<Props> {
             {edit !== undefined && context.look.enterSends && !context.touch()
               ? strings.text('composer.editHint')
               : (voice?.status ??
-                (seconds > 0 ? strings.text('composer.wait', { s: seconds }) : bar?.status))}
+                (seconds > 0
+                  ? strings.text('composer.wait', { s: seconds })
+                  : ((bar?.wait ? undefined : this.#unstored()) ?? bar?.status)))}
           </span>
           <span class={left < 0 ? 'count over' : 'count'}>{near && words}</span>
         </div>
@@ -313,6 +327,17 @@ export class Composer extends Component<Props> {
     );
   }
 
+  /** Reports that the browser could not store a draft or an unsent message. They are lost with the page. */
+  #unstored() {
+    const { chat, strings } = this.props.context;
+    return ['draft/', 'out/'].some((start) => chat.store?.isUnstored(start)) ? (
+      <span class="bad" role="alert">
+        <Icon name="alert" size="s" />
+        {strings.text('composer.unsaved')}
+      </span>
+    ) : undefined;
+  }
+
   /** Undefined during an edit, which cannot add files. */
   get #tray() {
     const { context } = this.props;
@@ -425,7 +450,14 @@ export class Composer extends Component<Props> {
     this.props.context.draw();
   };
 
+  #editAwaited(entry: Entry): void {
+    if (this.#toEdit !== entry.key) return;
+    this.#toEdit = undefined;
+    if (!this.#gone) this.edit(entry);
+  }
+
   readonly #typed = () => {
+    this.#toEdit = undefined;
     const { chat } = this.props.context;
     const text = this.#field.current?.value ?? '';
     if (this.#edit !== undefined) this.#edit = { ...this.#edit, text };
@@ -435,9 +467,22 @@ export class Composer extends Component<Props> {
       else chat.ownTyping.typed(this.props.room.id);
     }
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#keep(), DRAFT_MS);
-    this.props.context.changed();
+    const { changed } = this.props.context;
+    this.#timer = setTimeout(() => {
+      this.#keep();
+      // Shows whether the browser could store it.
+      changed();
+    }, DRAFT_MS);
+    changed();
   };
+
+  #read(): void {
+    const draft = keptDraft(this.props, this.props.context.chat.store);
+    this.#text = draft?.text ?? '';
+    this.#replyTo = draft?.replyTo;
+    this.#bare = draft?.bare;
+    this.#edit = draft?.edit;
+  }
 
   #keep(): void {
     clearTimeout(this.#timer);
@@ -451,7 +496,9 @@ export class Composer extends Component<Props> {
       const entry = this.props.lastOwn();
       if (entry === undefined) return;
       event.preventDefault();
-      return this.edit(entry);
+      if (entry.message !== undefined) this.edit(entry);
+      else this.#toEdit = entry.key;
+      return;
     }
     // Enter that ends a composition (Chinese, Japanese, accents) chooses a word. Safari reports only key code 229.
     if (event.key !== 'Enter' || event.isComposing || event.keyCode === 229) return;

@@ -43,6 +43,10 @@ export const picksOf = (place: Place) => `picks/${keyOf(place)}`;
 export const keptDraft = (place: Place, store: Store | undefined): Draft | undefined =>
   store?.get(placeOf(place), draftForm);
 
+/** Whether a `storage` event concerns the draft. */
+export const ownsDraft = (place: Place, store: Store | undefined, key: string | null): boolean =>
+  store?.owns(key, placeOf(place)) === true;
+
 /** Stores a draft, or deletes an empty one. Without any text, the picked users are deleted too. */
 export function keepDraft(place: Place, draft: Draft, store: Store | undefined): void {
   if (draft.text === '' && draft.edit === undefined) store?.delete(picksOf(place));

@@ -115,17 +115,14 @@ export class TimelineView {
     this.#context.draw();
   }
 
-  /** The user's newest message that can be edited. */
+  /** The user's newest message that can be edited, now or when the server has stored it. */
   get lastOwn(): Entry | undefined {
     const { me } = this.#context.chat;
-    return this.#entries.findLast(
-      ({ user, message }) =>
-        user.id === me?.id &&
-        message !== undefined &&
-        !message.deletedAt &&
-        !message.forwarded &&
-        !message.poll,
-    );
+    return this.#entries.findLast(({ user, message, pending }) => {
+      if (user.id !== me?.id) return false;
+      if (message === undefined) return pending?.failed === undefined && pending?.forward === undefined;
+      return !message.deletedAt && !message.forwarded && !message.poll;
+    });
   }
 
   /** Clears everything shown and all stored positions. */

@@ -1,3 +1,4 @@
+import { withLock } from '../../chat/tab-lock.ts';
 import { clock } from '../../text/clock.ts';
 import type { Context, VoiceControls, VoicePlace } from '../context.ts';
 import { keyOf } from '../context.ts';
@@ -298,17 +299,11 @@ export class Recorder {
 
   /** Returns false if another tab has the recording. */
   #lock(id: string): Promise<boolean> {
-    const name = `php-chat/voice/${id}`;
     return new Promise((resolve) => {
-      const hold = () =>
-        new Promise<void>((free) => {
-          this.#locks.set(id, free);
-          resolve(true);
-        });
-      navigator.locks
-        .request(name, { ifAvailable: true }, (lock) => (lock === null ? resolve(false) : hold()))
-        // A sandboxed frame supports neither locks nor storage.
-        .catch(() => void hold());
+      void withLock(`php-chat/voice/${id}`, { ifAvailable: true }, async (isFree) => {
+        resolve(isFree);
+        if (isFree) await new Promise<void>((free) => this.#locks.set(id, free));
+      });
     });
   }
 
