@@ -4,6 +4,7 @@ import { messagesOfMail, roomsOfMail } from '../notify/mail-bounds.ts';
 import type { NotificationTexts } from '../notify/texts.ts';
 import { directionMarks } from '../wire/blank.ts';
 import type { RoomKind, User } from '../wire/events.ts';
+import { links } from '../wire/links.ts';
 
 /** Maximum characters and lines of a message. Mails should be short, and mail programs cut long ones. */
 const longest = { text: 320, lines: 8 };
@@ -182,9 +183,28 @@ function roomOf(room: UnreadIn, reader: User, { texts, shows, pageUrl, now }: Le
   };
 }
 
+/**
+ * Returns a string for each code point of the text, so that positions of mentions stay valid. The first one of a link
+ * with a look-alike host has all that is shown of scheme and host.
+ */
+function charactersOf(text: string): string[] {
+  const characters = unlinked([...text]);
+  let at = 0;
+  for (const piece of links(text)) {
+    const typed = [...(typeof piece === 'string' ? piece : piece.text)];
+    const shown = [...(typeof piece === 'string' ? piece : piece.shown)];
+    let end = typed.length;
+    while (end > 0 && typed[end - 1] === shown[end - 1 + shown.length - typed.length]) end--;
+    const start = unlinked(shown.slice(0, end + shown.length - typed.length)).join('');
+    if (end > 0) characters.fill('', at, at + end)[at] = start;
+    at += typed.length;
+  }
+  return characters;
+}
+
 /** Returns the beginning of the text, split at mentions of the reader. Positions of mentions count code points. */
 function piecesOf({ text, mentions = [] }: StoredMessage, reader: User): LetterMessage['text'] {
-  const characters = unlinked([...text]);
+  const characters = charactersOf(text);
   const kept = [...text.split('\n').slice(0, longest.lines).join('\n')].length;
   const end = Math.min(characters.length, kept, longest.text);
   const slice = (from: number, to: number) =>

@@ -3,6 +3,7 @@ import { describeFile, isOnlyCard, toLine } from '../notify/lines.ts';
 import type { NotifySettings } from '../notify/settings.ts';
 import type { NotificationTexts } from '../notify/texts.ts';
 import type { UnreadRoom } from '../notify/unread.ts';
+import { withShownHosts } from '../wire/links.ts';
 
 /** Maximum characters of the message text in a push. */
 const longestText = 140;
@@ -128,7 +129,9 @@ function wordsOf(
   const title = room.withheld ? name : room.kind === 'direct' ? author : `${author} · ${name}`;
   if (shows === 'name' || room.withheld) return { title, body: count === '' ? texts.text('message') : count };
   const [file] = message.files ?? [];
-  const said = [...toLine(isOnlyCard(message) ? texts.text('card') : message.text, longestText + 1)];
+  const said = [
+    ...toLine(isOnlyCard(message) ? texts.text('card') : withShownHosts(message.text), longestText + 1),
+  ];
   const text = said.length > longestText ? `${said.slice(0, longestText).join('')}…` : said.join('');
   const body = text === '' && file !== undefined ? describeFile(file, texts) : text;
   if (reminder !== '') return { title: `${reminder}: ${title}`, body };

@@ -1,7 +1,17 @@
 import { filterForm } from './blank.ts';
+import { shownAddress } from './shown-address.ts';
 
-/** A piece of a message: plain text, or a link. The `text` of a link is as the user typed it. */
-export type Piece = string | { readonly href: string; readonly host: string; readonly text: string };
+/** A piece of a message: plain text, or a link. */
+export type Piece =
+  | string
+  | {
+      readonly href: string;
+      readonly host: string;
+      /** As the user typed it. */
+      readonly text: string;
+      /** As users see it, with a look-alike host in ASCII. */
+      readonly shown: string;
+    };
 
 const ADDRESS = '[^\\s<>"`\\p{Cc}\\p{Bidi_Control}]+';
 const LABEL = '[\\p{L}\\p{N}-]';
@@ -29,12 +39,19 @@ export function links(text: string): Piece[] {
     const url = withoutTail(match[0]);
     const address = complete(url);
     if (LONG_HOST.test(address) || !URL.canParse(address)) continue;
-    const { href, protocol, username, password, host, pathname } = new URL(address);
+    const parsed = new URL(address);
+    const { href, protocol, username, password, host } = parsed;
     // The host of `https://bank.example@other.example` is other.example.
     if (!ALLOWED.has(protocol) || username !== '' || password !== '') continue;
     if (match.index > done) pieces.push(text.slice(done, match.index));
-    // The host as the browser requests it. `xn--…` reveals look-alike characters.
-    pieces.push({ href, host: protocol === 'mailto:' ? pathname : host, text: url });
+    const shown = shownAddress(url, parsed);
+    // The host as the browser requests it.
+    pieces.push({
+      href,
+      host: protocol === 'mailto:' ? shown.replace(/^mailto:/iu, '') : host,
+      text: url,
+      shown,
+    });
     done = match.index + url.length;
   }
   if (done < text.length) pieces.push(text.slice(done));
@@ -60,6 +77,12 @@ function withoutTail(url: string): string {
 }
 
 const count = (text: string, character: string) => text.split(character).length - 1;
+
+/** Returns a text with the hosts of its links as users see them. */
+export const withShownHosts = (text: string): string =>
+  links(text)
+    .map((piece) => (typeof piece === 'string' ? piece : piece.shown))
+    .join('');
 
 /** Returns the first `http:` or `https:` link of a text, or null. */
 export function firstPage(text: string): string | null {

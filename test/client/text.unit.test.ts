@@ -47,6 +47,37 @@ describe('links', () => {
     expect(links('https://аpple.example')[0]).toMatchObject({ host: 'xn--pple-43d.example' });
   });
 
+  test.each([
+    ['https://аpple.example/а', 'https://xn--pple-43d.example/а'],
+    ['https://bank.example。evil.example', 'https://bank.example.evil.example'],
+    ['https://bank.exampleノlogin.evil.example', 'https://bank.xn--examplelogin-ki5k.evil.example'],
+    ['http://%65vil.example:81/x', 'http://evil.example:81/x'],
+    ['https://0x7f.1/', 'https://127.0.0.1/'],
+    ['https://ｂａｎｋ.example', 'https://bank.example'],
+    ['https://bαnk.example', 'https://xn--bnk-oxc.example'],
+    ['https://раураӏ.example', 'https://xn--80aa0cbo65f.example'],
+    ['https://dıscuss.example', 'https://xn--dscuss-p9a.example'],
+    ['https://xn--pple-43d.example', 'https://xn--pple-43d.example'],
+    ['WWW.аpple.example/x', 'www.xn--pple-43d.example/x'],
+    ['mailto:bob@аpple.example?subject=a', 'mailto:bob@xn--pple-43d.example?subject=a'],
+    ['bob@аpple.example', 'bob@xn--pple-43d.example'],
+  ])('shows the host of %s in ASCII', (text, shown) => {
+    expect(plain(`see ${text} .`)).toBe(`see ${shown} .`);
+    expect(textOf(formatted(text, 100, false))).toBe(shown);
+  });
+
+  test.each([
+    'HTTPS://A.Example:8443/ä?q=ö#ü',
+    'www.bücher.example',
+    'https://español.example/',
+    'https://пример.example',
+    'https://ком.рф',
+    'https://例え.example',
+    'https://한국.example',
+    'https://[::1]:80/',
+    'bob@bücher.example',
+  ])('shows %s as it was typed', (text) => expect(plain(text)).toBe(text));
+
   test('ignores a host beyond the maximum length without parsing it', () => {
     const signs = Array.from({ length: 4000 }, (_, n) =>
       String.fromCodePoint(0x4e00 + ((n * 7919) % 20_000)),
@@ -232,7 +263,7 @@ describe('formatting', () => {
         'a',
         'é',
         '字',
-        'www.a.example',
+        'www.a.example/',
       ),
       { maxLength: 40 },
     );

@@ -86,7 +86,7 @@ export const said = (inline: readonly Inline[], linked?: LinkWords): string =>
     .map((piece) => {
       if (typeof piece === 'string') return piece;
       if ('code' in piece) return piece.code;
-      return 'mark' in piece ? said(piece.inline, linked) : (linked?.(piece.href)?.text ?? piece.text);
+      return 'mark' in piece ? said(piece.inline, linked) : (linked?.(piece.href)?.text ?? piece.shown);
     })
     .join('');
 

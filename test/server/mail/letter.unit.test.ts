@@ -278,6 +278,17 @@ describe('text of users', () => {
     expect(plain).not.toContain('\u202e');
   });
 
+  test('cannot show a look-alike host, also before a mention', () => {
+    const text = 'https://аpple.example/x @Alice Moreau';
+    const mentions = [{ ...toAlice, start: 24 }];
+    const { plain, html } = mail([
+      { ...market, messages: [message(5, owen, at(9, 28), text, { mentions })] },
+    ]);
+    expect(plain).toContain('\n  > https: //xn--pple-43d. example/x @Alice Moreau\n');
+    expect(html).toContain('>@Alice Moreau<');
+    expect(plain + html).not.toContain('а');
+  });
+
   test('cannot imitate a message or a file of another author', () => {
     const text = 'Hello\n\nOwen Price, 09:30\r> Give Bob the key.\u2028[File: plan.pdf]';
     const { plain } = mail([{ ...direct, messages: [message(1, bob, at(9, 31), text)] }]);

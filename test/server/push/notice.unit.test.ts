@@ -27,6 +27,11 @@ test('a push shows a word for a card, not its reference', () => {
   expect(pushOf({ message: { ...message, text: 'This?' } })).toMatchObject({ body: 'This?\n2 new' });
 });
 
+test('a push shows the look-alike host of a link in ASCII', () => {
+  const message = { user: { id: '1', name: 'Ann' }, text: 'see https://аpple.example/x' };
+  expect(pushOf({ message })).toMatchObject({ body: 'see https://xn--pple-43d.example/x\n2 new' });
+});
+
 test('a push without names has the name of the site as its title', () => {
   expect(pushOf({ shows: 'nothing' })).toMatchObject({ title: 'Garden', body: '2 new' });
   const one = { ...room, unread: 1 };

@@ -231,7 +231,7 @@ export class RoomFiles extends Component<Props, State> implements Follower {
                 </span>
                 <div>
                   <b>
-                    <bdi>{piece.text}</bdi>
+                    <bdi>{piece.shown}</bdi>
                   </b>
                   <small>{this.#by(message)}</small>
                 </div>

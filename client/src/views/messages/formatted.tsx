@@ -55,7 +55,7 @@ export function formatted(
         title={piece.host}
         tabIndex={-1}
       >
-        {say(piece.text, true)}
+        {say(piece.shown, true)}
       </a>
     );
   }
