@@ -86,7 +86,7 @@ export async function openNotifications(
           events: sendsEvents,
           onEvent: () => webhooks?.wake(),
           onPushes: () => pushes?.wake(),
-          mail: mails?.send,
+          mail: mails,
           mailTo: mails && ((user) => mails.addressOf(user)),
           stopLink: mailStops && ((user) => mailStops.link(user)),
           onMail(outcome) {

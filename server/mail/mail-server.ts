@@ -41,18 +41,20 @@ export interface Mail {
 /** The progress of a mail. */
 interface Sending {
   readonly isCurrent: Mail['isCurrent'];
-  is: 'waiting' | 'outdated' | 'begun';
+  /** `addressed`: connected and logged in, so the server gets the recipient next. */
+  is: 'waiting' | 'addressed' | 'outdated' | 'begun';
 }
 
 /**
- * `refused`: the server rejects this address permanently. `failed`: it rejected this mail. `down`: no byte of the mail
- * was sent, or the server accepts no mails now. `lost`: it is unknown whether the mail was accepted, so it must not be
- * sent again. `outdated`: not sent, see `isCurrent`. `reason` contains no text of the mail server or of a user.
+ * `refused`: the server rejects this address permanently. `failed`: it rejected this mail. `broken`: it got the
+ * recipient, then closed the connection or did not respond, and did not accept the mail. `down`: it did not get the
+ * recipient, so it accepts no mails now. `lost`: it is unknown whether the mail was accepted, so it must not be sent
+ * again. `outdated`: not sent, see `isCurrent`. `reason` contains no text of the mail server or of a user.
  */
 export type MailOutcome =
   | { is: 'sent' }
   | { is: 'outdated' }
-  | { is: 'refused' | 'failed' | 'down' | 'lost'; reason: string };
+  | { is: 'refused' | 'failed' | 'broken' | 'down' | 'lost'; reason: string };
 
 /** Loads `nodemailer` on demand, because servers that do not send mails do not need it. */
 export async function openMailServer({
@@ -108,7 +110,12 @@ export class MailServer {
     this.#transport = transport;
     transport.use('stream', ({ message, data: { signal } }, done) => {
       const sending = signal && this.#sending.get(signal);
-      if (sending) message.processFunc((bytes) => Readable.from(read(bytes, sending)));
+      // Called when the connection is ready for the mail.
+      if (sending)
+        message.processFunc((bytes) => {
+          sending.is = 'addressed';
+          return Readable.from(read(bytes, sending));
+        });
       done();
     });
     // Errors of idle connections. Other errors reject `sendMail`.
@@ -157,7 +164,8 @@ export class MailServer {
       if (isAboutMail(error)) return { is: 'failed', reason };
       // A response code means that the mail was not accepted.
       const hasAnswered = (error as SmtpError).responseCode !== undefined;
-      return { is: sending.is === 'begun' && !hasAnswered ? 'lost' : 'down', reason };
+      if (sending.is === 'begun' && !hasAnswered) return { is: 'lost', reason };
+      return { is: sending.is === 'waiting' ? 'down' : 'broken', reason };
     }
   }
 

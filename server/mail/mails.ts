@@ -2,13 +2,13 @@ import { createHash, randomUUID } from 'node:crypto';
 import { domainToASCII } from 'node:url';
 import { isDeepStrictEqual } from 'node:util';
 import type { History, StoredMessage } from '../history/history.ts';
-import type { About, SendMail } from '../notify/due.ts';
+import type { About, Mailer, SendMail } from '../notify/due.ts';
 import { NotificationTexts } from '../notify/texts.ts';
 import type { Branding } from '../wire/branding.ts';
 import { isMailAddress, type Mailbox } from './address.ts';
 import type { MailSite } from './html.ts';
 import { letterOf } from './letter.ts';
-import { type Mail, type MailServer, openMailServer } from './mail-server.ts';
+import { type Mail, type MailOutcome, type MailServer, openMailServer } from './mail-server.ts';
 import type { MailPlace } from './place.ts';
 import type { MailStops } from './stops.ts';
 import { type WriteMail, write } from './templates.ts';
@@ -39,13 +39,20 @@ export interface MailsOptions {
  * account.
  */
 const downFor = 60_000;
+/**
+ * The mail server counts as failing if it closes the connection or does not respond for this many users in a row.
+ * Fewer failures may be caused by their addresses.
+ */
+const brokenInARow = 3;
 
 /** Sends mails to offline users. */
-export class Mails {
+export class Mails implements Mailer {
   readonly #options: MailsOptions;
   readonly #server: MailServer;
   readonly #write: WriteMail;
-  #downUntil = 0;
+  #pausedUntil = 0;
+  /** The users whose mails were the last to break the connection, without another outcome in between. */
+  readonly #broken = new Set<string>();
   /** The sender's domain as readers see it. */
   readonly #domain: string;
   /** The domain of message IDs. Headers with IDs must be ASCII. */
@@ -63,6 +70,10 @@ export class Mails {
     return new Mails(options, await openMailServer(options.server));
   }
 
+  get pausedUntil(): number {
+    return this.#pausedUntil;
+  }
+
   readonly send: SendMail = async (user, about) => {
     try {
       return await this.#send(user, about);
@@ -74,7 +85,7 @@ export class Mails {
 
   async #send(...[id, about]: Parameters<SendMail>): ReturnType<SendMail> {
     const { history, stops, from, branding, text, pageUrl, onFailure } = this.#options;
-    if (Date.now() < this.#downUntil) return 'failed';
+    if (Date.now() < this.#pausedUntil) return 'paused';
     const to = await this.addressOf(id);
     if (to === undefined) return 'no_address';
     const { refused } = await history.read.mailAddress({ user: id });
@@ -123,14 +134,24 @@ export class Mails {
         return left !== undefined && holdsStill(found, left);
       },
     });
+    this.#watch(id, outcome.is);
     if (outcome.is === 'sent') return 'sent';
     if (outcome.is === 'outdated') return left === undefined ? undefined : 'failed';
     onFailure(outcome.reason);
     if (outcome.is === 'refused') {
       await history.write.noteMailAddress({ user: id, refused: digestOf(to) });
     }
-    if (outcome.is === 'down' || outcome.is === 'lost') this.#downUntil = Date.now() + downFor;
-    return outcome.is === 'down' ? 'failed' : outcome.is;
+    return outcome.is === 'down' || outcome.is === 'broken' ? 'failed' : outcome.is;
+  }
+
+  /** Pauses all mails if the mail server is failing. */
+  #watch(user: string, is: MailOutcome['is']): void {
+    if (is === 'outdated') return;
+    if (is === 'broken' || is === 'lost') this.#broken.add(user);
+    else this.#broken.clear();
+    if (is !== 'down' && this.#broken.size < brokenInARow) return;
+    this.#broken.clear();
+    this.#pausedUntil = Date.now() + downFor;
   }
 
   /** Returns the look of the site, and the logo to attach. */

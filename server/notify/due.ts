@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { Lanes } from '../changes/lanes.ts';
 import { Rounds } from '../changes/rounds.ts';
 import type { Directory } from '../chat/directory.ts';
 import { type History, lookThroughPause, type StoredEvent } from '../history/history.ts';
@@ -34,14 +35,27 @@ const pauseOfMember = 100;
 const shortestPause = 10_000;
 /** Minimum time between two mails to a user, in milliseconds. */
 const betweenMails = 60 * 60_000;
-/** The delay before a failed mail is retried, in milliseconds. */
-const tryAgainAfter = 5 * 60_000;
+/** The delay before a failed mail is retried, in milliseconds. It doubles with each failure, up to `longest`. */
+const retryDelays = { first: 5 * 60_000, longest: 2 * 60 * 60_000 };
+/** The random part of a delay, so that mails that failed together are not retried together. */
+const jitter = 0.5;
+/** While a retry hangs, other retries are postponed by this time, in milliseconds. */
+const postponedFor = 60_000;
+/** The next users are claimed after this time, in milliseconds, even if a mail server does not respond. */
+const slowAfter = 1000;
 /** A mail is given up if it still fails after this time, in milliseconds. */
 const longestTrying = 24 * 60 * 60_000;
 /** Maximum entries of `Due.#failing`. All are dropped when it is full. */
 const mostFailing = 100_000;
 /** `failed`: the mail was not sent and may be retried. `lost`: it is unknown whether the mail was sent. */
 export type NoticeOutcome = 'sent' | 'no_address' | 'refused' | 'failed' | 'lost';
+
+/** Sends the mails of this server. */
+export interface Mailer {
+  send: SendMail;
+  /** No mail is sent before this time, as Unix ms, because the mail server accepts none. */
+  readonly pausedUntil: number;
+}
 
 /** The unread messages for a mail and the settings of its reader, as of now. */
 export interface About {
@@ -53,12 +67,12 @@ export interface About {
  * Sends a mail. Never rejects.
  * @param about returns the current contents, or undefined if nothing is left to send. Called just before the mail is
  * written, and again before it is transmitted.
- * @returns undefined if there was nothing to send
+ * @returns undefined if there was nothing to send, and `paused` if nothing is sent before `Mailer.pausedUntil`
  */
 export type SendMail = (
   user: string,
   about: () => Promise<About | undefined>,
-) => Promise<NoticeOutcome | undefined>;
+) => Promise<NoticeOutcome | 'paused' | undefined>;
 
 export interface DueOptions {
   history: Pick<History, 'read' | 'write'>;
@@ -67,7 +81,7 @@ export interface DueOptions {
   /** The delay of the first check after a message, in milliseconds. */
   firstLook: number;
   /** Absent if this server does not send mails. */
-  mail?: SendMail | undefined;
+  mail?: Mailer | undefined;
   /** Without `mail`: whether the site gets `notify.due` events. */
   events: boolean;
   /** Called when pushes may have been queued. */
@@ -88,11 +102,15 @@ export class Due {
   /** Separate from `#users`, so that a slow mail server does not delay pushes. */
   readonly #rooms: Rounds;
   readonly #users: Rounds;
-  /** The start of the retry period of each user whose mail failed, as Unix ms. */
-  readonly #failing = new Map<string, number>();
+  readonly #lanes: Lanes;
+  /** The retry in progress. There is at most one, because retries are likely to hang and would occupy all lanes. */
+  readonly #retrying = new Lanes(1);
+  /** The start of the retry period of each user whose mail failed, as Unix ms, and the number of attempts. */
+  readonly #failing = new Map<string, { since: number; attempts: number }>();
 
   constructor(options: DueOptions) {
     this.#options = options;
+    this.#lanes = new Lanes(options.mail === undefined ? together.events : together.mails);
     this.#rooms = new Rounds((signal) => this.#lookThroughRooms(signal), options.onFailure);
     this.#users = new Rounds((signal) => this.#lookAtUsers(signal), options.onFailure);
   }
@@ -106,6 +124,7 @@ export class Due {
   /** Stops, and waits for the checks in progress. */
   async stop(): Promise<void> {
     await Promise.all([this.#rooms.stop(), this.#users.stop()]);
+    await this.#lanes.idle();
   }
 
   async #lookThroughRooms(signal: AbortSignal): Promise<number> {
@@ -122,24 +141,42 @@ export class Due {
   async #lookAtUsers(signal: AbortSignal): Promise<number> {
     const { write } = this.#options.history;
     for (;;) {
+      await this.#lanes.free();
       const at = Date.now();
+      if (this.#pausedUntil > at) return waitFor(this.#pausedUntil);
       const until = at + claimTime;
-      const { users: left, next } = await write.claimDueUsers({ at, until, most: atOnce });
-      if (left.length === 0) return waitFor(next);
+      const { users, next } = await write.claimDueUsers({ at, until, most: atOnce });
+      if (users.length === 0) return waitFor(next);
       // `sending`: a server crashed while it notified the user. It is unknown whether the mail was sent, so the
       // messages count as notified.
-      for (const { sending } of left) if (sending) this.#options.onMail('lost');
-      while (left.length > 0) {
-        const isLate = signal.aborted || Date.now() > at + claimTime / 2;
-        const most = this.#options.mail === undefined ? together.events : together.mails;
-        const some = left.splice(0, isLate ? left.length : most);
-        const users = isLate
-          ? some.map(({ user }) => ({ user, due: at }))
-          : (await Promise.all(some.map((one) => this.#lookAt(one, until)))).flat();
-        if (users.length > 0) await write.settleDue({ users, until, at });
+      for (const { sending } of users) if (sending) this.#options.onMail('lost');
+      const isLate = () =>
+        signal.aborted || Date.now() > at + claimTime / 2 || this.#pausedUntil > Date.now();
+      const left: { user: string; due: number }[] = [];
+      for (const { user } of users.filter((one) => !this.#failing.has(one.user))) {
+        await this.#lanes.free();
+        if (isLate()) left.push({ user, due: at });
+        else this.#lanes.start(() => this.#check(user, until));
       }
+      let hangs = false;
+      for (const { user } of users.filter((one) => this.#failing.has(one.user))) {
+        if (!hangs) hangs = !(await this.#retrying.idle(slowAfter));
+        if (!hangs) await this.#lanes.free();
+        if (isLate()) left.push({ user, due: at });
+        else if (hangs) left.push({ user, due: Date.now() + withJitter(postponedFor) });
+        else {
+          const checked = this.#lanes.start(() => this.#check(user, until));
+          this.#retrying.start(() => checked);
+        }
+      }
+      if (left.length > 0) await write.settleDue({ users: left, until, at });
+      await this.#lanes.idle(slowAfter);
       if (signal.aborted) return lookEvery;
     }
+  }
+
+  get #pausedUntil(): number {
+    return this.#options.mail?.pausedUntil ?? 0;
   }
 
   async #lookThrough({ room, everyone }: { room: string; everyone: boolean }): Promise<void> {
@@ -167,8 +204,18 @@ export class Due {
     this.#options.onPushes();
   }
 
+  /** Checks a user and ends the claim. Never rejects. If the history fails, the claim ends at `until`. */
+  async #check(user: string, until: number): Promise<void> {
+    try {
+      const users = await this.#lookAt(user, until);
+      if (users.length > 0) await this.#options.history.write.settleDue({ users, until, at: Date.now() });
+    } catch (error) {
+      this.#options.onFailure(error as Error);
+    }
+  }
+
   /** Checks a user. @returns the result for `settleDue`; empty if the claim ended already */
-  async #lookAt({ user }: { user: string }, until: number): Promise<{ user: string; due?: number }[]> {
+  async #lookAt(user: string, until: number): Promise<{ user: string; due?: number }[]> {
     const { history, directory, defaults, mail, events, onEvent, onMail } = this.#options;
     const { notices, activeAt, notified, lastNotified } = await history.read.notices({ user });
     const settings = settingsOf(notices, defaults);
@@ -199,22 +246,29 @@ export class Due {
     // Recorded before sending, so that a crash loses the mail instead of sending it twice.
     const { lost } = await history.write.noteNotified({ user, rooms: ids, until, at, sending: true });
     if (lost) return [];
-    const outcome = await mail(user, () => this.#about(user, ids, notified));
-    const oldest = Math.min(...rooms.map(({ since }) => since));
-    // The retry period starts at the first failure, or at the oldest message if that is later. A mail may be due a day
-    // after its message, such as a daily mail.
-    const since = Math.max(this.#failing.get(user) ?? at, oldest);
-    const again = outcome === 'failed' && at <= since + longestTrying;
-    this.#failing.delete(user);
-    if (this.#failing.size >= mostFailing) this.#failing.clear();
-    if (again) this.#failing.set(user, since);
-    if (outcome !== undefined) onMail(outcome === 'failed' && !again ? 'given up' : outcome);
-    if (outcome === undefined || again) {
+    const outcome = await mail.send(user, () => this.#about(user, ids, notified));
+    const revert = async () => {
       const before = ids.map((room) => notified.find((one) => one.room === room) ?? { room });
       const last = lastNotified === undefined ? {} : { lastNotified };
       await history.write.forgetNotified({ user, rooms: before, ...last });
+    };
+    if (outcome === 'paused') {
+      await revert();
+      return [{ user, due: mail.pausedUntil }];
     }
-    return [{ user, ...(again ? { due: at + tryAgainAfter } : {}) }];
+    const oldest = Math.min(...rooms.map(({ since }) => since));
+    // The retry period starts at the first failure, or at the oldest message if that is later. A mail may be due a day
+    // after its message, such as a daily mail.
+    const { since: firstFailure, attempts } = this.#failing.get(user) ?? { since: at, attempts: 0 };
+    const since = Math.max(firstFailure, oldest);
+    const again = outcome === 'failed' && at <= since + longestTrying;
+    this.#failing.delete(user);
+    if (this.#failing.size >= mostFailing) this.#failing.clear();
+    if (again) this.#failing.set(user, { since, attempts: attempts + 1 });
+    if (outcome !== undefined) onMail(outcome === 'failed' && !again ? 'given up' : outcome);
+    if (outcome === undefined || again) await revert();
+    const { first, longest } = retryDelays;
+    return [{ user, ...(again ? { due: at + withJitter(Math.min(first * 2 ** attempts, longest)) } : {}) }];
   }
 
   /**
@@ -231,6 +285,9 @@ export class Due {
     return unread === undefined || unread.rooms.length === 0 ? undefined : { unread, settings };
   }
 }
+
+/** Returns a delay with a random part of up to `jitter`. */
+const withJitter = (ms: number) => Math.round(ms * (1 + jitter * Math.random()));
 
 /** Whether the user was notified of the room and was not online since. */
 function isNotified(room: string, notified: Notified, activeAt = 0): boolean {

@@ -83,7 +83,7 @@ export class Fcm {
       const { code, reason } = noAnswer(error);
       // Without a token, nothing was sent.
       const isSure = token === undefined || beforeSending.has(code);
-      return isSure ? { is: 'busy', wait: 0, reason } : { is: 'refused', reason };
+      return isSure ? { is: 'busy', wait: 0, reason, silent: true } : { is: 'refused', reason, silent: true };
     }
   }
 

@@ -52,14 +52,13 @@ export interface Push {
 
 /**
  * The result of a push. `gone`: the subscription ended. `busy`: retry it. `wait` is the delay that the service asks for
- * in milliseconds, or 0.
+ * in milliseconds, or 0. `silent`: the service did not respond. `reason` contains no free text from the response.
  */
 export type PushOutcome =
   | { is: 'sent' }
   | { is: 'gone' }
-  | { is: 'busy'; wait: number; reason: string }
-  /** `reason` contains no free text from the response. */
-  | { is: 'refused'; reason: string };
+  | { is: 'busy'; wait: number; reason: string; silent?: true }
+  | { is: 'refused'; reason: string; silent?: true };
 
 /** The outcome of a push that is not sent, because this server is shutting down. Another server may send it. */
 export const ending: PushOutcome = { is: 'busy', wait: 0, reason: 'this server is shutting down' };
@@ -137,7 +136,9 @@ export class PushServices {
     } catch (error) {
       if (error instanceof NotFetched) return { is: 'refused', reason: error.message };
       const { code, reason } = noAnswer(error);
-      return beforeSending.has(code) ? { is: 'busy', wait: 0, reason } : { is: 'refused', reason };
+      return beforeSending.has(code)
+        ? { is: 'busy', wait: 0, reason, silent: true }
+        : { is: 'refused', reason, silent: true };
     }
   }
 

@@ -1,3 +1,4 @@
+import { Lanes } from '../changes/lanes.ts';
 import { Rounds } from '../changes/rounds.ts';
 import { memberBySession } from '../chat/access.ts';
 import type { Directory } from '../chat/directory.ts';
@@ -13,8 +14,12 @@ import { PushSender, pauseOf, type SenderOptions, soonestAgain } from './sender.
 
 /** Maximum pushes of one claim. */
 const atOnce = 50;
-/** Maximum pushes that are checked concurrently. */
+/** Maximum users whose pushes are checked concurrently. */
 const together = 10;
+/** The next pushes are claimed after this time, in milliseconds, even if a push service does not respond. */
+const slowAfter = 1000;
+/** While a push to a user hangs, further pushes to the user are postponed by this time, in milliseconds. */
+const postponedFor = 5000;
 /** If this server crashes, another server takes over its pushes after this time, in milliseconds. */
 const claimTime = 60_000;
 /** The interval for polling pushes that other servers queued, in milliseconds. */
@@ -59,6 +64,9 @@ export class Pushes {
   readonly #options: PushesOptions;
   readonly #rounds: Rounds;
   readonly #sender: PushSender;
+  readonly #lanes = new Lanes(together);
+  /** The users whose pushes are being checked. */
+  readonly #users = new Set<string>();
 
   constructor(options: PushesOptions) {
     this.#options = options;
@@ -72,13 +80,15 @@ export class Pushes {
   }
 
   /** Stops, and waits for the checks in progress. */
-  stop(): Promise<void> {
-    return this.#rounds.stop();
+  async stop(): Promise<void> {
+    await this.#rounds.stop();
+    await this.#lanes.idle();
   }
 
   async #look(signal: AbortSignal): Promise<number> {
     const { write } = this.#options.history;
     for (;;) {
+      await this.#lanes.free();
       const at = Date.now();
       this.#sender.forget(at);
       const until = at + claimTime;
@@ -90,24 +100,39 @@ export class Pushes {
       });
       // A server crashed while sending these, so it is unknown whether they arrived.
       for (const { sending } of pushes) if (sending) this.#options.onPush('lost');
-      const left = [...pushes];
-      while (left.length > 0) {
-        const isLate = () => signal.aborted || Date.now() > at + claimTime / 2;
-        const some = left.splice(0, isLate() ? left.length : together);
-        // Pushes of one user are checked sequentially, because each check reads all rooms of the user.
-        const byUser = Map.groupBy(some, ({ user }) => user);
-        const inTurn = async (pushes: readonly DuePush[]) => {
-          const settled: SettledPush[] = [];
-          for (const push of pushes) {
-            const { user, room, pushed } = push;
-            settled.push(isLate() ? { user, room, pushed, due: at } : await this.#lookAt(push, until));
-          }
-          return settled;
-        };
-        const settled = (await Promise.all(Array.from(byUser.values(), inTurn))).flat();
-        await write.settlePushes({ pushes: settled, until, at: Date.now() });
+      const isLate = () => signal.aborted || Date.now() > at + claimTime / 2;
+      for (const [user, own] of Map.groupBy(pushes, ({ user }) => user)) {
+        await this.#lanes.free();
+        void this.#lanes.start(() => this.#lookAtAll(user, own, { at, until, isLate }));
       }
+      await this.#lanes.idle(slowAfter);
       if (pushes.length < atOnce || signal.aborted) return Math.min(lookEvery, next - Date.now());
+    }
+  }
+
+  /**
+   * Checks pushes of one user sequentially, because each check reads all rooms of the user. Never rejects. If the
+   * history fails, the claims end at `until`.
+   */
+  async #lookAtAll(
+    user: string,
+    pushes: readonly DuePush[],
+    { at, until, isLate }: { at: number; until: number; isLate: () => boolean },
+  ): Promise<void> {
+    const isHanging = this.#users.has(user);
+    if (!isHanging) this.#users.add(user);
+    try {
+      const settled: SettledPush[] = [];
+      for (const push of pushes) {
+        const { user, room, pushed } = push;
+        const later = { user, room, pushed, due: isHanging ? Date.now() + postponedFor : at };
+        settled.push(isHanging || isLate() ? later : await this.#lookAt(push, until));
+      }
+      await this.#options.history.write.settlePushes({ pushes: settled, until, at: Date.now() });
+    } catch (error) {
+      this.#options.onFailure(error as Error);
+    } finally {
+      if (!isHanging) this.#users.delete(user);
     }
   }
 
@@ -141,7 +166,7 @@ export class Pushes {
       // devices that have the push.
       if (!own.has(device.id) || got.includes(device.id)) return [];
       const rooms = login.is === 'live' ? roomsFor(login, unread.rooms) : unread.rooms;
-      return rooms.includes(found) ? [{ ...one, rooms, busyFor: this.#sender.busyFor(device) }] : [];
+      return rooms.includes(found) ? [{ ...one, rooms, busyFor: this.#sender.busyFor(one) }] : [];
     });
     const ready = open.filter(({ busyFor }) => busyFor <= 0);
     waits.push(...open.flatMap(({ busyFor }) => (busyFor > 0 ? [busyFor] : [])));

@@ -5,7 +5,7 @@ import { NotificationTexts } from '../notify/texts.ts';
 import type { UnreadRoom } from '../notify/unread.ts';
 import type { Fcm } from './fcm.ts';
 import { dataForApp, type Notice, namelessNotice, noticeOf, type PushSite, subjectOf } from './notice.ts';
-import type { PushOutcome, PushServices } from './push-service.ts';
+import { answerTime, type PushOutcome, type PushServices } from './push-service.ts';
 import type { DeviceAddress, DeviceLogin, DeviceRegistry } from './registry.ts';
 import type { VapidKeys } from './vapid-keys.ts';
 
@@ -13,8 +13,10 @@ import type { VapidKeys } from './vapid-keys.ts';
 export const soonestAgain = 30_000;
 /** Maximum delay before a retry, in milliseconds. */
 const latestAgain = 60 * 60_000;
-/** Maximum entries of `PushSender.#busy`. All are dropped when it is full. */
+/** Maximum entries of `PushSender.#busy` and of `PushSender.#silent`. All are dropped when one is full. */
 const mostBusy = 100_000;
+/** A push service that did not respond to this many pushes in a row gets none for `soonestAgain`. */
+const silentInARow = 3;
 /** Minimum time between two sounds of a room on a device, in milliseconds. */
 const betweenSounds = 60_000;
 
@@ -58,14 +60,17 @@ export class PushSender {
   readonly #sounds = new Map<string, number>();
   /** The time at which the push service accepts pushes for a device again, in Unix ms, by device ID. */
   readonly #busy = new Map<string, number>();
+  /** Push services whose last pushes got no response, by origin, and when they get the next push, in Unix ms. */
+  readonly #silent = new Map<string, { pushes: number; until: number }>();
 
   constructor(options: SenderOptions) {
     this.#options = options;
   }
 
   /** Returns the milliseconds until the push service of the device accepts pushes again; 0 or less if it does now. */
-  busyFor({ id }: StoredDevice): number {
-    return (this.#busy.get(id) ?? 0) - Date.now();
+  busyFor({ device, address }: Pick<Target, 'device' | 'address'>): number {
+    const { until = 0 } = this.#silent.get(serviceOf(address)) ?? {};
+    return Math.max(this.#busy.get(device.id) ?? 0, until) - Date.now();
   }
 
   /** Forgets sounds from more than `betweenSounds` before `at`. */
@@ -79,6 +84,13 @@ export class PushSender {
   async send(target: Target, news: News): Promise<PushOutcome> {
     const { registry, onPush, onRefusal } = this.#options;
     const { device, address } = target;
+    const service = serviceOf(address);
+    // Another push may have made the service wait since `busyFor` was called.
+    const wait = this.busyFor(target);
+    if (wait > 0) return { is: 'busy', wait, reason: 'the push service did not respond to other pushes' };
+    const silent = this.#silent.get(service);
+    // Only this push finds out whether the service responds again. The others wait for its result.
+    if (silent !== undefined && silent.pushes >= silentInARow) silent.until = Date.now() + answerTime;
     const outcome =
       'token' in address
         ? await this.#toApp(address.token, target, news)
@@ -86,10 +98,19 @@ export class PushSender {
     if (this.#busy.size >= mostBusy) this.#busy.clear();
     if (outcome.is === 'busy') this.#busy.set(device.id, Date.now() + pauseOf(outcome));
     else this.#busy.delete(device.id);
+    this.#watch(service, 'silent' in outcome);
     onPush(outcome.is);
     if (outcome.is === 'gone') await registry.forget(device);
     if ('reason' in outcome) onRefusal(outcome.reason);
     return outcome;
+  }
+
+  /** Delays further pushes to a service that does not respond. */
+  #watch(service: string, isSilent: boolean): void {
+    if (!isSilent) return void this.#silent.delete(service);
+    const pushes = (this.#silent.get(service)?.pushes ?? 0) + 1;
+    if (this.#silent.size >= mostBusy) this.#silent.clear();
+    this.#silent.set(service, { pushes, until: pushes >= silentInARow ? Date.now() + soonestAgain : 0 });
   }
 
   async #toApp(token: string, { login, rooms }: Target, { found }: News): Promise<PushOutcome> {
@@ -131,6 +152,8 @@ export class PushSender {
     return outcome;
   }
 }
+
+const serviceOf = (address: DeviceAddress) => ('token' in address ? 'fcm' : new URL(address.endpoint).origin);
 
 const isUrgent = ({ kind, mentions }: UnreadRoom) => kind === 'direct' || mentions > 0;
 

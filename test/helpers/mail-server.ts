@@ -29,8 +29,10 @@ export interface TestMailServer {
   mails: ReceivedMail[];
   /** Waits for the `n`th mail. */
   mail(n: number): Promise<ReceivedMail>;
-  /** The response to a recipient instead of 250, such as `550 5.1.1 …`. */
+  /** The response to a recipient instead of 250, such as `550 5.1.1 …`, or `silence`. */
   refusals: Map<string, string>;
+  /** The recipients of all attempts. */
+  attempts: string[];
   /** Greets a client. Default: at once. */
   greet(done: () => void): void;
   /** Responds to a received mail. Default: at once. */
@@ -59,7 +61,10 @@ export async function startMailServer(scheme: 'smtps' | 'smtp' = 'smtps'): Promi
       else done(Object.assign(new Error('5.7.8 wrong'), { responseCode: 535 }));
     },
     onRcptTo({ address }, _session, done) {
-      const [, code, text] = /^(\d{3}) (.*)$/.exec(self.refusals.get(address) ?? '') ?? [];
+      self.attempts.push(address);
+      const refusal = self.refusals.get(address) ?? '';
+      const [, code, text] = /^(\d{3}) (.*)$/.exec(refusal) ?? [];
+      if (refusal === 'silence') return;
       if (text === undefined) done();
       else done(Object.assign(new Error(text), { responseCode: Number(code) }));
     },
@@ -83,6 +88,7 @@ export async function startMailServer(scheme: 'smtps' | 'smtp' = 'smtps'): Promi
     ca: certificate,
     mails: [],
     refusals: new Map(),
+    attempts: [],
     greet: (done) => done(),
     answer: (done) => done(),
     connections: 0,

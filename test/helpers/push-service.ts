@@ -91,9 +91,10 @@ export async function startPushService(): Promise<PushServiceOfTest> {
   return service;
 }
 
-/** Makes this process trust the service until the service closes. */
-export function trust({ certificate }: PushServiceOfTest): void {
-  setDefaultCACertificates([...authorities, readFileSync(certificate, 'utf8')]);
+/** Makes this process trust the services until one of them closes. */
+export function trust(...services: PushServiceOfTest[]): void {
+  const certificates = services.map(({ certificate }) => readFileSync(certificate, 'utf8'));
+  setDefaultCACertificates([...authorities, ...certificates]);
 }
 
 let devices = 0;

@@ -47,6 +47,7 @@ const mayImport: Record<string, readonly string[]> = {
   'server/changes/': ['server/history/history.ts'],
   'server/chat/': [
     'server/changes/consumer.ts',
+    'server/changes/lanes.ts',
     'server/changes/rounds.ts',
     'server/history/history.ts',
     'server/history/text-keys.ts',
@@ -86,6 +87,7 @@ const mayImport: Record<string, readonly string[]> = {
   'server/notify/': ['server/changes/', 'server/chat/', 'server/history/history.ts', 'server/wire/'],
   'server/mail/': ['server/history/history.ts', 'server/notify/', 'server/outgoing/', 'server/wire/'],
   'server/push/': [
+    'server/changes/lanes.ts',
     'server/changes/rounds.ts',
     'server/chat/',
     'server/history/history.ts',

@@ -41,12 +41,15 @@ async function scene(mail: string, time: string, set: Partial<StoredNotices> = {
   const options: Omit<DueOptions, 'firstLook' | 'directory'> = {
     history: { ...history, write },
     defaults: { after: 15 * minute, zone: 'UTC' },
-    async mail(_, about) {
-      await meanwhile();
-      const found = await about();
-      if (found === undefined) return undefined;
-      mails.push({ at: new Date().toISOString().slice(0, 16), unread: found.unread.total });
-      return answer;
+    mail: {
+      pausedUntil: 0,
+      async send(_, about) {
+        await meanwhile();
+        const found = await about();
+        if (found === undefined) return undefined;
+        mails.push({ at: new Date().toISOString().slice(0, 16), unread: found.unread.total });
+        return answer;
+      },
     },
     events,
     onPushes: () => lookedThrough(),
@@ -187,7 +190,7 @@ test.each([
   answerWith('failed');
   await message();
   const first = Date.parse(due);
-  const tries = [0, 5 * minute, hour, 12 * hour, 23 * hour];
+  const tries = [0, 10 * minute, hour, 12 * hour, 23 * hour];
   for (const later of tries) await at(new Date(first + later).toISOString());
   expect(outcomes).toEqual(tries.map(() => 'failed'));
   await at(new Date(first + 25 * hour).toISOString());

@@ -253,6 +253,27 @@ async function scene(
         settled.length = 0;
         return one?.due === undefined ? undefined : one.due - Date.now();
       }, hanging),
+    /**
+     * Adds offline members with one device each to the room of the last message, and writes to them.
+     * @param at the address of all their devices
+     */
+    async members(names: readonly string[], at: DeviceAddress) {
+      const now = Date.now();
+      const users = names.map((name) => `${name} of ${user}`);
+      for (const id of users) {
+        await history.write.arrive({ user: { id, name: id }, at: now });
+        await history.write.setNotices({ user: id, set: { quiet: 'off' } });
+        const device = { id: deviceOf(id), user: id, kind: 'browser', sealed: '', at: now } as const;
+        await history.write.registerDevice(device);
+        others.set(device.id, { address: at, is: 'live' });
+      }
+      const added = users.map((id) => ({ id }));
+      await history.write.addMembers({ room, users: added, source: 'people', mayReturn: false, at: now });
+      const said = { room, clientId: `for ${names[0]}`, user: ann, text: 'y', sentAt: now, asMember: true };
+      await history.write.send(said);
+      await history.write.noteDue({ room, users: [], due: now, pushes: users, pushDue: now });
+      pushes.wake();
+    },
     devices: async () => (await history.read.devices({ user })).length,
   };
 }
@@ -548,4 +569,65 @@ test.each<(typeof meanwhile)[number]>([
   answered(201);
   expect(await later(await message())).toBeUndefined();
   expect(service.taken).toHaveLength(sent);
+});
+
+const many = (count: number) => Array.from({ length: count }, (_, n) => `member ${n}`);
+
+test('pushes to the others while one device hangs', async () => {
+  const { message, members, later } = await scene();
+  answered(201);
+  await later(await message());
+  service.taken = [];
+  const key = (await keys.current()).public;
+  const [silent, good] = [subscription(service, key), subscription(service, key)] as DeviceAddress[];
+  let hung: ServerResponse | undefined;
+  service.answer = (response, { path }) => {
+    if (path === pathOf(silent as DeviceAddress)) hung = response;
+    else response.writeHead(201).end();
+  };
+  await members(['a hanging member'], silent as DeviceAddress);
+  await members(many(30), good as DeviceAddress);
+  const got = () => service.taken.filter(({ path }) => path === pathOf(good as DeviceAddress)).length;
+  await expect.poll(got, { timeout: hanging }).toBe(30);
+  expect(hung?.closed).toBe(false);
+  hung?.destroy();
+});
+
+test('contacts a push service that does not respond once in half a minute, and no longer once it responds', async () => {
+  const other = await startPushService();
+  trust(service, other);
+  const usual = services;
+  services = new PushServices('mailto:owner@example.org', new Set([service.host, other.host]));
+  onTestFinished(async () => {
+    services.close();
+    services = usual;
+    await other.close();
+    trust(service);
+  });
+  const { message, members, later } = await scene();
+  answered(201);
+  await later(await message());
+  other.answer = (response) => response.destroy();
+  const address = subscription(other, (await keys.current()).public) as DeviceAddress;
+  const attempts = () => expect.poll(() => other.taken.length, { timeout: hanging });
+  await members(many(3), address);
+  await attempts().toBe(3);
+  await members(
+    many(12).map((name) => `other ${name}`),
+    address,
+  );
+  vi.setSystemTime(Date.now() + 29 * second);
+  await members(['a later member'], address);
+  // Other services get pushes as usual, so the queue has been checked when this one arrives.
+  await later(await message());
+  expect(other.taken).toHaveLength(3);
+  vi.setSystemTime(Date.now() + 2 * second);
+  const last = await message();
+  await attempts().toBe(4);
+  await later(last);
+  expect(other.taken).toHaveLength(4);
+  other.answer = (response) => response.writeHead(201).end();
+  vi.setSystemTime(Date.now() + 31 * second);
+  await message();
+  await attempts().toBeGreaterThan(4);
 });

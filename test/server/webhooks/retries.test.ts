@@ -184,3 +184,21 @@ test('sends an event again if the server is killed while sending', async () => {
   await vi.waitFor(() => expect(outcomes).toEqual(['sent']), hanging);
   expect(taken).toEqual(['only', 'only']);
 });
+
+test('sends the other events while the site does not respond to one', async () => {
+  let hung: ServerResponse | undefined;
+  answer = (response) => {
+    if (taken.at(-1) === 'hanging') hung = response;
+    else response.writeHead(204).end();
+  };
+  const others = Array.from({ length: 40 }, (_, n) => `other ${n}`);
+  await store('hanging');
+  const { webhooks } = sender();
+  webhooks.wake();
+  await vi.waitFor(() => expect(hung).toBeDefined(), hanging);
+  await store(...others);
+  webhooks.wake();
+  await vi.waitFor(() => expect(taken.slice(1).toSorted()).toEqual(others.toSorted()), hanging);
+  expect(hung?.closed).toBe(false);
+  hung?.destroy();
+});
