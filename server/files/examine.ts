@@ -18,7 +18,7 @@ const kind = process.argv[2] as ExaminerKind;
 const { maxMemory, maxCpuSeconds } =
   kind === 'slow'
     ? { maxMemory: 1200 * 1024 * 1024, maxCpuSeconds: 20 }
-    : { maxMemory: 500 * 1024 * 1024, maxCpuSeconds: 2 };
+    : { maxMemory: 300 * 1024 * 1024, maxCpuSeconds: 2 };
 /**
  * Maximum pixels of a picture in all its frames. Usual pictures of this size stay within `maxMemory` and
  * `maxCpuSeconds`, but noise may not. docs/protocol.md promises these numbers.
