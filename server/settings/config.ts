@@ -302,7 +302,7 @@ const settings = {
   CHAT_PUSH_CONTACT: [
     '',
     z.literal('').or(contact),
-    'mailto: with an address, or an https:// address, where operators of push services can reach you',
+    'mailto: with an address, or an https:// address, where operators of push services can reach you: with a public domain, because Apple rejects localhost, IP addresses, .local, .invalid and similar',
   ],
   CHAT_PUSH_KEY_FILE: [
     '',

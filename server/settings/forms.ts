@@ -225,14 +225,27 @@ export const ticketKey = z
   .transform((key) => Buffer.from(key, 'base64'))
   .refine(({ length }) => length >= 32);
 
-/** The contact of the operator for push services, which accept only public addresses. */
-export const contact = z
-  .string()
-  .refine((value) =>
-    value.startsWith('mailto:')
-      ? /^mailto:[^\s@]+@[^\s@]+\.[^\s@]+$/.test(value)
-      : URL.canParse(value) && new URL(value).protocol === 'https:' && new URL(value).hostname.includes('.'),
-  );
+/**
+ * The top-level domains of private networks and examples (RFC 2606, RFC 6761, RFC 6762), and usual names of private
+ * networks.
+ */
+const privateDomain =
+  /(?:^|\.)(?:localhost|local|internal|intranet|lan|home|corp|home\.arpa|test|example|invalid|onion|alt)$/;
+
+function isPublicHost(host: string): boolean {
+  // Also recognises other forms of IP addresses, such as 0x7f.1.
+  const name = URL.parse(`https://${host}`)?.hostname.replace(/\.$/, '') ?? '';
+  return name.includes('.') && isIP(name) === 0 && !name.startsWith('[') && !privateDomain.test(name);
+}
+
+/** The contact of the operator for push services. Apple rejects all pushes with a contact that is not public. */
+export const contact = z.string().refine((value) => {
+  const [, mailHost] = /^mailto:[^\s@]+@([^\s@/?#:,]+)$/.exec(value) ?? [];
+  const url = URL.parse(value);
+  return mailHost === undefined
+    ? url?.protocol === 'https:' && isPublicHost(url.hostname)
+    : isPublicHost(mailHost);
+});
 
 /** Reads keys from a file, one per line. An empty path gives no keys. */
 export const keyFile = <Key>(form: z.ZodType<Key>) =>

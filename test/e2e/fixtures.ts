@@ -275,7 +275,7 @@ export const test = base.extend<
               CHAT_WEBHOOK_URL: `${otherUrl}/events`,
               CHAT_WEBHOOK_KEY_FILE: webhookKey,
               CHAT_WEBHOOK_EVENTS: 'notify.due',
-              CHAT_PUSH_CONTACT: 'mailto:owner@garden.example',
+              CHAT_PUSH_CONTACT: 'mailto:owner@example.org',
               CHAT_PUSH_KEY_FILE: pushKey,
             }
           : {}),

@@ -191,11 +191,30 @@ test('rejects CHAT_PUSH_CONTACT without a key file', () => {
   );
 });
 
+test.each(['mailto:owner@example.org', 'mailto:a.b+c@mail.example.co.uk', 'https://www.bücher.de/kontakt'])(
+  'accepts CHAT_PUSH_CONTACT=%s',
+  (value) => expect(problemsOf({ CHAT_PUSH_CONTACT: value })).not.toContain('CHAT_PUSH_CONTACT: '),
+);
+
 test.each([
   ...['owner@example.org', 'mailto:owner', 'https://localhost', 'http://example.org'].map((value) => [
     'CHAT_PUSH_CONTACT',
     value,
   ]),
+  ...[
+    'site.local',
+    'site.invalid',
+    'a.test',
+    'a.internal',
+    'a.localhost',
+    'fritz.home.arpa',
+    'a.LAN.',
+  ].flatMap((host) =>
+    [`mailto:owner@${host}`, `https://${host}/contact`].map((value) => ['CHAT_PUSH_CONTACT', value]),
+  ),
+  ...['127.0.0.1', '0x7f.1', '[::1]', '93.184.216.34', '2130706433'].flatMap((host) =>
+    [`mailto:owner@${host}`, `https://${host}/`].map((value) => ['CHAT_PUSH_CONTACT', value]),
+  ),
   ...['/avatars/', '//evil.example/{id}', 'javascript:{id}', 'http://cdn.example/{id}', 'avatars/{id}'].map(
     (value) => ['CHAT_USER_URL', value],
   ),
