@@ -108,6 +108,25 @@ const kinds: Readonly<Record<string, SiteDatabase['kind']>> = {
 };
 
 /**
+ * Reads a connection as Laravel writes with it: values of `write` replace the others, also those of the URL. Of several
+ * servers, Laravel chooses one at random, so they have the same data: Database/Connectors/ConnectionFactory.php.
+ */
+async function openWriter(config: Config, name: string): Promise<(key: string) => Promise<string>> {
+  const connection = ['connections', name];
+  const shared = await openConnection(config, connection);
+  const replaced = (...keys: string[]) => config('database', [...connection, ...keys], option('store'));
+  return async (key) => {
+    const hosts = key === 'host' ? ['0'] : [];
+    for (const start of [['write'], ['write', '0']])
+      for (const end of [[], hosts]) {
+        const value = await replaced(...start, key, ...end);
+        if (value !== null) return value;
+      }
+    return (await shared(key)) || ((await replaced(key, ...hosts)) ?? '');
+  };
+}
+
+/**
  * Reads the database of a connection in `config/database.php`, and the prefix of its tables.
  * @param given the name of the connection. Null for the default.
  * @throws ConfigurationError
@@ -118,7 +137,7 @@ export async function readDatabase(
   given: string | null,
 ): Promise<{ database: SiteDatabase; prefix: string }> {
   const name = given || ((await config('database', ['default'], option('store'))) ?? '');
-  const value = await openConnection(config, ['connections', name]);
+  const value = await openWriter(config, name);
   const [kind, prefix, path] = [kinds[await value('driver')], await value('prefix'), await value('database')];
   if (kind === 'sqlite') {
     return { database: sqliteDatabase(path.startsWith('/') ? path : join(root, path)), prefix };

@@ -564,6 +564,24 @@ test('reads a DB_URL with a stray % like PHP', async () => {
   });
 });
 
+test.each([
+  ["'host' => '10.0.0.2', 'write' => ['host' => '10.0.0.1', 'port' => 5433]", '10.0.0.1', 5433],
+  ["'write' => ['host' => ['10.0.0.1']], 'read' => ['host' => ['10.0.0.2']]", '10.0.0.1', 5432],
+  ["'host' => '10.0.0.2', 'write' => [['host' => '10.0.0.1'], ['host' => '10.0.0.3']]", '10.0.0.1', 5432],
+  ["'url' => 'pgsql://10.0.0.2:1/site', 'write' => ['host' => ['10.0.0.1'], 'port' => 2]", '10.0.0.1', 2],
+  ["'host' => ['10.0.0.1', '10.0.0.3'], 'read' => ['host' => '10.0.0.2']", '10.0.0.1', 5432],
+])('reads sessions where Laravel writes them: %s', async (hosts, host, port) => {
+  const site = siteOf(13, { SESSION_DRIVER: 'database', DB_CONNECTION: 'pgsql' });
+  const connection = `'driver' => 'pgsql', 'port' => 5432, 'database' => 'site', 'username' => 'ann', 'password' => 'x', ${hosts}`;
+  site.write(
+    'config/database.php',
+    `<?php return ['default' => 'pgsql', 'connections' => ['pgsql' => [${connection}]]];`,
+  );
+  const found = await laravel.find?.(await siteFolder({ folder: site.folder }), {});
+  for (const database of [found?.table?.database, found?.accounts?.database])
+    expect(database?.place).toMatchObject({ hosts: [{ host, port }] });
+});
+
 test('finds no mail address that is unconfirmed if the model requires confirmation', async () => {
   const site = siteOf(13, {});
   const mails = async (head = 'class User extends Authenticatable implements Other, MustVerifyEmail') => {
