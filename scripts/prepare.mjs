@@ -79,6 +79,13 @@ const needs = [
     only: ['test'],
     present: () => hasPhpClasses('Symfony/Bundle/TwigBundle'),
   },
+  // The template engines and formats of the examples in docs/sites.
+  {
+    name: 'php-symfony-yaml',
+    only: ['test'],
+    present: () => hasPhpClasses('Symfony/Component/Yaml'),
+  },
+  { name: 'smarty4', only: ['test'], present: () => hasPhpClasses('smarty4') },
   // Symfony's own classes, with entities as users.
   { name: 'php-doctrine-orm', only: ['soak'], present: () => hasPhpClasses('Doctrine/ORM') },
   {

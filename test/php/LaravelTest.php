@@ -28,6 +28,17 @@ final class LaravelTest extends TestCase
         'Illuminate/View' => 'php-illuminate-view',
     ];
 
+    public function testThePageShowsTheExampleOfTheDocumentation(): void
+    {
+        $page = file_get_contents(__DIR__ . '/../../docs/sites/laravel.md');
+        self::assertSame(1, preg_match('/^```blade\n(.*?)^```$/ms', $page, $found));
+        file_put_contents(self::$site->folder . '/example.blade.php', $found[1]);
+        self::$site->request('/login');
+        [$status, $body] = self::$site->request('/example');
+        self::assertSame(200, $status);
+        self::assertStringContainsString('<php-chat-launcher server="/chat/" login-url="/login"', $body);
+    }
+
     public function testEscapesAttributesAndPrefersThemToTheSettings(): void
     {
         self::$site->request('/login');

@@ -24,6 +24,17 @@ final class SymfonyTest extends TestCase
         'Symfony/Bundle/TwigBundle' => 'php-symfony-twig-bundle',
     ];
 
+    public function testThePageShowsTheExampleOfTheDocumentation(): void
+    {
+        $page = file_get_contents(__DIR__ . '/../../docs/sites/symfony.md');
+        self::assertSame(1, preg_match('/^```twig\n(.*?)^```$/ms', $page, $found));
+        file_put_contents(self::$site->folder . '/example.html.twig', $found[1]);
+        self::$site->request('/login');
+        [$status, $body] = self::$site->request('/example');
+        self::assertSame(200, $status);
+        self::assertStringContainsString('<php-chat-launcher server="/chat/" login-url="/login"', $body);
+    }
+
     public function testEscapesAttributesAndPrefersThemToTheSettings(): void
     {
         self::$site->request('/login');

@@ -74,7 +74,7 @@ $app->instance('config', new Repository([
         'domain' => getenv('SESSION_DOMAIN') ?: null, 'secure' => (bool) getenv('SESSION_SECURE_COOKIE'), 'http_only' => true,
         'same_site' => 'lax', 'encrypt' => false,
     ],
-    'view' => ['paths' => [__DIR__ . '/views'], 'compiled' => $folder],
+    'view' => ['paths' => [__DIR__ . '/views', $folder], 'compiled' => $folder],
     'php-chat' => ['guards' => explode(',', getenv('SITE_GUARDS') ?: 'web,api')],
 ]));
 $app->instance('request', Request::capture());

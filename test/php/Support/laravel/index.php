@@ -41,6 +41,7 @@ final class SiteNotification extends Notification
 
 $router->group(['middleware' => 'web'], static function ($router) use ($app): void {
     $router->get('/', static fn (Request $request) => $app['view']->make('page', ['room' => $request->query('room', 'lobby')]));
+    $router->get('/example', static fn () => $app['view']->make('example'));
     $router->get('/talk', static fn () => $app['view']->make('talk'));
     $router->get('/login', static function (Request $request) use ($app): string {
         $app['auth']->guard($request->query('guard', 'web'))->loginUsingId($request->query('id', 7));

@@ -187,6 +187,11 @@ final class Pages
     {
     }
 
+    public function example(): Response
+    {
+        return new Response($this->twig->render('example.html.twig'));
+    }
+
     public function talk(): Response
     {
         return new Response($this->twig->render('talk.html.twig'));
@@ -237,7 +242,7 @@ final class Site extends Kernel
             'http_method_override' => false,
             'session' => ['storage_factory_id' => 'session.storage.factory.native', 'handler_id' => null, 'save_path' => getenv('SITE_FOLDER')],
         ]);
-        $container->extension('twig', ['default_path' => __DIR__ . '/templates', 'strict_variables' => true]);
+        $container->extension('twig', ['default_path' => __DIR__ . '/templates', 'paths' => [getenv('SITE_FOLDER')], 'strict_variables' => true]);
         $container->extension('security', [
             'enable_authenticator_manager' => true,
             'providers' => ['users' => ['id' => Users::class]] + (getenv('SITE_ADMINS') ? [
@@ -268,6 +273,7 @@ final class Site extends Kernel
     protected function configureRoutes(RoutingConfigurator $routes): void
     {
         $routes->add('page', '/')->controller([Pages::class, 'page']);
+        $routes->add('example', '/example')->controller([Pages::class, 'example']);
         $routes->add('talk', '/talk')->controller([Pages::class, 'talk']);
         $routes->add('login', '/login')->controller([Pages::class, 'page']);
         $routes->add('logout', '/logout');
