@@ -216,8 +216,11 @@ function blockText(given: unknown, depth = 0): string {
       return parts.join('').replaceAll(/^/gm, '&gt; ');
     case 'rich_text_preformatted':
       return `\`\`\`\n${parts.join('')}\n\`\`\``;
-    case 'rich_text_list':
-      return parts.map((part, n) => `${block.style === 'ordered' ? `${n + 1}.` : '•'} ${part}`).join('\n');
+    case 'rich_text_list': {
+      const { indent = 0, offset = 0 } = block;
+      const signOf = (n: number) => (block.style === 'ordered' ? `${offset + n + 1}.` : '•');
+      return parts.map((part, n) => `${indent > 0 ? '    ' : ''}${signOf(n)} ${part}`).join('\n');
+    }
     case 'text':
       return styled(encodeEntities(block.text), block.style);
     case 'plain_text':
@@ -255,6 +258,10 @@ interface Block {
   elements?: unknown[];
   fields?: unknown;
   style?: unknown;
+  /** How deep a list is in others, from 0. */
+  indent?: number;
+  /** The number of the first item, from 0. */
+  offset?: number;
   url?: string;
   name?: string;
   user_id?: string;
@@ -316,8 +323,8 @@ function markupOf(users: ReadonlyMap<string, string>, rooms: ReadonlyMap<string,
       ],
     ],
     emoji: iamcalNames,
-    quote: /^&gt;\s?/,
-    longQuote: /^&gt;&gt;&gt;\s?/,
+    quote: /^(?:&gt;|>)\s?/,
+    longQuote: /^(?:&gt;|>){3}\s?/,
     item: /^\s*[•◦▪●○]\s+(?=\S)/,
     decode: decodeEntities,
   };

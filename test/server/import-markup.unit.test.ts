@@ -97,6 +97,14 @@ const slack: [string, string][] = [
   ['&gt;quoted\n&gt;more', 'quote(quoted\nmore)'],
   ['before\n&gt;&gt;&gt; all\nthe _rest_', 'before\nquote(all\nthe i(rest))'],
   ['• one\n• *two*', '- one\n- b(two)'],
+  // As in exports of 2026.
+  ['list:\n1. main\n    ◦ nested\n    a. deeper\n2. last', 'list:\n1 main\n- nested\n    a. deeper\n2 last'],
+  ['&gt; a block\n&gt; *a block*\n&gt; ~_*`a block`*_~', 'quote(a block\nb(a block)\n~i(b(c(a block)))~)'],
+  ['with *files  <@U1>* \nF07A32DC2GG', 'with b(files  @Ann) \nF07A32DC2GG'],
+  ['<!channel> _*<!here>*_ test', '@channel i(b(@here)) test'],
+  ['```# code\n\ndef x() -&gt; str:\n    return y```', 'code(# code\n\ndef x() -> str:\n    return y)'],
+  // As other exporters write it.
+  ['>quoted:\n><https://a.example|foo|oof>\n>more', 'quote(quoted:\nfoo|oof (l(https://a.example))\nmore)'],
   ['1 &lt; 2 &amp;&amp; 3 &gt; 2 &amp;lt;', '1 < 2 && 3 > 2 &lt;'],
   ['<@U1>, <@U8|cat>, <@U7>', '@Ann, @cat, @U7'],
   ['*<@U1>* _<@U1>_', 'b(@Ann) i(@Ann)'],
@@ -225,6 +233,8 @@ test('shows blocks of bots in Slack with their formatting', async () => {
           ],
         ),
         { type: 'rich_text_list', style: 'ordered', elements: [section(text('one')), section(text('two'))] },
+        { type: 'rich_text_list', style: 'bullet', indent: 1, elements: [section(text('in it'))] },
+        { type: 'rich_text_list', style: 'ordered', offset: 2, elements: [section(text('three'))] },
         { type: 'rich_text_quote', elements: [text('said', { italic: true })] },
         { type: 'rich_text_preformatted', elements: [text('a < b')] },
       ],
@@ -234,7 +244,7 @@ test('shows blocks of bots in Slack with their formatting', async () => {
     [
       'Report <1>\nb(Done) & dusted (l(https://a.example))',
       'Hi @Ann, see  b(this) page (l(https://a.example)) 🎉',
-      ...['1 one\n2 two', 'quote(i(said))', 'code(a < b)'],
+      ...['1 one\n2 two', '- in it', '3 three', 'quote(i(said))', 'code(a < b)'],
     ].join('\n'),
   ]);
 });
