@@ -1,7 +1,7 @@
 import type { Directory } from './directory.ts';
 import { type Connection, membersOf, type Person, type Room } from './model.ts';
 import type { Publisher } from './publisher.ts';
-import { nameFor, previewOf } from './summary.ts';
+import { nameFor, previewOf, runsAfter } from './summary.ts';
 
 /** The minimum time between two announcements of new messages in a room. */
 const intervalMs = 1000;
@@ -67,6 +67,7 @@ export class Activity {
       lastSeq: record.lastSeq,
       ...(record.firstSeq === 1 ? {} : { firstSeq: record.firstSeq }),
       ...(record.threadOnly === undefined ? {} : { threadOnly: record.threadOnly.total }),
+      ...(record.deleted === undefined ? {} : { deleted: runsAfter(record.deleted, record.firstSeq - 1) }),
       members: membersOf(room),
       name: nameFor(this.#directory, room, first.person),
       ...(record.topic === undefined ? {} : { topic: record.topic }),

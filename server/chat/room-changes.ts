@@ -149,6 +149,8 @@ export function applyRecord(record: RoomRecord, now: RoomRecord): void {
 /** Replaces the state of the room after a large change. */
 function applyReset(record: RoomRecord, now: RoomRecord): void {
   applyRecord(record, now);
+  // An erasure deletes messages without a change of each. A newer record already has these.
+  if (now.deleted !== undefined && now.head >= record.head) record.deleted = now.deleted;
   record.head = Math.max(record.head, now.head);
   if (now.reset !== undefined) record.reset = now.reset;
   // A newer message was already applied.

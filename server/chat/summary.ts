@@ -8,10 +8,11 @@ import {
   quietForMs,
   type RoomRecord,
   type StoredMessage,
-  threadOnlyAfter,
+  shownAfter,
   wantsPreviews,
 } from '../history/history.ts';
 import type { Can, LastMessage, RoomSummary, SiteRole, Totals, User } from '../wire/events.ts';
+import type { Runs } from '../wire/runs.ts';
 import { isVisitor, memberBySession, moderatesSite, rightsIn } from './access.ts';
 import { type Directory, requireRoom } from './directory.ts';
 import { countMentions } from './messages/unread-mentions.ts';
@@ -51,6 +52,10 @@ export function summaryOf(directory: Directory, room: Room, connection: Connecti
     if (quietMs > 0) summary.quietForMs = quietMs;
     if (member.favourite !== undefined) summary.favourite = member.favourite;
     if (isArchived(record, membership, person.blocked)) summary.archived = true;
+    if (record.deleted !== undefined) {
+      const deleted = runsAfter(record.deleted, readSeq);
+      if (deleted.length > 0) summary.deleted = deleted;
+    }
   }
   Object.assign(summary, record.settings);
   if (record.firstSeq > 1) summary.firstSeq = record.firstSeq;
@@ -184,16 +189,19 @@ export function partnerOf(
 }
 
 /**
- * Counts unread messages without expired ones and those that are only in a thread. A direct room with a blocked peer has
- * none.
+ * Counts unread messages without deleted and expired ones, and those that are only in a thread. A direct room with a
+ * blocked peer has none.
  */
 function unreadOf(room: RoomRecord, readSeq: number, blocked: ReadonlySet<string>): number {
-  const { lastSeq, firstSeq, pair } = room;
+  const { firstSeq, pair } = room;
   // Users cannot block themselves, so a blocked user of the pair is the peer.
   if (pair?.some((id) => blocked.has(id))) return 0;
-  const after = Math.max(readSeq, firstSeq - 1);
-  return Math.max(0, lastSeq - after - threadOnlyAfter(room, after));
+  return shownAfter(room, Math.max(readSeq, firstSeq - 1));
 }
+
+/** Returns the runs that contain messages after `seq`. */
+export const runsAfter = (runs: Runs, seq: number): Runs =>
+  runs.filter(([first, count]) => first + count - 1 > seq);
 
 interface CountedRooms {
   memberships: readonly (Pick<Room, 'record'> & Pick<Membership, 'member' | 'mentions'>)[];

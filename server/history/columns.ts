@@ -67,6 +67,7 @@ export const columnTypes = {
   edited_at: 'int',
   deleted_at: 'int',
   deleted_by: 'text',
+  deleted_runs: 'text',
   reply_to: 'int',
   thread: 'int',
   thread_only: 'int',

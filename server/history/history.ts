@@ -81,9 +81,10 @@ export {
   lastInRoom,
   otherOf,
   type RoomRecord,
+  shownAfter,
   stateOf,
-  threadOnlyAfter,
   wantsPreviews,
+  withDeleted,
   withMessage,
 } from './rooms/room.ts';
 

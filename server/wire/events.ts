@@ -94,6 +94,9 @@ const notify = z.enum(['all', 'mentions', 'none']);
 const write = z.enum(['all', 'moderators']);
 const right = z.enum(['send', 'invite', 'update', 'remove', 'moderate', 'pin', 'roles', 'delete', 'leave']);
 
+/** Deleted messages of a room, without those shown only in a thread: the first `seq` of each run, and its length. */
+const runs = z.array(z.tuple([seq, seq]));
+
 /** The newest message of a room in its current state. */
 const lastMessage = z.object({
   seq,
@@ -159,10 +162,12 @@ const roomSummary = z.object({
   /** The oldest kept message. Present if older messages expired. */
   firstSeq: seq.exactOptional(),
   readSeq: counter,
-  /** The number of unread messages, without those shown only in a thread. */
+  /** The number of unread messages, without deleted ones and those shown only in a thread. */
   unread: counter,
   /** The number of messages that were ever sent only to a thread of the room. Absent if 0. */
   threadOnly: counter.exactOptional(),
+  /** Deleted messages after `readSeq`, which are not unread. Only for members. Absent without any. */
+  deleted: runs.exactOptional(),
   /** Unread messages that mention this user or all members, or reply in a thread that this user follows. */
   mentions: counter,
   last: lastMessage.exactOptional(),
@@ -1337,6 +1342,7 @@ export const events = {
     lastSeq: counter,
     firstSeq: seq.exactOptional(),
     threadOnly: counter.exactOptional(),
+    deleted: runs.exactOptional(),
     members: counter,
     name: z.string(),
     topic: z.string().exactOptional(),

@@ -47,6 +47,45 @@ describe('unread', () => {
     expect(room.unread).toBe(0);
   });
 
+  test('counts no deleted messages, in joined rooms and others', () => {
+    const deleted = (seq: number, more: Partial<Message> = {}) => ({
+      ...message(seq),
+      rev: 20 + seq,
+      deletedAt: 1,
+      ...more,
+    });
+    const room = new Room(summary({ head: 21, lastSeq: 20, unread: 6, threadOnly: 2, deleted: [[12, 2]] }));
+    expect(room.unread).toBe(6);
+    room.note(deleted(14), me);
+    room.note(deleted(14), me);
+    expect(room.unread).toBe(5);
+    // Neither was counted before.
+    room.note(deleted(9), me);
+    room.note(deleted(15, { threadOnly: true }), me);
+    expect(room.unread).toBe(5);
+    const activity = { room: 'lobby', name: 'lobby', members: 2, head: 50, lastSeq: 22, threadOnly: 2 };
+    room.activity({
+      ...activity,
+      deleted: [
+        [12, 3],
+        [18, 2],
+      ],
+    });
+    expect(room.unread).toBe(5);
+    room.activity({ ...activity, head: 20, deleted: [] });
+    expect(room.unread).toBe(5);
+    room.update(summary({ head: 51, lastSeq: 22, readSeq: 19, unread: 3 }));
+    expect(room.unread).toBe(3);
+  });
+
+  test('counts no deleted messages after the read marker moved back', () => {
+    const room = new Room(summary({ head: 11 }));
+    const messages = [message(9), { ...message(10), rev: 11, deletedAt: 1 }];
+    room.timeline.joined({ room: room.summary, messages, complete: false } as never, undefined);
+    room.unreadAfter(8, 0);
+    expect(room.unread).toBe(1);
+  });
+
   test('keeps a read marker that the server has not received yet', () => {
     const room = new Room(summary());
     room.note(message(12), me);

@@ -333,7 +333,11 @@ export function erasureContract(now: Now) {
       sentAt: at,
       deletedAt: expect.any(Number),
     });
-    expect(await read.room({ room: den })).toMatchObject({ last: { seq: 2, user: deletedUser } });
+    expect(await read.room({ room: den })).toMatchObject({
+      last: { seq: 2, user: deletedUser },
+      deleted: expect.arrayContaining([[expect.any(Number), expect.any(Number)]]),
+    });
+    expect((await read.room({ room: 'lobby' }))?.deleted?.[0]?.[0]).toBe(1);
     // A deleted message does not leave unread mentions.
     const gone = now().changes.filter((change) => change.type === 'mentions');
     expect(gone.map(({ removed }) => removed)).toContainEqual([ben.id]);

@@ -738,6 +738,20 @@ function contract(open: () => Promise<TestedHistory>) {
       expect(await unreadOf(zoë.id)).toEqual({ lobby: [] });
     });
 
+    test('knows which messages are deleted, also after a restart', async () => {
+      await join(ann);
+      for (let n = 0; n < 5; n++) await send(message());
+      const deleted = async () => (await read.room({ room: 'lobby' }))?.deleted;
+      expect(await deleted()).toBeUndefined();
+      for (const seq of [4, 2, 3]) await write.delete({ room: 'lobby', seq, user: ann.id });
+      await write.delete({ room: 'lobby', seq: 3, user: ann.id });
+      expect(await deleted()).toEqual([[2, 3]]);
+      await tested.reload();
+      expect(await deleted()).toEqual([[2, 3]]);
+      const [membership] = (await read.user({ user: ann.id })).memberships;
+      expect(membership?.room.deleted).toEqual([[2, 3]]);
+    });
+
     test('keeps mentions on an edit without mentions only if the text is unchanged', async () => {
       await join(ann, bob);
       await send(message({ text, mentions: named(bob.id) }));

@@ -194,6 +194,23 @@ describe('two servers with a bus', () => {
     await expect.poll(remainingMs).toBeLessThan(30_000);
   });
 
+  test('count no deleted messages as unread', async () => {
+    const { room, ann, bob, bobId } = await pair();
+    await bob.request('room:leave', { room });
+    for (let n = 0; n < 3; n++) await say(ann, room);
+    for (const seq of [1, 3]) await ann.request('message:delete', { room, seq });
+    const deleted = [
+      [1, 1],
+      [3, 1],
+    ];
+    await lastOf(bob, 'room:activity').toMatchObject({ room, lastSeq: 3, deleted });
+    const { rooms } = await bob.request('room:list', {});
+    expect(rooms.find(({ id }) => id === room)).toMatchObject({ unread: 1, deleted });
+    const headers = { cookie: await cookieOf(bobId), 'sec-fetch-site': 'same-origin' };
+    for (const { url } of [one, two])
+      expect(await (await fetch(`${url}/me`, { headers })).json()).toMatchObject({ unread: 1 });
+  });
+
   test('announce typing by users who joined a moment before on the other server', async () => {
     const { room, bob } = await pair({ kind: 'public', name: newClientId(), members: [] });
     const many = await Promise.all(Array.from({ length: size(80, 20) }, () => person(one)));

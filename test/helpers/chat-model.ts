@@ -312,7 +312,9 @@ export class ChatModel {
     return {
       ...{ name, topic, kind, head, write, slow, lastSeq },
       ...{ role: member.role, members: room.members.size, readSeq: member.readSeq },
-      unread: room.messages.slice(member.readSeq).filter(({ threadOnly }) => !threadOnly).length,
+      unread: room.messages
+        .slice(member.readSeq)
+        .filter(({ threadOnly, deletedBy }) => !threadOnly && !deletedBy).length,
       threadOnly: room.messages.filter(({ threadOnly }) => threadOnly).length,
       last: room.messages.findLastIndex(({ threadOnly }) => !threadOnly) + 1,
       mentions: room.messages.slice(member.readSeq).filter(isMention).length,

@@ -261,7 +261,7 @@ test('the browser client imports only types and a few rules of the server', () =
       .filter(
         ({ from, typeOnly }) =>
           from.startsWith('server/') &&
-          ['links', 'avatar', 'file-names', 'counted', 'guest', 'polls'].every(
+          ['links', 'avatar', 'file-names', 'counted', 'guest', 'polls', 'runs'].every(
             (rule) => from !== `server/wire/${rule}.ts`,
           ) &&
           !(typeOnly && from === 'server/wire/events.ts'),

@@ -9,6 +9,7 @@ import type {
   Thread,
   User,
 } from '../../../server/wire/events.ts';
+import { addToRuns, countAfter } from '../../../server/wire/runs.ts';
 import { Timeline } from './timeline.ts';
 import { mentions } from './user-ids.ts';
 
@@ -125,7 +126,8 @@ export class Room {
   }
 
   /** Applies the activity of a room that is not joined. */
-  activity({ head, lastSeq, firstSeq, members, name, topic, last, threadOnly = 0 }: RoomActivity): void {
+  activity(activity: RoomActivity): void {
+    const { head, lastSeq, firstSeq, members, name, topic, last, threadOnly = 0, deleted = [] } = activity;
     this.timeline.expire(firstSeq);
     this.#expire(firstSeq);
     const { topic: _topic, last: before, ...rest } = this.summary;
@@ -136,7 +138,7 @@ export class Room {
       ...rest,
       name,
       members,
-      ...(news ? { head, lastSeq, threadOnly } : {}),
+      ...(news ? { head, lastSeq, threadOnly, deleted } : {}),
       ...(firstSeq === undefined ? {} : { firstSeq }),
       ...(topic === undefined ? {} : { topic }),
       ...(shown === undefined ? {} : { last: shown }),
@@ -165,6 +167,7 @@ export class Room {
       ...(isNew && message.threadOnly ? { threadOnly: (threadOnly ?? 0) + 1 } : {}),
       ...(newest ? { last: preview(message) } : {}),
     };
+    this.#noteDeleted(message);
     if (own) this.#recount();
     else if (isNew && message.threadOnly) this.#threadOnly++;
     return own && message.seq > readSeq;
@@ -216,7 +219,15 @@ export class Room {
   unreadAfter(seq: number, mentions: number): void {
     this.marked = seq;
     this.summary = { ...this.summary, readSeq: seq, mentions };
+    for (const message of this.timeline.list()) this.#noteDeleted(message);
     this.#recount();
+  }
+
+  /** Deleted messages are not unread. */
+  #noteDeleted({ seq, deletedAt, threadOnly }: Message): void {
+    const { readSeq, deleted = [] } = this.summary;
+    if (deletedAt === undefined || threadOnly || seq <= readSeq) return;
+    this.summary = { ...this.summary, deleted: addToRuns(deleted, seq) };
   }
 
   /** Whether a message is shown among the messages of the room. Otherwise it is only in its thread. */
@@ -293,8 +304,10 @@ export class Room {
   }
 }
 
-function unreadBy({ lastSeq, readSeq, firstSeq = 1 }: RoomSummary): number {
-  return Math.max(0, lastSeq - Math.max(readSeq, firstSeq - 1));
+/** Includes messages that are only in a thread. */
+function unreadBy({ lastSeq, readSeq, firstSeq = 1, deleted }: RoomSummary): number {
+  const after = Math.max(readSeq, firstSeq - 1);
+  return Math.max(0, lastSeq - after - countAfter(deleted, after));
 }
 
 /** The server counts no unread messages in a direct room with a blocked user. */

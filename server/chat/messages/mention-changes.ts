@@ -88,9 +88,18 @@ function announceMentions(
     const payload = { message: directory.messageOf(message) };
     publisher.toConnections(connectionIdsOf(members), 'mention', payload);
   }
-  // A removed mention of all members is not announced, because each member would get an event.
-  const recounted = removed.filter((user) => user !== everybody);
-  sendCounts(chat, room, message, recounted);
+  sendCounts(
+    chat,
+    room,
+    message,
+    removed.filter((user) => user !== everybody),
+  );
+  if (!removed.includes(everybody)) return;
+  const recounted = [...room.here].filter((person) => isUnread(room, person, message));
+  chat.summaries.send(
+    room,
+    recounted.flatMap(({ connections }) => [...connections]),
+  );
 }
 
 /**
@@ -161,8 +170,16 @@ function sendCounts(chat: Chat, room: Room, { user: author }: StoredMessage, use
  * Whether a user must be notified of the message. Users who read it before an edit are not notified, because it does
  * not become unread again.
  */
-function isTarget(room: Room, person: Person, { user: author, seq }: StoredMessage): boolean {
-  const { readSeq = 0 } = person.memberships.get(room.record.id)?.member ?? {};
+function isTarget(room: Room, person: Person, message: StoredMessage): boolean {
   const hasJoined = [...person.connections].some(({ joined }) => joined.has(room));
-  return seq > readSeq && !person.blocked.has(author.id) && !hasJoined;
+  return isUnread(room, person, message) && !hasJoined;
+}
+
+function isUnread(
+  room: Room,
+  { memberships, blocked }: Person,
+  { user: author, seq }: StoredMessage,
+): boolean {
+  const { readSeq = 0 } = memberships.get(room.record.id)?.member ?? {};
+  return seq > readSeq && !blocked.has(author.id);
 }

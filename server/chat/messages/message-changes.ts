@@ -4,6 +4,7 @@ import {
   lastInRoom,
   type RoomRecord,
   type StoredMessage,
+  withDeleted,
   withMessage,
 } from '../../history/history.ts';
 import type { Chat } from '../chat.ts';
@@ -32,6 +33,7 @@ function applyMessage(record: RoomRecord, message: StoredMessage): void {
   if (message.rev <= record.head) return;
   record.head = message.rev;
   if (message.seq > record.lastSeq) Object.assign(record, withMessage(record, message));
+  if (message.deletedAt !== undefined) Object.assign(record, withDeleted(record, [message]));
   if (message.seq === lastInRoom(record)) record.last = message;
 }
 

@@ -27,7 +27,7 @@ import { reports } from '../moderation/reports.ts';
 import { deleteUser } from '../people/loaded.ts';
 import { deletedUser } from '../people/user.ts';
 import { getRoom, roomNeed, setRoom } from '../rooms/loaded.ts';
-import { gone, otherOf } from '../rooms/room.ts';
+import { gone, otherOf, withDeleted } from '../rooms/room.ts';
 import { countReports, recordOf, removeRoom, requireRoom } from '../rooms/room-changes.ts';
 import { giveReply, isReply, removeReply } from '../threads/threads.ts';
 import { type Erasable, type Erasure, type ErasureStage, erasureConsumer } from './erasure.ts';
@@ -247,6 +247,7 @@ export const steps: { [Stage in ErasureStage]: Step } = {
       const isToGo = messages === 'delete' || after.text === '';
       const message = isToGo && after.deletedAt === undefined ? toTombstone(after, at) : after;
       eraseMessage(work, message, before);
+      countDeletion(work, message);
       // The image of the preview may have been stored after the stage `files`.
       releasePicture(work, before, at);
       tellMentions(message, before, changes);
@@ -269,6 +270,7 @@ export const steps: { [Stage in ErasureStage]: Step } = {
       const { shown } = before.forwarded;
       const message = isToGo ? toTombstone(kept, at) : { ...kept, forwarded: { user: deletedUser, shown } };
       updateMessage(work, message, before);
+      countDeletion(work, message);
       for (const file of files) release(work, message, file.id, { state: 'dropped', at });
       releasePicture(work, before, at);
       tellMentions(message, before, changes);
@@ -293,6 +295,10 @@ export const steps: { [Stage in ErasureStage]: Step } = {
 function rowNamed(tables: readonly Table[], id: string): [table: Table, where: object] {
   const [name, where] = JSON.parse(id) as [string, object];
   return [tables.find((table) => table.name === name) as Table, where];
+}
+
+function countDeletion(work: Work, message: StoredMessage): void {
+  if (message.deletedAt !== undefined) setRoom(work, withDeleted(requireRoom(work, message.room), [message]));
 }
 
 /** Records a changed room for the stage `resets`. Deleted rooms are skipped, because they have no readers. */

@@ -12,7 +12,7 @@ import { tellAct } from '../moderation/acts.ts';
 import { discardEdit, filesOfEdit, pendingMessages } from '../moderation/waiting.ts';
 import { isBlocked } from '../people/blocks.ts';
 import { getRoom, setRoom } from '../rooms/loaded.ts';
-import { isReadable, type RoomRow } from '../rooms/room.ts';
+import { isReadable, type RoomRow, withDeleted } from '../rooms/room.ts';
 import { messageIn, requireRoom, requireRoomOf } from '../rooms/room-changes.ts';
 import { isReply, keepConcerned, removeReply } from '../threads/threads.ts';
 import { messageNeed, textRevOf, updateMessage } from './loaded.ts';
@@ -337,7 +337,7 @@ export const deleteMessage: Rule<MessageWrites['delete']> = {
     for (const file of files) release(work, tombstone, file.id, { state: 'dropped', at });
     releasePicture(work, before, at);
     discardEdit(work, before, at, changes);
-    setRoom(work, { ...room, head: tombstone.rev });
+    setRoom(work, { ...withDeleted(room, [tombstone]), head: tombstone.rev });
     changes.push({ type: 'message', is: 'changed', message: tombstone });
     tellMentions(tombstone, before, changes);
     if (isReply(before)) removeReply(work, tombstone, before, changes);

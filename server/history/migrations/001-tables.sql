@@ -55,6 +55,8 @@ CREATE TABLE IF NOT EXISTS chat_rooms (
   tile_picture BYTES(64),
   -- The newest messages that are shown only in a thread, as JSON: see `ThreadOnly`. NULL without such messages.
   thread_only_runs LONG,
+  -- The newest deleted messages, as JSON: see `Runs`. NULL without such messages.
+  deleted_runs LONG,
   -- The users of a direct room who want link previews: 'low', 'high' or 'both'; NULL for neither.
   previews_of CHARS(16),
   UNIQUE (created_by, client_id),

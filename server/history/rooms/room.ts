@@ -1,4 +1,5 @@
 import type { RoomKind, RoomSettings } from '../../wire/events.ts';
+import { addToRuns, countAfter, type Runs } from '../../wire/runs.ts';
 import type { ColumnName } from '../columns.ts';
 import type { Columns, Row, Value } from '../engine/table.ts';
 import { isBanned, isMember, type MemberRecord } from '../members/member.ts';
@@ -40,6 +41,8 @@ export interface RoomRecord {
   pair?: readonly [string, string];
   /** Absent if no message is shown only in a thread. */
   threadOnly?: ThreadOnly;
+  /** The newest deleted messages, without those that are shown only in a thread. Absent without such messages. */
+  deleted?: Runs;
   /** The newest message that is not shown only in a thread, in its current state, with its whole text. */
   last?: StoredMessage;
 }
@@ -48,12 +51,14 @@ export interface RoomRecord {
 export interface ThreadOnly {
   /** The number of such messages since the room was created. */
   total: number;
-  /** The newest of them, as runs of consecutive messages in ascending order. */
-  runs: readonly (readonly [seq: number, count: number])[];
+  /** The newest of them. */
+  runs: Runs;
 }
 
 /** Maximum number of runs. A write of a message rewrites them all, and older messages count as shown in the room. */
 const mostRuns = 200;
+/** Fewer, because events contain them. Older messages count as not deleted. */
+const mostDeletedRuns = 100;
 
 /** Returns the room with a new message. */
 export function withMessage<Of extends Pick<RoomRecord, 'lastSeq' | 'threadOnly'>>(
@@ -62,20 +67,27 @@ export function withMessage<Of extends Pick<RoomRecord, 'lastSeq' | 'threadOnly'
 ): Of {
   if (threadOnly === undefined) return { ...room, lastSeq: seq };
   const { total, runs } = room.threadOnly ?? { total: 0, runs: [] };
-  const [first, count] = runs.at(-1) ?? [seq, 0];
-  const grown =
-    first + count === seq
-      ? [...runs.slice(0, -1), [first, count + 1] as const]
-      : [...runs, [seq, 1] as const];
-  return { ...room, lastSeq: seq, threadOnly: { total: total + 1, runs: grown.slice(-mostRuns) } };
+  const grown = addToRuns(runs, seq).slice(-mostRuns);
+  return { ...room, lastSeq: seq, threadOnly: { total: total + 1, runs: grown } };
 }
 
-/** Counts the messages after `seq` that are shown only in a thread. */
-export function threadOnlyAfter({ threadOnly }: Pick<RoomRecord, 'threadOnly'>, seq: number): number {
-  let sum = 0;
-  for (const [first, count] of threadOnly?.runs ?? [])
-    sum += Math.max(0, first + count - Math.max(first, seq + 1));
-  return sum;
+/** Returns the room after the deletion of messages. */
+export function withDeleted<Of extends Pick<RoomRecord, 'firstSeq' | 'deleted'>>(
+  room: Of,
+  messages: readonly Pick<StoredMessage, 'seq' | 'threadOnly'>[],
+): Of {
+  const shown = messages.filter(({ threadOnly }) => threadOnly === undefined);
+  const grown = shown.reduce((runs, { seq }) => addToRuns(runs, seq), room.deleted ?? []);
+  const deleted = grown.filter(([first, count]) => first + count > room.firstSeq).slice(-mostDeletedRuns);
+  return deleted.length === 0 ? room : { ...room, deleted };
+}
+
+/** Counts the messages after `seq` that are neither deleted nor shown only in a thread. */
+export function shownAfter(
+  { lastSeq, threadOnly, deleted }: Pick<RoomRecord, 'lastSeq' | 'threadOnly' | 'deleted'>,
+  seq: number,
+): number {
+  return Math.max(0, lastSeq - seq - countAfter(threadOnly?.runs, seq) - countAfter(deleted, seq));
 }
 
 /** Returns the `seq` of the newest message that is not shown only in a thread; 0 without messages. */
@@ -199,6 +211,10 @@ const columns: readonly {
     column: 'thread_only_runs',
     value: ({ threadOnly }) => (threadOnly === undefined ? undefined : JSON.stringify(threadOnly)),
   },
+  {
+    column: 'deleted_runs',
+    value: ({ deleted }) => (deleted === undefined ? undefined : JSON.stringify(deleted)),
+  },
   { column: 'previews_of', value: ({ previewsOf }) => previewsOf },
   { column: 'reports', value: ({ reports }) => reports },
   { column: 'pins', value: ({ pins }) => pins },
@@ -246,6 +262,7 @@ export function roomFrom(row: Row): RoomRecord {
     ...(row.thread_only_runs === null
       ? {}
       : { threadOnly: JSON.parse(row.thread_only_runs as string) as ThreadOnly }),
+    ...(row.deleted_runs === null ? {} : { deleted: JSON.parse(row.deleted_runs as string) as Runs }),
     ...(row.reports === null ? {} : { reports: row.reports as number }),
     ...(row.pins === null ? {} : { pins: row.pins as number }),
     ...(row.reset_rev === null ? {} : { reset: row.reset_rev as number }),

@@ -80,6 +80,7 @@ final class Room {
       draft.lastSeq = Wire.number(activity, "lastSeq");
       draft.threadOnly = Wire.number(activity, "threadOnly");
       draft.unreadInThreads = Math.max(0, summary.unreadInThreads + draft.threadOnly - summary.threadOnly);
+      draft.deleted = Runs.of(activity, "deleted");
       draft.last = activity.has("last") ? Wire.last(Wire.object(activity, "last")) : null;
       reportedSeq = draft.lastSeq;
     }
@@ -101,6 +102,7 @@ final class Room {
     draft.head = Math.max(summary.head, message.rev);
     draft.lastSeq = Math.max(summary.lastSeq, message.seq);
     if (isNew && !own && !message.hidden && message.mentions(me.id)) draft.mentions++;
+    addDeleted(message, draft);
     if (own) {
       isKeptUnread = false;
       acknowledgedSeq = Math.max(acknowledgedSeq, message.seq);
@@ -174,8 +176,15 @@ final class Room {
     draft.readSeq = seq;
     draft.mentions = mentions;
     draft.unreadInThreads = threadOnlyAfter(seq);
+    for (Message message : timeline.list()) addDeleted(message, draft);
     summary = draft.done();
     acknowledgedSeq = seq;
+  }
+
+  /** Deleted messages are not unread. */
+  private static void addDeleted(Message message, RoomSummary.Draft draft) {
+    if (message.isDeleted() && !message.threadOnly && message.seq > draft.readSeq)
+      draft.deleted = draft.deleted.with(message.seq);
   }
 
   boolean readUpTo(long seq) {

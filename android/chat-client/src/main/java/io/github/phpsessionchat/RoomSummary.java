@@ -156,7 +156,7 @@ public final class RoomSummary {
   /** The {@code seq} of the last message read by the reader. */
   public final long readSeq;
   /**
-   * The number of unread messages; 0 if the reader is not a member, and in a direct room with a blocked user. Counts
+   * The number of unread messages, without deleted ones; 0 if the reader is not a member, and in a direct room with a blocked user. Counts
    * {@link Message#threadOnly} replies only if they are among the {@link #mentions}.
    */
   public final long unread;
@@ -210,6 +210,8 @@ public final class RoomSummary {
   final long threadOnly;
   /** The number of unread ones among them. */
   final long unreadInThreads;
+  /** Deleted messages, which are not unread, without those that are only in a thread. */
+  final Runs deleted;
 
   private RoomSummary(Draft draft) {
     id = draft.id;
@@ -230,7 +232,8 @@ public final class RoomSummary {
     boolean counts = draft.member && !draft.quiet;
     threadOnly = draft.threadOnly;
     unreadInThreads = draft.unreadInThreads;
-    long all = Math.max(0, draft.lastSeq - Math.max(draft.readSeq, draft.firstSeq - 1));
+    deleted = draft.deleted;
+    long all = draft.unreadWithThreads();
     // Replies in threads count if they concern the reader.
     unread = counts ? Math.min(all, Math.max(all - unreadInThreads, draft.mentions)) : 0;
     mentions = Math.min(draft.mentions, unread);
@@ -311,6 +314,7 @@ public final class RoomSummary {
     boolean quiet;
     long threadOnly;
     long unreadInThreads;
+    Runs deleted = Runs.NONE;
 
     Draft() {}
 
@@ -349,6 +353,13 @@ public final class RoomSummary {
       quiet = from.quiet;
       threadOnly = from.threadOnly;
       unreadInThreads = from.unreadInThreads;
+      deleted = from.deleted;
+    }
+
+    /** Counts the unread messages, including those that are only in a thread. */
+    long unreadWithThreads() {
+      long after = Math.max(readSeq, firstSeq - 1);
+      return Math.max(0, lastSeq - after - deleted.countAfter(after));
     }
 
     RoomSummary done() {

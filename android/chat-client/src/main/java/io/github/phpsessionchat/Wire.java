@@ -296,9 +296,9 @@ final class Wire {
     draft.firstSeq = Math.max(1, number(json, "firstSeq"));
     draft.readSeq = number(json, "readSeq");
     draft.threadOnly = number(json, "threadOnly");
+    draft.deleted = Runs.of(json, "deleted");
     if (draft.member && draft.threadOnly > 0) {
-      long all = draft.lastSeq - Math.max(draft.readSeq, draft.firstSeq - 1);
-      draft.unreadInThreads = Math.max(0, all - number(json, "unread"));
+      draft.unreadInThreads = Math.max(0, draft.unreadWithThreads() - number(json, "unread"));
     }
     draft.mentions = number(json, "mentions");
     draft.last = json.has("last") ? last(object(json, "last")) : null;

@@ -655,6 +655,24 @@ class ChatTest {
     assertTrue(server.awaitRequest("message:send").getBoolean("threadOnly"));
   }
 
+  @Test
+  void countsNoDeletedMessagesAsUnread() throws Exception {
+    List<Object> packets = ScriptedServer.welcome("alice");
+    String counts = "\"head\":6,\"lastSeq\":5,\"unread\":4,\"deleted\":[[2,1]],\"id\":\"lobby\"";
+    packets.set(2, ((String) packets.get(2)).replace("\"id\":\"lobby\"", counts));
+    server.setPackets(packets);
+    JSONArray deleted = new JSONArray().put(new JSONArray().put(2).put(1));
+    JSONObject lobby = ScriptedServer.room("lobby").put("head", 6).put("lastSeq", 5).put("unread", 4).put("deleted", deleted);
+    openLobby(lobby, new JSONArray().put(message(4)).put(message(5)));
+    assertEquals(4, lobby().unread);
+    server.event("message:changed", message(4).put("rev", 7).put("text", "").put("deletedAt", 5000));
+    wakeUntil(() -> lobby().unread == 3);
+    deleted.put(new JSONArray().put(4).put(2));
+    server.event("room:activity", new JSONObject(lobby.toString()).put("room", "lobby").put("head", 8).put("lastSeq", 6));
+    wakeUntil(() -> lobby().lastSeq == 6);
+    assertEquals(3, lobby().unread);
+  }
+
   /** Starts the chat and opens the lobby, which the server answers with this summary and these messages. */
   private void openLobby(JSONObject lobby, JSONArray messages) throws Exception {
     JSONObject joined = new JSONObject().put("room", lobby).put("messages", messages).put("complete", true);
