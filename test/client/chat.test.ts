@@ -524,6 +524,23 @@ describe('reading', () => {
     await expect.poll(counts).toEqual({ unread: 1, mentions: 0, all: 0 });
   });
 
+  test('counts no deleted messages of a room that is not joined, also after a reconnect', async () => {
+    const ann = await person();
+    const ben = await other();
+    const room = await privateRoom(ben, [ann.id]);
+    await ben.request('room:join', { room });
+    const { chat } = await open(ann.cookie);
+    const counts = () => [chat.rooms.get(room)?.unread, chat.totals.unread];
+    for (const text of ['one', 'two', 'three', 'four']) await write(ben, room, text);
+    await expect.poll(counts).toEqual([4, 4]);
+    for (const seq of [2, 4]) await ben.request('message:delete', { room, seq });
+    await expect.poll(counts).toEqual([2, 2]);
+    await write(ben, room, 'five');
+    await expect.poll(counts).toEqual([3, 3]);
+    const again = await open(ann.cookie);
+    expect([again.chat.rooms.get(room)?.unread, again.chat.totals.unread]).toEqual([3, 3]);
+  });
+
   test('does not count replies of blocked users as new', async () => {
     const ann = await person();
     const ben = await other();
