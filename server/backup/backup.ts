@@ -10,7 +10,7 @@ import { copyHistory, storedFiles } from '../history/engine/sqlite/snapshot.ts';
 import { dialectOf, type HistoryPlace } from '../history/open.ts';
 import { CommandProblem, exit } from '../program/problem.ts';
 import { ArchiveWriter } from './archive.ts';
-import { entries, formatNow, type Manifest } from './manifest.ts';
+import { entries, formatNow, type Manifest, tablesAfter } from './manifest.ts';
 
 /** The data to back up or to restore. `files`: the folder of the files; undefined to omit them. */
 export interface Data {
@@ -63,6 +63,7 @@ export async function makeBackup(
       made,
       history: history.kind,
       migrations,
+      tables: tablesAfter(history.kind, migrations),
       files: files !== undefined,
       erased,
     };

@@ -8,13 +8,21 @@ import type { DatabaseAddress } from '../history/engine/address.ts';
 import { SqlError } from '../history/engine/dialect.ts';
 import { whyNotAlone } from '../history/engine/in-use.ts';
 import { claim } from '../history/engine/sqlite/claim.ts';
-import { askingForFiles, knownFormat, prepareRestored } from '../history/engine/sqlite/snapshot.ts';
+import { askingForFiles, prepareRestored } from '../history/engine/sqlite/snapshot.ts';
 import { restoredOf } from '../history/engine/sqlite/sqlite.ts';
 import { dialectOf, openDatabaseHistory } from '../history/open.ts';
 import { CommandProblem, exit } from '../program/problem.ts';
 import { type ArchiveEntry, readArchive, Unreadable } from './archive.ts';
 import { asProblem, type Data } from './backup.ts';
-import { entries, formatNow, largestManifest, type Manifest, manifest } from './manifest.ts';
+import {
+  databases,
+  entries,
+  formatNow,
+  largestManifest,
+  type Manifest,
+  manifest,
+  tablesAfter,
+} from './manifest.ts';
 
 /**
  * Replaces a history and its files by a backup. The whole backup is unpacked and checked before the current history
@@ -141,7 +149,6 @@ async function restoreRows(
     let loaded = false;
     const { made } = await unpackEach(from, {
       kind: history.kind,
-      known: snapshot.knownFormat(dialect),
       folder,
       files,
       ...options,
@@ -229,7 +236,6 @@ async function unpack(from: string, { unpacked, files, folder }: Place, options:
   let hasHistory = false;
   const about = await unpackEach(from, {
     kind: 'sqlite',
-    known: knownFormat(),
     folder,
     files,
     ...options,
@@ -249,8 +255,6 @@ async function unpackEach(
   from: string,
   to: Options & {
     kind: Manifest['history'];
-    /** The number of the newest migration that this version knows. */
-    known: number;
     folder: string | undefined;
     files: string | undefined;
     history(entry: ArchiveEntry, about: Manifest): Promise<void>;
@@ -262,13 +266,14 @@ async function unpackEach(
   for await (const entry of readArchive(from)) {
     const { name } = entry;
     if (about === undefined) {
-      about = await manifestOf(entry, to.known);
+      about = await manifestOf(entry);
       if (about.history !== to.kind) {
         throw new CommandProblem(
           exit.configuration,
-          `the backup contains a history in ${titles[about.history]}, but CHAT_HISTORY is in ${titles[to.kind]}: set CHAT_HISTORY to ${titles[about.history]}`,
+          `the backup contains a history in ${databases[about.history]}, but CHAT_HISTORY is in ${databases[to.kind]}: set CHAT_HISTORY to ${databases[about.history]}`,
         );
       }
+      requireKnownTables(about);
       if (about.files && files === undefined && !to.withoutFiles) {
         throw new CommandProblem(
           exit.configuration,
@@ -294,35 +299,37 @@ async function unpackEach(
   return about;
 }
 
-const titles: Record<Manifest['history'], string> = {
-  sqlite: 'SQLite',
-  postgres: 'PostgreSQL',
-  mysql: 'MariaDB',
-};
-
-async function manifestOf({ name, size, bytes }: ArchiveEntry, known: number): Promise<Manifest> {
+async function manifestOf({ name, size, bytes }: ArchiveEntry): Promise<Manifest> {
   if (name !== entries.manifest || size > largestManifest)
     throw new Unreadable('it is a different kind of file');
   const parts: Buffer[] = [];
   for await (const part of bytes) parts.push(part);
   const text = Buffer.concat(parts).toString();
-  let value: { format?: unknown; migrations?: unknown };
+  let value: unknown;
   try {
     value = JSON.parse(text);
   } catch {
     throw new Unreadable('its manifest is damaged');
   }
-  const isNewer = (number: unknown, known: number) => typeof number === 'number' && number > known;
-  if (isNewer(value.format, formatNow) || isNewer(value.migrations, known)) {
-    throw new CommandProblem(
-      exit.data,
-      'a newer version made this backup: restore it with that version. Current data is unchanged',
-    );
-  }
+  const { format } = value as { format?: unknown };
   const read = manifest.safeParse(value);
+  if (typeof format === 'number' && format > formatNow) throw ofAnotherBuild('a newer version');
   if (!read.success) throw new Unreadable('its manifest is damaged');
   return read.data;
 }
+
+/** @throws CommandProblem if this version cannot use the tables of the backup */
+function requireKnownTables({ history, migrations, tables }: Manifest): void {
+  const known = tablesAfter(history, migrations);
+  if (known === undefined) throw ofAnotherBuild('a newer version');
+  if (known !== tables) throw ofAnotherBuild('another build, with other tables,');
+}
+
+const ofAnotherBuild = (which: string) =>
+  new CommandProblem(
+    exit.data,
+    `${which} made this backup: restore it with that version. Current data is unchanged`,
+  );
 
 async function write(path: string, { bytes }: ArchiveEntry): Promise<void> {
   const file = await open(path, 'wx', 0o600);

@@ -6,6 +6,7 @@ import { Files } from '../files/files.ts';
 import { connectAlone, whyNotAlone } from '../history/engine/in-use.ts';
 import { erasuresOf } from '../history/erasure/erased-users.ts';
 import { dialectOf, openHistory } from '../history/open.ts';
+import { UnusableHistory } from '../history/unusable.ts';
 import { reasons, type Skipped } from '../import/exported.ts';
 import { type ImportOptions, importLines } from '../import/import.ts';
 import { type GivenLine, linesOf, parseJson } from '../import/lines.ts';
@@ -97,7 +98,8 @@ export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Prom
     connection.destroy();
   }
   const history = await openHistory(place, { onFailure, patience: longestEnd }).catch((error: Error) => {
-    throw new CommandProblem(exit.unavailable, error.message);
+    const isData = error instanceof UnusableHistory && error.because === 'data';
+    throw new CommandProblem(isData ? exit.data : exit.unavailable, error.message);
   });
   const files =
     filesPlace.kind === 'off'

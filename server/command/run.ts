@@ -7,16 +7,23 @@ import { checkBeforeStart } from '../doctor/before-start.ts';
 import { findExposedData } from '../doctor/exposed-data.ts';
 import { findingLines, warning } from '../doctor/finding.ts';
 import { checkClient, checkProxies } from '../doctor/server.ts';
+import { UnusableHistory } from '../history/unusable.ts';
 import { readClientFiles } from '../http/client-files.ts';
 import { isSeparateRoot, whenSandboxForbidden } from '../limits/separate-process.ts';
 import { createLog, type Log } from '../log.ts';
 import { howToRun, withDocs } from '../program/how-to-run.ts';
+import { exit } from '../program/problem.ts';
 import { type Config, ConfigError, nodeName, readConfig } from '../settings/config.ts';
 import { type GivenSettings, givenSettings, usualFiles } from '../settings/file.ts';
 import { unknownText } from '../settings/names.ts';
 
 /** EX_IOERR of sysexits.h: the history or the port cannot be opened, or an unexpected error ended the server. */
 const failed = 74;
+/** Exit codes for a history that no restart makes usable. systemd does not restart the service after these. */
+const exitFor: Partial<Record<UnusableHistory['because'], number>> = {
+  data: exit.data,
+  configuration: exit.configuration,
+};
 /** A drain ends this many ms before its promised end, even if it is not done. */
 const beforeTheEnd = 500;
 
@@ -67,7 +74,7 @@ export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Prom
   });
   const die = (error: unknown, message: string): never => {
     log.fatal({ err: error }, message);
-    process.exit(failed);
+    process.exit((error instanceof UnusableHistory ? exitFor[error.because] : undefined) ?? failed);
   };
   process.on('uncaughtException', (error) => die(error, 'unexpected error'));
 

@@ -29,7 +29,7 @@ export const usage = `${use}
 ${howToRun('doctor', '[--settings FILE] --grants', true)}
 
 Asks the running server, shows the settings that differ from the default, finds problems, and says how to fix them. It
-changes nothing.
+changes no data.
 
   --settings FILE  the settings of the chat server
   --cookie -       follows one login: asks for the session cookie of a logged-in user, or the header Cookie.

@@ -9,7 +9,7 @@ import type { FilesPlace } from '../files/place.ts';
 import { adviseOrigin, isSimilar } from '../health/arrivals.ts';
 import { adviseFiles, describeSpace, filesPlaceOf, freeBytes } from '../health/space.ts';
 import { type DatabaseAddress, placeOf } from '../history/engine/address.ts';
-import { tryDatabase } from '../history/open.ts';
+import { findHistoryFault, type HistoryPlace } from '../history/open.ts';
 import { clientFolder } from '../http/client-files.ts';
 import { openMailServer } from '../mail/mail-server.ts';
 import { placeOf as mailPlaceOf } from '../mail/place.ts';
@@ -55,7 +55,7 @@ export async function* checkServer(
 
 /** Checks the history and the files, without the running server. */
 export async function* checkStorage({ history, files }: Config): AsyncGenerator<Finding> {
-  yield history.kind === 'sqlite' ? checkHistoryFile(history.path) : await checkDatabase(history);
+  yield await checkHistory(history);
   if (history.kind === 'sqlite') yield* checkSpace('history', dirname(resolve(history.path)));
   yield await checkFiles(files);
   if (files.kind === 'dir') yield* checkSpace('files', resolve(files.folder));
@@ -66,17 +66,22 @@ async function* checkSpace(what: string, folder: string): AsyncGenerator<Finding
   if (finding !== undefined) yield finding;
 }
 
-async function checkDatabase(address: DatabaseAddress): Promise<Finding> {
-  try {
-    await tryDatabase(address);
-    return ok(`The history ${placeOf(address)} can be reached.`);
-  } catch (error) {
-    return problem(
-      `The history ${placeOf(address)} cannot be reached. ${(error as Error).message}.`,
-      'Start the database, or correct CHAT_HISTORY: the database must exist, and the user in CHAT_HISTORY must own it.',
-    );
-  }
+const historyAdvice = {
+  data: 'Install the build that wrote the history, or set CHAT_HISTORY to a new one. See docs/operate/upgrade.md.',
+  configuration: 'Change what the message names, in the database or in CHAT_HISTORY.',
+  unavailable:
+    'Start the database, or correct CHAT_HISTORY: the database must exist, and the user in CHAT_HISTORY must own it.',
+};
+
+async function checkHistory(place: HistoryPlace): Promise<Finding> {
+  const file = place.kind === 'sqlite' ? checkHistoryFile(place.path) : undefined;
+  if (file !== undefined && file.level !== 'ok') return file;
+  const fault = await findHistoryFault(place);
+  if (fault !== undefined) return problem(`${asSentence(fault.message)}.`, historyAdvice[fault.because]);
+  return file ?? ok(`The history ${placeOf(place as DatabaseAddress)} can be used.`);
 }
+
+const asSentence = (text: string) => `${text[0]?.toUpperCase()}${text.slice(1)}`;
 
 function checkHistoryFile(setting: string): Finding {
   const path = resolve(setting);

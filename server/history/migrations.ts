@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 
 /** The databases that can store a history. */
@@ -6,11 +7,13 @@ export type DatabaseName = 'PostgreSQL' | 'MariaDB' | 'SQLite';
 /** The folder with the migrations of all databases. */
 export const migrationsFolder = new URL('./migrations/', import.meta.url);
 
-interface Migration {
+export interface Migration {
   name: string;
   /** The number of the newest migration that a program must know to use tables with this migration. */
   needs: number;
   statements: string[];
+  /** A digest of the statements of all migrations up to this one. It identifies the tables that they make. */
+  fingerprint: string;
 }
 
 /**
@@ -48,15 +51,19 @@ const ofLine = new RegExp(`-- ${names}`);
 
 /** Returns the migrations of a folder in order, with the statements for this database. */
 export function migrationsOf(database: DatabaseName, folder: URL): Migration[] {
+  const digest = createHash('sha256');
   return readdirSync(folder)
     .filter((name) => /^\d{3}-.*\.sql$/.test(name))
     .sort()
     .map((name) => {
       const text = readFileSync(new URL(name, folder), 'utf8');
+      const statements = statementsOf(database, text);
+      digest.update(JSON.stringify(statements.map((statement) => statement.replace(/\s+/g, ' '))));
       return {
         name: name.replace(/\.sql$/, ''),
         needs: Number(/^-- needs: (\d+)/.exec(text)?.[1]),
-        statements: statementsOf(database, text),
+        statements,
+        fingerprint: digest.copy().digest('hex'),
       };
     });
 }
@@ -78,9 +85,11 @@ function statementsOf(database: DatabaseName, text: string): string[] {
     .filter((statement) => statement !== '');
 }
 
-/** Returns the error for tables of a newer version. */
-export function tooNew(format: number, known: number): Error {
-  return new Error(
-    `the history was written by a newer version (format ${format}, this version knows ${known})`,
-  );
+const cached = new Map<DatabaseName, readonly Migration[]>();
+
+/** Returns the migrations of this version. */
+export function ownMigrations(database: DatabaseName): readonly Migration[] {
+  const own = cached.get(database) ?? migrationsOf(database, migrationsFolder);
+  cached.set(database, own);
+  return own;
 }

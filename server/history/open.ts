@@ -2,8 +2,9 @@ import { type DatabaseAddress, placeOf, readDatabaseAddress } from './engine/add
 import type { Claim } from './engine/claim.ts';
 import type { ServerDialect } from './engine/dialect.ts';
 import type { SqlHistoryOptions } from './engine/sql.ts';
-import { openSqliteHistory } from './engine/sqlite/sqlite.ts';
+import { checkSqliteHistory, openSqliteHistory } from './engine/sqlite/sqlite.ts';
 import type { History } from './history.ts';
+import { UnusableHistory } from './unusable.ts';
 
 /** The location of a history: a file, or a database on a server. */
 export type HistoryPlace = { kind: 'sqlite'; path: string } | DatabaseAddress;
@@ -18,7 +19,7 @@ export function readHistoryPlace(setting: string): HistoryPlace | undefined {
 /**
  * Opens the history, and waits for another server that uses the database.
  * @param options.onFailure called when this server must stop, such as after a bug or if another server took over
- * @throws Error with the location, without a password, if it cannot be used or a newer version wrote it
+ * @throws UnusableHistory
  */
 export async function openHistory(
   place: HistoryPlace,
@@ -53,8 +54,7 @@ export async function openHistory(
     };
   } catch (error) {
     claimed?.close();
-    const cause = error as Error;
-    throw new Error(`the history ${placeOf(place)} cannot be opened: ${cause.message}`, { cause });
+    throw new UnusableHistory(placeOf(place), error as Error);
   }
 }
 
@@ -69,9 +69,16 @@ export async function openDatabaseHistory(
   return openSqlHistory(dialect, { reads, subjects }, options);
 }
 
-/** Tries to connect, for the command `doctor`. @throws Error with the reason if the database cannot be reached */
-export async function tryDatabase(place: DatabaseAddress): Promise<void> {
-  (await (await dialectOf(place)).connect()).destroy();
+/** Returns what would stop a server with this history at its start. The history stays unchanged. */
+export async function findHistoryFault(place: HistoryPlace): Promise<UnusableHistory | undefined> {
+  try {
+    if (place.kind === 'sqlite') checkSqliteHistory(place.path);
+    else await (await import('./engine/trial.ts')).tryStart(await dialectOf(place));
+    return undefined;
+  } catch (error) {
+    if (error instanceof UnusableHistory || place.kind === 'sqlite') return error as UnusableHistory;
+    return new UnusableHistory(placeOf(place), error as Error);
+  }
 }
 
 /** Returns the dialect for the database of a history. */

@@ -30,6 +30,7 @@ import {
   invites,
   revokeInvite,
 } from './invites.ts';
+import { type KnownTablesReads, knownTablesReads } from './known-tables.ts';
 import {
   endReminder,
   type LaterReads,
@@ -275,6 +276,7 @@ export interface Reads
     ReportReads,
     RestrictionReads,
     RoomReads,
+    KnownTablesReads,
     ThreadReads,
     UserReads,
     WebhookReads,
@@ -441,6 +443,7 @@ export const subjects: Subjects = {
 
 /** The reads of all subjects. */
 export const reads: ReadRegistry = {
+  ...knownTablesReads,
   ...roomReads,
   ...dayReads,
   ...memberReads,

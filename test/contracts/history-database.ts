@@ -16,10 +16,12 @@ import {
 import { follow, type Shared } from '../../server/history/engine/followed.ts';
 import { connectAlone } from '../../server/history/engine/in-use.ts';
 import { migrate } from '../../server/history/engine/migrations.ts';
+import { restoring } from '../../server/history/engine/snapshot.ts';
 import { erasuresOf } from '../../server/history/erasure/erased-users.ts';
 import { erasableOf, rowsNaming } from '../../server/history/erasure/find.ts';
 import { type Change, deletedUser, type History } from '../../server/history/history.ts';
 import {
+  findHistoryFault,
   type HistoryPlace,
   openDatabaseHistory,
   openHistory,
@@ -72,6 +74,8 @@ interface Engine {
   signal(name: 'SIGSTOP' | 'SIGCONT'): void;
   /** Statements that give new connections other defaults than usual, and statements that undo it. */
   readonly defaults: { change: readonly string[]; undo: readonly string[] };
+  /** The statement that takes the right to create tables in the database. */
+  withoutRights(database: HistoryDatabase): string;
   /** Runs a statement as the administrator. */
   administer(statement: string): Promise<unknown>;
   /** Whether this reply of the server confirms a COMMIT. */
@@ -779,7 +783,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
     });
 
     it('rejects tables that a newer version changed incompatibly', async () => {
-      await database.query('INSERT INTO chat_migrations (num, needs) VALUES (99, 98)');
+      await database.query("INSERT INTO chat_migrations (num, needs, fingerprint) VALUES (99, 98, '')");
       try {
         await expect(open()).rejects.toThrow(
           /written by a newer version \(format 98, this version knows \d+\)/,
@@ -789,6 +793,55 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       } finally {
         await database.query('DELETE FROM chat_migrations WHERE num = 99');
       }
+    });
+
+    test('rejects tables of another build, also while a server runs', async () => {
+      const place = readHistoryPlace(database.url) as HistoryPlace;
+      const history = await open();
+      expect(await findHistoryFault(place)).toBeUndefined();
+      expect(await history.read.hasKnownTables(null)).toBe(true);
+      const [{ fingerprint } = {}] = await database.query(
+        'SELECT fingerprint FROM chat_migrations WHERE num = 1',
+      );
+      await database.query("UPDATE chat_migrations SET fingerprint = 'old'");
+      try {
+        const fault = await findHistoryFault(place);
+        expect(fault).toMatchObject({
+          because: 'data',
+          message: expect.stringContaining('its tables are from another'),
+        });
+        await expect(open()).rejects.toThrow(/its tables are from another build: install that build/);
+        expect(await history.read.hasKnownTables(null)).toBe(false);
+      } finally {
+        await database.query(`UPDATE chat_migrations SET fingerprint = '${fingerprint}'`);
+      }
+    });
+
+    test('rejects a database in which another program has tables with these names', async () => {
+      const fresh = await engine.database();
+      closing.push(() => fresh.close());
+      await fresh.query('CREATE TABLE chat_users (id INT PRIMARY KEY)');
+      const inUse = /another program uses the table chat_users in this database/;
+      await expect(open(fresh.url)).rejects.toThrow(inUse);
+      expect((await findHistoryFault(readHistoryPlace(fresh.url) as HistoryPlace))?.message).toMatch(inUse);
+      await expect(restoring(engine.dialect(fresh), openDatabaseHistory)).rejects.toThrow(inUse);
+    });
+
+    test('tries in an empty database what a server does at its start, and leaves no table', async () => {
+      const fresh = await engine.database();
+      closing.push(() => fresh.close());
+      const place = readHistoryPlace(fresh.url) as HistoryPlace;
+      const schema = fresh.url.startsWith('mysql') ? 'DATABASE()' : 'current_schema()';
+      const tablesIn = async () =>
+        (await fresh.query(`SELECT 1 FROM information_schema.tables WHERE table_schema = ${schema}`)).length;
+      expect(await findHistoryFault(place)).toBeUndefined();
+      expect(await tablesIn()).toBe(0);
+      await engine.administer(engine.withoutRights(fresh));
+      expect(await findHistoryFault(place)).toMatchObject({
+        because: 'configuration',
+        message: expect.stringContaining('the user lacks a privilege'),
+      });
+      expect(await tablesIn()).toBe(0);
     });
 
     it('does not log the password while waiting for the history', async () => {

@@ -57,7 +57,7 @@ test('docs/operate/systemd.md shows the service of the Debian package', () => {
   expect(settings(shown.replaceAll('/usr/local/bin/', '/usr/bin/'))).toEqual(settings(packaged));
   // systemd applies RestartPreventExitStatus= only to the main process. After a failed ExecStartPre it would
   // restart the service forever.
-  expect(packaged).toContain('\nRestartPreventExitStatus=78\n');
+  expect(packaged).toContain('\nRestartPreventExitStatus=65 78\n');
   expect(packaged).not.toContain('ExecStartPre');
   // The session server does not start sandboxed processes for users' files, so it lacks these settings.
   const hardening = (text: string) =>

@@ -212,6 +212,7 @@ const page = { limit: 9 };
 const whole = { room, upTo: 9, ...page };
 /** All reads except searches, of the data that `everyWrite` stores. */
 export const everyRead: { [Query in Exclude<keyof Reads, 'search'>]: Reads[Query]['in'][] } = {
+  hasKnownTables: [null],
   notices: [{ user: '1' }],
   withDevices: [{ users: ['1'] }],
   openedBy: [{ user: '1' }],

@@ -66,6 +66,7 @@ const mayImport: Record<string, readonly string[]> = {
   'server/backup/': [
     'server/program/problem.ts',
     'server/files/',
+    'server/history/migrations.ts',
     'server/history/open.ts',
     'server/history/engine/',
     'server/history/engine/sqlite/',

@@ -339,6 +339,11 @@ test('rejects a damaged, foreign or newer backup before changing anything', asyn
     [Buffer.from('SQLite format 3\0'.padEnd(2048)), /one of its headers is damaged/],
     [Buffer.alloc(0), /it is truncated/],
     [withManifest(manifest.replace('"format":1', '"format":2')), /a newer version made this backup/],
+    // A build before the fingerprint of the tables. The replacement has the same length.
+    [
+      withManifest(manifest.replace('"tables"', '"former"')),
+      /another build, with other tables, made this backup/,
+    ],
     [withManifest(manifest.replace(/"migrations":\d+/, '"migrations":99')), /a newer version/],
   ];
   const wrong = join(folder, 'wrong.tar');

@@ -409,7 +409,7 @@ describe('the server’s own requirements', () => {
     const history = 'postgres://chat:geheim@127.0.0.1:1/chat';
     const said = await doctor(1, { ...inFiles(), CHAT_HISTORY: history });
     expect(said).toMatch(
-      /^✗ The history postgres:\/\/127\.0\.0\.1:1\/chat cannot be reached\. PostgreSQL: .*ECONNREFUSED.*\n {2}→ /m,
+      /^✗ The history postgres:\/\/127\.0\.0\.1:1\/chat cannot be opened: PostgreSQL: .*ECONNREFUSED.*\n {2}→ /m,
     );
     expect(said).not.toContain('geheim');
   });

@@ -291,7 +291,7 @@ describe('a failing start', () => {
       // Root may create it, so the test runs as another user.
       const user = process.getuid?.() === 0 ? { uid: 65_534 } : {};
       const { code, output } = await end({ CHAT_HISTORY: 'sqlite:/usr/chat/chat.db' }, user);
-      expect(code).toBe(74);
+      expect(code).toBe(78);
       expect(output).toMatch(
         /the account (\S+) may not create the folder \/usr\/chat \(EACCES\); as root, run: install -d -o \1 -m 700 \/usr\/chat/,
       );

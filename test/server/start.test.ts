@@ -3,10 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openHistory } from '../../server/history/open.ts';
 import { chatServerHere } from '../helpers/chat-here.ts';
 import { chatProgram, type RunningChat, startChatServer } from '../helpers/chat-server.ts';
 import { ownPort, startChild } from '../helpers/child.ts';
+import { doctorSays } from '../helpers/doctor-says.ts';
 import { startMemcached } from '../helpers/memcached.ts';
+import { unexpectedFailure } from '../helpers/own-history.ts';
 
 const root = new URL('../..', import.meta.url).pathname;
 
@@ -15,6 +18,67 @@ async function said({ output }: RunningChat, pattern: RegExp): Promise<string> {
   await expect.poll(output, { interval: 5 }).toMatch(pattern);
   return pattern.exec(output())?.[0] ?? '';
 }
+
+describe('a history that cannot be used', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'unusable-'));
+  afterAll(() => rmSync(folder, { recursive: true }));
+  const path = join(folder, 'chat.db');
+  const env = { CHAT_SESSION_STORE: 'file:///tmp', CHAT_HISTORY: `sqlite:${path}`, CHAT_FILES: 'off' };
+  const ended = async (command: string, args: readonly string[]) => {
+    const own = { PATH: process.env.PATH, CHAT_PORT: '0', ...env };
+    const child = startChild(command, args, { cwd: root, env: own });
+    const code = await new Promise<number>((resolve) => child.process.on('close', resolve));
+    return { code, output: child.output() };
+  };
+  const program = chatProgram.slice(0, chatProgram.indexOf('run'));
+  const run = (...args: string[]) => ended(process.execPath, [...program, ...args, '--settings=']);
+
+  test('made by another build ends each command with 65 and the cause', async () => {
+    await (await openHistory({ kind: 'sqlite', path }, { onFailure: unexpectedFailure })).close();
+    const backup = join(folder, 'backup.tar');
+    expect(await run('backup', backup, '--without-files')).toMatchObject({ code: 0 });
+    const db = new DatabaseSync(path);
+    // As the build before a column was added.
+    db.exec(
+      "ALTER TABLE chat_rooms DROP COLUMN tile_picture; UPDATE chat_migrations SET fingerprint = 'old'",
+    );
+    const sentence = `The history ${path} cannot be opened: its tables are from another build: install that build,`;
+    const started = await run('run');
+    expect(started.code).toBe(65);
+    expect(started.output).toContain(sentence.slice(1));
+    expect(started.output).toContain('the server failed to start');
+    const checked = await run('run', '--check');
+    expect(checked).toEqual({ code: 65, output: expect.stringContaining(`✗ ${sentence}`) });
+    expect(await doctorSays(env)).toContain(`✗ ${sentence}`);
+    expect(await run('backup', join(folder, 'no.tar'), '--without-files')).toMatchObject({
+      output: expect.stringContaining('its tables are from another build'),
+    });
+    // Builds before the fingerprint did not have the table.
+    db.exec('DROP TABLE chat_migrations');
+    db.close();
+    expect(await run('run', '--check')).toEqual(checked);
+    // The current build replaces it.
+    expect(await run('restore', backup, '--yes', '--without-files')).toMatchObject({ code: 0 });
+    expect(await run('run', '--check')).toEqual({ code: 0, output: '' });
+  });
+
+  test('is damaged, so that each command ends with 65', async () => {
+    writeFileSync(path, 'x'.repeat(10_000));
+    for (const args of [['run'], ['run', '--check']])
+      expect(await run(...args)).toEqual({ code: 65, output: expect.stringContaining('is not a database') });
+  });
+
+  test('is outside the folders that the service may write to, so that it ends with 78 and both remedies', async () => {
+    const namespaces = process.getuid?.() === 0 ? ['--mount'] : ['--mount', '--user', '--map-root-user'];
+    const mount = `mount -t tmpfs -o ro tmpfs ${folder} && exec "$@"`;
+    const inside = [...namespaces, 'sh', '-c', mount, 'sh', process.execPath, ...program];
+    const { code, output } = await ended('unshare', [...inside, 'run', '--settings=']);
+    expect(code).toBe(78);
+    expect(output).toMatch(
+      /is read-only for this process \(EROFS\).*main, and correct CHAT_HISTORY.*ReadWritePaths=/,
+    );
+  });
+});
 
 describe('settings from a file', () => {
   const folder = mkdtempSync(join(tmpdir(), 'settings-'));

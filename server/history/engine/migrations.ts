@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
-import { migrationsFolder, migrationsOf, tooNew } from '../migrations.ts';
+import { migrationsFolder, migrationsOf } from '../migrations.ts';
 import { type DatabaseConnection, raw, type ServerDialect, sql } from './dialect.ts';
+import { lastMigration, makeMigrations, migrationRows } from './schema.ts';
 
 /** The delay between attempts to take the lock. */
 const retryDelayMs = 100;
@@ -14,7 +15,7 @@ export type Migrating = { migration: string } | 'waiting';
  * because indexing millions of rows takes minutes. A migration only adds to what the previous version uses, so both
  * versions can run side by side. A later version removes what is no longer used.
  * @param options.upTo the number of the last migration to run
- * @throws Error if a newer version has changed the tables incompatibly
+ * @throws UnknownTables if this version cannot use the tables
  */
 export async function migrate(
   connection: DatabaseConnection,
@@ -25,23 +26,18 @@ export async function migrate(
   const steps = migrationsOf(dialect.name, folder).slice(0, upTo);
   await lock(connection, dialect, onProgress);
   try {
-    await connection.query(
-      raw('CREATE TABLE IF NOT EXISTS chat_migrations (num BIGINT PRIMARY KEY, needs BIGINT NOT NULL)'),
-    );
-    const [done] = await connection.query(
-      raw('SELECT coalesce(max(num), 0) AS num, coalesce(max(needs), 0) AS needs FROM chat_migrations'),
-    );
-    const needs = done?.needs as number;
-    if (needs > steps.length) throw tooNew(needs, steps.length);
-    const last = done?.num as number;
+    await connection.query(raw(makeMigrations));
+    const last = lastMigration(await connection.query(migrationRows), steps);
     if (last < steps.length) await connection.query(dialect.patience);
-    for (const [index, { name, needs, statements }] of steps.entries()) {
+    for (const [index, { name, needs, statements, fingerprint }] of steps.entries()) {
       if (index < last) continue;
       // In a new history, migrations are instant.
       if (last > 0) onProgress({ migration: name });
       await connection.query(raw('BEGIN'));
       for (const statement of statements) await connection.queryPatiently(raw(statement));
-      await connection.query(sql`INSERT INTO chat_migrations (num, needs) VALUES (${index + 1}, ${needs})`);
+      await connection.query(
+        sql`INSERT INTO chat_migrations (num, needs, fingerprint) VALUES (${index + 1}, ${needs}, ${fingerprint})`,
+      );
       await connection.query(raw('COMMIT'));
     }
     const [key] = await connection.query(raw('SELECT digest FROM chat_digest_key'));

@@ -13,12 +13,13 @@ import {
 } from '../erasure/erase-again.ts';
 import { fileStates } from '../files/file.ts';
 import type { History } from '../history.ts';
-import { migrationsFolder, migrationsOf, tooNew } from '../migrations.ts';
+import { ownMigrations } from '../migrations.ts';
 import type { DatabaseAddress } from './address.ts';
 import { beside, besideName, namesIn, removeBeside, tablesThere, takePlace } from './beside.ts';
 import { type DatabaseConnection, raw, type ServerDialect, sql } from './dialect.ts';
 import { connectAlone } from './in-use.ts';
 import { migrate } from './migrations.ts';
+import { formatIn, hasHistory, tooNew } from './schema.ts';
 import { erasedDigest } from './sqlite/erased.ts';
 import type { Row, Value } from './table.ts';
 
@@ -47,19 +48,15 @@ const maxValues = 10_000;
 /** Maximum characters of one INSERT. */
 const maxCharacters = 1024 * 1024;
 
-/** Returns the number of migrations in this version. */
-export const knownFormat = (dialect: ServerDialect) => migrationsOf(dialect.name, migrationsFolder).length;
-
 /**
  * Returns the number of the history's last migration.
  * @throws Error if there is no history, or a newer version wrote it
  */
 async function formatOf(connection: DatabaseConnection, dialect: ServerDialect): Promise<number> {
-  const there = await tablesThere(connection, dialect);
-  if (!there.includes('chat_migrations')) throw new Error('there is no history in this database');
-  const [row] = await connection.query(raw('SELECT coalesce(max(num), 0) AS num FROM chat_migrations'));
-  const format = row?.num as number;
-  if (format > knownFormat(dialect)) throw tooNew(format, knownFormat(dialect));
+  const format = await formatIn(connection, dialect);
+  const known = ownMigrations(dialect.name).length;
+  if (format === 0) throw new Error('there is no history in this database');
+  if (format > known) throw tooNew(format, known);
   return format;
 }
 
@@ -237,6 +234,7 @@ export async function restoring(
   const connection = await connectAlone(dialect);
   const side = beside(dialect);
   try {
+    await hasHistory(connection, dialect);
     await connection.query(dialect.patience);
     await removeBeside(connection, dialect);
   } catch (error) {

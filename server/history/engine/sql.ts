@@ -11,6 +11,7 @@ import { mostReaders, mostSearchers, searches } from './limits.ts';
 import { digestKeyIn, type Migrating, migrate } from './migrations.ts';
 import { Pool } from './pool.ts';
 import { checkRoundTrip } from './round-trip.ts';
+import { hasHistory } from './schema.ts';
 import { SealedCursors } from './sealed-cursors.ts';
 import { search } from './search.ts';
 import type { Subjects } from './work.ts';
@@ -162,6 +163,7 @@ export async function openSqlHistory(
 async function prepare(dialect: ServerDialect, onMigration: (is: Migrating) => void): Promise<Uint8Array> {
   const connection = await dialect.connect();
   try {
+    await hasHistory(connection, dialect);
     await migrate(connection, dialect, onMigration);
     await checkRoundTrip(connection, dialect);
     await connection.query(sql`DELETE FROM chat_writers WHERE since < ${Date.now() - writersTtlMs}`);

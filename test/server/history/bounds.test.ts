@@ -356,6 +356,7 @@ test('scans only tables that are small, limited in size or read whole at the sta
       'SCAN chat_webhooks USING COVERING INDEX chat_webhooks_by_type',
       // These contain few rows.
       'SCAN chat_consumers',
+      'SCAN chat_migrations USING INDEX sqlite_autoindex_chat_migrations_1',
       'SCAN chat_vapid_keys',
       // Only the first row, by its key.
       'SCAN chat_erasures',

@@ -35,6 +35,7 @@ historyDatabaseContract('MariaDB', async () => {
       execFileSync('mariadb', [...login, nameOf(to)], { input });
     },
     remove: () => server.remove(),
+    withoutRights: (database) => `REVOKE CREATE ON ${nameOf(database)}.* FROM site@'%'`,
     administer: (statement) => server.query(statement),
     // `init_connect` does not run for the administrator.
     defaults: {

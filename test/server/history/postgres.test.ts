@@ -35,6 +35,7 @@ historyDatabaseContract('PostgreSQL', async () => {
       });
     },
     remove: () => server.remove(),
+    withoutRights: ({ url }) => `ALTER DATABASE ${url.slice(url.lastIndexOf('/') + 1)} OWNER TO postgres`,
     administer: (statement) => server.query(statement),
     defaults: {
       change: [

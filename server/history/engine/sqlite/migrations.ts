@@ -1,21 +1,26 @@
 import { randomBytes } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
-import { migrationsFolder, migrationsOf, tooNew } from '../../migrations.ts';
+import { type Migration, migrationsFolder, migrationsOf, ownMigrations } from '../../migrations.ts';
+import { lastMigration, makeMigrations, migrationRows, tooNew } from '../schema.ts';
+import type { Row } from '../table.ts';
 
 /**
- * Migrates the file step by step, each step in its own transaction. `user_version` is the number of the last one.
- * @throws Error if a newer version of this server wrote the file
+ * Migrates the file step by step, each step in its own transaction.
+ * @throws UnknownTables if this version cannot use the tables
  */
 export function migrate(db: DatabaseSync, folder = migrationsFolder): void {
   const steps = migrationsOf('SQLite', folder);
-  const done = db.prepare('PRAGMA user_version').get()?.user_version as number;
-  if (done > steps.length) throw tooNew(done, steps.length);
-  for (const [index, { statements }] of steps.entries()) {
-    if (index < done) continue;
+  const last = formatOf(db, steps);
+  for (const [index, { statements, needs, fingerprint }] of steps.entries()) {
+    if (index < last) continue;
     db.exec('BEGIN IMMEDIATE');
     try {
-      for (const statement of statements) db.exec(statement);
-      db.exec(`PRAGMA user_version = ${index + 1}`);
+      for (const statement of [...statements, makeMigrations]) db.exec(statement);
+      db.prepare('INSERT INTO chat_migrations (num, needs, fingerprint) VALUES (?, ?, ?)').run(
+        index + 1,
+        needs,
+        fingerprint,
+      );
       db.exec('COMMIT');
     } catch (error) {
       if (db.isTransaction) db.exec('ROLLBACK');
@@ -30,4 +35,22 @@ export function migrate(db: DatabaseSync, folder = migrationsFolder): void {
 /** Returns the key of the history's digests. */
 export function digestKeyOf(db: DatabaseSync): Uint8Array {
   return Buffer.from(db.prepare('SELECT digest FROM chat_digest_key').get()?.digest as string, 'hex');
+}
+
+/**
+ * Returns the number of the last migration of a file; 0 for an empty file.
+ * @throws UnknownTables if this version cannot use the tables, or a newer version wrote them
+ */
+export function formatOf(db: DatabaseSync, known: readonly Migration[] = ownMigrations('SQLite')): number {
+  const last = lastMigration(migrationsIn(db), known);
+  if (last > known.length) throw tooNew(last, known.length);
+  return last;
+}
+
+/** Returns the rows of `chat_migrations`. Each migration and its row share a transaction. */
+function migrationsIn(db: DatabaseSync): Row[] {
+  const has = (table: string) =>
+    db.prepare("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?").get(table) !== undefined;
+  if (has('chat_migrations')) return db.prepare(migrationRows.text).all();
+  return has('chat_rooms') ? [{ num: 1 }] : [];
 }

@@ -8,17 +8,15 @@ import {
   namesOfUsers,
 } from '../../erasure/erase-again.ts';
 import { fileStates } from '../../files/file.ts';
-import { migrationsFolder, migrationsOf, tooNew } from '../../migrations.ts';
+import { UnknownTables } from '../../unusable.ts';
 import { erasedDigest, erasedSince, type ListedBefore } from './erased.ts';
-import { digestKeyOf, migrate } from './migrations.ts';
+import { digestKeyOf, formatOf, migrate } from './migrations.ts';
 import { openSqliteHistory } from './sqlite.ts';
 
 /** How long to wait while another program locks the file. */
 const lockTimeoutMs = 5000;
 /** Pages of 4 KB between two progress reports. */
 const pagesPerStep = 2500;
-/** Returns the number of migrations in this version. */
-export const knownFormat = () => migrationsOf('SQLite', migrationsFolder).length;
 
 /**
  * Copies a consistent state of a history, while a server may write to it.
@@ -44,7 +42,7 @@ export async function copyHistory(
     from.close();
   }
   return withFile(to, (copy) => {
-    const format = formatOf(copy);
+    const format = checkedFormat(copy);
     // These texts of edited and deleted messages are only for the search index.
     copy.exec('DELETE FROM former_texts');
     return format;
@@ -83,7 +81,7 @@ export async function prepareRestored(
   listed: ListedBefore | undefined,
 ): Promise<void> {
   const lost = await withFile(path, async (db) => {
-    formatOf(db);
+    checkedFormat(db);
     requireNoTriggers(db);
     migrate(db);
     db.exec(freeConsumers);
@@ -107,11 +105,10 @@ export async function prepareRestored(
  * Returns the number of the history's last migration, after a check of the file.
  * @throws Error if the history is damaged, or from a newer version
  */
-function formatOf(db: DatabaseSync): number {
-  const format = db.prepare('PRAGMA user_version').get()?.user_version as number;
-  if (format > knownFormat()) throw tooNew(format, knownFormat());
+function checkedFormat(db: DatabaseSync): number {
+  const format = formatOf(db);
   const isWell = db.prepare('PRAGMA quick_check(1)').get()?.quick_check === 'ok';
-  if (format === 0 || !isWell) throw new Error('the file is damaged, or is not a history');
+  if (format === 0 || !isWell) throw new UnknownTables('the file is damaged, or is not a history');
   return format;
 }
 

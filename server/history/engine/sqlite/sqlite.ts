@@ -2,14 +2,17 @@ import { once } from 'node:events';
 import { closeSync, existsSync, mkdirSync, openSync, realpathSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { dirname, extname, resolve } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { Worker } from 'node:worker_threads';
 import { FairTurns } from '../../../limits/fair-queue.ts';
 import { RequestError } from '../../../wire/errors.ts';
 import type { Change } from '../../changes.ts';
 import { type History, methods } from '../../history.ts';
+import { UnknownTables, UnusableHistory } from '../../unusable.ts';
 import { searches } from '../limits.ts';
 import { claim } from './claim.ts';
 import { isIndexed } from './index-state.ts';
+import { formatOf } from './migrations.ts';
 import { type Batch, type Request, readsByWriter } from './protocol.ts';
 
 /** Delays in milliseconds before a failed start of a thread is retried. They double with each attempt. */
@@ -24,8 +27,7 @@ const indexDelayMs = 1000;
  * start, its calls fail with `storage_unavailable`, and the start is retried. The file belongs to one chat server;
  * other programs, such as a backup, may read it.
  * @param options.onFailure called if a thread dies, which only a bug can cause. All further calls fail.
- * @throws Error naming the file if it cannot be opened, another chat server uses it, a newer version wrote it or a
- * restore has not finished
+ * @throws UnusableHistory
  */
 export async function openSqliteHistory(options: {
   path: string;
@@ -95,6 +97,32 @@ export async function openSqliteHistory(options: {
   };
 }
 
+/**
+ * Checks whether a server can use the tables of the file, which may be missing or in use.
+ * @throws UnusableHistory
+ */
+export function checkSqliteHistory(setting: string): void {
+  const path = resolve(setting);
+  if (!existsSync(path)) return;
+  try {
+    requireRestored(realpathSync(path));
+    const db = new DatabaseSync(path, { readOnly: true });
+    try {
+      formatOf(db);
+    } finally {
+      db.close();
+    }
+  } catch (error) {
+    throw new UnusableHistory(path, error as Error);
+  }
+}
+
+/** @throws UnknownTables if a restore was interrupted */
+function requireRestored(path: string): void {
+  if (existsSync(restoredOf(path)))
+    throw new UnknownTables('a restore was interrupted: run the command "restore" again');
+}
+
 /** Returns the path of a restored history before it replaces the old one: see server/backup/restore.ts. */
 export const restoredOf = (path: string): string => `${path}-restored`;
 
@@ -110,15 +138,13 @@ function claimFile(path: string): { path: string; fileClaim: { close(): void } }
     makeFolder(dirname(path));
     closeSync(openSync(path, 'a', 0o600));
     const real = realpathSync(path);
-    if (existsSync(restoredOf(real))) {
-      throw new Error('a restore was interrupted: run the command "restore" again');
-    }
+    requireRestored(real);
     // A lock file, not a lock on the database, because other programs may read that.
     const inUse =
       'another chat server is using it. If that server is for the same site, stop it. Otherwise give each site its own CHAT_HISTORY and CHAT_FILES';
     return { path: real, fileClaim: claim(`${real}-lock`, inUse) };
   } catch (error) {
-    throw cannotOpen(path, error);
+    throw new UnusableHistory(path, explained(path, error as Error));
   }
 }
 
@@ -134,8 +160,21 @@ function makeFolder(folder: string): void {
     if (code !== 'EACCES') throw cause;
     const account = accountName();
     const advice = `as root, run: install -d -o ${account} -m 700 ${folder}`;
-    throw new Error(`the account ${account} may not create the folder ${folder} (${code}); ${advice}`);
+    const error = new Error(
+      `the account ${account} may not create the folder ${folder} (${code}); ${advice}`,
+    );
+    throw Object.assign(error, { code });
   }
+}
+
+/** Explains EROFS, which a systemd unit causes even if the disk can be written. */
+function explained(path: string, error: Error & { code?: string }): Error {
+  if (error.code !== 'EROFS') return error;
+  const folder = dirname(path);
+  const explanation = new Error(
+    `the folder ${folder} is read-only for this process (EROFS): a systemd unit may write only to StateDirectory= and ReadWritePaths=. Move the history and the files to the StateDirectory=, in the Debian package /var/lib/php-session-chat/main, and correct CHAT_HISTORY and CHAT_FILES; or add ReadWritePaths=${folder} to the unit`,
+  );
+  return Object.assign(explanation, { code: error.code });
 }
 
 function accountName(): string {
@@ -145,10 +184,6 @@ function accountName(): string {
     // A container may run under a user ID without an account.
     return String(process.geteuid?.());
   }
-}
-
-function cannotOpen(path: string, cause: unknown): Error {
-  return new Error(`the history ${path} cannot be opened: ${(cause as Error).message}`, { cause });
 }
 
 /** A thread that starts on the first call. */
@@ -242,7 +277,7 @@ class Thread {
     const worker = new Worker(file, { workerData: { path } });
     const thread = new Thread(worker);
     await once(worker, 'message').catch((cause: Error) => {
-      throw cannotOpen(path, cause);
+      throw new UnusableHistory(path, cause);
     });
     worker.on('message', (batch: Batch) => {
       onBatch(batch, () => thread.#settle(batch));
