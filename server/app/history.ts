@@ -5,6 +5,7 @@ import manifest from '../../package.json' with { type: 'json' };
 import { type KnownBus, openBus } from '../cluster/bus.ts';
 import { Servers } from '../cluster/servers.ts';
 import { ok, problem } from '../doctor/finding.ts';
+import { describeFault } from '../doctor/history-fault.ts';
 import { Failures } from '../health/failures.ts';
 import type { Health } from '../health/health.ts';
 import { describeSpace, freeBytes } from '../health/space.ts';
@@ -12,7 +13,7 @@ import { placeOf } from '../history/engine/address.ts';
 import type { Shared } from '../history/engine/followed.ts';
 import { minFreeBytes } from '../history/engine/sqlite/disk.ts';
 import { type History, methods } from '../history/history.ts';
-import { openHistory } from '../history/open.ts';
+import { findHistoryFault, openHistory } from '../history/open.ts';
 import type { Config } from '../settings/config.ts';
 import { noTraces, type Traces, tracedHistory } from '../traces/traces.ts';
 import { RequestError } from '../wire/errors.ts';
@@ -151,13 +152,16 @@ function addChecks(
   health.add({
     part: 'history',
     works: async () => (place.kind === 'sqlite' || (await reads())) && (await isOver(failing)),
-    describe: (works) =>
-      works
-        ? ok(`The server uses the history ${name}.`)
+    async describe(works) {
+      if (works) return ok(`The server uses the history ${name}.`);
+      const fault = failing.isOver ? await findHistoryFault(place) : undefined;
+      return fault !== undefined
+        ? describeFault(fault)
         : problem(
             `The history ${name} fails, so no messages can be sent${failing.isOver ? ': it does not answer in time' : `: ${failing}`}.`,
             'Repair the database or the disk. The server continues without a restart. See docs/operate/trouble.md.',
-          ),
+          );
+    },
   });
   const folder = place.kind === 'sqlite' ? dirname(name) : undefined;
   const free = async () => (folder === undefined ? undefined : freeBytes(folder));

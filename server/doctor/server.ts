@@ -18,6 +18,7 @@ import { howToRun } from '../program/how-to-run.ts';
 import type { Config } from '../settings/config.ts';
 import { isListed } from '../wire/origins.ts';
 import { ok, problem, warning } from './finding.ts';
+import { describeFault } from './history-fault.ts';
 
 /**
  * Checks everything that the server needs, except the logins.
@@ -66,22 +67,13 @@ async function* checkSpace(what: string, folder: string): AsyncGenerator<Finding
   if (finding !== undefined) yield finding;
 }
 
-const historyAdvice = {
-  data: 'Install the build that wrote the history, or set CHAT_HISTORY to a new one. See docs/operate/upgrade.md.',
-  configuration: 'Change what the message names, in the database or in CHAT_HISTORY.',
-  unavailable:
-    'Start the database, or correct CHAT_HISTORY: the database must exist, and the user in CHAT_HISTORY must own it.',
-};
-
 async function checkHistory(place: HistoryPlace): Promise<Finding> {
   const file = place.kind === 'sqlite' ? checkHistoryFile(place.path) : undefined;
   if (file !== undefined && file.level !== 'ok') return file;
   const fault = await findHistoryFault(place);
-  if (fault !== undefined) return problem(`${asSentence(fault.message)}.`, historyAdvice[fault.because]);
+  if (fault !== undefined) return describeFault(fault);
   return file ?? ok(`The history ${placeOf(place as DatabaseAddress)} can be used.`);
 }
-
-const asSentence = (text: string) => `${text[0]?.toUpperCase()}${text.slice(1)}`;
 
 function checkHistoryFile(setting: string): Finding {
   const path = resolve(setting);
