@@ -47,8 +47,8 @@ const oldestVersion = [10, 6] as const;
 
 /** The smallest `max_allowed_packet`: a transaction of `Writer` has statements of up to 4 MiB, before escaping. */
 const minPacket = 8 * 1024 * 1024;
-/** With smaller pages, an index is limited to 1,536 bytes or less. */
-const minPage = 16 * 1024;
+/** With smaller pages, an index is limited to 768 bytes. */
+const minPage = 8 * 1024;
 
 /**
  * Overrides what the server's configuration or its `init_connect` may have set, such as another character set, disabled

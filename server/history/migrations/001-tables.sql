@@ -680,7 +680,7 @@ CREATE TABLE IF NOT EXISTS chat_last_notified (
 ) KEYED;
 
 -- The key of the digests. It is in this database, so that a copy of the database is a complete backup.
-CREATE TABLE IF NOT EXISTS chat_digest_key (digest BYTES(64) NOT NULL) NUMBERED;
+CREATE TABLE IF NOT EXISTS chat_digest_key (digest BYTES(64) NOT NULL PRIMARY KEY) KEYED;
 
 -- From here on: PostgreSQL, MariaDB
 

@@ -1,7 +1,9 @@
 import { execFileSync } from 'node:child_process';
+import { expect, onTestFinished, test } from 'vitest';
 import { type DatabaseAddress, readDatabaseAddress } from '../../../server/history/engine/address.ts';
 import { mariadb } from '../../../server/history/engine/mariadb.ts';
 import { historyDatabaseContract } from '../../contracts/history-database.ts';
+import { doctorSays } from '../../helpers/doctor-says.ts';
 import { type HistoryDatabase, mariadbDatabase } from '../../helpers/history-database.ts';
 import { startMariadb } from '../../helpers/mariadb.ts';
 
@@ -45,8 +47,14 @@ historyDatabaseContract('MariaDB', async () => {
            sql_big_selects = 0, max_join_size = 1, group_concat_max_len = 4, max_sort_length = 8, autocommit = 0,
            wait_timeout = 1, time_zone = '+05:30'"`,
         'SET GLOBAL tx_isolation = "SERIALIZABLE"',
+        // As with Galera, each table needs a primary key.
+        'SET GLOBAL innodb_force_primary_key = ON',
       ],
-      undo: ["SET GLOBAL init_connect = ''", 'SET GLOBAL tx_isolation = "REPEATABLE-READ"'],
+      undo: [
+        "SET GLOBAL init_connect = ''",
+        'SET GLOBAL tx_isolation = "REPEATABLE-READ"',
+        'SET GLOBAL innodb_force_primary_key = OFF',
+      ],
     },
     signal: (name) => server.signal(name),
     // An OK packet does not name its statement.
@@ -60,4 +68,23 @@ historyDatabaseContract('MariaDB', async () => {
       for (const { id } of open) await server.query(`KILL ${id}`).catch(() => {});
     },
   };
+});
+
+test('names the variable of MariaDB that stops the server, and its remedy, in the doctor', async () => {
+  const server = await startMariadb(['--log-bin=log', '--binlog-format=STATEMENT']);
+  onTestFinished(() => server.remove());
+  const database = await mariadbDatabase(server);
+  onTestFinished(() => database.close());
+  const says = () =>
+    doctorSays({ CHAT_SESSION_STORE: 'file:///tmp', CHAT_FILES: 'off', CHAT_HISTORY: database.url });
+  expect(await says()).toMatch(
+    /^✗ The history .* cannot be opened: MariaDB: binlog_format is STATEMENT, but must be MIXED or ROW.*\n {2}→ /m,
+  );
+  await server.query('SET GLOBAL binlog_format = MIXED');
+  await server.query('SET GLOBAL max_allowed_packet = 1048576');
+  expect(await says()).toMatch(
+    /^✗ .*max_allowed_packet is 1048576, but must be at least 8388608: set max_allowed_packet=16M/m,
+  );
+  await server.query('SET GLOBAL max_allowed_packet = 16777216');
+  expect(await says()).toMatch(/^✓ The history .* can be used\.$/m);
 });
