@@ -146,6 +146,6 @@ async function addFile(writer: ArchiveWriter, storage: Storage, name: string): P
 /** Converts an error to a CommandProblem. @param failed the beginning of its message */
 export function asProblem(error: unknown, failed: string): CommandProblem {
   if (error instanceof CommandProblem) return error;
-  const { message } = error as Error;
-  return new CommandProblem(exit.output, `${failed}: ${message}`);
+  const { code, message } = error as NodeJS.ErrnoException;
+  return new CommandProblem(code === 'UNKNOWN_TABLES' ? exit.data : exit.output, `${failed}: ${message}`);
 }

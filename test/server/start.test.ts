@@ -51,6 +51,7 @@ describe('a history that cannot be used', () => {
     expect(checked).toEqual({ code: 1, output: expect.stringContaining(`✗ ${sentence}`) });
     expect(await doctorSays(env)).toContain(`✗ ${sentence}`);
     expect(await run('backup', join(folder, 'no.tar'), '--without-files')).toMatchObject({
+      code: 65,
       output: expect.stringContaining('its tables are from another build'),
     });
     // Builds before the fingerprint did not have the table.
