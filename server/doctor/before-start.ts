@@ -6,6 +6,7 @@ import type { Config } from '../settings/config.ts';
 import { findExposedData } from './exposed-data.ts';
 import { ok, problem } from './finding.ts';
 import { checkServer } from './server.ts';
+import { findReadOnlyFolders } from './service-folders.ts';
 
 /**
  * Checks what can be checked before the server starts.
@@ -20,6 +21,7 @@ export async function* checkBeforeStart(
   yield ok('The settings can be used.');
   yield* logins;
   yield* findExposedData(config, settingsFile);
+  yield* findReadOnlyFolders(config, settingsFile);
   yield* checkServer(config, { page: undefined, chat: config.url, isRunning: false });
   yield await checkPort(config);
 }

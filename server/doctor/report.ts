@@ -22,6 +22,7 @@ import { findingLines, ok, warning, withoutRenewal } from './finding.ts';
 import { checkReachability } from './reachability.ts';
 import { reportRunning } from './running.ts';
 import { checkServer } from './server.ts';
+import { findReadOnlyFolders } from './service-folders.ts';
 
 const use = howToRun('doctor', '[--settings FILE] [--cookie -] [--origin URL] [--chat URL] [--all]');
 
@@ -173,6 +174,7 @@ async function* findings(
   yield ok('The settings can be used.');
   for (const name of config.unknown) yield warning(`${unknownText(name)}. It has no effect.`);
   yield* findExposedData(config, settingsFile);
+  yield* findReadOnlyFolders(config, settingsFile);
   const address = chat ?? config.url;
   yield* checkServer(config, { page: origin, chat: address, isRunning: server !== undefined });
   const { logins } = config;

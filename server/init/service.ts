@@ -1,19 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { basename, dirname } from 'node:path';
-import { usualFiles } from '../settings/file.ts';
+import { findService } from '../settings/file.ts';
 import { isLine } from '../wire/blank.ts';
 import { type Account, shellWord } from './account.ts';
 
 const folders = ['/etc/systemd/system', '/usr/lib/systemd/system', '/lib/systemd/system'];
-
-/** Returns the service that reads a settings file, and the file of its unit. Undefined for other settings files. */
-function findService(settings: string): { service: string; unit: string } | undefined {
-  const name = 'php-session-chat';
-  if (settings === usualFiles[0]) return { service: name, unit: `${name}.service` };
-  const site = /^([\w.-]+)\.conf$/.exec(basename(settings))?.[1];
-  if (site === undefined || dirname(settings) !== dirname(usualFiles[0])) return undefined;
-  return { service: `${name}@${site}`, unit: `${name}@.service` };
-}
 
 /** The facts that the service of a site depends on. */
 interface ServiceNeeds {

@@ -1,9 +1,18 @@
 import { lstatSync, readFileSync, statSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { basename, dirname, resolve } from 'node:path';
 import { ConfigError } from './config.ts';
 
 /** The default paths of the settings file. The first existing file is used. */
 export const usualFiles = ['/etc/php-session-chat/settings', 'settings'] as const;
+
+/** Returns the service that reads a settings file, and the file of its unit. Undefined for other settings files. */
+export function findService(settings: string): { service: string; unit: string } | undefined {
+  const name = 'php-session-chat';
+  if (settings === usualFiles[0]) return { service: name, unit: `${name}.service` };
+  const site = /^([\w.-]+)\.conf$/.exec(basename(settings))?.[1];
+  if (site === undefined || dirname(settings) !== dirname(usualFiles[0])) return undefined;
+  return { service: `${name}@${site}`, unit: `${name}@.service` };
+}
 
 /** The maximum size of a settings file in bytes. */
 const largest = 1024 * 1024;

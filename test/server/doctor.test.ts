@@ -20,6 +20,7 @@ import { deflateRawSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { WebSocketServer } from 'ws';
 import { doctor as examine } from '../../server/doctor/report.ts';
+import { findReadOnlyFolders } from '../../server/doctor/service-folders.ts';
 import { startNginxBalancer } from '../helpers/balancer.ts';
 import { makeCertificate } from '../helpers/certificate.ts';
 import { chatServerHere } from '../helpers/chat-here.ts';
@@ -403,6 +404,44 @@ describe('the server’s own requirements', () => {
     }
     // Without CHAT_SITE the web root is unknown.
     expect(await doctor(0, { ...inFiles(), ...places })).not.toContain('The path of');
+  });
+
+  test('names the folders that the service of a later package makes read-only', async () => {
+    const bin = mkdtempSync(join(tmpdir(), 'systemctl-'));
+    onTestFinished(() => rmSync(bin, { recursive: true }));
+    const shown = (service: string, properties: string) =>
+      `[ "$1 $2" = "show ${service}" ] && printf '${properties.replaceAll(' ', '\\n')}'`;
+    const later =
+      'LoadState=loaded ProtectSystem=strict StateDirectory=php-session-chat/main ReadWritePaths=-/srv/php';
+    const lines = [
+      '#!/bin/sh',
+      shown('php-session-chat', later),
+      shown('php-session-chat@two', 'LoadState=not-found'),
+      'exit 0',
+    ];
+    writeFileSync(join(bin, 'systemctl'), lines.join('\n'), { mode: 0o755 });
+    const path = process.env.PATH;
+    process.env.PATH = `${bin}:${path}`;
+    onTestFinished(() => {
+      process.env.PATH = path;
+    });
+    const found = async (history: string, files: string, name = 'settings') =>
+      Array.fromAsync(
+        findReadOnlyFolders(
+          { history: { kind: 'sqlite', path: history }, files: { kind: 'dir', folder: files } },
+          `/etc/php-session-chat/${name}`,
+        ),
+        ({ text, advice }) => `${text} ${advice}`,
+      );
+    const data = '/var/lib/php-session-chat';
+    // The settings of a package before the folder `main`.
+    expect(await found(`${data}/chat.db`, `${data}/files`)).toEqual([
+      `The folder of the history, ${data}, is read-only for the service php-session-chat. Stop the service, move the history to ${data}/main, and correct CHAT_HISTORY=sqlite:…; or add ReadWritePaths=${data} by: systemctl edit php-session-chat`,
+      expect.stringContaining(`The folder of the files, ${data}/files, is read-only`),
+    ]);
+    expect(await found(`${data}/main/chat.db`, '/srv/php')).toEqual([]);
+    expect(await found(`${data}/chat.db`, `${data}/files`, 'two.conf')).toEqual([]);
+    expect(await found(`${data}/chat.db`, `${data}/files`, 'elsewhere')).toEqual([]);
   });
 
   test('names a history database that cannot be reached, without the password', async () => {
