@@ -955,6 +955,17 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       expect(await count('chat_vapid_keys')).toBe(0);
     });
 
+    it('starts while the disk is full, so that users can read', async () => {
+      const full = watched({
+        query(text) {
+          if (text.startsWith('INSERT INTO chat_vapid_keys')) throw new SqlError('full', 'the disk is full');
+        },
+      });
+      const history = await openDatabaseHistory(full, { onFailure: unexpectedFailure });
+      closing.push(() => history.close());
+      expect(await history.read.hasKnownTables(null)).toBe(true);
+    });
+
     test('connects over TLS with a verified certificate, and over a Unix socket', async () => {
       await empty();
       const secured = `${database.url.replace('127.0.0.1', 'localhost')}?tls=on`;
