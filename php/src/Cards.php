@@ -40,7 +40,8 @@ final class Cards
      * Returns the body of the response to this request, as JSON.
      *
      * A card is an array with `title`, and optionally `text`, `state`, `image` and `url` (paths on this site), and
-     * `buttons`, a list of `['id' => …, 'label' => …]`. A user is an array with `id`, `name` and optionally `lang`.
+     * `buttons`, a list of `['id' => …, 'label' => …]`. With `shared` set to true, all readers of the message with the
+     * same `lang` get this card. A user is an array with `id`, `name` and optionally `lang`.
      *
      * @param callable(string, array): ?array $get        returns the card of a reference for a user, or null
      * @param callable(string, ?string, array): list<array> $find

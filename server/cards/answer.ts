@@ -27,15 +27,17 @@ const siteCard = z.object({
 });
 type SiteCard = z.output<typeof siteCard>;
 
-const oneCard = z.object({ card: siteCard.nullable() });
+const oneCard = z.object({
+  card: siteCard.extend({ shared: orNull(z.boolean()) }).nullable(),
+});
 const severalCards = z.object({ cards: z.array(siteCard) });
 
 /** The site's answer cannot be used. The message contains no text of the answer. */
 export class UnusableAnswer extends Error {}
 
 /**
- * Returns the card in the site's answer, or undefined if the site shows this user none. Drops pictures and links of
- * other sites.
+ * Returns the card in the site's answer, or no card if the site shows this user none. Drops pictures and links of other
+ * sites. `isShared`: the site shows all readers this card.
  * @param onDropped called with the reason for what was dropped
  * @throws UnusableAnswer
  */
@@ -44,9 +46,10 @@ export function readCard(
   about: string,
   site: URL,
   onDropped: (reason: string) => void,
-): Card | undefined {
+): { card?: Card; isShared: boolean } {
   const { card } = parse(oneCard, body);
-  return card === null ? undefined : toCard(card, about, site, onDropped);
+  if (card === null) return { isShared: false };
+  return { card: toCard(card, about, site, onDropped), isShared: card.shared === true };
 }
 
 /** Like `readCard`, for a list of suggestions, which name what they are about. */

@@ -2,16 +2,19 @@ import { createHash, randomUUID } from 'node:crypto';
 import { FairQueue } from '../limits/fair-queue.ts';
 import { Endpoint, maxAnswerBytes, type Posted } from '../webhooks/endpoint.ts';
 import { RequestError } from '../wire/errors.ts';
-import type { Card, CardReader } from '../wire/events.ts';
+import type { Card, CardReader, CardReference } from '../wire/events.ts';
 import { readCard, readCards, UnusableAnswer } from './answer.ts';
 
 /** Maximum requests to the site in flight. */
 const maxInFlight = 16;
 /** Maximum requests of one user in flight, so that a user with many cards does not delay other users. */
 const maxInFlightOfUser = 2;
-/** With more requests in flight, each user has one. Slow users never have more in flight together. */
+/**
+ * With more requests in flight, each user has one. Requests for one reference, for references of one author, and slow
+ * requests never have more in flight together.
+ */
 const half = maxInFlight / 2;
-/** Users and references whose request got no answer count as slow for this time, in ms. */
+/** What a request without an answer is blamed on counts as slow for this time, in ms. */
 const slowMs = 60_000;
 /** Maximum requests in flight while the site may be down. */
 const maxProbes = 2;
@@ -27,14 +30,38 @@ const pressedMs = 60_000;
 const maxKept = 1000;
 /**
  * After this number of failed requests in a row, all requests fail for `pauseMs` without asking the site. If they got
- * no answer, users and references that are not slow may still ask, because the site may hang on few references only.
+ * no answer, requests that are not slow may still ask, because the site may hang on few references only.
  */
 const maxFailures = 5;
 const pauseMs = 10_000;
 
 interface Task {
+  user: string;
+  blame: Blame;
   run(): void;
   fail(error: RequestError): void;
+}
+
+/**
+ * Who and what is slow if the request gets no answer: for a card that a user only looks at, the reference and the author
+ * who chose it; otherwise the user.
+ */
+interface Blame {
+  user: string;
+  keys: readonly string[];
+}
+
+/** A request to the site. */
+interface Request<T> {
+  user: CardReader;
+  blame: Blame;
+  type: 'card.get' | 'card.find' | 'card.press';
+  data: { about?: string; query?: string; button?: string };
+  id: string;
+  /** Returns an answer that came while the request waited, so that it is not sent. */
+  known?: () => Promise<T> | undefined;
+  /** Reads the answer. @param changes the value of `#changes` when the request was sent */
+  read: (body: string, changes: number) => T;
 }
 
 export interface CardOptions {
@@ -47,22 +74,24 @@ export interface CardOptions {
 }
 
 /**
- * Asks the site for cards. The site answers for one user, so a card is only reused for the same user. All of it is in
- * memory only.
+ * Asks the site for cards. The site answers for one user, so a card is only reused for the same user, unless the site
+ * says that all readers get it. All of it is in memory only.
  */
 export class SiteCards {
   readonly #options: CardOptions;
   readonly #endpoint: Endpoint;
   readonly #waiting = new FairQueue<Task>();
-  readonly #inFlight = new Map<string, number>();
-  #total = 0;
+  readonly #inFlight = new Set<Task>();
   readonly #fresh = new Kept<Card | undefined>(freshMs);
+  readonly #shared = new Kept<Card>(freshMs);
+  /** Increases when a card may have changed, so that no older answer is shared. */
+  #changes = 0;
   readonly #pressed = new Kept<Card | undefined>(pressedMs);
   #failures = 0;
   #pausedUntil = 0;
   #timeouts = 0;
   #suspectUntil = 0;
-  /** Slow users and references, with the timers that end this. */
+  /** Slow keys of `Blame`, with the timers that end this. */
   readonly #slow = new Map<string, NodeJS.Timeout>();
 
   constructor(options: CardOptions) {
@@ -74,36 +103,71 @@ export class SiteCards {
    * Returns the card for this user, or undefined if the site shows this user none.
    * @throws RequestError `site_unavailable`
    */
-  get(user: CardReader, about: string): Promise<Card | undefined> {
+  get(user: CardReader, { about, author }: CardReference): Promise<Card | undefined> {
+    const sharedKey = sharedKeyOf(user, about);
+    const shared = this.#shared.peek(sharedKey);
+    if (shared !== undefined) return shared;
     return this.#fresh.get(keyOf(user, about), () =>
-      this.#ask(user, 'card.get', { about }, randomUUID(), (body) => this.#cardIn(body, about)),
+      this.#ask({
+        ...{ user, type: 'card.get', data: { about }, id: randomUUID() },
+        blame: { user: author, keys: [`about ${about}`, `author ${author}`] },
+        known: () => this.#shared.peek(sharedKey),
+        read: (body, changes) => {
+          const { card, isShared } = this.#cardIn(body, about);
+          if (card !== undefined && isShared && changes === this.#changes)
+            void this.#shared.get(sharedKey, async () => card);
+          return card;
+        },
+      }),
     );
   }
 
   /** Returns the cards that the site suggests. @throws RequestError `site_unavailable` */
   find(user: CardReader, search: { about?: string; query: string }): Promise<Card[]> {
     const { url, onFailure } = this.#options;
-    return this.#ask(user, 'card.find', search, randomUUID(), (body) => readCards(body, url, onFailure));
+    return this.#ask({
+      ...{ user, type: 'card.find', data: search, id: randomUUID() },
+      blame: blameOf(user),
+      read: (body) => readCards(body, url, onFailure),
+    });
   }
 
   /**
    * Runs a button, and returns the card that replaces the old one. All servers send the same ID for the same `key`, so
    * that the site can recognise a repeat.
-   * @param key identifies the click, among all clicks of all users
+   * @param click.key identifies the click, among all clicks of all users
    * @throws RequestError `site_unavailable`; the button may have run
    */
-  press(user: CardReader, about: string, button: string, key: string): Promise<Card | undefined> {
+  press(
+    user: CardReader,
+    reference: CardReference,
+    { button, key, onRun }: { button: string; key: string; onRun: () => void },
+  ): Promise<Card | undefined> {
+    const { about } = reference;
     const id = `press_${createHash('sha256').update(key).digest('hex')}`;
-    return this.#pressed.get(id, () => {
-      const asked = this.#ask(user, 'card.press', { about, button }, id, (body) => this.#cardIn(body, about));
-      // A button may have run even if the request fails.
-      return asked.finally(() => this.forget(about));
+    return this.#pressed.get(id, async () => {
+      const shown = await this.#withButton(user, reference, button);
+      if (!hasButton(shown, button)) return shown;
+      try {
+        return await this.#ask({
+          ...{ user, type: 'card.press', data: { about, button }, id },
+          blame: blameOf(user),
+          read: (body) => {
+            onRun();
+            return this.#cardIn(body, about).card;
+          },
+        });
+      } finally {
+        // A button may have run even if the request fails.
+        this.forget(about);
+      }
     });
   }
 
   /** Forgets this card of all users, because it may have changed. */
   forget(about: string): void {
-    this.#fresh.forget((kept) => kept.endsWith(`\n${about}`));
+    this.#changes++;
+    for (const cards of [this.#fresh, this.#shared]) cards.forget((kept) => kept.endsWith(`\n${about}`));
   }
 
   /** Aborts all requests. */
@@ -113,27 +177,33 @@ export class SiteCards {
     this.#endpoint.close();
   }
 
-  #cardIn(body: string, about: string): Card | undefined {
+  /** Returns the user's card. If it lacks the button, it may be older than the card that the user saw. */
+  async #withButton(user: CardReader, reference: CardReference, button: string): Promise<Card | undefined> {
+    const card = await this.get(user, reference);
+    if (hasButton(card, button)) return card;
+    this.#fresh.forget((kept) => kept === keyOf(user, reference.about));
+    this.#shared.forget((kept) => kept === sharedKeyOf(user, reference.about));
+    return this.get(user, reference);
+  }
+
+  #cardIn(body: string, about: string): ReturnType<typeof readCard> {
     return readCard(body, about, this.#options.url, this.#options.onFailure);
   }
 
   /** Sends a request when it is the user's turn. */
-  #ask<T>(
-    user: CardReader,
-    type: string,
-    data: { about?: string; query?: string; button?: string },
-    id: string,
-    read: (body: string) => T,
-  ): Promise<T> {
-    const of = [userKey(user.id), ...(data.about === undefined ? [] : [aboutKey(data.about)])];
-    const isSlow = this.#isSuspect && of.some((key) => this.#slow.has(key));
-    if (isSlow || performance.now() < this.#pausedUntil) return Promise.reject(unavailable(paused));
-    const body = JSON.stringify({ type, timestamp: new Date().toISOString(), data: { user, ...data } });
+  #ask<T>(request: Request<T>): Promise<T> {
+    const { user, blame, known = () => undefined } = request;
+    if ((this.#isSuspect && this.#isSlow({ blame })) || performance.now() < this.#pausedUntil)
+      return Promise.reject(unavailable(paused));
     return new Promise((resolve, reject) => {
       const task: Task = {
+        user: user.id,
+        blame,
         run: () => {
           clearTimeout(late);
-          this.#send(user.id, of, id, body, read).then(resolve, reject);
+          const answer = known();
+          if (answer !== undefined) resolve(answer);
+          else this.#send(task, request).then(resolve, reject);
         },
         fail(error) {
           clearTimeout(late);
@@ -150,8 +220,8 @@ export class SiteCards {
   }
 
   #startNext(): void {
-    while (this.#total < maxInFlight) {
-      const next = this.#waiting.next((user) => this.#mayStart(user));
+    while (this.#inFlight.size < maxInFlight) {
+      const next = this.#waiting.next((_, task) => this.#mayStart(task));
       if (next === undefined) break;
       next.run();
     }
@@ -161,13 +231,22 @@ export class SiteCards {
     return performance.now() < this.#suspectUntil;
   }
 
-  #mayStart(user: string): boolean {
-    const isSlow = this.#slow.has(userKey(user));
-    let slow = 0;
-    for (const [other, requests] of this.#inFlight) if (this.#slow.has(userKey(other))) slow += requests;
-    if (this.#isSuspect) return !isSlow && this.#total - slow < maxProbes;
-    if (isSlow && slow >= half) return false;
-    return (this.#inFlight.get(user) ?? 0) < (this.#total < half ? maxInFlightOfUser : 1);
+  #isSlow({ blame }: Pick<Task, 'blame'>): boolean {
+    return blame.keys.some((key) => this.#slow.has(key));
+  }
+
+  #mayStart(task: Task): boolean {
+    const inFlight = [...this.#inFlight];
+    const slow = inFlight.filter((other) => this.#isSlow(other));
+    const isSlow = this.#isSlow(task);
+    if (this.#isSuspect) return !isSlow && inFlight.length - slow.length < maxProbes;
+    // A user who looks at slow cards also gets others.
+    const ofUser = inFlight.filter((other) => other.user === task.user && this.#isSlow(other) === isSlow);
+    if (ofUser.length >= (inFlight.length < half ? maxInFlightOfUser : 1)) return false;
+    if (isSlow) return slow.length < half;
+    return task.blame.keys.every(
+      (key) => inFlight.filter(({ blame }) => blame.keys.includes(key)).length < half,
+    );
   }
 
   #markSlow(key: string): void {
@@ -175,26 +254,18 @@ export class SiteCards {
     this.#slow.set(key, setTimeout(() => this.#slow.delete(key), slowMs).unref());
   }
 
-  async #send<T>(
-    user: string,
-    of: readonly string[],
-    id: string,
-    body: string,
-    read: (body: string) => T,
-  ): Promise<T> {
+  async #send<T>(task: Task, { user, type, data, id, read }: Request<T>): Promise<T> {
+    const changes = this.#changes;
+    const body = JSON.stringify({ type, timestamp: new Date().toISOString(), data: { user, ...data } });
     const startedAt = performance.now();
-    this.#total++;
-    this.#inFlight.set(user, (this.#inFlight.get(user) ?? 0) + 1);
+    this.#inFlight.add(task);
     const posted = await this.#endpoint.post(id, body);
-    this.#total--;
-    const left = (this.#inFlight.get(user) ?? 1) - 1;
-    if (left === 0) this.#inFlight.delete(user);
-    else this.#inFlight.set(user, left);
+    this.#inFlight.delete(task);
     const tookMs = performance.now() - startedAt;
-    this.#waiting.count(user, tookMs);
     const hasTimedOut = posted.status === undefined && tookMs >= this.#options.timeoutMs - 1;
+    this.#waiting.count(hasTimedOut ? task.blame.user : task.user, tookMs);
     if (hasTimedOut) {
-      for (const key of of) this.#markSlow(key);
+      for (const key of task.blame.keys) this.#markSlow(key);
       if (++this.#timeouts >= maxFailures) {
         this.#timeouts = 0;
         this.#suspectUntil = performance.now() + pauseMs;
@@ -202,7 +273,7 @@ export class SiteCards {
       }
     } else this.#timeouts = 0;
     try {
-      return this.#result(posted, hasTimedOut, read);
+      return this.#result(posted, hasTimedOut, (answer) => read(answer, changes));
     } finally {
       this.#startNext();
     }
@@ -249,10 +320,13 @@ const paused = 'the site did not answer: the next attempt is in some seconds';
 const busy = `too many cards: ${maxInFlight} are requested at once, ${maxInFlightOfUser} of them for one user`;
 const unavailable = (reason: string) => new RequestError('site_unavailable', reason);
 
-const userKey = (id: string) => `user ${id}`;
-const aboutKey = (about: string) => `about ${about}`;
+const blameOf = ({ id }: CardReader): Blame => ({ user: id, keys: [`user ${id}`] });
+
+const hasButton = (card: Card | undefined, button: string): boolean =>
+  card?.buttons?.some(({ id }) => id === button) ?? false;
 
 /** References have no line feed. */
+const sharedKeyOf = ({ lang = '' }: CardReader, about: string) => `${lang}\n${about}`;
 const keyOf = (reader: CardReader, about: string) => `${JSON.stringify(reader)}\n${about}`;
 
 /**
@@ -274,6 +348,10 @@ class Kept<Value> {
     this.#put(key, result);
     result.catch(() => this.#drop(key, result));
     return result;
+  }
+
+  peek(key: string): Promise<Value> | undefined {
+    return this.#results.get(key);
   }
 
   forget(matches: (key: string) => boolean): void {

@@ -1,6 +1,6 @@
 import type { History, PendingMessage, StoredMessage } from '../history/history.ts';
 import type { Rate } from '../limits/by-key.ts';
-import type { Answers, Card, CardReader, RequestPayload, User } from '../wire/events.ts';
+import type { Answers, Card, CardReader, CardReference, RequestPayload, User } from '../wire/events.ts';
 import type { Activity } from './activity.ts';
 import type { AnnouncementQueues, OnAsideFailure } from './asides.ts';
 import type { ChangedSummaries } from './changed-summaries.ts';
@@ -50,10 +50,18 @@ export interface LinkPreviews {
 /** Requests cards from the site, for each user separately. */
 export interface Cards {
   /** Returns the card for this user, or undefined if the site shows this user none. */
-  get(user: CardReader, about: string): Promise<Card | undefined>;
+  get(user: CardReader, reference: CardReference): Promise<Card | undefined>;
   find(user: CardReader, search: { about?: string; query: string }): Promise<Card[]>;
-  /** Runs a button once for each `key`, and returns the card that replaces the old one. */
-  press(user: CardReader, about: string, button: string, key: string): Promise<Card | undefined>;
+  /**
+   * Runs a button once for each `key`, and returns the card that replaces the old one. If the user's card does not have
+   * the button, returns that card.
+   * @param click.onRun called once after the button ran
+   */
+  press(
+    user: CardReader,
+    reference: CardReference,
+    click: { button: string; key: string; onRun: () => void },
+  ): Promise<Card | undefined>;
   /** Forgets this card of all users, because it may have changed. */
   forget(about: string): void;
 }

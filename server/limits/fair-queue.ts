@@ -55,22 +55,23 @@ export class FairQueue<Task> {
 
   /**
    * Removes and returns the next task.
-   * @param isAllowed filters the users
+   * @param isAllowed filters the tasks
    */
-  next(isAllowed: (user: string) => boolean = () => true): Task | undefined {
-    let next: string | undefined;
+  next(isAllowed: (user: string, task: Task) => boolean = () => true): Task | undefined {
+    let next: { user: string; at: number } | undefined;
     let least = Number.POSITIVE_INFINITY;
-    for (const user of this.#tasks.keys()) {
-      if (!isAllowed(user)) continue;
+    for (const [user, tasks] of this.#tasks) {
       const used = this.#times.of(user);
-      if (used < least) [next, least] = [user, used];
+      if (used >= least) continue;
+      const at = tasks.findIndex((task) => isAllowed(user, task));
+      if (at >= 0) [next, least] = [{ user, at }, used];
     }
     if (next === undefined) return undefined;
-    const tasks = this.#tasks.get(next) ?? [];
-    const task = tasks.shift();
+    const tasks = this.#tasks.get(next.user) ?? [];
+    const [task] = tasks.splice(next.at, 1);
     // Moves the user to the end of the map.
-    this.#tasks.delete(next);
-    if (tasks.length > 0) this.#tasks.set(next, tasks);
+    this.#tasks.delete(next.user);
+    if (tasks.length > 0) this.#tasks.set(next.user, tasks);
     this.#size--;
     return task;
   }

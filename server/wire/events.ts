@@ -594,6 +594,11 @@ export type Poll = z.output<typeof poll>;
 export type Card = z.output<typeof card>;
 /** The user who gets a card, as the site learns it. `lang`: the language of the client. */
 export type CardReader = User & { lang?: string };
+/** What a card is about. The author of the message, a user ID, chose it. */
+export interface CardReference {
+  about: string;
+  author: string;
+}
 export type Can = z.output<typeof can>;
 export type Profile = z.output<typeof profile>;
 export type Totals = z.output<typeof totals>;

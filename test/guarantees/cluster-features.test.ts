@@ -20,6 +20,7 @@ let memcached: Memcached;
 
 /** The site: it runs each click once, by its ID, as docs/cards.md says. */
 const clicks = new Map<string, string>();
+const button = { id: 'ship', label: 'Ship' };
 const clicksOf = (card: string) => [...clicks.values()].filter((one) => one === card).length;
 const cards = createServer(async (request, response) => {
   let body = '';
@@ -28,7 +29,9 @@ const cards = createServer(async (request, response) => {
   const { about } = data;
   if (type === 'card.press') clicks.set(String(request.headers['webhook-id']), about);
   response.end(
-    JSON.stringify({ card: { title: `${about} of ${data.user.id}`, state: `${clicksOf(about)}` } }),
+    JSON.stringify({
+      card: { title: `${about} of ${data.user.id}`, state: `${clicksOf(about)}`, buttons: [button] },
+    }),
   );
 });
 
@@ -133,7 +136,9 @@ describe.each(surroundings.slice(0, size(2, 1)))('two servers on $name', ({ bus 
     expect(clicksOf(card)).toBe(1);
     for (const client of ben.on) {
       await expect.poll(() => eventsOf(client, 'card:changed')).toContainEqual({ room, card });
-      expect(await stateOf(client)).toEqual({ about: card, title: `${card} of ${ben.id}`, state: '1' });
+      expect(await stateOf(client)).toEqual({
+        ...{ about: card, title: `${card} of ${ben.id}`, state: '1', buttons: [button] },
+      });
     }
     expect(JSON.stringify(ben.on.map(({ events }) => events))).not.toContain(`${card} of`);
   });

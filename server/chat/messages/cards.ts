@@ -1,5 +1,5 @@
 import { RequestError } from '../../wire/errors.ts';
-import type { Answers, Card, CardReader, RequestPayload } from '../../wire/events.ts';
+import type { Answers, Card, CardReader, CardReference, RequestPayload } from '../../wire/events.ts';
 import type { Chat } from '../chat.ts';
 import { type Connection, type Room, userOf } from '../model.ts';
 import { findVisible } from './messages.ts';
@@ -11,8 +11,8 @@ export async function readCard(
   room: Room,
   { seq, lang }: RequestPayload<'card:get'>,
 ): Promise<Answers['card:get']> {
-  const { card: about } = await findMessage(chat, room, seq);
-  const card = await siteOf(chat).get(readerOf(connection, lang), about);
+  const { reference } = await findMessage(chat, room, seq);
+  const card = await siteOf(chat).get(readerOf(connection, lang), reference);
   return shown(chat, connection, room, card);
 }
 
@@ -23,14 +23,16 @@ export async function pressButton(
   room: Room,
   { seq, button, clientId, lang }: RequestPayload<'card:press'>,
 ): Promise<Answers['card:press']> {
-  const { id, card: about } = await findMessage(chat, room, seq);
+  const { id, reference } = await findMessage(chat, room, seq);
   const user = readerOf(connection, lang);
   const key = JSON.stringify([id, user.id, button, clientId]);
-  const card = await siteOf(chat).press(user, about, button, key);
-  // The event has no content, because each reader may get another card. It precedes the answer.
-  chat
-    .everywhere('', { is: 'card', room: room.record.id, card: about })
-    .catch((error) => chat.onAsideFailure('card_changed', error));
+  // The event has no content, because each reader may get another card. It precedes the answer. All readers then request
+  // their cards, so it is not sent for a repeat or for a missing button.
+  const onRun = () =>
+    void chat
+      .everywhere('', { is: 'card', room: room.record.id, card: reference.about })
+      .catch((error) => chat.onAsideFailure('card_changed', error));
+  const card = await siteOf(chat).press(user, reference, { button, key, onRun });
   return shown(chat, connection, room, card);
 }
 
@@ -56,10 +58,14 @@ function siteOf({ cards }: Chat): NonNullable<Chat['cards']> {
 }
 
 /** @throws RequestError `unknown_message` if the message is missing, deleted or expired, or has no card */
-async function findMessage(chat: Chat, { record }: Room, seq: number): Promise<{ id: string; card: string }> {
+async function findMessage(
+  chat: Chat,
+  { record }: Room,
+  seq: number,
+): Promise<{ id: string; reference: CardReference }> {
   const message = await findVisible(chat, record, seq);
   if (message?.card === undefined) throw new RequestError('unknown_message');
-  return { id: message.id, card: message.card };
+  return { id: message.id, reference: { about: message.card, author: message.user.id } };
 }
 
 /**
