@@ -33,6 +33,8 @@ interface Job extends Omit<FetchTask, 'id'> {
 const mostAtOnce = 16;
 /** Maximum concurrent pages of one user, so that slow sites do not delay the links of other users. */
 const mostOfUser = 2;
+/** Maximum concurrent pages of one host, so that a slow site does not delay the links to others. */
+const mostOfHost = mostAtOnce / 2;
 /** Maximum queued links. Beyond it, the user with the most links loses the newest one. */
 const mostWaiting = 500;
 /** Timeout in ms for one link. Only a page that blocks the process reaches it, because each step has its own limit. */
@@ -46,9 +48,7 @@ const maxAge = 600_000;
 export class Fetcher {
   readonly #onFailure: (error: Error) => void;
   readonly #waiting = new FairQueue<Job>();
-  /** The number of pages that are being fetched, by user. */
-  readonly #busy = new Map<string, number>();
-  readonly #running = new Map<number, (page: Fetched['page']) => void>();
+  readonly #running = new Map<number, { job: Job; done: (page: Fetched['page']) => void }>();
   #process: Promise<ChildProcess> | undefined;
   #startedAt = 0;
   #lastId = 0;
@@ -79,24 +79,29 @@ export class Fetcher {
 
   #startNext(): void {
     while (this.#running.size < mostAtOnce) {
-      const job = this.#waiting.next((user) => (this.#busy.get(user) ?? 0) < mostOfUser);
+      const job = this.#waiting.next((_, job) => this.#mayStart(job));
       if (job === undefined) break;
       this.#start(job);
     }
   }
 
-  #start({ user, resolve, ...task }: Job): void {
+  #mayStart({ user, url }: Job): boolean {
+    const running = Array.from(this.#running.values(), ({ job }) => job);
+    return (
+      running.filter((job) => job.user === user).length < mostOfUser &&
+      running.filter((job) => hostOf(job.url) === hostOf(url)).length < mostOfHost
+    );
+  }
+
+  #start(job: Job): void {
+    const { user, resolve, ...task } = job;
     clearTimeout(this.#idle);
     const id = ++this.#lastId;
     const begun = performance.now();
-    this.#busy.set(user, (this.#busy.get(user) ?? 0) + 1);
     let late: NodeJS.Timeout | undefined;
-    this.#running.set(id, (page) => {
+    const done = (page: Fetched['page']) => {
       clearTimeout(late);
       this.#running.delete(id);
-      const left = (this.#busy.get(user) ?? 1) - 1;
-      if (left === 0) this.#busy.delete(user);
-      else this.#busy.set(user, left);
       this.#waiting.count(user, performance.now() - begun);
       resolve(page);
       if (this.#running.size === 0) {
@@ -104,7 +109,8 @@ export class Fetcher {
         else this.#idle = setTimeout(() => this.#end(), idleFor).unref();
       }
       this.#startNext();
-    });
+    };
+    this.#running.set(id, { job, done });
     this.#process ??= this.#started();
     this.#process.then(
       (child) => {
@@ -126,7 +132,7 @@ export class Fetcher {
       this.#onFailure(error);
       throw error;
     });
-    child.on('message', ({ id, page }: Fetched) => this.#running.get(id)?.(page));
+    child.on('message', ({ id, page }: Fetched) => this.#running.get(id)?.done(page));
     child.on('exit', () => {
       this.#process = undefined;
       this.#lost();
@@ -136,7 +142,7 @@ export class Fetcher {
 
   /** Gives up all pages in progress, because their process ended. */
   #lost(): void {
-    for (const done of [...this.#running.values()]) done(undefined);
+    for (const { done } of [...this.#running.values()]) done(undefined);
   }
 
   #end(): void {
@@ -153,3 +159,5 @@ export class Fetcher {
     this.#lost();
   }
 }
+
+const hostOf = (url: string) => URL.parse(url)?.host;

@@ -200,6 +200,27 @@ describe('a bad page', () => {
     expect(await Promise.all(slow)).toEqual([undefined, undefined, undefined, undefined]);
   });
 
+  test('does not let a silent site delay links to other sites, however many users link to it', async () => {
+    const open: (() => void)[] = [];
+    const silent = createServer((_, res) => void open.push(() => res.end()));
+    await new Promise<void>((done) => silent.listen(0, '127.0.0.1', done));
+    const hung = `127.0.0.1:${(silent.address() as AddressInfo).port}`;
+    const users = Array.from({ length: 20 }, (_, n) => `user ${n}`);
+    const task = { allowed: [hung], picture: false };
+    const links = users.map((user) => fetcher.fetch(user, { url: `http://${hung}/`, ...task }));
+    await vi.waitUntil(() => open.length === 8, { timeout: hanging });
+    pages['/fast'] = html('<title>Fast</title><body>');
+    expect(await fetched(`http://${host}/fast`, 'other')).toEqual({ title: 'Fast' });
+    expect(open).toHaveLength(8);
+    const answers = setInterval(() => {
+      for (const answer of open.splice(0)) answer();
+    }, 10);
+    await Promise.all(links);
+    clearInterval(answers);
+    silent.closeAllConnections();
+    await new Promise((done) => silent.close(done));
+  });
+
   test('does not let a switch of the protocol affect other users', async () => {
     pages['/switched'] = ({ socket }) =>
       socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
