@@ -1,8 +1,10 @@
 import { type LoginSettings, type Logins, openLogins, type SiteAccounts, StoreError } from 'php-sessions';
+import type { SiteAccounts as ShownAccounts } from '../chat/chat.ts';
 import { type HoldSettings, nameToShow } from '../chat/moderation/hold-settings.ts';
 import { reportStore, storeHint } from '../connections/store-at-start.ts';
 import { ok, problem } from '../doctor/finding.ts';
 import type { History } from '../history/history.ts';
+import { FairTurns, WaitedTooLong } from '../limits/fair-queue.ts';
 import { Liveness } from '../liveness/liveness.ts';
 import { FileAccess } from '../logins/file-access.ts';
 import { Guests, withGuests } from '../logins/guests.ts';
@@ -22,7 +24,7 @@ export interface SiteLogins {
   /** The logins that this server verifies itself. */
   own: readonly OwnLogins[];
   /** The accounts of the site as users see them. Undefined if the site has no known table of users. */
-  accounts: SiteAccounts | undefined;
+  accounts: ShownAccounts | undefined;
   /** Stops `liveness` and the report of a store that cannot be read. */
   stop(): void;
   /** Closes the logins. `stop` must be called before. */
@@ -132,25 +134,31 @@ function openLiveness(config: Config, logins: Logins, { log, metrics, quiet }: T
   });
 }
 
+/** How long a search of the site's accounts may wait for others. Without them, the search finds fewer users. */
+const maxSearchWaitMs = 4000;
+
 /**
  * Returns the accounts with the names that users may see. If the table of users cannot be read, `search` finds no
- * accounts.
+ * accounts. A search may read the whole table, so only one runs at a time.
  */
-const shownAccounts = (
+export function shownAccounts(
   { names, search }: SiteAccounts,
   hold: HoldSettings | undefined,
-  quiet: Telemetry['quiet'],
-): SiteAccounts => ({
-  names: async (ids) =>
-    new Map([...(await names(ids))].map(([id, name]) => [id, nameToShow(hold, { id, name })])),
-  async search(text, limit) {
-    try {
-      const found = await search(text, limit);
-      return found.map(({ id, name }) => ({ id, name: nameToShow(hold, { id, name }) }));
-    } catch (error) {
-      if (!(error instanceof StoreError)) throw error;
-      quiet.warn('accounts', { reason: error.message }, 'could not search the users of the site');
-      return [];
-    }
-  },
-});
+  quiet: Pick<Telemetry['quiet'], 'warn'>,
+): ShownAccounts {
+  const turns = new FairTurns(1);
+  return {
+    names: async (ids) =>
+      new Map([...(await names(ids))].map(([id, name]) => [id, nameToShow(hold, { id, name })])),
+    async search(text, limit, account) {
+      try {
+        const found = await turns.run(account, () => search(text, limit), maxSearchWaitMs);
+        return found.map(({ id, name }) => ({ id, name: nameToShow(hold, { id, name }) }));
+      } catch (error) {
+        if (!(error instanceof StoreError || error instanceof WaitedTooLong)) throw error;
+        quiet.warn('accounts', { reason: error.message }, 'could not search the users of the site');
+        return [];
+      }
+    },
+  };
+}

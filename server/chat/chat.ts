@@ -73,8 +73,9 @@ export interface SiteAccounts {
   /**
    * Returns the accounts whose ID is `text`, or whose name has a word that starts with it. Returns no accounts if the
    * table cannot be read.
+   * @param account see `Connection`
    */
-  search(text: string, limit: number): Promise<User[]>;
+  search(text: string, limit: number, account: string): Promise<User[]>;
 }
 
 /** The devices that get push notifications. */

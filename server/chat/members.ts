@@ -473,7 +473,7 @@ export async function findPeople(
   const records = await history.read.findUsers({ user, query, onlyShared, limit }, connection.account);
   const matchById = new Map<string, User>(records.map(({ id, name }) => [id, { id, name }]));
   if (!onlyShared && matchById.size < limit) {
-    for (const account of (await accounts?.search(query, limit)) ?? []) {
+    for (const account of (await accounts?.search(query, limit, connection.account)) ?? []) {
       if (account.id === user || matchById.has(account.id) || matchById.size >= limit) continue;
       matchById.set(account.id, account);
     }

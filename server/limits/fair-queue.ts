@@ -113,9 +113,14 @@ export class FairTurns {
     this.#most = most;
   }
 
-  async run<T>(user: string, task: () => Promise<T>): Promise<T> {
+  /**
+   * Runs a task when it is the user's turn.
+   * @param maxWaitMs how long it may wait
+   * @throws WaitedTooLong
+   */
+  async run<T>(user: string, task: () => Promise<T>, maxWaitMs?: number): Promise<T> {
     if (this.#running < this.#most) this.#running++;
-    else await new Promise<void>((go) => this.#waiting.add(user, go));
+    else await this.#turn(user, maxWaitMs);
     const startedAt = performance.now();
     try {
       return await task();
@@ -125,5 +130,23 @@ export class FairTurns {
       if (next === undefined) this.#running--;
       else next();
     }
+  }
+
+  #turn(user: string, maxWaitMs: number | undefined): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const go = () => {
+        clearTimeout(late);
+        resolve();
+      };
+      const leave = () => this.#waiting.remove(user, go) && reject(new WaitedTooLong());
+      const late = maxWaitMs === undefined ? undefined : setTimeout(leave, maxWaitMs).unref();
+      this.#waiting.add(user, go);
+    });
+  }
+}
+
+export class WaitedTooLong extends Error {
+  constructor() {
+    super('other users had their turn for too long');
   }
 }

@@ -1,5 +1,5 @@
-import { expect, onTestFinished, test, vi } from 'vitest';
-import { FairQueue, TaskTimes } from '../../../server/limits/fair-queue.ts';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { FairQueue, FairTurns, TaskTimes, WaitedTooLong } from '../../../server/limits/fair-queue.ts';
 
 test('lets users take turns, however many tasks each has', () => {
   const waiting = new FairQueue<string>();
@@ -53,4 +53,30 @@ test('counts tasks of less than a millisecond', () => {
   waiting.count('b', 0.5);
   for (const task of ['a1', 'b1']) waiting.add(task.charAt(0), task);
   expect([waiting.next(), waiting.next()]).toEqual(['b1', 'a1']);
+});
+
+describe('FairTurns', () => {
+  test('runs the task of a user who used less time before those that waited longer', async () => {
+    vi.useFakeTimers({ toFake: ['performance'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const turns = new FairTurns(1);
+    const started: string[] = [];
+    const run = (user: string) =>
+      turns.run(user, async () => {
+        started.push(user);
+        vi.advanceTimersByTime(10);
+      });
+    await Promise.all(['greedy', 'greedy', 'greedy', 'other', 'other'].map(run));
+    expect(started).toEqual(['greedy', 'other', 'greedy', 'other', 'greedy']);
+  });
+
+  test('gives up a task that waits too long, and keeps the turn for the next', async () => {
+    const turns = new FairTurns(1);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const first = turns.run('a', () => promise);
+    await expect(turns.run('b', () => expect.unreachable(), 1)).rejects.toThrow(WaitedTooLong);
+    const last = turns.run('c', async () => 'done', 60_000);
+    resolve();
+    expect([await first, await last]).toEqual([undefined, 'done']);
+  });
 });

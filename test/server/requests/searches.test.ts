@@ -1,4 +1,5 @@
 import { expect, onTestFinished, test } from 'vitest';
+import { shownAccounts } from '../../../server/app/logins.ts';
 import { methods } from '../../../server/history/history.ts';
 import { askedDirectly } from '../../helpers/asked-directly.ts';
 import { openChatOver } from '../../helpers/chat-over-history.ts';
@@ -79,4 +80,48 @@ test('ends a search in a very large room after a bounded number of reads, and na
   const { next } = first.data as { next: string };
   expect(await ann.ask('room:members', { ...search, cursor: next })).toMatchObject({ ok: true });
   expect(reads).toBe(20);
+});
+
+test('searches the accounts of the site for one user after the other', async () => {
+  const searches: { text: string; end: () => void }[] = [];
+  const search = (text: string) => new Promise<[]>((done) => searches.push({ text, end: () => done([]) }));
+  const accounts = shownAccounts({ names: async () => new Map(), search }, undefined, {
+    warn: (_, { reason }) => expect.unreachable(String(reason)),
+  });
+  const asked = ['greedy', 'greedy', 'greedy', 'rare'].map((user) => accounts.search(user, 9, user));
+  for (let n = 0; n < asked.length; n++) {
+    await expect.poll(() => searches.length).toBe(n + 1);
+    searches[n]?.end();
+  }
+  await Promise.all(asked);
+  expect(searches.map(({ text }) => text)).toEqual(['greedy', 'rare', 'greedy', 'greedy']);
+});
+
+test('reads for a user after at most four reads of each other user', async () => {
+  const started: string[] = [];
+  let end = () => {};
+  const ended = new Promise<void>((done) => {
+    end = done;
+  });
+  const { chat, close } = await openChatOver(
+    (stored) => ({
+      read: methods(async (query, input) => {
+        if (query === 'pins') {
+          started.push((input as { room: string }).room);
+          await ended;
+        }
+        return stored.read[query](input);
+      }),
+    }),
+    () => ({ rooms: ['lobby', 'garden'].map((id) => ({ id, name: id })) }),
+  );
+  onTestFinished(close);
+  const connect = askedDirectly(chat);
+  const [ann, ben] = [await connect('ann'), await connect('ben')];
+  const many = Array.from({ length: 40 }, () => ann.ask('room:pins', { room: 'lobby' }));
+  const one = ben.ask('room:pins', { room: 'garden' });
+  await expect.poll(() => started).toContain('garden');
+  expect(started).toEqual([...Array(4).fill('lobby'), 'garden']);
+  end();
+  for (const answer of await Promise.all([...many, one])) expect(answer).toMatchObject({ ok: true });
 });
