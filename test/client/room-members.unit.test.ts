@@ -43,6 +43,16 @@ test('repeats a search on a reload and keeps its results until the response', as
   expect(found()).toEqual(['2']);
 });
 
+test('continues a search whose page ends before the first match', async () => {
+  const { requests, answer, people, found } = start();
+  void people.find('b');
+  await requests[2]?.answer({ members: [], count: 90_000, next: 'there' });
+  expect(found()).toBeUndefined();
+  expect(requests[3]?.payload).toMatchObject({ query: 'b', cursor: 'there' });
+  await answer(3, ben);
+  expect(found()).toEqual(['2']);
+});
+
 test('uses the later response if a search is repeated before the first response', async () => {
   const { answer, people, found } = start();
   void people.find('b');

@@ -132,11 +132,11 @@ export class RoomMembers implements Follower {
     const old = () => this.#turn !== turn || this.#wanted !== wanted;
     await this.#tasks.once(`find people of ${this.#room.id} ${turn} ${wanted}`, async () => {
       if (old()) return;
-      const answer = await this.#connection.request('room:members', {
-        room: this.#room.id,
-        query: wanted,
-        limit: PAGE,
-      });
+      const request = { room: this.#room.id, query: wanted, limit: PAGE };
+      let answer = await this.#connection.request('room:members', request);
+      // In a very large room, a page may end before the first match.
+      while (answer.members.length === 0 && answer.next !== undefined && !old())
+        answer = await this.#connection.request('room:members', { ...request, cursor: answer.next });
       if (old()) return;
       this.#found = { query: wanted, members: answer.members };
       this.#changed();
