@@ -1,8 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Page } from '@playwright/test';
@@ -30,6 +27,9 @@ function addPage(wordpress: WordPressApp, title: string, content: string): { id:
     echo json_encode(['id' => $id, 'url' => get_permalink($id)]);`;
   return JSON.parse(wordpress.run(code));
 }
+
+/** The text as the plugin isolates it from a text of another direction. */
+const isolated = (text: string) => `\u2068${text}\u2069`;
 
 /** The cookies of a browser, as a header. */
 const cookieOf = async (page: Page) =>
@@ -74,16 +74,6 @@ test('the WordPress plugin works from its installation to its removal', async ({
     CHAT_GUEST_ROOMS: 'garden',
   });
   const otherChat = await nextChatServer({ ...env, CHAT_ORIGINS: 'https://www.example.org' });
-  /** Responses by path of a web server without a chat, or whose chat server is not ready. */
-  const statuses: Record<string, [status: number, body: unknown] | 'silent'> = {};
-  const webServer = createServer(({ url = '' }, response) => {
-    const answer = statuses[url] ?? [404, {}];
-    if (answer === 'silent') return;
-    const [status, body] = answer;
-    response.writeHead(status, { 'Content-Type': 'application/json' }).end(JSON.stringify(body));
-  }).listen(0, '127.0.0.1');
-  await once(webServer, 'listening');
-  const webUrl = `http://127.0.0.1:${(webServer.address() as AddressInfo).port}`;
   wordpress.addUsers(
     [
       ['mia', 'Mia & Söhne'],
@@ -114,13 +104,6 @@ test('the WordPress plugin works from its installation to its removal', async ({
     await expect(admin.getByText('Settings saved.')).toBeVisible(answered);
   };
 
-  /** Adds constants to wp-config.php, each with an expression of PHP. */
-  const define = (constants: Record<string, string>) => {
-    const file = join(wordpress.folder, 'wp-config.php');
-    const lines = Object.entries(constants).map(([name, value]) => `define('${name}', ${value});\n`);
-    writeFileSync(file, readFileSync(file, 'utf8').replace('<?php\n', `<?php\n${lines.join('')}`));
-  };
-
   await test.step('is installed from its zip archive and activated', async () => {
     await admin.goto(`${wordpress.url}/wp-admin/plugin-install.php?tab=upload`);
     await admin.getByLabel('Plugin zip file').setInputFiles(zip);
@@ -137,42 +120,26 @@ test('the WordPress plugin works from its installation to its removal', async ({
   await test.step('explains how to install the chat server if there is none', async () => {
     await openSettings();
     await testAddress('http://127.0.0.1:1');
-    await expect(findings).toContainText('The chat cannot be reached at http://127.0.0.1:1/');
+    await expect(findings).toContainText(`There is no chat server at ${isolated('http://127.0.0.1:1/')}.`);
     await expect(findings).toContainText('apt install ./php-session-chat_0.1.0_amd64.deb');
     await expect(findings).toContainText(
       `php-session-chat init '${wordpress.folder}' --url 'http://127.0.0.1:1/'`,
     );
     await new Person(admin).shot('wordpress-plugin-unreachable');
-    await testAddress(`${webUrl}/chat`);
-    await expect(findings).toContainText(`There is no chat at ${webUrl}/chat/: healthz returns status 404.`);
-    statuses['/chat/healthz'] = [502, {}];
-    await testAddress(`${webUrl}/chat`);
-    await expect(findings).toContainText('systemctl restart php-session-chat');
     await testAddress('chat');
     await expect(findings).toContainText('This is not an address.');
   });
 
-  await test.step('names what a chat server that is not ready lacks', async () => {
-    statuses['/chat/healthz'] = [200, { status: 'ok' }];
-    statuses['/chat/readyz'] = [503, { status: 'not ready', missing: ['session store'] }];
-    await testAddress(`${webUrl}/chat`);
-    await expect(findings).toContainText('The chat server cannot read the logins of WordPress');
-    await expect(findings).toContainText('The browser client is not built');
-    // A part of the chat server that hangs.
-    statuses['/chat/readyz'] = 'silent';
-    await testAddress(`${webUrl}/chat`);
-    await expect(findings).toContainText('The chat server is not ready: no answer of readyz.', answered);
-  });
-
-  await test.step('shows the line of CHAT_ORIGINS that the chat server lacks', async () => {
+  await test.step('shows the line of CHAT_ORIGINS that a chat server on another origin lacks', async () => {
     await testAddress(otherChat.url);
-    await expect(findings).toContainText(`The chat server runs at ${otherChat.url}/.`);
     await expect(findings).toContainText(`CHAT_ORIGINS=${wordpress.url}`);
   });
 
   await test.step('explains that cookies do not reach another host', async () => {
     await testAddress(chat.url.replace('127.0.0.1', 'localhost'));
-    await expect(findings).toContainText('Browsers do not send the login of 127.0.0.1 to localhost');
+    await expect(findings).toContainText(
+      `Browsers do not send the login of ${isolated('127.0.0.1')} to ${isolated('localhost')}`,
+    );
   });
 
   await test.step('tests no address for other users', async () => {
@@ -205,7 +172,25 @@ test('the WordPress plugin works from its installation to its removal', async ({
     await member.write('Hello from the button');
     await expect(member.message('Hello from the button').getByText(stored)).toBeVisible();
     await visitor.goto(wordpress.url);
-    expect(await visitor.content()).not.toContain('php-chat');
+    await expect(visitor.locator('.php-session-chat')).toBeEmpty();
+    await expect(visitor.locator('script[src$="php-chat.js"]')).toHaveCount(0);
+  });
+
+  await test.step('shows the button on a page that a cache stored for another user', async () => {
+    const boxesOf = (html: string) => html.match(/<div class="php-session-chat".*?<\/div>/gs);
+    const forVisitor = await (await visitor.context().request.get(wordpress.url)).text();
+    const forMember = await (await member.page.context().request.get(wordpress.url)).text();
+    expect(boxesOf(forVisitor)).toHaveLength(1);
+    expect(boxesOf(forMember)).toEqual(boxesOf(forVisitor));
+    for (const [page, stored] of [
+      [member.page, forVisitor],
+      [visitor, forMember],
+    ] as const) {
+      writeFileSync(join(wordpress.folder, 'stored.html'), stored);
+      await page.goto(`${wordpress.url}/stored.html`);
+    }
+    await expect(member.page.locator('php-chat-launcher').getByRole('button').first()).toBeVisible();
+    await expect(visitor.locator('.php-session-chat')).toBeEmpty();
   });
 
   await test.step('shows the chat and the number of unread messages by shortcodes', async () => {
@@ -245,7 +230,7 @@ test('the WordPress plugin works from its installation to its removal', async ({
         return (bool) file_put_contents(${quoted(file)}, json_encode($mail) . "\\n", FILE_APPEND);
       }, 10, 2);`,
     );
-    define({ PHP_SESSION_CHAT_WEBHOOK_KEY: `file_get_contents(${quoted(webhookKey)})` });
+    wordpress.define({ PHP_SESSION_CHAT_WEBHOOK_KEY: `file_get_contents(${quoted(webhookKey)})` });
     const headers = {
       'webhook-id': '1',
       'webhook-timestamp': String(Math.floor(Date.now() / 1000)),
@@ -295,13 +280,16 @@ test('the WordPress plugin works from its installation to its removal', async ({
   await test.step('reports the state of the chat server in Site Health', async () => {
     await admin.goto(`${wordpress.url}/wp-admin/site-health.php`);
     const passed = admin.locator('#health-check-issues-good');
-    await expect(passed).toContainText(`The chat server runs at ${chat.url}/.`, answered);
+    await expect(passed).toContainText(`The chat server runs at ${isolated(`${chat.url}/`)}.`, answered);
   });
 
   await test.step('exports and erases personal data with the key in wp-config.php', async () => {
     const tools = `echo count(apply_filters('wp_privacy_personal_data_exporters', [])['php-session-chat'] ?? []);`;
     expect(wordpress.run(tools)).toBe('0');
-    define({ PHP_SESSION_CHAT_API_URL: quoted(chat.url), PHP_SESSION_CHAT_API_KEY: quoted(apiKey) });
+    wordpress.define({
+      PHP_SESSION_CHAT_API_URL: quoted(chat.url),
+      PHP_SESSION_CHAT_API_KEY: quoted(apiKey),
+    });
     const exported = wordpress.run(
       `$tool = apply_filters('wp_privacy_personal_data_exporters', [])['php-session-chat'];
       echo json_encode($tool['callback']('mia@example.org', 1));`,
@@ -335,7 +323,7 @@ test('the WordPress plugin works from its installation to its removal', async ({
     await openSettings();
     await testAddress(chat.url);
     await expect(findings).toContainText('The chat server does not recognise your login.');
-    define({ PHP_SESSION_CHAT_TICKET_KEY: quoted('A'.repeat(44)) });
+    wordpress.define({ PHP_SESSION_CHAT_TICKET_KEY: quoted('A'.repeat(44)) });
     await openSettings();
     await testAddress(chat.url);
     await expect(findings).toContainText('The chat server does not accept the tickets of this site.');
@@ -377,8 +365,10 @@ test('the WordPress plugin works from its installation to its removal', async ({
     await save();
     await admin.goto(wordpress.url);
     await expect(launcher(admin)).toBeVisible();
+    const asked = member.page.waitForResponse(/action=php_session_chat_sees/);
     await member.page.goto(wordpress.url);
-    expect(await member.page.content()).not.toContain('php-chat');
+    expect(await (await asked).json()).toEqual({ sees: false });
+    await expect(member.page.locator('.php-session-chat')).toBeEmpty();
   });
 
   await test.step('keeps its settings when deactivated, and leaves nothing when deleted', async () => {
@@ -386,7 +376,7 @@ test('the WordPress plugin works from its installation to its removal', async ({
     await admin.goto(plugins);
     await admin.getByRole('link', { name: 'Deactivate PHP Session Chat' }).click();
     await expect(admin.getByText('Plugin deactivated.')).toBeVisible(answered);
-    expect(tracesIn(wordpress)).toBe('php_session_chat php_session_chat_mailed');
+    expect(tracesIn(wordpress)).toBe('php_session_chat php_session_chat_server php_session_chat_mailed');
     await admin.goto(wordpress.url);
     expect(await admin.content()).not.toContain('php-chat');
     await admin.goto(plugins);
@@ -399,8 +389,6 @@ test('the WordPress plugin works from its installation to its removal', async ({
 
   for (const page of [admin, member.page, visitor]) await page.goto('about:blank');
   for (const server of [chat, otherChat]) await server.stop();
-  webServer.close();
-  webServer.closeAllConnections();
   rmSync(folder, { recursive: true });
   await wordpress.remove();
 });

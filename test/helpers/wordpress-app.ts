@@ -1,7 +1,16 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { packPlugin } from '../../scripts/wordpress-plugin.ts';
 import { type Child, ownPort, startChild } from './child.ts';
 import { type Mariadb, startMariadb } from './mariadb.ts';
 import { reachable } from './memcached.ts';
@@ -17,6 +26,14 @@ export interface WordPressApp extends Child {
   addUsers(users: readonly (readonly [login: string, name: string])[], password: string): string[];
   /** Runs PHP code with WordPress loaded. @returns its output */
   run(code: string): string;
+  /** Adds constants to wp-config.php, each with an expression of PHP. */
+  define(constants: Record<string, string>): void;
+  /** Removes constants that `define` added. */
+  undefine(...names: string[]): void;
+  /** Turns the site into a network whose only site and super admin are those of before. */
+  becomeNetwork(): void;
+  /** Installs the plugin from its archive, and activates it on this site. */
+  installPlugin(): Promise<void>;
   remove(): Promise<void>;
 }
 
@@ -82,7 +99,9 @@ require_once ABSPATH . 'wp-settings.php';
   const text = await answer.text();
   if (!text.includes('Success')) throw new Error(`WordPress is not installed: ${answer.status} ${text}`);
   const run = (code: string) => {
-    const loaded = `require ${quoted(prepended)}; require ABSPATH . 'wp-load.php'; ${code}`;
+    // A network finds its site by the requested host.
+    const host = quoted(new URL(url).host);
+    const loaded = `$_SERVER['HTTP_HOST'] = ${host}; $_SERVER['REMOTE_ADDR'] = '127.0.0.1'; require ${quoted(prepended)}; require ABSPATH . 'wp-load.php'; ${code}`;
     return execFileSync('php', ['-r', loaded], { encoding: 'utf8' }).trim();
   };
   return Object.assign(child, {
@@ -97,6 +116,37 @@ require_once ABSPATH . 'wp-settings.php';
           `echo wp_insert_user(['user_login' => ${quoted(login)}, 'display_name' => ${quoted(name)}, 'user_pass' => ${quoted(password)}, 'user_email' => ${quoted(`${login}@example.org`)}, 'role' => 'subscriber']), "\n";`,
       );
       return run(added.join(' ')).split('\n');
+    },
+    define(constants: Record<string, string>) {
+      const file = join(folder, 'wp-config.php');
+      const lines = Object.entries(constants).map(([name, value]) => `define('${name}', ${value});\n`);
+      writeFileSync(file, readFileSync(file, 'utf8').replace('<?php\n', `<?php\n${lines.join('')}`));
+    },
+    undefine(...names: string[]) {
+      const file = join(folder, 'wp-config.php');
+      const isOf = (line: string) => names.some((name) => line.startsWith(`define('${name}',`));
+      const lines = readFileSync(file, 'utf8').split('\n');
+      writeFileSync(file, lines.filter((line) => !isOf(line)).join('\n'));
+    },
+    becomeNetwork() {
+      const { host } = new URL(url);
+      run(`define('WP_INSTALLING_NETWORK', true); require ABSPATH . 'wp-admin/includes/upgrade.php';
+        require ABSPATH . 'wp-admin/includes/network.php';
+        foreach ($wpdb->tables('ms_global') as $table => $name) $wpdb->$table = $name;
+        install_network(); populate_network(1, ${quoted(host)}, 'boss@example.org', 'Clubs', '/', false);`);
+      this.define({
+        ...{ MULTISITE: 'true', SUBDOMAIN_INSTALL: 'false', DOMAIN_CURRENT_SITE: quoted(host) },
+        ...{ PATH_CURRENT_SITE: quoted('/'), SITE_ID_CURRENT_SITE: '1', BLOG_ID_CURRENT_SITE: '1' },
+      });
+      // The installation makes all administrators super admins.
+      run(`update_site_option('site_admins', [${quoted(admin.user)}]);`);
+    },
+    async installPlugin() {
+      const zip = join(folder, 'wp-content/plugin.zip');
+      await packPlugin(zip);
+      run(`require ABSPATH . 'wp-admin/includes/plugin.php'; require ABSPATH . 'wp-admin/includes/file.php';
+        WP_Filesystem(); unzip_file(${quoted(zip)}, WP_PLUGIN_DIR);
+        $error = activate_plugin('php-session-chat/php-session-chat.php'); if (is_wp_error($error)) die($error->get_error_message());`);
     },
     async remove() {
       await child.stop();

@@ -14,29 +14,53 @@ require_once __DIR__ . '/Support/wordpress.php';
 
 final class WordPressConnectionTest extends TestCase
 {
-    /** @dataProvider outcomes */
-    public function testFindsWhyABrowserCannotUseTheChat(string $url, int $status, string $user, string $text, string $code = ''): void
+    private const ORIGIN = 'https://www.example.org';
+
+    /**
+     * @dataProvider outcomes
+     * @param array<string, mixed> $received
+     */
+    public function testFindsWhyABrowserCannotUseTheChat(string $url, array $received, string $text, string $lines = ''): void
     {
-        $browser = ['origin' => 'https://www.example.org', 'hasScript' => false];
-        $found = check_browser($url, ['status' => $status, 'code' => $code, 'user' => $user] + $browser, true);
-        self::assertStringContainsString($text, $found['text'] ?? 'nothing');
+        [$found] = array_reverse(check_browser($url, $received + [
+            'origin' => self::ORIGIN, 'status' => 0, 'code' => '', 'user' => '', 'hasScript' => true,
+            'ticketStatus' => 0, 'ticketMessage' => '', 'found' => '',
+        ]));
+        self::assertStringContainsString($text, $found['text']);
+        self::assertStringContainsString($lines, $found['lines']);
     }
 
-    /** @return array<string, array{string, int, string, string, 4?: string}> */
+    /** @return array<string, array{string, array<string, mixed>, string, 3?: string}> */
     public static function outcomes(): array
     {
-        $own = 'https://www.example.org/blog/chat/';
+        $own = self::ORIGIN . '/blog/chat/';
+        $other = 'https://chat.example.com/';
+        $none = ['hasScript' => false];
+        $code = static fn (string $code): array => ['code' => $code];
         return [
-            'the same user' => [$own, 200, '5', 'recognises your login'],
-            'another user' => [$own, 200, '6', 'recognises you as another user: 6'],
-            'no login' => [$own, 200, '', 'does not recognise your login'],
-            'a path without cookies' => ['https://www.example.org/chat/', 200, '', 'only to addresses below /blog/'],
-            'a host in the domain of the cookie' => ['https://chat.example.org/blog/', 200, '', 'does not recognise your login'],
-            'another host' => ['https://chat.example.com/blog/', 200, '', 'cookies belong to a host'],
-            'no TLS' => ['http://www.example.org/blog/chat/', 0, '', 'not https://'],
-            'no answer' => [$own, 0, '', 'but your browser does not'],
-            'a silent session store' => [$own, 503, '', 'cannot read the logins', 'session_store_unavailable'],
-            'a server that is not ready' => [$own, 503, '', 'nothing'],
+            'the same user' => [$own, ['user' => '5'], 'recognises your login'],
+            'another user' => [$own, ['user' => '6'], 'recognises you as another user'],
+            'no script' => [$own, ['user' => '5'] + $none, 'not built'],
+            'pages of two origins' => [
+                $own, ['user' => '5', 'origin' => 'https://admin.example.org'], 'visitors see the site at',
+                'CHAT_ORIGINS=https://www.example.org,https://admin.example.org',
+            ],
+            'no login' => [$own, $code('unauthorized'), 'does not recognise your login'],
+            'a path without cookies' => [self::ORIGIN . '/chat/', $code('unauthorized'), 'only to addresses below'],
+            'a host in the domain of the cookie' => ['https://chat.example.org/blog/', $code('unauthorized'), 'does not recognise your login'],
+            'another host' => [$other, $code('unauthorized'), 'cookies belong to a host'],
+            'a refused origin' => [$own, $code('origin_not_allowed'), 'CHAT_ORIGINS', 'CHAT_ORIGINS=https://www.example.org'],
+            'a refusal that the browser hides' => [$other, [], 'CHAT_ORIGINS', 'CHAT_ORIGINS=https://www.example.org'],
+            'no TLS' => ['http://www.example.org/blog/chat/', [], 'not https://'],
+            'no WebSocket' => [$own, ['status' => 400] + $code('bad_request'), 'cannot open a WebSocket'],
+            'a web server that hides Socket.IO' => [$own, ['status' => 404], 'cannot open a WebSocket'],
+            'a ban' => [$own, $code('forbidden'), 'banned'],
+            'a silent session store' => [$own, $code('session_store_unavailable'), 'cannot read the logins'],
+            'another code' => [$own, $code('internal'), 'not ready'],
+            'a web server without the chat server' => [$own, ['status' => 502] + $none, 'status 502', 'systemctl restart'],
+            'no answer' => [$own, $none, 'There is no chat server', 'apt install'],
+            'another page' => [$own, ['status' => 404] + $none, 'There is no chat server', 'apt install'],
+            'a mistyped address' => [$own, ['found' => '/blog/chat/'] + $none, 'There is no chat server', '/blog/chat/'],
         ];
     }
 
@@ -46,6 +70,24 @@ final class WordPressConnectionTest extends TestCase
         foreach (['5x', '05', ' 5', '-5', '6', 'users:5', ''] as $id) {
             self::assertNull(user_by_chat_id($id), $id);
         }
+    }
+
+    public function testDoesNotDistinguishOtherAnswersOfAForeignHost(): void
+    {
+        $findings = [];
+        foreach ([0, 200, 404, 500] as $status) {
+            $findings[] = check_browser('http://127.0.0.1:22/', [
+                'origin' => 'http://www.example.org', 'status' => $status, 'code' => '', 'user' => '', 'hasScript' => false,
+                'ticketStatus' => 0, 'ticketMessage' => '', 'found' => '',
+            ]);
+        }
+        self::assertCount(1, array_unique($findings, SORT_REGULAR));
+    }
+
+    public function testShowsTheHostThatBrowsersRequest(): void
+    {
+        self::assertSame('https://xn--pple-43d.example/', clean_server('https://аpple.example'));
+        self::assertSame('https://xn--pple-43d.example:8443/chat/', clean_server('https://Аpple.example:8443/chat'));
     }
 
     public function testAcceptsPathsAndAddressesOnly(): void

@@ -21,70 +21,159 @@ function problem(string $text, string $advice, string $lines = ''): array
     return ['level' => 'problem', 'text' => $text, 'advice' => $advice, 'lines' => $lines];
 }
 
-/**
- * Checks whether this server and the browser reach the chat server.
- *
- * @param array{origin: string, status: int, code: string, user: string, hasScript: bool, ticketStatus?: int, ticketMessage?: string} $browser
- *     what the browser of the current user received for `/me`; status 0: nothing. `ticketStatus` if it got no ticket
- * @return list<array<string, string>> findings
- */
-function examine(string $server, array $browser): array
+/** Isolates an address, a host or a name from a text of the other direction, such as an Arabic one. */
+function isolated(string $text): string
 {
-    $url = server_url($server);
-    $found = check_server($url);
-    $isReached = $found[0]['level'] === 'ok';
-    if (!$isReached && in_array($browser['status'], [200, 403], true)) {
-        $found[0]['level'] = 'warning';
-    }
-    // Browsers resolve a path relative to the page, whose origin can differ from the site's address.
-    $seen = check_browser(str_starts_with($server, '/') ? $browser['origin'] . $server : $server, $browser, $isReached);
-    return $seen === null || in_array($seen, $found, true) ? $found : [...$found, $seen];
+    return "\u{2068}$text\u{2069}";
 }
 
 /**
- * Checks whether this server reaches the chat server, and whether the chat server is ready.
+ * Explains what a browser with a page of this site received from the chat server. This server does not connect itself,
+ * because an administrator could then explore the network behind it.
  *
- * @return non-empty-list<array<string, string>> findings; the first tells whether there is a chat server
+ * @param array{origin: string, status: int, code: string, user: string, hasScript: bool, ticketStatus: int, ticketMessage: string, found: string} $browser
+ *     `origin` of the page. `user` of the chat after a connection, otherwise the `code` of the refusal, or the `status`
+ *     of a request over HTTP, 0 if the browser got or showed no answer. `ticketStatus` if WordPress made no ticket.
+ *     `found`: an address at which there is a chat, if there is none at this address
+ * @return non-empty-list<array<string, string>> findings
  */
-function check_server(string $url): array
+function check_browser(string $url, array $browser): array
 {
-    $answer = fetch($url . 'healthz');
-    if (is_wp_error($answer)) {
-        /* translators: 1: address, 2: error */
-        $text = sprintf(__('The chat cannot be reached at %1$s: %2$s', 'php-session-chat'), $url, $answer->get_error_message());
-        return [problem($text, install_advice(), install_lines($url))];
+    ['origin' => $origin, 'user' => $user, 'code' => $code, 'hasScript' => $hasScript] = $browser;
+    if ($browser['ticketStatus'] !== 0) {
+        return [no_ticket($browser['ticketStatus'], $browser['ticketMessage'])];
     }
-    $status = wp_remote_retrieve_response_code($answer);
-    if (in_array($status, [502, 503, 504], true)) {
-        /* translators: 1: address, 2: HTTP status */
-        $text = sprintf(__('The web server answers at %1$s, but the chat server does not: status %2$d.', 'php-session-chat'), $url, $status);
-        $advice = __('Start the chat server, and read its log:', 'php-session-chat');
-        return [problem($text, $advice, "systemctl restart php-session-chat\njournalctl -u php-session-chat -n 20")];
+    if (str_starts_with($origin, 'https:') && !str_starts_with($url, 'https:')) {
+        return [problem(
+            __('Browsers block the chat, because its address is not https://.', 'php-session-chat'),
+            forward_advice('/chat/'),
+        )];
     }
-    if ($status !== 200 || json_of($answer) !== ['status' => 'ok']) {
-        /* translators: 1: address, 2: HTTP status */
-        $text = sprintf(__('There is no chat at %1$s: healthz returns status %2$d.', 'php-session-chat'), $url, $status);
-        return [problem($text, install_advice(), install_lines($url))];
+    if ($user === '') {
+        return [$code === '' ? not_connected($url, $browser) : refused($url, $browser)];
     }
     /* translators: %s: address */
-    $found = [ok(sprintf(__('The chat server runs at %s.', 'php-session-chat'), $url))];
-    $ready = fetch($url . 'readyz');
-    if (is_wp_error($ready)) {
-        $found[] = missing_part('no answer of readyz');
+    $found = [ok(sprintf(__('The chat server runs at %s.', 'php-session-chat'), isolated($url)))];
+    if ($user !== chat_id(wp_get_current_user())) {
+        $found[] = problem(
+            /* translators: %s: ID of a user */
+            sprintf(__('The chat server recognises you as another user: %s.', 'php-session-chat'), isolated($user)),
+            __('It reads the logins of another site. Set in /etc/php-session-chat/settings, and restart the chat server:', 'php-session-chat'),
+            'CHAT_SITE=' . untrailingslashit(ABSPATH),
+        );
+    } else {
+        $found[] = ok(__('The chat server recognises your login.', 'php-session-chat'));
     }
-    $missing = is_wp_error($ready) ? [] : (json_of($ready)['missing'] ?? []);
-    foreach (is_array($missing) ? $missing : [] as $part) {
-        $found[] = missing_part((string) $part);
+    if (!$hasScript) {
+        $found[] = no_client();
     }
-    if (wp_remote_retrieve_response_code(fetch($url . 'php-chat.js')) !== 200) {
-        $text = __('The browser client is not built: php-chat.js cannot be loaded.', 'php-session-chat');
-        $advice = __('In the checkout of the chat server, run this command, and restart the server:', 'php-session-chat');
-        $found[] = problem($text, $advice, 'npm run build');
+    if ($origin !== site_origin()) {
+        $text = sprintf(
+            /* translators: 1: origin of this page, 2: origin of the site */
+            __('This test ran at %1$s, but visitors see the site at %2$s.', 'php-session-chat'),
+            isolated($origin),
+            isolated(site_origin()),
+        );
+        $advice = __('Check that the settings of the chat server have both:', 'php-session-chat');
+        $found[] = ['level' => 'warning'] + problem($text, $advice, origins_line($origin));
     }
     return $found;
 }
 
-/** @return array<string, string> the finding about a part that /readyz reports as missing */
+/** @return array<string, string> the finding about the code of the chat server */
+function refused(string $url, array $browser): array
+{
+    ['origin' => $origin, 'code' => $code] = $browser;
+    switch ($code) {
+        case 'origin_not_allowed':
+            return wrong_origin($origin);
+        case 'unauthorized':
+        case 'session_invalid':
+            return unknown_login($url, $browser);
+        case 'forbidden':
+            return ok(__('The chat server recognises your login, but you are banned from the chat.', 'php-session-chat'));
+        case 'bad_request':
+            // The request that follows a failed WebSocket has this code if its origin is right.
+            return no_websocket($url);
+        case 'session_store_unavailable':
+            return missing_part('session store');
+        case 'server_draining':
+            return missing_part('draining');
+        case 'rate_limited':
+            return problem(__('The chat server received too many requests from you.', 'php-session-chat'), __('Test again in a minute.', 'php-session-chat'));
+        default:
+            return missing_part($code);
+    }
+}
+
+/** @return array<string, string> the finding if the browser got no answer of a chat server */
+function not_connected(string $url, array $browser): array
+{
+    ['origin' => $origin, 'status' => $status, 'hasScript' => $hasScript, 'found' => $elsewhere] = $browser;
+    if ($hasScript) {
+        // Browsers hide the refusal of another origin from the page, but not the script of the chat server.
+        return $status === 0 && ascii_origin($url) !== $origin ? wrong_origin($origin) : no_websocket($url);
+    }
+    if (in_array($status, [502, 503, 504], true)) {
+        /* translators: 1: address, 2: HTTP status */
+        $text = sprintf(__('The web server answers at %1$s, but the chat server does not: status %2$d.', 'php-session-chat'), isolated($url), $status);
+        $advice = __('Start the chat server, and read its log:', 'php-session-chat');
+        return problem($text, $advice, "systemctl restart php-session-chat\njournalctl -u php-session-chat -n 20");
+    }
+    /* translators: %s: address */
+    $text = sprintf(__('There is no chat server at %s.', 'php-session-chat'), isolated($url));
+    if ($elsewhere !== '') {
+        return problem($text, __('There is one at this address:', 'php-session-chat'), $elsewhere);
+    }
+    $advice = __('Check the address for typing errors. If the chat server is not installed yet, run these commands as root. Then follow the steps that init prints: they start the server, and let your web server forward this address to it.', 'php-session-chat');
+    return problem($text, $advice, install_lines($url));
+}
+
+/** @return array<string, string> the finding if CHAT_ORIGINS lacks the origin of the pages */
+function wrong_origin(string $origin): array
+{
+    return problem(
+        /* translators: %s: origin of the site */
+        sprintf(__('Pages of %s may not connect: CHAT_ORIGINS does not contain it.', 'php-session-chat'), isolated($origin)),
+        __('Add it in /etc/php-session-chat/settings, after a comma if there are others, and restart the chat server:', 'php-session-chat'),
+        origins_line($origin) . "\n\nsystemctl restart php-session-chat",
+    );
+}
+
+/** Returns the setting for the pages of the site and of its administration, which may have another address. */
+function origins_line(string $origin): string
+{
+    return 'CHAT_ORIGINS=' . implode(',', array_unique([site_origin(), $origin]));
+}
+
+/** @return array<string, string> the finding if the web server in front of the chat server does not forward WebSockets */
+function no_websocket(string $url): array
+{
+    return problem(
+        /* translators: %s: address */
+        sprintf(__('The chat server runs at %s, but browsers cannot open a WebSocket there.', 'php-session-chat'), isolated($url)),
+        __('The web server must forward upgrades to WebSocket. This command, as root, prints the settings of the web server:', 'php-session-chat'),
+        'php-session-chat init --steps',
+    );
+}
+
+/** @return array<string, string> the finding if the script of the elements is missing */
+function no_client(): array
+{
+    return problem(
+        __('The browser client is not built: php-chat.js cannot be loaded.', 'php-session-chat'),
+        __('In the checkout of the chat server, run this command, and restart the server:', 'php-session-chat'),
+        'npm run build',
+    );
+}
+
+function forward_advice(string $path): string
+{
+    /* translators: %s: path */
+    return sprintf(__('Let the web server of the site forward %s to the chat server, and use that path.', 'php-session-chat'), isolated($path));
+}
+
+/** @return array<string, string> the finding about a part that /readyz reports as missing, or a code of the chat server */
 function missing_part(string $part): array
 {
     $doctor = 'php-session-chat doctor';
@@ -98,61 +187,8 @@ function missing_part(string $part): array
             return problem(__('The chat server is shutting down.', 'php-session-chat'), __('Test again in a few seconds.', 'php-session-chat'));
         default:
             /* translators: %s: name of a part, in English */
-            return problem(sprintf(__('The chat server is not ready: %s.', 'php-session-chat'), $part), $find, $doctor);
+            return problem(sprintf(__('The chat server is not ready: %s.', 'php-session-chat'), isolated($part)), $find, $doctor);
     }
-}
-
-/**
- * @param array{origin: string, status: int, code: string, user: string, hasScript: bool} $browser
- * @param bool $isReached whether this server reaches the chat server
- * @return array<string, string>|null null if the cause was already found
- */
-function check_browser(string $url, array $browser, bool $isReached): ?array
-{
-    ['origin' => $origin, 'status' => $status, 'code' => $code, 'user' => $user] = $browser;
-    if (($browser['ticketStatus'] ?? 0) !== 0) {
-        return no_ticket($browser['ticketStatus'], $browser['ticketMessage'] ?? '');
-    }
-    if (str_starts_with($origin, 'https:') && !str_starts_with($url, 'https:')) {
-        return problem(
-            __('Browsers block the chat, because its address is not https://.', 'php-session-chat'),
-            __('Let the web server of the site forward a path to the chat server, and use that path, such as /chat/.', 'php-session-chat'),
-        );
-    }
-    if ($code === 'origin_not_allowed' || ($status === 0 && $browser['hasScript'])) {
-        return problem(
-            /* translators: %s: origin of the site */
-            sprintf(__('Pages of %s may not connect: CHAT_ORIGINS does not contain it.', 'php-session-chat'), $origin),
-            __('Add it in /etc/php-session-chat/settings, after a comma if there are others, and restart the chat server:', 'php-session-chat'),
-            "CHAT_ORIGINS=$origin\n\nsystemctl restart php-session-chat",
-        );
-    }
-    if ($status === 200 && $user === '') {
-        return unknown_login($url, $origin);
-    }
-    if ($status === 200 && $user !== chat_id(wp_get_current_user())) {
-        return problem(
-            /* translators: %s: ID of a user */
-            sprintf(__('The chat server recognises you as another user: %s.', 'php-session-chat'), $user),
-            __('It reads the logins of another site. Set in /etc/php-session-chat/settings, and restart the chat server:', 'php-session-chat'),
-            'CHAT_SITE=' . untrailingslashit(ABSPATH),
-        );
-    }
-    if ($status === 200) {
-        return ok(__('The chat server recognises your login.', 'php-session-chat'));
-    }
-    // A web server may hide /readyz, which also reports this.
-    if ($code === 'session_store_unavailable') {
-        return missing_part('session store');
-    }
-    if ($status === 429) {
-        return problem(__('The chat server received too many requests from you.', 'php-session-chat'), __('Test again in a minute.', 'php-session-chat'));
-    }
-    return !$isReached || $status === 503 ? null : problem(
-        /* translators: %s: address */
-        sprintf(__('This server reaches the chat at %s, but your browser does not.', 'php-session-chat'), $url),
-        __('Let the web server of the site forward a path to the chat server, and use that path, such as /chat/.', 'php-session-chat'),
-    );
 }
 
 /** @return array<string, string> the finding if WordPress gave the browser no ticket */
@@ -166,14 +202,14 @@ function no_ticket(int $status, string $message): array
     }
     return problem(
         /* translators: 1: HTTP status, 2: message in English */
-        sprintf(__('WordPress cannot make tickets: status %1$d. %2$s', 'php-session-chat'), $status, $message),
+        sprintf(__('WordPress cannot make tickets: status %1$d. %2$s', 'php-session-chat'), $status, isolated($message)),
         __('Set in wp-config.php the content of the chat server’s CHAT_TICKET_KEY_FILE:', 'php-session-chat'),
         "define('PHP_SESSION_CHAT_TICKET_KEY', file_get_contents('/home/example/ticket-key'));",
     );
 }
 
 /** @return array<string, string> the finding if the chat server does not know the login of this browser */
-function unknown_login(string $url, string $origin): array
+function unknown_login(string $url, array $browser): array
 {
     if (ticket_url() !== '') {
         return problem(
@@ -183,22 +219,21 @@ function unknown_login(string $url, string $origin): array
         );
     }
     $host = (string) wp_parse_url($url, PHP_URL_HOST);
-    $own = (string) wp_parse_url($origin, PHP_URL_HOST);
+    $own = (string) wp_parse_url($browser['origin'], PHP_URL_HOST);
     $domain = ltrim((string) COOKIE_DOMAIN, '.');
     if ($host !== $own && ($domain === '' || !str_ends_with(".$host", ".$domain"))) {
         return problem(
             /* translators: 1: host of the site, 2: host of the chat */
-            sprintf(__('Browsers do not send the login of %1$s to %2$s, because cookies belong to a host.', 'php-session-chat'), $own, $host),
-            __('Let the web server of the site forward a path to the chat server, and use that path, such as /chat/.', 'php-session-chat'),
+            sprintf(__('Browsers do not send the login of %1$s to %2$s, because cookies belong to a host.', 'php-session-chat'), isolated($own), isolated($host)),
+            forward_advice(proposed_server()),
         );
     }
     $path = (string) wp_parse_url($url, PHP_URL_PATH);
     if (!str_starts_with($path, COOKIEPATH) && !str_starts_with($path, SITECOOKIEPATH)) {
         return problem(
             /* translators: 1: path of the site, 2: path of the chat */
-            sprintf(__('Browsers send the login only to addresses below %1$s, not to %2$s.', 'php-session-chat'), COOKIEPATH, $path),
-            /* translators: %s: path */
-            sprintf(__('Let the web server forward %s to the chat server, and use that path.', 'php-session-chat'), COOKIEPATH . 'chat/'),
+            sprintf(__('Browsers send the login only to addresses below %1$s, not to %2$s.', 'php-session-chat'), isolated(COOKIEPATH), isolated($path)),
+            forward_advice(proposed_server()),
         );
     }
     return problem(
@@ -208,26 +243,8 @@ function unknown_login(string $url, string $origin): array
     );
 }
 
-function install_advice(): string
-{
-    return __('To install the chat server, run these commands as root. Then follow the steps that init prints: they start the server, and let your web server forward this address to it.', 'php-session-chat');
-}
-
 function install_lines(string $url): string
 {
     $folder = escapeshellarg(untrailingslashit(ABSPATH));
     return "apt install ./php-session-chat_" . VERSION . "_amd64.deb\nphp-session-chat init $folder --url " . escapeshellarg($url);
-}
-
-/** @return array<string, mixed>|\WP_Error the response */
-function fetch(string $url): array|\WP_Error
-{
-    return wp_remote_get($url, ['timeout' => 5, 'redirection' => 0, 'limit_response_size' => 64 * 1024]);
-}
-
-/** @return array<string, mixed> the JSON object in a response; empty if there is none */
-function json_of(array $answer): array
-{
-    $value = json_decode(wp_remote_retrieve_body($answer), true);
-    return is_array($value) ? $value : [];
 }

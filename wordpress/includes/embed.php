@@ -7,6 +7,8 @@ namespace PhpSessionChat\WordPress;
 defined('ABSPATH') || exit;
 
 const SCRIPT = 'php-session-chat';
+/** The action of admin-ajax.php that answers whether the current user sees the chat. */
+const SEES = 'php_session_chat_sees';
 
 add_shortcode('php_chat', static fn ($given): string => chat(is_array($given) ? $given : []));
 add_shortcode('php_chat_badge', __NAMESPACE__ . '\badge');
@@ -17,9 +19,20 @@ add_action('init', static function (): void {
     ]);
 });
 add_action('wp_footer', __NAMESPACE__ . '\print_launcher', 5);
-add_filter('script_loader_tag', __NAMESPACE__ . '\as_module', 10, 2);
-
 add_filter('get_the_archive_description', __NAMESPACE__ . '\add_message_button');
+add_action('wp_ajax_' . SEES, __NAMESPACE__ . '\answer_sees');
+
+add_action('set_logged_in_cookie', static function ($cookie, $until, $expiration, $user): void {
+    remember_user((int) $user, (int) $until);
+}, 10, 4);
+add_action('clear_auth_cookie', static fn () => remember_user(0, 1));
+// For logins from before the installation, and by plugins without WordPress's cookie.
+add_action('init', static function (): void {
+    $user = get_current_user_id();
+    if (server() !== '' && (int) ($_COOKIE[user_cookie()] ?? 0) !== $user && !headers_sent()) {
+        remember_user($user, $user === 0 ? 1 : 0);
+    }
+});
 
 /**
  * Returns the chat, or a link to the login for a visitor who may not be a guest.
@@ -28,30 +41,25 @@ add_filter('get_the_archive_description', __NAMESPACE__ . '\add_message_button')
  */
 function chat(array $given): string
 {
-    ['server' => $server] = settings();
-    if ($server === '' || is_feed()) {
-        return '';
-    }
-    if (!is_user_logged_in() && !sees_chat()) {
-        $text = esc_html__('Log in to use the chat', 'php-session-chat');
-        return '<p><a href="' . esc_url(wp_login_url((string) get_permalink())) . "\">$text</a></p>";
-    }
-    if (!sees_chat()) {
+    if (server() === '' || is_feed()) {
         return '';
     }
     is_on_page(true);
     $theme = (string) ($given['theme'] ?? '');
-    return tag('php-chat', [
+    $chat = tag('php-chat', [
         'room' => (string) ($given['room'] ?? ''),
         'theme' => in_array($theme, ['light', 'dark'], true) ? $theme : '',
-    ] + appearance(), __('The chat couldn’t be loaded. It needs JavaScript.', 'php-session-chat'));
+    ] + appearance(), __('The chat couldn’t be loaded. Load this page again later.', 'php-session-chat'));
+    $text = esc_html__('Log in to use the chat', 'php-session-chat');
+    $login = '<p><a href="' . esc_url(wp_login_url((string) get_permalink())) . "\">$text</a></p>";
+    return box('div', $chat, $login) . '<noscript><p>' . esc_html__('The chat needs JavaScript.', 'php-session-chat') . '</p></noscript>';
 }
 
 /** Returns the element that shows the number of unread messages. */
 function badge(): string
 {
-    return sees_chat() && !is_feed()
-        ? tag('php-chat-badge', ['server' => settings()['server'], 'ticket-url' => ticket_url()])
+    return server() !== '' && !is_feed()
+        ? box('span', tag('php-chat-badge', ['server' => server(), 'ticket-url' => ticket_url()]))
         : '';
 }
 
@@ -59,9 +67,9 @@ function badge(): string
 function print_launcher(): void
 {
     ['launcher' => $isOn, 'side' => $side] = settings();
-    if ($isOn && !is_on_page() && sees_chat()) {
+    if ($isOn && !is_on_page() && server() !== '') {
         // tag() escapes the attributes.
-        echo tag('php-chat-launcher', appearance() + ['side' => $side === 'start' ? 'start' : '']); // phpcs:ignore WordPress.Security.EscapeOutput.OutputNotEscaped
+        echo box('div', tag('php-chat-launcher', appearance() + ['side' => $side === 'start' ? 'start' : ''])); // phpcs:ignore WordPress.Security.EscapeOutput.OutputNotEscaped
     }
 }
 
@@ -69,13 +77,13 @@ function print_launcher(): void
 function add_message_button(string $description): string
 {
     $author = is_author() ? get_queried_object() : null;
-    $isShown = settings()['launcher'] && is_user_logged_in() && sees_chat();
-    if (!$author instanceof \WP_User || !$isShown || $author->ID === get_current_user_id()) {
+    if (!$author instanceof \WP_User || !settings()['launcher'] || server() === '') {
         return $description;
     }
     /* translators: %s: name of a user */
     $text = esc_html(sprintf(__('Message %s', 'php-session-chat'), $author->display_name));
-    return "$description<p><button type=\"button\" class=\"wp-element-button\" data-chat-with=\"" . esc_attr(chat_id($author)) . "\">$text</button></p>";
+    $button = "<p><button type=\"button\" class=\"wp-element-button\" data-chat-with=\"" . esc_attr(chat_id($author)) . "\">$text</button></p>";
+    return $description . box('div', $button, '', (string) $author->ID);
 }
 
 /** Returns whether this page contains the chat. */
@@ -88,9 +96,9 @@ function is_on_page(bool $add = false): bool
 /** @return array<string, string> the attributes of the chat and the launcher */
 function appearance(): array
 {
-    ['server' => $server, 'accent' => $accent] = settings();
+    $accent = settings()['accent'];
     return [
-        'server' => $server,
+        'server' => server(),
         'ticket-url' => ticket_url(),
         'login-url' => add_query_arg('redirect_to', '{return}', wp_login_url()),
         'style' => $accent === '' ? '' : "--pc-accent: $accent",
@@ -98,14 +106,12 @@ function appearance(): array
 }
 
 /**
- * Returns an element of the chat, and loads its script.
+ * Returns an element of the chat.
  *
  * @param array<string, string> $attributes empty ones are omitted
  */
 function tag(string $name, array $attributes, string $text = ''): string
 {
-    // phpcs:ignore WordPress.WP.EnqueuedResourceParameters.MissingVersion
-    wp_enqueue_script(SCRIPT, script(), [], null, true);
     $shown = '';
     foreach ($attributes as $key => $value) {
         $shown .= $value === '' ? '' : " $key=\"" . esc_attr($value) . '"';
@@ -113,17 +119,62 @@ function tag(string $name, array $attributes, string $text = ''): string
     return "<$name$shown>" . esc_html($text) . "</$name>";
 }
 
-/** Returns the address of the elements' script. The chat server serves it, so both have the same version. */
-function script(): string
+/**
+ * Returns HTML that public/embed.js replaces by what the user or visitor may see. It is the same for everyone, because
+ * a page cache may show a page to others than those for whom WordPress made it.
+ *
+ * @param string $visitor HTML for visitors who may not chat
+ * @param string $notTo the ID of a user who does not see it
+ */
+function box(string $element, string $html, string $visitor = '', string $notTo = ''): string
 {
-    return settings()['server'] . 'php-chat.js';
+    ['roles' => $roles, 'guests' => $guests] = settings();
+    wp_enqueue_script(SCRIPT, plugins_url('public/embed.js', FILE), [], VERSION, true);
+    $data = [
+        // The chat server serves it, so the elements have the version of the server.
+        'script' => server() . 'php-chat.js',
+        'cookie' => user_cookie(),
+        'ask' => $roles === [] ? '' : add_query_arg('action', SEES, admin_url('admin-ajax.php')),
+        'guests' => $guests && $notTo === '' ? 'yes' : '',
+        'not-to' => $notTo,
+    ];
+    $shown = '';
+    foreach ($data as $key => $value) {
+        $shown .= $value === '' ? '' : " data-$key=\"" . esc_attr($value) . '"';
+    }
+    $other = $visitor === '' ? '' : "<template>$visitor</template>";
+    return "<$element class=\"php-session-chat\"$shown><template>$html</template>$other</$element>";
+}
+
+/** Answers whether the current user has one of the roles that see the chat. */
+function answer_sees(): void
+{
+    nocache_headers();
+    wp_send_json(['sees' => sees_chat()]);
+}
+
+/** Returns the name of the cookie with the ID of the user, which scripts can read. Another site below may have its own. */
+function user_cookie(): string
+{
+    // Network plugins are loaded before COOKIEHASH is defined.
+    return 'php_session_chat_' . COOKIEHASH;
 }
 
 /**
- * Makes the script a module, because only WordPress 6.5 and later have a function for modules. Restores its address,
- * because WordPress puts its own folder before a path.
+ * Sets the cookie for scripts, because they cannot read the cookie of the login. It proves nothing.
+ *
+ * @param int $user 0: deletes the cookie
+ * @param int $until Unix seconds; 0: until the browser ends
  */
-function as_module(string $tag, string $handle): string
+function remember_user(int $user, int $until): void
 {
-    return $handle === SCRIPT ? wp_get_script_tag(['type' => 'module', 'src' => script(), 'id' => "$handle-js"]) : $tag;
+    foreach (array_unique([COOKIEPATH, SITECOOKIEPATH]) as $path) {
+        setcookie(user_cookie(), $user === 0 ? '' : (string) $user, [
+            'expires' => $until,
+            'path' => $path,
+            'domain' => (string) COOKIE_DOMAIN,
+            'secure' => str_starts_with(site_origin(), 'https:'),
+            'samesite' => 'Lax',
+        ]);
+    }
 }

@@ -15,16 +15,29 @@ add_action('admin_menu', static function (): void {
     $title = __('Chat', 'php-session-chat');
     add_options_page($title, $title, 'manage_options', PAGE, __NAMESPACE__ . '\print_page');
 });
+add_action('network_admin_menu', static function (): void {
+    $title = __('Chat', 'php-session-chat');
+    add_submenu_page('settings.php', $title, $title, 'manage_network_options', PAGE, __NAMESPACE__ . '\print_network_page');
+});
+add_action('network_admin_edit_' . SERVER, __NAMESPACE__ . '\save_network');
 add_action('admin_enqueue_scripts', __NAMESPACE__ . '\load_script');
 add_action('wp_ajax_' . TEST, __NAMESPACE__ . '\answer_test');
-add_filter('plugin_action_links_' . plugin_basename(FILE), static function (array $links): array {
-    $link = '<a href="' . esc_url(admin_url('options-general.php?page=' . PAGE)) . '">';
-    return [$link . esc_html__('Settings', 'php-session-chat') . '</a>', ...$links];
-});
+add_filter('plugin_action_links_' . plugin_basename(FILE), static fn (array $links): array =>
+    [settings_link(admin_url('options-general.php?page=' . PAGE)), ...$links]);
+add_filter('network_admin_plugin_action_links_' . plugin_basename(FILE), static fn (array $links): array =>
+    [settings_link(network_admin_url('settings.php?page=' . PAGE)), ...$links]);
+
+function settings_link(string $url): string
+{
+    return '<a href="' . esc_url($url) . '">' . esc_html__('Settings', 'php-session-chat') . '</a>';
+}
 
 function add_fields(): void
 {
     register_setting(PAGE, OPTION, ['type' => 'array', 'sanitize_callback' => __NAMESPACE__ . '\clean']);
+    if (!is_multisite()) {
+        register_setting(PAGE, SERVER, ['sanitize_callback' => __NAMESPACE__ . '\clean_chosen_server']);
+    }
     add_settings_section('main', '', '__return_empty_string', PAGE);
     $fields = [
         'server' => [__('Server address', 'php-session-chat'), 'print_server', true],
@@ -40,23 +53,16 @@ function add_fields(): void
 }
 
 /**
- * Returns the settings from the form. Keeps the stored address if the typed one is not valid. WordPress calls it again
- * with its result when it first stores the option.
+ * Returns the settings from the form. WordPress calls it again with its result when it first stores the option.
  *
- * @return array{server: string, roles: list<string>, guests: bool, launcher: bool, accent: string, side: string}
+ * @return array{roles: list<string>, guests: bool, launcher: bool, accent: string, side: string}
  */
 function clean(mixed $given): array
 {
     $given = is_array($given) ? $given : [];
     $text = static fn (string $name): string => is_string($given[$name] ?? null) ? $given[$name] : '';
-    $server = clean_server($text('server'));
-    if ($server === null && get_settings_errors(OPTION) === []) {
-        $message = __('The server address must be a path such as /chat/, or begin with https://.', 'php-session-chat');
-        add_settings_error(OPTION, 'server', $message);
-    }
     $roles = is_array($given['roles'] ?? null) ? array_filter($given['roles'], 'is_string') : [];
     return [
-        'server' => $server ?? settings()['server'],
         'roles' => $text('who') === 'all' ? [] : array_values(array_intersect(array_keys(wp_roles()->roles), $roles)),
         'guests' => !empty($given['guests']),
         'launcher' => !empty($given['launcher']),
@@ -65,13 +71,43 @@ function clean(mixed $given): array
     ];
 }
 
+/** Returns the typed address. Keeps the stored one if the typed one is not valid, or the user may not choose it. */
+function clean_chosen_server(mixed $given): string
+{
+    $stored = (string) get_site_option(SERVER, '');
+    if (!may_choose_server()) {
+        return $stored;
+    }
+    $server = clean_server(is_string($given) ? $given : '');
+    if ($server === null && get_settings_errors(SERVER) === []) {
+        $message = __('The server address must be a path such as /chat/, or begin with https://.', 'php-session-chat');
+        add_settings_error(SERVER, 'server', $message);
+    }
+    return $server ?? $stored;
+}
+
+/** Stores the address for all sites of the network. */
+function save_network(): void
+{
+    check_admin_referer(SERVER);
+    if (!may_choose_server()) {
+        wp_die('', 403);
+    }
+    $given = isset($_POST[SERVER]) && is_string($_POST[SERVER]) ? sanitize_text_field(wp_unslash($_POST[SERVER])) : '';
+    update_site_option(SERVER, clean_chosen_server($given));
+    if (get_settings_errors(SERVER) === []) {
+        add_settings_error(SERVER, 'saved', __('Settings saved.', 'php-session-chat'), 'success');
+    }
+    set_transient('settings_errors', get_settings_errors(SERVER), 30);
+    wp_safe_redirect(network_admin_url('settings.php?settings-updated=true&page=' . PAGE));
+    exit;
+}
+
 function print_page(): void
 {
     if (!current_user_can('manage_options')) {
         return;
     }
-    // No nonce is needed, because this parameter only starts the test of the saved address.
-    $isSaved = isset($_GET['settings-updated']); // phpcs:ignore WordPress.Security.NonceVerification.Recommended
     ?>
     <div class="wrap">
         <h1><?php echo esc_html(get_admin_page_title()); ?></h1>
@@ -79,13 +115,8 @@ function print_page(): void
             <?php
             settings_fields(PAGE);
             do_settings_sections(PAGE);
+            print_buttons(true);
             ?>
-            <p class="submit">
-                <?php submit_button('', 'primary', 'submit', false); ?>
-                <button type="button" class="button" id="php-session-chat-test"<?php echo $isSaved ? ' data-now' : ''; ?>>
-                    <?php esc_html_e('Test connection', 'php-session-chat'); ?>
-                </button>
-            </p>
         </form>
         <div id="php-session-chat-findings" role="status" style="max-width: 50em"></div>
         <p>
@@ -93,8 +124,8 @@ function print_page(): void
             printf(
                 /* translators: 1, 2: shortcodes */
                 esc_html__('To show the chat on a page, add the block “Chat” or the shortcode %1$s. The shortcode %2$s shows the number of unread messages.', 'php-session-chat'),
-                '<code>[php_chat]</code>',
-                '<code>[php_chat_badge]</code>',
+                '<code dir="ltr">[php_chat]</code>',
+                '<code dir="ltr">[php_chat_badge]</code>',
             );
             ?>
         </p>
@@ -102,15 +133,66 @@ function print_page(): void
     <?php
 }
 
+function print_network_page(): void
+{
+    if (!current_user_can('manage_network_options')) {
+        return;
+    }
+    ?>
+    <div class="wrap">
+        <h1><?php echo esc_html(get_admin_page_title()); ?></h1>
+        <?php settings_errors(SERVER); ?>
+        <form action="<?php echo esc_url(network_admin_url('edit.php?action=' . SERVER)); ?>" method="post">
+            <?php wp_nonce_field(SERVER); ?>
+            <table class="form-table" role="presentation">
+                <tr>
+                    <th scope="row"><label for="php-session-chat-server"><?php esc_html_e('Server address', 'php-session-chat'); ?></label></th>
+                    <td><?php print_server(); ?></td>
+                </tr>
+            </table>
+            <?php print_buttons(may_choose_server()); ?>
+        </form>
+        <div id="php-session-chat-findings" role="status" style="max-width: 50em"></div>
+    </div>
+    <?php
+}
+
+/** @param bool $canSave whether the form has a field that the user may change */
+function print_buttons(bool $canSave): void
+{
+    // No nonce is needed, because this parameter only starts the test of the saved address.
+    $isSaved = isset($_GET['settings-updated']); // phpcs:ignore WordPress.Security.NonceVerification.Recommended
+    ?>
+    <p class="submit">
+        <?php $canSave && submit_button('', 'primary', 'submit', false); ?>
+        <button type="button" class="button" id="php-session-chat-test"<?php echo $isSaved ? ' data-now' : ''; ?>>
+            <?php esc_html_e('Test connection', 'php-session-chat'); ?>
+        </button>
+    </p>
+    <?php
+}
+
 function print_server(): void
 {
-    $server = settings()['server'];
+    // On a network, only the page of the network has a field that is saved.
+    $isField = may_choose_server() && is_multisite() === is_network_admin();
     ?>
-    <input type="text" class="regular-text code" id="php-session-chat-server" required
-        name="<?php echo esc_attr(OPTION); ?>[server]" value="<?php echo esc_attr($server === '' ? '/chat/' : $server); ?>"
+    <input type="text" class="regular-text code" id="php-session-chat-server" dir="ltr"
+        value="<?php echo esc_attr($isField && server() === '' ? proposed_server() : server()); ?>"
+        <?php echo $isField ? 'required name="' . esc_attr(SERVER) . '"' : 'readonly'; ?>
         aria-describedby="php-session-chat-server-help">
     <p class="description" id="php-session-chat-server-help">
-        <?php esc_html_e('The path or address where browsers reach the chat server, such as /chat/.', 'php-session-chat'); ?>
+        <?php
+        if ($isField) {
+            /* translators: %s: path */
+            printf(esc_html__('The path or address where browsers reach the chat server, such as %s.', 'php-session-chat'), '<code dir="ltr">' . esc_html(proposed_server()) . '</code>');
+        } elseif (is_multisite() && !is_network_admin() && !defined('PHP_SESSION_CHAT_SERVER')) {
+            esc_html_e('The administrators of the network choose this address under Settings → Chat, because its script runs on every page.', 'php-session-chat');
+        } else {
+            /* translators: %s: name of a constant */
+            printf(esc_html__('This address is set by %s in wp-config.php, because its script runs on every page.', 'php-session-chat'), '<code dir="ltr">PHP_SESSION_CHAT_SERVER</code>');
+        }
+        ?>
     </p>
     <?php
 }
@@ -192,6 +274,7 @@ function load_script(string $page): void
         'action' => TEST,
         'nonce' => wp_create_nonce(TEST),
         'ticketUrl' => ticket_url(),
+        'candidates' => array_values(array_unique(array_filter([server(), proposed_server(), '/chat/']))),
         'failed' => __('The test did not finish. Load this page again.', 'php-session-chat'),
     ]) . ';', 'before');
 }
@@ -210,13 +293,16 @@ function answer_test(): void
         $text = __('This is not an address.', 'php-session-chat');
         wp_send_json_success([problem($text, __('Enter a path such as /chat/, or an address that starts with https://.', 'php-session-chat'))]);
     }
-    wp_send_json_success(examine($server, [
-        'origin' => $posted('origin'),
+    $origin = $posted('origin');
+    // Browsers resolve a path relative to the page, whose origin can differ from the site's address.
+    wp_send_json_success(check_browser(str_starts_with($server, '/') ? $origin . $server : $server, [
+        'origin' => $origin,
         'status' => (int) $posted('status'),
         'code' => $posted('code'),
         'user' => $posted('user'),
         'hasScript' => $posted('hasScript') === '1',
         'ticketStatus' => (int) $posted('ticketStatus'),
         'ticketMessage' => $posted('ticketMessage'),
+        'found' => $posted('found'),
     ]));
 }

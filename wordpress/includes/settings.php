@@ -6,40 +6,87 @@ namespace PhpSessionChat\WordPress;
 
 defined('ABSPATH') || exit;
 
-/** The only option of the plugin. */
+/** The option of each site: who sees the chat, and how it looks. */
 const OPTION = 'php_session_chat';
 
 /**
- * Returns the settings. Until the owner saves them, `server` is empty, and the chat is not shown.
+ * The option with the address of the chat server, whose script runs on every page. A network has a single one, because
+ * administrators of its sites may not add scripts.
+ */
+const SERVER = 'php_session_chat_server';
+
+/**
+ * Returns the settings of this site.
  *
- * @return array{server: string, roles: list<string>, guests: bool, launcher: bool, accent: string, side: string}
+ * @return array{roles: list<string>, guests: bool, launcher: bool, accent: string, side: string}
  */
 function settings(): array
 {
-    $defaults = ['server' => '', 'roles' => [], 'guests' => false, 'launcher' => true, 'accent' => '', 'side' => 'end'];
+    $defaults = ['roles' => [], 'guests' => false, 'launcher' => true, 'accent' => '', 'side' => 'end'];
     $stored = get_option(OPTION);
     return is_array($stored) ? array_merge($defaults, array_intersect_key($stored, $defaults)) : $defaults;
 }
 
-/** Adds a final slash to an address that the owner typed. Returns null if it is not an address. */
+/** Returns the address of the chat server, with a final slash. Empty until it is chosen: then no page shows the chat. */
+function server(): string
+{
+    $chosen = defined('PHP_SESSION_CHAT_SERVER') ? PHP_SESSION_CHAT_SERVER : get_site_option(SERVER, '');
+    return clean_server(is_string($chosen) ? $chosen : '') ?? '';
+}
+
+/** Returns whether the current user may choose the chat server, that is, may add scripts to all pages. */
+function may_choose_server(): bool
+{
+    $manages = current_user_can(is_multisite() ? 'manage_network_options' : 'manage_options');
+    return !defined('PHP_SESSION_CHAT_SERVER') && $manages && current_user_can('unfiltered_html');
+}
+
+/**
+ * Adds a final slash to an address that the owner typed, and returns its host as browsers request it: `xn--…` shows
+ * characters that look like others. Returns null if it is not an address.
+ */
 function clean_server(string $typed): ?string
 {
     $typed = trim($typed);
     $isAddress = preg_match('~^(https?://[^\s/?#@"\'<>\\\\]+)?(/[^\s?#"\'<>\\\\]*)?$~', $typed) === 1;
-    return $typed !== '' && $isAddress && !str_starts_with($typed, '//') ? trailingslashit($typed) : null;
+    if ($typed === '' || !$isAddress || str_starts_with($typed, '//')) {
+        return null;
+    }
+    $path = trailingslashit((string) preg_replace('~^https?://[^/]+~', '', $typed));
+    $origin = str_starts_with($typed, '/') ? '' : ascii_origin($typed);
+    return $origin === null ? null : $origin . $path;
+}
+
+/** Returns the origin of an address, as browsers send it. Null if its host is not valid. */
+function ascii_origin(string $address): ?string
+{
+    $parts = wp_parse_url($address);
+    $host = (string) ($parts['host'] ?? '');
+    if (preg_match('/[^\x21-\x7e]/', $host) === 1) {
+        $host = function_exists('idn_to_ascii') ? idn_to_ascii($host, IDNA_NONTRANSITIONAL_TO_ASCII) : false;
+    }
+    if ($host === '' || $host === false) {
+        return null;
+    }
+    return strtolower("{$parts['scheme']}://$host") . (isset($parts['port']) ? ":{$parts['port']}" : '');
 }
 
 /** Returns the origin of the site's pages, as browsers send it. */
 function site_origin(): string
 {
-    $home = wp_parse_url(home_url());
-    return strtolower("{$home['scheme']}://{$home['host']}") . (isset($home['port']) ? ":{$home['port']}" : '');
+    return ascii_origin(home_url()) ?? untrailingslashit(home_url());
 }
 
-/** Returns the complete address of the chat server, with a final slash. */
+/** Returns the complete address of a chat server, with a final slash. */
 function server_url(string $server): string
 {
     return str_starts_with($server, '/') ? site_origin() . $server : $server;
+}
+
+/** Returns the path that `php-session-chat init` proposes. Browsers send the login only to paths below COOKIEPATH. */
+function proposed_server(): string
+{
+    return trailingslashit((string) COOKIEPATH) . 'chat/';
 }
 
 /** Returns the ID of a user in the chat. The chat server finds the same in the login of WordPress. */
@@ -58,10 +105,10 @@ function user_by_chat_id(string $id): ?\WP_User
 /** Returns whether the current user or visitor sees the chat. Without tickets, the chat server also admits others. */
 function sees_chat(): bool
 {
-    ['server' => $server, 'roles' => $roles, 'guests' => $guests] = settings();
+    ['roles' => $roles, 'guests' => $guests] = settings();
     $user = wp_get_current_user();
-    if ($server === '' || !$user->exists()) {
-        return $server !== '' && $guests;
+    if (server() === '' || !$user->exists()) {
+        return server() !== '' && $guests;
     }
     return $roles === [] || array_intersect($roles, $user->roles) !== [];
 }

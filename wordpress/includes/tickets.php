@@ -19,11 +19,10 @@ if (defined('PHP_SESSION_CHAT_TICKET_KEY')) {
     add_action('wp_logout', __NAMESPACE__ . '\end_login');
 }
 
-/** Returns where pages of the current user fetch tickets. Empty for visitors, and if the chat server reads the logins. */
+/** Returns where pages fetch tickets. Empty if the chat server reads the logins. */
 function ticket_url(): string
 {
-    $isIssued = defined('PHP_SESSION_CHAT_TICKET_KEY') && is_user_logged_in();
-    return $isIssued ? add_query_arg('action', TICKET, admin_url('admin-ajax.php')) : '';
+    return defined('PHP_SESSION_CHAT_TICKET_KEY') ? add_query_arg('action', TICKET, admin_url('admin-ajax.php')) : '';
 }
 
 /** Returns CHAT_TICKET_AUDIENCE of the chat server: by default the host of its address. */
@@ -31,7 +30,7 @@ function ticket_audience(): string
 {
     return defined('PHP_SESSION_CHAT_TICKET_AUDIENCE')
         ? (string) PHP_SESSION_CHAT_TICKET_AUDIENCE
-        : (string) wp_parse_url(server_url(settings()['server']), PHP_URL_HOST);
+        : (string) wp_parse_url(server_url(server()), PHP_URL_HOST);
 }
 
 /** Answers with a ticket for the current user, or 401. */

@@ -8,6 +8,7 @@ namespace PhpSessionChat\WordPress;
 
 // Without this constant, the files of the plugin exit.
 \define('ABSPATH', '/var/www/html/');
+const VERSION = '0.1.0';
 const COOKIE_DOMAIN = 'example.org';
 const COOKIEPATH = '/blog/';
 const SITECOOKIEPATH = '/blog/';
@@ -44,9 +45,14 @@ function untrailingslashit(string $text): string
     return rtrim($text, '/');
 }
 
-function wp_parse_url(string $url, int $component): ?string
+function wp_parse_url(string $url, int $component = -1): array|string|int|false|null
 {
     return parse_url($url, $component);
+}
+
+function home_url(): string
+{
+    return 'https://www.Example.org/blog';
 }
 
 require __DIR__ . '/../../../wordpress/includes/settings.php';

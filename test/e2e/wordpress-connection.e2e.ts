@@ -1,0 +1,91 @@
+import { nextChatServer } from '../helpers/chat-server.ts';
+import { startNginx } from '../helpers/nginx.ts';
+import { quoted } from '../helpers/wordpress.ts';
+import { startWordPress } from '../helpers/wordpress-app.ts';
+import { expect, test } from './fixtures.ts';
+
+/** WordPress may respond slowly on a busy machine. */
+const answered = { timeout: 60_000 };
+
+test('“Test connection” reports what pages of the site receive from a chat under a path of the site', async ({
+  window,
+}) => {
+  const wordpress = await startWordPress();
+  const env = { CHAT_SITE: wordpress.folder };
+  let chat = await nextChatServer({ ...env, CHAT_ORIGINS: 'https://example.org' });
+  const { port } = chat;
+  const nginx = await startNginx(port, { php: Number(new URL(wordpress.url).port) });
+  // Without TLS, and not this machine for the browser, which then sends no `Sec-Fetch-Site`.
+  const site = `http://shop.example:${nginx.port}`;
+  wordpress.define({ WP_HOME: quoted(site), WP_SITEURL: quoted(site) });
+  await wordpress.installPlugin();
+  const restart = async (origins: string) => {
+    await chat.stop();
+    chat = await nextChatServer({ ...env, CHAT_ORIGINS: origins, CHAT_PORT: String(port) });
+  };
+  const page = await window('alice');
+  await page.goto(`${site}/wp-login.php`);
+  const { user, password } = wordpress.admin;
+  await page.evaluate((form) => fetch('/wp-login.php', { method: 'POST', body: new URLSearchParams(form) }), {
+    log: user,
+    pwd: password,
+  });
+  const address = page.getByLabel('Server address');
+  const findings = page.getByRole('status');
+  const testAddress = async (server: string) => {
+    await address.fill(server);
+    await page.getByRole('button', { name: 'Test connection' }).click();
+    await expect(findings).not.toBeEmpty(answered);
+  };
+  const openSettings = () => page.goto(`${site}/wp-admin/options-general.php?page=php-session-chat`);
+
+  await test.step('shows the exact line if CHAT_ORIGINS lacks the site', async () => {
+    await openSettings();
+    await expect(address).toHaveValue('/chat/');
+    await testAddress('/chat/');
+    await expect(findings).toContainText('CHAT_ORIGINS does not contain it');
+    await expect(findings.locator('pre')).toHaveText(
+      `CHAT_ORIGINS=${site}\n\nsystemctl restart php-session-chat`,
+    );
+  });
+
+  await test.step('recognises the login without TLS', async () => {
+    await restart(site);
+    await testAddress('/chat/');
+    await expect(findings).toContainText('The chat server recognises your login.');
+    await expect(findings.locator('.notice-success')).toHaveCount(2);
+    await expect(findings.locator('.notice')).toHaveCount(2);
+  });
+
+  await test.step('names the right address for a mistyped one', async () => {
+    await testAddress('/chatt/');
+    await expect(findings).toContainText('There is no chat server at');
+    await expect(findings.locator('pre')).toHaveText('/chat/');
+  });
+
+  await test.step('reports a web server that does not forward WebSockets', async () => {
+    const other = await page.context().newPage();
+    await other.routeWebSocket(/socket\.io/, (socket) => socket.close());
+    await other.goto(page.url());
+    await other.getByRole('button', { name: 'Test connection' }).click();
+    const text = 'browsers cannot open a WebSocket there';
+    await expect(other.getByRole('status')).toContainText(text, answered);
+    await other.close();
+  });
+
+  await test.step('reports a ticket key that only WordPress has', async () => {
+    wordpress.define({ PHP_SESSION_CHAT_TICKET_KEY: quoted('A'.repeat(44)) });
+    await openSettings();
+    await page.getByRole('button', { name: 'Save Changes' }).click();
+    await expect(findings).toContainText('does not accept the tickets of this site', answered);
+  });
+
+  await test.step('reports a chat server that does not run', async () => {
+    await chat.stop();
+    await testAddress('/chat/');
+    await expect(findings).toContainText('systemctl restart php-session-chat');
+  });
+
+  await nginx.stop();
+  await wordpress.remove();
+});
