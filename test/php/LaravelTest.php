@@ -56,6 +56,12 @@ final class LaravelTest extends TestCase
         self::assertSame(2, substr_count($page, '<script '));
     }
 
+    public function testThePageHasATextInsteadOfAChatThatIsNotLoaded(): void
+    {
+        self::$site->request('/login');
+        self::assertStringContainsString('>The chat couldn’t be loaded. It needs JavaScript.</php-chat>', self::$site->request('/talk')[1]);
+    }
+
     public function testAnAppGetsATicketWithItsTokenInsteadOfASession(): void
     {
         self::$site->forgetVisitor();

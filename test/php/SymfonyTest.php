@@ -45,7 +45,8 @@ final class SymfonyTest extends TestCase
             $page,
         );
         self::assertStringContainsString(
-            '<php-chat server="https://chat.example/" login-url="/login" ticket-url="/php-chat/ticket"></php-chat>',
+            '<php-chat server="https://chat.example/" login-url="/login" ticket-url="/php-chat/ticket">'
+                . 'The chat couldn’t be loaded. It needs JavaScript.</php-chat>',
             $page,
         );
         self::assertSame(2, substr_count($page, '<script '));

@@ -37,6 +37,8 @@ final class ChatComponent extends Component
         return $this->views->make('php-chat::php-chat', [
             'script' => "{$server}php-chat.js",
             'tag' => $this->launcher ? 'php-chat-launcher' : 'php-chat',
+            // What the page shows instead of the chat if the chat server does not answer.
+            'unloaded' => $this->launcher ? '' : 'The chat couldn’t be loaded. It needs JavaScript.',
             'defaults' => [
                 'server' => $server,
                 'login-url' => $loginUrl,

@@ -1,2 +1,2 @@
 <script type="module" src="{{ $script }}"></script>
-<{{ $tag }} {{ $attributes->merge($defaults) }}>{{ $slot }}</{{ $tag }}>
+<{{ $tag }} {{ $attributes->merge($defaults) }}>{{ $slot->isEmpty() ? $unloaded : $slot }}</{{ $tag }}>

@@ -29,9 +29,13 @@ final class ChatTag extends AbstractExtension
     /**
      * @param array<string, string|bool|null> $attributes of the element
      * @param bool $launcher a button that opens the chat, instead of the chat
+     * @param string $text what the page shows instead of the chat if the chat server does not answer
      */
-    public function html(array $attributes = [], bool $launcher = false): string
-    {
+    public function html(
+        array $attributes = [],
+        bool $launcher = false,
+        string $text = 'The chat couldn’t be loaded. It needs JavaScript.',
+    ): string {
         if ($this->login->user() === null) {
             return '';
         }
@@ -53,7 +57,7 @@ final class ChatTag extends AbstractExtension
                 default => " $name=\"{$this->escape((string) $value)}\"",
             };
         }
-        return "$html></$tag>";
+        return "$html>" . ($launcher ? '' : $this->escape($text)) . "</$tag>";
     }
 
     private function escape(string $text): string
