@@ -23,9 +23,11 @@ import androidx.compose.ui.text.SpanStyle
 import androidx.compose.ui.text.TextLinkStyles
 import androidx.compose.ui.text.buildAnnotatedString
 import androidx.compose.ui.text.style.TextDecoration
+import androidx.compose.ui.text.withLink
 import io.github.phpsessionchat.Entry
 import io.github.phpsessionchat.RoomSummary
 import io.github.phpsessionchat.User
+import java.net.IDN
 import java.time.Instant
 import java.time.LocalDate
 import java.time.ZoneId
@@ -67,11 +69,22 @@ fun linksIn(text: String): List<String> = webAddress.findAll(text).map { it.valu
 fun linked(text: String): AnnotatedString {
     val styles = TextLinkStyles(SpanStyle(MaterialTheme.colorScheme.primary, textDecoration = TextDecoration.Underline))
     return buildAnnotatedString {
-        append(text)
+        var end = 0
         for (found in webAddress.findAll(text)) {
-            addLink(LinkAnnotation.Url(found.value, styles), found.range.first, found.range.last + 1)
+            append(text.substring(end, found.range.first))
+            withLink(LinkAnnotation.Url(found.value, styles)) { append(withAsciiHost(found.value)) }
+            end = found.range.last + 1
         }
+        append(text.substring(end))
     }
+}
+
+private val webHost = Regex("""(?<=^https?://)[^/\\?#:]+""")
+
+/** Shows the host of an address as browsers request it, so `xn--…` reveals look-alike characters. */
+fun withAsciiHost(address: String): String = webHost.replace(address) {
+    val host = it.value
+    runCatching { IDN.toASCII(host, IDN.ALLOW_UNASSIGNED) }.getOrDefault(host)
 }
 
 @Composable
