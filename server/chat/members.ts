@@ -17,7 +17,7 @@ import type { Chat } from './chat.ts';
 import { cursorOf, decodeCursor } from './cursor.ts';
 import { actorOf, type Connection, membersOf, type Room, siteRole } from './model.ts';
 import { checkRoomWords } from './moderation/room-words.ts';
-import { askSite, type NamedUsers } from './site-accounts.ts';
+import { askSite, type NamedUsers, withoutDeleted } from './site-accounts.ts';
 import { partnerOf, summaryAfter } from './summary.ts';
 
 /** Limits the attempts if members or roles keep changing between the decision and the write. */
@@ -463,14 +463,16 @@ function matches(user: User, prefix: string): boolean {
 }
 
 export async function findPeople(
-  { history, settings, accounts }: Chat,
+  chat: Chat,
   connection: Connection,
   room: Room | undefined,
   { query, limit }: RequestPayload<'user:find'>,
 ): Promise<Answers['user:find']> {
+  const { history, settings, accounts } = chat;
   const user = connection.person.user.id;
   const onlyShared = settings.findPeople === 'rooms';
-  const records = await history.read.findUsers({ user, query, onlyShared, limit }, connection.account);
+  const found = await history.read.findUsers({ user, query, onlyShared, limit }, connection.account);
+  const records = await withoutDeleted(chat, found);
   const matchById = new Map<string, User>(records.map(({ id, name }) => [id, { id, name }]));
   if (!onlyShared && matchById.size < limit) {
     for (const account of (await accounts?.search(query, limit, connection.account)) ?? []) {

@@ -36,3 +36,21 @@ export async function askSite(
     names: new Map([...onSite].filter(([id]) => !named.has(id))),
   };
 }
+
+/**
+ * Returns the users without offline ones that the site deleted. Returns all if the site does not answer, or the server
+ * does not know its table of users.
+ */
+export async function withoutDeleted<Named extends { readonly id: string }>(
+  { accounts, history, directory }: Pick<Chat, 'accounts' | 'history' | 'directory'>,
+  users: readonly Named[],
+): Promise<readonly Named[]> {
+  const absent = users.flatMap(({ id }) => (directory.isHere(id) ? [] : [id]));
+  if (accounts === undefined || absent.length === 0) return users;
+  const [onSite, listed] = await Promise.all([
+    accounts.names(absent).catch(() => undefined),
+    history.read.siteUsers({ ids: absent }),
+  ]);
+  if (onSite === undefined) return users;
+  return users.filter(({ id }) => !absent.includes(id) || onSite.has(id) || listed.includes(id));
+}

@@ -125,3 +125,18 @@ test('finds users who never connected if CHAT_FIND_PEOPLE permits it', async () 
   expect(await find(other, 'mar')).toEqual([marvin]);
   expect(await codeOf(other, 'direct:open', { user: '8' })).toBe('storage_unavailable');
 });
+
+test('finds no user whom the site deleted after the last visit', async () => {
+  const site = await wordPress();
+  const { connect } = await chatOf(site, { CHAT_FIND_PEOPLE: 'all' });
+  const ann = await connect(await site.logIn('7', { name: 'Ann' }));
+  const find = async () => (await ann.request('user:find', { query: 'mari', limit: 5 })).users;
+  const mario = await connect(await site.logIn('8', { name: 'Mario' }));
+  expect(await find()).toEqual([{ id: '8', name: 'Mario' }]);
+  mario.close();
+  await site.run('DELETE FROM #_users WHERE ID = 8');
+  await expect.poll(find).toEqual([]);
+  onTestFinished(await db.silence());
+  // A site that does not answer deleted nobody.
+  expect(await find()).toEqual([{ id: '8', name: 'Mario' }]);
+});
