@@ -296,9 +296,12 @@ test('the WordPress plugin works from its installation to its removal', async ({
     );
     const { data, done } = JSON.parse(exported) as { data: { data: object[] }[]; done: boolean };
     expect(done).toBe(true);
-    const fields = data.flatMap((item) => item.data);
-    expect(fields).toContainEqual({ name: 'text', value: 'Hello from the button' });
-    expect(fields).toContainEqual({ name: 'user', value: expect.stringContaining('Mia &amp; Söhne') });
+    const fields = data.flatMap((item) => item.data) as { name: string; value: string }[];
+    expect(fields).toContainEqual({ name: 'Text', value: 'Hello from the button' });
+    expect(fields).toContainEqual({ name: 'User', value: 'Mia &amp; Söhne' });
+    const day = new Date().toLocaleDateString('en-US', { dateStyle: 'long', timeZone: 'UTC' });
+    expect(fields).toContainEqual({ name: 'Time', value: expect.stringContaining(day) });
+    for (const { value } of fields) expect(value).not.toMatch(/[{}[\]"]/);
     await openSettings();
     expect(await admin.content()).not.toContain(apiKey);
     await admin.goto(`${wordpress.url}/wp-admin/erase-personal-data.php`);

@@ -89,15 +89,20 @@ function items_in(string $archive): array
     require_once ABSPATH . 'wp-admin/includes/class-pclzip.php';
     $zip = new \PclZip($archive);
     $files = $zip->extract(PCLZIP_OPT_BY_NAME, array_keys($titles), PCLZIP_OPT_EXTRACT_AS_STRING);
+    $contents = is_array($files) ? array_column($files, 'content', 'filename') : [];
+    $rooms = [];
+    foreach (((array) json_decode($contents['about.json'] ?? '', true))['rooms'] ?? [] as $room) {
+        $rooms[$room['id']] = $room['name'] ?? $room['id'];
+    }
     $items = [];
-    foreach (is_array($files) ? $files : [] as ['filename' => $name, 'content' => $content]) {
+    foreach (array_intersect_key($contents, $titles) as $name => $content) {
         $entries = $name === 'about.json' ? [$content] : explode("\n", trim($content));
         foreach (array_filter($entries) as $n => $entry) {
             $items[] = [
                 'group_id' => "php-session-chat-$name",
                 'group_label' => $titles[$name],
                 'item_id' => "$name-$n",
-                'data' => fields_of((array) json_decode($entry, true)),
+                'data' => fields_of((array) json_decode($entry, true), $rooms),
             ];
         }
     }
@@ -106,19 +111,75 @@ function items_in(string $archive): array
 
 /**
  * @param array<string, mixed> $entry
- * @return list<array{name: string, value: string}>
+ * @param array<string, string> $rooms names by ID
+ * @return list<array{name: string, value: string}> HTML
  */
-function fields_of(array $entry): array
+function fields_of(array $entry, array $rooms): array
 {
     $fields = [];
     foreach ($entry as $name => $value) {
-        if (in_array($name, ['at', 'since', 'until', 'lastHere', 'editedAt'], true) && is_numeric($value)) {
-            $value = wp_date('c', intdiv((int) $value, 1000));
+        $html = shown($value, (string) $name, $rooms, '<br>');
+        if ($html !== '') {
+            $fields[] = ['name' => label_of((string) $name), 'value' => $html];
         }
-        $text = is_string($value) ? $value : wp_json_encode($value, JSON_UNESCAPED_UNICODE | JSON_UNESCAPED_SLASHES);
-        $fields[] = ['name' => $name, 'value' => esc_html((string) $text)];
     }
     return $fields;
+}
+
+/** Returns the name of a field for its user. The rare ones stay in English. */
+function label_of(string $name): string
+{
+    $labels = [
+        'user' => __('User', 'php-session-chat'),
+        'name' => __('Name', 'php-session-chat'),
+        'text' => __('Text', 'php-session-chat'),
+        'at' => __('Time', 'php-session-chat'),
+        'sentAt' => __('Time', 'php-session-chat'),
+        'room' => __('Room', 'php-session-chat'),
+        'rooms' => __('Rooms', 'php-session-chat'),
+        'seq' => __('Number of the message', 'php-session-chat'),
+        'files' => __('Files', 'php-session-chat'),
+        'emoji' => __('Reaction', 'php-session-chat'),
+        'reactions' => __('Reactions', 'php-session-chat'),
+        'reason' => __('Reason', 'php-session-chat'),
+        'role' => __('Role', 'php-session-chat'),
+        'mailAddress' => __('Mail address', 'php-session-chat'),
+        'since' => __('Since', 'php-session-chat'),
+        'lastHere' => __('Last visit', 'php-session-chat'),
+        'blocked' => __('Blocked users', 'php-session-chat'),
+        'devices' => __('Devices', 'php-session-chat'),
+    ];
+    return $labels[$name] ?? ucfirst(strtolower((string) preg_replace('/(?=[A-Z])/', ' $0', $name)));
+}
+
+/**
+ * @param string $name of the field
+ * @param array<string, string> $rooms names by ID
+ * @param string $between parts of a list
+ * @return string HTML
+ */
+function shown(mixed $value, string $name, array $rooms, string $between = '; '): string
+{
+    if (is_bool($value)) {
+        return $value ? esc_html__('Yes', 'php-session-chat') : esc_html__('No', 'php-session-chat');
+    }
+    // Unix milliseconds. No other number of the chat is as large.
+    if (is_int($value) && $value > 10 ** 12) {
+        return esc_html((string) wp_date(get_option('date_format') . ' ' . get_option('time_format'), intdiv($value, 1000)));
+    }
+    if (!is_array($value)) {
+        $isRoom = in_array($name, ['room', 'opened'], true);
+        return esc_html($isRoom ? $rooms[(string) $value] ?? (string) $value : (string) $value);
+    }
+    if (array_keys($value) === ['id', 'name']) {
+        return esc_html((string) $value['name']);
+    }
+    $parts = [];
+    foreach ($value as $key => $part) {
+        $text = shown($part, is_int($key) ? $name : $key, $rooms, is_int($key) ? ', ' : '; ');
+        $parts[] = is_int($key) ? $text : esc_html(label_of($key)) . ': ' . $text;
+    }
+    return implode(array_is_list($value) ? $between : ', ', $parts);
 }
 
 /** @return array{items_removed: bool, items_retained: bool, messages: list<string>, done: true}|WP_Error */
