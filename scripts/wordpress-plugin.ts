@@ -22,11 +22,60 @@ export async function packPlugin(file: string): Promise<void> {
   const names = readdirSync(join(root, 'wordpress'), { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name).slice(join(root, 'wordpress/').length));
-  for (const name of names.sort()) add(`wordpress/${name}`, name);
+  for (const name of names.sort()) {
+    if (!name.endsWith('.po')) {
+      add(`wordpress/${name}`, name);
+      continue;
+    }
+    const texts = toMo(readTranslations(readFileSync(join(root, 'wordpress', name), 'utf8')));
+    zip.addBuffer(texts, `${slug}/${name.replace(/po$/, 'mo')}`, { mtime, mode: 0o100644 });
+  }
   for (const name of classes) add(`php/src/${name}.php`, `lib/${name}.php`, inOwnNamespace);
   add('LICENSE', 'LICENSE');
   zip.end();
   await pipeline(zip.outputStream, createWriteStream(file));
+}
+
+/**
+ * Reads a file of gettext with translations (`.po`).
+ * @returns the translation by text, as in `.mo` files: after `msgctxt` and \x04, and with plural forms separated by \0
+ */
+export function readTranslations(file: string): Map<string, string> {
+  const entries = file.split(/\n{2,}/).map((entry) => {
+    const fields: Record<string, string> = {};
+    let field = '';
+    for (const [, name = field, text = ''] of entry.matchAll(/^(msg[\w[\]]+)? ?"(.*)"$/gm)) {
+      field = name;
+      fields[name] = (fields[name] ?? '') + JSON.parse(`"${text}"`);
+    }
+    const forms = Object.keys(fields).filter((name) => name.startsWith('msgstr'));
+    const context = fields.msgctxt === undefined ? '' : `${fields.msgctxt}\x04`;
+    const plural = fields.msgid_plural === undefined ? '' : `\0${fields.msgid_plural}`;
+    return [`${context}${fields.msgid}${plural}`, forms.map((name) => fields[name]).join('\0')] as const;
+  });
+  return new Map(entries);
+}
+
+/** Makes the binary file of gettext that WordPress loads (`.mo`). */
+export function toMo(translations: ReadonlyMap<string, string>): Buffer {
+  const sorted = [...translations]
+    .map(([id, text]) => [Buffer.from(`${id}\0`), Buffer.from(`${text}\0`)] as const)
+    .sort(([a], [b]) => a.compare(b));
+  const strings = [...sorted.map(([id]) => id), ...sorted.map(([, text]) => text)];
+  const headerBytes = 28;
+  // WordPress needs the offset of the hash table, although its size is 0.
+  let offset = headerBytes + 8 * strings.length;
+  const header = [0x950412de, 0, sorted.length, headerBytes, headerBytes + 8 * sorted.length, 0, offset];
+  for (const bytes of strings) {
+    // The length does not count the final zero.
+    header.push(bytes.length - 1, offset);
+    offset += bytes.length;
+  }
+  const numbers = Buffer.alloc(4 * header.length);
+  header.forEach((number, n) => {
+    numbers.writeUInt32LE(number, 4 * n);
+  });
+  return Buffer.concat([numbers, ...strings]);
 }
 
 /** Moves a class into the namespace of the plugin, because another plugin may have another version of the class. */

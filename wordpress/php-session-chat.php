@@ -8,6 +8,7 @@
  * License:           MIT
  * License URI:       https://opensource.org/license/mit
  * Text Domain:       php-session-chat
+ * Domain Path:       /languages
  */
 
 declare(strict_types=1);
@@ -19,6 +20,7 @@ defined('ABSPATH') || exit;
 const VERSION = '0.1.0';
 const FILE = __FILE__;
 
+require __DIR__ . '/includes/texts.php';
 require __DIR__ . '/includes/settings.php';
 require __DIR__ . '/includes/embed.php';
 require __DIR__ . '/includes/connection.php';

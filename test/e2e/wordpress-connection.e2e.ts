@@ -1,8 +1,11 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { toMo } from '../../scripts/wordpress-plugin.ts';
 import { nextChatServer } from '../helpers/chat-server.ts';
 import { startNginx } from '../helpers/nginx.ts';
 import { quoted } from '../helpers/wordpress.ts';
 import { startWordPress } from '../helpers/wordpress-app.ts';
-import { expect, test } from './fixtures.ts';
+import { expect, Person, test } from './fixtures.ts';
 
 /** WordPress may respond slowly on a busy machine. */
 const answered = { timeout: 60_000 };
@@ -71,6 +74,25 @@ test('“Test connection” reports what pages of the site receive from a chat u
     const text = 'browsers cannot open a WebSocket there';
     await expect(other.getByRole('status')).toContainText(text, answered);
     await other.close();
+  });
+
+  await test.step('is in the language and the direction of an Arabic administrator', async () => {
+    const languages = join(wordpress.folder, 'wp-content/languages');
+    mkdirSync(languages);
+    // What decides the direction in WordPress's own texts.
+    writeFileSync(join(languages, 'ar.mo'), toMo(new Map([['text direction\x04ltr', 'rtl']])));
+    wordpress.run(`update_user_meta(1, 'locale', 'ar');`);
+    await openSettings();
+    await page.getByLabel('عنوان الخادم').fill('/chatt/');
+    await page.getByRole('button', { name: 'اختبار الاتصال' }).click();
+    await expect(findings).toContainText('لا يوجد خادم دردشة على', answered);
+    const directions = page.locator('html, #php-session-chat-server, #php-session-chat-findings :is(p, pre)');
+    expect(
+      await directions.evaluateAll((all) => all.map((each) => getComputedStyle(each).direction)),
+    ).toEqual(['rtl', 'ltr', 'rtl', 'rtl', 'ltr']);
+    await new Person(page).shot('wordpress-plugin-arabic');
+    wordpress.run(`delete_user_meta(1, 'locale');`);
+    await openSettings();
   });
 
   await test.step('reports a ticket key that only WordPress has', async () => {

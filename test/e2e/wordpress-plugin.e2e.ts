@@ -209,7 +209,7 @@ test('the WordPress plugin works from its installation to its removal', async ({
 
   await test.step('opens a direct room from the page of an author', async () => {
     await member.page.goto(`${wordpress.url}/?author=1`);
-    await member.page.getByRole('button', { name: 'Message boss' }).click();
+    await member.page.getByRole('button', { name: `Message ${isolated('boss')}` }).click();
     await expect(member.page.getByRole('heading', { name: 'boss', exact: true })).toBeVisible();
     await member.page
       .locator('php-chat-launcher')

@@ -3,6 +3,6 @@
 defined('ABSPATH') || exit;
 
 return [
-    'dependencies' => ['wp-block-editor', 'wp-blocks', 'wp-components', 'wp-element', 'wp-i18n'],
+    'dependencies' => ['wp-block-editor', 'wp-blocks', 'wp-components', 'wp-element'],
     'version' => PhpSessionChat\WordPress\VERSION,
 ];

@@ -1,4 +1,4 @@
-(({ blockEditor, blocks, components, element: { createElement }, i18n: { __ } }) => {
+(({ blockEditor, blocks, components, element: { createElement } }, texts) => {
   const { InspectorControls, useBlockProps } = blockEditor;
   const { PanelBody, Placeholder, SelectControl, TextControl } = components;
 
@@ -12,20 +12,20 @@
           null,
           createElement(
             PanelBody,
-            { title: __('Settings', 'php-session-chat') },
+            { title: texts.settings },
             createElement(TextControl, {
-              label: __('Room', 'php-session-chat'),
-              help: __('The ID of the room to open. Empty: the list of rooms.', 'php-session-chat'),
+              label: texts.room,
+              help: texts.roomHelp,
               value: room,
               onChange: (value) => setAttributes({ room: value }),
             }),
             createElement(SelectControl, {
-              label: __('Theme', 'php-session-chat'),
+              label: texts.theme,
               value: theme,
               options: [
-                { value: '', label: __('As the page', 'php-session-chat') },
-                { value: 'light', label: __('Light', 'php-session-chat') },
-                { value: 'dark', label: __('Dark', 'php-session-chat') },
+                { value: '', label: texts.asPage },
+                { value: 'light', label: texts.light },
+                { value: 'dark', label: texts.dark },
               ],
               onChange: (value) => setAttributes({ theme: value }),
             }),
@@ -33,11 +33,11 @@
         ),
         createElement(Placeholder, {
           icon: 'format-chat',
-          label: __('Chat', 'php-session-chat'),
-          instructions: __('Logged-in members see the chat here.', 'php-session-chat'),
+          label: texts.chat,
+          instructions: texts.members,
         }),
       );
     },
     save: () => null,
   });
-})(window.wp);
+})(window.wp, window.phpSessionChatBlock);

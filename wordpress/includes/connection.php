@@ -21,12 +21,6 @@ function problem(string $text, string $advice, string $lines = ''): array
     return ['level' => 'problem', 'text' => $text, 'advice' => $advice, 'lines' => $lines];
 }
 
-/** Isolates an address, a host or a name from a text of the other direction, such as an Arabic one. */
-function isolated(string $text): string
-{
-    return "\u{2068}$text\u{2069}";
-}
-
 /**
  * Explains what a browser with a page of this site received from the chat server. This server does not connect itself,
  * because an administrator could then explore the network behind it.

@@ -17,6 +17,17 @@ add_action('init', static function (): void {
         'render_callback' => static fn (array $given): string =>
             '<div ' . get_block_wrapper_attributes() . '>' . chat($given) . '</div>',
     ]);
+    wp_add_inline_script('php-session-chat-chat-editor-script', 'window.phpSessionChatBlock = ' . wp_json_encode([
+        'settings' => __('Settings', 'php-session-chat'),
+        'room' => __('Room', 'php-session-chat'),
+        'roomHelp' => __('The ID of the room to open. Empty: the list of rooms.', 'php-session-chat'),
+        'theme' => __('Theme', 'php-session-chat'),
+        'asPage' => __('As the page', 'php-session-chat'),
+        'light' => __('Light', 'php-session-chat'),
+        'dark' => __('Dark', 'php-session-chat'),
+        'chat' => __('Chat', 'php-session-chat'),
+        'members' => __('Logged-in members see the chat here.', 'php-session-chat'),
+    ]) . ';', 'before');
 });
 add_action('wp_footer', __NAMESPACE__ . '\print_launcher', 5);
 add_filter('get_the_archive_description', __NAMESPACE__ . '\add_message_button');
@@ -81,7 +92,7 @@ function add_message_button(string $description): string
         return $description;
     }
     /* translators: %s: name of a user */
-    $text = esc_html(sprintf(__('Message %s', 'php-session-chat'), $author->display_name));
+    $text = esc_html(sprintf(__('Message %s', 'php-session-chat'), isolated($author->display_name)));
     $button = "<p><button type=\"button\" class=\"wp-element-button\" data-chat-with=\"" . esc_attr(chat_id($author)) . "\">$text</button></p>";
     return $description . box('div', $button, '', (string) $author->ID);
 }

@@ -42,7 +42,7 @@ function site_health(): array
         'status' => $problems === [] ? 'good' : 'critical',
         'badge' => ['label' => __('Chat', 'php-session-chat'), 'color' => 'blue'],
         'description' => $text,
-        'actions' => "<a href=\"$page\">" . esc_html__('Test the connection', 'php-session-chat') . '</a>',
+        'actions' => "<a href=\"$page\">" . esc_html__('Test connection', 'php-session-chat') . '</a>',
         'test' => 'php-session-chat',
     ];
 }

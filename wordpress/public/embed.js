@@ -34,5 +34,5 @@
     }
   }
 
-  for (const box of boxes) fill(box);
+  for (const box of boxes) void fill(box);
 })();

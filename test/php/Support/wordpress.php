@@ -55,6 +55,11 @@ function home_url(): string
     return 'https://www.Example.org/blog';
 }
 
+function add_action(): void
+{
+}
+
+require __DIR__ . '/../../../wordpress/includes/texts.php';
 require __DIR__ . '/../../../wordpress/includes/settings.php';
 require __DIR__ . '/../../../wordpress/includes/tickets.php';
 require __DIR__ . '/../../../wordpress/includes/connection.php';

@@ -1,0 +1,38 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { toMo } from '../../scripts/wordpress-plugin.ts';
+import { startWordPress, type WordPressApp } from '../helpers/wordpress-app.ts';
+
+let wordpress: WordPressApp;
+beforeAll(async () => {
+  wordpress = await startWordPress();
+  await wordpress.installPlugin();
+  // WordPress switches only to languages of its own that are installed.
+  const languages = join(wordpress.folder, 'wp-content/languages');
+  mkdirSync(languages);
+  for (const locale of ['de_AT', 'zh_TW', 'ar'])
+    writeFileSync(join(languages, `${locale}.mo`), toMo(new Map([['', `Language: ${locale}\n`]])));
+});
+afterAll(() => wordpress.remove());
+
+test('visitors and the editor get the language of the site', () => {
+  wordpress.run(`update_option('WPLANG', 'ar'); update_site_option('php_session_chat_server', '/chat/');`);
+  const html = wordpress.run(`echo do_shortcode('[php_chat]');`);
+  expect(html).toContain('سجّل الدخول لاستخدام الدردشة');
+  expect(html).toContain('<noscript><p>تحتاج الدردشة إلى JavaScript.</p></noscript>');
+  const block = `echo WP_Block_Type_Registry::get_instance()->get_registered('php-session-chat/chat')->title;`;
+  expect(wordpress.run(block)).toBe('الدردشة');
+  wordpress.run(`update_option('WPLANG', '');`);
+});
+
+test.each([
+  ['de_AT', 'Ja', '2 ungelesene Nachrichten'],
+  ['ar', 'نعم', 'رسالتان غير مقروءتين'],
+  // The texts in Chinese have simplified characters.
+  ['zh_TW', 'Yes', '2 unread messages'],
+])('mails in %s have the texts of its language, then the site has its own again', (locale, yes, unread) => {
+  const code = `$yes = fn () => __('Yes', 'php-session-chat'); switch_to_locale('${locale}');
+    echo json_encode([$yes(), sprintf(_n('%1$d unread message at %2$s', '%1$d unread messages at %2$s', 2, 'php-session-chat'), 2, 'Club'), restore_previous_locale() ? $yes() : '']);`;
+  expect(JSON.parse(wordpress.run(code))).toEqual([yes, expect.stringContaining(unread), 'Yes']);
+});
