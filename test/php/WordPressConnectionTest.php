@@ -8,6 +8,7 @@ use PHPUnit\Framework\TestCase;
 
 use function PhpSessionChat\WordPress\check_browser;
 use function PhpSessionChat\WordPress\clean_server;
+use function PhpSessionChat\WordPress\proposed_server;
 use function PhpSessionChat\WordPress\user_by_chat_id;
 
 require_once __DIR__ . '/Support/wordpress.php';
@@ -88,6 +89,11 @@ final class WordPressConnectionTest extends TestCase
     {
         self::assertSame('https://xn--pple-43d.example/', clean_server('https://аpple.example'));
         self::assertSame('https://xn--pple-43d.example:8443/chat/', clean_server('https://Аpple.example:8443/chat'));
+    }
+
+    public function testProposesAPathThatGetsTheCookieOfTheLogin(): void
+    {
+        self::assertSame('/blog/chat/', proposed_server());
     }
 
     public function testAcceptsPathsAndAddressesOnly(): void

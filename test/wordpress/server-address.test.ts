@@ -71,6 +71,16 @@ test('a constant in wp-config.php decides, and the page shows its name', async (
   expect(html).toContain('PHP_SESSION_CHAT_SERVER');
 });
 
+test('Site Health does not tell an open port of this machine from a closed one', () => {
+  const urls = ['http://127.0.0.1:1/', `http://127.0.0.1:${wordpress.db.port}/`, `${wordpress.url}/`];
+  const answers = urls.map((url) => {
+    const findings = wordpress.run(`echo json_encode(PhpSessionChat\\WordPress\\check_server('${url}'));`);
+    return JSON.parse(findings.replaceAll(JSON.stringify(url).slice(1, -1).replaceAll('/', '\\/'), 'URL'));
+  });
+  expect(answers[0]).toMatchObject([{ level: 'problem', text: expect.stringContaining('URL') }]);
+  for (const answer of answers) expect(answer).toEqual(answers[0]);
+});
+
 test('on a network only its administrators choose the address, for all sites', async () => {
   wordpress.undefine('PHP_SESSION_CHAT_SERVER', 'DISALLOW_UNFILTERED_HTML');
   wordpress.becomeNetwork();
@@ -87,6 +97,11 @@ test('on a network only its administrators choose the address, for all sites', a
   expect(fieldIn(html)).toContain('name="php_session_chat_server"');
   const nonce = /name="_wpnonce" value="(\w+)"/.exec(html)?.[1] ?? '';
   const form = { _wpnonce: nonce, php_session_chat_server: '/chat' };
+  const mayChoose = (login: string) =>
+    wordpress.run(
+      `wp_set_current_user(null, '${login}'); var_export(PhpSessionChat\\WordPress\\may_choose_server());`,
+    );
+  expect(['mia', wordpress.admin.user].map(mayChoose)).toEqual(['false', 'true']);
   expect((await boss('network/edit.php?action=php_session_chat_server', form)).status).toBe(302);
   expect(server()).toBe('/chat/');
   expect(
