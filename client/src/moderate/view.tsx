@@ -10,8 +10,7 @@ import { Avatar } from '../views/people/avatar.tsx';
 import { Portraits } from '../views/people/portraits.ts';
 import type { DeskContext } from './desk-context.ts';
 import { Keys, keysAreOn, plainKey } from './keys.tsx';
-import { LogPage } from './log-page.tsx';
-import { OverviewPage } from './overview-page.tsx';
+import { LatePart } from './late-part.tsx';
 import type { Part } from './part.ts';
 import { PeoplePage } from './people-page.tsx';
 import { hashOf, type PagePlace, placeIn, type Section } from './place.ts';
@@ -96,8 +95,16 @@ export class ModerateView {
       queue: this.#queue,
       people: new PeoplePage(this.#context),
       rooms: new RoomsPage(this.#context),
-      log: new LogPage(this.#context),
-      overview: new OverviewPage(this.#context),
+      log: new LatePart(
+        this.#context,
+        names.log,
+        async () => new (await import('./log-page.tsx')).LogPage(this.#context),
+      ),
+      overview: new LatePart(
+        this.#context,
+        names.overview,
+        async () => new (await import('./overview-page.tsx')).OverviewPage(this.#context),
+      ),
     };
     chat.followers.add(this.#queue.queue);
     chat.followers.add({ ready: () => this.#afresh() });
