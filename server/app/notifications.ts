@@ -4,7 +4,7 @@ import type { Chat } from '../chat/chat.ts';
 import type { Connection } from '../chat/model.ts';
 import type { Servers } from '../cluster/servers.ts';
 import type { OnAccepted } from '../connections/accept.ts';
-import { problem } from '../doctor/finding.ts';
+import { problem, warning } from '../doctor/finding.ts';
 import { Failures } from '../health/failures.ts';
 import type { Health } from '../health/health.ts';
 import type { History } from '../history/history.ts';
@@ -24,6 +24,9 @@ import { webhookEvents } from '../webhooks/events.ts';
 import { watchPresence } from '../webhooks/presence.ts';
 import { Webhooks } from '../webhooks/webhooks.ts';
 import type { Telemetry } from './telemetry.ts';
+
+/** Failed events that are counted. */
+const maxListedEvents = 100;
 
 type Kind = 'mails' | 'webhooks' | 'pushes';
 
@@ -61,7 +64,8 @@ export async function openNotifications(
   config: Config,
   { history, logins, metrics, log, quiet, health }: Telemetry & { history: History; logins: Logins },
 ): Promise<Notifications> {
-  const failures = addChecks(health, config);
+  const failures = addChecks(health, config, history);
+  let mailFailure = '';
   const onFailure = ({ message: reason }: Error) =>
     quiet.warn('notify', { reason }, 'could not notify offline users');
   const onPushFailure = ({ message: reason }: Error) =>
@@ -73,7 +77,15 @@ export async function openNotifications(
   const push = openPush(config, history, logins);
   const keys = push?.browsers?.keys;
   const mailStops = config.url === undefined ? undefined : new MailStops(history, config.url);
-  const mails = await openMails(config, { history, logins, mailStops, quiet, failures: failures.mails });
+  const mails = await openMails(config, {
+    history,
+    logins,
+    mailStops,
+    onFailure(reason) {
+      mailFailure = reason;
+      quiet.warn('mails', { reason }, 'could not send a mail to an offline user');
+    },
+  });
   const addresses = mails && new SeenAddresses(history, onFailure);
   // Without a mail server, the site gets an event for each mail that it should send.
   const sendsEvents = mails === undefined && config.webhooks?.events.has('notify.due') === true;
@@ -90,7 +102,9 @@ export async function openNotifications(
           mailTo: mails && ((user) => mails.addressOf(user)),
           stopLink: mailStops && ((user) => mailStops.link(user)),
           onMail(outcome) {
-            if (outcome === 'sent') failures.mails.worked();
+            // A rejected recipient is no failure of the mail server.
+            if (outcome === 'sent' || outcome === 'refused') failures.mails.worked();
+            else if (outcome !== 'no_address') failures.mails.failed(mailFailure);
             metrics.mails.inc({ outcome });
           },
           onFailure,
@@ -185,7 +199,11 @@ export async function openNotifications(
 }
 
 /** Adds the checks of mails, events and pushes. Returns where their failures must be recorded. */
-function addChecks(health: Health, { mail, webhooks, push }: Config): Record<Kind, Failures> {
+function addChecks(
+  health: Health,
+  { mail, webhooks, push }: Config,
+  history: History,
+): Record<Kind, Failures> {
   const failures = { mails: new Failures(), webhooks: new Failures(), pushes: new Failures() };
   const check = (kind: Kind, text: string, advice: string) =>
     health.add({
@@ -198,12 +216,27 @@ function addChecks(health: Health, { mail, webhooks, push }: Config): Record<Kin
       `The last mail could not be sent through ${mailPlaceOf(mail.server)}`,
       'Correct CHAT_MAIL or the mail server. Mails wait, and are retried for a day. See docs/operate/mail.md.',
     );
-  if (webhooks)
-    check(
-      'webhooks',
-      `The site does not accept events at ${webhooks.url.origin}${webhooks.url.pathname}`,
-      'Correct the site, or CHAT_WEBHOOK_URL. Events wait, and are retried for 75 hours. See docs/api.md#events-for-your-site.',
-    );
+  if (webhooks) {
+    const url = `${webhooks.url.origin}${webhooks.url.pathname}`;
+    health.add({
+      works: () => failures.webhooks.isOver,
+      async describe(works) {
+        // A failing history has its own check.
+        const events = await history.read.events({ limit: maxListedEvents }).catch(() => undefined);
+        if (!works)
+          return problem(
+            `The site does not accept events at ${url}: ${failures.webhooks}. Waiting events: ${events?.waiting ?? 'unknown'}.`,
+            'Correct the site, or CHAT_WEBHOOK_URL. Events are retried for 75 hours. See docs/api.md#events-for-your-site.',
+          );
+        const lost = events?.failed.length ?? 0;
+        if (lost === 0) return undefined;
+        return warning(
+          `The site did not accept ${lost === maxListedEvents ? 'many' : lost} events at ${url}, which are not retried any more.`,
+          'Correct the site, then send them again by POST /api/webhooks/retry. See docs/api.md#events-for-your-site.',
+        );
+      },
+    });
+  }
   if (push)
     check(
       'pushes',
@@ -220,13 +253,12 @@ async function openMails(
     history,
     logins,
     mailStops,
-    quiet,
-    failures,
-  }: Pick<Telemetry, 'quiet'> & {
+    onFailure,
+  }: {
     history: History;
     logins: Logins;
     mailStops: MailStops | undefined;
-    failures: Failures;
+    onFailure: (reason: string) => void;
   },
 ): Promise<Mails | undefined> {
   if (mail === undefined || pageUrl === undefined || mailStops === undefined) return undefined;
@@ -239,10 +271,7 @@ async function openMails(
     history,
     stops: mailStops,
     addressOf: logins.findMail?.bind(logins),
-    onFailure(reason) {
-      failures.failed(reason);
-      quiet.warn('mails', { reason }, 'could not send a mail to an offline user');
-    },
+    onFailure,
   });
 }
 

@@ -17,11 +17,14 @@ import { runNginx } from '../helpers/nginx.ts';
 
 // Names of the site. The address of this machine alone would always be allowed.
 const lookup = dns.lookup;
-dns.lookup = ((host: string, ...rest: never[]) =>
-  (lookup as (host: string, ...rest: never[]) => void)(
-    host.endsWith('site.example') ? '127.0.0.1' : host,
-    ...rest,
-  )) as typeof dns.lookup;
+dns.lookup = ((host: string, options: object, answer: (error: Error | null) => void) =>
+  host.endsWith('.invalid')
+    ? answer(Object.assign(new Error('not found'), { code: 'ENOTFOUND' }))
+    : lookup(
+        host.endsWith('site.example') ? '127.0.0.1' : host,
+        options as never,
+        answer as never,
+      )) as typeof dns.lookup;
 
 const folder = mkdtempSync(join(tmpdir(), 'broken-'));
 const session = 'a'.repeat(26);
@@ -374,7 +377,7 @@ const table: Row[] = [
     settings: () => ({ CHAT_URL: 'http://chat.invalid/chat' }),
     visitor: 'chats',
     doctor:
-      /^✗ The chat cannot be reached at http:\/\/chat\.invalid\/chat \((ENOTFOUND|EAI_AGAIN)\)\.\n {2}→ This machine cannot resolve the host/m,
+      /^✗ The chat cannot be reached at http:\/\/chat\.invalid\/chat \(ENOTFOUND\)\.\n {2}→ This machine cannot resolve the host/m,
   },
   // What the site and others should receive.
   {

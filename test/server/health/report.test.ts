@@ -1,7 +1,11 @@
-import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, onTestFinished, test } from 'vitest';
+import { connectChat } from '../../helpers/chat-client.ts';
 import { chatServerHere } from '../../helpers/chat-here.ts';
 import { emptyHistory, startChatServer, usual } from '../../helpers/chat-server.ts';
 import { ownPort } from '../../helpers/child.ts';
@@ -98,4 +102,42 @@ test('only the account of the server may open its socket, and a killed server do
   expect(firstFinding((await doctorRun(env)).output)).toBe('✓ The chat server runs, and reports:');
   await next.stop();
   expect(existsSync(`${path}-server`)).toBe(false);
+});
+
+test('the doctor reports events that the site does not accept until it accepts one', async () => {
+  const { env } = await settings();
+  let status = 500;
+  const site = createServer((_, res) => res.writeHead(status).end()).listen(0, '127.0.0.1');
+  await once(site, 'listening');
+  const key = join(sessions, 'webhook-key');
+  writeFileSync(key, `whsec_${Buffer.alloc(32, 7).toString('base64')}\n`);
+  const session = 'a'.repeat(26);
+  writeFileSync(join(sessions, `sess_${session}`), 'user_id|i:7;firstname|s:3:"Ann";');
+  const all = {
+    ...env,
+    CHAT_WEBHOOK_URL: `http://127.0.0.1:${(site.address() as AddressInfo).port}/events?key=geheim`,
+    CHAT_WEBHOOK_KEY_FILE: key,
+    CHAT_WEBHOOK_EVENTS: 'message.created',
+  };
+  const server = await chatServerHere(all);
+  onTestFinished(async () => {
+    await server.stop();
+    site.close();
+  });
+  const client = await connectChat(server.url, `PHPSESSID=${session}`);
+  await client.request('room:join', { room: 'lobby' });
+  const send = () =>
+    client.request('message:send', { room: 'lobby', clientId: crypto.randomUUID(), text: 'hello' });
+  const doctor = async () => (await doctorRun(all)).output;
+  await send();
+  await expect
+    .poll(doctor)
+    .toMatch(
+      /^✗ The site does not accept events at http:\/\/127\.0\.0\.1:\d+\/events: .*500.* Waiting events: 1\./m,
+    );
+  expect(await doctor()).not.toContain('geheim');
+  status = 204;
+  await send();
+  await expect.poll(doctor).not.toContain('does not accept events');
+  client.close();
 });

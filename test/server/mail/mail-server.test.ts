@@ -185,7 +185,7 @@ test('the doctor checks the mail server without printing the password', async ()
       CHAT_SESSION_STORE: 'file:///nowhere',
       CHAT_MAIL: url,
       CHAT_MAIL_FROM: 'Garden <chat@garden.example>',
-      CHAT_URL: 'https://garden.example/chat',
+      CHAT_URL: 'https://127.0.0.1:2/chat',
       ...more,
     };
     const say = (line: string) => void said.push(line);

@@ -13,6 +13,7 @@ import { Due } from '../../../server/notify/due.ts';
 import type { NotifySettings } from '../../../server/notify/settings.ts';
 import type { Unread } from '../../../server/notify/unread.ts';
 import { historyFolder } from '../../helpers/chat-server.ts';
+import { doctorSays } from '../../helpers/doctor-says.ts';
 import { pngOf } from '../../helpers/logo.ts';
 import { startMailServer, type TestMailServer } from '../../helpers/mail-server.ts';
 import { meanwhile } from '../../helpers/meanwhile.ts';
@@ -32,6 +33,36 @@ beforeAll(async () => {
   server = await startMailServer();
 });
 afterAll(() => server.stop());
+
+test('the doctor reports a mail that the mail server does not take, with the reason', async () => {
+  const own = historyFolder();
+  const down = await startMailServer();
+  const env = {
+    CHAT_HISTORY: own.url,
+    CHAT_MAIL: down.url,
+    CHAT_MAIL_FROM: 'Our garden <chat@garden.example>',
+    CHAT_URL: 'https://127.0.0.1:2/chat',
+    CHAT_USER_MAIL: 'account.mail',
+    CHAT_TIME_ZONE: noon,
+    CHAT_NOTIFY_AFTER: '50ms',
+  };
+  const site = await startPeopleSite(env);
+  onTestFinished(async () => {
+    await site.close();
+    await down.stop();
+    own.remove();
+  });
+  const [ann, ben] = [await site.person(), await site.person({ account: { mail: 'ben@site.example' } })];
+  const { id: den } = await site.den(ann, [ben], {});
+  for (const one of [ann, ben]) await one.request('room:join', { room: den });
+  down.refusals.set('ben@site.example', '421 4.3.2 shutting down');
+  await say(ann, den, '@B', { mentions: [{ user: ben.id, start: 0, length: 2 }] });
+  await expect
+    .poll(() => doctorSays({ ...env, CHAT_SESSION_STORE: 'file:///nowhere' }))
+    .toMatch(
+      /^✗ The last mail could not be sent through smtps:\/\/localhost:\d+: .*421.* since .*\n {2}→ Correct CHAT_MAIL/m,
+    );
+});
 
 describe('a site with CHAT_MAIL', () => {
   const kept = historyFolder();
