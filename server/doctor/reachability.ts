@@ -5,6 +5,7 @@ import type { Finding } from 'php-sessions/doctor';
 import { WebSocket } from 'ws';
 import { adviseOrigin, describeCut, proxyFaults } from '../health/arrivals.ts';
 import type { LocalServer } from '../health/local-socket.ts';
+import { loopback } from '../outgoing/addresses.ts';
 import type { Config } from '../settings/config.ts';
 import { ok, problem, warning } from './finding.ts';
 import { localAddress } from './running.ts';
@@ -86,7 +87,9 @@ export async function* checkReachability(
       if (refused?.code === 'origin_not_allowed') yield describeOther(refused, config, base, origin);
     }
   }
-  const arrival = probe && (await server?.arrivalOf(probe));
+  // A request from this machine to the port itself goes through no proxy.
+  const isDirect = loopback.test(base.hostname) && Number(base.port) === config.port;
+  const arrival = probe && !isDirect && (await server?.arrivalOf(probe));
   if (arrival) {
     const faults = [...proxyFaults(arrival, config.trustedProxies, base)];
     if (faults.length > 0) yield* faults;

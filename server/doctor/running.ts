@@ -36,6 +36,11 @@ async function describeSilence({ host, port }: Config, code: string): Promise<Fi
       `A chat server answers at ${address}, but cannot be asked for its report (${code}).`,
       'Run the doctor as root or as the account of the server, with the settings of the server.',
     );
+  if (code === 'TimeoutError' || failure === 'TimeoutError')
+    return problem(
+      `The chat server at ${address} does not answer in time, so visitors cannot use the chat.`,
+      'See its log, and restart it: systemctl restart php-session-chat',
+    );
   if (code === 'EACCES')
     return problem(
       `This account may not ask the chat server for its report, and nothing answers at ${address} (${failure}).`,

@@ -17,7 +17,8 @@ export interface Report {
 
 type Place = Pick<Config, 'history' | 'port'>;
 
-const answerTimeoutMs = 15_000;
+/** The checks of a report end after a few seconds, even if a store hangs. */
+const answerTimeoutMs = 10_000;
 const maxReportBytes = 1024 * 1024;
 /** The parent of the runtime folders of the services. */
 const runtimeFolders = '/run/php-session-chat';
@@ -113,7 +114,9 @@ export async function findLocalServer(place: Place): Promise<LocalServer | { cod
         arrivalOf: async (probe) => ((await ask(`/probe/${probe}`)) as { arrival?: Arrival }).arrival,
       };
     } catch (error) {
-      code = (error as NodeJS.ErrnoException).code ?? (error as Error).message;
+      const { code: known, name } = error as NodeJS.ErrnoException;
+      // The code of a `DOMException` is a number.
+      code = typeof known === 'string' && known !== '' ? known : name;
     }
   }
   return { code };
