@@ -9,6 +9,7 @@ import { loopback } from '../outgoing/addresses.ts';
 import type { Config } from '../settings/config.ts';
 import { ok, problem, warning } from './finding.ts';
 import { localAddress } from './running.ts';
+import { isOnSite } from './server.ts';
 
 const requestTimeoutMs = 5000;
 /** The first packet of the server has about 100 bytes, its errors fewer than 1000. */
@@ -96,18 +97,17 @@ export async function* checkReachability(
     else yield ok('The host and the address of the client reach the chat server.');
   }
   if (config.files.kind !== 'off') yield* checkUpload(way, config.limitFile);
-  if (upgraded !== null || !isPatient || probe === undefined) return;
-  const cutAfterMs = await idleCut(way);
+  if (upgraded !== null || !isPatient || server === undefined) return;
+  const cutAfterMs = await idleCut(way, server);
   if (cutAfterMs === null) yield ok('A quiet WebSocket stays open until the first ping.');
   else if (cutAfterMs !== undefined) yield describeCut(cutAfterMs);
 }
 
 /** Returns the origins of pages that must connect: those of CHAT_ORIGINS, and the chat's own. */
-function originsFor({ origins }: Config, base: URL): string[] {
+function originsFor({ origins, logins }: Config, base: URL): string[] {
   // The `*` of an entry matches any name, so `www` will do.
   const listed = origins.map((origin) => origin.replace('*', 'www'));
-  // A browser on the site has the origin of the chat if the chat has a path of the site, otherwise that of the site.
-  return [...new Set(base.pathname === '/' ? listed : [base.origin, ...listed])].slice(0, maxOrigins);
+  return [...new Set(isOnSite(base, logins) ? [base.origin, ...listed] : listed)].slice(0, maxOrigins);
 }
 
 /** How the requests of the doctor are sent. */
@@ -251,26 +251,25 @@ async function textOf(response: IncomingMessage): Promise<string> {
 
 /**
  * Opens a WebSocket, and sends nothing until the first ping.
- * @returns the ms after which it was cut, null if the ping arrives, or undefined if it cannot be opened
+ * @returns the ms after which it was cut, null if the ping arrives, or undefined if it does not reach this server. Other
+ * servers do not know the doctor, and close it.
  */
-function idleCut(way: Way): Promise<number | null | undefined> {
-  return new Promise((resolve) => {
-    const socket = openWebSocket(way);
-    let openedAt: number | undefined;
-    const timeout = setTimeout(() => socket.terminate(), firstPingTimeoutMs);
-    socket.on('message', (data) => {
-      if (String(data) !== '2') openedAt = performance.now();
-      else {
-        resolve(null);
-        socket.close();
-      }
-    });
-    socket.on('error', () => {});
-    socket.on('close', () => {
-      clearTimeout(timeout);
-      resolve(openedAt === undefined ? undefined : performance.now() - openedAt);
-    });
-  });
+async function idleCut(way: Way, server: LocalServer): Promise<number | null | undefined> {
+  const probe = await server.openProbe();
+  const socket = openWebSocket({ ...way, probe });
+  const timeout = setTimeout(() => socket.terminate(), firstPingTimeoutMs);
+  socket.on('error', () => {});
+  const closed = once(socket, 'close').then(() => 'closed' as const);
+  try {
+    if ((await Promise.race([once(socket, 'message'), closed])) === 'closed') return undefined;
+    const openedAt = performance.now();
+    if ((await server.arrivalOf(probe)) === undefined) return undefined;
+    const end = await Promise.race([once(socket, 'message'), closed]);
+    return end === 'closed' ? performance.now() - openedAt : null;
+  } finally {
+    clearTimeout(timeout);
+    socket.terminate();
+  }
 }
 
 /**

@@ -173,7 +173,7 @@ export function checkClient(): Finding {
 }
 
 function* checkOrigins(
-  { origins }: Config,
+  { origins, logins }: Config,
   page: string | undefined,
   chat: string | undefined,
 ): Generator<Finding> {
@@ -187,13 +187,16 @@ function* checkOrigins(
     }
   }
   if (chat === undefined || loopback.test(hostOf(chat))) return;
-  const { origin, pathname } = new URL(chat);
-  // The pages of the site have this origin if the chat has a path of the site.
+  const { origin } = new URL(chat);
   const finding = checkOrigin(origins, origin);
-  if (finding.level === 'problem' && pathname === '/' && !origins.some((each) => isSimilar(each, origin)))
-    yield { ...finding, level: 'warning' };
+  const isUsed = isOnSite(new URL(chat), logins) || origins.some((each) => isSimilar(each, origin));
+  if (finding.level === 'problem' && !isUsed) yield { ...finding, level: 'warning' };
   else if (page === undefined || new URL(page).origin !== origin) yield finding;
 }
+
+/** Whether the pages of the site have the origin of the chat, because the chat has a path of the site. */
+export const isOnSite = ({ pathname }: URL, logins: Config['logins']): boolean =>
+  pathname !== '/' && !('ticketsOnly' in logins);
 
 const checkOrigin = (origins: readonly string[], origin: string): Finding =>
   isListed(new Set(origins), origin)

@@ -141,3 +141,15 @@ test('the doctor reports events that the site does not accept until it accepts o
   await expect.poll(doctor).not.toContain('does not accept events');
   client.close();
 });
+
+test('doctor --chat takes no other server behind the proxy for a proxy that cuts WebSockets', async () => {
+  const { env } = await settings();
+  const servers = [
+    await chatServerHere(env),
+    await chatServerHere({ CHAT_SESSION_STORE: `file://${sessions}` }),
+  ];
+  onTestFinished(async () => void (await Promise.all(servers.map((server) => server.stop()))));
+  const { output } = await doctorRun(env, '--chat', `${servers[1]?.url}`);
+  expect(output).toMatch(/^✓ A WebSocket reaches/m);
+  expect(output).not.toContain('quiet');
+});
