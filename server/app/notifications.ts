@@ -231,7 +231,7 @@ function addChecks(
         const lost = events?.failed.length ?? 0;
         if (lost === 0) return undefined;
         return warning(
-          `The site did not accept ${lost === maxListedEvents ? 'many' : lost} events at ${url}, which are not retried any more.`,
+          `The site did not accept events at ${url} in any attempt, and they are not retried any more: ${lost === maxListedEvents ? `${lost} or more` : lost}.`,
           'Correct the site, then send them again by POST /api/webhooks/retry. See docs/api.md#events-for-your-site.',
         );
       },

@@ -1,15 +1,18 @@
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { afterAll, expect, onTestFinished, test } from 'vitest';
 import { connectChat } from '../../helpers/chat-client.ts';
 import { chatServerHere } from '../../helpers/chat-here.ts';
 import { emptyHistory, startChatServer, usual } from '../../helpers/chat-server.ts';
-import { ownPort } from '../../helpers/child.ts';
+import { ownPort, startChild } from '../../helpers/child.ts';
 import { doctorRun } from '../../helpers/doctor-says.ts';
+import { postgresDatabase } from '../../helpers/history-database.ts';
+import { startPostgres } from '../../helpers/postgres.ts';
 
 const sessions = mkdtempSync(join(tmpdir(), 'report-'));
 afterAll(() => rmSync(sessions, { recursive: true }));
@@ -105,7 +108,7 @@ test('only the account of the server may open its socket, and a killed server do
 });
 
 test('the doctor reports events that the site does not accept until it accepts one', async () => {
-  const { env } = await settings();
+  const { env, path } = await settings();
   let status = 500;
   const site = createServer((_, res) => res.writeHead(status).end()).listen(0, '127.0.0.1');
   await once(site, 'listening');
@@ -119,12 +122,12 @@ test('the doctor reports events that the site does not accept until it accepts o
     CHAT_WEBHOOK_KEY_FILE: key,
     CHAT_WEBHOOK_EVENTS: 'message.created',
   };
-  const server = await chatServerHere(all);
+  let server = await chatServerHere(all);
   onTestFinished(async () => {
     await server.stop();
     site.close();
   });
-  const client = await connectChat(server.url, `PHPSESSID=${session}`);
+  let client = await connectChat(server.url, `PHPSESSID=${session}`);
   await client.request('room:join', { room: 'lobby' });
   const send = () =>
     client.request('message:send', { room: 'lobby', clientId: crypto.randomUUID(), text: 'hello' });
@@ -136,9 +139,25 @@ test('the doctor reports events that the site does not accept until it accepts o
       /^✗ The site does not accept events at http:\/\/127\.0\.0\.1:\d+\/events: .*500.* Waiting events: 1\./m,
     );
   expect(await doctor()).not.toContain('geheim');
+  client.close();
+
+  await server.stop();
+  const history = new DatabaseSync(path);
+  // As after the last attempt.
+  history.exec('UPDATE chat_webhooks SET due = NULL');
+  history.close();
+  server = await chatServerHere(all);
+  expect(await doctor()).toMatch(
+    /^! The site did not accept events at .*, and they are not retried any more: 1\.\n {2}→ .*POST \/api\/webhooks\/retry/m,
+  );
+
+  client = await connectChat(server.url, `PHPSESSID=${session}`);
+  await client.request('room:join', { room: 'lobby' });
+  await send();
+  await expect.poll(doctor).toContain('✗ The site does not accept events');
   status = 204;
   await send();
-  await expect.poll(doctor).not.toContain('does not accept events');
+  await expect.poll(doctor).not.toContain('✗ The site does not accept events');
   client.close();
 });
 
@@ -152,4 +171,40 @@ test('doctor --chat takes no other server behind the proxy for a proxy that cuts
   const { output } = await doctorRun(env, '--chat', `${servers[1]?.url}`);
   expect(output).toMatch(/^✓ A WebSocket reaches/m);
   expect(output).not.toContain('quiet');
+});
+
+test('the doctor finds a server whose history is in a database', async () => {
+  const database = await startPostgres();
+  const { url, close } = await postgresDatabase(database);
+  const { env } = await settings();
+  const all = { ...env, CHAT_HISTORY: url };
+  onTestFinished(async () => {
+    await close();
+    await database.remove();
+  });
+  const server = await chatServerHere(all);
+  const { code, output } = await doctorRun(all);
+  await server.stop();
+  expect(firstFinding(output)).toBe('✓ The chat server runs, and reports:');
+  expect(output).toMatch(/^✓ The server uses the history postgres:\/\/127\.0\.0\.1:\d+\/chat_\d+\.$/m);
+  expect(code).toBe(0);
+});
+
+// Only root can run the doctor as another account.
+const asRoot = process.getuid?.() === 0 ? test : () => {};
+asRoot('a doctor of another account says which account may ask', async () => {
+  const { env, path } = await settings();
+  const server = await chatServerHere(env);
+  chmodSync(dirname(path), 0o711);
+  chmodSync(sessions, 0o755);
+  const doctor = startChild(process.execPath, ['server/command/main.ts', 'doctor', '--settings='], {
+    env: { ...env, PATH: process.env.PATH, NODE_COMPILE_CACHE: undefined },
+    cwd: new URL('../../..', import.meta.url).pathname,
+    uid: 65_534,
+  });
+  await once(doctor.process, 'close');
+  await server.stop();
+  expect(firstFinding(doctor.output())).toMatch(
+    /^! A chat server answers at .*, but cannot be asked for its report \(EACCES\)\./,
+  );
 });
