@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Finding } from 'php-sessions/doctor';
 import { ok, problem, warning } from '../doctor/finding.ts';
-import { loopback } from '../outgoing/addresses.ts';
+import { isPublic, loopback } from '../outgoing/addresses.ts';
 import { minuteOf } from './failures.ts';
 
 /** Older observations are not reported, because the cause may be gone. */
@@ -68,8 +68,10 @@ export function* proxyFaults(
   trustedProxies: readonly string[],
   url?: URL,
 ): Generator<Finding> {
+  // Any client on the internet can send these headers, but not from an address near the server.
+  const certain = url !== undefined || !isPublic(peer) ? problem : warning;
   if (isForwarded && !isTrusted)
-    yield problem(
+    yield certain(
       `Requests come through the proxy ${peer}, which CHAT_TRUSTED_PROXIES does not list, so all visitors share the limits of one address.`,
       `If ${peer} is your proxy: CHAT_TRUSTED_PROXIES=${[...trustedProxies, peer].join(',')}`,
     );
@@ -88,7 +90,7 @@ export function* proxyFaults(
 interface RefusedOrigin {
   count: number;
   last: number;
-  /** Whether the page and the chat have the same host, so the page belongs to the site. */
+  /** Whether the page has the host at which it requests the chat. */
   isSameHost: boolean;
 }
 
@@ -165,9 +167,10 @@ export class Arrivals {
   #describeOrigin(origin: string, { count, last, isSameHost }: RefusedOrigin): Finding {
     const { origins } = this.#settings;
     const text = `Pages of ${origin} may not connect: CHAT_ORIGINS does not list it. ${count} requests were rejected, the last at ${minuteOf(last)}.`;
-    if (!isSameHost && !origins.some((listed) => isSimilar(listed, origin)))
-      return warning(text, `If this is your site: CHAT_ORIGINS=${[...origins, origin].join(',')}`);
-    return problem(text, adviseOrigin(origins, origin));
+    // Any client can name an origin, and a page of another site can have the host of the chat (DNS rebinding).
+    const advice = adviseOrigin(origins, origin, 'Only if pages of your site have this origin, add it');
+    const isOwn = isSameHost || origins.some((listed) => isSimilar(listed, origin));
+    return isOwn ? problem(text, advice) : warning(text, advice);
   }
 
   /** Returns the idle time after which WebSockets are cut regularly, in ms. */
@@ -182,11 +185,11 @@ export class Arrivals {
 }
 
 /** Returns how to admit pages of an origin. */
-export function adviseOrigin(origins: readonly string[], origin: string): string {
+export function adviseOrigin(origins: readonly string[], origin: string, add = 'Add it'): string {
   const similar = origins.find((listed) => isSimilar(listed, origin));
   const difference =
     similar === undefined ? '' : ` ${similar} is another origin: scheme, host and port must be the same.`;
-  return `Add it, and restart the server: CHAT_ORIGINS=${[...origins, origin].join(',')}.${difference}`;
+  return `${add}, and restart the server: CHAT_ORIGINS=${[...origins, origin].join(',')}.${difference}`;
 }
 
 /** @param idleMs after how long a WebSocket without traffic was cut */

@@ -19,17 +19,26 @@ test('reports rejected origins with their number and the time of the last one', 
   for (let n = 0; n < 3; n++) arrivals.refuseOrigin('https://example.org', 'www.example.org');
   expect(linesOf(arrivals)).toEqual([
     '✗ Pages of https://example.org may not connect: CHAT_ORIGINS does not list it. 3 requests were rejected, the last at 2026-11-29 00:40 UTC.',
-    '  → Add it, and restart the server: CHAT_ORIGINS=https://www.example.org,https://example.org. https://www.example.org is another origin: scheme, host and port must be the same.',
+    '  → Only if pages of your site have this origin, add it, and restart the server: CHAT_ORIGINS=https://www.example.org,https://example.org. https://www.example.org is another origin: scheme, host and port must be the same.',
   ]);
 });
 
-test('does not advise to admit a foreign origin without a condition', () => {
+test.each([
+  ['a foreign host', 'www.example.org', '!'],
+  ['the host of the chat, as after DNS rebinding', 'evil.example', '✗'],
+])('advises to admit an origin of %s only on a condition', (_, host, mark) => {
   const arrivals = open();
-  arrivals.refuseOrigin('https://evil.example', 'www.example.org');
+  arrivals.refuseOrigin('https://evil.example', host);
   expect(linesOf(arrivals)).toEqual([
-    expect.stringMatching(/^! Pages of https:\/\/evil\.example may not connect/),
-    '  → If this is your site: CHAT_ORIGINS=https://www.example.org,https://evil.example',
+    expect.stringContaining(`${mark} Pages of https://evil.example may not connect`),
+    '  → Only if pages of your site have this origin, add it, and restart the server: CHAT_ORIGINS=https://www.example.org,https://evil.example.',
   ]);
+});
+
+test('does not take the headers of a client on the internet for a certain fault', () => {
+  const arrivals = open();
+  arrivals.observe(request(good, '8.8.8.8'), false, null);
+  expect(linesOf(arrivals)[0]).toMatch(/^! Requests come through the proxy 8\.8\.8\.8/);
 });
 
 test('keeps 20 origins of a flood, without control characters, and forgets them after a day', () => {
