@@ -60,6 +60,12 @@ export async function* checkReachability(
       // A packet without effect. A CONNECT would need a login, and leave a warning in the log.
       const posted = await poll(way, session, query, '6');
       if (posted.code === 'origin_not_allowed') return yield describeOther(posted, config, base, way.origin);
+      // A chat server that does not know the connection answers 400.
+      if (posted.code === undefined && ![200, 400].includes(posted.status))
+        return yield problem(
+          `The web server rejects POST requests to ${address} (status ${posted.status}), so files cannot be uploaded, and browsers without WebSocket cannot chat.`,
+          'Let the web server forward all methods below this path.',
+        );
       if (posted.status !== 200) lost++;
       else await poll(way, session, query, '1');
     } catch (error) {
@@ -174,7 +180,7 @@ function describeOther(
     );
   if (code === 'server_draining')
     return problem('The chat server is stopping (status 503).', 'Start it again, and run this again.');
-  if (status === 502 || status === 503 || status === 504)
+  if (status >= 500)
     return problem(
       `The web server answers at ${address}, but the chat server behind it does not (status ${status}).`,
       `Start the chat server. If it runs, let the proxy forward to its address: ${at}`,

@@ -353,6 +353,19 @@ const table: Row[] = [
     doctor: /^✗ The web server rejects requests to .* \(status 403\)/m,
   },
   {
+    broken: 'a proxy that admits only GET',
+    nginx: replace(/proxy_http_version 1\.1;/, '$& limit_except GET { deny all; }'),
+    visitor: 'chats',
+    doctor:
+      /^✗ The web server rejects POST requests to .* \(status 403\), .*\n {2}→ Let the web server forward all methods/m,
+  },
+  {
+    broken: 'a web server that fails',
+    nginx: replace(/proxy_pass .*;/, 'return 500;'),
+    visitor: '500',
+    doctor: /^✗ The web server answers at .*, but the chat server behind it does not \(status 500\)/m,
+  },
+  {
     broken: 'a redirect to another host',
     nginx: replace(/proxy_pass .*;/, 'return 301 https://new.example$request_uri;'),
     visitor: '301',
