@@ -57,6 +57,15 @@ export class QuietLog {
    * @param key identifies the event; from a small set, never from a client's input
    */
   warn(key: string, fields: Record<string, unknown>, message: string): void {
+    this.#write('warn', key, fields, message);
+  }
+
+  /** Like `warn`, for an event that is not a problem. */
+  info(key: string, fields: Record<string, unknown>, message: string): void {
+    this.#write('info', key, fields, message);
+  }
+
+  #write(level: 'warn' | 'info', key: string, fields: Record<string, unknown>, message: string): void {
     const now = performance.now();
     const seen = this.#seen.get(key);
     if (seen !== undefined && now - seen.since < quietFor) {
@@ -65,6 +74,6 @@ export class QuietLog {
     }
     const count = 1 + (seen?.suppressed ?? 0);
     this.#seen.set(key, { since: now, suppressed: 0 });
-    this.#log.warn({ ...fields, count }, message);
+    this.#log[level]({ ...fields, count }, message);
   }
 }

@@ -70,6 +70,8 @@ export async function openNotifications(
     quiet.warn('notify', { reason }, 'could not notify offline users');
   const onPushFailure = ({ message: reason }: Error) =>
     quiet.warn('pushes', { reason }, 'could not process pushes');
+  const onQuiet = (message: string) => (until: number) =>
+    quiet.info(message, { until: new Date(until).toISOString() }, message);
   let webhooks: Webhooks | undefined;
   let presence: { stop(): void } | undefined;
   let pushes: Pushes | undefined;
@@ -100,6 +102,7 @@ export async function openNotifications(
           onPushes: () => pushes?.wake(),
           mail: mails,
           mailTo: mails && ((user) => mails.addressOf(user)),
+          pageUrl: config.pageUrl,
           stopLink: mailStops && ((user) => mailStops.link(user)),
           onMail(outcome) {
             // A rejected recipient is no failure of the mail server.
@@ -107,6 +110,7 @@ export async function openNotifications(
             else if (outcome !== 'no_address') failures.mails.failed(mailFailure);
             metrics.mails.inc({ outcome });
           },
+          onQuiet: onQuiet('a mail waits for the end of quiet hours'),
           onFailure,
         })
       : undefined;
@@ -183,6 +187,7 @@ export async function openNotifications(
             failures.pushes.failed(reason);
             quiet.warn(`push ${reason}`, { reason }, 'could not deliver a push');
           },
+          onQuiet: onQuiet('a push waits for the end of quiet hours'),
           onFailure: onPushFailure,
         });
     },

@@ -1,3 +1,4 @@
+import { trustSystemAuthorities } from '../program/authorities.ts';
 import { howToRun, withDocs } from '../program/how-to-run.ts';
 import { CommandProblem, exit } from '../program/problem.ts';
 import { forScreen } from '../wire/blank.ts';
@@ -53,6 +54,7 @@ async function main([name, ...args]: readonly string[]): Promise<number | undefi
   const command = await load();
   const options = args.includes('--') ? args.slice(0, args.indexOf('--')) : args;
   if (options.some(asksForHelp)) return print(command.help);
+  trustSystemAuthorities();
   try {
     return await command.run(args, process.env);
   } catch (error) {

@@ -123,8 +123,10 @@ import {
 import {
   claimDueRooms,
   claimDueUsers,
+  type DueReads,
   type DueWrites,
   due,
+  dueReads,
   dueRooms,
   forgetNotified,
   lastNotified,
@@ -265,6 +267,7 @@ export interface Reads
     InviteReads,
     LastHereReads,
     LaterReads,
+    DueReads,
     MailReads,
     MemberReads,
     MembershipReads,
@@ -471,6 +474,7 @@ export const reads: ReadRegistry = {
   ...aboutPersonReads,
   ...noticeReads,
   ...deviceReads,
+  ...dueReads,
   ...mailReads,
   ...webhookReads,
 };

@@ -125,6 +125,7 @@ async function setUp(
   const settings: Settings = {
     CHAT_ORIGINS: [...new Set([addresses.site.origin, addresses.chat.origin])].join(','),
     CHAT_LOGIN_URL: login.href,
+    CHAT_URL: addresses.chat.href.replace(/\/$/, ''),
     CHAT_HOST: '127.0.0.1',
     CHAT_TRUSTED_PROXIES: isDirect ? undefined : '127.0.0.1',
     CHAT_NAME: look.name,

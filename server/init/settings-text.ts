@@ -31,7 +31,7 @@ export function groupSettings(site: string, settings: Settings, isDirect: boolea
       CHAT_SITE: site,
     }),
     group('Admins and moderators, in addition to the roles from the site.', /^CHAT_(ADMINS|MODERATORS)$/),
-    group('The pages with the chat, and the login page.', /^CHAT_(ORIGINS|LOGIN_URL)$/),
+    group('The pages with the chat, the login page and the chat server.', /^CHAT_(ORIGINS|LOGIN_URL|URL)$/),
     group(describeNetwork(settings.CHAT_HOST, isDirect), /^CHAT_(HOST|PORT|TRUSTED_PROXIES)$/),
     group('The name, colour and logo of the site.', /^CHAT_(NAME|ACCENT|LOGO)$/),
     group('The messages and files.', /^CHAT_(HISTORY|FILES)$/),

@@ -1,5 +1,5 @@
 import { everybody, type StoredMessage } from '../history/history.ts';
-import { describeFile, isOnlyCard, toLine } from '../notify/lines.ts';
+import { describeFile, isOnlyCard, linkTo, toLine } from '../notify/lines.ts';
 import { messagesOfMail, roomsOfMail } from '../notify/mail-bounds.ts';
 import type { NotificationTexts } from '../notify/texts.ts';
 import { directionMarks } from '../wire/blank.ts';
@@ -134,16 +134,13 @@ export function letterOf(
     moreRooms,
     hidden: byChoice ? texts.text('hidden') : '',
     open: one
-      ? { text: texts.text('answer'), address: addressIn(pageUrl, one.room, one.from) }
+      ? { text: texts.text('answer'), address: linkTo(pageUrl, one.room, one.from) }
       : { text: texts.text('open'), address: pageUrl },
     why: mail === 'daily' ? texts.text('whyDaily') : texts.text('why', { time: texts.minutes(mail) }),
     stop: { text: texts.text('stop'), address: stopUrl },
     change: { text: texts.text('change'), address: `${pageUrl}#notifications` },
   };
 }
-
-/** Returns the URL at which the client opens a message. */
-const addressIn = (pageUrl: string, room: string, seq: number) => `${pageUrl}#m=${room}/${seq}`;
 
 const isYou = (user: string, reader: User) => user === reader.id || user === everybody;
 
@@ -178,7 +175,7 @@ function roomOf(room: UnreadIn, reader: User, { texts, shows, pageUrl, now }: Le
     })),
     more: {
       text: hasTexts && left > 0 ? texts.count('more', left) : '',
-      address: addressIn(pageUrl, room.room, room.from),
+      address: linkTo(pageUrl, room.room, room.from),
     },
   };
 }

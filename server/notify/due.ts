@@ -89,6 +89,8 @@ export interface DueOptions {
   /** Called when an event for the site is stored. */
   onEvent(): void;
   onMail(outcome: NoticeOutcome | 'given up'): void;
+  /** Called when a notification waits for the end of the user's quiet hours. @param until Unix ms */
+  onQuiet(until: number): void;
   /** Called when the history fails. */
   onFailure(error: Error): void;
 }
@@ -156,7 +158,7 @@ export class Due {
       for (const { user } of users.filter((one) => !this.#failing.has(one.user))) {
         await this.#lanes.free();
         if (isLate()) left.push({ user, due: at });
-        else this.#lanes.start(() => this.#check(user, until));
+        else void this.#lanes.start(() => this.#check(user, until));
       }
       let hangs = false;
       for (const { user } of users.filter((one) => this.#failing.has(one.user))) {
@@ -166,7 +168,7 @@ export class Due {
         else if (hangs) left.push({ user, due: Date.now() + withJitter(postponedFor) });
         else {
           const checked = this.#lanes.start(() => this.#check(user, until));
-          this.#retrying.start(() => checked);
+          void this.#retrying.start(() => checked);
         }
       }
       if (left.length > 0) await write.settleDue({ users: left, until, at });
@@ -227,8 +229,11 @@ export class Due {
       ) ?? [];
     if (unread === undefined || rooms.length === 0) return [{ user }];
     const at = Date.now();
-    const due = dueAt(settings, rooms, { at, activeAt, lastNotified });
-    if (due > at) return [{ user, due }];
+    const { due, isQuiet } = dueAt(settings, rooms, { at, activeAt, lastNotified });
+    if (due > at) {
+      if (isQuiet) this.#options.onQuiet(due);
+      return [{ user, due }];
+    }
     const ids = rooms.map(({ room }) => room);
     if (mail === undefined) {
       const event: StoredEvent = { id: randomUUID(), type: 'notify.due', at, due: at, tries: 0, user };
@@ -297,7 +302,7 @@ function isNotified(room: string, notified: Notified, activeAt = 0): boolean {
 /** Returns the milliseconds until the next row is due, but at most `lookEvery`. */
 const waitFor = (next = Number.POSITIVE_INFINITY) => Math.min(lookEvery, next - Date.now());
 
-/** Returns when to notify the user, as Unix ms. A past time means now. */
+/** Returns when to notify the user, as Unix ms, and whether quiet hours end then. A past time means now. */
 function dueAt(
   { mail, quiet, zone }: NotifySettings,
   rooms: readonly UnreadRoom[],
@@ -306,7 +311,7 @@ function dueAt(
     activeAt,
     lastNotified = 0,
   }: { at: number; activeAt: number | undefined; lastNotified: number | undefined },
-): number {
+): { due: number; isQuiet: boolean } {
   const oldest = Math.min(...rooms.map(({ since }) => since));
   // A daily mail is due at the first daily hour after the oldest message, the latest mail and the latest activity.
   const due = Math.max(
@@ -317,5 +322,6 @@ function dueAt(
     isHere(activeAt, at) ? at + hereFor : 0,
   );
   const moment = Math.max(due, at);
-  return (quiet === null ? undefined : quietUntil(quiet, moment)) ?? due;
+  const quietEnd = quiet === null ? undefined : quietUntil(quiet, moment);
+  return { due: quietEnd ?? due, isQuiet: quietEnd !== undefined };
 }

@@ -6,6 +6,9 @@ import type { NotificationTexts } from './texts.ts';
 export const toLine = (text: string, maxCharacters = 80) =>
   visibleLine(text.replace(directionMarks, ''), maxCharacters);
 
+/** Returns the URL at which the client opens a message. */
+export const linkTo = (pageUrl: string, room: string, seq: number) => `${pageUrl}#m=${room}/${seq}`;
+
 /** Whether the text is only the reference of a card, for clients without cards. */
 export const isOnlyCard = ({ text, card }: Pick<StoredMessage, 'text' | 'card'>) =>
   card !== undefined && card === text;

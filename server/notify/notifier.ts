@@ -4,6 +4,7 @@ import type { Answers, RequestPayload } from '../wire/events.ts';
 import { Acts } from './acts.ts';
 import { concerns } from './concerns.ts';
 import { Due, type DueOptions } from './due.ts';
+import { linkTo } from './lines.ts';
 import { type NotifyDefaults, settingsOf, shownSettings, storedChange } from './settings.ts';
 import { quietUntil } from './times.ts';
 import { unreadOf } from './unread.ts';
@@ -21,6 +22,8 @@ export interface NotifierOptions extends Omit<DueOptions, 'firstLook' | 'directo
   history: History;
   /** Returns the mail address of a user. Absent if this server does not send mails. */
   mailTo?: ((user: string) => Promise<string | undefined>) | undefined;
+  /** The URL of the chat page. Absent if the server does not know its public URL. */
+  pageUrl?: string | undefined;
   /** Returns a new link that turns off mails to a user. Absent if the server does not know its public URL. */
   stopLink?: ((user: string) => Promise<string>) | undefined;
 }
@@ -133,25 +136,44 @@ export class Notifier {
     const unread = mail === 'off' ? undefined : await unreadOf(this.#history, directory, user, options);
     if (unread === undefined || unread.rooms.length === 0) return null;
     const quietEnd = quiet === null ? undefined : quietUntil(quiet, Date.now());
-    if (quietEnd !== undefined) return quietEnd;
-    const stop = await this.#options.stopLink?.(user);
+    if (quietEnd !== undefined) {
+      this.#options.onQuiet(quietEnd);
+      return quietEnd;
+    }
+    const { pageUrl, stopLink } = this.#options;
+    const stop = await stopLink?.(user);
     return {
       user: unread.user,
       total: unread.total,
       ...(lang === undefined ? {} : { lang }),
       ...(stop === undefined ? {} : { stop }),
+      ...(pageUrl === undefined ? {} : { link: pageUrl }),
       rooms:
         text === 'nothing'
           ? []
-          : unread.rooms.map(({ room, name, unread, mentions, isUserText, withheld }) => ({
+          : unread.rooms.map(({ room, kind, name, peer, from, unread, mentions, isUserText, withheld }) => ({
               room,
+              kind,
               ...(withheld === 'all' ? {} : { name }),
+              ...(peer === undefined ? {} : { peer }),
+              ...(pageUrl === undefined ? {} : { link: linkTo(pageUrl, room, from) }),
               unread,
               mentions,
               userText: isUserText ? ['name'] : [],
               accepted: withheld === undefined,
             })),
     };
+  }
+
+  /**
+   * Returns the number of users who may get a mail or event, and when the first of them is checked, as Unix ms: after
+   * the delay that the user chose, or when the user's quiet hours end. `pausedUntil`: the mail server accepts no mails,
+   * so none is sent before this time.
+   */
+  async waiting(): Promise<{ users: number; next?: number; pausedUntil?: number }> {
+    const waiting = await this.#history.read.waitingUsers(null);
+    const { pausedUntil = 0 } = this.#options.mail ?? {};
+    return { ...waiting, ...(pausedUntil > Date.now() ? { pausedUntil } : {}) };
   }
 
   async close(): Promise<void> {

@@ -30,11 +30,16 @@ export interface UnreadRoom {
   kind: RoomRecord['kind'];
   /** The stored membership. Absent for a user who is mentioned in a public room without being a member. */
   member?: Membership['member'];
-  /** In a direct room, the name of the peer. */
+  /** In a direct room, the name of the peer. Empty if the peer was erased. */
   name: string;
+  /** In a direct room, the ID of the peer. Absent if the peer was erased. */
+  peer?: string;
   /** Set if a user wrote the name, as in direct rooms and in rooms that users created. */
   isUserText?: true;
-  /** User texts that mails and pushes must not show, because the reader has not accepted the room: see `withheldIn`. */
+  /**
+   * User texts that mails and pushes must not show, because the reader has not accepted the room (see `withheldIn`) or
+   * because the room has no name.
+   */
   withheld?: 'all' | 'messages';
   /** The number of messages that concern the user; at most `mostUnread`. */
   unread: number;
@@ -108,7 +113,7 @@ export async function unreadOf(
     return isMember(member) ? isMember(now) : mayRead(there, undefined, isBanned(now));
   };
   const isMeant = ({ room }: { room: RoomRecord }) => only?.includes(room.id) ?? true;
-  const found: (Found & { of: Parameters<typeof still>[0]; name: string })[] = [];
+  const found: (Found & { of: Parameters<typeof still>[0] | Membership; name: string })[] = [];
   // Sequential, because notifications are not urgent and must not slow down other reads.
   const reminders = withoutReminders ? [] : await read.dueReminders({ user: id });
   for (const membership of memberships.filter(isMeant)) {
@@ -135,7 +140,14 @@ export async function unreadOf(
     const messages = isShown ? await messagesIn(read, one, first) : { messages: [] };
     if (!(await still(of))) continue;
     if (isShown) shown++;
-    rooms.push({ ...one, ...messages, ...(isMember(of.member) ? { member: of.member } : {}) });
+    const peer = 'partner' in of && one.name !== '' ? of.partner?.user.id : undefined;
+    rooms.push({
+      ...one,
+      ...messages,
+      ...(isMember(of.member) ? { member: of.member } : {}),
+      ...(peer === undefined ? {} : { peer }),
+      ...(one.name === '' ? { withheld: 'all' } : {}),
+    });
   }
   const total = rooms.reduce((sum, { unread }) => sum + unread, 0);
   return { user: { id, name: user.name }, total, rooms };

@@ -52,6 +52,8 @@ export interface PushesOptions extends SenderOptions {
   registry: Pick<DeviceRegistry, 'check' | 'addressOf' | 'forget'>;
   /** Called with the outcome for each device, and with `lost` for each push that a crashed server was sending. */
   onPush(outcome: PushOutcome['is'] | 'lost'): void;
+  /** Called when a push waits for the end of the user's quiet hours. @param until Unix ms */
+  onQuiet(until: number): void;
   /** Called when the history fails. */
   onFailure(error: Error): void;
 }
@@ -209,7 +211,10 @@ export class Pushes {
     if (activeAt !== undefined && isHere(activeAt, at))
       return { settled: { ...known, due: activeAt + longestHere } };
     const quiet = settings.quiet === null ? undefined : quietUntil(settings.quiet, at);
-    if (quiet !== undefined) return { settled: { ...known, due: quiet } };
+    if (quiet !== undefined) {
+      this.#options.onQuiet(quiet);
+      return { settled: { ...known, due: quiet } };
+    }
     if (isOfReminder(room)) return this.#reminderReason({ user, room, pushed }, settings, at);
     const unread = await unreadOf(history, directory, user, {
       ...{ notified, messagesOf: [room], withoutReminders: true },

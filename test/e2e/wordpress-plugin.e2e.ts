@@ -254,6 +254,7 @@ test('the WordPress plugin works from its installation to its removal', async ({
     const mail = JSON.parse(mails[0] as string);
     expect(mail).toMatchObject({ to: 'noor@example.org', subject: '1 unread message at Club' });
     expect(mail.message).not.toContain('Soil');
+    expect(mail.message).toContain(`Direct message from boss: 1\n\nhttps://chat.example.org/#m=${room.id}/1`);
     expect(mail.headers).toContainEqual(
       expect.stringMatching(/^List-Unsubscribe: <https:\/\/chat\.example\.org\/stop/),
     );

@@ -215,6 +215,7 @@ export const everyRead: { [Query in Exclude<keyof Reads, 'search'>]: Reads[Query
   hasKnownTables: [null],
   notices: [{ user: '1' }],
   withDevices: [{ users: ['1'] }],
+  waitingUsers: [null],
   openedBy: [{ user: '1' }],
   namedOutside: [{ user: '1', since: 0 }],
   isNamed: [{ user: '1', room }],

@@ -128,6 +128,7 @@ test('finds WordPress, writes its settings and lists the next steps', async () =
     CHAT_SITE: site.folder,
     CHAT_ORIGINS: 'https://blog.example.org',
     CHAT_LOGIN_URL: 'https://blog.example.org/wp-login.php?redirect_to={return}',
+    CHAT_URL: 'https://blog.example.org/chat',
     CHAT_HOST: '127.0.0.1',
     CHAT_TRUSTED_PROXIES: '127.0.0.1',
     CHAT_HISTORY: `sqlite:${join(file, '../data/chat.db')}`,
@@ -658,5 +659,6 @@ test('configures Laravel from its folder', async () => {
     CHAT_SITE: laravel,
     CHAT_ORIGINS: 'https://app.example.org,https://chat.example.org',
     CHAT_LOGIN_URL: 'https://app.example.org/login',
+    CHAT_URL: 'https://chat.example.org',
   });
 });

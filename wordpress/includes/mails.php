@@ -54,7 +54,7 @@ function receive_event(WP_REST_Request $request): WP_REST_Response
 }
 
 /**
- * @param array{total: int, stop?: string, rooms: list<array{name?: string, unread: int, userText: list<string>}>} $due
+ * @param array{total: int, link?: string, stop?: string, rooms: list<array{kind?: string, name?: string, peer?: string, unread: int, userText: list<string>, link?: string}>} $due
  * @return bool whether WordPress accepted the mail
  */
 function send_mail(WP_User $user, array $due): bool
@@ -64,17 +64,19 @@ function send_mail(WP_User $user, array $due): bool
     $total = (int) $due['total'];
     /* translators: 1: number of messages, 2: name of the site */
     $subject = sprintf(_n('%1$d unread message at %2$s', '%1$d unread messages at %2$s', $total, 'php-session-chat'), $total, $site);
-    $lines = [__('You have unread messages in the chat:', 'php-session-chat'), ''];
-    foreach ($due['rooms'] as $room) {
-        // A name that users chose is absent until this user accepts the room, because it may be advertising.
-        if (isset($room['name'])) {
-            // Prevents mail programs from turning addresses in a name into links.
-            $isUserText = in_array('name', $room['userText'], true);
-            $name = $isUserText ? preg_replace('/[.:@](?=\S)/u', '$0 ', $room['name']) : $room['name'];
-            $lines[] = "$name: " . (int) $room['unread'];
-        }
-    }
-    array_push($lines, '', home_url('/'));
+    $rooms = array_map(
+        static fn (array $room): string => name_of_room($room) . ': ' . (int) $room['unread'],
+        $due['rooms'],
+    );
+    // A room opens at its first unread message.
+    $link = count($rooms) === 1 ? ($due['rooms'][0]['link'] ?? '') : ($due['link'] ?? '');
+    $lines = [
+        // Without names, as the user chose, the number in the subject says everything.
+        $rooms === [] ? __('You have unread messages in the chat.', 'php-session-chat') : __('You have unread messages in the chat:', 'php-session-chat'),
+        ...($rooms === [] ? [] : ['', ...$rooms]),
+        '',
+        esc_url_raw((string) $link) ?: home_url('/'),
+    ];
     $headers = ['Auto-Submitted: auto-generated'];
     $stop = esc_url_raw((string) ($due['stop'] ?? ''));
     if ($stop !== '') {
@@ -86,4 +88,28 @@ function send_mail(WP_User $user, array $due): bool
         restore_previous_locale();
     }
     return wp_mail($user->user_email, $subject, implode("\n", $lines), $headers);
+}
+
+/**
+ * Describes a room. The chat server omits a name that users chose until this user accepts the room, because it may be
+ * advertising, and the name of an erased user.
+ *
+ * @param array{kind?: string, name?: string, peer?: string, userText: list<string>} $room
+ */
+function name_of_room(array $room): string
+{
+    if (($room['name'] ?? '') !== '') {
+        // Prevents mail programs from turning addresses in a name into links.
+        $isUserText = in_array('name', $room['userText'], true);
+        return $isUserText ? (string) preg_replace('/[.:@](?=\S)/u', '$0 ', $room['name']) : $room['name'];
+    }
+    if (($room['kind'] ?? '') !== 'direct') {
+        return __('A room that you have not opened yet', 'php-session-chat');
+    }
+    $peer = isset($room['peer']) ? get_user_by('id', (int) $room['peer']) : false;
+    // The nicename is part of the addresses of this site, so users cannot write a message into it.
+    return $peer === false
+        ? __('Direct message', 'php-session-chat')
+        /* translators: %s: name of a user */
+        : sprintf(__('Direct message from %s', 'php-session-chat'), $peer->user_nicename);
 }

@@ -1,5 +1,6 @@
-import { raw, type Sql, sql } from '../engine/dialect.ts';
+import { ask, raw, type Sql, sql } from '../engine/dialect.ts';
 import { claimRows, dueRowsNeed, markRows } from '../engine/due-rows.ts';
+import type { ReadsOf } from '../engine/read.ts';
 import type { Nothing, Rule } from '../engine/rule.ts';
 import { table } from '../engine/table.ts';
 import { rows, type Work } from '../engine/work.ts';
@@ -93,6 +94,11 @@ export interface DueWrites {
     in: { user: string; rooms: readonly { room: string; at?: number }[]; lastNotified?: number };
     out: Nothing;
   };
+}
+
+export interface DueReads {
+  /** Returns the number of queued users, and when the first of them is due, as Unix ms. */
+  waitingUsers: { in: null; out: { users: number; next?: number } };
 }
 
 /**
@@ -312,3 +318,11 @@ function settleDueRoom(work: Work, room: string, at: number, next: number): void
   update(sql`due = ${next}`, sql`AND again = 1`);
   update(sql`done = ${at}, claimed = NULL, again = NULL`);
 }
+
+export const dueReads: ReadsOf<DueReads> = {
+  *waitingUsers() {
+    const [row] = yield* ask(raw('SELECT count(*) AS num, min(due) AS due FROM chat_due'));
+    const next = row?.due as number | null | undefined;
+    return { users: (row?.num as number | undefined) ?? 0, ...(next == null ? {} : { next }) };
+  },
+};

@@ -45,6 +45,7 @@ async function scene(refusals: Record<string, string>) {
     onPushes() {},
     onEvent() {},
     onMail: (outcome) => void outcomes.push(outcome),
+    onQuiet() {},
     onFailure: unexpectedFailure,
   });
   onTestFinished(async () => {

@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { createServer } from 'node:net';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { doctor } from '../../../server/doctor/report.ts';
@@ -176,6 +177,24 @@ test('reports as lost only the mail that is being sent when the client closes', 
   client.close();
   expect((await sending).is).toBe('lost');
   await server.stop();
+});
+
+test('trusts the certificate of a mail server if the system does', async () => {
+  const settings = {
+    CHAT_SESSION_STORE: 'file:///nowhere',
+    CHAT_MAIL: tls.url.replace(/\?ca=.*/, ''),
+    CHAT_MAIL_FROM: 'chat@garden.example',
+    CHAT_URL: 'https://garden.example/chat',
+  };
+  const examine = async (authorities: string) => {
+    const doctor = spawn(process.execPath, ['server/command/main.ts', 'doctor', '--settings='], {
+      env: { ...process.env, ...settings, SSL_CERT_FILE: authorities },
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    return (await doctor.stdout.setEncoding('utf8').toArray()).join('');
+  };
+  expect(await examine(tls.ca)).toContain('✓ The mail server');
+  expect(await examine('/dev/null')).toContain('✗ Mails cannot be sent through');
 });
 
 test('the doctor checks the mail server without printing the password', async () => {

@@ -600,6 +600,7 @@ describe('Mails.send', () => {
       onPushes() {},
       onEvent() {},
       onMail() {},
+      onQuiet() {},
       onFailure: (error) => expect.unreachable(error.message),
     });
     // The user has been processed when no user is due.

@@ -26,6 +26,7 @@ async function scene(mail: string, time: string, set: Partial<StoredNotices> = {
   await history.write.setNotices({ user, set: { mail, quiet: 'off', ...set } });
   const mails: { at: string; unread: number }[] = [];
   const outcomes: string[] = [];
+  const quiet: string[] = [];
   let answer: NoticeOutcome | Promise<NoticeOutcome> = 'sent';
   let lookedThrough = () => {};
   let meanwhile = async () => {};
@@ -55,6 +56,7 @@ async function scene(mail: string, time: string, set: Partial<StoredNotices> = {
     onPushes: () => lookedThrough(),
     onEvent() {},
     onMail: (outcome) => void outcomes.push(outcome),
+    onQuiet: (until) => void quiet.push(new Date(until).toISOString().slice(0, 16)),
     onFailure: unexpectedFailure,
   };
   if (events) delete options.mail;
@@ -70,6 +72,7 @@ async function scene(mail: string, time: string, set: Partial<StoredNotices> = {
   return {
     mails,
     outcomes,
+    quiet,
     answerWith(outcome: NoticeOutcome | Promise<NoticeOutcome>) {
       answer = outcome;
     },
@@ -262,11 +265,12 @@ test('does not resend a mail that was in flight when its server ended', async ()
 });
 
 test('uses the site’s time zone if the stored one is unknown', async () => {
-  const { mails, at, message } = await scene('15', '2030-09-02T12:00Z', {
+  const { mails, quiet, at, message } = await scene('15', '2030-09-02T12:00Z', {
     quiet: '10:00-13:00',
     zone: 'PST',
   });
   await message();
+  expect(quiet).toEqual(['2030-09-02T13:00']);
   await at('2030-09-02T12:59Z');
   expect(mails).toEqual([]);
   await at('2030-09-02T13:00Z');
@@ -323,6 +327,7 @@ test('notifies the members of the room if an edit adds @all', async () => {
     onPushes() {},
     onEvent() {},
     onMail() {},
+    onQuiet() {},
     onFailure: unexpectedFailure,
   });
   onTestFinished(() => notifier.close());

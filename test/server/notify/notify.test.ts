@@ -35,6 +35,7 @@ beforeAll(async () => {
     CHAT_WEBHOOK_EVENTS: 'notify.due',
     CHAT_TIME_ZONE: noon,
     CHAT_NOTIFY_AFTER: '6s',
+    CHAT_URL: 'https://garden.example/chat',
   });
 });
 afterAll(async () => {
@@ -87,17 +88,44 @@ test('marks names that users wrote, and omits names of rooms the user has not ac
     await ann.request('room:join', { room });
     await say(ann, room);
   }
-  const one = { unread: 1, mentions: 0, userText: ['name'], accepted: true };
+  const one = (room: string) => ({
+    ...{ room, kind: 'private', unread: 1, mentions: 0, userText: ['name'], accepted: true },
+    link: `https://garden.example/chat/#m=${room}/1`,
+  });
   const { rooms } = await came(ben);
   expect(rooms).toHaveLength(3);
   expect(rooms).toEqual(
     expect.arrayContaining([
-      { ...one, room: added, accepted: false },
-      { ...one, room: joined, name: 'Den' },
-      { ...one, room: 'team', name: 'Team', userText: [] },
+      { ...one(added), accepted: false },
+      { ...one(joined), name: 'Den' },
+      { ...one('team'), name: 'Team', userText: [] },
     ]),
   );
   for (const one of [ann, ben]) one.close();
+});
+
+test('names the sender of a direct message by ID, and neither names nor identifies an erased one', async () => {
+  const [ann, ben, cat, dan] = await site.people(4);
+  const write = async (from: Person, to: Person, isAccepted = false) => {
+    const { id } = (await from.request('direct:open', { user: to.id })).room;
+    await from.request('room:join', { room: id });
+    await say(from, id);
+    if (isAccepted) await to.request('room:join', { room: id });
+    return id;
+  };
+  const written = await write(ann, ben);
+  // Dan’s event is retried after the erasure.
+  refused.add(dan.id);
+  const left = await write(cat, dan, true);
+  await vi.waitFor(() => expect(refused.has(dan.id)).toBe(false), { timeout: lookThroughPause + hanging });
+  cat.close();
+  await site.api('DELETE', `/users/${cat.id}`);
+  const room = { kind: 'direct', unread: 1, mentions: 0, userText: ['name'], accepted: false };
+  const link = (id: string) => `https://garden.example/chat/#m=${id}/1`;
+  expect(await came(ben)).toMatchObject({ link: 'https://garden.example/chat/', stop: expect.any(String) });
+  expect((await came(ben)).rooms).toEqual([{ ...room, room: written, peer: ann.id, link: link(written) }]);
+  expect((await came(dan)).rooms).toEqual([{ ...room, room: left, accepted: false, link: link(left) }]);
+  for (const one of [ann, ben, dan]) one.close();
 });
 
 test('uses the site’s notification settings until the user changes them', async () => {

@@ -236,7 +236,7 @@ test('searches for mentions only in the room that a non-member opens', async () 
   const unexpected = () => expect.unreachable();
   const notifier = new Notifier({
     ...{ history: { ...history, read }, defaults: { after: 0, zone: 'UTC' }, events: false },
-    ...{ onPushes() {}, onEvent() {}, onMail() {}, onFailure: unexpected },
+    ...{ onPushes() {}, onEvent() {}, onMail() {}, onQuiet() {}, onFailure: unexpected },
   });
   onTestFinished(() => notifier.close());
   const { lastSeq = 0 } = (await history.read.room({ room: 'hall' })) ?? {};

@@ -141,6 +141,7 @@ async function scene(
       if (outcome === 'lost') lost++;
     },
     onRefusal: (reason) => refusals.push(reason),
+    onQuiet() {},
     onFailure: (error) => expect.unreachable(error.message),
   });
   onTestFinished(() => pushes.stop());
