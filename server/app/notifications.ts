@@ -103,6 +103,9 @@ export async function openNotifications(
           mail: mails,
           mailTo: mails && ((user) => mails.addressOf(user)),
           pageUrl: config.pageUrl,
+          // Only the site’s table or the site itself knows addresses of users who never connected.
+          reachesNewMembers:
+            config.notify.newMembers && (mails === undefined ? sendsEvents : logins.findMail !== undefined),
           stopLink: mailStops && ((user) => mailStops.link(user)),
           onMail(outcome) {
             // A rejected recipient is no failure of the mail server.

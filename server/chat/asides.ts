@@ -22,6 +22,8 @@ export type Aside =
   | 'mention_told'
   /** Announce new counts of threads. */
   | 'thread_changed'
+  /** Check whether the other user of a direct room ever connected. */
+  | 'reach_checked'
   /** Notify an author that more users have read a message. */
   | 'seen_changed';
 

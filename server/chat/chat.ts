@@ -94,6 +94,8 @@ export interface Devices {
 
 /** Notifies offline users. */
 export interface Notifying {
+  /** Whether users who never connected get mails about direct messages. */
+  readonly reachesNewMembers: boolean;
   /** Records user activity. */
   acted(user: string, said?: RequestPayload<'client:active'>): void;
   /** Records that a user who is not a member opened a public room whose last message is `seq`. Never rejects. */

@@ -98,6 +98,8 @@ export interface LetterOptions {
   byChoice: boolean;
   /** Once a day, or the delay in minutes. */
   mail: 'daily' | number;
+  /** Whether the reader never opened the chat. */
+  isNew?: boolean;
   /** The URL of the chat page. */
   pageUrl: string;
   /** The link that turns mails off. */
@@ -115,7 +117,7 @@ export function letterOf(
   all: readonly UnreadIn[],
   options: LetterOptions,
 ): Letter {
-  const { texts, shows, byChoice, mail, pageUrl, stopUrl } = options;
+  const { texts, shows, byChoice, isNew, mail, pageUrl, stopUrl } = options;
   const [only, ...others] = all;
   const nameable = shows === 'nothing' ? [] : all.filter(({ withheld }) => withheld !== 'all');
   const names = nameable.length > 0;
@@ -136,7 +138,11 @@ export function letterOf(
     open: one
       ? { text: texts.text('answer'), address: linkTo(pageUrl, one.room, one.from) }
       : { text: texts.text('open'), address: pageUrl },
-    why: mail === 'daily' ? texts.text('whyDaily') : texts.text('why', { time: texts.minutes(mail) }),
+    why: isNew
+      ? texts.text('whyNew')
+      : mail === 'daily'
+        ? texts.text('whyDaily')
+        : texts.text('why', { time: texts.minutes(mail) }),
     stop: { text: texts.text('stop'), address: stopUrl },
     change: { text: texts.text('change'), address: `${pageUrl}#notifications` },
   };

@@ -101,6 +101,7 @@ export class Mails implements Mailer {
       texts,
       shows: settings.text === 'text' && !text ? 'name' : settings.text,
       byChoice: settings.text !== 'text',
+      isNew: found.unread.isNew === true,
       mail: settings.mail === 'off' ? 'daily' : settings.mail,
       pageUrl,
       stopUrl,

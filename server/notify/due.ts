@@ -43,6 +43,8 @@ const jitter = 0.5;
 const postponedFor = 60_000;
 /** The next users are claimed after this time, in milliseconds, even if a mail server does not respond. */
 const slowAfter = 1000;
+/** A user who never connected gets at most one mail about the messages of an author in this time, in milliseconds. */
+const betweenMailsToNew = 24 * 60 * 60_000;
 /** A mail is given up if it still fails after this time, in milliseconds. */
 const longestTrying = 24 * 60 * 60_000;
 /** Maximum entries of `Due.#failing`. All are dropped when it is full. */
@@ -222,13 +224,14 @@ export class Due {
     const { notices, activeAt, notified, lastNotified } = await history.read.notices({ user });
     const settings = settingsOf(notices, defaults);
     const isWanted = settings.mail !== 'off' && (mail !== undefined || events);
-    const unread = isWanted ? await unreadOf(history, directory, user, { notified }) : undefined;
-    const rooms =
-      unread?.rooms.filter(
-        ({ room, reminders }) => reminders !== undefined || !isNotified(room, notified, activeAt),
-      ) ?? [];
-    if (unread === undefined || rooms.length === 0) return [{ user }];
+    const { newMembers } = defaults;
+    const unread = isWanted ? await unreadOf(history, directory, user, { notified, newMembers }) : undefined;
     const at = Date.now();
+    const { rooms, next } =
+      unread?.isNew === true
+        ? roomsForNew(unread.rooms, notified, at)
+        : { rooms: unread?.rooms.filter((room) => isNews(room, notified, activeAt)) ?? [] };
+    if (rooms.length === 0) return [{ user, ...(next === undefined ? {} : { due: next }) }];
     const { due, isQuiet } = dueAt(settings, rooms, { at, activeAt, lastNotified });
     if (due > at) {
       if (isQuiet) this.#options.onQuiet(due);
@@ -244,6 +247,7 @@ export class Due {
         at,
         sending: false,
         event,
+        next,
       });
       if (!lost) onEvent();
       return [];
@@ -273,7 +277,8 @@ export class Due {
     if (outcome !== undefined) onMail(outcome === 'failed' && !again ? 'given up' : outcome);
     if (outcome === undefined || again) await revert();
     const { first, longest } = retryDelays;
-    return [{ user, ...(again ? { due: at + withJitter(Math.min(first * 2 ** attempts, longest)) } : {}) }];
+    const nextDue = again ? at + withJitter(Math.min(first * 2 ** attempts, longest)) : next;
+    return [{ user, ...(nextDue === undefined ? {} : { due: nextDue }) }];
   }
 
   /**
@@ -285,7 +290,8 @@ export class Due {
     const { notices } = await history.read.notices({ user });
     const settings = settingsOf(notices, defaults);
     if (settings.mail === 'off') return undefined;
-    const options = { notified: before, only: ids, messagesOf: ids, forMail: true };
+    const { newMembers } = defaults;
+    const options = { notified: before, only: ids, messagesOf: ids, forMail: true, newMembers };
     const unread = await unreadOf(history, directory, user, options);
     return unread === undefined || unread.rooms.length === 0 ? undefined : { unread, settings };
   }
@@ -294,9 +300,28 @@ export class Due {
 /** Returns a delay with a random part of up to `jitter`. */
 const withJitter = (ms: number) => Math.round(ms * (1 + jitter * Math.random()));
 
-/** Whether the user was notified of the room and was not online since. */
-function isNotified(room: string, notified: Notified, activeAt = 0): boolean {
-  return notified.some((one) => one.room === room && one.at >= activeAt);
+/** Whether the room has a due reminder, or the user was online since the last notification of it. */
+const isNews = ({ room, reminders }: UnreadRoom, notified: Notified, activeAt = 0): boolean =>
+  reminders !== undefined || !notified.some((one) => one.room === room && one.at >= activeAt);
+
+/**
+ * Returns the rooms to notify a user of who never connected: with messages since the last notification, and not only by
+ * authors about whom the user was notified in the last `betweenMailsToNew`. `next`: when to check the other
+ * rooms.
+ */
+function roomsForNew(
+  all: readonly UnreadRoom[],
+  notified: Notified,
+  at: number,
+): { rooms: UnreadRoom[]; next?: number } {
+  const lastAt = (room: UnreadRoom) => notified.find((one) => one.room === room.room)?.at ?? 0;
+  const recent = all.filter((room) => lastAt(room) > at - betweenMailsToNew);
+  const authors = new Set(recent.flatMap((room) => room.authors));
+  const news = all.filter((room) => room.latest > lastAt(room));
+  const rooms = news.filter((room) => room.authors.some((author) => !authors.has(author)));
+  if (rooms.length === news.length) return { rooms };
+  // A message of another author does not change the time of a queued user, so it is found by the next check.
+  return { rooms, next: Math.min(Math.min(...recent.map(lastAt)) + betweenMailsToNew, at + betweenMails) };
 }
 
 /** Returns the milliseconds until the next row is due, but at most `lookEvery`. */

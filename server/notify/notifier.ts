@@ -24,6 +24,8 @@ export interface NotifierOptions extends Omit<DueOptions, 'firstLook' | 'directo
   mailTo?: ((user: string) => Promise<string | undefined>) | undefined;
   /** The URL of the chat page. Absent if the server does not know its public URL. */
   pageUrl?: string | undefined;
+  /** Whether users who never connected get mails about direct messages. */
+  reachesNewMembers: boolean;
   /** Returns a new link that turns off mails to a user. Absent if the server does not know its public URL. */
   stopLink?: ((user: string) => Promise<string>) | undefined;
 }
@@ -56,6 +58,10 @@ export class Notifier {
       history.write.forgetActive({ before: Date.now() - actsKept }).catch(onFailure);
     };
     this.#sweeping = setInterval(sweep, sweepEvery).unref();
+  }
+
+  get reachesNewMembers(): boolean {
+    return this.#options.reachesNewMembers;
   }
 
   /** Starts to send notifications. */
@@ -132,7 +138,8 @@ export class Notifier {
       return one.before === undefined ? [] : [{ room: one.room, at: one.before }];
     });
     const only = notified.filter((one) => one.at === at).map(({ room }) => room);
-    const options = { notified: before, only };
+    const { newMembers } = this.#defaults;
+    const options = { notified: before, only, newMembers };
     const unread = mail === 'off' ? undefined : await unreadOf(this.#history, directory, user, options);
     if (unread === undefined || unread.rooms.length === 0) return null;
     const quietEnd = quiet === null ? undefined : quietUntil(quiet, Date.now());

@@ -17,10 +17,12 @@ export interface NotifySettings {
   mailStoppedAt?: number;
 }
 
-/** The operator's settings CHAT_NOTIFY_AFTER (milliseconds) and CHAT_TIME_ZONE. */
+/** The operator's settings CHAT_NOTIFY_AFTER (milliseconds), CHAT_TIME_ZONE and CHAT_MAIL_NEW_MEMBERS. */
 export interface NotifyDefaults {
   after: number;
   zone: string;
+  /** Whether users who never connected get mails. */
+  newMembers: boolean;
 }
 
 const usualHours = '22:00-07:00';

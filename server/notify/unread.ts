@@ -19,6 +19,8 @@ import { messagesOfMail, roomsOfMail } from './mail-bounds.ts';
 /** The unread messages that concern a user, as of now. */
 export interface Unread {
   user: User;
+  /** Set if the user never connected. */
+  isNew?: true;
   /** The number of unread messages in `rooms`. */
   total: number;
   /** Sorted by `since`, latest first. */
@@ -55,6 +57,10 @@ export interface UnreadRoom {
   since: number;
   /** The `seq` of the last message that concerns the user. */
   newest: number;
+  /** When the message `newest` was sent, as Unix ms. */
+  latest: number;
+  /** The IDs of the peer in a direct room, or of the authors who mention the user. */
+  authors: readonly string[];
   /**
    * The first `messagesOfMail` of the messages that concern the user, without deleted ones. Empty if they were not
    * requested.
@@ -76,6 +82,8 @@ export interface UnreadOptions {
   messagesOf?: readonly string[];
   /** Omits the messages of `withheld` rooms. */
   forMail?: boolean;
+  /** Includes users who never connected: their direct rooms, and mentions of them. */
+  newMembers?: boolean;
   /** Leaves out reminders, because each has its own push. */
   withoutReminders?: boolean;
 }
@@ -93,17 +101,24 @@ const namedFor = 3 * 24 * 60 * 60_000;
  * otherwise mentions and replies in followed threads. Excludes deleted messages and blocked authors. A recent mention
  * in a public room that the user has not joined is unread until the user opens the room or is notified of it. A message
  * counts, even if it was read, after its reminder was due until the user is here or is notified of the room.
- * @returns undefined if the user is banned or never connected, and for guests
+ * @returns undefined if the user is banned or, without `newMembers`, never connected, and for guests
  */
 export async function unreadOf(
   { read }: Pick<History, 'read'>,
   directory: Directory,
   id: string,
-  { notified, only, messagesOf = [], forMail = false, withoutReminders = false }: UnreadOptions,
+  {
+    notified,
+    only,
+    messagesOf = [],
+    forMail = false,
+    withoutReminders = false,
+    newMembers = false,
+  }: UnreadOptions,
 ): Promise<Unread | undefined> {
   if (isGuest(id)) return undefined;
   const { user, memberships, blocked, arrived } = await read.user({ user: id });
-  if (user === null || !arrived || directory.banOf(id) !== null) return undefined;
+  if (user === null || !(arrived || newMembers) || directory.banOf(id) !== null) return undefined;
   const without = new Set([...blocked, id]);
   // The user may have lost access before the messages were read, and another room may have the ID now.
   const still = async ({ room, member }: Pick<Membership, 'room'> & { member?: Membership['member'] }) => {
@@ -120,7 +135,9 @@ export async function unreadOf(
     const { id: room } = membership.room;
     const notifiedAt = notified.find((one) => one.room === room)?.at ?? 0;
     const due = reminders.filter((one) => one.room === room && (one.done ?? 0) > notifiedAt);
-    const unread = await unreadIn(read, membership, without);
+    const unread = await (arrived || membership.room.kind === 'direct'
+      ? unreadIn(read, membership, without)
+      : unreadIn(read, await onlyByName(read, membership, id), without, { mentionsOnly: true }));
     const numbers = due.length === 0 ? unread : await withReminders(read, membership, unread, due, blocked);
     if (numbers !== undefined)
       found.push({ ...numbers, of: membership, name: nameOf(membership, directory) });
@@ -128,7 +145,7 @@ export async function unreadOf(
   const since = Date.now() - namedFor;
   for (const outside of (await read.namedOutside({ user: id, since })).filter(isMeant)) {
     const notifiedAt = notified.find(({ room }) => room === outside.room.id)?.at;
-    const numbers = await unreadIn(read, outside, without, notifiedAt);
+    const numbers = await unreadIn(read, outside, without, arrived ? { notifiedAt } : {});
     if (numbers !== undefined) found.push({ ...numbers, of: outside, name: outside.room.name });
   }
   found.sort((a, b) => b.since - a.since);
@@ -145,12 +162,12 @@ export async function unreadOf(
       ...one,
       ...messages,
       ...(isMember(of.member) ? { member: of.member } : {}),
-      ...(peer === undefined ? {} : { peer }),
+      ...(peer === undefined ? {} : { peer, authors: [peer] }),
       ...(one.name === '' ? { withheld: 'all' } : {}),
     });
   }
   const total = rooms.reduce((sum, { unread }) => sum + unread, 0);
-  return { user: { id, name: user.name }, total, rooms };
+  return { user: { id, name: user.name }, ...(arrived ? {} : { isNew: true as const }), total, rooms };
 }
 
 /** When a user was last notified of each room, as Unix ms. */
@@ -182,17 +199,18 @@ interface Found extends Omit<UnreadRoom, 'name' | 'member' | 'messages' | 'last'
 
 /**
  * Counts the unread messages of a room that concern the user.
- * @param notifiedAt when the user was last notified of them, as Unix ms
+ * @param options.notifiedAt when the user was last notified of them, as Unix ms
+ * @param options.mentionsOnly only mentions concern the user
  * @returns undefined if nothing is unread, or no unread message is newer than `notifiedAt`
  */
 async function unreadIn(
   read: History['read'],
   { room, member, mentions }: Membership | Reads['namedOutside']['out'][number],
   without: ReadonlySet<string>,
-  notifiedAt = 0,
+  { notifiedAt = 0, mentionsOnly = false }: { notifiedAt?: number | undefined; mentionsOnly?: boolean } = {},
 ): Promise<Found | undefined> {
   const wanted = notifyOf(room.kind, member);
-  const notify = isMember(member) || wanted === 'none' ? wanted : 'mentions';
+  const notify = wanted === 'none' || (isMember(member) && !mentionsOnly) ? wanted : 'mentions';
   const after = Math.max(member?.readSeq ?? 0, room.firstSeq - 1);
   if (notify === 'none' || room.lastSeq <= after) return undefined;
   const named = [...mentions]
@@ -218,6 +236,8 @@ async function unreadIn(
     from: first.seq,
     since: first.sentAt,
     newest: last.seq,
+    latest: last.sentAt,
+    authors: [...mentions.keys()].filter((author) => !without.has(author)),
     first: unread.slice(0, messagesOfMail).map(({ seq }) => seq),
   };
 }
@@ -245,7 +265,7 @@ async function withReminders(
     ...{ room: room.id, kind: room.kind, unread: 0, mentions: 0, first: [] },
     ...(isUserText ? { isUserText } : {}),
     ...(withheld === undefined ? {} : { withheld }),
-    ...{ from: seqs[0] as number, newest: seqs.at(-1) as number, since },
+    ...{ from: seqs[0] as number, newest: seqs.at(-1) as number, since, latest: since, authors: [] },
   };
   const all = new Set([...seqs, ...found.first]);
   return {
@@ -256,6 +276,22 @@ async function withReminders(
     since: Math.min(found.since, since),
     first: [...all].sort((a, b) => a - b).slice(0, messagesOfMail),
   };
+}
+
+/** Leaves out mentions of @all, which would mail all members of a site who never opened the chat. */
+async function onlyByName(read: History['read'], membership: Membership, id: string): Promise<Membership> {
+  const { room, mentions } = membership;
+  const places = [...mentions.values()].flat().map((seq) => ({ room: room.id, seq }));
+  if (places.length === 0) return membership;
+  const messages = await read.messages({ places });
+  const named = new Set(
+    messages.flatMap(({ seq, mentions = [] }) => (mentions.some(({ user }) => user === id) ? [seq] : [])),
+  );
+  const left = Array.from(
+    mentions,
+    ([author, seqs]) => [author, seqs.filter((seq) => named.has(seq))] as const,
+  );
+  return { ...membership, mentions: new Map(left.filter(([, seqs]) => seqs.length > 0)) };
 }
 
 async function messagesIn(

@@ -298,6 +298,7 @@ const settings = {
     'a sender: give an address such as chat@example.org, or NAME <chat@example.org>',
   ],
   CHAT_MAIL_TEXT: ['off', onOff, 'on or off'],
+  CHAT_MAIL_NEW_MEMBERS: ['on', onOff, 'on or off'],
   CHAT_MAIL_TEMPLATES: ['', z.string(), 'a folder'],
   CHAT_PUSH_CONTACT: [
     '',
@@ -526,7 +527,11 @@ export function readConfig(env: NodeJS.ProcessEnv, lines: ReadonlyMap<string, st
             apps: value.CHAT_FCM,
           }
         : undefined,
-    notify: { after: value.CHAT_NOTIFY_AFTER, zone: value.CHAT_TIME_ZONE },
+    notify: {
+      after: value.CHAT_NOTIFY_AFTER,
+      zone: value.CHAT_TIME_ZONE,
+      newMembers: value.CHAT_MAIL_NEW_MEMBERS,
+    },
     createRooms: value.CHAT_CREATE_ROOMS,
     direct: value.CHAT_DIRECT,
     findPeople: value.CHAT_FIND_PEOPLE,

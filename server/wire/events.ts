@@ -1107,7 +1107,16 @@ export const answers = {
       }),
     ),
   }),
-  'message:send': z.union([z.object({ message }), z.object({ held })]),
+  'message:send': z.union([
+    z.object({
+      message,
+      unreached: z
+        .literal(true)
+        .exactOptional()
+        .describe('In a direct room: the other user has never connected, and gets no mail.'),
+    }),
+    z.object({ held }),
+  ]),
   'message:forward': z.object({ message }),
   'message:edit': z.union([z.object({ message }), z.object({ held })]),
   'message:unpreview': z.object({ message }),

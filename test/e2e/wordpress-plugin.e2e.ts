@@ -6,6 +6,7 @@ import type { Page } from '@playwright/test';
 import { packPlugin } from '../../scripts/wordpress-plugin.ts';
 import { connectChat, newClientId } from '../helpers/chat-client.ts';
 import { nextChatServer } from '../helpers/chat-server.ts';
+import { noon } from '../helpers/noon.ts';
 import { apiKey } from '../helpers/people.ts';
 import { quoted } from '../helpers/wordpress.ts';
 import { startWordPress, type WordPressApp } from '../helpers/wordpress-app.ts';
@@ -39,7 +40,7 @@ const cookieOf = async (page: Page) =>
 const tracesIn = (wordpress: WordPressApp) =>
   wordpress.run(
     `global $wpdb; foreach (['options' => 'option_name', 'usermeta' => 'meta_key', 'postmeta' => 'meta_key'] as $table => $column)
-      echo implode(' ', $wpdb->get_col("SELECT $column FROM {$wpdb->prefix}$table WHERE $column REGEXP 'php.?(session.?)?chat'")), ' ';`,
+      echo implode(' ', $wpdb->get_col("SELECT DISTINCT $column FROM {$wpdb->prefix}$table WHERE $column REGEXP 'php.?(session.?)?chat'")), ' ';`,
   );
 
 test('the WordPress plugin works from its installation to its removal', async ({ window }) => {
@@ -68,6 +69,7 @@ test('the WordPress plugin works from its installation to its removal', async ({
     CHAT_WEBHOOK_KEY_FILE: webhookKey,
     CHAT_WEBHOOK_EVENTS: 'notify.due',
     CHAT_NOTIFY_AFTER: '1s',
+    CHAT_TIME_ZONE: noon,
     CHAT_TICKET_KEY_FILE: ticketKey,
     CHAT_TICKET_AUDIENCE: '127.0.0.1',
     CHAT_GUESTS: 'write',
@@ -258,6 +260,23 @@ test('the WordPress plugin works from its installation to its removal', async ({
     expect(mail.headers).toContainEqual(
       expect.stringMatching(/^List-Unsubscribe: <https:\/\/chat\.example\.org\/stop/),
     );
+  });
+
+  await test.step('mails a member who has never opened the chat', async () => {
+    wordpress.run(`wp_create_user('zoe', ${quoted(password)}, 'zoe@example.org');`);
+    const id = wordpress.run(`echo get_user_by('login', 'zoe')->ID;`).trim();
+    const writer = await connectChat(chat.url, await cookieOf(admin));
+    const { room } = await writer.request('direct:open', { user: id });
+    await writer.request('room:join', { room: room.id });
+    const sent = await writer.request('message:send', {
+      ...{ room: room.id, text: 'Welcome', clientId: newClientId() },
+    });
+    expect(sent).not.toHaveProperty('unreached');
+    writer.close();
+    const mails = () => readFileSync(join(folder, 'mails'), 'utf8');
+    await expect.poll(mails, { timeout: 60_000 }).toContain('zoe@example.org');
+    expect(mails()).toContain('Direct message from boss: 1');
+    expect(mails()).not.toContain('Welcome');
   });
 
   await test.step('shows the chat as a block in a block theme', async () => {

@@ -38,7 +38,10 @@ export function openOutbox(store: Store, alone: Alone, around: DeliveryPort): Ou
       }
       const sent = payload as object as RequestOf<'message:send'>;
       const answer = await connection.request('message:send', sent);
-      return 'message' in answer ? answer.message : (heldItem(answer.held, item) ?? item);
+      if (!('message' in answer)) return heldItem(answer.held, item) ?? item;
+      const room = rooms.get(answer.message.room);
+      if (room !== undefined) room.unreached = answer.unreached === true;
+      return answer.message;
     } catch (error) {
       const state = rooms.get(payload.room);
       if (state !== undefined && error instanceof RequestError && error.code === 'not_joined') {

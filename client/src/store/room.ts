@@ -49,6 +49,8 @@ export class Room {
   marked: number;
   /** The `seq` up to which the other user of a direct room has read. */
   readByOther: number;
+  /** The other user of this direct room had never connected when this client last sent a message, and gets no mail. */
+  unreached = false;
   /** The threads that have replies, by their number. */
   readonly threads = new Map<number, Thread>();
   /** The pinned messages, the newest pin first. Known once the room is joined. */

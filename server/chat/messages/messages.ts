@@ -20,6 +20,7 @@ import { toHeld } from '../moderation/shown-held.ts';
 import { findLastMessage } from '../moderation/slow-mode.ts';
 import { namesIn } from '../names.ts';
 import { readWithin, settled } from '../rooms.ts';
+import { partnerOf } from '../summary.ts';
 import { inOrder } from './mentions.ts';
 import type { Reacting } from './reactions.ts';
 import { timelineFor } from './timeline.ts';
@@ -186,7 +187,34 @@ export async function send(
     return { answer: await toHeldAnswer(chat, output.held), repeated };
   }
   if (!repeated) chat.previews?.begin(output.message);
-  return { answer: { message: await messageFor(chat, connection.person, output.message) }, repeated };
+  const message = await messageFor(chat, connection.person, output.message);
+  const unreached = await isUnreached(chat, connection, room);
+  return { answer: { message, ...(unreached ? { unreached } : {}) }, repeated };
+}
+
+/**
+ * Whether the peer of a direct room has never connected, and gets no mail. False if the author may not know the peer's
+ * name and presence. Does not depend on mail addresses, blocks and settings of users, because authors may not learn
+ * about them.
+ */
+async function isUnreached(
+  { directory, history, notify, onAsideFailure }: Chat,
+  { person }: Connection,
+  room: Room,
+): Promise<boolean> {
+  const peer = partnerOf(directory, room, person);
+  if (peer === undefined || !peer.known || peer.present) return false;
+  try {
+    const { id } = peer.user;
+    if ((await history.read.arrival({ user: id })) !== null) return false;
+    // Without a table of users, the site may never have named the user to the chat.
+    const [stored] = await history.read.users({ ids: [id] });
+    return stored === undefined || notify?.reachesNewMembers !== true;
+  } catch (error) {
+    // The message is stored.
+    onAsideFailure('reach_checked', error);
+    return false;
+  }
 }
 
 async function sendOrHold(

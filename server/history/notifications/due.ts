@@ -86,6 +86,8 @@ export interface DueWrites {
       at: number;
       sending: boolean;
       event?: StoredEvent;
+      /** When to check the user again; absent if nothing is left. Only without `sending`. */
+      next?: number | undefined;
     };
     out: { lost: boolean };
   };
@@ -198,7 +200,7 @@ export const noteNotified: Rule<DueWrites['noteNotified']> = {
     rows(webhooks, { user, type: 'notify.due' }),
     ...aboutUser(user),
   ],
-  run(work, { user, rooms, until, at, sending, event }) {
+  run(work, { user, rooms, until, at, sending, event, next }) {
     const [row] = work.find(due, { user });
     if (row?.due !== until || isGone(work, user)) return { lost: true };
     // The site has not received the events that are still queued, so `before` must not name the time of such an event.
@@ -211,7 +213,7 @@ export const noteNotified: Rule<DueWrites['noteNotified']> = {
     }
     work.put(lastNotified, { user, at });
     if (sending) markSending(work, user);
-    else settleDueUser(work, user, until, at);
+    else settleDueUser(work, user, until, at, next);
     if (event !== undefined) work.put(webhooks, event);
     return { lost: false };
   },

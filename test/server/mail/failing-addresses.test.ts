@@ -38,7 +38,7 @@ async function scene(refusals: Record<string, string>) {
   const due = new Due({
     history,
     directory: { banOf: () => null, isVisible: () => true } as unknown as Directory,
-    defaults: { after: 0, zone: 'UTC' },
+    defaults: { after: 0, zone: 'UTC', newMembers: true },
     firstLook: 0,
     mail: mails,
     events: false,

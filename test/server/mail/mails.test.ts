@@ -311,6 +311,8 @@ describe('Mails.send', () => {
         from: 1,
         since: at,
         newest: 1,
+        latest: at,
+        authors: [],
         messages: [],
       },
     ],
@@ -593,7 +595,7 @@ describe('Mails.send', () => {
     const due = new Due({
       history,
       directory: { banOf: () => null, isVisible: () => true } as unknown as Directory,
-      defaults: { after: 0, zone: 'UTC' },
+      defaults: { after: 0, zone: 'UTC', newMembers: true },
       firstLook: 0,
       mail: mails,
       events: false,

@@ -41,7 +41,7 @@ async function scene(mail: string, time: string, set: Partial<StoredNotices> = {
   });
   const options: Omit<DueOptions, 'firstLook' | 'directory'> = {
     history: { ...history, write },
-    defaults: { after: 15 * minute, zone: 'UTC' },
+    defaults: { after: 15 * minute, zone: 'UTC', newMembers: true },
     mail: {
       pausedUntil: 0,
       async send(_, about) {
@@ -146,7 +146,7 @@ async function scene(mail: string, time: string, set: Partial<StoredNotices> = {
       const claim = { failed: [], at, until: at, most: 9 };
       const { events } = await history.write.claimEvents({ ...claim, sent: [] });
       const newest = events.toSorted((a, b) => b.at - a.at)[0] ?? expect.unreachable('no event');
-      const notifier = new Notifier({ ...options, history });
+      const notifier = new Notifier({ ...options, history, reachesNewMembers: true });
       notifier.open(directory);
       const says = await notifier.dueOf({ user, at: newest.at });
       await notifier.close();
@@ -322,8 +322,9 @@ test('notifies the members of the room if an edit adds @all', async () => {
   const { seq } = (await history.write.send(said)).message;
   const notifier = new Notifier({
     history,
-    defaults: { after: 15 * minute, zone: 'UTC' },
+    defaults: { after: 15 * minute, zone: 'UTC', newMembers: true },
     events: true,
+    reachesNewMembers: true,
     onPushes() {},
     onEvent() {},
     onMail() {},

@@ -128,6 +128,21 @@ test('names the sender of a direct message by ID, and neither names nor identifi
   for (const one of [ann, ben, dan]) one.close();
 });
 
+test('sends an event for a member who never connected after a direct message', async () => {
+  const ann = await site.person();
+  const newcomer = 'never connected';
+  await site.api('PUT', '/users', { users: [{ id: newcomer, name: 'New' }] });
+  const { id: room } = (await ann.request('direct:open', { user: newcomer })).room;
+  await ann.request('room:join', { room });
+  await say(ann, room);
+  const due = await vi.waitFor(() => {
+    const found = dues.find(({ user }) => user.id === newcomer);
+    return found ?? expect.unreachable('no event');
+  }, hanging);
+  expect(due).toMatchObject({ total: 1, rooms: [{ kind: 'direct', peer: ann.id, accepted: false }] });
+  ann.close();
+});
+
 test('uses the site’s notification settings until the user changes them', async () => {
   const ben = await site.person();
   expect(ben.ready.can.mail).toBe(true);

@@ -235,7 +235,12 @@ test('searches for mentions only in the room that a non-member opens', async () 
   });
   const unexpected = () => expect.unreachable();
   const notifier = new Notifier({
-    ...{ history: { ...history, read }, defaults: { after: 0, zone: 'UTC' }, events: false },
+    ...{
+      history: { ...history, read },
+      defaults: { after: 0, zone: 'UTC', newMembers: true },
+      events: false,
+    },
+    reachesNewMembers: true,
     ...{ onPushes() {}, onEvent() {}, onMail() {}, onQuiet() {}, onFailure: unexpected },
   });
   onTestFinished(() => notifier.close());

@@ -122,7 +122,7 @@ async function scene(
       isVisible: () => true,
       messageOf: (message: unknown) => message,
     } as unknown as Directory,
-    defaults: { after: 0, zone: 'UTC' },
+    defaults: { after: 0, zone: 'UTC', newMembers: true },
     registry: {
       async check({ id }) {
         await during({ user, room });

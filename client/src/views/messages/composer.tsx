@@ -182,7 +182,7 @@ export class Composer extends Component<Props> implements Follower {
               : (voice?.status ??
                 (seconds > 0
                   ? strings.text('composer.wait', { s: seconds })
-                  : ((bar?.wait ? undefined : this.#unstored()) ?? bar?.status)))}
+                  : ((bar?.wait ? undefined : this.#unstored()) ?? bar?.status ?? this.#unreached())))}
           </span>
           <span class={left < 0 ? 'count over' : 'count'}>{near && words}</span>
         </div>
@@ -208,6 +208,15 @@ export class Composer extends Component<Props> implements Follower {
         {edit === undefined && thread?.choice}
       </form>
     );
+  }
+
+  /** The line below a message to a user whom nothing tells about it. */
+  #unreached(): string | undefined {
+    const { context, room } = this.props;
+    // A read marker shows that the user has opened the chat since.
+    return room.unreached && room.readByOther === 0
+      ? context.strings.text('composer.unreached', { name: room.summary.name })
+      : undefined;
   }
 
   #written() {
