@@ -289,3 +289,29 @@ test('a right-click, the menu key and a long press on a room open its menu', asy
   await expect(page.getByRole('heading', { name: /^garden ?, notifications off$/ })).toBeVisible();
   await devtools.send('Emulation.setTouchEmulationEnabled', { enabled: false });
 });
+
+test('says below the messages that a member who has never opened the chat is not notified', async ({
+  page,
+  site,
+}) => {
+  await ownUser(site, page.context());
+  const id = 'never-here';
+  const registered = await fetch(`${site.chat.url}/api/users`, {
+    method: 'PUT',
+    headers: { Authorization: `Bearer ${site.apiKey}`, 'Content-Type': 'application/json' },
+    body: JSON.stringify({ users: [{ id, name: 'Zoe' }] }),
+  });
+  expect(registered.ok).toBe(true);
+  await page.goto(site.chat.url);
+  await expect(field(page, 'announcements')).toBeVisible();
+  await page.evaluate(
+    (user) =>
+      document.querySelector<HTMLElement & { openDirect(id: string): void }>('php-chat')?.openDirect(user),
+    id,
+  );
+  await field(page, 'Zoe').fill('Welcome');
+  const line = page.getByText('Zoe hasn’t opened the chat yet and won’t be notified.');
+  await expect(line).toBeHidden();
+  await page.keyboard.press('Enter');
+  await expect(line).toBeVisible();
+});
