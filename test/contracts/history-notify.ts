@@ -168,6 +168,19 @@ export function notifyContract(now: Now) {
     });
   });
 
+  test('keeps a notified user queued until the given time, and reports what is queued', async () => {
+    const room = await unread('ann', 'fay');
+    await note(['fay']);
+    await claim();
+    const next = at + 60 * minute;
+    const notice = { user: 'fay', rooms: [room], at, sending: false, until: held };
+    await write.noteNotified({ ...notice, next });
+    expect(await read.waitingUsers(null)).toEqual({ users: 1, next });
+    expect((await claim({ at: next, until: next + 1 })).users).toEqual([{ user: 'fay', sending: false }]);
+    await write.settleDue({ users: [{ user: 'fay' }], until: next + 1, at: next });
+    expect(await read.waitingUsers(null)).toEqual({ users: 0 });
+  });
+
   test('recognises an interrupted mail, and restores the earlier state if it was not sent', async () => {
     const room = await unread('ann', 'eve');
     await note(['eve']);
