@@ -70,6 +70,7 @@ async function scene(mail: string, time: string, set: Partial<StoredNotices> = {
     await expect.poll(() => done, { timeout: hanging }).toBe(Date.now());
   };
   return {
+    history,
     mails,
     outcomes,
     quiet,
@@ -343,4 +344,27 @@ test('notifies the members of the room if an edit adds @all', async () => {
   await history.write.edit({ room, seq, user: ann.id, text: '@all', mentions, at });
   const rows = await take(await next(), { server: 'me', signal: new AbortController().signal });
   expect(rows).toMatchObject({ concerned: { users: [], rooms: [{ room, everyone: true }] } });
+});
+
+test('reports how many users wait for a mail, until when, and that mails are paused', async () => {
+  const { history, message } = await scene('15', '2030-10-01T12:00Z');
+  await message();
+  const next = Date.parse('2030-10-01T12:15Z');
+  const pausedUntil = Date.now() + minute;
+  const notifier = new Notifier({
+    history,
+    defaults: { after: 15 * minute, zone: 'UTC', newMembers: true },
+    mail: { pausedUntil, send: async () => 'paused' },
+    events: false,
+    reachesNewMembers: true,
+    onPushes() {},
+    onEvent() {},
+    onMail() {},
+    onQuiet() {},
+    onFailure: unexpectedFailure,
+  });
+  onTestFinished(() => notifier.close());
+  expect(await notifier.waiting()).toEqual({ users: 1, next, pausedUntil });
+  vi.setSystemTime(pausedUntil);
+  expect(await notifier.waiting()).toEqual({ users: 1, next });
 });
