@@ -1,11 +1,12 @@
 import type { Logins, SessionUser } from 'php-sessions';
+import type { Finding } from 'php-sessions/doctor';
 import type { Consumer } from '../changes/consumer.ts';
 import type { Chat } from '../chat/chat.ts';
 import type { Connection } from '../chat/model.ts';
 import type { Servers } from '../cluster/servers.ts';
 import type { OnAccepted } from '../connections/accept.ts';
-import { problem, warning } from '../doctor/finding.ts';
-import { Failures } from '../health/failures.ts';
+import { ok, problem, warning } from '../doctor/finding.ts';
+import { Failures, minuteOf } from '../health/failures.ts';
 import type { Health } from '../health/health.ts';
 import type { History } from '../history/history.ts';
 import type { Mails } from '../mail/mails.ts';
@@ -117,6 +118,8 @@ export async function openNotifications(
           onFailure,
         })
       : undefined;
+  if (notifier !== undefined && offersMails)
+    health.add({ works: () => true, describe: () => describeWaiting(notifier) });
   const events = config.webhooks && webhookEvents(config.webhooks.events, () => webhooks?.wake());
 
   return {
@@ -252,6 +255,21 @@ function addChecks(
       'See "could not deliver a push" in docs/operate/log.md for the reason.',
     );
   return failures;
+}
+
+/** Says which mails wait, because a mail that is not due yet looks like one that is lost. */
+async function describeWaiting(notifier: Notifier): Promise<Finding | undefined> {
+  // The check of the history reports its failure.
+  const waiting = await notifier.waiting().catch(() => undefined);
+  if (waiting?.next === undefined) return undefined;
+  const { users, next, pausedUntil } = waiting;
+  if (pausedUntil !== undefined)
+    return ok(
+      `Mails to ${users} users wait until ${minuteOf(pausedUntil)}, because the mail server accepts none.`,
+    );
+  return ok(
+    `${users === 1 ? 'One user has' : `${users} users have`} messages that may need a mail. The first is checked at ${minuteOf(next)}: mails wait for the user’s delay, and for the end of quiet hours.`,
+  );
 }
 
 /** Opens the mails; undefined without a mail server or a public address. */

@@ -6,12 +6,14 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, expect, onTestFinished, test } from 'vitest';
-import { connectChat } from '../../helpers/chat-client.ts';
+import { connectChat, newClientId } from '../../helpers/chat-client.ts';
 import { chatServerHere } from '../../helpers/chat-here.ts';
 import { emptyHistory, startChatServer, usual } from '../../helpers/chat-server.ts';
 import { ownPort, startChild } from '../../helpers/child.ts';
 import { doctorRun } from '../../helpers/doctor-says.ts';
+import { hanging } from '../../helpers/hanging.ts';
 import { postgresDatabase } from '../../helpers/history-database.ts';
+import { apiKey } from '../../helpers/people.ts';
 import { startPostgres } from '../../helpers/postgres.ts';
 
 const sessions = mkdtempSync(join(tmpdir(), 'report-'));
@@ -207,4 +209,33 @@ asRoot('a doctor of another account says which account may ask', async () => {
   expect(firstFinding(doctor.output())).toMatch(
     /^! A chat server answers at .*, but cannot be asked for its report \(EACCES\)\./,
   );
+});
+
+test('the doctor says how many users a mail may be due for, and when the first is checked', async () => {
+  const { env, path } = await settings();
+  writeFileSync(`${path}.key`, `whsec_${Buffer.alloc(24, 'a').toString('base64')}\n`);
+  const all = {
+    ...env,
+    CHAT_API_KEY: apiKey,
+    CHAT_WEBHOOK_URL: 'http://127.0.0.1:9/',
+    CHAT_WEBHOOK_KEY_FILE: `${path}.key`,
+    CHAT_WEBHOOK_EVENTS: 'notify.due',
+  };
+  const server = await chatServerHere(all);
+  onTestFinished(async () => void (await server.stop()));
+  const call = async (method: string, place: string, body: object) => {
+    const headers = { authorization: `Bearer ${apiKey}`, 'content-type': 'application/json' };
+    const answer = await fetch(`${server.url}/api/${place}`, { method, headers, body: JSON.stringify(body) });
+    expect(answer.ok).toBe(true);
+  };
+  await call('PUT', 'users', { users: [{ id: '7', name: 'Zoe' }] });
+  await call('PUT', 'rooms/team', { kind: 'private', name: 'Team' });
+  await call('PATCH', 'rooms/team/members', { add: ['7'] });
+  const user = { id: 'shop', name: 'Shop' };
+  await call('POST', 'rooms/team/messages', { user, text: 'hello', clientId: newClientId() });
+  await expect
+    .poll(async () => (await doctorRun(all)).output, { timeout: hanging })
+    .toMatch(
+      /^✓ One user has messages that may need a mail\. The first is checked at \d{4}-\d\d-\d\d \d\d:\d\d UTC: /m,
+    );
 });
