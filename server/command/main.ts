@@ -54,7 +54,7 @@ async function main([name, ...args]: readonly string[]): Promise<number | undefi
   const command = await load();
   const options = args.includes('--') ? args.slice(0, args.indexOf('--')) : args;
   if (options.some(asksForHelp)) return print(command.help);
-  trustSystemAuthorities();
+  trustSystemAuthorities(process.env);
   try {
     return await command.run(args, process.env);
   } catch (error) {

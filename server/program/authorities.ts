@@ -1,10 +1,14 @@
+import { existsSync } from 'node:fs';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 
 /**
  * Makes all TLS connections of this process trust the certificate authorities of the system too, as other programs do.
  * Node only trusts its own list and `NODE_EXTRA_CA_CERTS`.
  */
-export function trustSystemAuthorities(): void {
+export function trustSystemAuthorities(env: NodeJS.ProcessEnv): void {
+  // Node prints a warning if the folder is missing, as in small images.
+  const isNamed = env.SSL_CERT_FILE !== undefined || env.SSL_CERT_DIR !== undefined;
+  if (!isNamed && !existsSync('/etc/ssl/certs')) return;
   const own = getCACertificates('default').map((one) => one.trim());
   const all = new Set([...own, ...getCACertificates('system').map((one) => one.trim())]);
   // Most systems have the same list, and replacing it takes time.
