@@ -44,14 +44,18 @@ Example: ${howToRun('init', '/var/www/html --url https://www.example.org')}`;
 
 const asksForHelp = (word: string) => word === '--help' || word === '-h';
 
+function load(name: string): Promise<Command> {
+  const [, load] = Object.entries(commands).find(([known]) => known === name)?.[1] ?? [];
+  if (load !== undefined) return load();
+  throw new CommandProblem(exit.usage, `there is no command ${JSON.stringify(name)}\n\n${help}`);
+}
+
 async function main([name, ...args]: readonly string[]): Promise<number | undefined> {
   if (name === undefined) throw new CommandProblem(exit.usage, `a command is missing\n\n${help}`);
-  if (asksForHelp(name) || name === 'help') return print(help);
-  const [, load] = Object.entries(commands).find(([known]) => known === name)?.[1] ?? [];
-  if (load === undefined) {
-    throw new CommandProblem(exit.usage, `there is no command ${JSON.stringify(name)}\n\n${help}`);
-  }
-  const command = await load();
+  if (asksForHelp(name)) return print(help);
+  if (name === 'help') return print(args[0] === undefined ? help : (await load(args[0])).help);
+  if (name === '--version' || name === '-V') return main(['version', ...args]);
+  const command = await load(name);
   const options = args.includes('--') ? args.slice(0, args.indexOf('--')) : args;
   if (options.some(asksForHelp)) return print(command.help);
   trustSystemAuthorities(process.env);

@@ -104,7 +104,14 @@ test('--help lists all commands, each with usage and an example', async () => {
   }
 });
 
+test('help NAME prints the help of the command, and --version the version', async () => {
+  expect(await run('help', 'doctor')).toEqual(await run('doctor', '--help'));
+  expect((await run('help', 'doctor')).said).toMatch(/^npm run doctor/);
+  for (const option of ['--version', '-V']) expect(await run(option)).toEqual(await run('version'));
+});
+
 test.each<[string[], RegExp]>([
+  [['help', 'rum'], /^✗ There is no command "rum"\n\nUsage: /],
   [['rum'], /^✗ There is no command "rum"\n\nUsage: /],
   [
     ['run', '--prot', '1'],
