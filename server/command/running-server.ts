@@ -4,6 +4,7 @@ import { howToRun } from '../program/how-to-run.ts';
 import { CommandProblem, exit } from '../program/problem.ts';
 import { readConfig } from '../settings/config.ts';
 import { givenSettings } from '../settings/file.ts';
+import { hostAndPort, ownHost } from '../settings/own-host.ts';
 
 /** A request fails after this time in ms without data. The timeouts of the server are shorter. */
 const longestSilence = 60_000;
@@ -44,9 +45,8 @@ export function runningServer(file: string | undefined, env: NodeJS.ProcessEnv):
       'CHAT_PORT is 0, so the port of the running chat server is unknown: set it to the port in the log line "listening", as in CHAT_PORT=7070',
     );
   }
-  // A server that listens on all addresses also listens on the loopback address.
-  const place = { '0.0.0.0': '127.0.0.1', '::': '::1' }[host] ?? host;
-  const where = `${place.includes(':') ? `[${place}]` : place}:${port}`;
+  const place = ownHost(host);
+  const where = hostAndPort(place, port);
 
   async function call(method: string, path: string): Promise<IncomingMessage> {
     const headers = { Authorization: `Bearer ${key}` };

@@ -8,6 +8,7 @@ import { howToRun, withDocs } from '../program/how-to-run.ts';
 import { CommandProblem, exit } from '../program/problem.ts';
 import { readConfig } from '../settings/config.ts';
 import { parseSettings } from '../settings/file.ts';
+import { hostAndPort, ownHost, ownProxies } from '../settings/own-host.ts';
 import { lineForScreen } from '../wire/blank.ts';
 import {
   type Account,
@@ -127,7 +128,7 @@ async function setUp(
     CHAT_LOGIN_URL: login.href,
     CHAT_URL: addresses.chat.href.replace(/\/$/, ''),
     CHAT_HOST: '127.0.0.1',
-    CHAT_TRUSTED_PROXIES: isDirect ? undefined : '127.0.0.1',
+    CHAT_TRUSTED_PROXIES: isDirect ? undefined : ownProxies(given.CHAT_HOST ?? '127.0.0.1'),
     CHAT_NAME: look.name,
     CHAT_ACCENT: look.accent,
     CHAT_LOGO: isWriting ? logo : undefined,
@@ -142,7 +143,7 @@ async function setUp(
   const values = Object.fromEntries(
     [...parseSettings(text, options.settings)].map(([name, { value }]) => [name, value]),
   );
-  const { port, branding } = saved === undefined ? readConfig(values) : config;
+  const { host, port, branding } = saved === undefined ? readConfig(values) : config;
   if (options.print) {
     if (otherHistory !== null) say(warning(otherHistory));
     terminal.heading(`${options.settings} would be:`);
@@ -178,7 +179,7 @@ async function setUp(
       data: options.data,
       site: options.folder,
       sessions: site.sessionFolder,
-      port,
+      upstream: hostAndPort(ownHost(host), port),
       isBuilt: checkClient().level === 'ok',
       userPath: values.CHAT_USER_ID,
       accent: branding.accent,

@@ -32,7 +32,8 @@ interface Setup {
   site: string;
   /** The folder of the sessions, if they are files. */
   sessions: string | undefined;
-  port: number;
+  /** Host and port at which the web server reaches the chat server. */
+  upstream: string;
   /** Whether the browser client is built. */
   isBuilt: boolean;
   /** The path to the user in a PHP session. */
@@ -156,7 +157,7 @@ function startServer(setup: Setup): Step {
   };
 }
 
-function configureWebServer({ addresses, port, machine }: Setup): Step {
+function configureWebServer({ addresses, upstream, machine }: Setup): Step {
   const { chat, site, way } = addresses;
   const what = way === 'host' ? `${chat.hostname}` : chat.pathname;
   const chosen: Pick<WebServer, 'kind' | 'file'>[] = findWebServers(site.hostname, machine).filter(
@@ -169,7 +170,7 @@ function configureWebServer({ addresses, port, machine }: Setup): Step {
     title: `Let ${title} forward ${what} to the chat server`,
     parts: shown.flatMap((server) => [
       ...(shown.length > 1 ? [`With ${webServers[server.kind].title}:`] : []),
-      ...configurationBlocks(server, addresses, port).flatMap(({ where, lines }) => [where, { lines }]),
+      ...configurationBlocks(server, addresses, upstream).flatMap(({ where, lines }) => [where, { lines }]),
       'Then:',
       { lines: reloadCommands(server.kind) },
     ]),

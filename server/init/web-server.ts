@@ -117,39 +117,44 @@ ${indent}# Not for visitors. Your machines read them at the chat server's port.
 ${indent}location = ${path}readyz { return 404; }
 ${indent}location = ${path}metrics { return 404; }`;
 
-/** Returns the nginx location of the chat. @param path of the chat, which ends with a slash */
-export const nginxLocation = (path: string, port: number) => `location ^~ ${path} {
+/**
+ * Returns the nginx location of the chat.
+ * @param path of the chat, which ends with a slash
+ * @param upstream host and port at which the chat server listens
+ */
+export const nginxLocation = (path: string, upstream: string) => `location ^~ ${path} {
     # The slash at the end removes ${path.slice(0, -1)}: the chat server sees /socket.io/, not ${path}socket.io/.
-${nginxProxy(`http://127.0.0.1:${port}/`, path, '    ')}
+${nginxProxy(`http://${upstream}/`, path, '    ')}
 }`;
 
-export const nginxServer = (host: string, port: number) => `server {
+export const nginxServer = (host: string, upstream: string) => `server {
     listen 443 ssl;
     server_name ${host};
     # ssl_certificate …; ssl_certificate_key …;
 
     location / {
-${nginxProxy(`http://127.0.0.1:${port}`, '/', '        ')}
+${nginxProxy(`http://${upstream}`, '/', '        ')}
     }
 }`;
 
-export const apacheProxy = (path: string, port: number) => `ProxyPreserveHost On
+export const apacheProxy = (path: string, upstream: string) => `ProxyPreserveHost On
 ProxyPass "${path}readyz" "!"
 ProxyPass "${path}metrics" "!"
-ProxyPass "${path}" "http://127.0.0.1:${port}/" upgrade=websocket ttl=60`;
+ProxyPass "${path}" "http://${upstream}/" upgrade=websocket ttl=60`;
 
 /** Returns the lines that the owner adds to the configuration of a web server, and the place for them. */
 export function configurationBlocks(
   { kind, file }: Pick<WebServer, 'kind' | 'file'>,
   { site, chat, way }: ChatAddresses,
-  port: number,
+  upstream: string,
 ): { where: string; lines: string }[] {
   if (kind === 'nginx') {
     const where =
       way === 'host'
         ? 'As a separate server, such as in /etc/nginx/conf.d/chat.conf'
         : `In the server block of ${site.hostname}${file === undefined ? '' : `, in ${file}`}`;
-    const block = way === 'host' ? nginxServer(chat.hostname, port) : nginxLocation(chat.pathname, port);
+    const block =
+      way === 'host' ? nginxServer(chat.hostname, upstream) : nginxLocation(chat.pathname, upstream);
     return [
       { where: `${where}:`, lines: block },
       {
@@ -159,7 +164,7 @@ export function configurationBlocks(
     ];
   }
   const where = `In the <VirtualHost> of ${chat.hostname}${file === undefined || way === 'host' ? '' : `, in ${file}`}, before any other ProxyPass`;
-  return [{ where: `${where}:`, lines: apacheProxy(chat.pathname, port) }];
+  return [{ where: `${where}:`, lines: apacheProxy(chat.pathname, upstream) }];
 }
 
 /** Returns the commands that check and load the configuration. */

@@ -100,6 +100,25 @@ test('shows the next steps again, with the values of the settings file', async (
   expect((await run(folder, '--settings', settings)).said).toContain('--steps to show the next steps again');
 });
 
+test.each([
+  ['::1', '[::1]'],
+  ['::', '[::1]'],
+  ['0.0.0.0', '127.0.0.1'],
+  ['10.0.0.5', '10.0.0.5'],
+  ['localhost', 'localhost'],
+])('shows how to forward to a chat server that listens at %s', async (host, upstream) => {
+  const { folder, settings } = await board();
+  const url = ['--url', 'https://www.example.org/forum/talk/'];
+  await run(folder, '--settings', settings, ...url);
+  writeFileSync(
+    settings,
+    `${readFileSync(settings, 'utf8').replace(/^CHAT_HOST=.*$/m, '')}CHAT_HOST=${host}\n`,
+  );
+  const { code, said } = await run('--steps', '--settings', settings, ...url);
+  expect(code).toBe(0);
+  expect(said).toContain(`proxy_pass http://${upstream}:7070/;`);
+});
+
 test('explains settings for which it cannot show steps', async () => {
   const { folder, settings } = await board();
   const steps = (...args: string[]) => run('--steps', '--settings', settings, ...args);

@@ -110,7 +110,7 @@ test.each<[string, string, string, string[]]>([
   printNextSteps(
     {
       ...{ addresses, account: php, acl: [], login: addresses.site, settings, data: '/var/lib/chat' },
-      ...{ site, sessions, port: 7070, isBuilt: true, machine },
+      ...{ site, sessions, upstream: '127.0.0.1:7070', isBuilt: true, machine },
       ...{
         userPath: undefined,
         accent: undefined,

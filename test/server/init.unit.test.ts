@@ -26,6 +26,7 @@ import {
   nginxServer,
 } from '../../server/init/web-server.ts';
 import { parseSettings } from '../../server/settings/file.ts';
+import { hostAndPort, ownHost, ownProxies } from '../../server/settings/own-host.ts';
 
 function newFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'init-'));
@@ -236,17 +237,31 @@ test('finds web servers by files and processes, with the configuration of the si
 
 test('prints the blocks that docs/install.md shows', () => {
   const page = readFileSync(new URL('../../docs/install.md', import.meta.url), 'utf8');
-  expect(page).toContain(`\`\`\`nginx\n${nginxLocation('/chat/', 7070)}\n\`\`\``);
+  expect(page).toContain(`\`\`\`nginx\n${nginxLocation('/chat/', '127.0.0.1:7070')}\n\`\`\``);
   expect(page).toContain(`\`\`\`nginx\n${nginxMap}\n\`\`\``);
-  expect(page).toContain(`\`\`\`apache\n${apacheProxy('/chat/', 7070)}\n\`\`\``);
+  expect(page).toContain(`\`\`\`apache\n${apacheProxy('/chat/', '127.0.0.1:7070')}\n\`\`\``);
+});
+
+test.each([
+  ['127.0.0.1', '127.0.0.1', '127.0.0.1'],
+  ['::1', '::1', '::1'],
+  ['::', '::1', '::1'],
+  ['0.0.0.0', '127.0.0.1', '127.0.0.1'],
+  ['10.0.0.5', '10.0.0.5', '10.0.0.5'],
+  ['localhost', 'localhost', '127.0.0.1,::1'],
+])('a proxy reaches a chat server that listens at %s', (host, to, proxies) => {
+  expect([ownHost(host), ownProxies(host)]).toEqual([to, proxies]);
+  const upstream = hostAndPort(to, 7070);
+  expect(new URL(`http://${upstream}`).host).toBe(upstream);
+  expect(apacheProxy('/chat/', upstream)).toContain(`"http://${upstream}/"`);
 });
 
 test('prints the same directives for a host of its own as for a path', () => {
   const directives = (block: string) =>
     [...block.matchAll(/^ +((?:proxy_(?!pass)|client_|location =).*)$/gm)].map(([, line]) => line);
-  const forHost = directives(nginxServer('chat.example.org', 7070));
+  const forHost = directives(nginxServer('chat.example.org', '127.0.0.1:7070'));
   expect(forHost).toHaveLength(10);
-  expect(forHost).toEqual(directives(nginxLocation('/', 7070)));
+  expect(forHost).toEqual(directives(nginxLocation('/', '127.0.0.1:7070')));
 });
 
 test.each([
@@ -269,7 +284,7 @@ test('leaves login-url out of a template that would replace its placeholder', ()
       ...{ login: new URL('https://a.org/login?back={return}'), data: '/srv/data', site: '/srv/site' },
       ...{
         sessions: undefined,
-        port: 7070,
+        upstream: '127.0.0.1:7070',
         isBuilt: true,
         machine: newFolder(),
         userPath: undefined,
