@@ -10,11 +10,11 @@ export const help = `${howToRun('backup', 'FILE [--without-files] [--settings FI
 Writes the history and the files into one file. The chat server may be running. The backup contains all messages, and
 only this account can read it. Keep it on another machine.
 
-  FILE             the file to write; its disk needs space for the files and twice the history
+  FILE             the new file to write; its disk needs space for the files and twice the history
   --without-files  only the history
   --settings FILE  the settings of the chat server
 
-Example: ${howToRun('backup', '/backup/chat-2026-11-23.tar')}`;
+Example: ${howToRun('backup', '/backup/chat-2026-11-23T030000Z.tar')}`;
 
 export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
   const { values, positionals } = parseArgs({

@@ -21,7 +21,7 @@ checked before anything changes. If the restore is interrupted, run it again.
   --without-files  restores only the history: existing files stay
   --settings FILE  the settings of the chat server
 
-Example: ${howToRun('restore', '/backup/chat-2026-11-23.tar')}`;
+Example: ${howToRun('restore', '/backup/chat-2026-11-23T030000Z.tar')}`;
 
 export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
   const { values, positionals } = parseArgs({
