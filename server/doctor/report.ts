@@ -1,4 +1,4 @@
-import { existsSync, realpathSync } from 'node:fs';
+import { accessSync, constants, existsSync, realpathSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import {
   examineLogins,
@@ -203,10 +203,21 @@ async function* findings(
   }
 }
 
+function mayEnter(folder: string): boolean {
+  try {
+    accessSync(folder, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** Returns the commands that let this account read the configuration of a site. Undefined if it may read all files. */
 async function adviseRights(files: SiteFiles, folder: string): Promise<string | undefined> {
   const account = ownAccount();
-  const all = new Map([...files, [folder, 'seen'] as const]);
+  const all = new Map(files);
+  // Only a site that this account can enter shows whether it must be listed.
+  if (!files.has(folder) || !mayEnter(folder)) all.set(folder, 'seen');
   try {
     const missing = await findMissingRights(all, account, existsSync(folder) ? realpathSync(folder) : folder);
     return missing.size === 0 ? undefined : `Run as root: ${setfaclLines(account, missing).join(' && ')}`;

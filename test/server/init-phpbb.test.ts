@@ -145,26 +145,38 @@ test('advises the owner to activate an inactive account, or to log in if the ses
   expect(await says()).toMatch(/^✗ This login is rejected: the session belongs to a bot\.\n {2}→ Log in to/m);
 });
 
+// Root may read everything, so the doctor runs as another account.
+const isRoot = process.getuid?.() === 0;
+const account = isRoot ? 'nobody' : userInfo().username;
+
+async function doctorOf(folder: string, env: Record<string, string> = {}): Promise<string> {
+  const child = startChild(process.execPath, ['server/command/main.ts', 'doctor', '--settings='], {
+    cwd: new URL('../..', import.meta.url).pathname,
+    env: { PATH: process.env.PATH, CHAT_SITE: folder, NODE_COMPILE_CACHE: folder, ...env },
+    ...(isRoot && { uid: 65_534 }),
+  });
+  await new Promise((resolve) => child.process.on('close', resolve));
+  return child.output();
+}
+
 test('the doctor prints the commands that let its account read the configuration', async () => {
   const { folder } = await board();
   chmodSync(folder, 0o755);
   const config = join(folder, 'config.php');
-  // Root may read everything, so the doctor runs as another account.
-  const isRoot = process.getuid?.() === 0;
-  const account = isRoot ? 'nobody' : userInfo().username;
-  const says = async () => {
-    const child = startChild(process.execPath, ['server/command/main.ts', 'doctor', '--settings='], {
-      cwd: new URL('../..', import.meta.url).pathname,
-      env: { PATH: process.env.PATH, CHAT_SITE: folder, NODE_COMPILE_CACHE: folder },
-      ...(isRoot && { uid: 65_534 }),
-    });
-    await new Promise((resolve) => child.process.on('close', resolve));
-    return child.output();
-  };
   chmodSync(config, 0o000);
-  expect(await says()).toContain(
+  expect(await doctorOf(folder)).toContain(
     `✗ ${config} cannot be read (EACCES)\n  → Run as root: setfacl -RP -m u:${account}:r ${config}\n`,
   );
   chmodSync(folder, 0o700);
-  if (isRoot) expect(await says()).toContain(`  → Run as root: setfacl -m u:nobody:x ${folder}\n`);
+  if (isRoot) expect(await doctorOf(folder)).toContain(`  → Run as root: setfacl -m u:nobody:x ${folder}\n`);
+});
+
+test('the doctor prints the command that lets its account list the folder of a site in PHP', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'php-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  writeFileSync(join(folder, 'index.php'), '<?php session_start();');
+  chmodSync(folder, 0o311);
+  expect(await doctorOf(folder, { CHAT_USER_ID: 'id' })).toContain(
+    `✗ ${folder} cannot be listed (EACCES)\n  → Run as root: setfacl -m u:${account}:rx ${folder}\n`,
+  );
 });
