@@ -200,8 +200,25 @@ async function* read(bytes: Readable, sending: Sending): AsyncGenerator<Buffer> 
     throw new Error('the mail is outdated');
   }
   sending.is = 'begun';
-  yield* bytes;
+  let head: string | undefined = '';
+  for await (const piece of bytes as AsyncIterable<Buffer>) {
+    if (head === undefined) {
+      yield piece;
+      continue;
+    }
+    head += piece.toString('latin1');
+    const end = head.indexOf('\r\n\r\n');
+    if (end < 0) continue;
+    yield Buffer.from(withValues(head.slice(0, end)) + head.slice(end), 'latin1');
+    head = undefined;
+  }
 }
+
+/**
+ * Moves the first line of each header's value next to its name. `nodemailer` folds a long value right after the colon,
+ * and some programs then miss the links of `List-Unsubscribe` (RFC 8058), or the message ID.
+ */
+const withValues = (head: string): string => head.replace(/^([\w-]+:)\r\n[ \t]+/gm, '$1 ');
 
 /** An error of `nodemailer`. */
 interface SmtpError extends NodeJS.ErrnoException {

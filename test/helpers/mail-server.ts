@@ -12,6 +12,8 @@ export interface ReceivedMail {
   to: string[];
   /** Each header as received, unfolded, by its name in lower case. */
   headers: ReadonlyMap<string, string[]>;
+  /** The headers as received. */
+  head: string;
   subject: string;
   text: string;
   html: string;
@@ -117,6 +119,7 @@ function parsed(raw: Buffer, envelope: Pick<ReceivedMail, 'from' | 'to'>): Recei
   return {
     ...envelope,
     headers,
+    head: raw.toString('latin1', 0, raw.indexOf('\r\n\r\n')),
     subject: words(headers.get('subject')?.[0] ?? ''),
     text: textOf('text/plain'),
     html: textOf('text/html'),

@@ -56,6 +56,31 @@ test.each(['smtps', 'smtp'] as const)('%s: delivers mails completely over one co
   });
 });
 
+test('begins the value of each header on the line of its name', async () => {
+  const domain = `${'chat-of-the-garden-club.'.repeat(4)}example`;
+  const unsubscribe = `<https://${domain}/chat/stop?t=${'x'.repeat(33)}>`;
+  const before = tls.mails.length;
+  await over(tls.url, (client) =>
+    client.send({
+      ...mail,
+      id: `one@${domain}`,
+      thread: `room@${domain}`,
+      to: `alice@${domain}`,
+      subject: 'ñ'.repeat(100),
+      headers: { 'List-Unsubscribe': unsubscribe, 'List-Unsubscribe-Post': 'List-Unsubscribe=One-Click' },
+    }),
+  );
+  const { head, headers, subject } = await tls.mail(before + 1);
+  expect(head).toContain(`List-Unsubscribe: ${unsubscribe}\r\n`);
+  expect(head).not.toMatch(/^[\w-]+:[ \t]*\r$/m);
+  expect([headers.get('message-id'), headers.get('references')]).toEqual([
+    [`<one@${domain}>`],
+    [`<room@${domain}>`],
+  ]);
+  expect(subject).toBe('ñ'.repeat(100));
+  for (const line of head.split('\r\n')) expect(line.length).toBeLessThan(998);
+});
+
 test('waits for a server that delays its greeting', async () => {
   const server = await startMailServer();
   server.greet = (done) => {
