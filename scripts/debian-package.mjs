@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
   cpSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -13,7 +14,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { Problem } from './command.mjs';
 import { root, runtime } from './npm-packages.mjs';
@@ -39,15 +40,19 @@ export async function makeDebianPackage(tarball, architecture, version, out) {
     const program = join(files, 'usr/lib', name);
     await installProgram(tarball, architectures[architecture], program);
     const control = readFileSync(join(debian, 'control'), 'utf8');
-    putDocuments(program, join(files, 'usr/share/doc', name), changelog(version, control));
+    putDocuments(program, join(files, 'usr/share'), changelog(version, control));
     cpSync(join(debian, 'lintian-overrides'), join(files, 'usr/share/lintian/overrides', name));
     const units = join(files, 'usr/lib/systemd/system');
     for (const unit of readdirSync(debian).filter((file) => file.endsWith('.service')))
       cpSync(join(debian, unit), join(units, unit));
     writeFileSync(join(units, `${name}@.service`), unitOfMoreSites());
     mkdirSync(join(files, 'usr/share/man/man1'), { recursive: true });
-    const manual = gzipSync(manualPage(join(program, 'dist/server/command/main.js')), { level: 9 });
+    const command = join(program, 'dist/server/command/main.js');
+    const help = helpOf(command);
+    const manual = gzipSync(manualPage(command, help), { level: 9 });
     writeFileSync(join(files, `usr/share/man/man1/${name}.1.gz`), manual);
+    mkdirSync(join(files, 'usr/share/bash-completion/completions'), { recursive: true });
+    writeFileSync(join(files, 'usr/share/bash-completion/completions', name), completion(help.commands));
     mkdirSync(join(files, 'usr/bin'));
     symlinkSync(`../lib/${name}/bin/${name}`, join(files, 'usr/bin', name));
     putControl(files, control, { VERSION: version, ARCH: architecture });
@@ -92,11 +97,29 @@ async function installProgram(tarball, cpu, program) {
     if (basename(entry).startsWith('.')) rmSync(join(modules, entry), { recursive: true, force: true });
 }
 
-/** @param {string} program @param {string} documents @param {string} changes */
-function putDocuments(program, documents, changes) {
-  mkdirSync(documents, { recursive: true });
+/**
+ * Moves the documents, the PHP library, the alerts and the dashboard to /usr/share.
+ * @param {string} program @param {string} share the folder /usr/share @param {string} changes
+ */
+export function putDocuments(program, share, changes) {
+  const documents = join(share, 'doc', name);
+  const others = join(share, name);
+  for (const folder of [documents, others]) mkdirSync(folder, { recursive: true });
   for (const page of ['docs', 'README.md', 'CHANGELOG.md'])
     renameSync(join(program, page), join(documents, page));
+  // Not in the folder of documents, which images of containers omit. The links serve relative links of the pages.
+  for (const folder of ['php', 'deploy']) {
+    renameSync(join(program, folder), join(others, folder));
+    symlinkSync(`../../${name}/${folder}`, join(documents, folder));
+  }
+  symlinkSync(`../doc/${name}/docs`, join(others, 'docs'));
+  for (const folder of [documents, others]) {
+    for (const page of readdirSync(folder, { recursive: true, encoding: 'utf8' })) {
+      const file = join(folder, page);
+      if (page.endsWith('.md'))
+        writeFileSync(file, withoutMissing(readFileSync(file, 'utf8'), dirname(file)));
+    }
+  }
   // The command prints this path of the documents.
   symlinkSync(`../../share/doc/${name}/docs`, join(program, 'docs'));
   writeFileSync(join(documents, 'changelog.gz'), gzipSync(changes, { level: 9 }));
@@ -106,19 +129,56 @@ function putDocuments(program, documents, changes) {
 }
 
 /**
+ * Replaces links to files that are not in the package, such as tests, by their text, and removes such pictures.
+ * @param {string} page @param {string} folder of the page
+ */
+const withoutMissing = (page, folder) =>
+  page.replace(/(!?)\[([^\]]*)\]\((?!#|[a-z]+:)([^)#\s]+)[^)]*\)/g, (link, isPicture, text, target) =>
+    existsSync(join(folder, target)) ? link : isPicture ? '' : text,
+  );
+
+/** @param {string} command the compiled program */
+function helpOf(command) {
+  const { node } = runtime();
+  const help = (/** @type {string[]} */ ...args) =>
+    execFileSync(node, [command, ...args, '--help'], { encoding: 'utf8' });
+  const overview = help();
+  const names = [...overview.matchAll(/^ {2}([a-z-]+) {2}/gm)].map(([, name]) => name ?? '');
+  return { overview, commands: names.map((name) => ({ name, text: help(name) })) };
+}
+
+/**
+ * Returns the completion of commands and options for bash, generated from the help of each command.
+ * @param {{ name: string, text: string }[]} commands
+ */
+export function completion(commands) {
+  const words = (/** @type {string} */ options) => `COMPREPLY=($(compgen -W '${options}' -- "$word")) ;;`;
+  const cases = commands.map(({ name, text }) => {
+    const options = [...new Set(text.match(/(?<![\w-])--[a-z][a-z-]*/g)), '--help'];
+    return `    *,${name},-*) ${words(options.join(' '))}`;
+  });
+  const names = [...commands.map(({ name }) => name), 'help', '--help', '--version'].join(' ');
+  return `_php_session_chat() {
+  local word=\${COMP_WORDS[COMP_CWORD]}
+  case $COMP_CWORD,\${COMP_WORDS[1]},$word in
+    1,*) ${words(names)}
+${cases.join('\n')}
+    *) COMPREPLY=() ;;
+  esac
+}
+complete -o default -F _php_session_chat ${name}
+`;
+}
+
+/**
  * Returns the manual page, generated from the command's `--help`.
  * @param {string} command the compiled program
  */
-export function manualPage(command) {
-  const { node } = runtime();
-  const help = (/** @type {string[]} */ ...args) =>
-    execFileSync(node, [command, ...args, '--help'], { encoding: 'utf8' })
-      .replaceAll(join(command, '../../../../docs'), `/usr/share/doc/${name}/docs`)
-      .trim();
-  const overview = help();
-  const commands = [...overview.matchAll(/^ {2}([a-z-]+) {2}/gm)].map(([, command]) => command);
+export function manualPage(command, { overview, commands } = helpOf(command)) {
   const verbatim = (/** @type {string} */ text) =>
     `.nf\n${text
+      .replaceAll(join(command, '../../../../docs'), `/usr/share/doc/${name}/docs`)
+      .trim()
       .replaceAll('\\', '\\e')
       .replaceAll('-', '\\-')
       .replace(/^(?=[.'])/gm, '\\&')}\n.fi\n`;
@@ -126,8 +186,8 @@ export function manualPage(command) {
     `.TH ${name.toUpperCase()} 1\n`,
     `.SH NAME\n${name.replaceAll('-', '\\-')} \\- real\\-time chat for PHP sites\n`,
     `.SH DESCRIPTION\n${verbatim(overview)}`,
-    ...commands.map((command) => `.SH ${command.toUpperCase()}\n${verbatim(help(command))}`),
-    `.SH FILES\n${verbatim(`/etc/${name}/settings\n/etc/${name}/NAME.conf\n/var/lib/${name}\n/usr/share/doc/${name}/docs`)}`,
+    ...commands.map(({ name, text }) => `.SH ${name.toUpperCase()}\n${verbatim(text)}`),
+    `.SH FILES\n${verbatim(`/etc/${name}/settings\n/etc/${name}/NAME.conf\n/var/lib/${name}\n/usr/share/${name}\n/usr/share/doc/${name}/docs`)}`,
   ].join('');
 }
 

@@ -41,6 +41,7 @@ async function buildChat() {
     recursive: true,
     filter: (path) => path !== mark,
   });
+  await packPlugin();
   await buildPackage(library);
   const manifest = readManifest(library, toCompiled);
   // npm does not pack a top-level node_modules.
@@ -51,6 +52,18 @@ async function buildChat() {
   for (const ending of ['js', 'd.ts'])
     writeFileSync(join(dist, `session.${ending}`), "export * from 'php-sessions';\n");
   return 0;
+}
+
+/** Packs the WordPress plugin, which `init` offers to owners of a WordPress. */
+async function packPlugin() {
+  const { node, env } = runtime();
+  const result = await runQuietly(
+    node,
+    ['scripts/wordpress-plugin.ts', join(dist, 'php-session-chat.zip')],
+    // Zip archives contain local times.
+    { cwd: root, env: { ...env, TZ: 'UTC' } },
+  );
+  if (!result.ok) throw new Problem(`The WordPress plugin could not be packed:\n\n${result.output}`);
 }
 
 async function bundleServer() {

@@ -1,12 +1,12 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { billOfMaterials } from './bill-of-materials.mjs';
 import { packChart } from './chart.mjs';
 import { Problem, runCommand } from './command.mjs';
 import { architectures, makeDebianPackage } from './debian-package.mjs';
-import { root, runtime } from './npm-packages.mjs';
+import { root } from './npm-packages.mjs';
 import { runQuietly } from './quiet.mjs';
 
 const out = join(root, 'release');
@@ -32,14 +32,7 @@ async function release() {
     console.log(`built the Debian package for ${architecture}`);
   }
   await packChart(join(out, `${name}-chart-${version}.tgz`));
-  const { node, env } = runtime();
-  const plugin = join(out, `${name}.zip`);
-  const made = await runQuietly(node, ['scripts/wordpress-plugin.ts', plugin], {
-    cwd: root,
-    // Zip archives contain local times.
-    env: { ...env, TZ: 'UTC' },
-  });
-  if (!made.ok) throw new Problem(`The WordPress plugin could not be packed:\n\n${made.output}`);
+  cpSync(join(root, 'dist', `${name}.zip`), join(out, `${name}.zip`));
   const bill = billOfMaterials(Number(process.env.SOURCE_DATE_EPOCH));
   writeFileSync(join(out, `${name}-${version}.cdx.json`), `${JSON.stringify(bill, null, 2)}\n`);
   const sums = readdirSync(out)

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { SiteDescription } from 'php-sessions/doctor';
 import { howToRun } from '../program/how-to-run.ts';
 import { sitePage } from '../program/site-page.ts';
@@ -177,6 +177,20 @@ function configureWebServer({ addresses, upstream, machine }: Setup): Step {
   };
 }
 
+/** The plugin for WordPress, which only packages contain, seen from `dist/server/command/`. */
+const plugin = join(import.meta.dirname, '../../php-session-chat.zip');
+
+/** Returns how to add the chat to WordPress without changes of its theme. */
+function pluginParts({ addresses: { site, chat, way } }: Setup): Step['parts'] {
+  const server = way === 'path' ? chat.pathname : chat.href;
+  const file = existsSync(plugin) ? plugin : 'release/php-session-chat.zip (made by: npm run release)';
+  return [
+    `Copy the plugin to your computer: ${file}`,
+    `In the dashboard of ${site.href}, upload it under Plugins → Add New → Upload Plugin, and activate it. Then save this address under Settings → Chat: ${server}`,
+    'Members see a button on all pages. Without the plugin, add the tag yourself.',
+  ];
+}
+
 function addTag(setup: Setup): Step {
   const {
     addresses: { chat, way },
@@ -209,7 +223,11 @@ function addTag(setup: Setup): Step {
       ],
     };
   }
-  return { title: 'Add the tag to a page', parts: [tryFirst, ...tagParts(setup, script, server)] };
+  const isWordPress = kind === 'wordpress';
+  return {
+    title: isWordPress ? 'Install the plugin in WordPress' : 'Add the tag to a page',
+    parts: [tryFirst, ...(isWordPress ? pluginParts(setup) : []), ...tagParts(setup, script, server)],
+  };
 }
 
 /** Returns the tag, and where it belongs. */

@@ -117,6 +117,10 @@ test('finds WordPress, writes its settings and lists the next steps', async () =
   // For an HTML block, without PHP.
   expect(said).toMatch(/\n\n {6}<script .*\n {6}<php-chat .*<\/php-chat>\n/);
   expect(said).toContain('docs/sites/wordpress.md shows where to put it');
+  expect(said).toMatch(
+    /\n\d\. Install the plugin in WordPress\n[\s\S]* to your computer: .*php-session-chat\.zip/,
+  );
+  expect(said).toContain('Then save this address under Settings → Chat: /chat/\n');
   // Root may read everything, so the doctor has to run as the chat’s account.
   const as = user.length > 0 ? 'runuser -u nobody -- ' : '';
   expect(said).toContain(`${as}npm run doctor -- --settings ${file} --chat https://blog`);

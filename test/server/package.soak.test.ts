@@ -93,7 +93,7 @@ test('contains exactly the bundled server, session types, client and documentati
     for (const ending of ['js', 'd.ts'])
       built.push(join('dist/node_modules/php-sessions/dist', file.replace(/ts$/, ending)));
   const others =
-    /^(dist\/(server\/command\/[\w-]+\.js|client\/dist\/(((php-chat|sw)\.js|licenses\.json)(\.br|\.gz)?|(index|guide|moderate)\.html|assets\/(moderate\/)?[\w.-]+)|types\/client\/src\/[\w/-]+\.d\.ts)|docs\/[\w/-]+\.md)$/;
+    /^(dist\/(server\/command\/[\w-]+\.js|client\/dist\/(((php-chat|sw)\.js|licenses\.json)(\.br|\.gz)?|(index|guide|moderate)\.html|assets\/(moderate\/)?[\w.-]+)|types\/client\/src\/[\w/-]+\.d\.ts)|docs\/[\w/-]+\.(md|json)|(php|deploy)\/.+)$/;
   expect(
     filesIn(installed)
       .filter((name) => !others.test(name))
@@ -102,7 +102,7 @@ test('contains exactly the bundled server, session types, client and documentati
     [
       ...built,
       ...['CHANGELOG.md', 'LICENSE', 'README.md', 'dist/server/licenses.json', 'package.json'],
-      ...['bin/php-session-chat', 'dist/session.d.ts', 'dist/session.js'],
+      ...['bin/php-session-chat', 'dist/php-session-chat.zip', 'dist/session.d.ts', 'dist/session.js'],
       'dist/node_modules/php-sessions/package.json',
     ].sort(),
   );

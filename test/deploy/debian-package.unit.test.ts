@@ -1,0 +1,96 @@
+import { execFileSync } from 'node:child_process';
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+const root = new URL('../..', import.meta.url).pathname;
+
+/** Runs a line of code with the script that makes the package. */
+const script = (line: string) =>
+  execFileSync(process.execPath, ['-e', `import('./scripts/debian-package.mjs').then((its) => ${line})`], {
+    cwd: root,
+    encoding: 'utf8',
+  });
+
+describe('the documents', () => {
+  let share: string;
+  let program: string;
+  beforeAll(() => {
+    const folder = mkdtempSync(join(tmpdir(), 'debian-'));
+    share = join(folder, 'share');
+    program = join(folder, 'program');
+    // As in the npm package.
+    const { files } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+    expect(files).toEqual(
+      expect.arrayContaining(['docs/**/*.md', 'docs/*.json', 'php', 'deploy/grafana', 'deploy/prometheus']),
+    );
+    for (const name of ['README.md', 'CHANGELOG.md', 'LICENSE', 'docs', 'php', 'deploy'])
+      cpSync(join(root, name), join(program, name), {
+        recursive: true,
+        filter: (path) => !/\/(images|helm|debian)$/.test(path),
+      });
+    script(`its.putDocuments('${program}', '${share}', 'changes')`);
+  });
+  afterAll(() => rmSync(dirname(share), { recursive: true }));
+
+  test('include the PHP library, the alerts and the dashboard', () => {
+    const others = join(share, 'php-session-chat');
+    for (const name of [
+      'php/autoload.php',
+      'php/laravel/composer.json',
+      'php/symfony/composer.json',
+      'deploy/prometheus/alerts.yml',
+      'deploy/grafana/dashboard.json',
+      'docs/api.md',
+    ]) {
+      expect(existsSync(join(others, name)), name).toBe(true);
+      expect(existsSync(join(share, 'doc/php-session-chat', name)), name).toBe(true);
+    }
+    expect(readdirSync(program)).toEqual(['docs']);
+  });
+
+  test('link only to files of the package', () => {
+    const missing = ['doc/php-session-chat', 'php-session-chat'].flatMap((folder) =>
+      readdirSync(join(share, folder), { recursive: true, encoding: 'utf8' })
+        .filter((name) => name.endsWith('.md'))
+        .flatMap((name) => {
+          const file = join(share, folder, name);
+          const links = readFileSync(file, 'utf8').matchAll(/\]\((?!#|[a-z]+:)([^)#\s]+)[^)]*\)/g);
+          return [...links]
+            .filter(([, target = '']) => !existsSync(join(dirname(file), target)))
+            .map(([link]) => `${name}: ${link}`);
+        }),
+    );
+    expect(missing).toEqual([]);
+    const read = (page: string) => readFileSync(join(share, 'doc/php-session-chat', page), 'utf8');
+    expect(read('docs/security.md')).toContain('(test)');
+    expect(read('docs/operate/monitor.md')).toContain('](../../deploy/prometheus/alerts.yml)');
+  });
+});
+
+describe('the completion', () => {
+  let completion: string;
+  beforeAll(() => {
+    const commands = [
+      { name: 'init', text: 'init [--steps] [--settings FILE]\n  --steps  shows the steps again' },
+      { name: 'doctor', text: 'doctor --cookie -' },
+      { name: 'backup', text: 'backup FILE [--without-files]' },
+    ];
+    completion = script(`process.stdout.write(its.completion(${JSON.stringify(commands)}))`);
+  });
+
+  test.each([
+    [['doc'], 'doctor'],
+    [['--v'], '--version'],
+    [['init', '--st'], '--steps'],
+    [['backup', '--wi'], '--without-files'],
+    [['backup', '/back'], ''],
+    [['none', '--'], ''],
+  ])('completes %j to %j', (words, expected) => {
+    const lines = `COMP_WORDS=(php-session-chat ${words.join(' ')}); COMP_CWORD=${words.length}
+      _php_session_chat; echo "\${COMPREPLY[*]}"`;
+    const said = execFileSync('bash', ['-c', `${completion}\n${lines}`], { encoding: 'utf8' });
+    expect(said.trim()).toBe(expected);
+  });
+});
