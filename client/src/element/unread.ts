@@ -114,7 +114,7 @@ export class Unread {
       this.#channel = new BroadcastChannel(`php-chat ${this.#server}`);
       this.#channel.onmessage = ({ data }: MessageEvent<Told>) => this.#heard(data);
     } catch {
-      // A sandboxed frame has no other pages.
+      // Some browsers forbid channels together with storage.
     }
   }
 
