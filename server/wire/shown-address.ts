@@ -1,11 +1,11 @@
 /**
- * Latin letters with visible marks, or characters of East Asia without letters of ASCII, between which some of them look
- * like a `/`. Excludes `ı` and other letters that look like a letter of ASCII.
+ * A label in Latin letters with visible marks, in characters of East Asia, or in Cyrillic letters of which one looks
+ * unlike Latin. Letters of ASCII do not mix with the others, some of which look like a `/` or like a letter of ASCII.
  */
-const DISTINCT = /^([a-z\dß-öø-ÿā-İĲ-ķĹ-ĿŁ-ňŊ-ž-]+|[\p{sc=Han}\p{sc=Hira}\p{sc=Kana}ー가-힣\d-]+)$/u;
-const CYRILLIC = /^[\p{sc=Cyrl}\d-]+$/u;
-/** Letters that make a Cyrillic word look unlike one in Latin letters. */
-const UNLIKE_LATIN = /[бджийлфцчшщъыэюя]/u;
+const CLEAR =
+  /^((?!.*[ıĸŀŉ])[a-z\dß-öø-ž-]+|[\p{sc=Han}\p{sc=Hira}\p{sc=Kana}ー가-힣\d-]+|(?=.*[бджийлфцчшщъыэюя])[\p{sc=Cyrl}\d-]+)$/u;
+/** In a host that is Cyrillic up to its end, users expect Cyrillic letters. */
+const CYRILLIC = /^[\p{sc=Cyrl}\d.-]+$/u;
 
 /**
  * Returns an address as users see it. Unless no other host looks the same, the host is in ASCII, as `xn--…`.
@@ -21,15 +21,6 @@ export function shownAddress(typed: string, { protocol, hostname }: URL): string
   return before + (isClear(host.toLowerCase(), ascii) ? host : ascii) + typed.slice(start.length);
 }
 
-/** In a host that is Cyrillic up to its end, users expect Cyrillic letters. */
-function isClear(host: string, ascii: string): boolean {
-  const labels = host.split('.');
-  const isCyrillic = labels.every((label) => CYRILLIC.test(label));
-  return (
-    host === ascii ||
-    (ascii.includes('xn--') &&
-      labels.every(
-        (label) => isCyrillic || DISTINCT.test(label) || (CYRILLIC.test(label) && UNLIKE_LATIN.test(label)),
-      ))
-  );
-}
+const isClear = (host: string, ascii: string): boolean =>
+  host === ascii ||
+  (ascii.includes('xn--') && (CYRILLIC.test(host) || host.split('.').every((label) => CLEAR.test(label))));
