@@ -14,7 +14,6 @@ import { siteAddress } from '../views/people/site-address.ts';
 import { refusal } from '../views/refusal.ts';
 import { listTime } from '../views/rooms/list-time.ts';
 import type { DeskContext } from './desk-context.ts';
-import { ErasePerson } from './erase-person.tsx';
 import { counted, roomName } from './mod-words.ts';
 import { Failed } from './nothing.tsx';
 import { keyOf } from './queue.ts';
@@ -378,10 +377,14 @@ export class PersonDetail extends Component<Props> {
     this.props.acted();
   }
 
-  readonly #erase = () => {
+  readonly #erase = async () => {
     const { context } = this.props;
     const person = this.#person;
     if (typeof person !== 'object') return;
+    // Loaded on demand, because few users are erased.
+    const part = await import('./erase-person.tsx').catch(() => undefined);
+    if (part === undefined) return context.toast(context.strings.text('conn.lost'), 'bad');
+    const { ErasePerson } = part;
     context.dialog((close) => (
       <ErasePerson
         context={context}
