@@ -1,10 +1,11 @@
-import { expect, test, vi } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import type { Chat } from '../../client/src/chat/chat.ts';
 import { ReadMarker } from '../../client/src/views/messages/read-marker.ts';
 import type { TimelineView } from '../../client/src/views/messages/timeline.tsx';
 
 test('marks nothing as read after the panel closed, even before the next rendering', () => {
   vi.useFakeTimers();
+  onTestFinished(() => void vi.unstubAllGlobals());
   vi.stubGlobal('document', { hasFocus: () => true, hidden: false });
   const timeline = { atEnd: true, visible: true };
   const chat = {

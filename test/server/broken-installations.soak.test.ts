@@ -33,7 +33,10 @@ async function settings() {
 /** Starts nginx with the lines that `init` prints and this time limit. @returns the address of the chat */
 async function proxy(port: string, seconds: number): Promise<string> {
   const own = await ownPort();
-  const lines = nginxLocation('/chat/', Number(port)).replace('read_timeout 60s', `read_timeout ${seconds}s`);
+  const lines = nginxLocation('/chat/', `127.0.0.1:${port}`).replace(
+    'read_timeout 60s',
+    `read_timeout ${seconds}s`,
+  );
   const nginx = await runNginx(
     `${nginxMap} server { listen 127.0.0.1:${own}; ${lines} }`,
     own,

@@ -427,7 +427,7 @@ async function install({ settings, nginx }: Pick<Row, 'settings' | 'nginx'>) {
     CHAT_FILES: history.files,
   };
   const installation = { env: right, port, sitePort };
-  const location = nginxLocation('/chat/', port);
+  const location = nginxLocation('/chat/', `127.0.0.1:${port}`);
   const web = await runNginx(
     `${nginxMap} server { listen 127.0.0.1:${sitePort}; location = /up { return 200; }
     ${nginx === undefined ? location : nginx(location, installation)} }`,
