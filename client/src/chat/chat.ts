@@ -87,7 +87,7 @@ export class Chat implements ConnectionListener {
   /** The server's address with a trailing slash. */
   readonly server: string;
   readonly #listener: ChatListener;
-  readonly #storage = localValues();
+  readonly #storage = localValues;
   readonly #marks: ReadMarks;
   readonly #pass: GuestPass;
   #delivery: ReturnType<typeof setTimeout> | undefined;
@@ -815,6 +815,7 @@ export class Chat implements ConnectionListener {
   }
 
   readonly #stored = (event: StorageEvent) => {
+    if (event.key !== null) this.#storage.forget(event.key);
     if (this.store?.owns(event.key, '') !== true) return;
     for (const follower of this.followers) follower.stored?.(event.key);
     this.#listener.changed();

@@ -83,18 +83,8 @@ export class PageStorage {
   }
 }
 
-let local: PageStorage | undefined;
-
-/** Returns the values that all pages of the site share in this browser. */
-export function localValues(): PageStorage {
-  if (local !== undefined) return local;
-  const values = new PageStorage(() => localStorage);
-  addEventListener('storage', ({ key }) => {
-    if (key !== null) values.forget(key);
-  });
-  local = values;
-  return values;
-}
+/** The values that all pages of the site share in this browser. */
+export const localValues = new PageStorage(() => localStorage);
 
 /** The values of this tab. */
 export const tabValues = new PageStorage(() => sessionStorage);

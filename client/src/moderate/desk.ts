@@ -54,7 +54,7 @@ export class Desk implements ConnectionListener {
   /** Settings of this browser that all users share. */
   readonly settings: Store;
   readonly #listener: DeskListener;
-  readonly #storage = localValues();
+  readonly #storage = localValues;
 
   constructor(server: string, listener: DeskListener) {
     this.server = server;
