@@ -30,13 +30,21 @@ export function visibleLine(text: string, maxCharacters: number): string {
   return isBlank(line) ? '' : line;
 }
 
+/** Accents and characters without a width. Fillers are wide, so they are `parting`. */
+const shapeless = /(?![\u115f\u1160])[\p{Cf}\p{DI}\p{Mn}\p{Me}]/gu;
+/** Blanks, and what some clients show as a sign, a blank or a line break, and others hide: formatting, unknown characters. */
+const parting = /[\s\u2800\u115f\u1160\ufffc\p{Cc}\p{Co}\p{Cn}*_~`\\]+/gu;
+/** Stands for `parting` characters without a blank. */
+export const maybeBlank = '*';
+
 /**
- * Returns the form of a text in which filters search: in lower case, with single spaces, and without accents, signs of
- * formatting and characters that have no shape of their own.
+ * Returns the form of a text in which filters search: in lower case, without accents and invisible characters, and with
+ * one space for consecutive blanks. Signs of formatting become `maybeBlank`, because a client may hide them, show them,
+ * or start a new line, as for a block of code.
  */
 export const filterForm = (text: string): string =>
   text
     .normalize('NFKD')
     .toLowerCase()
-    .replace(/(?![\n\t])[\p{C}\p{DI}\p{Mn}\p{Me}\ufffc*_~`\\]/gu, '')
-    .replace(/[\s\u2800]+/gu, ' ');
+    .replace(shapeless, '')
+    .replace(parting, (run) => (/[\s\u2800]/u.test(run) ? ' ' : maybeBlank));

@@ -1,4 +1,4 @@
-import { filterForm } from './blank.ts';
+import { filterForm, maybeBlank } from './blank.ts';
 import { shownAddress } from './shown-address.ts';
 
 /** A piece of a message: plain text, or a link. */
@@ -101,4 +101,4 @@ const LIKE_LINK =
  * clients split it at their formatting, and what other apps and mail programs find.
  */
 export const mayHaveLink = (text: string): boolean =>
-  LIKE_LINK.test(text) || LIKE_LINK.test(filterForm(text));
+  LIKE_LINK.test(text) || LIKE_LINK.test(filterForm(text).replaceAll(maybeBlank, ''));

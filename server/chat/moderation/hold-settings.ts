@@ -1,4 +1,4 @@
-import { filterForm } from '../../wire/blank.ts';
+import { filterForm, maybeBlank } from '../../wire/blank.ts';
 
 /** Which messages need approval: see CHAT_HOLD. Messages with a word of CHAT_HOLD_WORDS always do. */
 export type HoldMode = 'off' | 'links' | 'first' | 'all';
@@ -46,7 +46,7 @@ const newPlace = (): Place => ({ next: new Map(), isWord: false });
  */
 function wordFinder(words: readonly string[]): (text: string) => boolean {
   const start = newPlace();
-  for (const word of words.map(filterForm)) {
+  for (const word of words.map((one) => filterForm(one).replaceAll(maybeBlank, ''))) {
     let place = start;
     for (const sign of word) {
       const next = place.next.get(sign) ?? newPlace();
@@ -62,12 +62,17 @@ function wordFinder(words: readonly string[]): (text: string) => boolean {
   };
 }
 
+/** Follows each `maybeBlank` both as nothing and as a space. Next to a match, it separates words. */
 function beginsWord(start: Place, signs: readonly string[], at: number): boolean {
-  let place = start.next.get(signs[at] as string);
-  if (place === undefined || isWithin(signs[at], signs[at - 1])) return false;
-  for (let n = at + 1; place !== undefined; n++) {
-    if (place.isWord && !isWithin(signs[n - 1], signs[n])) return true;
-    place = place.next.get(signs[n] ?? '');
+  const first = start.next.get(signs[at] as string);
+  if (first === undefined || isWithin(signs[at], signs[at - 1])) return false;
+  let places = [first];
+  for (let n = at + 1; places.length > 0; n++) {
+    if (places.some(({ isWord }) => isWord) && !isWithin(signs[n - 1], signs[n])) return true;
+    const sign = signs[n] ?? '';
+    const isSkipped = sign === maybeBlank;
+    const next = places.flatMap((place) => place.next.get(isSkipped ? ' ' : sign) ?? []);
+    places = isSkipped ? [...places, ...next] : next;
   }
   return false;
 }

@@ -85,6 +85,9 @@ describe('approval is required', () => {
     expect(await waits('40 PALLETS!')).toBe('words');
     expect(await waits('ｐａｌｌｅｔｓ')).toBe('words');
     expect(await waits('Cheap watches, press here')).toBe('words');
+    // Shown as a block between two lines, and as it is written.
+    expect(await waits('hi```pallets```now')).toBe('words');
+    expect(await waits('buy_pallets_now')).toBe('words');
     expect(await waits('palletss and cheap, watches')).toBe(false);
     expect(await waits('see a.example')).toBe(false);
   });
