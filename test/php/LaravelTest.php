@@ -110,6 +110,15 @@ final class LaravelTest extends TestCase
         $site->end();
     }
 
+    public function testAModelThatExtendsTheUsersHasTheirIdsOnlyWithTheSameTable(): void
+    {
+        self::$site->forgetVisitor();
+        [$status, $body] = self::$site->request('/php-chat/ticket', ['Authorization: Bearer moderator-token']);
+        self::assertSame([200, '7'], [$status, self::claims(json_decode($body, true)['ticket'])['sub']]);
+        self::$site->forgetVisitor();
+        self::assertSame(500, self::$site->request('/php-chat/ticket', ['Authorization: Bearer supplier-token'])[0]);
+    }
+
     public function testALogoutOfOneGuardKeepsTheTicketsOfAnotherInTheSameSession(): void
     {
         $site = new FrameworkSite(self::FOLDER, ['SITE_GUARDS' => 'web,admin']);

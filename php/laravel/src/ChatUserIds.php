@@ -33,8 +33,8 @@ final class ChatUserIds
         $sources = $this->sources();
         $name = $guard === null ? null : $this->config->get("auth.guards.$guard.provider");
         $source = $name === null ? $this->sourceOfClass($class) : $this->sourceOf($name);
-        if (!isset($sources[$source])) {
-            throw new LogicException("The user class $class has no provider among the guards of the chat, or several: " . self::FIX);
+        if (!isset($sources[$source]) || !$this->hasTableOf($source, $user)) {
+            throw new LogicException("The user class $class has no provider among the guards of the chat, or several, or another table: " . self::FIX);
         }
         $id = (string) $user->getAuthIdentifier();
         if (str_contains($id, '@')) {
@@ -85,6 +85,13 @@ final class ChatUserIds
     private function sourceOf(string $provider): string
     {
         return ltrim($this->config->get("auth.providers.$provider.model") ?? $provider, '\\');
+    }
+
+    /** Whether the IDs of a user's model are those of the source. `class Admin extends User` has a table of its own by default. */
+    private function hasTableOf(string $source, object $user): bool
+    {
+        return $user::class === $source || !is_a($user, $source) || !method_exists($source, 'getTable')
+            || (new $source())->getTable() === $user->getTable();
     }
 
     /** Returns the model of a user class. Empty if there is none, or several. */

@@ -95,10 +95,34 @@ class SiteUser extends GenericUser implements ChatUser
 {
     use RoutesNotifications;
 
+    public function __construct(array $attributes = [])
+    {
+        parent::__construct($attributes);
+    }
+
+    public function getTable(): string
+    {
+        return 'users';
+    }
+
     public function chatClaims(): array
     {
         $claims = ['name' => $this->attributes['name'], 'roles' => ['moderator']];
         return $this->attributes['id'] === 'chosen' ? ['sub' => 'member-9'] + $claims : $claims;
+    }
+}
+
+/** A user of the same table. */
+class SiteModerator extends SiteUser
+{
+}
+
+/** A model that extends the users', but has a table of its own, and so IDs that overlap with those of the users. */
+class SiteSupplier extends SiteUser
+{
+    public function getTable(): string
+    {
+        return 'suppliers';
     }
 }
 
@@ -176,6 +200,8 @@ array_map(static fn ($provider) => $provider->register(), $providers);
 $app['auth']->provider('list', static fn ($app, array $provider) => new ListProvider($provider['model']));
 $app['auth']->viaRequest('bearer', static fn (Request $request) => match ($request->bearerToken()) {
     'app-token' => (new ListProvider(SiteUser::class))->retrieveById(7),
+    'moderator-token' => (new ListProvider(SiteModerator::class))->retrieveById(7),
+    'supplier-token' => (new ListProvider(SiteSupplier::class))->retrieveById(7),
     'admin-token' => (new ListProvider(SiteAdmin::class))->retrieveById(7),
     default => null,
 });
