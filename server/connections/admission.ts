@@ -6,7 +6,7 @@ import { OpenLimit, type Rate, RateLimit, tryAgainAfter } from '../limits/by-key
 import { loopback } from '../outgoing/addresses.ts';
 import type { Drain } from '../requests/drain.ts';
 import type { HttpErrorCode } from '../wire/errors.ts';
-import { isListed } from '../wire/origins.ts';
+import { isListed, isOrigin } from '../wire/origins.ts';
 import { Addresses } from './address.ts';
 
 /** `retryAfterMs` is set for `rate_limited`. */
@@ -183,7 +183,10 @@ export class Admission {
 
   #observeOrigin(req: IncomingMessage): void {
     const { origin, host } = req.headers;
-    if (origin !== undefined && !this.#allows(origin, req)) this.#observer.refuseOrigin(origin, host);
+    if (origin === undefined || this.#allows(origin, req)) return;
+    // A client that sends `https://www.example.org/,https://evil.example` must not make the doctor recommend it.
+    if (origin.length <= longestOrigin && !/[*,]/.test(origin) && isOrigin(origin))
+      this.#observer.refuseOrigin(origin, host);
   }
 
   #refusedFor(req: IncomingMessage, url: URL, upgrade: boolean): HttpErrorCode | null {

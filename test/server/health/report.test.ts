@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { chmodSync, existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
+import { createServer, get } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -84,6 +84,34 @@ test('the doctor names settings that changed since the start of the server', asy
   expect(output).toMatch(
     /^! The running server started with other values of CHAT_ORIGINS, CHAT_NAME\.\n {2}→ Restart/m,
   );
+});
+
+test('the doctor recommends single origins only, whatever a client sent as its origin', async () => {
+  const { env } = await settings();
+  const given = { ...env, CHAT_ORIGINS: 'https://www.example.org' };
+  const server = await chatServerHere(given);
+  onTestFinished(async () => void (await server.stop()));
+  const refused = async (headers: Record<string, string>) => {
+    const url = `${server.url}/socket.io/?EIO=4&transport=polling`;
+    const [response] = await once(get(url, { headers }), 'response');
+    response.resume();
+    expect(response.statusCode, headers.origin).toBe(403);
+  };
+  for (const origin of [
+    'https://www.example.org/,https://evil.example',
+    'https://www.example.org,https://evil.example',
+    'https://*.example.org',
+    'https://evil@www.example.org',
+  ])
+    await refused({ origin, host: 'www.example.org' });
+  await refused({ origin: 'https://www.example.org,https://evil', host: 'www.example.org,https' });
+  await refused({ origin: 'http://www.example.org' });
+  await refused({ origin: 'https://evil.example', host: 'evil.example' });
+  const { output } = await doctorRun(given);
+  const advice = 'Only if pages of your site have this origin, add it, and restart the server: CHAT_ORIGINS';
+  expect(output).toContain(`${advice}=https://www.example.org,http://www.example.org.`);
+  expect(output).toContain(`${advice}=https://www.example.org,https://evil.example.`);
+  expect(output.match(/may not connect: CHAT_ORIGINS/g)).toHaveLength(2);
 });
 
 test('doctor --chat leaves nothing in the log of the server', async () => {
