@@ -253,11 +253,11 @@ async function findOwn(chat: Chat, { person }: Connection, id: string): Promise<
 async function holdReasonOf(
   chat: Chat,
   { roles }: Pick<Connection['identity'], 'roles'>,
-  { user, room, message: { text, files = [] } }: ScheduledMessage,
+  { user, room, message: { text, files = [], mentions } }: ScheduledMessage,
 ) {
   const record = await chat.history.read.room({ room, bare: true });
   const author = { identity: { id: user, roles } };
-  return record === null ? null : findHoldReason(chat, author, { record }, text, files);
+  return record === null ? null : findHoldReason(chat, author, { record }, text, files, mentions);
 }
 
 async function send(

@@ -123,7 +123,8 @@ export async function forward(
   if (isChecked) {
     if (original === undefined) throw new RequestError('unknown_message');
     const words = `${original.text}\n${original.card ?? ''}`;
-    if ((await findHoldReason(chat, connection, room, words, original.files)) !== null) {
+    const { files, mentions } = original;
+    if ((await findHoldReason(chat, connection, room, words, files, mentions)) !== null) {
       throw new RequestError('forbidden', 'the copy would need approval: write your own message instead');
     }
   }
@@ -223,9 +224,9 @@ async function sendOrHold(
   room: Room,
   input: ReturnType<typeof newMessage>,
 ): Promise<Writes['hold']['out']> {
-  const { text, poll, card } = input;
+  const { text, poll, card, mentions } = input;
   const words = [text, ...(poll?.options ?? []), poll?.event?.place ?? '', card ?? ''].join('\n');
-  const why = await findHoldReason(chat, connection, room, words, input.files);
+  const why = await findHoldReason(chat, connection, room, words, input.files, mentions);
   const needsApproval = why !== null && mayWait(chat, connection, room);
   if (poll !== undefined) {
     const duplicate = why === null ? null : await chat.history.probe.send(input);
@@ -276,7 +277,7 @@ export async function edit(
   const user = connection.person.user.id;
   chat.reactions.flush(id, seq);
   try {
-    const why = await findHoldReason(chat, connection, room, text, files);
+    const why = await findHoldReason(chat, connection, room, text, files, mentions);
     const input = {
       room: id,
       seq,

@@ -2,6 +2,7 @@ import {
   type Change,
   maxPendingOfUser,
   maxPendingWithLostRooms,
+  type NewMention,
   type PendingMessage,
   pendingLimitReason,
   type RoomRecord,
@@ -44,6 +45,7 @@ interface Author {
  * Returns why a message of this author needs approval, provided that the user has no role in the room. Null if it
  * does not.
  * @param files the attached files. Their names and descriptions are checked also.
+ * @param mentions the mentions in the text, which may be followed by other texts
  */
 export async function findHoldReason(
   chat: Pick<Chat, 'hold' | 'history'>,
@@ -51,6 +53,7 @@ export async function findHoldReason(
   room: { record: Pick<RoomRecord, 'id' | 'kind'> },
   text: string,
   files: readonly (ChosenFile & { name?: string })[] = [],
+  mentions: readonly Place[] = [],
 ): Promise<HoldReason | null> {
   const { hold, history } = chat;
   if (hold === undefined || !isChecked(author, room)) return null;
@@ -63,11 +66,23 @@ export async function findHoldReason(
     return isOwn ? stored.file.about.name : '';
   };
   const names = await Promise.all(files.map(async ({ id, name }) => name ?? (await nameOf(id))));
-  const words = [text, ...names, ...files.map(({ alt = '' }) => alt)].join('\n');
+  const words = [text, withoutPlaces(text, mentions), ...names, ...files.map(({ alt = '' }) => alt)].join(
+    '\n',
+  );
   if (hold.hasWord(words)) return 'words';
   if (hold.mode === 'links' && mayHaveLink(words)) return 'links';
   if (hold.mode !== 'first') return null;
   return (await history.read.hasWritten({ user, room: room.record.id })) ? null : 'first';
+}
+
+type Place = Pick<NewMention, 'start' | 'length'>;
+
+/** Returns the text without the letters of its mentions, instead of which clients show names. */
+function withoutPlaces(text: string, places: readonly Place[]): string {
+  if (places.length === 0) return '';
+  const characters = [...text];
+  for (const { start, length } of places) characters.fill(' ', start, start + length);
+  return characters.join('');
 }
 
 const holdsOfUser = new ConcurrencyLimit(1);

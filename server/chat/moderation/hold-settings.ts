@@ -1,4 +1,5 @@
 import { filterForm, maybeBlank } from '../../wire/blank.ts';
+import { mayHaveLink } from '../../wire/links.ts';
 
 /** Which messages need approval: see CHAT_HOLD. Messages with a word of CHAT_HOLD_WORDS always do. */
 export type HoldMode = 'off' | 'links' | 'first' | 'all';
@@ -9,11 +10,18 @@ export interface HoldSettings {
   hasWord(text: string): boolean;
 }
 
-/** Replaces a name with a listed word by the ID, because a name is visible at once, without approval. */
+/**
+ * Replaces a name with a listed word by the ID, because a name is visible at once, without approval. With CHAT_HOLD=links
+ * also a name with a link, because clients show it in the text of messages. A mail address may be a name.
+ */
 export const nameToShow = (
   hold: HoldSettings | undefined,
   { id, name }: { id: string; name: string },
-): string => (hold?.hasWord(name) ? id : name);
+): string => {
+  if (hold === undefined) return name;
+  const hasLink = hold.mode === 'links' && mayHaveLink(name.replaceAll('@', ' '));
+  return hasLink || hold.hasWord(name) ? id : name;
+};
 
 /** Returns the settings for approval; undefined if no message needs approval. */
 export function holdSettings({

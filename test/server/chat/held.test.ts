@@ -127,6 +127,25 @@ describe('approval is required', () => {
     expect((await hold(ann, 'lobby', 'pal\ufff9le\ufffbts')).why).toBe('words');
   });
 
+  test('for a listed word next to letters of which clients show the name of a mentioned user', async () => {
+    const { ann, mod, eve } = await lobby();
+    const [text, mentions] = ['😀xpallets', [{ user: eve.id, start: 1, length: 1 }]];
+    expect((await hold(ann, 'lobby', text, { mentions })).why).toBe('words');
+    expect(await send(ann, 'lobby', text)).toHaveProperty('message');
+    const { seq } = await say(ann, 'lobby', 'hello');
+    const edit = await ann.raw('message:edit', { room: 'lobby', seq, text, mentions });
+    expect(edit).toMatchObject({ ok: true, data: { held: { why: 'words' } } });
+    const at = Date.now() + 3_600_000;
+    const later = { room: 'lobby', text, mentions, at, clientId: newClientId() };
+    const added = await ann.request('scheduled:add', later);
+    const sent = 'scheduled' in added && (await ann.request('scheduled:send', { id: added.scheduled.id }));
+    expect(sent).toMatchObject({ held: { why: 'words' } });
+    const original = await send(mod, 'lobby', text, { mentions });
+    const from = { room: 'lobby', seq: 'message' in original ? original.message.seq : 0 };
+    const copy = { room: 'lobby', from, clientId: newClientId() };
+    expect(await codeOf(ann, 'message:forward', copy)).toBe('forbidden');
+  });
+
   test('for messages with a link or listed word in a file name or description', async () => {
     const { ann } = await lobby(served);
     const files = await Promise.all(
@@ -394,6 +413,15 @@ describe('the filter of names and topics', () => {
     const changed = nextOf(ann, 'session:changed');
     await site.writeSession(ann, { firstname: 'Ann' });
     expect((await changed).user.name).toBe('Ann');
+  });
+
+  test('replaces a user name of the session that contains a link by the user ID, but no mail address', async () => {
+    for (const name of ['https://spam.example', 'see www.spam.example', 'spam.example/win']) {
+      const { id, ready } = await user({ firstname: name });
+      expect(ready.user).toEqual({ id, name: id });
+    }
+    for (const name of ['ann@example.org', 'Dr. A. Bär'])
+      expect((await user({ firstname: name })).ready.user.name).toBe(name);
   });
 
   test.each([
