@@ -64,11 +64,29 @@ function wordFinder(words: readonly string[]): (text: string) => boolean {
     place.isWord = word !== '';
   }
   if (start.next.size === 0) return () => false;
-  return (text) => {
+  const hasWord = (text: string) => {
     const signs = [...filterForm(text)];
     return signs.some((_, at) => beginsWord(start, signs, at));
   };
+  return (text) =>
+    hasWord(text) || (/\p{Bidi_Control}/u.test(text) && (turned.test(text) || hasWord(inTurn(text))));
 }
+
+/** Letters after an override, which clients show in reverse. Without letters, it may be a copied telephone number. */
+const turned =
+  /^[^\n\u202e]*\u202e.*\p{L}|^[^\n\u202d]*\u202d.*[\p{sc=Hebr}\p{sc=Arab}\p{sc=Syrc}\p{sc=Thaa}\p{sc=Nkoo}\p{sc=Adlm}]/mu;
+
+/** Returns the parts of each line between direction marks in reverse, as clients may show them. */
+const inTurn = (text: string): string =>
+  text
+    .split('\n')
+    .map((line) =>
+      line
+        .split(/\p{Bidi_Control}+/u)
+        .reverse()
+        .join(maybeBlank),
+    )
+    .join('\n');
 
 /** Follows each `maybeBlank` both as nothing and as a space. Next to a match, it separates words. */
 function beginsWord(start: Place, signs: readonly string[], at: number): boolean {
