@@ -14,7 +14,7 @@ const maxInFlightOfUser = 2;
  * requests never have more in flight together.
  */
 const half = maxInFlight / 2;
-/** What a request without an answer is blamed on counts as slow for this time, in ms. */
+/** What a failed request is blamed on counts as slow for this time, in ms. */
 const slowMs = 60_000;
 /** Maximum requests in flight while the site may be down. */
 const maxProbes = 2;
@@ -29,8 +29,8 @@ const pressedMs = 60_000;
 /** Maximum kept cards, and maximum kept results. */
 const maxKept = 1000;
 /**
- * After this number of failed requests in a row, all requests fail for `pauseMs` without asking the site. If they got
- * no answer, requests that are not slow may still ask, because the site may hang on few references only.
+ * After this number of failed requests in a row, slow requests fail for `pauseMs` without asking the site. Others may
+ * still ask, because the site may fail on the references of one author only.
  */
 const maxFailures = 5;
 const pauseMs = 10_000;
@@ -43,8 +43,8 @@ interface Task {
 }
 
 /**
- * Who and what is slow if the request gets no answer: for a card that a user only looks at, the reference and the author
- * who chose it; otherwise the user.
+ * Who and what is slow if the site fails: for a card that a user only looks at, the reference and the author who chose
+ * it; otherwise the user.
  */
 interface Blame {
   user: string;
@@ -89,7 +89,6 @@ export class SiteCards {
   readonly #pressed = new Kept<Card | undefined>(pressedMs);
   #failures = 0;
   #pausedUntil = 0;
-  #timeouts = 0;
   #suspectUntil = 0;
   /** Slow keys of `Blame`, with the timers that end this. */
   readonly #slow = new Map<string, NodeJS.Timeout>();
@@ -264,32 +263,35 @@ export class SiteCards {
     const tookMs = performance.now() - startedAt;
     const hasTimedOut = posted.status === undefined && tookMs >= this.#options.timeoutMs - 1;
     this.#waiting.count(hasTimedOut ? task.blame.user : task.user, tookMs);
-    if (hasTimedOut) {
-      for (const key of task.blame.keys) this.#markSlow(key);
-      if (++this.#timeouts >= maxFailures) {
-        this.#timeouts = 0;
-        this.#suspectUntil = performance.now() + pauseMs;
-        this.#failWaiting();
-      }
-    } else this.#timeouts = 0;
+    this.#watch(task, posted);
     try {
-      return this.#result(posted, hasTimedOut, (answer) => read(answer, changes));
+      return this.#result(posted, (answer) => read(answer, changes));
     } finally {
       this.#startNext();
     }
   }
 
-  #result<T>({ status = 0, wait, reason, body }: Posted, hasTimedOut: boolean, read: (body: string) => T): T {
-    const { onFailure, timeoutMs } = this.#options;
+  /** Asks the site less if it fails. */
+  #watch({ blame }: Task, { status = 0, wait }: Posted): void {
+    const now = performance.now();
     // The site may fail on a single reference. Its author must not turn off all other cards.
     const hasAnswered = status >= 200 && status <= 500 && status !== 429;
-    if (hasAnswered) this.#suspectUntil = 0;
-    if (!hasTimedOut) this.#failures = hasAnswered ? 0 : this.#failures + 1;
-    if (wait !== undefined || this.#failures >= maxFailures) {
-      this.#failures = 0;
-      this.#pausedUntil = Math.max(this.#pausedUntil, performance.now() + Math.min(wait ?? pauseMs, pauseMs));
-      this.#failWaiting();
+    if (hasAnswered) this.#failures = this.#suspectUntil = 0;
+    else {
+      for (const key of blame.keys) this.#markSlow(key);
+      if (++this.#failures >= maxFailures) {
+        this.#failures = 0;
+        this.#suspectUntil = now + pauseMs;
+        this.#failWaiting((task) => this.#isSlow(task));
+      }
     }
+    if (wait === undefined) return;
+    this.#pausedUntil = Math.max(this.#pausedUntil, now + Math.min(wait, pauseMs));
+    this.#failWaiting();
+  }
+
+  #result<T>({ status = 0, reason, body }: Posted, read: (body: string) => T): T {
+    const { onFailure, timeoutMs } = this.#options;
     if (status !== 200) {
       onFailure(reason);
       throw unavailable(
@@ -309,9 +311,9 @@ export class SiteCards {
     }
   }
 
-  #failWaiting(): void {
-    for (let task = this.#waiting.next(); task !== undefined; task = this.#waiting.next())
-      task.fail(unavailable(paused));
+  #failWaiting(isFailing: (task: Task) => boolean = () => true): void {
+    const next = () => this.#waiting.next((_, task) => isFailing(task));
+    for (let task = next(); task !== undefined; task = next()) task.fail(unavailable(paused));
   }
 }
 

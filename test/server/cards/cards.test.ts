@@ -4,6 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { SiteCards } from '../../../server/cards/cards.ts';
 import type { Card, Message } from '../../../server/wire/events.ts';
 import { newClientId } from '../../helpers/chat-client.ts';
 import { historyFolder } from '../../helpers/chat-server.ts';
@@ -30,6 +31,7 @@ const web = createServer(async (request, response) => {
   asks.push(ask);
   answer(ask, response);
 });
+const siteUrl = () => new URL(`http://127.0.0.1:${(web.address() as AddressInfo).port}/cards?for=chat`);
 const say = (response: ServerResponse, body: object) => response.end(JSON.stringify(body));
 const buttons = [{ id: 'ship', label: 'Ship' }];
 const card = (over: object = {}) => ({ title: 'Order 4711', state: 'paid', ...over });
@@ -44,7 +46,7 @@ beforeAll(async () => {
   writeFileSync(keyFile, `whsec_${key.toString('base64')}\n`);
   site = await startPeopleSite({
     CHAT_HISTORY: kept.url,
-    CHAT_CARDS_URL: `http://127.0.0.1:${(web.address() as AddressInfo).port}/cards?for=chat`,
+    CHAT_CARDS_URL: siteUrl().href,
     CHAT_WEBHOOK_KEY_FILE: keyFile,
     CHAT_LOGIN_URL: 'https://site.example/login',
     CHAT_ORIGINS: 'https://site.example',
@@ -372,6 +374,52 @@ test('references on which the site hangs stop neither the cards of other authors
     one.close();
   }
   eve.close();
+});
+
+test('a site that stops answering for some references fails no waiting request for others', async () => {
+  const hung: ServerResponse[] = [];
+  answer = ({ data }, response) =>
+    data.about?.startsWith('hang') ? void hung.push(response) : say(response, { card: card() });
+  const cards = new SiteCards({ url: siteUrl(), keys: [key], timeoutMs: 500, onFailure() {} });
+  let isOver = false;
+  const hanging = Promise.allSettled(
+    Array.from({ length: 8 }, (_, n) =>
+      cards.get({ id: `r${n}`, name: 'R' }, { about: 'hang', author: 'eve' }),
+    ),
+  ).finally(() => {
+    isOver = true;
+  });
+  // More than a user has in flight, so that some always wait.
+  const looks = async (lane: number) => {
+    const failed: string[] = [];
+    for (let n = 0; !isOver; n++)
+      await cards
+        .get({ id: 'ben', name: 'Ben' }, { about: `fine:${lane}:${n}`, author: 'ann' })
+        .catch((error: Error) => failed.push(error.message));
+    return failed;
+  };
+  expect((await Promise.all([1, 2, 3, 4].map(looks))).flat()).toEqual([]);
+  expect((await hanging).every(({ status }) => status === 'rejected')).toBe(true);
+  expect(hung).toHaveLength(8);
+  cards.close();
+});
+
+test.each([
+  ['rejects as overloaded', (response: ServerResponse) => void response.writeHead(502).end()],
+  ['cuts', (response: ServerResponse) => void response.destroy()],
+])('references that the site %s stop only the cards of their author', async (_, fail) => {
+  answer = ({ data }, response) =>
+    data.about?.startsWith('bad:') ? fail(response) : say(response, { card: card() });
+  const [eve, bob] = await site.people(2);
+  for (const one of [eve, bob]) await one.request('room:join', { room: 'lobby' });
+  const bad = await Promise.all(
+    [1, 2, 3, 4, 5, 6].map((n) => send({ room: 'lobby', card: `bad:${n}` }, eve)),
+  );
+  for (const { seq } of bad)
+    expect(await codeOf(eve, 'card:get', { room: 'lobby', seq })).toBe('site_unavailable');
+  expect(asks).toHaveLength(5);
+  expect(await get(eve, await send({ room: 'lobby' }, bob), 'lobby')).toMatchObject({ title: 'Order 4711' });
+  for (const one of [eve, bob]) one.close();
 });
 
 test('the list of rooms tells a card from a text', async () => {
