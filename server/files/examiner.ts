@@ -132,6 +132,8 @@ class ExaminingProcess {
   #process: Promise<ChildProcess> | undefined;
   readonly #waiting: FairQueue<Waiter>;
   #busy = false;
+  /** The user whose file ended the last process. The start of the next one counts as this user's time. */
+  #ender: string | undefined;
   #idle: NodeJS.Timeout | undefined;
   #closed = false;
 
@@ -171,28 +173,35 @@ class ExaminingProcess {
     this.#busy = true;
     clearTimeout(next.late);
     clearTimeout(this.#idle);
-    const begun = performance.now();
-    void this.#run(next.work, next.signal)
+    void this.#run(next)
       .then(next.resolve, next.reject)
       .finally(() => {
         this.#busy = false;
-        this.#waiting.count(next.user, performance.now() - begun);
         this.#idle = setTimeout(() => this.#end(), idleFor).unref();
         this.#next();
       });
   }
 
-  async #run({ path, ...asked }: Work, signal: AbortSignal | undefined): Promise<Examined> {
+  async #run({ user, work: { path, ...asked }, signal }: Waiter): Promise<Examined> {
     const end = performance.now() + maxTaskMs;
     const file = await open(path);
     try {
       const { size } = await file.stat();
-      const child = await this.#started();
+      const child = await this.#counted(this.#ender ?? user, () => this.#started());
+      this.#ender = undefined;
       signal?.throwIfAborted();
-      return await this.#ask(child, file, { ...asked, size }, { signal, end });
+      const ask = () => this.#ask(child, file, { ...asked, size }, { signal, end });
+      return await this.#counted(user, ask).finally(() => {
+        if (this.#process === undefined || !isAlive(child)) this.#ender = user;
+      });
     } finally {
       await file.close();
     }
+  }
+
+  async #counted<T>(user: string, work: () => Promise<T>): Promise<T> {
+    const startedAt = performance.now();
+    return work().finally(() => this.#waiting.count(user, performance.now() - startedAt));
   }
 
   /** Returns a live process. Use it without awaiting anything else, because it may end at any time. */

@@ -398,9 +398,9 @@ describe('the processes that examine files', () => {
   const examine = (user: string, path: string, signal?: AbortSignal) =>
     examiner.examine(user, { path, types, maxBytes }, signal);
   const words = () => join(folder, 'words');
-  /** Waits until one file is being examined and the other is queued. Needs fake timers. */
-  const underWay = async () => {
-    while (vi.getTimerCount() < 2) await new Promise((resolve) => setImmediate(resolve));
+  /** Waits until one file is being examined and the others are queued. Needs fake timers. */
+  const underWay = async (files = 2) => {
+    while (vi.getTimerCount() < files) await new Promise((resolve) => setImmediate(resolve));
   };
   const pngOfOnePixel = Buffer.from(
     'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==',
@@ -469,6 +469,29 @@ describe('the processes that examine files', () => {
     vi.advanceTimersByTime(30_000);
     await Promise.all(tooLate);
     expect(await examine('2', words())).toEqual(text);
+  });
+
+  test('are restarted at the expense of the user whose file ended them', async () => {
+    expect(await examine('1', words())).toEqual(text);
+    for (let n = 0; n < 3; n++) {
+      const child = processOf('types');
+      process.kill(child, 'SIGSTOP');
+      vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+      const crashed = examine('crashing', words());
+      await underWay(1);
+      vi.useRealTimers();
+      process.kill(child, 'SIGKILL');
+      expect(await crashed).toEqual({ failed: true });
+      expect(await examine('usual', words())).toEqual(text);
+    }
+    process.kill(processOf('types'), 'SIGSTOP');
+    const order: string[] = [];
+    const queued = ['1', 'crashing', 'usual'].map((user) =>
+      examine(user, words()).then(() => order.push(user)),
+    );
+    process.kill(processOf('types'), 'SIGCONT');
+    await Promise.all(queued);
+    expect(order).toEqual(['1', 'usual', 'crashing']);
   });
 
   test('are replaced after they are killed', async () => {
