@@ -189,8 +189,8 @@ export async function openNotifications(
             if (outcome === 'sent') failures.pushes.worked();
             metrics.pushes.inc({ outcome });
           },
-          onRefusal(reason) {
-            failures.pushes.failed(reason);
+          onRefusal(reason, user) {
+            failures.pushes.failed(reason, user);
             quiet.warn(`push ${reason}`, { reason }, 'could not deliver a push');
           },
           onQuiet: onQuiet('a push waits for the end of quiet hours'),
@@ -251,7 +251,7 @@ function addChecks(
   if (push)
     check(
       'pushes',
-      'The last push could not be delivered',
+      'The last pushes could not be delivered',
       'See "could not deliver a push" in docs/operate/log.md for the reason.',
     );
   return failures;

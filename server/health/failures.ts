@@ -1,10 +1,21 @@
+/** Failures for fewer users may be their own fault, such as a made-up address of a device. */
+const minUsers = 3;
+
 /** The failures of one part since it last worked. */
 export class Failures {
   #current: { reason: string; since: number; last: number; count: number } | undefined;
+  /** The users of failures that may be their own fault. */
+  readonly #users = new Set<string>();
+  #isGeneral = false;
 
-  /** @param reason contains no secrets and no names */
-  failed(reason: string): void {
+  /**
+   * @param reason contains no secrets and no names
+   * @param user given if the failure may be this user's own fault
+   */
+  failed(reason: string, user?: string): void {
     const now = Date.now();
+    if (user === undefined) this.#isGeneral = true;
+    else if (this.#users.size < minUsers) this.#users.add(user);
     this.#current = {
       reason,
       since: this.#current?.since ?? now,
@@ -15,11 +26,13 @@ export class Failures {
 
   worked(): void {
     this.#current = undefined;
+    this.#users.clear();
+    this.#isGeneral = false;
   }
 
-  /** Whether the part worked at its last attempt. */
+  /** Whether the part worked at its last attempt, apart from failures of few users. */
   get isOver(): boolean {
-    return this.#current === undefined;
+    return !this.#isGeneral && this.#users.size < minUsers;
   }
 
   /** Milliseconds since the last failure. */

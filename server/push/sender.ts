@@ -29,8 +29,11 @@ export interface SenderOptions {
   apps: Fcm | undefined;
   /** Called with the outcome for each device. */
   onPush(outcome: PushOutcome['is']): void;
-  /** Called when a push was not sent or not accepted. `reason` contains no free text from the response. */
-  onRefusal(reason: string): void;
+  /**
+   * Called when a push was not sent or not accepted. `reason` contains no free text from the response.
+   * @param user given if the device of this user may be the cause
+   */
+  onRefusal(reason: string, user?: string): void;
 }
 
 /** The device that gets the push. */
@@ -101,7 +104,7 @@ export class PushSender {
     this.#watch(service, 'silent' in outcome);
     onPush(outcome.is);
     if (outcome.is === 'gone') await registry.forget(device);
-    if ('reason' in outcome) onRefusal(outcome.reason);
+    if ('reason' in outcome) onRefusal(outcome.reason, device.user);
     return outcome;
   }
 

@@ -100,7 +100,7 @@ async function scene(
     history.write.registerDevice({ id: deviceOf(user), user, kind: 'browser', sealed: '', at: Date.now() });
   await registerAgain();
   const settled: Writes['settlePushes']['in']['pushes'][number][] = [];
-  const refusals: string[] = [];
+  const refusals: [reason: string, user?: string | undefined][] = [];
   let claimed = () => {};
   let lost = 0;
   const write = Object.assign(Object.create(history.write) as History['write'], {
@@ -140,7 +140,7 @@ async function scene(
     onPush: (outcome) => {
       if (outcome === 'lost') lost++;
     },
-    onRefusal: (reason) => refusals.push(reason),
+    onRefusal: (...refusal) => refusals.push(refusal),
     onQuiet() {},
     onFailure: (error) => expect.unreachable(error.message),
   });
@@ -488,7 +488,7 @@ test('skips a device that it has no key for, and pushes to the user’s other de
   answered(201);
   expect(await later(await message())).toBeUndefined();
   expect(service.taken.map(({ path }) => path)).toEqual([other.path]);
-  expect(refusals).toEqual(['CHAT_PUSH_KEY_FILE has no key that decrypts this device']);
+  expect(refusals).toEqual([['CHAT_PUSH_KEY_FILE has no key that decrypts this device']]);
 });
 
 test('does not push a message that another server has pushed', async () => {
@@ -508,11 +508,13 @@ test.each([
   [404, 0],
   [410, 0],
 ])('does not retry a push answered with %i, and keeps %i devices', async (status, left) => {
-  const { message, later, devices } = await scene();
+  const { user, message, later, devices, refusals } = await scene();
   answered(status, { 'retry-after': '5' });
   const room = await message();
   expect(await later(room)).toBeUndefined();
   expect(await devices()).toBe(left);
+  // A device that is gone is no failure.
+  expect(refusals).toEqual(left === 0 ? [] : [[`status ${status}`, user]]);
   const at = Date.now() + hour;
   expect(await history.write.claimPushes({ at, until: at + 1, most: 9, before: 0 })).toEqual({ pushes: [] });
   expect(service.taken).toHaveLength(1);
