@@ -29,8 +29,9 @@ const pressedMs = 60_000;
 /** Maximum kept cards, and maximum kept results. */
 const maxKept = 1000;
 /**
- * After this number of failed requests in a row, slow requests fail for `pauseMs` without asking the site. Others may
- * still ask, because the site may fail on the references of one author only.
+ * After this number of failed requests in a row, or one for which the site asks to wait, slow requests fail for
+ * `pauseMs` without asking the site. Others may still ask, because the site may fail on the references of one author
+ * only.
  */
 const maxFailures = 5;
 const pauseMs = 10_000;
@@ -88,7 +89,7 @@ export class SiteCards {
   #changes = 0;
   readonly #pressed = new Kept<Card | undefined>(pressedMs);
   #failures = 0;
-  #pausedUntil = 0;
+  #isClosed = false;
   #suspectUntil = 0;
   /** Slow keys of `Blame`, with the timers that end this. */
   readonly #slow = new Map<string, NodeJS.Timeout>();
@@ -171,7 +172,7 @@ export class SiteCards {
 
   /** Aborts all requests. */
   close(): void {
-    this.#pausedUntil = Number.POSITIVE_INFINITY;
+    this.#isClosed = true;
     this.#failWaiting();
     this.#endpoint.close();
   }
@@ -192,7 +193,7 @@ export class SiteCards {
   /** Sends a request when it is the user's turn. */
   #ask<T>(request: Request<T>): Promise<T> {
     const { user, blame, known = () => undefined } = request;
-    if ((this.#isSuspect && this.#isSlow({ blame })) || performance.now() < this.#pausedUntil)
+    if (this.#isClosed || (this.#isSuspect && this.#isSlow({ blame })))
       return Promise.reject(unavailable(paused));
     return new Promise((resolve, reject) => {
       const task: Task = {
@@ -273,21 +274,17 @@ export class SiteCards {
 
   /** Asks the site less if it fails. */
   #watch({ blame }: Task, { status = 0, wait }: Posted): void {
-    const now = performance.now();
     // The site may fail on a single reference. Its author must not turn off all other cards.
     const hasAnswered = status >= 200 && status <= 500 && status !== 429;
     if (hasAnswered) this.#failures = this.#suspectUntil = 0;
     else {
       for (const key of blame.keys) this.#markSlow(key);
-      if (++this.#failures >= maxFailures) {
+      if (++this.#failures >= maxFailures || wait !== undefined) {
         this.#failures = 0;
-        this.#suspectUntil = now + pauseMs;
+        this.#suspectUntil = performance.now() + pauseMs;
         this.#failWaiting((task) => this.#isSlow(task));
       }
     }
-    if (wait === undefined) return;
-    this.#pausedUntil = Math.max(this.#pausedUntil, now + Math.min(wait, pauseMs));
-    this.#failWaiting();
   }
 
   #result<T>({ status = 0, reason, body }: Posted, read: (body: string) => T): T {

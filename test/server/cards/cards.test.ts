@@ -405,9 +405,14 @@ test('a site that stops answering for some references fails no waiting request f
 });
 
 test.each([
-  ['rejects as overloaded', (response: ServerResponse) => void response.writeHead(502).end()],
-  ['cuts', (response: ServerResponse) => void response.destroy()],
-])('references that the site %s stop only the cards of their author', async (_, fail) => {
+  ['rejects as overloaded', 5, (response: ServerResponse) => void response.writeHead(502).end()],
+  ['cuts', 5, (response: ServerResponse) => void response.destroy()],
+  [
+    'wants later',
+    1,
+    (response: ServerResponse) => void response.writeHead(429, { 'retry-after': '60' }).end(),
+  ],
+])('references that the site %s stop only the cards of their author, after %i', async (_, failures, fail) => {
   answer = ({ data }, response) =>
     data.about?.startsWith('bad:') ? fail(response) : say(response, { card: card() });
   const [eve, bob] = await site.people(2);
@@ -417,7 +422,7 @@ test.each([
   );
   for (const { seq } of bad)
     expect(await codeOf(eve, 'card:get', { room: 'lobby', seq })).toBe('site_unavailable');
-  expect(asks).toHaveLength(5);
+  expect(asks).toHaveLength(failures);
   expect(await get(eve, await send({ room: 'lobby' }, bob), 'lobby')).toMatchObject({ title: 'Order 4711' });
   for (const one of [eve, bob]) one.close();
 });
