@@ -11,7 +11,7 @@ const maxInFlight = 16;
 const maxInFlightOfUser = 2;
 /**
  * With more requests in flight, each user has one. Requests for one reference, for references of one author, and slow
- * requests never have more in flight together.
+ * requests never have more in flight together. Of the slow ones, a reference and an author have half.
  */
 const half = maxInFlight / 2;
 /** What a failed request is blamed on counts as slow for this time, in ms. */
@@ -243,9 +243,10 @@ export class SiteCards {
     // A user who looks at slow cards also gets others.
     const ofUser = inFlight.filter((other) => other.user === task.user && this.#isSlow(other) === isSlow);
     if (ofUser.length >= (inFlight.length < half ? maxInFlightOfUser : 1)) return false;
-    if (isSlow) return slow.length < half;
+    if (isSlow && slow.length >= half) return false;
+    const most = isSlow ? half / 2 : half;
     return task.blame.keys.every(
-      (key) => inFlight.filter(({ blame }) => blame.keys.includes(key)).length < half,
+      (key) => inFlight.filter(({ blame }) => blame.keys.includes(key)).length < most,
     );
   }
 

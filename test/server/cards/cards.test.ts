@@ -404,6 +404,27 @@ test('a site that stops answering for some references fails no waiting request f
   cards.close();
 });
 
+test('an author of hanging references leaves half of what slow requests share to other authors', async () => {
+  let fails = true;
+  const hung: ServerResponse[] = [];
+  answer = ({ data }, response) => {
+    if (data.about === 'hang') hung.push(response);
+    else if (fails) response.destroy();
+    else say(response, { card: card() });
+  };
+  const cards = new SiteCards({ url: siteUrl(), keys: [key], timeoutMs: 500, onFailure() {} });
+  const look = (id: string, about: string, author: string) => cards.get({ id, name: id }, { about, author });
+  await expect(look('ben', 'order:1', 'ann')).rejects.toMatchObject({ code: 'site_unavailable' });
+  await expect(look('ben', 'hang', 'eve')).rejects.toMatchObject({ code: 'site_unavailable' });
+  fails = false;
+  let ended = 0;
+  const readers = Array.from({ length: 8 }, (_, n) => look(`r${n}`, 'hang', 'eve').catch(() => ended++));
+  expect(await look('ben', 'order:1', 'ann')).toMatchObject({ title: 'Order 4711' });
+  expect(ended).toBe(0);
+  await Promise.all(readers);
+  cards.close();
+});
+
 test.each([
   ['rejects as overloaded', 5, (response: ServerResponse) => void response.writeHead(502).end()],
   ['cuts', 5, (response: ServerResponse) => void response.destroy()],
