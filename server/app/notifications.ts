@@ -66,7 +66,6 @@ export async function openNotifications(
   { history, logins, metrics, log, quiet, health }: Telemetry & { history: History; logins: Logins },
 ): Promise<Notifications> {
   const failures = addChecks(health, config, history);
-  let mailFailure = '';
   const onFailure = ({ message: reason }: Error) =>
     quiet.warn('notify', { reason }, 'could not notify offline users');
   const onPushFailure = ({ message: reason }: Error) =>
@@ -85,7 +84,7 @@ export async function openNotifications(
     logins,
     mailStops,
     onFailure(reason) {
-      mailFailure = reason;
+      failures.mails.failed(reason);
       quiet.warn('mails', { reason }, 'could not send a mail to an offline user');
     },
   });
@@ -109,9 +108,8 @@ export async function openNotifications(
             config.notify.newMembers && (mails === undefined ? sendsEvents : logins.findMail !== undefined),
           stopLink: mailStops && ((user) => mailStops.link(user)),
           onMail(outcome) {
-            // A rejected recipient is no failure of the mail server.
+            // A mail server that rejects a recipient works.
             if (outcome === 'sent' || outcome === 'refused') failures.mails.worked();
-            else if (outcome !== 'no_address') failures.mails.failed(mailFailure);
             metrics.mails.inc({ outcome });
           },
           onQuiet: onQuiet('a mail waits for the end of quiet hours'),

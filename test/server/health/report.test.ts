@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, expect, onTestFinished, test } from 'vitest';
+import { openHistory } from '../../../server/history/open.ts';
 import { connectChat, newClientId } from '../../helpers/chat-client.ts';
 import { chatServerHere } from '../../helpers/chat-here.ts';
 import { emptyHistory, startChatServer, usual } from '../../helpers/chat-server.ts';
@@ -13,8 +14,11 @@ import { ownPort, startChild } from '../../helpers/child.ts';
 import { doctorRun } from '../../helpers/doctor-says.ts';
 import { hanging } from '../../helpers/hanging.ts';
 import { postgresDatabase } from '../../helpers/history-database.ts';
+import { startMailServer } from '../../helpers/mail-server.ts';
+import { unexpectedFailure } from '../../helpers/own-history.ts';
 import { apiKey } from '../../helpers/people.ts';
 import { startPostgres } from '../../helpers/postgres.ts';
+import { roomsOf } from '../../helpers/rooms-of.ts';
 
 const sessions = mkdtempSync(join(tmpdir(), 'report-'));
 afterAll(() => rmSync(sessions, { recursive: true }));
@@ -237,6 +241,37 @@ asRoot('a doctor of another account says which account may ask', async () => {
   expect(firstFinding(doctor.output())).toMatch(
     /^! A chat server answers at .*, but cannot be asked for its report \(EACCES\)\./,
   );
+});
+
+test('a mail that was in flight when a server crashed is no fault of the mail server', async () => {
+  const { env, path } = await settings();
+  const mailServer = await startMailServer();
+  const history = await openHistory({ kind: 'sqlite', path }, { onFailure: unexpectedFailure });
+  const at = Date.now() - hanging;
+  const { den, say } = roomsOf(history, at);
+  for (const id of ['1', '7']) await history.write.arrive({ user: { id, name: id }, at });
+  await den('den', ['1', '7']);
+  await say('den', '1');
+  await history.write.noteDue({ room: 'den', users: ['7'], due: at, pushes: [], pushDue: at });
+  const until = at + 1;
+  await history.write.claimDueUsers({ at, until, most: 1 });
+  await history.write.noteNotified({ user: '7', rooms: ['den'], until, at, sending: true });
+  await history.close();
+  const all = {
+    ...env,
+    CHAT_URL: `http://127.0.0.1:${env.CHAT_PORT}`,
+    CHAT_MAIL: mailServer.url,
+    CHAT_MAIL_FROM: 'chat@site.example',
+    CHAT_USER_MAIL: 'mail',
+  };
+  const server = await chatServerHere(all);
+  onTestFinished(async () => {
+    await server.stop();
+    await mailServer.stop();
+  });
+  const metrics = async () => (await fetch(`${server.url}/metrics`)).text();
+  await expect.poll(metrics, { timeout: hanging }).toContain('chat_mails_total{outcome="lost"} 1');
+  expect((await doctorRun(all)).output).not.toMatch(/^✗/m);
 });
 
 test('the doctor says how many users a mail may be due for, and when the first is checked', async () => {
