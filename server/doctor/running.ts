@@ -2,6 +2,7 @@ import type { Finding } from 'php-sessions/doctor';
 import { findLocalServer, type LocalServer } from '../health/local-socket.ts';
 import { howToRun } from '../program/how-to-run.ts';
 import type { Config } from '../settings/config.ts';
+import { hostAndPort, ownHost } from '../settings/own-host.ts';
 import { ok, problem, warning } from './finding.ts';
 
 const answerTimeoutMs = 3000;
@@ -53,10 +54,8 @@ async function describeSilence({ host, port }: Config, code: string): Promise<Fi
 }
 
 /** Returns the address of the server for programs of this machine. */
-export function localAddress(host: string, port: number): string {
-  const place = { '0.0.0.0': '127.0.0.1', '::': '::1' }[host] ?? host;
-  return `http://${place.includes(':') ? `[${place}]` : place}:${port}`;
-}
+export const localAddress = (host: string, port: number): string =>
+  `http://${hostAndPort(ownHost(host), port)}`;
 
 /** Returns the code of the error if no chat server answers there. */
 async function failureAt(address: string): Promise<string | null> {

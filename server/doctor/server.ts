@@ -55,7 +55,7 @@ export async function* checkServer(
 }
 
 /** Checks the history and the files, without the running server. */
-export async function* checkStorage({ history, files }: Config): AsyncGenerator<Finding> {
+async function* checkStorage({ history, files }: Config): AsyncGenerator<Finding> {
   yield await checkHistory(history);
   if (history.kind === 'sqlite') yield* checkSpace('history', dirname(resolve(history.path)));
   yield await checkFiles(files);
