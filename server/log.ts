@@ -12,7 +12,7 @@ export function createLog(level: string, node?: string, to?: pino.DestinationStr
   const options: pino.LoggerOptions = {
     level,
     base: node === undefined ? null : { node },
-    // Readable times, because the recipe in docs/operate/log.md omits those of the journal.
+    // Readable, because the recipe in docs/operate/log.md omits the times of the journal.
     timestamp: pino.stdTimeFunctions.isoTime,
     // pino would append the causes to the message, which already names them if that helps. The stack has all causes.
     serializers: {

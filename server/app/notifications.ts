@@ -255,7 +255,7 @@ function addChecks(
   return failures;
 }
 
-/** Says which mails wait, because a mail that is not due yet looks like one that is lost. */
+/** Describes the mails that wait, because a mail that is not due yet looks like a lost mail. */
 async function describeWaiting(notifier: Notifier): Promise<Finding | undefined> {
   // The check of the history reports its failure.
   const waiting = await notifier.waiting().catch(() => undefined);

@@ -26,8 +26,8 @@ const runtimeFolders = '/run/php-session-chat';
 const fileName = (port: number) => `php-session-chat-${port}.sock`;
 
 /**
- * Returns the path of the socket: beside a history in a file, which belongs to one server, otherwise in the runtime
- * folder of the service or the folder of temporary files.
+ * Returns the path of the socket. It is next to a history in a file, because that belongs to one server. Otherwise it is
+ * in the runtime folder of the service, or in the folder of temporary files.
  */
 const pathFor = ({ history, port }: Place): string =>
   history.kind === 'sqlite'

@@ -33,7 +33,7 @@ export const adviseFiles = ({ kind }: FilesPlace): string =>
     : 'Correct CHAT_FILES: the bucket, its endpoint and region, and a key that may get, put and delete there.';
 
 const advice =
-  'Enlarge the disk, or delete old backups and logs (journalctl --vacuum-size=500M). Delete nothing beside the history. See docs/operate/trouble.md.';
+  'Enlarge the disk, or delete old backups and logs (journalctl --vacuum-size=500M). Delete no file next to the history. See docs/operate/trouble.md.';
 
 /**
  * Describes too little space.

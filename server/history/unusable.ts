@@ -3,7 +3,7 @@ const damagedCodes = [11, 26];
 /** The system's error codes of a file that the account cannot write to. */
 const forbiddenCodes = ['EROFS', 'EACCES', 'EPERM', 'EISDIR', 'ENOTDIR'];
 
-/** The tables or the data of a history are not those of this version. */
+/** The tables or the data of a history do not belong to this version. */
 export class UnknownTables extends Error {
   // A property, because an error from a worker thread loses its class.
   readonly code = 'UNKNOWN_TABLES';

@@ -172,7 +172,10 @@ export class Unread {
     }
   }
 
-  /** Sends the request, unless another page is doing so and will share its response. */
+  /**
+   * Sends the request, unless another page is doing so and will share its response. Like `withLock`, which is part of the
+   * chat's code, so the page's script cannot import it.
+   */
   async #first(ask: () => Promise<void>): Promise<void> {
     // Only pages over https (and on localhost) have locks, and sandboxed frames may not use them.
     let begun = false;

@@ -210,7 +210,7 @@ export class Composer extends Component<Props> implements Follower {
     );
   }
 
-  /** The line below a message to a user whom nothing tells about it. */
+  /** The line after a message to a user who is not notified of it. */
   #unreached(): string | undefined {
     const { context, room } = this.props;
     // A read marker shows that the user has opened the chat since.
