@@ -5,8 +5,8 @@ import { expect, onTestFinished, test } from 'vitest';
 import { init } from '../../server/init/command.ts';
 import { givenSettings } from '../../server/settings/file.ts';
 import { siteDatabase } from '../helpers/application-site.ts';
-import { startChild } from '../helpers/child.ts';
 import { doctorSays } from '../helpers/doctor-says.ts';
+import { startUnprivileged } from '../helpers/other-account.ts';
 import { phpbbSite } from '../helpers/phpbb.ts';
 
 const db = await siteDatabase('sqlite');
@@ -151,10 +151,11 @@ const isRoot = process.getuid?.() === 0;
 const account = isRoot ? 'nobody' : userInfo().username;
 
 async function doctorOf(folder: string, env: Record<string, string> = {}): Promise<string> {
-  const child = startChild(process.execPath, ['server/command/main.ts', 'doctor', '--settings='], {
-    cwd: new URL('../..', import.meta.url).pathname,
-    env: { PATH: process.env.PATH, CHAT_SITE: folder, NODE_COMPILE_CACHE: folder, ...env },
-    ...(isRoot && { uid: 65_534 }),
+  const child = startUnprivileged(['server/command/main.ts', 'doctor', '--settings='], {
+    PATH: process.env.PATH,
+    CHAT_SITE: folder,
+    NODE_COMPILE_CACHE: folder,
+    ...env,
   });
   await new Promise((resolve) => child.process.on('close', resolve));
   return child.output();

@@ -10,11 +10,12 @@ import { openHistory } from '../../../server/history/open.ts';
 import { connectChat, newClientId } from '../../helpers/chat-client.ts';
 import { chatServerHere } from '../../helpers/chat-here.ts';
 import { emptyHistory, startChatServer, usual } from '../../helpers/chat-server.ts';
-import { ownPort, startChild } from '../../helpers/child.ts';
+import { ownPort } from '../../helpers/child.ts';
 import { doctorRun } from '../../helpers/doctor-says.ts';
 import { hanging } from '../../helpers/hanging.ts';
 import { postgresDatabase } from '../../helpers/history-database.ts';
 import { startMailServer } from '../../helpers/mail-server.ts';
+import { startUnprivileged } from '../../helpers/other-account.ts';
 import { unexpectedFailure } from '../../helpers/own-history.ts';
 import { apiKey } from '../../helpers/people.ts';
 import { startPostgres } from '../../helpers/postgres.ts';
@@ -231,10 +232,10 @@ asRoot('a doctor of another account says which account may ask', async () => {
   const server = await chatServerHere(env);
   chmodSync(dirname(path), 0o711);
   chmodSync(sessions, 0o755);
-  const doctor = startChild(process.execPath, ['server/command/main.ts', 'doctor', '--settings='], {
-    env: { ...env, PATH: process.env.PATH, NODE_COMPILE_CACHE: undefined },
-    cwd: new URL('../../..', import.meta.url).pathname,
-    uid: 65_534,
+  const doctor = startUnprivileged(['server/command/main.ts', 'doctor', '--settings='], {
+    ...env,
+    PATH: process.env.PATH,
+    NODE_COMPILE_CACHE: undefined,
   });
   await once(doctor.process, 'close');
   await server.stop();
