@@ -36,3 +36,14 @@ test.each([
     echo json_encode([$yes(), sprintf(_n('%1$d unread message at %2$s', '%1$d unread messages at %2$s', 2, 'php-session-chat'), 2, 'Club'), restore_previous_locale() ? $yes() : '']);`;
   expect(JSON.parse(wordpress.run(code))).toEqual([yes, expect.stringContaining(unread), 'Yes']);
 });
+
+test('a mail names the sender of a direct message only if WordPress has a user with exactly this ID', () => {
+  const named = (peer: string) =>
+    wordpress.run(
+      `echo PhpSessionChat\\WordPress\\name_of_room(['kind' => 'direct', 'userText' => [], 'peer' => '${peer}']);`,
+    );
+  expect(['1', '1x', '99', ''].map(named)).toEqual([
+    `Direct message from ${wordpress.admin.user}`,
+    ...['Direct message', 'Direct message', 'Direct message'],
+  ]);
+});

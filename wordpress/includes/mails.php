@@ -106,9 +106,9 @@ function name_of_room(array $room): string
     if (($room['kind'] ?? '') !== 'direct') {
         return __('A room that you have not opened yet', 'php-session-chat');
     }
-    $peer = isset($room['peer']) ? get_user_by('id', (int) $room['peer']) : false;
+    $peer = user_by_chat_id((string) ($room['peer'] ?? ''));
     // The nicename is part of the addresses of this site, so users cannot write a message into it.
-    return $peer === false
+    return $peer === null
         ? __('Direct message', 'php-session-chat')
         /* translators: %s: name of a user */
         : sprintf(__('Direct message from %s', 'php-session-chat'), $peer->user_nicename);
