@@ -311,7 +311,7 @@ async function manifestOf({ name, size, bytes }: ArchiveEntry): Promise<Manifest
   } catch {
     throw new Unreadable('its manifest is damaged');
   }
-  const { format } = value as { format?: unknown };
+  const format = (value as { format?: unknown } | null)?.format;
   const read = manifest.safeParse(value);
   if (typeof format === 'number' && format > formatNow) throw ofAnotherBuild('a newer version');
   if (!read.success) throw new Unreadable('its manifest is damaged');

@@ -344,6 +344,10 @@ test('rejects a damaged, foreign or newer backup before changing anything', asyn
       withManifest(manifest.replace('"tables"', '"former"')),
       /another build, with other tables, made this backup/,
     ],
+    [
+      withManifest(manifest.replace(/\{.*\}/s, (all) => 'null'.padEnd(all.length))),
+      /its manifest is damaged/,
+    ],
     [withManifest(manifest.replace(/"migrations":\d+/, '"migrations":99')), /a newer version/],
   ];
   const wrong = join(folder, 'wrong.tar');
