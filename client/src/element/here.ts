@@ -1,7 +1,7 @@
 import { hue, initials } from '../../../server/wire/avatar.ts';
 import style from '../styles/here.css?inline';
 
-/** Without an answer. The server forgets a reader after 45 s. */
+/** The delay before the next request if this one fails. The server forgets a reader after 45 s. */
 const REPEAT_MS = 30_000;
 const TIMEOUT_MS = 10_000;
 /** Maximum number of avatars next to the button. */
