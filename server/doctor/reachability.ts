@@ -262,16 +262,20 @@ async function textOf(response: IncomingMessage): Promise<string> {
  */
 async function idleCut(way: Way, server: LocalServer): Promise<number | null | undefined> {
   const probe = await server.openProbe();
+  if (probe === undefined) return undefined;
   const socket = openWebSocket({ ...way, probe });
   const timeout = setTimeout(() => socket.terminate(), firstPingTimeoutMs);
+  // An error also closes it.
   socket.on('error', () => {});
-  const closed = once(socket, 'close').then(() => 'closed' as const);
+  const next = (event: 'message' | 'close') =>
+    new Promise<typeof event>((resolve) => socket.once(event, () => resolve(event)));
+  const closed = next('close');
   try {
-    if ((await Promise.race([once(socket, 'message'), closed])) === 'closed') return undefined;
+    if ((await Promise.race([next('message'), closed])) === 'close') return undefined;
     const openedAt = performance.now();
     if ((await server.arrivalOf(probe)) === undefined) return undefined;
-    const end = await Promise.race([once(socket, 'message'), closed]);
-    return end === 'closed' ? performance.now() - openedAt : null;
+    const end = await Promise.race([next('message'), closed]);
+    return end === 'close' ? performance.now() - openedAt : null;
   } finally {
     clearTimeout(timeout);
     socket.terminate();

@@ -91,9 +91,9 @@ function isSocket(path: string): boolean {
 /** The running server, as other processes of this machine see it. */
 export interface LocalServer {
   report(): Promise<Report>;
-  /** Returns the name of a new probe. */
-  openProbe(): Promise<string>;
-  /** Returns how the last request with this probe arrived. Undefined if none did. */
+  /** Returns the name of a new probe. Undefined if the server ended after its report. */
+  openProbe(): Promise<string | undefined>;
+  /** Returns how the last request with this probe arrived. Undefined if none did, or the server ended. */
   arrivalOf(probe: string): Promise<Arrival | undefined>;
 }
 
@@ -110,8 +110,9 @@ export async function findLocalServer(place: Place): Promise<LocalServer | { cod
       const report = (await ask('/report')) as Report;
       return {
         report: async () => report,
-        openProbe: async () => String(((await ask('/probe')) as { probe: string }).probe),
-        arrivalOf: async (probe) => ((await ask(`/probe/${probe}`)) as { arrival?: Arrival }).arrival,
+        openProbe: async () => ((await ask('/probe').catch(() => ({}))) as { probe?: string }).probe,
+        arrivalOf: async (probe) =>
+          ((await ask(`/probe/${probe}`).catch(() => ({}))) as { arrival?: Arrival }).arrival,
       };
     } catch (error) {
       const { code: known, name } = error as NodeJS.ErrnoException;

@@ -1,11 +1,12 @@
 import { once } from 'node:events';
 import { chmodSync, existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, get } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect, createServer as createTcpServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, expect, onTestFinished, test } from 'vitest';
+import { findLocalServer } from '../../../server/health/local-socket.ts';
 import { openHistory } from '../../../server/history/open.ts';
 import { connectChat, newClientId } from '../../helpers/chat-client.ts';
 import { chatServerHere } from '../../helpers/chat-here.ts';
@@ -75,6 +76,16 @@ test('the doctor tells a server without a report from a missing server', async (
   });
   const { output } = await doctorRun(env);
   expect(firstFinding(output)).toMatch(/^! A chat server answers at .*, but cannot be asked for its report/);
+});
+
+test('the doctor goes on if the server ends after its report', async () => {
+  const { env, path } = await settings();
+  const server = await chatServerHere(env);
+  const local = await findLocalServer({ history: { kind: 'sqlite', path }, port: server.port });
+  if ('code' in local) return expect.unreachable(local.code);
+  expect(await local.openProbe()).toMatch(/^[\w-]{36}$/);
+  await server.stop();
+  expect([await local.openProbe(), await local.arrivalOf('x')]).toEqual([undefined, undefined]);
 });
 
 test('the doctor names settings that changed since the start of the server', async () => {
@@ -206,6 +217,34 @@ test('doctor --chat takes no other server behind the proxy for a proxy that cuts
   const { output } = await doctorRun(env, '--chat', `${servers[1]?.url}`);
   expect(output).toMatch(/^✓ A WebSocket reaches/m);
   expect(output).not.toContain('quiet');
+});
+
+test('doctor --chat goes on if the web server refuses one WebSocket of several', async () => {
+  const { env } = await settings();
+  const server = await chatServerHere(env);
+  let upgrades = 0;
+  const web = createTcpServer((visitor) => {
+    visitor.on('error', () => {});
+    visitor.once('data', (head) => {
+      // The second one waits for the first ping.
+      if (/^upgrade: websocket/im.test(head.toString('latin1')) && ++upgrades === 2)
+        return visitor.end('HTTP/1.1 503 Busy\r\nConnection: close\r\n\r\n');
+      const chat = connect(server.port, '127.0.0.1');
+      chat.on('error', () => visitor.destroy());
+      chat.write(head);
+      visitor.pipe(chat).pipe(visitor);
+    });
+  }).listen(0, '127.0.0.1');
+  await once(web, 'listening');
+  onTestFinished(async () => {
+    web.close();
+    await server.stop();
+  });
+  const address = `http://127.0.0.1:${(web.address() as AddressInfo).port}`;
+  const { output } = await doctorRun({ ...env, CHAT_ORIGINS: address }, '--chat', address);
+  expect(upgrades).toBe(2);
+  expect(output).toMatch(/^✓ A WebSocket reaches/m);
+  expect(output).toMatch(/^✓ The session store answers\.$/m);
 });
 
 test('the doctor finds a server whose history is in a database', async () => {
