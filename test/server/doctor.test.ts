@@ -27,6 +27,7 @@ import { chatServerHere } from '../helpers/chat-here.ts';
 import { ownPort, startChild } from '../helpers/child.ts';
 import { type Memcached, startMemcached } from '../helpers/memcached.ts';
 import { runNginx } from '../helpers/nginx.ts';
+import { startUnprivileged } from '../helpers/other-account.ts';
 import { phpRequest } from '../helpers/php-request.ts';
 import { startLockedRedis, startRedis } from '../helpers/redis.ts';
 import { startSiteDatabase } from '../helpers/site-database.ts';
@@ -55,6 +56,9 @@ const lastLine = (options: string) => new RegExp(`needs these options after its 
 /** A `✗` without advice (`→`). Consecutive problems may share advice. */
 const unadvised = /^✗ .*\n(?!✗| {2}→)/m;
 
+/** No server listens there. On the default port, one may run on a developer's machine. */
+const unusedPort = String(await ownPort());
+
 /** The first finding, because no server runs with the settings of a test. */
 const isDown = /^✗ The chat server does not run: .*\n {2}→ Start it: .*\n/m;
 
@@ -67,7 +71,8 @@ async function doctor(code: number, env: Record<string, string>, ...args: string
     findings.push(`${line}\n`);
     say(line);
   };
-  const ended = await examine(['--settings=', ...args], env, { finding, problem: say });
+  const given = { CHAT_PORT: unusedPort, ...env };
+  const ended = await examine(['--settings=', ...args], given, { finding, problem: say });
   const output = withoutDown(said.join(''));
   expect([ended, output]).toEqual([code === 0 ? 1 : code, expect.any(String)]);
   if (code < 2) expect(/^✗/m.test(output)).toBe(code === 1);
@@ -75,8 +80,9 @@ async function doctor(code: number, env: Record<string, string>, ...args: string
   return output;
 }
 
-/** Removes the finding that no server runs, which must be the first. */
-function withoutDown(output: string): string {
+/** Removes the port, and the finding that no server runs, which must be the first. */
+function withoutDown(shown: string): string {
+  const output = shown.replace(/^ {2}CHAT_PORT .*\n/m, '');
   if (!isDown.test(output)) return output;
   expect(output.search(/^[✓!✗]/m)).toBe(output.search(isDown));
   return output
@@ -89,19 +95,14 @@ async function doctorProcess(
   code: number,
   env: Record<string, string>,
   args: string[] = [],
-  { input, uid }: { input?: string; uid?: number } = {},
+  { input, unprivileged = false }: { input?: string; unprivileged?: boolean } = {},
 ): Promise<string> {
-  const child = startChild(process.execPath, ['server/command/main.ts', 'doctor', '--settings=', ...args], {
-    cwd: root,
-    // Another user cannot use the shared compile cache.
-    env: {
-      PATH: process.env.PATH,
-      ...(uid === undefined ? {} : { NODE_COMPILE_CACHE: join(folder, 'compiled') }),
-      ...env,
-    },
-    ...(uid === undefined ? {} : { uid }),
-    stdio: 'pipe',
-  });
+  const program = ['server/command/main.ts', 'doctor', '--settings=', ...args];
+  const given = { PATH: process.env.PATH, CHAT_PORT: unusedPort, ...env };
+  const child = unprivileged
+    ? // Another user cannot use the shared compile cache.
+      startUnprivileged(program, { ...given, NODE_COMPILE_CACHE: join(folder, 'compiled') })
+    : startChild(process.execPath, program, { cwd: root, env: given, stdio: 'pipe' });
   child.process.stdin?.end(input);
   const [ended] = await once(child.process, 'close');
   const output = withoutDown(child.output());
@@ -269,10 +270,10 @@ test('lists settings without keys and passwords, and defaults only with --all', 
   expect(few).toMatch(/^ {2}CHAT_USER_ID +site +DW\*\.auth\.user$/m);
   expect(few).toContain(keyFile);
   expect(few).toContain('The other settings have their default: --all');
-  expect(few).not.toMatch(/geheim|CHAT_PORT/);
+  expect(few).not.toMatch(/geheim|CHAT_HOST/);
   const all = await doctor(1, env, '--all');
   for (const line of [
-    /^ {2}CHAT_PORT +default +7070$/m,
+    /^ {2}CHAT_HOST +default +0\.0\.0\.0$/m,
     /^ {2}CHAT_USER_ROOMS +default +none$/m,
     /^ {2}CHAT_HISTORY /m,
   ])
@@ -377,9 +378,8 @@ describe('the server’s own requirements', () => {
       CHAT_HISTORY: 'sqlite:/usr/chat.db',
       CHAT_FILES: 'dir:/usr/files',
     };
-    // Root is allowed everything, so the test uses another account.
-    const nobody = process.getuid?.() === 0 ? { uid: 65_534 } : {};
-    const forbidden = await doctorProcess(1, settings, [], nobody);
+    // Root is allowed everything.
+    const forbidden = await doctorProcess(1, settings, [], { unprivileged: true });
     for (const line of [
       /^✗ Files cannot be stored in the folder \/usr\/files \(EACCES\)\.\n {2}→ .*CHAT_FILES/m,
       /^✗ The history \/usr\/chat\.db cannot be written \(EACCES\)\.\n {2}→ Let the account/m,
