@@ -1,11 +1,14 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { type ChatClient, connectChat } from '../../helpers/chat-client.ts';
+import { chatServerHere } from '../../helpers/chat-here.ts';
 import { usual } from '../../helpers/chat-server.ts';
 import { ownPort } from '../../helpers/child.ts';
 import { doctorRun } from '../../helpers/doctor-says.ts';
+import { postgresDatabase } from '../../helpers/history-database.ts';
+import { startPostgres } from '../../helpers/postgres.ts';
 import { smallDisk } from '../../helpers/small-disk.ts';
 
 const megabyte = 1024 * 1024;
@@ -18,25 +21,31 @@ const send = (client: ChatClient) =>
       ({ message }: Error) => message,
     );
 
-test('a full disk is reported by the doctor and /readyz until there is space again, without a restart', async () => {
-  const sessions = mkdtempSync(join(tmpdir(), 'disk-full-'));
+/** Returns a folder with the session of a user, and the cookie. */
+function oneSession() {
+  const folder = mkdtempSync(join(tmpdir(), 'disk-full-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
   const session = 'a'.repeat(26);
-  writeFileSync(join(sessions, `sess_${session}`), 'user_id|i:7;firstname|s:3:"Ann";');
+  writeFileSync(join(folder, `sess_${session}`), 'user_id|i:7;firstname|s:3:"Ann";');
+  return { store: `file://${folder}`, cookie: `PHPSESSID=${session}` };
+}
+
+const readinessOf = async (url: string) => (await fetch(`${url}/readyz`)).json();
+
+test('a full disk is reported by the doctor and /readyz until there is space again, without a restart', async () => {
+  const { store, cookie } = oneSession();
   const env = {
     ...usual,
     CHAT_PORT: String(await ownPort()),
-    CHAT_SESSION_STORE: `file://${sessions}`,
+    CHAT_SESSION_STORE: store,
     CHAT_FILES: 'off',
   };
   const disk = await smallDisk(8 * megabyte, env);
-  onTestFinished(async () => {
-    await disk.remove();
-    rmSync(sessions, { recursive: true });
-  });
+  onTestFinished(async () => void (await disk.remove()));
   const server = await disk.start();
-  const readiness = async () => (await fetch(`${server.url}/readyz`)).json();
+  const readiness = () => readinessOf(server.url);
   const doctor = () => doctorRun({ ...env, CHAT_HISTORY: `sqlite:${disk.path}` });
-  const client = await connectChat(server.url, `PHPSESSID=${session}`);
+  const client = await connectChat(server.url, cookie);
   await client.request('room:join', { room: 'lobby' });
   expect(await send(client)).toBe('sent');
   expect(await readiness()).toEqual({ status: 'ready' });
@@ -59,4 +68,35 @@ test('a full disk is reported by the doctor and /readyz until there is space aga
   expect(await send(client)).toBe('sent');
   client.close();
   await server.stop();
+});
+
+test('/readyz reports a full disk of a database until the database stores messages again', async () => {
+  const database = await startPostgres();
+  const { url, query, close } = await postgresDatabase(database);
+  const { store, cookie } = oneSession();
+  const server = await chatServerHere({ ...usual, CHAT_SESSION_STORE: store, CHAT_HISTORY: url });
+  onTestFinished(async () => {
+    await server.stop();
+    await close();
+    await database.remove();
+  });
+  const client = await connectChat(server.url, cookie);
+  await client.request('room:join', { room: 'lobby' });
+  // Rejects rows as a full disk does, and writes that change nothing work.
+  await query(`CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN RAISE EXCEPTION 'no space left' USING ERRCODE = '53100'; END $$`);
+  const tables = ['chat_messages', 'chat_vapid_keys'];
+  for (const table of tables)
+    await query(
+      `CREATE TRIGGER full_disk BEFORE INSERT ON ${table} FOR EACH ROW EXECUTE FUNCTION full_disk()`,
+    );
+  expect(await send(client)).toBe('storage_full');
+  const full = { status: 'not ready', missing: ['disk space'] };
+  expect(await readinessOf(server.url)).toEqual(full);
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 60_000 });
+  onTestFinished(() => void vi.useRealTimers());
+  expect(await readinessOf(server.url)).toEqual(full);
+  for (const table of tables) await query(`DROP TRIGGER full_disk ON ${table}`);
+  expect(await readinessOf(server.url)).toEqual({ status: 'ready' });
+  client.close();
 });
