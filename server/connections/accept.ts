@@ -22,6 +22,7 @@ import type {
   SessionReady,
 } from '../wire/events.ts';
 import { isGuest } from '../wire/guest.ts';
+import { pingIntervalMs } from '../wire/ping.ts';
 import { Accepted, type ConnectionParts, identityOf } from './accepted.ts';
 import { type Admission, reasonOf } from './admission.ts';
 import { FanOut } from './fan-out.ts';
@@ -131,6 +132,7 @@ export class SocketTransport {
     this.#newGuests = new RateLimit(options.limitGuests);
     this.#engine = new EngineServer({
       maxHttpBufferSize: maxPacketBytes,
+      pingInterval: pingIntervalMs,
       perMessageDeflate: false,
       httpCompression: false,
       wsEngine: WebSockets,

@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket as EngineSocket } from 'engine.io';
 import { WebSocket } from 'ws';
+import { pingIntervalMs } from '../wire/ping.ts';
 import { type EngineTransport, internalsOf, type PacketOptions, type WsSocket } from './internals.ts';
 import type { PacketSource } from './source.ts';
 
@@ -23,7 +24,6 @@ const connectTimeout = 5000;
 const probeTimeout = 40_000;
 /** Control packets of one connection per ping interval: pongs, probes, and WebSocket pings and pongs. Two are usual. */
 const mostControlPackets = 100;
-const pingInterval = 25_000;
 /**
  * A packet counts as one extra request per this number of bytes, by the measured cost of parsing. The longest text
  * counts as two to five requests.
@@ -77,7 +77,7 @@ export class Guard {
    */
   #attached = 0;
   #control = 0;
-  #windowEnds = performance.now() + pingInterval;
+  #windowEnds = performance.now() + pingIntervalMs;
   /**
    * Set while Socket.IO handles a packet. If Socket.IO closes the connection during that time, the packet is the
    * reason.
@@ -190,7 +190,7 @@ export class Guard {
     const now = performance.now();
     if (now > this.#windowEnds) {
       this.#control = 0;
-      this.#windowEnds = now + pingInterval;
+      this.#windowEnds = now + pingIntervalMs;
     }
     if (++this.#control > mostControlPackets) this.close('ping_flood');
   }

@@ -7,6 +7,7 @@ import { adviseOrigin, describeCut, proxyFaults } from '../health/arrivals.ts';
 import type { LocalServer } from '../health/local-socket.ts';
 import { loopback } from '../outgoing/addresses.ts';
 import type { Config } from '../settings/config.ts';
+import { pingIntervalMs } from '../wire/ping.ts';
 import { ok, problem, warning } from './finding.ts';
 import { localAddress } from './running.ts';
 import { isOnSite } from './server.ts';
@@ -16,8 +17,7 @@ const requestTimeoutMs = 5000;
 const maxPacketBytes = 64 * 1024;
 /** Several, because a load balancer that chooses servers at random may keep a single one on one server by chance. */
 const pollingConnections = 4;
-/** The server pings after 25 s. */
-const firstPingTimeoutMs = 32_000;
+const firstPingTimeoutMs = pingIntervalMs + 7000;
 /** Origins of CHAT_ORIGINS that are tried. */
 const maxOrigins = 10;
 

@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Finding } from 'php-sessions/doctor';
 import { ok, problem, warning } from '../doctor/finding.ts';
 import { isPublic, loopback } from '../outgoing/addresses.ts';
+import { pingIntervalMs } from '../wire/ping.ts';
 import { minuteOf } from './failures.ts';
 
 /** Older observations are not reported, because the cause may be gone. */
@@ -19,8 +20,6 @@ const minEqualCuts = 5;
 const equalMs = 1500;
 /** WebSockets that end sooner were cut by something else. */
 const minIdleMs = 4000;
-/** A server pings idle clients after this time. */
-const pingIntervalMs = 25_000;
 
 /** How a request reached this server. */
 export interface Arrival {

@@ -43,6 +43,7 @@ const mayImport: Record<string, readonly string[]> = {
     'server/http/metrics.ts',
     'server/outgoing/addresses.ts',
     'server/settings/config.ts',
+    'server/wire/',
   ],
   'server/changes/': ['server/history/history.ts'],
   'server/chat/': [

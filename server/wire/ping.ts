@@ -1,0 +1,4 @@
+/**
+ * Time in ms between two pings of the server. Proxies must keep quiet connections longer. docs/protocol.md promises it.
+ */
+export const pingIntervalMs = 25_000;
