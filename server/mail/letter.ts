@@ -127,6 +127,9 @@ export function letterOf(
   const moreRooms = left === 0 ? '' : texts.count('moreRooms', left);
   const named = [...shown.map(({ name }) => unlinkedLine(name)), ...(left === 0 ? [] : [moreRooms])];
   const one = only !== undefined && others.length === 0 && names ? only : undefined;
+  // Users cannot write a text into the ID of a direct room.
+  const target =
+    one ?? (shows !== 'nothing' && others.length === 0 && only?.kind === 'direct' ? only : undefined);
   return {
     title: author
       ? texts.text('subjectMention', { name: unlinkedLine(author) })
@@ -135,9 +138,10 @@ export function letterOf(
     rooms: shown.map((room) => roomOf(room, reader, options)),
     moreRooms,
     hidden: byChoice ? texts.text('hidden') : '',
-    open: one
-      ? { text: texts.text('answer'), address: linkTo(pageUrl, one.room, one.from) }
-      : { text: texts.text('open'), address: pageUrl },
+    open: {
+      text: texts.text(one ? 'answer' : 'open'),
+      address: target ? linkTo(pageUrl, target.room, target.from) : pageUrl,
+    },
     why: isNew
       ? texts.text('whyNew')
       : mail === 'daily'

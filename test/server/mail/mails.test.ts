@@ -187,6 +187,8 @@ describe('a site with CHAT_MAIL', () => {
       expect(`${address}: ${subject} ${text} ${html}`).not.toMatch(/locked|evil/i);
     }
     expect((await came('named@site.example')).text).toContain('lobby');
+    // The link opens the message, not another room.
+    expect((await came('alone@site.example')).text).toContain(`#m=${direct}/1`);
     for (const one of [eve, invited, alone, named]) one.close();
   });
 
