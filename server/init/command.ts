@@ -254,13 +254,14 @@ async function findLook(site: URL, given: Settings, say: (finding: Finding) => v
   if (given.CHAT_NAME && given.CHAT_ACCENT && given.CHAT_LOGO) return {};
   const look = await readSiteLook(site);
   if ('problem' in look || Object.keys(look).length === 0) {
-    const reason = 'problem' in look ? ` (${lineForScreen(look.problem)})` : '';
+    const advice = withDocs('To set them, add CHAT_NAME and CHAT_LOGO: docs/settings.md.');
     say(
-      ok(
-        withDocs(
-          `The page ${site.href} has no name and no logo for the chat${reason}. To set them, add CHAT_NAME and CHAT_LOGO: docs/settings.md.`,
-        ),
-      ),
+      'problem' in look
+        ? warning(
+            `Name and logo for the chat could not be read from ${site.href} (${lineForScreen(look.problem)}).`,
+            advice,
+          )
+        : ok(`The page ${site.href} has no name and no logo for the chat. ${advice}`),
     );
     return {};
   }

@@ -32,7 +32,7 @@ const maxText = 2000;
  * @returns the reason if the page cannot be read
  */
 export async function readSiteLook(site: URL): Promise<SiteLook | { problem: string }> {
-  if (documentation.test(site.hostname)) return { problem: 'not a real site' };
+  if (documentation.test(site.hostname)) return { problem: 'the name is reserved for examples' };
   const signal = AbortSignal.timeout(maxMs);
   try {
     const page = await fetchOwn(site, site, 'text/html', maxPageBytes, signal);
@@ -52,8 +52,8 @@ export async function readSiteLook(site: URL): Promise<SiteLook | { problem: str
   }
 }
 
-/** Hosts in examples (RFC 2606). */
-const documentation = /(^|\.)(example(\.(com|net|org))?|test|invalid)$/;
+/** Hosts in examples (RFC 2606). Development sites use `.test`. */
+const documentation = /(^|\.)(example(\.(com|net|org))?|invalid)$/;
 
 interface Fetched {
   url: URL;

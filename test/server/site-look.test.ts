@@ -138,5 +138,7 @@ test('reports why a page cannot be read', async () => {
   expect((await lookAt({ '/': (_, res) => void res.socket?.destroy() })).found).toEqual({
     problem: 'ECONNRESET',
   });
-  expect(await readSiteLook(new URL('https://www.example.org/'))).toEqual({ problem: 'not a real site' });
+  expect(await readSiteLook(new URL('https://www.example.org/'))).toEqual({
+    problem: 'the name is reserved for examples',
+  });
 });
