@@ -170,7 +170,6 @@ function addChecks(
   health.add({
     part: 'disk space',
     async works() {
-      if (full.isOver) return true;
       const bytes = await free();
       if (bytes === undefined ? !(await isOver(full, trySpace)) : bytes < minFreeBytes) return false;
       full.worked();
@@ -181,7 +180,7 @@ function addChecks(
         'history',
         folder ?? name,
         await free(),
-        works ? undefined : `no messages can be sent: ${full}`,
+        works || full.isOver ? undefined : `no messages can be sent: ${full}`,
       ),
   });
   if (bus !== undefined)

@@ -51,6 +51,8 @@ test('a full disk is reported by the doctor and /readyz until there is space aga
   expect(await readiness()).toEqual({ status: 'ready' });
 
   disk.fill();
+  // Before a message fails.
+  expect(await readiness()).toEqual({ status: 'not ready', missing: ['disk space'] });
   let outcome = await send(client);
   for (let n = 0; n < 1000 && outcome === 'sent'; n++) outcome = await send(client);
   expect(outcome).toBe('storage_full');
