@@ -305,6 +305,21 @@ test('the WordPress plugin works from its installation to its removal', async ({
     expect(JSON.parse(wordpress.run(check)).at(-1).lines).toContain(`CHAT_ORIGINS=${wordpress.url}\n`);
   });
 
+  await test.step('gives no page and no site of a network the address of the chat server', async () => {
+    wordpress.run(
+      `update_site_option('php_session_chat_server', '/chat/'); update_option('permalink_structure', '/%postname%/');`,
+    );
+    const slugs = ['page', 'post'].map(
+      (type) => `echo wp_unique_post_slug('chat', 0, 'publish', '${type}', 0), ' ';`,
+    );
+    expect(wordpress.run(slugs.join(' '))).toBe('chat-2 chat-2');
+    expect(wordpress.run(`echo wp_unique_post_slug('chat', 0, 'publish', 'page', 2);`)).toBe('chat');
+    expect(wordpress.run(`echo implode(apply_filters('subdirectory_reserved_names', []));`)).toBe('chat');
+    wordpress.run(
+      `update_site_option('php_session_chat_server', ${quoted(`${chat.url}/`)}); update_option('permalink_structure', '');`,
+    );
+  });
+
   await test.step('exports and erases personal data with the key in wp-config.php', async () => {
     const tools = `echo count(apply_filters('wp_privacy_personal_data_exporters', [])['php-session-chat'] ?? []);`;
     expect(wordpress.run(tools)).toBe('0');

@@ -77,6 +77,16 @@ function site_origin(): string
     return ascii_origin(home_url()) ?? untrailingslashit(home_url());
 }
 
+/**
+ * Returns whether a page with this slug at the top of the site would have the address of the chat server. Visitors would
+ * then get the answer of the chat server instead of the page.
+ */
+function is_taken_by_server(string $slug): bool
+{
+    $address = trailingslashit(home_url($slug));
+    return server() !== '' && server_url(server()) === server_url((string) wp_parse_url($address, PHP_URL_PATH));
+}
+
 /** Returns the complete address of a chat server, with a final slash. */
 function server_url(string $server): string
 {
@@ -112,3 +122,12 @@ function sees_chat(): bool
     }
     return $roles === [] || array_intersect($roles, $user->roles) !== [];
 }
+
+// WordPress adds a number to such a slug, as to one that another page has.
+add_filter('wp_unique_post_slug_is_bad_flat_slug', static fn (bool $isBad, string $slug): bool =>
+    $isBad || is_taken_by_server($slug), 10, 2);
+add_filter('wp_unique_post_slug_is_bad_hierarchical_slug', static fn (bool $isBad, string $slug, string $type, int $parent): bool =>
+    $isBad || ($parent === 0 && is_taken_by_server($slug)), 10, 4);
+// The sites of a network below its address.
+add_filter('subdirectory_reserved_names', static fn (array $names): array =>
+    server() === '' ? $names : [...$names, basename((string) wp_parse_url(server_url(server()), PHP_URL_PATH))]);

@@ -59,6 +59,10 @@ function add_action(): void
 {
 }
 
+function add_filter(): void
+{
+}
+
 require __DIR__ . '/../../../wordpress/includes/texts.php';
 require __DIR__ . '/../../../wordpress/includes/settings.php';
 require __DIR__ . '/../../../wordpress/includes/tickets.php';
