@@ -1,5 +1,8 @@
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Page } from '@playwright/test';
@@ -303,6 +306,22 @@ test('the WordPress plugin works from its installation to its removal', async ({
     await expect(passed).toContainText(`The chat server runs at ${isolated(`${chat.url}/`)}.`, answered);
     const check = `echo json_encode(PhpSessionChat\\WordPress\\check_server('${otherChat.url}/'));`;
     expect(JSON.parse(wordpress.run(check)).at(-1).lines).toContain(`CHAT_ORIGINS=${wordpress.url}\n`);
+  });
+
+  await test.step('reports at the address of the API what the chat server lacks', async () => {
+    const full = createServer((_, response) => response.end('{"missing":["disk space"]}'));
+    await once(full.listen(0, '127.0.0.1'), 'listening');
+    const { port } = full.address() as AddressInfo;
+    wordpress.define({ PHP_SESSION_CHAT_API_URL: quoted(`http://127.0.0.1:${port}`) });
+    const text = `The chat server is not ready: ${isolated('disk space')}.`;
+    await admin.goto(`${wordpress.url}/wp-admin/site-health.php`);
+    await expect(admin.locator('#health-check-issues-critical')).toContainText(text, answered);
+    await openSettings();
+    await testAddress(chat.url);
+    await expect(findings).toContainText(text);
+    full.close();
+    full.closeAllConnections();
+    wordpress.undefine('PHP_SESSION_CHAT_API_URL');
   });
 
   await test.step('gives no page and no site of a network the address of the chat server', async () => {

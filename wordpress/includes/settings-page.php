@@ -294,8 +294,10 @@ function answer_test(): void
         wp_send_json_success([problem($text, __('Enter a path such as /chat/, or an address that starts with https://.', 'php-session-chat'))]);
     }
     $origin = $posted('origin');
+    // A stored address only: an administrator could otherwise explore the network behind this server.
+    $missing = $posted('user') !== '' && $server === server() ? missing_parts(server_url($server)) : [];
     // Browsers resolve a path relative to the page, whose origin can differ from the site's address.
-    wp_send_json_success(check_browser(str_starts_with($server, '/') ? $origin . $server : $server, [
+    wp_send_json_success([...check_browser(str_starts_with($server, '/') ? $origin . $server : $server, [
         'origin' => $origin,
         'status' => (int) $posted('status'),
         'code' => $posted('code'),
@@ -304,5 +306,5 @@ function answer_test(): void
         'ticketStatus' => (int) $posted('ticketStatus'),
         'ticketMessage' => $posted('ticketMessage'),
         'found' => $posted('found'),
-    ]));
+    ]), ...$missing]);
 }

@@ -62,11 +62,7 @@ function check_server(string $url): array
     }
     /* translators: %s: address */
     $found = [ok(sprintf(__('The chat server runs at %s.', 'php-session-chat'), isolated($url)))];
-    // The usual web server hides readyz.
-    $missing = json_of(fetch($url . 'readyz'))['missing'] ?? [];
-    foreach (is_array($missing) ? array_filter($missing, 'is_string') : [] as $part) {
-        $found[] = missing_part($part);
-    }
+    array_push($found, ...missing_parts($url));
     // As browsers do. A request without a connection is refused anyway, but first because of its origin.
     $post = fetch($url . 'socket.io/?EIO=4&transport=polling', ['method' => 'POST', 'headers' => ['Origin' => site_origin()]]);
     if ((json_of($post)['error']['code'] ?? '') === 'origin_not_allowed') {
@@ -76,6 +72,23 @@ function check_server(string $url): array
         $found[] = no_client();
     }
     return $found;
+}
+
+/**
+ * Asks the chat server at the address of its pages what it lacks to serve users. The usual web server hides the answer,
+ * but not at the address of the API.
+ *
+ * @return list<array<string, string>> findings
+ */
+function missing_parts(string $url): array
+{
+    $isOwn = $url === server_url(server());
+    $api = $isOwn && defined('PHP_SESSION_CHAT_API_URL') ? trailingslashit((string) PHP_SESSION_CHAT_API_URL) : $url;
+    $missing = json_of(fetch($api . 'readyz'))['missing'] ?? [];
+    return array_map(
+        static fn (string $part): array => missing_part($part),
+        array_values(is_array($missing) ? array_filter($missing, 'is_string') : []),
+    );
 }
 
 /**
