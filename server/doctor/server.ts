@@ -56,15 +56,28 @@ export async function* checkServer(
 
 /** Checks the history and the files, without the running server. */
 async function* checkStorage({ history, files }: Config): AsyncGenerator<Finding> {
-  yield await checkHistory(history);
-  if (history.kind === 'sqlite') yield* checkSpace('history', dirname(resolve(history.path)));
-  yield await checkFiles(files);
-  if (files.kind === 'dir') yield* checkSpace('files', resolve(files.folder));
+  const ofHistory = history.kind === 'sqlite' ? dirname(resolve(history.path)) : undefined;
+  yield* checkSpace('history', ofHistory, await checkHistory(history));
+  yield* checkSpace(
+    'files',
+    files.kind === 'dir' ? resolve(files.folder) : undefined,
+    await checkFiles(files),
+  );
 }
 
-async function* checkSpace(what: string, folder: string): AsyncGenerator<Finding> {
-  const finding = describeSpace(what, folder, await freeBytes(folder));
-  if (finding !== undefined) yield finding;
+/**
+ * Checks the disk of a folder.
+ * @param access whether the server has access. A full disk makes a success meaningless, and explains a failure
+ */
+async function* checkSpace(
+  what: string,
+  folder: string | undefined,
+  access: Finding,
+): AsyncGenerator<Finding> {
+  const space = folder === undefined ? undefined : describeSpace(what, folder, await freeBytes(folder));
+  if (space?.level === 'problem') yield space;
+  else yield access;
+  if (space?.level === 'warning') yield space;
 }
 
 async function checkHistory(place: HistoryPlace): Promise<Finding> {

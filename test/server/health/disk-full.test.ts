@@ -70,6 +70,11 @@ test('a full disk is reported by the doctor and /readyz until there is space aga
   expect(await send(client)).toBe('sent');
   client.close();
   await server.stop();
+
+  disk.fill();
+  const stopped = await doctor();
+  expect(stopped.output).toMatch(/^✗ The disk of the history, \S+, is full\./m);
+  expect(stopped.output).not.toContain('✓ The history');
 });
 
 test('/readyz reports a full disk of a database until the database stores messages again', async () => {
