@@ -170,7 +170,7 @@ async function locateDatabase({ title }: { title: string }, own: SiteDatabase): 
   const sockets = listSockets(own);
   if (sockets.length > 0 && (await findExisting(sockets)) === undefined) {
     throw new StoreError(
-      `PHP reaches the site's database by a Unix socket, but this machine has no ${sockets.join(', ')}: if the socket is elsewhere, set ${option('siteDatabase')}`,
+      `PHP reaches the site's database by a Unix socket, but this machine has no ${sockets.join(', ')}: start the database, or if the socket is elsewhere, set ${option('siteDatabase')}`,
     );
   }
   const charset = own.kind === 'sqlite' ? {} : { charset: 'utf8mb4' };
