@@ -8,17 +8,28 @@ const CLEAR =
 const CYRILLIC = /^[\p{sc=Cyrl}\d.-]+$/u;
 
 /**
- * Returns an address as users see it. Unless no other host looks the same, the host is in ASCII, as `xn--…`.
+ * Returns an address as users see it. Its hosts are in lower case, because a capital `I` looks like an `l`. Unless no
+ * other host looks the same, a host is in ASCII, as `xn--…`.
  *
  * @param typed - the address as a user typed it, which may have no scheme
  * @param url - the parsed address: `http:`, `https:` or `mailto:`
  */
 export function shownAddress(typed: string, { protocol, hostname }: URL): string {
-  const parts = protocol === 'mailto:' ? /^(.*@)([^?]*)/su : /^(https?:[/\\]*)?(\[.*?\]|[^/\\?#:]*)/isu;
-  const [start = '', before = '', host = ''] = parts.exec(typed) ?? [];
-  const mailHost = `http://${host}`;
-  const ascii = hostname || (URL.canParse(mailHost) ? new URL(mailHost).hostname : host);
-  return before + (isClear(host.toLowerCase(), ascii) ? host : ascii) + typed.slice(start.length);
+  // An address for mails may have several recipients, also after `?`.
+  if (protocol === 'mailto:') return typed.replace(/(?<=@|%40)[^@?,;&]+/gu, shownMailHost);
+  const [start = '', before = '', host = ''] = /^(https?:[/\\]*)?(\[.*?\]|[^/\\?#:]*)/isu.exec(typed) ?? [];
+  return before + shownHost(host, hostname) + typed.slice(start.length);
+}
+
+function shownMailHost(host: string): string {
+  const address = `http://${host}`;
+  return shownHost(host, URL.canParse(address) ? new URL(address).hostname : host);
+}
+
+/** @param ascii - the host as programs request it */
+function shownHost(host: string, ascii: string): string {
+  const typed = host.toLowerCase();
+  return isClear(typed, ascii) ? typed : ascii;
 }
 
 const isClear = (host: string, ascii: string): boolean =>

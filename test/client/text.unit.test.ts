@@ -61,13 +61,26 @@ describe('links', () => {
     ['WWW.аpple.example/x', 'www.xn--pple-43d.example/x'],
     ['mailto:bob@аpple.example?subject=a', 'mailto:bob@xn--pple-43d.example?subject=a'],
     ['bob@аpple.example', 'bob@xn--pple-43d.example'],
+    ['mailto:bob@аpple.example?cc=ann@b.example', 'mailto:bob@xn--pple-43d.example?cc=ann@b.example'],
+    ['mailto:bob@b.example,ann@аpple.example', 'mailto:bob@b.example,ann@xn--pple-43d.example'],
+    ['mailto:?to=bob%40аpple.example&cc=a@b.example', 'mailto:?to=bob%40xn--pple-43d.example&cc=a@b.example'],
   ])('shows the host of %s in ASCII', (text, shown) => {
     expect(plain(`see ${text} .`)).toBe(`see ${shown} .`);
     expect(textOf(formatted(text, 100, false))).toBe(shown);
   });
 
+  // A capital I looks like a small L.
   test.each([
-    'HTTPS://A.Example:8443/ä?q=ö#ü',
+    ['https://paypaI.example/I', 'https://paypai.example/I'],
+    ['HTTPS://BÜCHER.example', 'HTTPS://bücher.example'],
+    ['www.paypaI.example', 'www.paypai.example'],
+    ['Bob@paypaI.example', 'Bob@paypai.example'],
+  ])('shows the host of %s in small letters', (text, shown) => {
+    expect(plain(`see ${text} .`)).toBe(`see ${shown} .`);
+  });
+
+  test.each([
+    'HTTPS://a.example:8443/ä?q=ö#ü',
     'www.bücher.example',
     'https://español.example/',
     'https://пример.example',
