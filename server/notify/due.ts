@@ -229,7 +229,7 @@ export class Due {
     const at = Date.now();
     const { rooms, next } =
       unread?.isNew === true
-        ? roomsForNew(unread.rooms, notified, at)
+        ? roomsForNew(unread.rooms, { notified, lastNotified, at })
         : { rooms: unread?.rooms.filter((room) => isNews(room, notified, activeAt)) ?? [] };
     if (rooms.length === 0) return [{ user, ...(next === undefined ? {} : { due: next }) }];
     const { due, isQuiet } = dueAt(settings, rooms, { at, activeAt, lastNotified });
@@ -311,13 +311,18 @@ const isNews = ({ room, reminders }: UnreadRoom, notified: Notified, activeAt = 
  */
 function roomsForNew(
   all: readonly UnreadRoom[],
-  notified: Notified,
-  at: number,
+  { notified, lastNotified, at }: { notified: Notified; lastNotified: number | undefined; at: number },
 ): { rooms: UnreadRoom[]; next?: number } {
+  const after = at - betweenMailsToNew;
   const lastAt = (room: UnreadRoom) => notified.find((one) => one.room === room.room)?.at ?? 0;
-  const recent = all.filter((room) => lastAt(room) > at - betweenMailsToNew);
-  const authors = new Set(recent.flatMap((room) => room.authors));
   const news = all.filter((room) => room.latest > lastAt(room));
+  // The messages or rooms of a recent notification may be deleted since, so that their authors are unknown.
+  const lost = notified.filter(({ room }) => !all.some((one) => one.room === room)).map((one) => one.at);
+  if (lastNotified !== undefined && !notified.some((one) => one.at === lastNotified)) lost.push(lastNotified);
+  const lostAt = Math.max(0, ...lost);
+  if (lostAt > after) return { rooms: [], ...(news.length > 0 ? { next: lostAt + betweenMailsToNew } : {}) };
+  const recent = all.filter((room) => lastAt(room) > after);
+  const authors = new Set(recent.flatMap((room) => room.authors));
   const rooms = news.filter((room) => room.authors.some((author) => !authors.has(author)));
   if (rooms.length === news.length) return { rooms };
   // A message of another author does not change the time of a queued user, so it is found by the next check.

@@ -123,6 +123,26 @@ test('counts a mention and a direct message of one sender together', async () =>
   expect(mails.slice(1)).toEqual([{ rooms: ['direct ann'], isNew: true }]);
 });
 
+test.each(['message', 'room'])(
+  'mails a member once a day about a sender who deletes the %s',
+  async (what) => {
+    const { mails, den, say, write, after, history } = await scene();
+    await den();
+    await say('ann', 'new');
+    await after(0);
+    expect(mails).toEqual([{ rooms: ['den'], isNew: true }]);
+    const at = Date.now();
+    if (what === 'room') await history.write.deleteRoom({ room: 'den' });
+    else await history.write.delete({ room: 'den', seq: 1, user: 'ann', moderator: false, at });
+    vi.setSystemTime(at + 2 * hour);
+    await write('ann');
+    await after(5);
+    expect(mails).toHaveLength(1);
+    await after(24.1);
+    expect(mails.slice(1)).toEqual([{ rooms: ['direct ann'], isNew: true }]);
+  },
+);
+
 test('does not mail members who never connected with CHAT_MAIL_NEW_MEMBERS=off, or who used the stop link', async () => {
   const off = await scene(false);
   await off.write('ann');
