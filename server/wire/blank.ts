@@ -30,8 +30,11 @@ export function visibleLine(text: string, maxCharacters: number): string {
   return isBlank(line) ? '' : line;
 }
 
-/** Accents and characters without a width. Fillers are wide, so they are `parting`. */
-const shapeless = /(?![\u115f\u1160])[\p{Cf}\p{DI}\p{Mn}\p{Me}]/gu;
+/**
+ * Accents, characters without a width, and the strokes that lengthen Arabic letters. Fillers are wide, so they are
+ * `parting`.
+ */
+const shapeless = /(?![\u115f\u1160])[\p{Cf}\p{DI}\p{Mn}\p{Me}\u0640\u07fa]/gu;
 /** Blanks, and what some clients show as a sign, a blank or a line break, and others hide: formatting, unknown characters. */
 const parting = /[\s\u2800\u115f\u1160\ufffc\p{Cc}\p{Co}\p{Cn}*_~`\\]+/gu;
 /** Stands for `parting` characters without a blank. */
@@ -46,5 +49,8 @@ export const filterForm = (text: string): string =>
   text
     .normalize('NFKD')
     .toLowerCase()
+    // Capitals do not show which of the two small letters it is.
+    .replaceAll('ς', 'σ')
+    .replaceAll('ı', 'i')
     .replace(shapeless, '')
     .replace(parting, (run) => (/[\s\u2800]/u.test(run) ? ' ' : maybeBlank));

@@ -68,9 +68,16 @@ function wordFinder(words: readonly string[]): (text: string) => boolean {
     const signs = [...filterForm(text)];
     return signs.some((_, at) => beginsWord(start, signs, at));
   };
-  return (text) =>
+  const hasPlainWord = (text: string) =>
     hasWord(text) || (/\p{Bidi_Control}/u.test(text) && (turned.test(text) || hasWord(inTurn(text))));
+  return (text) => hasPlainWord(text) || (escaped.test(text) && hasPlainWord(decoded(text)));
 }
+
+const escaped = /(?:%[\da-f]{2})+/iu;
+
+/** Returns the text with the letters that links may show instead of `%61`. */
+const decoded = (text: string): string =>
+  text.replace(new RegExp(escaped, 'giu'), (run) => Buffer.from(run.replaceAll('%', ''), 'hex').toString());
 
 /** Letters after an override, which clients show in reverse. Without letters, it may be a copied telephone number. */
 const turned =
