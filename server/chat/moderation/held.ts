@@ -17,7 +17,7 @@ import type { Effect } from '../effect.ts';
 import { memberOf } from '../members.ts';
 import { messageFor } from '../mine.ts';
 import { type Connection, connectionIdsOf, type Person, type Room, type SessionIdentity } from '../model.ts';
-import { namesForSite } from '../names.ts';
+import { namesForSite, namesIn } from '../names.ts';
 import { readWithin } from '../rooms.ts';
 import { moderatedRooms } from './known-rooms.ts';
 import { toHeld } from './shown-held.ts';
@@ -48,12 +48,12 @@ interface Author {
  * @param mentions the mentions in the text, which may be followed by other texts
  */
 export async function findHoldReason(
-  chat: Pick<Chat, 'hold' | 'history'>,
+  chat: Pick<Chat, 'hold' | 'history' | 'directory'>,
   author: Author,
   room: { record: Pick<RoomRecord, 'id' | 'kind'> },
   text: string,
   files: readonly (ChosenFile & { name?: string })[] = [],
-  mentions: readonly Place[] = [],
+  mentions: readonly NewMention[] = [],
 ): Promise<HoldReason | null> {
   const { hold, history } = chat;
   if (hold === undefined || !isChecked(author, room)) return null;
@@ -66,23 +66,43 @@ export async function findHoldReason(
     return isOwn ? stored.file.about.name : '';
   };
   const names = await Promise.all(files.map(async ({ id, name }) => name ?? (await nameOf(id))));
-  const words = [text, withoutPlaces(text, mentions), ...names, ...files.map(({ alt = '' }) => alt)].join(
-    '\n',
-  );
+  const words = [
+    text,
+    ...(mentions.length === 0 ? [] : await shownTexts(chat, author, room.record.id, text, mentions)),
+    ...names,
+    ...files.map(({ alt = '' }) => alt),
+  ].join('\n');
   if (hold.hasWord(words)) return 'words';
   if (hold.mode === 'links' && mayHaveLink(words)) return 'links';
   if (hold.mode !== 'first') return null;
   return (await history.read.hasWritten({ user, room: room.record.id })) ? null : 'first';
 }
 
-type Place = Pick<NewMention, 'start' | 'length'>;
-
-/** Returns the text without the letters of its mentions, instead of which clients show names. */
-function withoutPlaces(text: string, places: readonly Place[]): string {
-  if (places.length === 0) return '';
-  const characters = [...text];
-  for (const { start, length } of places) characters.fill(' ', start, start + length);
-  return characters.join('');
+/**
+ * Returns the text with the names that clients show instead of the letters of its mentions, and without these letters,
+ * because a client may show the names apart from the text. A mail address may be a name, so names have no `@`.
+ */
+async function shownTexts(
+  chat: Pick<Chat, 'history' | 'directory'>,
+  { identity }: Author,
+  room: string,
+  text: string,
+  mentions: readonly NewMention[],
+): Promise<string[]> {
+  const users = mentions.map(({ user }) => user);
+  const names = await namesIn(chat, room, users, identity.id);
+  const nameOf = ({ user }: NewMention) => names.get(user)?.name.replaceAll('@', ' ') ?? user;
+  const replaced = (nameOfMention: (mention: NewMention) => string) => {
+    const characters = [...text];
+    for (const mention of mentions) {
+      const { start, length } = mention;
+      const sign = characters[start] === '@' ? '@' : '';
+      characters.fill('', start, start + length);
+      characters[start] = sign + nameOfMention(mention);
+    }
+    return characters.join('');
+  };
+  return [replaced(nameOf), replaced(() => ' ')];
 }
 
 const holdsOfUser = new ConcurrencyLimit(1);

@@ -146,6 +146,30 @@ describe('approval is required', () => {
     expect(await codeOf(ann, 'message:forward', copy)).toBe('forbidden');
   });
 
+  test('for what clients show together with the name of a mentioned user', async () => {
+    const { ann } = await lobby();
+    const named = async (firstname: string) => {
+      const one = await user({ firstname });
+      await one.request('room:join', { room: 'lobby' });
+      return one.id;
+    };
+    /** @param text with a mention of one letter */
+    const waits = async (text: string, mentioned: string, start: number) => {
+      const mentions = [{ user: mentioned, start, length: 1 }];
+      const sent = await send(ann, 'lobby', text, { mentions });
+      return 'held' in sent && sent.held.why;
+    };
+    const [pal, address, mail] = [
+      await named('Pal'),
+      await named('//spam.example'),
+      await named('kim@site.example'),
+    ];
+    expect(await waits('xlets', pal, 0)).toBe('words');
+    expect(await waits('x, lets go', pal, 0)).toBe(false);
+    expect(await waits('https:x', address, 6)).toBe('links');
+    expect(await waits('hello x!', mail, 6)).toBe(false);
+  });
+
   test('for messages with a link or listed word in a file name or description', async () => {
     const { ann } = await lobby(served);
     const files = await Promise.all(
