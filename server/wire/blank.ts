@@ -48,9 +48,9 @@ export const maybeBlank = '*';
 export const filterForm = (text: string): string =>
   text
     .normalize('NFKD')
+    // Several small letters have the same capitals: `ß` and `ss`, `ı` and `i`, `ς` and `σ`.
+    .toUpperCase()
     .toLowerCase()
-    // Capitals do not show which of the two small letters it is.
     .replaceAll('ς', 'σ')
-    .replaceAll('ı', 'i')
     .replace(shapeless, '')
     .replace(parting, (run) => (/[\s\u2800]/u.test(run) ? ' ' : maybeBlank));

@@ -28,6 +28,7 @@ test.each([
   ['μαλακας', 'ΜΑΛΑΚΑΣ’α', true],
   ['μαλακας', 'μαλακασ', true],
   ['sıktı', 'SIKTI', true],
+  ['heiße Ware', 'HEISSE WARE', true],
   ['كلب', 'كـلـب', true],
   // A browser shows these as “pallets” or “buy now”.
   ['pallets', 'https://%70allets.example', true],
