@@ -212,6 +212,17 @@ test('the WordPress plugin works from its installation to its removal', async ({
     expect(new URL(visitor.url()).searchParams.get('redirect_to')).toBe(url);
   });
 
+  await test.step('takes no address of a script from the text of an author', async () => {
+    // A plugin may let authors use templates, but neither scripts nor the elements of the chat.
+    const box = `<div class="php-session-chat" data-cookie="a" data-guests="yes" data-script="${wordpress.url}/other.js">
+      <template><b>Box of an author</b></template></div>`;
+    const url = wordpress.run(`add_filter('wp_kses_allowed_html', fn ($tags) => $tags + ['template' => []]);
+      echo get_permalink(wp_insert_post(['post_type' => 'page', 'post_status' => 'publish', 'post_title' => 'Box', 'post_content' => ${quoted(box)}]));`);
+    await visitor.goto(url);
+    await expect(visitor.getByText('Box of an author')).toBeVisible();
+    await expect(visitor.locator('script[src$="other.js"]')).toHaveCount(0);
+  });
+
   await test.step('opens a direct room from the page of an author', async () => {
     await member.page.goto(`${wordpress.url}/?author=1`);
     await member.page.getByRole('button', { name: `Message ${isolated('boss')}` }).click();

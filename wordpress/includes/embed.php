@@ -142,8 +142,6 @@ function box(string $element, string $html, string $visitor = '', string $notTo 
     ['roles' => $roles, 'guests' => $guests] = settings();
     wp_enqueue_script(SCRIPT, plugins_url('public/embed.js', FILE), [], VERSION, true);
     $data = [
-        // The chat server serves it, so the elements have the version of the server.
-        'script' => server() . 'php-chat.js',
         'cookie' => user_cookie(),
         'ask' => $roles === [] ? '' : add_query_arg('action', SEES, admin_url('admin-ajax.php')),
         'guests' => $guests && $notTo === '' ? 'yes' : '',
