@@ -81,7 +81,7 @@ test('Site Health does not tell an open port of this machine from a closed one',
   for (const answer of answers) expect(answer).toEqual(answers[0]);
 });
 
-test('on a network only its administrators choose the address, for all sites', async () => {
+test('on a network only its administrators choose the address, for all sites, and see the folder', async () => {
   wordpress.undefine('PHP_SESSION_CHAT_SERVER', 'DISALLOW_UNFILTERED_HTML');
   wordpress.becomeNetwork();
   const mia = await administrator('mia', password);
@@ -89,6 +89,13 @@ test('on a network only its administrators choose the address, for all sites', a
   await save(mia, evil);
   expect(server()).toBe('');
   expect((await mia('network/settings.php?page=php-session-chat')).status).not.toBe(200);
+
+  const findings = (login: string) =>
+    wordpress.run(
+      `wp_set_current_user(null, '${login}'); echo json_encode(PhpSessionChat\\WordPress\\install_lines('/'), JSON_UNESCAPED_SLASHES);`,
+    );
+  expect(findings('mia')).not.toContain(wordpress.folder);
+  expect(findings(wordpress.admin.user)).toContain(wordpress.folder);
 
   const boss = await administrator(wordpress.admin.user, wordpress.admin.password);
   // The page of a site has no field that is saved, even for them.

@@ -53,7 +53,7 @@ function check_browser(string $url, array $browser): array
             /* translators: %s: ID of a user */
             sprintf(__('The chat server recognises you as another user: %s.', 'php-session-chat'), isolated($user)),
             __('It reads the logins of another site. Set in /etc/php-session-chat/settings, and restart the chat server:', 'php-session-chat'),
-            'CHAT_SITE=' . untrailingslashit(ABSPATH),
+            'CHAT_SITE=' . folder(),
         );
     } else {
         $found[] = ok(__('The chat server recognises your login.', 'php-session-chat'));
@@ -233,12 +233,18 @@ function unknown_login(string $url, array $browser): array
     return problem(
         __('The chat server does not recognise your login.', 'php-session-chat'),
         __('It must read this WordPress (CHAT_SITE). To follow your login from the cookie to the user, run as root:', 'php-session-chat'),
-        'CHAT_SITE=' . untrailingslashit(ABSPATH) . "\n\nphp-session-chat doctor --cookie -",
+        'CHAT_SITE=' . folder() . "\n\nphp-session-chat doctor --cookie -",
     );
 }
 
 function install_lines(string $url): string
 {
-    $folder = escapeshellarg(untrailingslashit(ABSPATH));
+    $folder = escapeshellarg(folder());
     return "apt install ./php-session-chat_" . VERSION . "_amd64.deb\nphp-session-chat init $folder --url " . escapeshellarg($url);
+}
+
+/** Returns the folder of WordPress. Administrators of a site in a network see an example, as in Site Health. */
+function folder(): string
+{
+    return current_user_can('view_site_health_checks') ? untrailingslashit(ABSPATH) : '/var/www/html';
 }
