@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createHmac, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -291,6 +291,26 @@ test('the WordPress plugin works from its installation to its removal', async ({
     await expect.poll(mails, { timeout: 60_000 }).toContain('zoe@example.org');
     expect(mails()).toContain('Direct message from boss: 1');
     expect(mails()).not.toContain('Welcome');
+  });
+
+  await test.step('mails no member whom the site blocked', async () => {
+    const id = wordpress.run(
+      `$id = wp_create_user('spam', ${quoted(password)}, 'spam@example.org'); $GLOBALS['wpdb']->update($GLOBALS['wpdb']->users, ['user_status' => 1], ['ID' => $id]); echo $id;`,
+    );
+    const key = Buffer.from(readFileSync(webhookKey, 'utf8').trim().slice('whsec_'.length), 'base64');
+    const body = JSON.stringify({
+      type: 'notify.due',
+      data: { user: { id: id.trim() }, total: 9, rooms: [] },
+    });
+    const [event, time] = ['blocked', String(Math.floor(Date.now() / 1000))];
+    const signature = createHmac('sha256', key).update(`${event}.${time}.${body}`).digest('base64');
+    const headers = {
+      'webhook-id': event,
+      'webhook-timestamp': time,
+      'webhook-signature': `v1,${signature}`,
+    };
+    expect((await fetch(events, { method: 'POST', headers, body })).status).toBe(204);
+    expect(readFileSync(join(folder, 'mails'), 'utf8')).not.toContain('spam@example.org');
   });
 
   await test.step('shows the chat as a block in a block theme', async () => {

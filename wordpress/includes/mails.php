@@ -42,7 +42,7 @@ function receive_event(WP_REST_Request $request): WP_REST_Response
         return new WP_REST_Response(['message' => 'PHP_SESSION_CHAT_WEBHOOK_KEY is not a key.'], 500);
     }
     $user = $event['type'] === 'notify.due' ? user_by_chat_id((string) $event['data']['user']['id']) : null;
-    if ($user === null || get_user_meta($user->ID, MAILED, true) === $event['id']) {
+    if ($user === null || is_blocked($user) || get_user_meta($user->ID, MAILED, true) === $event['id']) {
         return new WP_REST_Response(null, 204);
     }
     update_user_meta($user->ID, MAILED, $event['id']);

@@ -68,9 +68,15 @@ function may_chat(WP_User $user): bool
     $session = WP_Session_Tokens::get_instance($user->ID)->get(wp_get_session_token()) ?? [];
     // With the plugins User Switching and Login as User, an administrator acts as this user.
     $isImpersonated = isset($session['switched_from_id']) || isset($session['logged_in_from_id']);
+    return !$isImpersonated && !is_blocked($user);
+}
+
+/** Returns whether the site or one of its plugins blocked the user. */
+function is_blocked(WP_User $user): bool
+{
     $isSuspended = function_exists('bp_moderation_is_user_suspended') && bp_moderation_is_user_suspended($user->ID);
-    return !$isImpersonated && !$isSuspended && !in_array('bbp_blocked', $user->roles, true)
-        && (int) $user->user_status !== 1 && empty($user->spam) && empty($user->deleted);
+    return $isSuspended || in_array('bbp_blocked', $user->roles, true)
+        || (int) $user->user_status === 1 || !empty($user->spam) || !empty($user->deleted);
 }
 
 /** @return list<string> the roles that the chat server would give the user if it read the login */
