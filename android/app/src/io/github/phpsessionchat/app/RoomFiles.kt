@@ -99,7 +99,7 @@ private fun LinkRow(link: String, message: Message) {
     Column(
         Modifier.fillMaxWidth().clickable { browser.openUri(link) }.heightIn(min = 48.dp).padding(16.dp, 8.dp),
     ) {
-        Text(link, color = MaterialTheme.colorScheme.primary, maxLines = 2, overflow = TextOverflow.Ellipsis)
+        Text(withAsciiHost(link), color = MaterialTheme.colorScheme.primary, maxLines = 2, overflow = TextOverflow.Ellipsis)
         Text(
             "${isolate(nameOf(message.user))} · ${dayName(message.sentAt)}",
             color = MaterialTheme.colorScheme.onSurfaceVariant,

@@ -60,7 +60,8 @@ fun textOf(entry: Entry): String {
 fun shortTextOf(entry: Entry): String =
     textOf(entry).ifEmpty { entry.message?.files.orEmpty().joinToString { it.name } }
 
-private val webAddress = Regex("""https?://[^\s<>"]*[^\s<>".,:;!?)\]}'’”]""")
+/** The host of `https://bank.example@other.example` is other.example, so this is not a link. */
+private val webAddress = Regex("""https?://(?![^\s/\\?#]*@)[^\s<>"]*[^\s<>".,:;!?)\]}'’”]""")
 
 fun linksIn(text: String): List<String> = webAddress.findAll(text).map { it.value }.toList()
 
@@ -81,10 +82,17 @@ fun linked(text: String): AnnotatedString {
 
 private val webHost = Regex("""(?<=^https?://)[^/\\?#:]+""")
 
-/** Shows the host of an address as browsers request it, so `xn--…` reveals look-alike characters. */
+/** In this part of a host, IDN would show `ss` instead of `ß`, which is another host for browsers. */
+private val sharpS = Regex("[a-z0-9ß-]+")
+
+/**
+ * Shows the host of an address as browsers request it: `xn--…` reveals look-alike characters, and small letters a
+ * capital `I`, which looks like an `l`.
+ */
 fun withAsciiHost(address: String): String = webHost.replace(address) {
-    val host = it.value
-    runCatching { IDN.toASCII(host, IDN.ALLOW_UNASSIGNED) }.getOrDefault(host)
+    it.value.lowercase().split('.').joinToString(".") { part ->
+        if (sharpS.matches(part)) part else runCatching { IDN.toASCII(part, IDN.ALLOW_UNASSIGNED) }.getOrDefault(part)
+    }
 }
 
 @Composable
