@@ -19,9 +19,12 @@ export const nameToShow = (
   { id, name }: { id: string; name: string },
 ): string => {
   if (hold === undefined) return name;
-  const hasLink = hold.mode === 'links' && mayHaveLink(name.replaceAll('@', ' '));
+  const hasLink = hold.mode === 'links' && (joinsLink.test(name) || mayHaveLink(name.replaceAll('@', ' ')));
   return hasLink || hold.hasWord(name) ? id : name;
 };
+
+/** A part of `://`, which the text around a mention may complete, also if the user gets this name later. */
+const joinsLink = /^\/|:\/?$/u;
 
 /** Returns the settings for approval; undefined if no message needs approval. */
 export function holdSettings({

@@ -159,14 +159,9 @@ describe('approval is required', () => {
       const sent = await send(ann, 'lobby', text, { mentions });
       return 'held' in sent && sent.held.why;
     };
-    const [pal, address, mail] = [
-      await named('Pal'),
-      await named('//spam.example'),
-      await named('kim@site.example'),
-    ];
+    const [pal, mail] = [await named('Pal'), await named('kim@site.example')];
     expect(await waits('xlets', pal, 0)).toBe('words');
     expect(await waits('x, lets go', pal, 0)).toBe(false);
-    expect(await waits('https:x', address, 6)).toBe('links');
     expect(await waits('hello x!', mail, 6)).toBe(false);
   });
 
@@ -440,7 +435,9 @@ describe('the filter of names and topics', () => {
   });
 
   test('replaces a user name of the session that contains a link by the user ID, but no mail address', async () => {
-    for (const name of ['https://spam.example', 'see www.spam.example', 'spam.example/win']) {
+    // With the text around a mention, the last ones could become a link.
+    const parts = ['//spam.example', '/spam.example', 'https:', 'https:/'];
+    for (const name of ['https://spam.example', 'see www.spam.example', 'spam.example/win', ...parts]) {
       const { id, ready } = await user({ firstname: name });
       expect(ready.user).toEqual({ id, name: id });
     }
