@@ -5,6 +5,7 @@ import { firstPage } from '../wire/links.ts';
 import type { Chat } from './chat.ts';
 import { cursorOf, decodeCursor } from './cursor.ts';
 import { checkText } from './messages/texts.ts';
+import { nameToShow } from './moderation/hold-settings.ts';
 
 /** A room as the PHP application sees it, without the view of a user. */
 export type ApiRoom = Pick<RoomRecord, 'id' | 'name' | 'topic' | 'kind' | 'members' | 'head' | 'lastSeq'>;
@@ -73,7 +74,7 @@ export async function deleteRoom({ history }: Chat, room: string): Promise<void>
 
 /** Adds and removes members. Memberships that the session grants do not end. @returns the number of members */
 export async function changeMembers(
-  { history }: Chat,
+  { history, hold }: Chat,
   room: string,
   { add, remove }: { add: readonly { id: string; name?: string }[]; remove: readonly string[] },
 ): Promise<number> {
@@ -84,14 +85,21 @@ export async function changeMembers(
     await history.write.removeMembers({ room, users: remove, ...how });
   }
   if (add.length > 0) {
-    await history.write.addMembers({ room, users: add, source: 'api', mayReturn: true, at: Date.now() });
+    const users = add.map(({ id, name }) =>
+      name === undefined ? { id } : { id, name: nameToShow(hold, { id, name }) },
+    );
+    await history.write.addMembers({ room, users, source: 'api', mayReturn: true, at: Date.now() });
   }
   return (await history.read.room({ room }))?.members ?? 0;
 }
 
 /** Stores users of the site, so that others can find them before they first connect. */
-export async function putUsers({ history }: Chat, { users }: { users: readonly User[] }): Promise<void> {
-  await history.write.putSiteUsers({ users, at: Date.now() });
+export async function putUsers(
+  { history, hold }: Chat,
+  { users }: { users: readonly User[] },
+): Promise<void> {
+  const shown = users.map(({ id, name }) => ({ id, name: nameToShow(hold, { id, name }) }));
+  await history.write.putSiteUsers({ users: shown, at: Date.now() });
 }
 
 async function notDirect(history: Chat['history'], room: string): Promise<void> {

@@ -434,6 +434,19 @@ describe('the filter of names and topics', () => {
     expect((await changed).user.name).toBe('Ann');
   });
 
+  test('replaces a listed user name that the site registers by the user ID', async () => {
+    const ann = await user({}, served);
+    const { id: room } = await served.den(ann);
+    const [registered, added] = ['registered with a word', 'added with a word'];
+    await served.api('PUT', '/users', { users: [{ id: registered, name: 'Pállets' }] });
+    await served.api('PATCH', `/rooms/${room}/members`, {
+      add: [registered, { id: added, name: 'pallets' }],
+    });
+    const { members } = await ann.request('room:members', { room });
+    const names = members.map(({ user: { id, name } }) => [id, name]);
+    expect(names).toEqual(expect.arrayContaining([registered, added].map((id) => [id, id])));
+  });
+
   test('replaces a user name of the session that contains a link by the user ID, but no mail address', async () => {
     // With the text around a mention, the last ones could become a link.
     const parts = ['//spam.example', '/spam.example', 'https:', 'https:/'];
