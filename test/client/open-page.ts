@@ -96,7 +96,8 @@ export class ChatPage {
     tab.dom.reconfigure({ url: `${tab.url}/${options.hash ?? ''}` });
     document.title = '';
     // One by one, with events. After `clear()`, the chat would use the values that it has in memory.
-    for (const key of Object.keys(localStorage)) this.storeElsewhere(key, null);
+    // Without the chat's mark, the page would keep the values of the previous test, as after `localStorage.clear()`.
+    for (const key of Object.keys(localStorage)) if (key !== 'php-chat') this.storeElsewhere(key, null);
     sessionStorage.clear();
     for (const [key, value] of Object.entries(options.stored ?? {})) localStorage.setItem(key, value);
     const writeText = async (text: string) => void this.copied.push(text);
