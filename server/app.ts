@@ -106,6 +106,7 @@ export async function startApp(
     cards,
     devices: notifications.devices,
     notify: notifications.notifier,
+    missing: () => health.missing(),
     ...(config.webhooks ? { retryEvents: notifications.retryEvents } : {}),
     onAsideFailure: asideFailures(log, quiet),
     onEndFailure: (err) => quiet.warn('ends', { err }, 'could not lift expired mutes and bans, retrying'),

@@ -123,6 +123,8 @@ export interface GivenParts {
   devices?: Devices | undefined;
   /** Absent if offline users are not notified. */
   notify?: Notifying | undefined;
+  /** Returns the parts that this server lacks to be ready, as named by `/readyz`. */
+  missing?: (() => Promise<readonly string[]>) | undefined;
   /** Retries the webhook events that used up their attempts. Absent without webhooks. @returns the number of events */
   retryEvents?: (() => Promise<number>) | undefined;
   /**

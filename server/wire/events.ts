@@ -1236,6 +1236,12 @@ export const answers = {
       .describe(
         'Queued events for the site, and failed events, counted up to 100. For admins, if the site receives events.',
       ),
+    missing: z
+      .array(z.string())
+      .exactOptional()
+      .describe(
+        'What this server lacks to be ready, as named by `/readyz`. For admins, if it lacks something.',
+      ),
     servers: z
       .array(
         z.object({

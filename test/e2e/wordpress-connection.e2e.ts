@@ -66,6 +66,22 @@ test('“Test connection” reports what pages of the site receive from a chat u
     await expect(findings.locator('pre')).toHaveText('/chat/');
   });
 
+  await test.step('reports what the chat server tells an admin that it lacks', async () => {
+    const tab = await page.context().newPage();
+    await tab.routeWebSocket(/\/chat\/socket\.io/, (browser) => {
+      browser
+        .connectToServer()
+        .onMessage((packet) =>
+          browser.send(`${packet}`.replace(/^(430.*?)"here"/, '$1"missing":["disk space"],"here"')),
+        );
+    });
+    await tab.goto(`${site}/wp-admin/options-general.php?page=php-session-chat`);
+    await tab.getByRole('button', { name: 'Test connection' }).click();
+    const notice = tab.getByRole('status').locator('.notice-error');
+    await expect(notice).toContainText(/The chat server is not ready: .*disk space/, answered);
+    await tab.close();
+  });
+
   await test.step('reports a web server that does not forward WebSockets', async () => {
     const other = await page.context().newPage();
     await other.routeWebSocket(/socket\.io/, (socket) => socket.close());

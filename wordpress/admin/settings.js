@@ -24,13 +24,20 @@
     return ticket === undefined ? { ticketStatus: response.status, ticketMessage: message } : { ticket };
   }
 
-  /** Connects as the chat does. Returns its user, the code of its refusal, or nothing without a connection. */
+  /**
+   * Connects as the chat does. Returns its user, and for an admin of the chat what the server lacks; or the code of its
+   * refusal; or nothing without a connection.
+   */
   function connect(address, auth) {
     const url = `${address.replace(/^http/, 'ws')}socket.io/?EIO=4&transport=websocket`;
     return new Promise((resolve) => {
       const socket = new WebSocket(url);
       let isOpen = false;
-      const timer = setTimeout(() => end(isOpen ? { code: 'timeout' } : {}), timeoutMs);
+      let user;
+      const timer = setTimeout(
+        () => end(user === undefined ? (isOpen ? { code: 'timeout' } : {}) : { user }),
+        timeoutMs,
+      );
       const end = (result) => {
         clearTimeout(timer);
         resolve(result);
@@ -38,7 +45,7 @@
       };
       socket.onerror = socket.onclose = () => end({});
       socket.onmessage = ({ data }) => {
-        // Packets of Engine.IO and Socket.IO: open, ping, event, connect_error.
+        // Packets of Engine.IO and Socket.IO: open, ping, event, ack, connect_error.
         if (data[0] === '0') {
           isOpen = true;
           socket.send(`40${JSON.stringify(auth)}`);
@@ -46,7 +53,12 @@
           socket.send('3');
         } else if (data.startsWith('42')) {
           const [name, payload] = JSON.parse(data.slice(2));
-          if (name === 'session:ready') end({ user: payload.user.id });
+          if (name !== 'session:ready') return;
+          user = payload.user.id;
+          socket.send('420["moderate:overview",{}]');
+        } else if (data.startsWith('430')) {
+          const [{ data: overview }] = JSON.parse(data.slice(3));
+          end({ user, missing: overview?.missing?.join() });
         } else if (data.startsWith('44')) {
           end({ code: JSON.parse(data.slice(2)).data?.code ?? 'internal' });
         }

@@ -296,8 +296,10 @@ function answer_test(): void
     $origin = $posted('origin');
     // A stored address only: an administrator could otherwise explore the network behind this server.
     $missing = $posted('user') !== '' && $server === server() ? missing_parts(server_url($server)) : [];
+    // The chat server tells its admins, whom the browser connects as.
+    $told = array_map(missing_part(...), array_filter(explode(',', $posted('missing'))));
     // Browsers resolve a path relative to the page, whose origin can differ from the site's address.
-    wp_send_json_success([...check_browser(str_starts_with($server, '/') ? $origin . $server : $server, [
+    $found = check_browser(str_starts_with($server, '/') ? $origin . $server : $server, [
         'origin' => $origin,
         'status' => (int) $posted('status'),
         'code' => $posted('code'),
@@ -306,5 +308,6 @@ function answer_test(): void
         'ticketStatus' => (int) $posted('ticketStatus'),
         'ticketMessage' => $posted('ticketMessage'),
         'found' => $posted('found'),
-    ]), ...$missing]);
+    ]);
+    wp_send_json_success(array_values(array_unique([...$found, ...$told, ...$missing], SORT_REGULAR)));
 }

@@ -20,11 +20,12 @@ export async function overview(chat: Chat, connection: Connection): Promise<Answ
     const elsewhere = others?.states() ?? [];
     const users = [...new Set([...own, ...elsewhere.flatMap((server) => server.users)])];
     const admin = connection.identity.roles.includes('admin');
-    const [sent, files, recent, events] = await Promise.all([
+    const [sent, files, recent, events, missing = []] = await Promise.all([
       history.read.messagesByDay({ ...known, from: first }),
       settings.files.kind === 'off' ? null : history.read.filesInAll({ ...known, most: filesCounted }),
       settings.lastSeen ? history.read.recentlyHere({ since: week, users }) : null,
       admin && chat.retryEvents !== undefined ? listEvents(chat) : null,
+      admin ? chat.missing?.() : [],
     ]);
     const counts = new Map(sent.map((one) => [one.day, one.messages]));
     const rooms = [...directory.publicRooms.byName.map(({ room }) => room.record.id), ...known.rooms].flatMap(
@@ -43,6 +44,7 @@ export async function overview(chat: Chat, connection: Connection): Promise<Answ
       reports: rooms.reduce((sum, { reports = 0 }) => sum + reports, 0),
       ...(files === null ? {} : { files: sizeOf(files) }),
       ...(events === null ? {} : { events: { waiting: events.waiting, failed: events.failed.length } }),
+      ...(missing.length === 0 ? {} : { missing: [...missing] }),
       ...(others === undefined
         ? {}
         : {

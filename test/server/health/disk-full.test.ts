@@ -39,6 +39,7 @@ test('a full disk is reported by the doctor and /readyz until there is space aga
     CHAT_PORT: String(await ownPort()),
     CHAT_SESSION_STORE: store,
     CHAT_FILES: 'off',
+    CHAT_ADMINS: '7',
   };
   const disk = await smallDisk(8 * megabyte, env);
   onTestFinished(async () => void (await disk.remove()));
@@ -49,10 +50,12 @@ test('a full disk is reported by the doctor and /readyz until there is space aga
   await client.request('room:join', { room: 'lobby' });
   expect(await send(client)).toBe('sent');
   expect(await readiness()).toEqual({ status: 'ready' });
+  expect(await client.request('moderate:overview', {})).not.toHaveProperty('missing');
 
   disk.fill();
   // Before a message fails.
   expect(await readiness()).toEqual({ status: 'not ready', missing: ['disk space'] });
+  expect(await client.request('moderate:overview', {})).toMatchObject({ missing: ['disk space'] });
   let outcome = await send(client);
   for (let n = 0; n < 1000 && outcome === 'sent'; n++) outcome = await send(client);
   expect(outcome).toBe('storage_full');
