@@ -22,7 +22,7 @@ const digits = bytes.slice(0x30, 0x3a);
 function* textsOf(charset: string): Generator<number[]> {
   for (const a of bytes) yield [a];
   if (soak || multiByte.includes(charset)) for (const a of bytes) for (const b of bytes) yield [a, b];
-  // JIS X 0212, of which JIS X 0208 has some characters, too.
+  // JIS X 0212. Some of its characters are also in JIS X 0208.
   if (charset === 'euc-jp') for (const b of bytes) for (const c of bytes) yield [0x8f, b, c];
   // The codes of four bytes for the first planes.
   if (charset === 'gb18030')
