@@ -31,7 +31,7 @@ async function checkPort(config: Config): Promise<Finding> {
   const server = createServer();
   try {
     await once(server.listen({ host, port }), 'listening');
-    return ok(`The port ${port} of ${host} is free.`);
+    return ok(`The port ${port} of ${host} is free: no chat server runs there now.`);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'EADDRINUSE' && !('code' in (await findLocalServer(config))))

@@ -18,6 +18,7 @@ export interface Check {
 export class Health {
   readonly arrivals: Arrivals;
   readonly #checks: Check[] = [];
+  #missing: Promise<Part[]> | undefined;
 
   /** @param settings the settings that the arriving requests are compared with */
   constructor(settings: ConstructorParameters<typeof Arrivals>[0]) {
@@ -28,8 +29,15 @@ export class Health {
     this.#checks.push(check);
   }
 
-  /** Returns the parts that this server lacks to be ready. */
-  async missing(): Promise<Part[]> {
+  /** Returns the parts that this server lacks to be ready. Calls during a check share its result. */
+  missing(): Promise<Part[]> {
+    this.#missing ??= this.#findMissing().finally(() => {
+      this.#missing = undefined;
+    });
+    return this.#missing;
+  }
+
+  async #findMissing(): Promise<Part[]> {
     const parts = await Promise.all(
       this.#checks.map(async ({ part, works }) => (part === undefined || (await works()) ? [] : [part])),
     );

@@ -55,14 +55,15 @@ function site_health(): array
  */
 function check_server(string $url): array
 {
-    if (json_of(fetch($url . 'healthz')) !== ['status' => 'ok']) {
+    $health = json_of(fetch($url . 'healthz'));
+    if (($health['status'] ?? '') !== 'ok') {
         /* translators: %s: address */
         $text = sprintf(__('WordPress finds no chat server at %s.', 'php-session-chat'), isolated($url));
         return [problem($text, __('Test the connection, because browsers may reach it.', 'php-session-chat'))];
     }
     /* translators: %s: address */
     $found = [ok(sprintf(__('The chat server runs at %s.', 'php-session-chat'), isolated($url)))];
-    array_push($found, ...missing_parts($url));
+    array_push($found, ...missing_parts($health));
     // As browsers do. A request without a connection is refused anyway, but first because of its origin.
     $post = fetch($url . 'socket.io/?EIO=4&transport=polling', ['method' => 'POST', 'headers' => ['Origin' => site_origin()]]);
     if ((json_of($post)['error']['code'] ?? '') === 'origin_not_allowed') {
@@ -75,16 +76,12 @@ function check_server(string $url): array
 }
 
 /**
- * Asks the chat server at the address of its pages what it lacks to serve users. The usual web server hides the answer,
- * but not at the address of the API.
- *
- * @return list<array<string, string>> findings
+ * @param array<string, mixed> $health the answer of /healthz, which no web server hides
+ * @return list<array<string, string>> findings about what the chat server lacks to serve users
  */
-function missing_parts(string $url): array
+function missing_parts(array $health): array
 {
-    $isOwn = $url === server_url(server());
-    $api = $isOwn && defined('PHP_SESSION_CHAT_API_URL') ? trailingslashit((string) PHP_SESSION_CHAT_API_URL) : $url;
-    $missing = json_of(fetch($api . 'readyz'))['missing'] ?? [];
+    $missing = $health['missing'] ?? [];
     return array_map(
         static fn (string $part): array => missing_part($part),
         array_values(is_array($missing) ? array_filter($missing, 'is_string') : []),
