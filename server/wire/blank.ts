@@ -37,6 +37,8 @@ export function visibleLine(text: string, maxCharacters: number): string {
 const shapeless = /(?![\u115f\u1160])[\p{Cf}\p{DI}\p{Mn}\p{Me}\u0640\u07fa]/gu;
 /** Blanks, and what some clients show as a sign, a blank or a line break, and others hide: formatting, unknown characters. */
 const parting = /[\s\u2800\u115f\u1160\ufffc\p{Cc}\p{Co}\p{Cn}*_~`\\]+/gu;
+/** The sign of a quotation or a list at the start of a further line, which clients hide. */
+const lineSign = /(?<=\n)[>-](?: +|(?=\n))/gu;
 /** Stands for `parting` characters without a blank. */
 export const maybeBlank = '*';
 
@@ -47,8 +49,10 @@ export const maybeBlank = '*';
  */
 export const filterForm = (text: string): string =>
   text
+    .replace(lineSign, '')
     .normalize('NFKD')
-    // Several small letters have the same capitals: `ß` and `ss`, `ı` and `i`, `ς` and `σ`.
+    // Several small letters have the same capitals: `ß` and `ss`, `ı` and `i`, `ς` and `σ`. `ẞ` itself is a capital.
+    .toLowerCase()
     .toUpperCase()
     .toLowerCase()
     .replaceAll('ς', 'σ')

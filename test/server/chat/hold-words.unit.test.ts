@@ -22,6 +22,11 @@ test.each([
   ['buy now', 'buy **now**', true],
   ['buy now', 'b**u**y * `now`', true],
   ['buy now', 'buy\u3164now', true],
+  // Clients show these signs of quotations and lists as lines.
+  ['buy now', '> buy\n> now', true],
+  ['buy now', '> buy\n>\n>  now', true],
+  ['buy now', '- buy\n- now', true],
+  ['buy now', 'buy > now', false],
   ['buy now', 'buynow', false],
   ['snake_case', 'a snake_case', true],
   ['snake_case', '**snakecase**', true],
@@ -29,6 +34,7 @@ test.each([
   ['μαλακας', 'μαλακασ', true],
   ['sıktı', 'SIKTI', true],
   ['heiße Ware', 'HEISSE WARE', true],
+  ['heiße Ware', 'HEI\u1e9eE WARE', true],
   ['كلب', 'كـلـب', true],
   // A browser shows these as “pallets” or “buy now”.
   ['pallets', 'https://%70allets.example', true],
