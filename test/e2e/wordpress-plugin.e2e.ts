@@ -224,9 +224,14 @@ test('the WordPress plugin works from its installation to its removal', async ({
   });
 
   await test.step('opens a direct room from the page of an author', async () => {
+    const errors: Error[] = [];
+    member.page.on('pageerror', (error) => errors.push(error));
     await member.page.goto(`${wordpress.url}/?author=1`);
     await member.page.getByRole('button', { name: `Message ${isolated('boss')}` }).click();
     await expect(member.page.getByRole('heading', { name: /^boss/ })).toBeVisible();
+    expect(errors).toEqual([]);
+    await visitor.goto(`${wordpress.url}/?author=1`);
+    await expect(visitor.getByRole('button', { name: /^Message/ })).toHaveCount(0);
     await member.page
       .locator('php-chat-launcher')
       .getByRole('button', { name: 'Close chat' })

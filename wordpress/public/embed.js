@@ -21,6 +21,8 @@
     const user = userIn(cookie);
     const sees = user === undefined ? guests !== undefined : user !== notTo && (!ask || (await hasRole(ask)));
     if (!sees) return box.replaceChildren(user === undefined && visitor ? visitor.content : '');
+    // A theme that filters the description of an archive removes the template around the button.
+    if (chat === undefined) return;
     // A visitor gets no ticket, so the chat need not ask for one.
     if (user === undefined)
       for (const element of chat.content.querySelectorAll('[ticket-url]'))
