@@ -186,6 +186,7 @@ async function setUp(
       kind: site.kind,
       condition: site.condition,
       footer: site.footer,
+      isNetwork: site.isNetwork,
       usesSiteUser: site.databaseUser === 'site',
       machine,
       options,

@@ -46,6 +46,8 @@ interface Setup {
   condition: SiteDescription['condition'];
   /** See `SiteDescription`. */
   footer: SiteDescription['footer'];
+  /** See `SiteDescription`. */
+  isNetwork?: SiteDescription['isNetwork'];
   /** Whether the chat reads the tables of the site as the database user of the site. */
   usesSiteUser: boolean;
   /** The root of the machine. */
@@ -181,12 +183,14 @@ function configureWebServer({ addresses, upstream, machine }: Setup): Step {
 const plugin = join(import.meta.dirname, '../../php-session-chat.zip');
 
 /** Returns how to add the chat to WordPress without changes of its theme. */
-function pluginParts({ addresses: { site, chat, way } }: Setup): Step['parts'] {
+function pluginParts({ addresses: { site, chat, way }, isNetwork }: Setup): Step['parts'] {
   const server = way === 'path' ? chat.pathname : chat.href;
   const file = existsSync(plugin) ? plugin : 'release/php-session-chat.zip (made by: npm run release)';
   return [
     `Copy the plugin to your computer: ${file}`,
-    `In the dashboard of ${site.href}, upload it under Plugins → Add New → Upload Plugin, and activate it. Then save this address under Settings → Chat: ${server}`,
+    isNetwork
+      ? `In the dashboard of the network, ${new URL('wp-admin/network/', site)}, upload it under Plugins → Add New → Upload Plugin, and press “Network Activate”. Then save this address under Settings → Chat there: ${server}`
+      : `In the dashboard of ${site.href}, upload it under Plugins → Add New → Upload Plugin, and activate it. Then save this address under Settings → Chat: ${server}`,
     'Members see a button on all pages. Without the plugin, add the tag yourself.',
   ];
 }

@@ -103,6 +103,22 @@ test('warns that a given path hides the pages of the site there', async () => {
   expect((await run([...print, '--url', 'https://blog.example.org'])).said).not.toContain('The chat takes');
 });
 
+test('sends the owner of a network to its own dashboard', async () => {
+  const config = `define('LOGGED_IN_KEY', ${quoted(phrases.key)}); define('LOGGED_IN_SALT', ${quoted(phrases.salt)});
+define('MULTISITE', true); define('SUBDOMAIN_INSTALL', false); define('DOMAIN_CURRENT_SITE', 'blog.example.org');`;
+  const network = await wordPressSite(db, { config, options: { home: address } });
+  onTestFinished(() => network.remove());
+  await network.run(
+    'CREATE TABLE #_sitemeta (meta_id BIGINT AUTO_INCREMENT PRIMARY KEY, site_id BIGINT, meta_key VARCHAR(255), meta_value LONGTEXT)',
+  );
+  onTestFinished(async () => void (await network.run('DROP TABLE #_sitemeta')));
+  chmodSync(network.folder, 0o755);
+  const { said } = await run([network.folder, '--settings', newFile(), '--yes', ...user]);
+  expect(said).toContain(
+    'In the dashboard of the network, https://blog.example.org/wp-admin/network/, upload it under Plugins → Add New → Upload Plugin, and press “Network Activate”. Then save this address under Settings → Chat there: /chat/\n',
+  );
+});
+
 test('finds WordPress, writes its settings and lists the next steps', async () => {
   const file = newFile();
   const { code, said } = await run([site.folder, '--settings', file, '--yes', ...user]);
