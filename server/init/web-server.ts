@@ -42,7 +42,7 @@ const maxFileBytes = 1024 * 1024;
  * Finds web servers by their files and processes, without executing them.
  * @param host the host of the site
  * @param root the root of the machine
- * @returns the web servers, running ones first
+ * @returns the web servers, running ones first, then those that serve the site
  */
 export function findWebServers(host: string, root = '/'): WebServer[] {
   const running = new Set(
@@ -59,7 +59,11 @@ export function findWebServers(host: string, root = '/'): WebServer[] {
         .find((file) => namesHost(join(root, file), hosts, host)),
     }))
     .filter(({ isRunning, isInstalled }) => isRunning || isInstalled)
-    .sort((a, b) => Number(b.isRunning) - Number(a.isRunning))
+    .sort(
+      (a, b) =>
+        Number(b.isRunning) - Number(a.isRunning) ||
+        Number(b.file !== undefined) - Number(a.file !== undefined),
+    )
     .map(({ kind, isRunning, file }) => ({ kind, isRunning, file }));
 }
 

@@ -227,6 +227,9 @@ test('finds web servers by files and processes, with the configuration of the si
     'etc/apache2/sites-enabled/site.conf',
     '<VirtualHost *:80>\n  ServerName Example.org:80\n</VirtualHost>',
   );
+  expect(findWebServers('example.org', root).map(({ kind }) => kind)).toEqual(['nginx', 'apache']);
+  write('etc/apache2/sites-enabled/blog.conf', 'ServerName blog.example.org');
+  expect(findWebServers('blog.example.org', root).map(({ kind }) => kind)).toEqual(['apache', 'nginx']);
   write('proc/17/comm', 'apache2\n');
   write('proc/meminfo', 'nginx');
   expect(findWebServers('example.org', root)).toEqual([
