@@ -117,8 +117,7 @@ ${indent}proxy_read_timeout 60s;
 ${indent}# The largest file, CHAT_LIMIT_FILE. Uploads are passed on directly, without a temporary file.
 ${indent}client_max_body_size 10m;
 ${indent}proxy_request_buffering off;
-${indent}# Not for visitors. Your machines read them at the chat server's port.
-${indent}location = ${path}readyz { return 404; }
+${indent}# Not for visitors. Your machines read it at the chat server's port.
 ${indent}location = ${path}metrics { return 404; }`;
 
 /**
@@ -142,7 +141,6 @@ ${nginxProxy(`http://${upstream}`, '/', '        ')}
 }`;
 
 export const apacheProxy = (path: string, upstream: string) => `ProxyPreserveHost On
-ProxyPass "${path}readyz" "!"
 ProxyPass "${path}metrics" "!"
 ProxyPass "${path}" "http://${upstream}/" upgrade=websocket ttl=60`;
 

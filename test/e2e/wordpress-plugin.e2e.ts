@@ -345,7 +345,9 @@ test('the WordPress plugin works from its installation to its removal', async ({
   });
 
   await test.step('reports in Site Health what the chat server lacks', async () => {
-    const full = createServer((_, response) => response.end('{"status":"ok","missing":["disk space"]}'));
+    const full = createServer(({ url }, response) =>
+      response.end(url === '/readyz' ? '{"missing":["disk space"]}' : '{"status":"ok"}'),
+    );
     await once(full.listen(0, '127.0.0.1'), 'listening');
     const { port } = full.address() as AddressInfo;
     wordpress.define({ PHP_SESSION_CHAT_SERVER: quoted(`http://127.0.0.1:${port}`) });

@@ -55,15 +55,14 @@ function site_health(): array
  */
 function check_server(string $url): array
 {
-    $health = json_of(fetch($url . 'healthz'));
-    if (($health['status'] ?? '') !== 'ok') {
+    if (json_of(fetch($url . 'healthz')) !== ['status' => 'ok']) {
         /* translators: %s: address */
         $text = sprintf(__('WordPress finds no chat server at %s.', 'php-session-chat'), isolated($url));
         return [problem($text, __('Test the connection, because browsers may reach it.', 'php-session-chat'))];
     }
     /* translators: %s: address */
     $found = [ok(sprintf(__('The chat server runs at %s.', 'php-session-chat'), isolated($url)))];
-    array_push($found, ...missing_parts($health));
+    array_push($found, ...missing_parts($url));
     // As browsers do. A request without a connection is refused anyway, but first because of its origin.
     $post = fetch($url . 'socket.io/?EIO=4&transport=polling', ['method' => 'POST', 'headers' => ['Origin' => site_origin()]]);
     if ((json_of($post)['error']['code'] ?? '') === 'origin_not_allowed') {
@@ -75,13 +74,10 @@ function check_server(string $url): array
     return $found;
 }
 
-/**
- * @param array<string, mixed> $health the answer of /healthz, which no web server hides
- * @return list<array<string, string>> findings about what the chat server lacks to serve users
- */
-function missing_parts(array $health): array
+/** @return list<array<string, string>> findings about what the chat server at this address lacks to serve users */
+function missing_parts(string $url): array
 {
-    $missing = $health['missing'] ?? [];
+    $missing = json_of(fetch($url . 'readyz'))['missing'] ?? [];
     return array_map(
         static fn (string $part): array => missing_part($part),
         array_values(is_array($missing) ? array_filter($missing, 'is_string') : []),
