@@ -263,7 +263,7 @@ test('prints the same directives for a host of its own as for a path', () => {
   const directives = (block: string) =>
     [...block.matchAll(/^ +((?:proxy_(?!pass)|client_|location =).*)$/gm)].map(([, line]) => line);
   const forHost = directives(nginxServer('chat.example.org', '127.0.0.1:7070'));
-  expect(forHost).toHaveLength(10);
+  expect(forHost).toHaveLength(9);
   expect(forHost).toEqual(directives(nginxLocation('/', '127.0.0.1:7070')));
 });
 
