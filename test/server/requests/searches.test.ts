@@ -41,7 +41,6 @@ test('serves a user who searches rarely before users who search all the time', a
   onTestFinished(close);
   const connect = askedDirectly(chat);
   const greedy = await Promise.all(Array.from({ length: 8 }, (_, n) => connect(`greedy-${n}`)));
-  const rare = await connect('rare');
   const searches: [string, object][] = [
     ['user:find', { query: 'name' }],
     ['room:members', { room: 'lobby', query: 'name' }],
@@ -51,6 +50,8 @@ test('serves a user who searches rarely before users who search all the time', a
     greedy.flatMap((one) => searches.map((search) => one.ask(...search).then(done)));
   await Promise.all(all(() => {}));
   for (const search of searches) {
+    // Turns go by the time that the user's searches took, and a first search can take long on a busy machine.
+    const rare = await connect(`rare-${search[0]}`);
     let served = 0;
     const others = all(() => served++);
     expect(await rare.ask(...search)).toMatchObject({ ok: true });
