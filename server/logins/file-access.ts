@@ -42,7 +42,9 @@ export class FileAccess {
     });
     if (!isSigned.includes(true)) return null;
     const [user, id, ends, roles] = content.parse(JSON.parse(Buffer.from(text, 'base64url').toString()));
-    return Date.now() < ends ? { user: { id: user, name: user, roles }, id } : null;
+    // The token has no rooms, so the stored memberships decide.
+    const groups = 'unreadable' as const;
+    return Date.now() < ends ? { user: { id: user, name: user, roles, groups }, id } : null;
   }
 }
 

@@ -412,10 +412,10 @@ test('accepts a ticket for GET /me', async () => {
 
 describe('`access` of a file URL', () => {
   /** Connects a client and uploads a file. `load` requests it as a page of another site does. */
-  async function withFile(over: object) {
+  async function withFile(over: object, room = 'lobby') {
     const client = await connect(ticketOf(over));
-    await client.request('room:join', { room: 'lobby' });
-    const response = await fetch(`${site.chat.url}/files?room=lobby&name=a.txt`, {
+    await client.request('room:join', { room });
+    const response = await fetch(`${site.chat.url}/files?room=${room}&name=a.txt`, {
       method: 'POST',
       headers: { authorization: `Ticket ${ticketOf(over)}` },
       body: 'seeds',
@@ -432,6 +432,12 @@ describe('`access` of a file URL', () => {
     const { client, load } = await withFile({ sid: 'access' });
     const loaded = await load(client.ready.fileAccess);
     expect(await loaded.text()).toBe('seeds');
+    client.close();
+  });
+
+  test('loads a file of a room that the ticket grants', async () => {
+    const { client, load } = await withFile({ sid: 'granted', rooms: ['barn'] }, 'barn');
+    expect(await (await load(client.ready.fileAccess)).text()).toBe('seeds');
     client.close();
   });
 
