@@ -11,6 +11,7 @@ import {
   type SiteRoom,
   siteRole,
 } from './model.ts';
+import { liftOutranked } from './moderation/outranked.ts';
 import { sendSummary } from './summary.ts';
 
 /** A user who reloads a page reconnects within this time, so other users do not see the user leave. */
@@ -141,12 +142,14 @@ export function disconnectUser(chat: Chat, connection: Connection): void {
 }
 
 /** Stores the name, the site role and the rooms of the open sessions, if they differ from the stored ones. */
-async function settle({ history }: Chat, person: Person): Promise<void> {
+async function settle(chat: Chat, person: Person): Promise<void> {
+  const { history } = chat;
   const connections = [...person.connections];
   const newest = connections.at(-1);
   if (newest === undefined) return;
   const { id, name } = newest.identity;
   const role = siteRole(person);
+  if (role !== undefined) await liftOutranked(chat, { id, roles: [role] });
   const lists = connections.map(({ identity }) => identity.rooms);
   const rooms = new Map<string, SiteRoom>();
   for (const list of lists) for (const room of list ?? []) rooms.set(room.id, room);

@@ -53,6 +53,16 @@ function has(room: Room, connection: Connection, right: ReturnType<typeof rights
   return rightsIn(room.record, actorOf(room, connection)).includes(right);
 }
 
+/** Returns the rejection of a user who is muted in the room, or null. */
+export function refusalByMute(
+  { directory }: Pick<Chat, 'directory'>,
+  room: string,
+  user: string,
+): RequestError | null {
+  const muted = directory.restrictions.muteOf(room, user);
+  return muted === undefined ? null : new RequestError('muted', undefined, { retryAfterMs: muted.forMs });
+}
+
 /**
  * Returns the membership of a user, connected or not; undefined if the user is not a member. The history is read even
  * for connected users, so that the response time does not reveal a hidden presence.
@@ -208,6 +218,11 @@ export async function update(
   await decided(async () => {
     chat.directory.checkStill(connection.person, room);
     need(room, connection, 'update');
+    // Others read these, like a message.
+    const { name, topic, emoji, picture } = change;
+    const isRead = [name, topic, emoji, picture].some((value) => value !== undefined);
+    const refused = isRead ? refusalByMute(chat, id, connection.person.user.id) : null;
+    if (refused !== null) throw refused;
     const decidedFor = stateOf(room.record);
     const actor = connection.person.user.id;
     return chat.history.write.updateRoom({ room: id, ...change, actor, decidedFor }, connection.id);

@@ -7,6 +7,7 @@ import type { Credentials, Login, Refusal } from 'php-sessions';
 import { type DefaultEventsMap, Server, type Socket as SocketIoSocket } from 'socket.io';
 import { connectUser, disconnectUser } from '../chat/connected-users.ts';
 import type { Connection } from '../chat/model.ts';
+import { liftOutranked } from '../chat/moderation/outranked.ts';
 import { shownBan } from '../chat/site.ts';
 import { answerError, answerErrorRaw } from '../http/answer.ts';
 import { OpenLimit, type Rate, RateLimit, tryAgainAfter } from '../limits/by-key.ts';
@@ -349,6 +350,8 @@ export class SocketTransport {
     const { user } = login;
     const { chat } = services;
     if (user.banned) seen(user);
+    const identity = identityOf(user, chat);
+    if (!user.banned) await liftOutranked(chat, identity);
     const banned = chat.directory.banOf(user.id);
     if (user.banned || banned !== null) return refuse({ code: 'forbidden', ban: banned }, 'banned');
     const account = isGuest(user.id) ? `\0${this.#admission.keyOf(conn.request)}` : user.id;
@@ -370,7 +373,7 @@ export class SocketTransport {
     const open = this.#connections.get(internalsOf(conn).id);
     if (open !== undefined && conn.readyState === 'open') open.release = release;
     else release();
-    const connection = await connectUser(chat, socket.id, identityOf(user, chat), account);
+    const connection = await connectUser(chat, socket.id, identity, account);
     // A ban during these awaits closed only accepted connections, and this connection was not accepted yet.
     const ban = chat.directory.banOf(user.id);
     if (ban !== null) {

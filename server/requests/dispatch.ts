@@ -1,6 +1,7 @@
 import { isVisitor, rightsIn } from '../chat/access.ts';
 import type { Chat } from '../chat/chat.ts';
 import { requireRoom } from '../chat/directory.ts';
+import { refusalByMute } from '../chat/members.ts';
 import { actorOf, type Connection, type Room } from '../chat/model.ts';
 import { answerInTime } from '../limits/answer-in-time.ts';
 import type { ConcurrencyLimit, RateLimit } from '../limits/by-key.ts';
@@ -242,10 +243,9 @@ function refusalByRights(
   const allowed =
     handler.right === undefined || rightsIn(room.record, actorOf(room, connection)).includes(handler.right);
   if (!allowed || handler.allowed?.(context) === false) return new RequestError('forbidden');
-  if (handler.right !== 'send') return null;
-  const { restrictions } = context.chat.directory;
-  const muted = restrictions.muteOf(room.record.id, connection.person.user.id);
-  return muted === undefined ? null : new RequestError('muted', undefined, { retryAfterMs: muted.forMs });
+  return handler.right === 'send'
+    ? refusalByMute(context.chat, room.record.id, connection.person.user.id)
+    : null;
 }
 
 /** Returns the rights of the user that a response may depend on. */

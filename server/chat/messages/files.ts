@@ -3,6 +3,7 @@ import { RequestError } from '../../wire/errors.ts';
 import { decidesIn, isVisitor, mayRead, memberBySession, rightsIn } from '../access.ts';
 import type { Chat } from '../chat.ts';
 import { showsPicture } from '../invites.ts';
+import { refusalByMute } from '../members.ts';
 import type { SessionIdentity } from '../model.ts';
 
 /**
@@ -28,13 +29,12 @@ export async function mayUpload(
   if (record === null || !mayRead(record, member, isBanned(stored))) throw new RequestError('unknown_room');
   if (!rightsIn(record, { roles: identity.roles, member }).includes(isPicture ? 'update' : 'send'))
     throw new RequestError('forbidden');
-  if (isPicture) return;
   const partner = otherOf(record.pair, identity.id);
   // Read even if the partner is connected, so that the time does not reveal the partner's presence.
   if (partner !== undefined && (await history.read.hasBlocked({ user: partner, other: identity.id })))
     throw new RequestError('forbidden');
-  const muted = directory.restrictions.muteOf(room, identity.id);
-  if (muted !== undefined) throw new RequestError('muted', undefined, { retryAfterMs: muted.forMs });
+  const refused = refusalByMute({ directory }, room, identity.id);
+  if (refused !== null) throw refused;
 }
 
 /**

@@ -7,19 +7,24 @@ import {
   codeOf,
   eventsOf,
   nextOf,
+  type PeopleSite,
   type Person,
   type Several,
   say,
   sharedSite,
+  startPeopleSite,
 } from '../../helpers/people.ts';
 import { startPeopleHere } from '../../helpers/people-here.ts';
 
 const site = sharedSite(() =>
   startPeopleHere({ CHAT_CREATE_ROOMS: 'all', CHAT_ROOMS: 'lobby', CHAT_LIMIT_CHANGE: '0' }),
 );
+/** A server that decides who may connect. */
+const served = sharedSite(() => startPeopleSite());
 
 const inTest = closedAfterEach();
-const user = async (session?: object): Promise<Person> => inTest(await site.person(session));
+const user = async (session?: object, on: Pick<PeopleSite, 'person'> = site): Promise<Person> =>
+  inTest(await on.person(session));
 const users = <Count extends keyof Several>(count: Count) => site.people(count, inTest);
 
 /** Creates a room of `owner` with a moderator and members, who all join it. */
@@ -169,6 +174,75 @@ describe('a mute', () => {
     const { users: left } = await owner.request('room:restricted', { room });
     expect(left.map(({ user }) => user.id)).not.toContain(moderator.id);
     expect(left).toHaveLength(2);
+  });
+
+  test('covers what others read about the room', async () => {
+    const { room, owner } = await talk();
+    const moderator = inTest(await user({ roles: 'moderator' }));
+    await moderator.request('room:mute', { room, user: owner.id, seconds: 600 });
+    for (const words of [{ name: 'Mine' }, { topic: 'mine' }, { emoji: '🧪' }, { picture: '' }]) {
+      expect([words, await codeOf(owner, 'room:update', { room, ...words })]).toEqual([words, 'muted']);
+    }
+    expect(await codeOf(owner, 'room:update', { room, slow: 60 })).toBe('ok');
+  });
+});
+
+describe('restrictions of a user who turns out to have a site role', () => {
+  /** An ID of a user who never connected. */
+  const newId = () => `q${newClientId()}`;
+  const arrive = async (id: string, roles: string) => inTest(await site.person({ roles }, id));
+
+  test.each(['admin', 'moderator'])(
+    'by a user without a role end when the %s first connects',
+    async (roles) => {
+      const { room, owner } = await talk();
+      const id = newId();
+      await owner.request('room:ban', { room, user: id });
+      await owner.request('room:mute', { room, user: id });
+      const arrived = await arrive(id, roles);
+      const { rooms } = await arrived.request('room:list', { member: false });
+      expect(rooms.map((summary) => summary.id)).toContain(room);
+      const joined = await arrived.request('room:join', { room });
+      expect(joined.room).not.toHaveProperty('mutedForMs');
+      expect(joined.room.may).toContain('moderate');
+      expect((await owner.request('room:restricted', { room })).users).toEqual([]);
+    },
+  );
+
+  test('end when a connected user gets the role', async () => {
+    const { room, owner, ben } = await talk();
+    await owner.request('room:ban', { room, user: ben.id });
+    await expect.poll(() => eventsOf(ben, 'room:removed').length).toBe(1);
+    await site.writeSession(ben, { roles: 'moderator' });
+    await expect.poll(() => codeOf(ben, 'room:join', { room })).toBe('ok');
+  });
+
+  test('by an admin hold for a moderator', async () => {
+    const { room } = await talk();
+    const boss = await user({ roles: 'admin' });
+    const id = newId();
+    await boss.request('room:ban', { room, user: id });
+    boss.close();
+    expect(await codeOf(await arrive(id, 'moderator'), 'room:join', { room })).toBe('unknown_room');
+    const [restricted] = (await (await user({ roles: 'admin' })).request('room:restricted', { room })).users;
+    expect(restricted).toMatchObject({ user: { id }, kind: 'banned' });
+  });
+
+  test('on the whole site do not keep an admin out, unless the site banned the user', async () => {
+    const moderator = await user({ roles: 'moderator' }, served);
+    const [ben, eve] = await served.people(2, inTest);
+    await moderator.request('moderate:ban', { user: ben.id });
+    await served.api('PUT', `/users/${eve.id}/ban`, {});
+    for (const person of [ben, eve]) await served.writeSession(person, { roles: 'admin' });
+    inTest(await served.again(ben));
+    await expect(served.again(eve)).rejects.toMatchObject({ data: { code: 'forbidden' } });
+  });
+
+  test('on the whole site keep out a moderator whom another moderator banned', async () => {
+    const [moderator, ben] = [await user({ roles: 'moderator' }, served), await user({}, served)];
+    await moderator.request('moderate:ban', { user: ben.id });
+    await served.writeSession(ben, { roles: 'moderator' });
+    await expect(served.again(ben)).rejects.toMatchObject({ data: { code: 'forbidden' } });
   });
 });
 
