@@ -142,9 +142,11 @@ async function opened(chat: Chat, { person }: Connection, token: string) {
   return known;
 }
 
-async function admitting({ history }: Chat, user: string, digest: string) {
+async function admitting({ history, directory }: Chat, user: string, digest: string) {
   const known = await history.read.invite({ digest, user });
-  return known !== null && (isMember(known.member) || opens(known.invite, known, Date.now())) ? known : null;
+  if (known === null || isMember(known.member)) return known;
+  const isMakerBanned = directory.banOf(known.invite.by) !== null;
+  return !isMakerBanned && opens(known.invite, known, Date.now()) ? known : null;
 }
 
 /**

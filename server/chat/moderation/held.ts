@@ -203,6 +203,7 @@ export async function approvePending(
   { id, preview }: RequestPayload<'held:approve'>,
 ): Promise<Answers['held:approve']> {
   const { room, user, seq } = await toDecide(chat, connection, id);
+  if (chat.directory.banOf(user) !== null) throw new RequestError('forbidden');
   if (seq !== undefined) chat.reactions.flush(room, seq);
   const by = connection.person.user.id;
   const siteModerator = moderatesSite(connection.identity);

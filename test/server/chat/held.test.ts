@@ -390,6 +390,15 @@ describe('the decision', () => {
     await admin.request('room:ban', { room: 'lobby', user: mod.id, seconds: 0 });
   });
 
+  test('waits while the site bans the author', async () => {
+    const { ann, mod } = await lobby();
+    const held = await hold(ann, 'lobby');
+    await site.api('PUT', `/users/${ann.id}/ban`, {});
+    expect(await codeOf(mod, 'held:approve', { id: held.id })).toBe('forbidden');
+    await site.api('DELETE', `/users/${ann.id}/ban`);
+    expect((await mod.request('held:approve', { id: held.id })).message.text).toBe(held.text);
+  });
+
   test('cannot approve an edit by a user who may no longer write in the room', async () => {
     const { ben, ann, room } = await den();
     const { seq } = await say(ann, room, 'hello');

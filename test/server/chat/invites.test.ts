@@ -53,6 +53,16 @@ test('shows the room of a link to members and to users who may join', async () =
   expect(invites).toEqual([{ ...invite, used: 1 }]);
 });
 
+test('does not open a link during a ban of its maker from the site', async () => {
+  const [ann, ben] = await users(2);
+  const { id: room } = await site.den(ann);
+  const { token } = await link(ann, room);
+  await site.api('PUT', `/users/${ann.id}/ban`, {});
+  expect(await triesOf(ben, token)).toEqual(await triesOf(ben, 'no-such-token'));
+  await site.api('DELETE', `/users/${ann.id}/ban`);
+  expect((await accept(ben, token)).room.id).toBe(room);
+});
+
 test('answers every unusable link like one that does not exist', async () => {
   const [ann, ben, eve] = await users(3);
   const { id: room } = await site.den(ann, [ben, eve]);
