@@ -18,8 +18,8 @@ import { askSite } from './site-accounts.ts';
 
 type ScheduledMessage = NonNullable<Reads['scheduledMessage']['out']>;
 
-/** How far ahead a message can be scheduled, in ms. */
-const maxAheadMs = 366 * 24 * 60 * 60 * 1000;
+/** How far ahead a message can be scheduled. */
+const maxAheadDays = 366;
 /** Maximum delay between two polls, in ms. Short, because the wall clock may be set at any time. */
 const maxPollMs = 10_000;
 /** The delay before the next poll if messages could not be sent yet, in ms. */
@@ -157,7 +157,8 @@ const limitReached = (most: number) =>
   );
 
 function checkTime(at: number): void {
-  if (at > Date.now() + maxAheadMs) throw new RequestError('bad_request', 'at is more than 366 days ahead');
+  if (at > Date.now() + maxAheadDays * 24 * 60 * 60 * 1000)
+    throw new RequestError('bad_request', `at is more than ${maxAheadDays} days ahead`);
 }
 
 async function toAnswer(

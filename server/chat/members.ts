@@ -26,7 +26,7 @@ const maxAttempts = 5;
 /** Members per read of the history when the list is filtered. */
 const filteredPageSize = 500;
 
-/** Reads of one search. In a room of more than 20,000 members, the search continues on the next page. */
+/** Reads of one search. In a larger room, the search continues on the next page. */
 const maxReadsOfSearch = 10;
 
 /**

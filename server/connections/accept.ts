@@ -23,7 +23,7 @@ import type {
   SessionReady,
 } from '../wire/events.ts';
 import { isGuest } from '../wire/guest.ts';
-import { pingIntervalMs } from '../wire/ping.ts';
+import { pingIntervalMs, pongTimeoutMs } from '../wire/ping.ts';
 import { Accepted, type ConnectionParts, identityOf } from './accepted.ts';
 import { type Admission, reasonOf } from './admission.ts';
 import { FanOut } from './fan-out.ts';
@@ -134,6 +134,7 @@ export class SocketTransport {
     this.#engine = new EngineServer({
       maxHttpBufferSize: maxPacketBytes,
       pingInterval: pingIntervalMs,
+      pingTimeout: pongTimeoutMs,
       perMessageDeflate: false,
       httpCompression: false,
       wsEngine: WebSockets,

@@ -52,9 +52,13 @@ export function createModerateExport<Who extends { id: string }>(
     known();
     const wait = limit.take(who.id);
     if (wait !== null) {
-      throw new RequestError('rate_limited', 'An admin can export 10 times a minute. Try again later.', {
-        retryAfterMs: wait,
-      });
+      throw new RequestError(
+        'rate_limited',
+        `An admin can export ${mostExports.count} times a minute. Try again later.`,
+        {
+          retryAfterMs: wait,
+        },
+      );
     }
     const archive = await answerInTime(route.archive(who, user as string));
     // The admin may lose the right during a slow download.

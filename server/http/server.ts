@@ -4,7 +4,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Log, QuietLog } from '../log.ts';
-import { RequestError } from '../wire/errors.ts';
+import { maxHeaderBytes, maxHeaders, RequestError, tooManyHeaders } from '../wire/errors.ts';
 import { answerError, answerErrorRaw } from './answer.ts';
 import { answerRequestError } from './api.ts';
 import { type Bounds, Connections } from './connections.ts';
@@ -24,8 +24,6 @@ const headersTimeout = 10_000;
 const keepAliveTimeout = 75_000;
 /** The time limit (ms) of uploads. `Connections` limits all other requests. */
 const requestTimeout = 15 * 60_000;
-/** Clients and proxies send up to 50 headers. */
-const mostHeaders = 100;
 /**
  * Connections that the kernel queues until they are accepted. A single client address can queue more than Node's
  * default of 511.
@@ -60,6 +58,7 @@ export async function openHttpServer(options: {
 }): Promise<HttpServer> {
   const { endpoint, routes, bounds, log, quiet } = options;
   const server = createServer({
+    maxHeaderSize: maxHeaderBytes,
     headersTimeout,
     keepAliveTimeout,
     requestTimeout,
@@ -74,10 +73,10 @@ export async function openHttpServer(options: {
       headers['transfer-encoding'] === undefined,
   });
   // Node silently drops headers beyond its limit. A limit one higher than ours makes an excess visible.
-  server.maxHeadersCount = mostHeaders + 1;
+  server.maxHeadersCount = maxHeaders + 1;
   const connections = new Connections(server, bounds);
   const onHeaderTooLarge = () => {
-    const reason = 'a request had more than 16 KB of headers, or more than 100 headers';
+    const reason = `a request had ${tooManyHeaders}`;
     const hint =
       'the cookies of the site are the usual cause: limit their number and size, or let the proxy pass only the cookies of the login to the chat';
     bounds.onRefusal({ code: 'header_too_large', reason, kind: 'header_too_large', hint });
@@ -155,4 +154,4 @@ export async function openHttpServer(options: {
   };
 }
 
-const hasTooManyHeaders = (req: IncomingMessage): boolean => req.rawHeaders.length > 2 * mostHeaders;
+const hasTooManyHeaders = (req: IncomingMessage): boolean => req.rawHeaders.length > 2 * maxHeaders;

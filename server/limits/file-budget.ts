@@ -36,7 +36,7 @@ export class FileBudget {
   charge(user: string, bytes: number, files = 1): Charge {
     const at = performance.now();
     const filesRetryMs = this.#files.take(user, files, at);
-    if (filesRetryMs !== null) throw limitReached('1,000 files an hour', filesRetryMs);
+    if (filesRetryMs !== null) throw limitReached(`${maxFilesPerHour.count} files an hour`, filesRetryMs);
     try {
       this.#take(user, bytes, at);
     } catch (error) {

@@ -32,6 +32,7 @@ import {
   contact,
   count,
   duration,
+  durationForm,
   durationOrNone,
   endpoint,
   keyFile,
@@ -139,6 +140,14 @@ const serviceAccountFile = readBy((file) => {
 
 /** The maximum characters of CHAT_NAME. */
 export const maxName = 60;
+/** The maximum characters of CHAT_GUEST_LABEL. */
+const maxGuestLabel = 20;
+/** The maximum of CHAT_LIMIT_TEXT. */
+const maxText = 10_000;
+/** The maximum of CHAT_LIMIT_LATER. */
+const maxLater = 1000;
+/** The maximum words and phrases of CHAT_HOLD_WORDS. */
+const maxHoldWords = 1000;
 
 /** Maximum of CHAT_CARDS_TIMEOUT, in ms: clients get every answer within 8 s. */
 const maxCardsTimeoutMs = 5000;
@@ -176,7 +185,7 @@ const settings = {
     z.string().regex(/^[!-~]{0,256}$/),
     'a name without blanks, such as the host of the chat server',
   ],
-  CHAT_TICKET_TTL: ['15m', duration, 'a duration such as 15m, 10ms to 24h'],
+  CHAT_TICKET_TTL: ['15m', duration, durationForm('15m')],
   CHAT_GUESTS: ['off', z.enum(['off', 'read', 'write']), 'off, read or write'],
   CHAT_GUEST_ROOMS: [
     '',
@@ -185,11 +194,11 @@ const settings = {
   ],
   CHAT_GUEST_LABEL: [
     'Guest',
-    z.string().refine((label) => label !== '' && visibleLine(label, 20) === label),
-    'a word of up to 20 characters',
+    z.string().refine((label) => label !== '' && visibleLine(label, maxGuestLabel) === label),
+    `a word of up to ${maxGuestLabel} characters`,
   ],
-  CHAT_SESSION_CHECK: ['1s', duration, 'a duration such as 1s, 10ms to 24h'],
-  CHAT_SESSION_GRACE: ['5m', duration, 'a duration such as 5m, 10ms to 24h'],
+  CHAT_SESSION_CHECK: ['1s', duration, durationForm('1s')],
+  CHAT_SESSION_GRACE: ['5m', duration, durationForm('5m')],
   CHAT_SESSION_KEEPALIVE: ['on', onOff, 'on or off'],
   CHAT_HISTORY: [
     'sqlite:./data/chat.db',
@@ -268,7 +277,7 @@ const settings = {
   CHAT_CARDS_TIMEOUT: [
     '3s',
     duration.refine((ms) => ms <= maxCardsTimeoutMs),
-    'a duration such as 3s, 10ms to 5s',
+    durationForm('3s', `${maxCardsTimeoutMs / 1000}s`),
   ],
   CHAT_URL: [
     '',
@@ -322,7 +331,7 @@ const settings = {
     'the path of the file with the private key of a service account, as the Firebase console makes it',
     'key file',
   ],
-  CHAT_NOTIFY_AFTER: ['15m', duration, 'a duration such as 15m, 10ms to 24h'],
+  CHAT_NOTIFY_AFTER: ['15m', duration, durationForm('15m')],
   CHAT_TIME_ZONE: ['UTC', zone, 'the name of a time zone such as Europe/Paris'],
   CHAT_TRUSTED_PROXIES: [
     '',
@@ -340,7 +349,7 @@ const settings = {
   CHAT_RETENTION_DIRECT: ['none', retention, retentionForm],
   CHAT_AUDIT: ['365d', retention, retentionForm],
   CHAT_LIMIT_ROOMS_USER: ['200', count, 'a number, or 0'],
-  CHAT_LIMIT_LATER: ['100', count.refine((v) => v >= 1 && v <= 1000), 'a number from 1 to 1000'],
+  CHAT_LIMIT_LATER: ['100', count.refine((v) => v >= 1 && v <= maxLater), `a number from 1 to ${maxLater}`],
   CHAT_LIMIT_INVITE: ['50/1h', rate, 'a rate such as 50/1h, or 0'],
   CHAT_LIMIT_REPORT: ['10/1h', rate, 'a rate such as 10/1h, or 0'],
   CHAT_LIMIT_SEARCH: ['30/10s', rate, 'a rate such as 30/10s, or 0'],
@@ -354,8 +363,8 @@ const settings = {
       .string()
       .regex(/^\d{1,5}$/)
       .transform(Number)
-      .pipe(z.int().min(1).max(10_000)),
-    '1 to 10000',
+      .pipe(z.int().min(1).max(maxText)),
+    `1 to ${maxText}`,
   ],
   CHAT_FILES: [
     'dir:./data/files',
@@ -366,8 +375,8 @@ const settings = {
   CHAT_HOLD: ['off', z.enum(['off', 'links', 'first', 'all']), 'off, links, first or all'],
   CHAT_HOLD_WORDS: [
     '',
-    list.pipe(z.array(z.string().max(100)).max(1000)),
-    'up to 1000 words or phrases, separated by commas',
+    list.pipe(z.array(z.string().max(100)).max(maxHoldWords)),
+    `up to ${maxHoldWords} words or phrases, separated by commas`,
   ],
   CHAT_PREVIEWS: ['off', onOff, 'on or off'],
   CHAT_PREVIEW_HOSTS: [

@@ -30,12 +30,19 @@ export const readBy = <Value>(read: (value: string) => Value | undefined) =>
     return z.NEVER;
   });
 
-/** `250ms`, `1s`, `5m`: a duration from 10 ms to 24 h, in milliseconds. */
+const minDuration = '10ms';
+const maxDuration = '24h';
+
+/** `250ms`, `1s`, `5m`: a duration from `minDuration` to `maxDuration`, in milliseconds. */
 export const duration = z
   .string()
   .regex(/^\d{1,9}(ms|s|m|h)$/)
   .transform(inMilliseconds)
-  .pipe(z.int().min(10).max(86_400_000));
+  .pipe(z.int().min(inMilliseconds(minDuration)).max(inMilliseconds(maxDuration)));
+
+/** Describes a `duration` in messages. */
+export const durationForm = (example: string, max = maxDuration): string =>
+  `a duration such as ${example}, ${minDuration} to ${max}`;
 
 /** A `duration`, or `0s`. */
 export const durationOrNone = z.union([
@@ -55,7 +62,7 @@ export const retention = z.union([
     .transform(inMilliseconds),
 ]);
 
-/** `24h`, `7d`: a time in milliseconds. Unlike a `duration`, it may exceed 24 h. */
+/** `24h`, `7d`: a time in milliseconds. Unlike a `duration`, it may exceed `maxDuration`. */
 export const time = z
   .string()
   .regex(/^[1-9]\d{0,5}(ms|s|m|h|d)$/)

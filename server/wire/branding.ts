@@ -16,12 +16,15 @@ export interface Logo {
   bytes: Buffer;
 }
 
-/** Returns white if its contrast is at least 4.5:1, otherwise black. The client's `--pc-on-accent` is the same. */
+/** Minimum contrast of text (https://www.w3.org/TR/WCAG22/#contrast-minimum). */
+const minContrast = 4.5;
+
+/** Returns white if its contrast is at least `minContrast`, otherwise black. The client's `--pc-on-accent` is the same. */
 export const textOn = (background: string): '#ffffff' | '#000000' =>
-  contrast('#ffffff', background) >= 4.5 ? '#ffffff' : '#000000';
+  contrast('#ffffff', background) >= minContrast ? '#ffffff' : '#000000';
 
 /** Makes a colour darker on a light background, or lighter on a dark one, until it has this contrast. */
-export function readableOn(background: string, colour: string, least = 4.5): string {
+export function readableOn(background: string, colour: string, least = minContrast): string {
   const target = textOn(background) === '#000000' ? 0 : 255;
   for (let step = 0; step < 20; step++) {
     const mixed = channelsOf(colour).map((one) => Math.round(one + ((target - one) * step) / 20));

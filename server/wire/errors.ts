@@ -56,6 +56,12 @@ export const serverFailures: ReadonlySet<string> = new Set([
   'storage_unavailable',
 ]);
 
+/** Maximum headers of an HTTP request, and their maximum size. Clients and proxies send up to 50. */
+export const maxHeaders = 100;
+export const maxHeaderBytes = 16 * 1024;
+/** The cause of `header_too_large`. */
+export const tooManyHeaders = `more than ${maxHeaderBytes / 1024} KB of headers, or more than ${maxHeaders} headers`;
+
 export const httpErrors = {
   bad_request: { status: 400, message: 'The request is malformed.' },
   unsupported_protocol: {
@@ -88,8 +94,7 @@ export const httpErrors = {
   too_large: { status: 413, message: 'The body of the request is too large.' },
   header_too_large: {
     status: 431,
-    message:
-      'The request has more than 16 KB of headers, or more than 100 headers. Delete old cookies of this site.',
+    message: `The request has ${tooManyHeaders}. Delete old cookies of this site.`,
   },
   session_store_unavailable: {
     status: 503,

@@ -29,6 +29,8 @@ export type RequestOf<E extends RequestName> = Parameters<ClientToServer[E]>[0];
  */
 const RESUME_MS = 5000;
 const RESUME_PAUSES = [50, 250, 500, 1000];
+/** The first delay of a reconnect is a random one between this and twice this. */
+const FIRST_RETRY_MS = 1000;
 /** After this time the view shows the end of the session, while the retries continue. */
 const CARD_MS = 1000;
 /** A request without a response in this time has failed, and the connection counts as lost. */
@@ -350,7 +352,7 @@ export class Connection {
     // 1 to 30 seconds at random, because all clients reconnect after a restart of the server. The delay does not grow
     // while a user's request waits, which lasts at most `CONNECTING_MS`.
     const doubled = this.#wanted > 0 ? 0 : this.#failures;
-    const pause = Math.max(atLeast, Math.min(15_000, 1000 * 2 ** doubled) * (1 + Math.random()));
+    const pause = Math.max(atLeast, Math.min(15_000, FIRST_RETRY_MS * 2 ** doubled) * (1 + Math.random()));
     this.#failures++;
     this.#enter({ kind: 'lost', cause, since: this.#lostAt, retryAt: Date.now() + pause, first });
     this.#schedule(pause);

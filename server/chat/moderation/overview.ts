@@ -9,13 +9,15 @@ import { isKnown, knownRooms, readKnown } from './known-rooms.ts';
 const day = 24 * 60 * 60 * 1000;
 /** The number of days in the chart of messages. */
 const daysShown = 30;
+/** Users and rooms of the last days are counted separately. */
+const freshDays = 7;
 const firstDay = () => dayOf(Date.now()) - daysShown + 1;
 
 export async function overview(chat: Chat, connection: Connection): Promise<Answers['moderate:overview']> {
   const { history, directory, others, settings } = chat;
   return readKnown(chat, connection, async (known) => {
     const first = firstDay();
-    const week = Date.now() - 7 * day;
+    const week = Date.now() - freshDays * day;
     const own = [...directory.everybody()].map(({ user }) => user.id);
     const elsewhere = others?.states() ?? [];
     const users = [...new Set([...own, ...elsewhere.flatMap((server) => server.users)])];

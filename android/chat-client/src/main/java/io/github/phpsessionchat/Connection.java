@@ -45,6 +45,8 @@ final class Connection implements Link.Listener, Tickets.Listener {
   private static final long RESUME_BUDGET_MS = 5000;
 
   private static final long[] RESUME_DELAYS_MS = {50, 250, 500, 1000};
+  /** The first delay of a reconnect is a random one between this and twice this. */
+  private static final long FIRST_RETRY_MS = 1000;
   /** After this time SESSION_ENDED is reported, while the attempts continue. */
   private static final long REPORT_END_AFTER_MS = 1000;
   /** A request without a response in this time fails and the connection is dropped. */
@@ -441,7 +443,7 @@ final class Connection implements Link.Listener, Tickets.Listener {
     }
     // The delay grows from 1 to 30 s. It is random, so that clients do not all reconnect at once after a server
     // restart.
-    double backoffMs = Math.min(15_000, 1000 * Math.pow(2, failures++)) * (1 + random.nextDouble());
+    double backoffMs = Math.min(15_000, FIRST_RETRY_MS * Math.pow(2, failures++)) * (1 + random.nextDouble());
     long delayMs = Math.max(minDelayMs, (long) backoffMs);
     setState(ConnectionState.disconnected(kind, System.currentTimeMillis() + delayMs));
     schedule(delayMs);
