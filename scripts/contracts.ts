@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { z } from 'zod';
-import { bodies, routes } from '../server/http/api.ts';
+import { bodies, names as pathNames, routes } from '../server/http/api.ts';
 import { connectErrors, httpErrors, requestErrors } from '../server/wire/errors.ts';
 import { answers, events, requests, shapes } from '../server/wire/events.ts';
 
@@ -150,7 +150,7 @@ export function openApi(): Json {
       parameters: [
         ...(names === undefined
           ? []
-          : [{ name: names, in: 'path', required: true, schema: { type: 'string', maxLength: 64 } }]),
+          : [{ name: names, in: 'path', required: true, schema: schemaOf(pathNames[names], 'input') }]),
         ...Object.entries(query).map(([name, schema]) => ({
           name,
           in: 'query',

@@ -36,8 +36,11 @@ const siteUserId = anyUserId.refine((id) => !isGuest(id), { message: 'IDs of gue
 
 const namedUser = z.object({ id: siteUserId, name: userName });
 
+/** Maximum users in a call. */
+const maxUsers = 1000;
+
 /** The forms of the placeholders in `routes`. */
-const names = { room: roomId, user: ownUserId, sid: z.string().min(1).max(256) } as const;
+export const names = { room: roomId, user: ownUserId, sid: z.string().min(1).max(256) } as const;
 
 /**
  * The request bodies of the PHP application, by their name in `routes`. Unknown fields are rejected, because a ban with a
@@ -60,15 +63,15 @@ export const bodies = {
           namedUser.transform(({ id, name }) => ({ id, ...(name === '' ? {} : { name }) })),
         ]),
       )
-      .max(1000)
+      .max(maxUsers)
       .default([]),
-    remove: z.array(anyUserId).max(1000).default([]),
+    remove: z.array(anyUserId).max(maxUsers).default([]),
   }),
   users: z.strictObject({
     users: z
       .array(namedUser.transform(({ id, name }) => ({ id, name: name || id })))
       .min(1)
-      .max(1000),
+      .max(maxUsers),
   }),
   ban: z.strictObject({
     seconds: z.int().min(1).max(longestSeconds).optional(),
