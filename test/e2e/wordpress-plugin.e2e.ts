@@ -182,11 +182,12 @@ test('the WordPress plugin works from its installation to its removal', async ({
   });
 
   await test.step('shows the button on a page that a cache stored for another user', async () => {
-    const boxesOf = (html: string) => html.match(/<div class="php-session-chat".*?<\/div>/gs);
+    // The box of the button and the settings for the script.
+    const partsOf = (html: string) => html.match(/<(div|script)[^>]* class="php-session-chat\b.*?<\/\1>/gs);
     const forVisitor = await (await visitor.context().request.get(wordpress.url)).text();
     const forMember = await (await member.page.context().request.get(wordpress.url)).text();
-    expect(boxesOf(forVisitor)).toHaveLength(1);
-    expect(boxesOf(forMember)).toEqual(boxesOf(forVisitor));
+    expect(partsOf(forVisitor)).toHaveLength(2);
+    expect(partsOf(forMember)).toEqual(partsOf(forVisitor));
     for (const [page, stored] of [
       [member.page, forVisitor],
       [visitor, forMember],
@@ -219,8 +220,24 @@ test('the WordPress plugin works from its installation to its removal', async ({
     const url = wordpress.run(`add_filter('wp_kses_allowed_html', fn ($tags) => $tags + ['template' => []]);
       echo get_permalink(wp_insert_post(['post_type' => 'page', 'post_status' => 'publish', 'post_title' => 'Box', 'post_content' => ${quoted(box)}]));`);
     await visitor.goto(url);
-    await expect(visitor.getByText('Box of an author')).toBeVisible();
+    await expect(visitor.locator('.php-session-chat').first()).toBeEmpty();
+    await expect(visitor.getByText('Box of an author')).toHaveCount(0);
     await expect(visitor.locator('script[src$="other.js"]')).toHaveCount(0);
+  });
+
+  await test.step('takes neither the question to WordPress nor its outcome from the text of an author', async () => {
+    const cookie = wordpress.run('echo PhpSessionChat\\WordPress\\user_cookie();');
+    const ask = `${wordpress.url}/asked-by-author`;
+    const box = `<div class="php-session-chat php-session-chat-settings" id="php-session-chat-settings" data-cookie="${cookie}" data-ask="${ask}"></div>`;
+    const url = wordpress.run(
+      `wp_set_current_user(0); kses_init_filters(); echo get_permalink(wp_insert_post(['post_type' => 'page', 'post_status' => 'publish', 'post_title' => 'Asks', 'post_content' => ${quoted(box)}]));`,
+    );
+    const requests: string[] = [];
+    member.page.on('request', (request) => requests.push(request.url()));
+    await member.page.goto(url);
+    expect(await (await member.page.context().request.get(url)).text()).toContain(`data-ask="${ask}"`);
+    await expect(member.page.locator('php-chat-launcher')).toBeAttached();
+    expect(requests).not.toContain(ask);
   });
 
   await test.step('opens a direct room from the page of an author', async () => {

@@ -30,6 +30,8 @@ add_action('init', static function (): void {
     ]) . ';', 'before');
 });
 add_action('wp_footer', __NAMESPACE__ . '\print_launcher', 5);
+// Before the scripts.
+add_action('wp_footer', __NAMESPACE__ . '\print_settings', 19);
 add_filter('get_the_archive_description', __NAMESPACE__ . '\add_message_button');
 add_action('wp_ajax_' . SEES, __NAMESPACE__ . '\answer_sees');
 
@@ -139,20 +141,28 @@ function tag(string $name, array $attributes, string $text = ''): string
  */
 function box(string $element, string $html, string $visitor = '', string $notTo = ''): string
 {
-    ['roles' => $roles, 'guests' => $guests] = settings();
     wp_enqueue_script(SCRIPT, plugins_url('public/embed.js', FILE), [], VERSION, true);
-    $data = [
-        'cookie' => user_cookie(),
-        'ask' => $roles === [] ? '' : add_query_arg('action', SEES, admin_url('admin-ajax.php')),
-        'guests' => $guests && $notTo === '' ? 'yes' : '',
-        'not-to' => $notTo,
-    ];
-    $shown = '';
-    foreach ($data as $key => $value) {
-        $shown .= $value === '' ? '' : " data-$key=\"" . esc_attr($value) . '"';
-    }
+    $shown = $notTo === '' ? '' : ' data-not-to="' . esc_attr($notTo) . '"';
     $other = $visitor === '' ? '' : "<template>$visitor</template>";
     return "<$element class=\"php-session-chat\"$shown><template>$html</template>$other</$element>";
+}
+
+/**
+ * Prints the settings for public/embed.js. They are not in attributes `data-…` of the boxes, because WordPress accepts
+ * these in the posts of authors who may not add scripts.
+ */
+function print_settings(): void
+{
+    if (!wp_script_is(SCRIPT)) {
+        return;
+    }
+    $settings = wp_json_encode([
+        'server' => server(),
+        'cookie' => user_cookie(),
+        'ask' => settings()['roles'] === [] ? '' : add_query_arg('action', SEES, admin_url('admin-ajax.php')),
+        'guests' => settings()['guests'],
+    ], JSON_HEX_TAG);
+    echo "<script type=\"application/json\" class=\"php-session-chat-settings\">$settings</script>\n"; // phpcs:ignore WordPress.Security.EscapeOutput.OutputNotEscaped
 }
 
 /** Answers whether the current user has one of the roles that see the chat. */
