@@ -185,13 +185,25 @@ function missing_part(string $part): array
     }
 }
 
+/** Describes who sees the chat on the main site of the network. Only administrators of that site can change it. */
+function choice_of_main_site(): string
+{
+    $roles = settings(get_main_site_id())['roles'];
+    $names = wp_roles()->get_names();
+    $titles = array_map(static fn (string $role): string => translate_user_role($names[$role] ?? $role), $roles);
+    $choice = $roles === [] ? __('All logged-in users', 'php-session-chat') : wp_sprintf('%l', $titles);
+    /* translators: %s: roles, or “All logged-in users” */
+    return sprintf(__('The main site chooses for all sites of this network: %s. Other sites can only narrow this choice.', 'php-session-chat'), isolated($choice));
+}
+
 /** @return array<string, string> the finding if WordPress gave the browser no ticket */
 function no_ticket(int $status, string $message): array
 {
     if ($status === 401) {
         return problem(
             __('WordPress gives you no ticket, because you do not see the chat.', 'php-session-chat'),
-            __('Save the settings, with your role under “Who sees the chat”.', 'php-session-chat'),
+            __('Save the settings, with your role under “Who sees the chat”.', 'php-session-chat')
+                . (is_multisite() ? ' ' . choice_of_main_site() : ''),
         );
     }
     return problem(

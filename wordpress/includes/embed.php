@@ -159,7 +159,7 @@ function print_settings(): void
     $settings = wp_json_encode([
         'server' => server(),
         'cookie' => user_cookie(),
-        'ask' => settings()['roles'] === [] ? '' : add_query_arg('action', SEES, admin_url('admin-ajax.php')),
+        'ask' => chosen_roles() === [] ? '' : add_query_arg('action', SEES, admin_url('admin-ajax.php')),
         'guests' => settings()['guests'],
     ], JSON_HEX_TAG);
     echo "<script type=\"application/json\" class=\"php-session-chat-settings\">$settings</script>\n"; // phpcs:ignore WordPress.Security.EscapeOutput.OutputNotEscaped

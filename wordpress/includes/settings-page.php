@@ -230,6 +230,9 @@ function print_roles(): void
                 ? esc_html_e('Others get no ticket.', 'php-session-chat')
                 : esc_html_e('This only hides the chat. The chat server admits all users who are logged in to WordPress.', 'php-session-chat'); ?>
         </p>
+        <?php if (is_multisite()) : ?>
+            <p class="description"><?php echo esc_html(choice_of_main_site()); ?></p>
+        <?php endif; ?>
     </fieldset>
     <?php
 }

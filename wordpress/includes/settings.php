@@ -16,14 +16,15 @@ const OPTION = 'php_session_chat';
 const SERVER = 'php_session_chat_server';
 
 /**
- * Returns the settings of this site.
+ * Returns the settings of a site.
  *
+ * @param int $site the ID of a site of the network. 0: this site
  * @return array{roles: list<string>, guests: bool, launcher: bool, accent: string, side: string}
  */
-function settings(): array
+function settings(int $site = 0): array
 {
     $defaults = ['roles' => [], 'guests' => false, 'launcher' => true, 'accent' => '', 'side' => 'end'];
-    $stored = get_option(OPTION);
+    $stored = is_multisite() ? get_blog_option($site, OPTION) : get_option(OPTION);
     return is_array($stored) ? array_merge($defaults, array_intersect_key($stored, $defaults)) : $defaults;
 }
 
@@ -115,12 +116,31 @@ function user_by_chat_id(string $id): ?\WP_User
 /** Returns whether the current user or visitor sees the chat. Without tickets, the chat server also admits others. */
 function sees_chat(): bool
 {
-    ['roles' => $roles, 'guests' => $guests] = settings();
     $user = wp_get_current_user();
     if (server() === '' || !$user->exists()) {
-        return server() !== '' && $guests;
+        return server() !== '' && settings()['guests'];
     }
-    return $roles === [] || array_intersect($roles, $user->roles) !== [];
+    foreach (chosen_roles() as $site => $roles) {
+        if (array_intersect($roles, (new \WP_User($user->ID, '', $site))->roles) === []) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/**
+ * Returns the roles of which a user needs one to see the chat of this site. A network of sites has a single chat, so
+ * the choice of its main site applies to all sites, and the choice of another site can only narrow it.
+ *
+ * @return array<int, non-empty-list<string>> by the ID of the site that chose them. Empty: all users
+ */
+function chosen_roles(): array
+{
+    $chosen = [];
+    foreach ([get_main_site_id(), get_current_blog_id()] as $site) {
+        $chosen[$site] = settings($site)['roles'];
+    }
+    return array_filter($chosen);
 }
 
 // WordPress adds a number to such a slug, as to one that another page has.

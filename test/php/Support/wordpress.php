@@ -40,6 +40,11 @@ function get_user_by(string $field, int $value): \WP_User|false
     return $value === 5 ? new \WP_User() : false;
 }
 
+function is_multisite(): bool
+{
+    return false;
+}
+
 function trailingslashit(string $text): string
 {
     return rtrim($text, '/') . '/';
