@@ -15,6 +15,8 @@ const cookies: Record<string, string> = {};
 beforeAll(async () => {
   wordpress = await startWordPress();
   await wordpress.installPlugin();
+  // As on the single site of before, whose address stays in its own table of options.
+  wordpress.run(`update_site_option('php_session_chat_server', '/chat/');`);
   wordpress.becomeNetwork();
   main = wordpress.url;
   sister = main.replace('127.0.0.1', 'localhost');
@@ -107,4 +109,30 @@ test('the settings of each site show what the main site chose, which its adminis
   expect(JSON.parse(findings).advice).toContain('main site');
   allow(1);
   expect(await settings()).toContain(note('All logged-in users'));
+});
+
+test('leaves nothing in any network when it is deleted', () => {
+  wordpress.run(`$wpdb->insert($wpdb->site, ['id' => 2, 'domain' => 'other.example', 'path' => '/']);
+    update_network_option(2, 'php_session_chat_server', '/chat/');`);
+  allow(1);
+  allow(2);
+  const tables = ['wp_options', 'wp_2_options', 'wp_sitemeta', 'wp_usermeta'];
+  const traces = () =>
+    wordpress.run(
+      tables
+        .map((table) => {
+          const [column = ''] = table.endsWith('options') ? ['option_name'] : ['meta_key'];
+          return `foreach ($wpdb->get_col("SELECT ${column} FROM ${table} WHERE ${column} LIKE 'php\\_session\\_chat%'") as $name) echo "${table} $name\\n";`;
+        })
+        .join(''),
+    );
+  expect(traces().split('\n')).toEqual([
+    'wp_options php_session_chat',
+    'wp_options php_session_chat_server',
+    'wp_2_options php_session_chat',
+    'wp_sitemeta php_session_chat_server',
+    'wp_sitemeta php_session_chat_server',
+  ]);
+  wordpress.run(`require ABSPATH . 'wp-admin/includes/plugin.php'; uninstall_plugin('${plugin}');`);
+  expect(traces()).toBe('');
 });
