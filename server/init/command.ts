@@ -10,6 +10,7 @@ import { readConfig } from '../settings/config.ts';
 import { parseSettings } from '../settings/file.ts';
 import { hostAndPort, ownHost, ownProxies } from '../settings/own-host.ts';
 import { lineForScreen } from '../wire/blank.ts';
+import { zone } from '../wire/events.ts';
 import {
   type Account,
   asAccount,
@@ -132,6 +133,7 @@ async function setUp(
     CHAT_NAME: look.name,
     CHAT_ACCENT: look.accent,
     CHAT_LOGO: isWriting ? logo : undefined,
+    CHAT_TIME_ZONE: zone.safeParse(site.timeZone).data,
     ...user,
     ...given,
   };

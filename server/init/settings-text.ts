@@ -34,6 +34,7 @@ export function groupSettings(site: string, settings: Settings, isDirect: boolea
     group('The pages with the chat, the login page and the chat server.', /^CHAT_(ORIGINS|LOGIN_URL|URL)$/),
     group(describeNetwork(settings.CHAT_HOST, isDirect), /^CHAT_(HOST|PORT|TRUSTED_PROXIES)$/),
     group('The name, colour and logo of the site.', /^CHAT_(NAME|ACCENT|LOGO)$/),
+    group('The time zone for quiet hours and daily mails.', /^CHAT_TIME_ZONE$/),
     group('The messages and files.', /^CHAT_(HISTORY|FILES)$/),
     group('Other settings from the environment.', /./),
   ];

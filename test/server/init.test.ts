@@ -103,6 +103,21 @@ test('warns that a given path hides the pages of the site there', async () => {
   expect((await run([...print, '--url', 'https://blog.example.org'])).said).not.toContain('The chat takes');
 });
 
+test('takes the time zone of WordPress, unless the server does not know it or the owner gives another', async () => {
+  onTestFinished(async () => void (await site.setOption('timezone_string', '')));
+  const zoneIn = async (stored: string, env = {}) => {
+    await site.setOption('timezone_string', stored);
+    const file = newFile();
+    expect((await run([site.folder, '--settings', file, '--yes', ...user], env)).code).toBe(0);
+    return givenSettings(file, {}).env.CHAT_TIME_ZONE;
+  };
+  expect(await zoneIn('Europe/Paris')).toBe('Europe/Paris');
+  expect(await zoneIn('Europe/Paris', { CHAT_TIME_ZONE: 'Asia/Tokyo' })).toBe('Asia/Tokyo');
+  // As with an offset such as UTC+2, which is another option.
+  expect(await zoneIn('')).toBeUndefined();
+  expect(await zoneIn('Mars/Olympus_Mons')).toBeUndefined();
+});
+
 test('sends the owner of a network to its own dashboard', async () => {
   const config = `define('LOGGED_IN_KEY', ${quoted(phrases.key)}); define('LOGGED_IN_SALT', ${quoted(phrases.salt)});
 define('MULTISITE', true); define('SUBDOMAIN_INSTALL', false); define('DOMAIN_CURRENT_SITE', 'blog.example.org');`;

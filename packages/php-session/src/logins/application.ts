@@ -87,6 +87,8 @@ export interface SiteFacts {
   condition?: { language: 'PHP' | 'Blade' | 'Twig' | 'Smarty'; open: string; close: string } | undefined;
   /** Where to add a button to all pages, and what to do then. For applications without a page for the tag. */
   footer?: { place: string; whenDone: string } | undefined;
+  /** The time zone in the settings of the site, such as `Europe/Paris`. It may be a text that is not a time zone. */
+  timeZone?: string | null | undefined;
   /** Whether it is a network of sites, with a dashboard of its own. */
   isNetwork?: boolean | undefined;
   /** The account that PHP runs as. */

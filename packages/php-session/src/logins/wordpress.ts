@@ -356,6 +356,7 @@ export const wordpress: Application<Files, Site, CookieClaim> = {
       login: 'wp-login.php?redirect_to={return}',
       condition: { language: 'PHP', open: '<?php if (is_user_logged_in()): ?>', close: '<?php endif ?>' },
       administrators: Number(count),
+      timeZone: await readOption('timezone_string'),
       isNetwork: network !== null,
       cookie: {
         path: text('COOKIEPATH') ?? (network === null ? path : (text('PATH_CURRENT_SITE') ?? '/')),
