@@ -235,7 +235,7 @@ function addChecks(
         if (!works)
           return problem(
             `The site does not accept events at ${url}: ${failures.webhooks}. Waiting events: ${events?.waiting ?? 'unknown'}.`,
-            'Correct the site, or CHAT_WEBHOOK_URL. Events are retried for 75 hours. See docs/api.md#events-for-your-site.',
+            `${lacksPluginKey(webhooks.url, failures.webhooks) ? 'Set PHP_SESSION_CHAT_WEBHOOK_KEY in wp-config.php to the content of CHAT_WEBHOOK_KEY_FILE, and activate the plugin. See docs/sites/wordpress.md.' : 'Correct the site, or CHAT_WEBHOOK_URL.'} Events are retried for 75 hours. See docs/api.md#events-for-your-site.`,
           );
         const lost = events?.failed.length ?? 0;
         if (lost === 0) return undefined;
@@ -254,6 +254,10 @@ function addChecks(
     );
   return failures;
 }
+
+/** Whether WordPress does not know the address of its plugin, which exists only with a key. */
+const lacksPluginKey = (url: URL, failures: Failures) =>
+  /php-session-chat(\/|%2F)v1(\/|%2F)events/i.test(url.href) && String(failures).startsWith('status 404');
 
 /** Describes the mails that wait, because a mail that is not due yet looks like a lost mail. */
 async function describeWaiting(notifier: Notifier): Promise<Finding | undefined> {

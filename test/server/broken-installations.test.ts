@@ -405,6 +405,18 @@ const table: Row[] = [
     log: /could not deliver an event to the site/,
   },
   {
+    broken: 'a WordPress plugin without PHP_SESSION_CHAT_WEBHOOK_KEY',
+    // The site answers 404, as WordPress does for an unknown route.
+    settings: ({ sitePort }) => ({
+      CHAT_WEBHOOK_URL: `http://127.0.0.1:${sitePort}/wp-json/php-session-chat/v1/events`,
+      CHAT_WEBHOOK_KEY_FILE: webhookKey,
+    }),
+    visitor: 'chats',
+    doctor:
+      /^✗ The site does not accept events at http:\/\/127\.0\.0\.1:\d+\/wp-json\/\S+: .*status 404.*\n {2}→ Set PHP_SESSION_CHAT_WEBHOOK_KEY in wp-config\.php/m,
+    log: /could not deliver an event to the site/,
+  },
+  {
     broken: 'a mail server that does not run',
     settings: () => ({ CHAT_MAIL: 'smtp://127.0.0.1:1', CHAT_MAIL_FROM: 'chat@site.example' }),
     visitor: 'chats',
