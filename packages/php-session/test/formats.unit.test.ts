@@ -52,6 +52,13 @@ describe.each(Object.keys(formats) as FormatName[])('%s', (format) => {
   });
 });
 
+test('a name in bytes of php_serialize is not a variable for php', () => {
+  const name = 'x|N;user_id|s:4:"boss";q|a:1:{i:0;s:0:"';
+  const bytes = Buffer.from(`a:2:{s:7:"user_id";s:3:"mal";s:4:"name";s:${name.length}:"${name}";}`);
+  expect(formats.php_serialize(bytes)).toMatchObject({ user_id: 'mal', name });
+  expect(() => formats.php(bytes)).toThrow('expected a name at byte 0');
+});
+
 describe('the JSON decoder agrees with JSON.parse', () => {
   const plain = (value: PhpValue): unknown => {
     if (value instanceof PhpFloat) return value.value;

@@ -1,6 +1,6 @@
 import { SerializeDecoder } from './php-serialize.ts';
 import { decodeWithKeys, Reader } from './reader.ts';
-import { dropIntegerNames, newRecord, type PhpRecord } from './value.ts';
+import { dropIntegerNames, FormatError, newRecord, type PhpRecord } from './value.ts';
 
 const bar = 0x7c;
 
@@ -9,8 +9,11 @@ const bar = 0x7c;
  * ext/session/session.c). A name ends at the first bar, a value by its own lengths.
  * @throws FormatError
  */
-export const decodePhp = (bytes: Buffer): PhpRecord =>
-  decodeWithKeys((trackKeys) => decodeVariables(bytes, trackKeys, readNameBeforeBar));
+export function decodePhp(bytes: Buffer): PhpRecord {
+  // Bytes of `php_serialize`. A bar in one of their strings would end a name, and its user could write all variables.
+  if (/^a:\d+:\{/.test(bytes.toString('latin1', 0, 32))) throw new FormatError('expected a name at byte 0');
+  return decodeWithKeys((trackKeys) => decodeVariables(bytes, trackKeys, readNameBeforeBar));
+}
 
 /** `session.serialize_handler=php_binary`: one byte for the length of the name, the name, the value. */
 export const decodePhpBinary = (bytes: Buffer): PhpRecord =>
