@@ -8,6 +8,12 @@ export function nameKey(name: string): string {
   return name.normalize('NFC').toLowerCase();
 }
 
+/** Returns a key that is equal for names of rooms that differ only in case, width, blanks or invisible characters. */
+export function roomKey(name: string): string {
+  const visible = name.replace(/[\p{DI}\p{Bidi_Control}\ufff9-\ufffc]/gu, '').normalize('NFKC');
+  return nameKey(visible.trim().replace(/\s+/gu, ' '));
+}
+
 /** Returns a key that sorts names without regard to accents and case, when compared by code units. */
 export function sortKey(name: string): string {
   return name.normalize('NFKD').replace(/\p{M}/gu, '').toLowerCase();

@@ -904,8 +904,17 @@ function contract(open: () => Promise<TestedHistory>) {
       expect(await memberOf(wanted.id, ann.id)).toMatchObject({ role: 'owner' });
     });
 
-    test('rejects a public room name that differs only in case', async () => {
+    test('rejects a public room name that differs only in case, width, blanks or invisible characters', async () => {
       await expectRefusal(create({ kind: 'public', name: 'GARDEN' }), 'conflict');
+      for (const name of [
+        'Garden ',
+        'Gar\u200bden',
+        'Gar\u00adden',
+        'Garden\ufe0f',
+        'Ｇarden',
+        'Gar\u{e0020}den',
+      ])
+        await expectRefusal(create({ kind: 'public', name }), 'conflict');
       expect(await create({ kind: 'private', name: 'Garden' })).toMatchObject({ name: 'Garden' });
       const room = await create({ kind: 'public', name: 'Été' });
       await expectRefusal(write.updateRoom({ room: room.id, name: 'garden' }), 'conflict');

@@ -14,7 +14,7 @@ import {
   type ValueLoader,
   type Work,
 } from '../engine/work.ts';
-import { nameKey, storedNameKey } from '../text-keys.ts';
+import { roomKey, storedNameKey } from '../text-keys.ts';
 import { gone, optionalRoomFields, type RoomRow, roomFields, roomRow } from './room.ts';
 
 // Rooms in a transaction.
@@ -101,9 +101,9 @@ const byPublicName = roomLoaderBy<{ key: string }>(
   ({ key }) => [storedNameKey(key)],
 );
 export const publicNameNeed = (key: string): Need => needOf(byPublicName, { key });
-/** Returns the ID of the public room with this `nameKey`. */
+/** Returns the ID of the public room with this `roomKey`. */
 export function publicRoomNamed(work: Work, key: string): string | undefined {
-  const isNamed = ({ row }: LoadedRoom) => row.kind === 'public' && nameKey(row.name) === key;
+  const isNamed = ({ row }: LoadedRoom) => row.kind === 'public' && roomKey(row.name) === key;
   return foundRoom(work, work.value(byPublicName, { key }), isNamed)?.row.id;
 }
 

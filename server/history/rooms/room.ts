@@ -4,7 +4,7 @@ import type { ColumnName } from '../columns.ts';
 import type { Columns, Row, Value } from '../engine/table.ts';
 import { isBanned, isMember, type MemberRecord } from '../members/member.ts';
 import type { StoredMessage } from '../messages/message.ts';
-import { nameKey, storedNameKey } from '../text-keys.ts';
+import { roomKey, storedNameKey } from '../text-keys.ts';
 
 /** Whether a user created the room, not the settings, a session or the API. */
 export const isUserRoom = (room: string): boolean => room.startsWith('u-');
@@ -192,7 +192,7 @@ const columns: readonly {
   {
     column: 'public_key',
     is: 'for indexes',
-    value: ({ kind, name }) => (kind === 'public' ? storedNameKey(nameKey(name)) : null),
+    value: ({ kind, name }) => (kind === 'public' ? storedNameKey(roomKey(name)) : null),
   },
   { column: 'topic', value: ({ topic }) => topic },
   { column: 'head', is: 'required', value: ({ head }) => head },

@@ -19,7 +19,7 @@ import { getUser, userNeed } from '../people/loaded.ts';
 import { deletedUser } from '../people/user.ts';
 import { actInPublic, rename } from '../people/users.ts';
 import { pins } from '../pins.ts';
-import { nameKey } from '../text-keys.ts';
+import { roomKey } from '../text-keys.ts';
 import { oldRepliesNeed } from '../threads/loaded.ts';
 import { expireReplies } from '../threads/threads.ts';
 import {
@@ -269,7 +269,7 @@ export const openDirect: Rule<RoomWrites['openDirect']> = {
 
 /** Checks that the name is free. @throws RequestError `conflict` if a public room other than `except` has that name */
 export function checkName(work: Work, name: string, except?: string): void {
-  const other = publicRoomNamed(work, nameKey(name));
+  const other = publicRoomNamed(work, roomKey(name));
   if (other !== undefined && other !== except) refuse('conflict', 'a public room of that name exists');
 }
 
@@ -347,7 +347,7 @@ function pairOf(a: string, b: string): readonly [string, string] {
 }
 
 export const publicName = (kind: string, name: string): Need[] =>
-  kind === 'public' ? [publicNameNeed(nameKey(name))] : [];
+  kind === 'public' ? [publicNameNeed(roomKey(name))] : [];
 
 export const roomReads: ReadsOf<RoomReads> = {
   *publicRooms({ dialect }) {
