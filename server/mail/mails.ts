@@ -8,7 +8,8 @@ import type { Branding } from '../wire/branding.ts';
 import { isMailAddress, type Mailbox } from './address.ts';
 import type { MailSite } from './html.ts';
 import { letterOf } from './letter.ts';
-import { type Mail, type MailOutcome, type MailServer, openMailServer } from './mail-server.ts';
+import { type Mail, type MailServer, openMailServer } from './mail-server.ts';
+import { MailPauses } from './pauses.ts';
 import type { MailPlace } from './place.ts';
 import type { MailStops } from './stops.ts';
 import { type WriteMail, write } from './templates.ts';
@@ -34,25 +35,12 @@ export interface MailsOptions {
   onFailure(reason: string): void;
 }
 
-/**
- * Sending stops for this time after a failure of the mail server, in milliseconds. Many failed logins may lock its
- * account.
- */
-const downFor = 60_000;
-/**
- * The mail server counts as failing if it closes the connection or does not respond for this many users in a row.
- * Fewer failures may be caused by their addresses.
- */
-const brokenInARow = 3;
-
 /** Sends mails to offline users. */
 export class Mails implements Mailer {
   readonly #options: MailsOptions;
   readonly #server: MailServer;
   readonly #write: WriteMail;
-  #pausedUntil = 0;
-  /** The users whose mails were the last to break the connection, without another outcome in between. */
-  readonly #broken = new Set<string>();
+  readonly #pauses = new MailPauses();
   /** The sender's domain as readers see it. */
   readonly #domain: string;
   /** The domain of message IDs. Headers with IDs must be ASCII. */
@@ -62,7 +50,7 @@ export class Mails implements Mailer {
     this.#options = options;
     this.#server = server;
     this.#write = options.write ?? write;
-    this.#domain = options.from.address.slice(options.from.address.lastIndexOf('@') + 1);
+    this.#domain = domainOf(options.from.address);
     this.#idDomain = domainToASCII(this.#domain) || 'localhost';
   }
 
@@ -71,7 +59,7 @@ export class Mails implements Mailer {
   }
 
   get pausedUntil(): number {
-    return this.#pausedUntil;
+    return this.#pauses.until;
   }
 
   readonly send: SendMail = async (user, about) => {
@@ -85,7 +73,6 @@ export class Mails implements Mailer {
 
   async #send(...[id, about]: Parameters<SendMail>): ReturnType<SendMail> {
     const { history, stops, from, branding, text, pageUrl, onFailure } = this.#options;
-    if (Date.now() < this.#pausedUntil) return 'paused';
     const to = await this.addressOf(id);
     if (to === undefined) return 'no_address';
     const { refused } = await history.read.mailAddress({ user: id });
@@ -110,6 +97,9 @@ export class Mails implements Mailer {
     const { site, picture } = this.#look();
     const content = this.#write(letter, site, texts);
     let left: About | undefined = found;
+    const domain = domainOf(to);
+    const pausedUntil = this.#pauses.start(domain);
+    if (pausedUntil !== undefined) return { pausedUntil };
     const outcome = await this.#server.send({
       from: { ...from, name: from.name || (branding.name ?? '') },
       to,
@@ -135,7 +125,7 @@ export class Mails implements Mailer {
         return left !== undefined && holdsStill(found, left);
       },
     });
-    this.#watch(id, outcome.is);
+    this.#pauses.end(id, domain, outcome.is);
     if (outcome.is === 'sent') return 'sent';
     if (outcome.is === 'outdated') return left === undefined ? undefined : 'failed';
     onFailure(outcome.reason);
@@ -143,16 +133,6 @@ export class Mails implements Mailer {
       await history.write.noteMailAddress({ user: id, refused: digestOf(to) });
     }
     return outcome.is === 'down' || outcome.is === 'broken' ? 'failed' : outcome.is;
-  }
-
-  /** Pauses all mails if the mail server is failing. */
-  #watch(user: string, is: MailOutcome['is']): void {
-    if (is === 'outdated') return;
-    if (is === 'broken' || is === 'lost') this.#broken.add(user);
-    else this.#broken.clear();
-    if (is !== 'down' && this.#broken.size < brokenInARow) return;
-    this.#broken.clear();
-    this.#pausedUntil = Date.now() + downFor;
   }
 
   /** Returns the look of the site, and the logo to attach. */
@@ -204,5 +184,7 @@ function holdsStill(said: About, now: About): boolean {
 }
 
 const shownOf = ({ id, user, text, files, mentions }: StoredMessage) => ({ id, user, text, files, mentions });
+
+const domainOf = (address: string) => address.slice(address.lastIndexOf('@') + 1).toLowerCase();
 
 const digestOf = (text: string) => createHash('sha256').update(text).digest('hex');

@@ -69,12 +69,13 @@ export interface About {
  * Sends a mail. Never rejects.
  * @param about returns the current contents, or undefined if nothing is left to send. Called just before the mail is
  * written, and again before it is transmitted.
- * @returns undefined if there was nothing to send, and `paused` if nothing is sent before `Mailer.pausedUntil`
+ * @returns undefined if there was nothing to send, and `pausedUntil` if this user gets no mail before this time (Unix
+ * ms)
  */
 export type SendMail = (
   user: string,
   about: () => Promise<About | undefined>,
-) => Promise<NoticeOutcome | 'paused' | undefined>;
+) => Promise<NoticeOutcome | { pausedUntil: number } | undefined>;
 
 export interface DueOptions {
   history: Pick<History, 'read' | 'write'>;
@@ -261,9 +262,9 @@ export class Due {
       const last = lastNotified === undefined ? {} : { lastNotified };
       await history.write.forgetNotified({ user, rooms: before, ...last });
     };
-    if (outcome === 'paused') {
+    if (typeof outcome === 'object') {
       await revert();
-      return [{ user, due: mail.pausedUntil }];
+      return [{ user, due: at + withJitter(outcome.pausedUntil - at) }];
     }
     const oldest = Math.min(...rooms.map(({ since }) => since));
     // The retry period starts at the first failure, or at the oldest message if that is later. A mail may be due a day

@@ -436,7 +436,7 @@ describe('Mails.send', () => {
     expect(await send(mails, unread('ivy'))).toBe('failed');
     const tried = server.connections;
     expect(tried).toBeGreaterThan(before);
-    expect(await send(mails, unread('ivy'))).toBe('paused');
+    expect(await send(mails, unread('ivy'))).toEqual({ pausedUntil: mails.pausedUntil });
     expect(server.connections).toBe(tried);
     mails.close();
   });

@@ -354,7 +354,7 @@ test('reports how many users wait for a mail, until when, and that mails are pau
   const notifier = new Notifier({
     history,
     defaults: { after: 15 * minute, zone: 'UTC', newMembers: true },
-    mail: { pausedUntil, send: async () => 'paused' },
+    mail: { pausedUntil, send: async () => ({ pausedUntil }) },
     events: false,
     reachesNewMembers: true,
     onPushes() {},
