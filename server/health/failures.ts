@@ -35,6 +35,11 @@ export class Failures {
     return !this.#isGeneral && this.#users.size < minUsers;
   }
 
+  /** Whether the last attempt failed, even if only for few users. */
+  get hasFailed(): boolean {
+    return this.#current !== undefined;
+  }
+
   /** Milliseconds since the last failure. */
   get ageMs(): number {
     return this.#current === undefined ? Number.POSITIVE_INFINITY : Date.now() - this.#current.last;

@@ -1,4 +1,5 @@
 import type { Finding } from 'php-sessions/doctor';
+import { problem } from '../doctor/finding.ts';
 import type { Part } from '../http/metrics.ts';
 import { Arrivals } from './arrivals.ts';
 
@@ -39,15 +40,30 @@ export class Health {
 
   async #findMissing(): Promise<Part[]> {
     const parts = await Promise.all(
-      this.#checks.map(async ({ part, works }) => (part === undefined || (await works()) ? [] : [part])),
+      this.#checks.map(async (check) => {
+        if (check.part === undefined) return [];
+        try {
+          return (await check.works()) ? [] : [check.part];
+        } catch {
+          // `findings` reports the error.
+          return [check.part];
+        }
+      }),
     );
     return parts.flat();
   }
 
-  /** Checks everything. */
+  /** Checks everything. A check that fails is a finding of its own. */
   async findings(): Promise<Finding[]> {
     const found = await Promise.all(
-      this.#checks.map(async ({ works, describe }) => (await describe(await works())) ?? []),
+      this.#checks.map(async (check) => {
+        try {
+          return (await check.describe(await check.works())) ?? [];
+        } catch (error) {
+          const { part = 'other' } = check;
+          return problem(`A check of the server failed (${part}): ${(error as Error).message}.`);
+        }
+      }),
     );
     return [...found.flat(), ...this.arrivals.findings()];
   }
