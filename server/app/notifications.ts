@@ -83,8 +83,8 @@ export async function openNotifications(
     history,
     logins,
     mailStops,
-    onFailure(reason) {
-      failures.mails.failed(reason);
+    onFailure(reason, user) {
+      failures.mails.failed(reason, user);
       quiet.warn('mails', { reason }, 'could not send a mail to an offline user');
     },
   });
@@ -214,17 +214,23 @@ function addChecks(
   history: History,
 ): Record<Kind, Failures> {
   const failures = { mails: new Failures(), webhooks: new Failures(), pushes: new Failures() };
-  const check = (kind: Kind, text: string, advice: string) =>
+  if (mail !== undefined) {
+    const text = `The last mail could not be sent through ${mailPlaceOf(mail.server)}`;
+    const advice = 'Correct CHAT_MAIL or the mail server.';
+    const further = 'Mails wait, and are retried for a day. See docs/operate/mail.md.';
     health.add({
-      works: () => failures[kind].isOver,
-      describe: (works) => (works ? undefined : problem(`${text}: ${failures[kind]}.`, advice)),
+      works: () => failures.mails.isOver,
+      describe(works) {
+        if (!works) return problem(`${text}: ${failures.mails}.`, `${advice} ${further}`);
+        if (!failures.mails.hasFailed) return undefined;
+        // The owner may be the first user who gets a mail.
+        return warning(
+          `${text}, perhaps because of its recipient: ${failures.mails}.`,
+          `If no mail arrives: ${advice} ${further}`,
+        );
+      },
     });
-  if (mail !== undefined)
-    check(
-      'mails',
-      `The last mail could not be sent through ${mailPlaceOf(mail.server)}`,
-      'Correct CHAT_MAIL or the mail server. Mails wait, and are retried for a day. See docs/operate/mail.md.',
-    );
+  }
   if (webhooks) {
     const url = `${webhooks.url.origin}${webhooks.url.pathname}`;
     health.add({
@@ -247,11 +253,16 @@ function addChecks(
     });
   }
   if (push)
-    check(
-      'pushes',
-      'The last pushes could not be delivered',
-      'See "could not deliver a push" in docs/operate/log.md for the reason.',
-    );
+    health.add({
+      works: () => failures.pushes.isOver,
+      describe: (works) =>
+        works
+          ? undefined
+          : problem(
+              `The last pushes could not be delivered: ${failures.pushes}.`,
+              'See "could not deliver a push" in docs/operate/log.md for the reason.',
+            ),
+    });
   return failures;
 }
 
@@ -286,7 +297,7 @@ async function openMails(
     history: History;
     logins: Logins;
     mailStops: MailStops | undefined;
-    onFailure: (reason: string) => void;
+    onFailure: (reason: string, user?: string) => void;
   },
 ): Promise<Mails | undefined> {
   if (mail === undefined || pageUrl === undefined || mailStops === undefined) return undefined;

@@ -31,8 +31,11 @@ export interface MailsOptions {
    * @throws Error if the tables cannot be read
    */
   addressOf?: ((user: string) => Promise<string | null>) | undefined;
-  /** Called when a mail could not be sent. `reason` contains no address and no name. */
-  onFailure(reason: string): void;
+  /**
+   * Called when a mail could not be sent. `reason` contains no address and no name.
+   * @param user given if the address of this user may be the cause
+   */
+  onFailure(reason: string, user?: string): void;
 }
 
 /** Sends mails to offline users. */
@@ -128,7 +131,7 @@ export class Mails implements Mailer {
     this.#pauses.end(id, domain, outcome.is);
     if (outcome.is === 'sent') return 'sent';
     if (outcome.is === 'outdated') return left === undefined ? undefined : 'failed';
-    onFailure(outcome.reason);
+    onFailure(outcome.reason, outcome.is === 'down' ? undefined : id);
     if (outcome.is === 'refused') {
       await history.write.noteMailAddress({ user: id, refused: digestOf(to) });
     }

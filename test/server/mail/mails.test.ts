@@ -34,7 +34,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.stop());
 
-test('the doctor reports a mail that the mail server does not take, with the reason', async () => {
+test('the doctor warns of a mail that the mail server does not take, and reports three recipients as a problem', async () => {
   const own = historyFolder();
   const down = await startMailServer();
   const env = {
@@ -52,16 +52,25 @@ test('the doctor reports a mail that the mail server does not take, with the rea
     await down.stop();
     own.remove();
   });
-  const [ann, ben] = [await site.person(), await site.person({ account: { mail: 'ben@site.example' } })];
-  const { id: den } = await site.den(ann, [ben], {});
-  for (const one of [ann, ben]) await one.request('room:join', { room: den });
-  down.refusals.set('ben@site.example', '421 4.3.2 shutting down');
-  await say(ann, den, '@B', { mentions: [{ user: ben.id, start: 0, length: 2 }] });
-  await expect
-    .poll(() => doctorSays({ ...env, CHAT_SESSION_STORE: 'file:///nowhere' }))
-    .toMatch(
-      /^✗ The last mail could not be sent through smtps:\/\/localhost:\d+: .*421.* since .*\n {2}→ Correct CHAT_MAIL/m,
-    );
+  const ann = await site.person();
+  /** Mentions a new user, whom the mail server does not take. */
+  async function mentionNext(mail: string) {
+    down.refusals.set(mail, '421 4.3.2 shutting down');
+    const ben = await site.person({ account: { mail } });
+    const { id: den } = await site.den(ann, [ben], {});
+    for (const one of [ann, ben]) await one.request('room:join', { room: den });
+    await say(ann, den, '@B', { mentions: [{ user: ben.id, start: 0, length: 2 }] });
+  }
+  const says = () => expect.poll(() => doctorSays({ ...env, CHAT_SESSION_STORE: 'file:///nowhere' }));
+  await mentionNext('ben@site.example');
+  await says().toMatch(
+    /^! The last mail could not be sent through smtps:\/\/localhost:\d+, perhaps because of its recipient: .*421.* since .*\n {2}→ If no mail arrives: Correct CHAT_MAIL/m,
+  );
+  await mentionNext('ben2@site.example');
+  await mentionNext('ben3@site.example');
+  await says().toMatch(
+    /^✗ The last mail could not be sent through smtps:\/\/localhost:\d+: .*421.* since .*\n {2}→ Correct CHAT_MAIL/m,
+  );
 });
 
 describe('a site with CHAT_MAIL', () => {
