@@ -2,20 +2,26 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { answerInTime } from '../limits/answer-in-time.ts';
-import { OpenLimit, type Rate, RateLimit, tryAgainAfter } from '../limits/by-key.ts';
+import { type Rate, RateLimit, tryAgainAfter } from '../limits/by-key.ts';
+import { type ReachedLimit, SharedSlots } from '../limits/shared-slots.ts';
 import { fileErrors, type HttpErrorCode, httpErrors, RequestError, requestErrors } from '../wire/errors.ts';
 import { type MessageFile, peaks, roomId } from '../wire/events.ts';
 import { isGuest } from '../wire/guest.ts';
 import { answerJson, isKnown, securityHeaders } from './answer.ts';
 import { statusOf } from './api.ts';
 import { type OwnLogin, ownLogin } from './own-login.ts';
-import { watchProgress, watchReader } from './progress.ts';
+import { leastProgress, watchProgress, watchReader } from './progress.ts';
 import { type ByteRange, partOf } from './range.ts';
 import { targetOf } from './target.ts';
 
 /** Concurrent uploads of one user, and of all users. Our client sends two. */
 const mostOfUser = 4;
 const mostOfAll = 200;
+/**
+ * Bytes that an upload must receive in each period of `watchProgress` while half of the slots are taken, so that slow
+ * uploads cannot hold all of them for hours. A 2G line is as fast.
+ */
+const leastWhileBusy = 256 * 1024;
 /**
  * Upload attempts of one user into rooms that the user may not use. The limit keeps a user from probing which rooms
  * exist.
@@ -112,8 +118,7 @@ export function createFileRoutes<Who extends { id: string }>(
 ): (req: IncomingMessage, res: ServerResponse) => Promise<void> {
   const { admission } = parts;
   const limit = `${parts.limit} bytes (CHAT_LIMIT_FILE)`;
-  const ofUser = new OpenLimit(mostOfUser);
-  const ofAll = new OpenLimit(mostOfAll);
+  const slots = new SharedSlots(mostOfAll, mostOfUser);
   const tries = new RateLimit(mostTries);
 
   /**
@@ -159,20 +164,28 @@ export function createFileRoutes<Who extends { id: string }>(
     if (typeof who === 'string') return who === 'banned' ? 'forbidden' : who;
     const at = performance.now();
     const tooOften = tries.take(who.id, 1, at);
-    if (tooOften !== null) throw tooMuch('upload attempts', tooOften);
+    if (tooOften !== null)
+      throw tooMuch(
+        `This user has reached the limit of ${mostTries.count} failed upload attempts in a minute.`,
+        tooOften,
+      );
     await answerInTime(parts.check(who, room, isPicture)).catch((error: unknown) => {
       // A storage failure does not reveal whether the room exists.
       if (isOwnFailure(error)) tries.giveBack(who.id, at);
       throw error;
     });
     tries.giveBack(who.id, at);
-    const places = [ofUser.take(who.id), ofAll.take('')];
+    const release = slots.take(who.id);
+    if (typeof release !== 'function') throw tooManyUploads(release, slots.isBusy);
     const gone = new AbortController();
     res.once('close', () => gone.abort(new Error('the client disconnected')));
     try {
-      if (places.includes(null)) throw tooMuch('simultaneous uploads', tryAgainAfter);
       // Watches only while the body arrives, because afterwards the client waits for the server.
-      const stopped = watchProgress(req, () => req.socket.bytesRead);
+      const stopped = watchProgress(
+        req,
+        () => req.socket.bytesRead,
+        () => (slots.isBusy ? leastWhileBusy : leastProgress),
+      );
       const body = async function* () {
         yield* req.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>;
         stopped();
@@ -194,7 +207,7 @@ export function createFileRoutes<Who extends { id: string }>(
       answerJson(req, res, 201, { file });
       return 'ok';
     } finally {
-      for (const place of places) place?.();
+      release();
     }
   }
 
@@ -321,10 +334,16 @@ class Refused extends Error {
 /** Whether the storage failed, and not the upload. */
 const isOwnFailure = (error: unknown): boolean => error instanceof RequestError && error.isOfStorage;
 
-const tooMuch = (of: string, retryAfterMs: number) =>
-  new RequestError('rate_limited', `This user has reached the limit of ${of}. Try again later.`, {
-    retryAfterMs,
-  });
+const tooMuch = (limit: string, retryAfterMs: number) =>
+  new RequestError('rate_limited', `${limit} Try again later.`, { retryAfterMs });
+
+/** @param isBusy whether the limit of the user is lower because all users upload much */
+function tooManyUploads({ of, most }: ReachedLimit, isBusy: boolean): RequestError {
+  const who = of === 'all' ? 'All users together have' : 'This user has';
+  const uploads = most === 1 ? 'one upload at a time' : `${most} simultaneous uploads`;
+  const why = of === 'user' && isBusy ? `, while all users together have ${mostOfAll / 2} or more` : '';
+  return tooMuch(`${who} reached the limit of ${uploads}${why}.`, tryAgainAfter);
+}
 
 /** Returns the length of the body, or null if it is not specified. */
 function lengthOf({ headers }: IncomingMessage): number | null {

@@ -1,23 +1,24 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
-/** At least `leastProgress` bytes must be sent or received in each period of `progressEvery` milliseconds. */
+/** At least this many bytes must be sent or received in each period of `progressEvery` milliseconds. */
+export const leastProgress = 8 * 1024;
 const progressEvery = 30_000;
-const leastProgress = 8 * 1024;
 
 /**
  * Closes the connection after a period with too little progress.
- * @param isAwaited whether the server waits for the client; a period counts only if this is true at its end
+ * @param bytes the bytes so far
+ * @param least how many bytes a period must add, asked at its end; 0 if the server does not wait for the client
  * @returns a function that stops the check
  */
 export function watchProgress(
   { socket }: IncomingMessage,
   bytes: () => number,
-  isAwaited = () => true,
+  least = () => leastProgress,
 ): () => void {
   let before = bytes();
   const timer = setInterval(() => {
     const now = bytes();
-    if (isAwaited() && now - before < leastProgress) socket.destroy();
+    if (now - before < least()) socket.destroy();
     before = now;
   }, progressEvery).unref();
   return () => clearInterval(timer);
@@ -28,5 +29,5 @@ export const watchReader = (req: IncomingMessage, res: ServerResponse): (() => v
   watchProgress(
     req,
     () => req.socket.bytesWritten,
-    () => res.writableLength > 0,
+    () => (res.writableLength > 0 ? leastProgress : 0),
   );

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import { type AddressInfo, connect } from 'node:net';
+import { type AddressInfo, connect, type Socket } from 'node:net';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { createFileRoutes, type FileParts } from '../../../server/http/files.ts';
 import { FileBudget } from '../../../server/limits/file-budget.ts';
@@ -134,4 +134,98 @@ test('rejects an invalid room ID without a query of the history', async () => {
     ]);
   }
   expect(queried).toEqual([]);
+});
+
+/** Starts uploads without their bodies. */
+function unfinished(port: number, users: readonly string[]) {
+  return users.map((user) => {
+    const socket = connect(port, '127.0.0.1');
+    onTestFinished(() => void socket.destroy());
+    socket.on('error', () => {});
+    socket.write(
+      `POST /files?room=lobby&name=x HTTP/1.1\r\nHost: a\r\nX-User: ${user}\r\nContent-Length: 1000000\r\n\r\n`,
+    );
+    return socket;
+  });
+}
+/** Serves uploads of the users in `X-User`. */
+async function serveUsers() {
+  const started: string[] = [];
+  /** The users whose uploads were cut off. */
+  const cut: string[] = [];
+  const received = { bytes: 0 };
+  const port = await serve({
+    limit: 1_000_000,
+    who: async (req) => ({ id: String(req.headers['x-user']) }),
+    async add({ user, bytes }) {
+      started.push(user);
+      try {
+        for await (const piece of bytes) received.bytes += piece.length;
+      } catch (error) {
+        cut.push(user);
+        throw error;
+      }
+      return { code: 'file_type' as const };
+    },
+  });
+  const begin = async (...users: string[]) => {
+    const before = started.length;
+    const sockets = unfinished(port, users);
+    await expect.poll(() => started.length, { timeout: hanging }).toBe(before + users.length);
+    return sockets;
+  };
+  const attempt = async (user: string) => {
+    const headers = { 'X-User': user };
+    const answer = await fetch(`http://127.0.0.1:${port}/files?room=lobby&name=x`, {
+      method: 'POST',
+      body: 'x',
+      headers,
+    });
+    const { error } = (await answer.json()) as { error: { code: string; message: string } };
+    return error.code === 'file_type' ? 'ok' : `${answer.status} ${error.message}`;
+  };
+  return { begin, attempt, cut, received };
+}
+const each = (count: number, name: string) => Array.from({ length: count }, (_, n) => `${name}${n}`);
+
+test('names the reached limit of simultaneous uploads, and leaves each user one while half of the slots are taken', async () => {
+  const { begin, attempt } = await serveUsers();
+  const four = Array.from({ length: 4 }, () => 'ann');
+  await begin(...four);
+  expect(await attempt('ann')).toBe(
+    '429 This user has reached the limit of 4 simultaneous uploads. Try again later.',
+  );
+  // 24 other users have four uploads each.
+  await begin(...each(24, 'user').flatMap((user) => [user, user, user, user]));
+  await begin('ben');
+  expect(await attempt('ben')).toBe(
+    '429 This user has reached the limit of one upload at a time, while all users together have 100 or more. Try again later.',
+  );
+  await begin(...each(98, 'other'));
+  expect(await attempt('eve')).toBe('ok');
+  await begin('last');
+  expect(await attempt('eve')).toBe(
+    '429 All users together have reached the limit of 200 simultaneous uploads. Try again later.',
+  );
+});
+
+test('cuts off slow uploads while half of the slots are taken', async () => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+  onTestFinished(() => void vi.useRealTimers());
+  const { begin, cut, received } = await serveUsers();
+  const send = async (sockets: readonly Socket[], bytes: number) => {
+    const after = received.bytes + sockets.length * bytes;
+    for (const socket of sockets) socket.write('x'.repeat(bytes));
+    // `vi.waitUntil` would advance the clock.
+    await expect.poll(() => received.bytes, { timeout: hanging }).toBe(after);
+  };
+  const slow = await begin(...each(99, 'slow'));
+  await send(slow, 16 * 1024);
+  await vi.advanceTimersByTimeAsync(30_000);
+  expect(cut).toEqual([]);
+  await send(await begin('fast'), 300 * 1024);
+  await send(slow, 16 * 1024);
+  await vi.advanceTimersByTimeAsync(30_000);
+  await expect.poll(() => cut.length, { timeout: hanging }).toBeGreaterThan(0);
+  expect(cut).not.toContain('fast');
 });
