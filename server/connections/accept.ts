@@ -158,7 +158,7 @@ export class SocketTransport {
     this.#engine.prependListener('connection', (conn: EngineSocket) => {
       const sid = internalsOf(conn).id;
       const unbind = this.#admission.bind(sid, conn.request, conn.transport.name === 'websocket');
-      const source = new PacketSource();
+      const source = new PacketSource(this.#admission.accountOf(conn.request));
       const isProbe = this.#admission.isProbe(new URL(conn.request.url ?? '', 'http://localhost'));
       const guard = new Guard(conn, source, { ...options, isProbe });
       const open = { release: undefined, connection: undefined, accepted: false };
@@ -355,7 +355,7 @@ export class SocketTransport {
     if (!user.banned) await liftOutranked(chat, identity);
     const banned = chat.directory.banOf(user.id);
     if (user.banned || banned !== null) return refuse({ code: 'forbidden', ban: banned }, 'banned');
-    const account = isGuest(user.id) ? `\0${this.#admission.keyOf(conn.request)}` : user.id;
+    const account = isGuest(user.id) ? this.#admission.accountOf(conn.request) : user.id;
     if (account !== user.id && chat.directory.person(user.id) === undefined) {
       const [known] = await chat.history.read.users({ ids: [user.id] });
       // New guests are limited, because each is stored, and a client can create any number of them.

@@ -125,6 +125,11 @@ export class Admission {
     return this.#addresses.keyOf(req);
   }
 
+  /** Returns the account of clients without a login: their address. It differs from all user IDs. */
+  accountOf(req: IncomingMessage): string {
+    return `\0${this.keyOf(req)}`;
+  }
+
   /**
    * Returns the parts of a request that identify its login.
    * @param own the session, ticket or guest that the client sent itself, not in a cookie

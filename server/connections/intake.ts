@@ -21,6 +21,7 @@ export class Penalties {
    * @param guard closes the connection if the user does not stop
    */
   intake(user: string, source: PacketSource, guard: Guard): Intake {
+    source.account = user;
     const known = this.#users.get(user);
     const own = known ?? new Penalty(() => this.#users.delete(user));
     if (known === undefined) this.#users.set(user, own);

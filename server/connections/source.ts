@@ -1,4 +1,5 @@
 import type { Readable, Writable } from 'node:stream';
+import { Turns } from '../limits/per-turn.ts';
 import { limitedWebSockets, type WsSocket } from './internals.ts';
 
 /**
@@ -18,13 +19,19 @@ export const WebSockets = limitedWebSockets({ maxFragments: mostFragments, maxBu
 
 /** The input of one connection, for all transports. */
 export class PacketSource {
+  /** The account whose turns this input takes. Until the login is known, it is the address. */
+  account: string;
   #pace: Pace | undefined;
   #body: Readable | undefined;
   #paused = false;
 
+  constructor(account: string) {
+    this.account = account;
+  }
+
   /** Adds a WebSocket as input. Its input must still be unread. */
   readSocket(socket: Pick<WsSocket, '_receiver'>): void {
-    this.#pace = new Pace(socket);
+    this.#pace = new Pace(socket, this);
     if (this.#paused) this.#pace.pause();
   }
 
@@ -63,7 +70,7 @@ export class PacketSource {
   #resumeBody(): void {
     const body = this.#body;
     if (body === undefined) return;
-    inTurn(() => {
+    inTurn(this.account, () => {
       if (!this.#paused) body.resume();
     });
   }
@@ -84,12 +91,14 @@ type Done = Parameters<Writable['_write']>[2];
  */
 class Pace {
   readonly #receiver: Writable;
+  readonly #source: PacketSource;
   #paused = false;
   #dropped = false;
   #deferredRead: (() => void) | undefined;
 
-  constructor({ _receiver: receiver }: Pick<WsSocket, '_receiver'>) {
+  constructor({ _receiver: receiver }: Pick<WsSocket, '_receiver'>, source: PacketSource) {
     this.#receiver = receiver;
+    this.#source = source;
     Object.assign(receiver, { [pace]: this, _write: Pace.#write });
   }
 
@@ -101,7 +110,7 @@ class Pace {
   ): void {
     const own = (this as Paced)[pace];
     if (bytes.length <= pieceBytes) own.#read(bytes, encoding, done);
-    else inTurn(() => own.#read(bytes, encoding, done));
+    else inTurn(own.#source.account, () => own.#read(bytes, encoding, done));
   };
 
   #read(bytes: Buffer, encoding: BufferEncoding, done: Done): void {
@@ -114,7 +123,9 @@ class Pace {
       (Object.getPrototypeOf(this.#receiver) as Writable)._write.call(this.#receiver, piece, encoding, then);
     if (bytes.length <= pieceBytes) return read(bytes, done);
     read(bytes.subarray(0, pieceBytes), (error) =>
-      error ? done(error) : inTurn(() => this.#read(bytes.subarray(pieceBytes), encoding, done)),
+      error
+        ? done(error)
+        : inTurn(this.#source.account, () => this.#read(bytes.subarray(pieceBytes), encoding, done)),
     );
   }
 
@@ -133,21 +144,12 @@ class Pace {
   }
 
   #goOn(): void {
-    if (this.#deferredRead !== undefined) inTurn(this.#deferredRead);
+    if (this.#deferredRead !== undefined) inTurn(this.#source.account, this.#deferredRead);
     this.#deferredRead = undefined;
   }
 }
 
-/** Pending reads of all connections. Each event-loop tick runs one of them, for one piece or one body. */
-const waiting: (() => void)[] = [];
+/** Each event-loop tick runs one pending read, for one piece or one body. */
+const turns = new Turns(1);
 
-function inTurn(read: () => void): void {
-  if (waiting.push(read) === 1) setImmediate(readNext);
-}
-
-function readNext(): void {
-  // Stays in the list while it runs, so that the reads it adds do not start a second series of ticks.
-  waiting[0]?.();
-  waiting.shift();
-  if (waiting.length > 0) setImmediate(readNext);
-}
+const inTurn = (account: string, read: () => void): void => turns.takeLater(account, 1, read);

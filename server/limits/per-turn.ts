@@ -26,6 +26,18 @@ export class Turns {
       this.#begun += weight;
       return begin();
     }
+    this.#queue(address, weight, begin);
+  }
+
+  /** Like `take`, but calls `begin` in a later tick. */
+  takeLater(address: string, weight: number, begin: () => void): void {
+    if (this.#begun === 0) setImmediate(() => this.#next());
+    // This tick starts nothing more, so that `#next` is not scheduled again.
+    this.#begun = Math.max(this.#begun, this.#most);
+    this.#queue(address, weight, begin);
+  }
+
+  #queue(address: string, weight: number, begin: () => void): void {
     const due = this.#due.get(address);
     if (due === undefined) this.#due.set(address, [{ weight, begin }]);
     else due.push({ weight, begin });
