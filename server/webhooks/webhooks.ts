@@ -80,7 +80,8 @@ export class Webhooks {
   #settling: NodeJS.Timeout | undefined;
   #pausedUntil = 0;
   #isGone = false;
-  readonly #waiting: { type: PresenceType; user: string; at: Date }[] = [];
+  /** The queued events of `sendOnce` by user. */
+  readonly #waiting = new Map<string, { type: PresenceType; at: Date }>();
   #sendingOnce = 0;
   /** Whether more events were due than could be sent. */
   #isBehind = false;
@@ -121,12 +122,16 @@ export class Webhooks {
 
   /** The number of events that `sendOnce` can queue; 0 while nothing may be sent. */
   get roomForOnce(): number {
-    return this.#isOff ? 0 : mostOnce - this.#waiting.length;
+    return this.#isOff ? 0 : mostOnce - this.#waiting.size;
   }
 
-  /** Sends an event about a user once. It is lost if the site does not accept it. */
+  /**
+   * Sends an event about a user once. It is lost if the site does not accept it, or if the next event about the user
+   * comes before it is sent. A user who often comes and goes thus has one place in the queue, behind all others.
+   */
   sendOnce(type: PresenceType, user: string): void {
-    this.#waiting.push({ type, user, at: new Date() });
+    this.#waiting.delete(user);
+    this.#waiting.set(user, { type, at: new Date() });
     if (this.#sendingOnce < slotsOnce) void this.#sendWaiting();
   }
 
@@ -139,9 +144,10 @@ export class Webhooks {
     const { history, onTry } = this.#options;
     this.#sendingOnce++;
     while (!this.#isOff) {
-      const event = this.#waiting.shift();
-      if (event === undefined) break;
-      const { type, user, at } = event;
+      const [next] = this.#waiting;
+      if (next === undefined) break;
+      const [user, { type, at }] = next;
+      this.#waiting.delete(user);
       // Other operations report failures of the history.
       const known = await history.read.unerased({ user }).catch(() => null);
       if (known === null) continue;

@@ -295,13 +295,11 @@ test('reports every response except success as a failure, with its Retry-After',
   endpoint.close();
 });
 
-test('sends no user.offline for a user who is being erased or is erased', async () => {
+/** Starts a sender of events for users of these IDs. */
+async function presenceSender(users: readonly string[]) {
   const history = await ownHistory();
   const at = Date.now();
-  const busy = ['busy-1', 'busy-2', 'busy-3'];
-  for (const id of [...busy, 'being-erased', 'stays'])
-    await history.write.arrive({ user: { id, name: `Name of ${id}` }, at });
-  await history.write.erase({ user: 'being-erased', messages: 'anonymise', at });
+  for (const id of users) await history.write.arrive({ user: { id, name: `Name of ${id}` }, at });
   const webhooks = new Webhooks({
     ...{ url: new URL(url), keys, history },
     messageOf: (message) => message as never,
@@ -313,6 +311,13 @@ test('sends no user.offline for a user who is being erased or is erased', async 
     onGone() {},
   });
   onTestFinished(() => webhooks.stop());
+  return { history, webhooks };
+}
+
+test('sends no user.offline for a user who is being erased or is erased', async () => {
+  const busy = ['busy-1', 'busy-2', 'busy-3'];
+  const { history, webhooks } = await presenceSender([...busy, 'being-erased', 'stays']);
+  await history.write.erase({ user: 'being-erased', messages: 'anonymise', at: Date.now() });
   // Three of the four concurrent requests get no response, so the others are sent in order.
   answer = (response, { data }) => {
     if (!busy.includes(`${data.user?.id}`)) response.writeHead(204).end();
@@ -324,4 +329,26 @@ test('sends no user.offline for a user who is being erased or is erased', async 
   expect(left().filter((user) => !busy.includes(`${user?.id}`))).toEqual([
     { id: 'stays', name: 'Name of stays' },
   ]);
+});
+
+test('sends only the latest of the waiting user.online and user.offline of a user, after other users', async () => {
+  const busy = ['slow-1', 'slow-2', 'slow-3', 'slow-4'];
+  const { webhooks } = await presenceSender([...busy, 'restless', 'calm']);
+  const unanswered: ServerResponse[] = [];
+  answer = (response, { data }) => {
+    if (busy.includes(`${data.user?.id}`)) unanswered.push(response);
+    else response.writeHead(204).end();
+  };
+  const before = taken.length;
+  for (const id of busy) webhooks.sendOnce('user.online', id);
+  await vi.waitUntil(() => unanswered.length === 4, { timeout: hanging });
+  webhooks.sendOnce('user.online', 'restless');
+  webhooks.sendOnce('user.online', 'calm');
+  webhooks.sendOnce('user.offline', 'restless');
+  const [first] = unanswered;
+  first?.writeHead(204).end();
+  const later = () => taken.slice(before + 4).map(({ event: { type, data } }) => `${type} ${data.user?.id}`);
+  await vi.waitUntil(() => later().includes('user.offline restless'), { timeout: hanging });
+  expect(later()).toEqual(['user.online calm', 'user.offline restless']);
+  for (const response of unanswered.slice(1)) response.writeHead(204).end();
 });
