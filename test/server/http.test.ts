@@ -9,6 +9,7 @@ import { chatServerHere } from '../helpers/chat-here.ts';
 import { chatProgram, historyFolder, type RunningChat, startChatServer } from '../helpers/chat-server.ts';
 import { type ChatSite, startChatSite } from '../helpers/chat-site.ts';
 import { startChild } from '../helpers/child.ts';
+import { startUnprivileged } from '../helpers/other-account.ts';
 
 const key = 'a-key-of-more-than-16-characters';
 let site: ChatSite<RunningChat>;
@@ -239,21 +240,17 @@ test('requires the key for /metrics on this machine if CHAT_TRUSTED_PROXIES is s
 describe('a failing start', () => {
   const history = historyFolder();
   afterAll(() => history.remove());
-  const start = (env: NodeJS.ProcessEnv, user: { uid?: number } = {}) =>
-    startChild(process.execPath, chatProgram, {
-      ...user,
-      cwd: new URL('../../', import.meta.url).pathname,
-      env: {
-        PATH: process.env.PATH,
-        CHAT_HOST: '127.0.0.1',
-        CHAT_PORT: '0',
-        CHAT_HISTORY: history.url,
-        CHAT_SESSION_STORE: site.memcached.url,
-        ...env,
-      },
+  const here = (args: readonly string[], env: NodeJS.ProcessEnv) =>
+    startChild(process.execPath, args, { cwd: new URL('../../', import.meta.url).pathname, env });
+  const end = async (own: NodeJS.ProcessEnv, start = here) => {
+    const child = start(chatProgram, {
+      PATH: process.env.PATH,
+      CHAT_HOST: '127.0.0.1',
+      CHAT_PORT: '0',
+      CHAT_HISTORY: history.url,
+      CHAT_SESSION_STORE: site.memcached.url,
+      ...own,
     });
-  const end = async (env: NodeJS.ProcessEnv, user: { uid?: number } = {}) => {
-    const child = start(env, user);
     await new Promise((resolve) => child.process.on('close', resolve));
     return { code: child.process.exitCode, output: child.output() };
   };
@@ -288,9 +285,8 @@ describe('a failing start', () => {
 
   if (soak) {
     test('names the account and the command to run if a folder cannot be created', async () => {
-      // Root may create it, so the test runs as another user.
-      const user = process.getuid?.() === 0 ? { uid: 65_534 } : {};
-      const { code, output } = await end({ CHAT_HISTORY: 'sqlite:/usr/chat/chat.db' }, user);
+      // Root may create it.
+      const { code, output } = await end({ CHAT_HISTORY: 'sqlite:/usr/chat/chat.db' }, startUnprivileged);
       expect(code).toBe(78);
       expect(output).toMatch(
         /the account (\S+) may not create the folder \/usr\/chat \(EACCES\); as root, run: install -d -o \1 -m 700 \/usr\/chat/,
