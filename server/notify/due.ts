@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { Lanes } from '../changes/lanes.ts';
+import { type ClaimOptions, maxClaimed, msUntil, processClaims, slowAfterMs } from '../changes/claims.ts';
 import { Rounds } from '../changes/rounds.ts';
 import type { Directory } from '../chat/directory.ts';
 import { type History, lookThroughPause, type StoredEvent } from '../history/history.ts';
+import { Lanes } from '../limits/lanes.ts';
 import { hereFor, isHere } from './acts.ts';
 import { pushAfter } from './concerns.ts';
 import { mailsAtOnce } from './mail-bounds.ts';
@@ -10,8 +11,6 @@ import { type NotifyDefaults, type NotifySettings, settingsOf } from './settings
 import { nextDaily, quietUntil } from './times.ts';
 import { type Notified, type Unread, type UnreadRoom, unreadOf } from './unread.ts';
 
-/** Maximum users or rooms of one claim. */
-const atOnce = 50;
 /**
  * If this server crashes, another server takes over its claims after this time, in milliseconds. Checks of users start
  * only in the first half of it.
@@ -22,8 +21,6 @@ const claimTime = 120_000;
  * sent.
  */
 const together = { events: 8, mails: mailsAtOnce };
-/** The interval for polling rows that other servers queued, in milliseconds. */
-const lookEvery = 30_000;
 /** Members of a room in one page of a scan. */
 const membersAtOnce = 500;
 /**
@@ -41,8 +38,6 @@ const retryDelays = { first: 5 * 60_000, longest: 2 * 60 * 60_000 };
 const jitter = 0.5;
 /** While a retry hangs, other retries are postponed by this time, in milliseconds. */
 const postponedFor = 60_000;
-/** The next users are claimed after this time, in milliseconds, even if a mail server does not respond. */
-const slowAfter = 1000;
 /** A user who never connected gets at most one mail about the messages of an author in this time, in milliseconds. */
 const betweenMailsToNew = 24 * 60 * 60_000;
 /** A mail is given up if it still fails after this time, in milliseconds. */
@@ -135,53 +130,53 @@ export class Due {
   async #lookThroughRooms(signal: AbortSignal): Promise<number> {
     for (;;) {
       const at = Date.now();
-      const claim = { at, until: at + claimTime, most: atOnce };
+      const claim = { at, until: at + claimTime, most: maxClaimed };
       const { rooms, next } = await this.#options.history.write.claimDueRooms(claim);
       for (const room of rooms) await this.#lookThrough(room);
       if (rooms.length > 0) this.#users.wake();
-      if (rooms.length === 0 || signal.aborted) return waitFor(next);
+      if (rooms.length === 0 || signal.aborted) return msUntil(next);
     }
   }
 
-  async #lookAtUsers(signal: AbortSignal): Promise<number> {
-    const { write } = this.#options.history;
-    for (;;) {
+  #lookAtUsers(signal: AbortSignal): Promise<number> {
+    const { history, mail, onMail } = this.#options;
+    return processClaims(signal, {
+      lanes: this.#lanes,
+      claimMs: claimTime,
+      pausedUntil: () => mail?.pausedUntil ?? 0,
+      async claim(claim) {
+        const { users, next } = await history.write.claimDueUsers(claim);
+        return { rows: users, next };
+      },
+      // The messages count as notified.
+      onLost: () => onMail('lost'),
+      start: (users, claim) => this.#checkAll(users, claim),
+    });
+  }
+
+  /** Starts the checks of claimed users. Retries come last. */
+  async #checkAll(
+    users: readonly { user: string }[],
+    { at, until, isLate }: Parameters<ClaimOptions<unknown>['start']>[1],
+  ): Promise<void> {
+    const left: { user: string; due: number }[] = [];
+    for (const { user } of users.filter((one) => !this.#failing.has(one.user))) {
       await this.#lanes.free();
-      const at = Date.now();
-      if (this.#pausedUntil > at) return waitFor(this.#pausedUntil);
-      const until = at + claimTime;
-      const { users, next } = await write.claimDueUsers({ at, until, most: atOnce });
-      if (users.length === 0) return waitFor(next);
-      // `sending`: a server crashed while it notified the user. It is unknown whether the mail was sent, so the
-      // messages count as notified.
-      for (const { sending } of users) if (sending) this.#options.onMail('lost');
-      const isLate = () =>
-        signal.aborted || Date.now() > at + claimTime / 2 || this.#pausedUntil > Date.now();
-      const left: { user: string; due: number }[] = [];
-      for (const { user } of users.filter((one) => !this.#failing.has(one.user))) {
-        await this.#lanes.free();
-        if (isLate()) left.push({ user, due: at });
-        else void this.#lanes.start(() => this.#check(user, until));
-      }
-      let hangs = false;
-      for (const { user } of users.filter((one) => this.#failing.has(one.user))) {
-        if (!hangs) hangs = !(await this.#retrying.idle(slowAfter));
-        if (!hangs) await this.#lanes.free();
-        if (isLate()) left.push({ user, due: at });
-        else if (hangs) left.push({ user, due: Date.now() + withJitter(postponedFor) });
-        else {
-          const checked = this.#lanes.start(() => this.#check(user, until));
-          void this.#retrying.start(() => checked);
-        }
-      }
-      if (left.length > 0) await write.settleDue({ users: left, until, at });
-      await this.#lanes.idle(slowAfter);
-      if (signal.aborted) return lookEvery;
+      if (isLate()) left.push({ user, due: at });
+      else void this.#lanes.start(() => this.#check(user, until));
     }
-  }
-
-  get #pausedUntil(): number {
-    return this.#options.mail?.pausedUntil ?? 0;
+    let hangs = false;
+    for (const { user } of users.filter((one) => this.#failing.has(one.user))) {
+      if (!hangs) hangs = !(await this.#retrying.idle(slowAfterMs));
+      if (!hangs) await this.#lanes.free();
+      if (isLate()) left.push({ user, due: at });
+      else if (hangs) left.push({ user, due: Date.now() + withJitter(postponedFor) });
+      else {
+        const checked = this.#lanes.start(() => this.#check(user, until));
+        void this.#retrying.start(() => checked);
+      }
+    }
+    if (left.length > 0) await this.#options.history.write.settleDue({ users: left, until, at });
   }
 
   async #lookThrough({ room, everyone }: { room: string; everyone: boolean }): Promise<void> {
@@ -329,9 +324,6 @@ function roomsForNew(
   // A message of another author does not change the time of a queued user, so it is found by the next check.
   return { rooms, next: Math.min(Math.min(...recent.map(lastAt)) + betweenMailsToNew, at + betweenMails) };
 }
-
-/** Returns the milliseconds until the next row is due, but at most `lookEvery`. */
-const waitFor = (next = Number.POSITIVE_INFINITY) => Math.min(lookEvery, next - Date.now());
 
 /** Returns when to notify the user, as Unix ms, and whether quiet hours end then. A past time means now. */
 function dueAt(

@@ -1,8 +1,9 @@
-import { Lanes } from '../changes/lanes.ts';
+import { processClaims } from '../changes/claims.ts';
 import { Rounds } from '../changes/rounds.ts';
 import { memberBySession } from '../chat/access.ts';
 import type { Directory } from '../chat/directory.ts';
 import type { DuePush, History, Pushed, SettledPush, StoredMessage } from '../history/history.ts';
+import { Lanes } from '../limits/lanes.ts';
 import { isHere, longestHere } from '../notify/acts.ts';
 import { isOfReminder, placeOfReminder } from '../notify/concerns.ts';
 import { type NotifyDefaults, type NotifySettings, settingsOf } from '../notify/settings.ts';
@@ -12,18 +13,12 @@ import type { PushOutcome } from './push-service.ts';
 import type { DeviceRegistry } from './registry.ts';
 import { PushSender, pauseOf, type SenderOptions, soonestAgain } from './sender.ts';
 
-/** Maximum pushes of one claim. */
-const atOnce = 50;
 /** Maximum users whose pushes are checked concurrently. */
 const together = 10;
-/** The next pushes are claimed after this time, in milliseconds, even if a push service does not respond. */
-const slowAfter = 1000;
 /** While a push to a user hangs, further pushes to the user are postponed by this time, in milliseconds. */
 const postponedFor = 5000;
 /** If this server crashes, another server takes over its pushes after this time, in milliseconds. */
 const claimTime = 60_000;
-/** The interval for polling pushes that other servers queued, in milliseconds. */
-const lookEvery = 30_000;
 /** Maximum age of a pushed message, in milliseconds. */
 const newsFor = 24 * 60 * 60_000;
 /**
@@ -87,29 +82,26 @@ export class Pushes {
     await this.#lanes.idle();
   }
 
-  async #look(signal: AbortSignal): Promise<number> {
-    const { write } = this.#options.history;
-    for (;;) {
-      await this.#lanes.free();
-      const at = Date.now();
-      this.#sender.forget(at);
-      const until = at + claimTime;
-      const { pushes, next = Number.POSITIVE_INFINITY } = await write.claimPushes({
-        at,
-        until,
-        most: atOnce,
-        before: at - pushedKept,
-      });
-      // A server crashed while sending these, so it is unknown whether they arrived.
-      for (const { sending } of pushes) if (sending) this.#options.onPush('lost');
-      const isLate = () => signal.aborted || Date.now() > at + claimTime / 2;
-      for (const [user, own] of Map.groupBy(pushes, ({ user }) => user)) {
-        await this.#lanes.free();
-        void this.#lanes.start(() => this.#lookAtAll(user, own, { at, until, isLate }));
-      }
-      await this.#lanes.idle(slowAfter);
-      if (pushes.length < atOnce || signal.aborted) return Math.min(lookEvery, next - Date.now());
-    }
+  #look(signal: AbortSignal): Promise<number> {
+    const { history, onPush } = this.#options;
+    return processClaims(signal, {
+      lanes: this.#lanes,
+      claimMs: claimTime,
+      // A push that is settled as due waits for the next poll, so that it is not claimed in a loop.
+      endsBelowMax: true,
+      claim: async (claim) => {
+        this.#sender.forget(claim.at);
+        const { pushes, next } = await history.write.claimPushes({ ...claim, before: claim.at - pushedKept });
+        return { rows: pushes, next };
+      },
+      onLost: () => onPush('lost'),
+      start: async (pushes, claim) => {
+        for (const [user, own] of Map.groupBy(pushes, ({ user }) => user)) {
+          await this.#lanes.free();
+          void this.#lanes.start(() => this.#lookAtAll(user, own, claim));
+        }
+      },
+    });
   }
 
   /**
