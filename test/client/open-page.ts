@@ -151,6 +151,22 @@ export class ChatPage {
     for (const name of ['popstate', 'hashchange']) this.window.dispatchEvent(new this.window.Event(name));
   }
 
+  /** Sets the page's clock until the test ends. */
+  setClock(now: number): void {
+    const window = this.window as unknown as { Date: DateConstructor };
+    const RealDate = window.Date;
+    const ahead = now - RealDate.now();
+    window.Date = class extends RealDate {
+      constructor(...given: unknown[]) {
+        super(...((given.length === 0 ? [RealDate.now() + ahead] : given) as [number]));
+      }
+      static override now = () => RealDate.now() + ahead;
+    } as DateConstructor;
+    onTestFinished(() => {
+      window.Date = RealDate;
+    });
+  }
+
   /** Sets whether the page has a network. */
   online(onLine: boolean): void {
     Object.defineProperty(this.window.navigator, 'onLine', { value: onLine, configurable: true });

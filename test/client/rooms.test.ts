@@ -53,6 +53,22 @@ describe('the list of rooms', () => {
     await row(page, /^oak.*You ?: my own words$/);
   });
 
+  test('replaces "Today" at midnight', async () => {
+    const { alice } = await two();
+    await den(alice, [], { name: 'elm' });
+    const page = await open(alice);
+    await page.open('elm');
+    await page.write('good night');
+    const sentAt = await until(() => {
+      const [time] = page.timeline.querySelectorAll('time');
+      return Date.parse(time?.dateTime as string);
+    });
+    const midnight = new Date(sentAt).setHours(24, 0, 0, 0);
+    page.setClock(midnight - 500);
+    await page.get('separator', 'Yesterday', page.timeline);
+    await row(page, /^elm.*Yesterday/);
+  });
+
   test('finds a room by any part of its name, ignoring case and accents', async () => {
     const { alice } = await two();
     const names = ['Café Zürich', 'Zubringer', ...Array.from({ length: 19 }, (_, n) => `plot ${n}`)];

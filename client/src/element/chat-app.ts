@@ -2,6 +2,7 @@ import type { Totals } from '../../../server/wire/events.ts';
 import { Chat } from '../chat/chat.ts';
 import type { Ended } from '../connection/connection-state.ts';
 import type { Texts } from '../strings/language-texts.ts';
+import { dayWatch } from '../strings/new-day.ts';
 import { atMost99, Strings } from '../strings/strings.ts';
 import { sheet } from '../styles/styles.ts';
 import { AppView } from '../views/app.tsx';
@@ -33,6 +34,7 @@ export class ChatApp {
   readonly #listener: AppListener;
   readonly #surroundings: Surroundings;
   readonly #tick: ReturnType<typeof setInterval>;
+  readonly #dayBegan = dayWatch();
   /** The focused element when `focus` was called. Undefined if no move of the focus is pending. */
   #focusDue: Element | null | undefined;
   /** Only the composer may take the focus. */
@@ -184,7 +186,8 @@ export class ChatApp {
   /** Updates countdowns and other content that depends on the time. */
   #ticked(): void {
     const waiting = this.#chat.connection.state.kind !== 'ready' || this.#chat.paused !== undefined;
-    if (waiting) this.#changed();
+    // "Today" is wrong after midnight.
+    if (this.#dayBegan() || waiting) this.#changed();
   }
 
   /** The user may be looking at the page again, or the network may be back, so try to connect. */

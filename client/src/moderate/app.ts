@@ -1,4 +1,5 @@
 import type { Texts } from '../strings/language-texts.ts';
+import { dayWatch } from '../strings/new-day.ts';
 import { atMost99, Strings } from '../strings/strings.ts';
 import { sheet } from '../styles/styles.ts';
 import { Look } from '../views/look.ts';
@@ -18,6 +19,7 @@ export class ModerateApp {
   readonly #view: ModerateView;
   readonly #strings: Strings;
   readonly #tick: ReturnType<typeof setInterval>;
+  readonly #dayBegan = dayWatch();
   readonly #stopped = new AbortController();
   /** Cancels the scheduled render. */
   #callOff: (() => void) | undefined;
@@ -54,8 +56,11 @@ export class ModerateApp {
     document.addEventListener('visibilitychange', this.#seen, { signal });
     addEventListener('pagehide', this.#leaving, { signal });
     addEventListener('pageshow', ({ persisted }) => persisted && this.#desk.start(), { signal });
-    // Updates countdowns and other content that depends on the time.
-    this.#tick = setInterval(() => this.#desk.connection.state.kind !== 'ready' && changed(), 500);
+    // Updates countdowns and other content that depends on the time, such as "today".
+    this.#tick = setInterval(
+      () => (this.#dayBegan() || this.#desk.connection.state.kind !== 'ready') && changed(),
+      500,
+    );
     this.#desk.start();
     changed();
   }
