@@ -1,5 +1,6 @@
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest';
 import { type PeopleSite, type Person, say, startPeopleSite } from '../helpers/people.ts';
+import { inZone } from './in-zone.ts';
 import { type ChatPage, click, openPage, refused, textOf, type, until } from './open-page.ts';
 
 let site: PeopleSite;
@@ -293,6 +294,52 @@ test("searches the log by user and shows today's figures in the overview", async
   await page.sees(/Here now\s*[1-9]/);
   await page.sees(/Messages today\s*1/);
   await page.get('img', 'From 0 to 1 messages a day, 1 today so far');
+});
+
+test.each([
+  ['begin', '2027-03-16T23:30-02:30', '2027-03-09T23:30-03:30', '2027-03-10T00:30-03:30'],
+  ['end', '2027-11-09T23:30-03:30', '2027-11-02T23:30-02:30', '2027-11-03T00:30-02:30'],
+])(
+  'counts whole days in the log although daylight saving time has to %s among them',
+  async (_, now, before, within) => {
+    inZone('America/St_Johns');
+    const act = (at: string, room: string) => ({
+      at: Date.parse(at),
+      kind: 'room_changed',
+      room,
+      name: room,
+    });
+    const page = await open(admin);
+    const acts = [act(within, 'lobby'), act(before, 'garden')];
+    page.wire.answers.set('moderate:acts', { ok: true, data: { acts } });
+    page.setClock(Date.parse(now));
+    page.go('#log');
+    const period = (await page.get('combobox', 'When')) as HTMLSelectElement;
+    await page.sees('garden');
+    period.value = '7';
+    period.dispatchEvent(new page.window.Event('change', { bubbles: true }));
+    await until(() => expect(textOf(page.root)).not.toContain('garden'));
+    await page.sees('lobby');
+    const files: string[] = [];
+    const { URL, HTMLAnchorElement } = page.window;
+    URL.createObjectURL = () => 'blob:';
+    HTMLAnchorElement.prototype.click = function (this: HTMLAnchorElement) {
+      files.push(this.download);
+    };
+    onTestFinished(() => {
+      Reflect.deleteProperty(URL, 'createObjectURL');
+      Reflect.deleteProperty(HTMLAnchorElement.prototype, 'click');
+    });
+    await page.click('button', 'Save as CSV');
+    expect(files).toEqual([`moderation-${now.slice(0, 10)}.csv`]);
+  },
+);
+
+test('names the days of the overview, which are in UTC, in another time zone', async () => {
+  inZone('Pacific/Apia');
+  const page = await open(admin, '#overview');
+  await page.sees('Messages today (UTC)');
+  await page.sees('30 days (UTC)');
 });
 
 test('finds rooms by name and creates rooms', async () => {

@@ -1,6 +1,7 @@
 import { createRef } from 'preact';
 import type { AuditScope, ShownAct } from '../../../server/wire/events.ts';
 import { startOfDay } from '../strings/strings.ts';
+import { beginOf, dayOf } from '../views/controls/date-fields.ts';
 import { FilterField } from '../views/controls/filter-field.tsx';
 import { Icon, type IconName } from '../views/controls/icon.tsx';
 import { Choice } from '../views/controls/rows.tsx';
@@ -68,7 +69,6 @@ const columns = [
   'reason',
 ];
 
-const DAY_MS = 86_400_000;
 const days = ['7', '30', '365'] as const;
 /** The number of audit entries in a response. */
 const PAGE = 100;
@@ -341,7 +341,7 @@ export class LogPage implements Part {
 
   /** Whether an entry is in the chosen period. */
   #since(act: ShownAct | undefined): boolean {
-    return act !== undefined && act.at >= startOfDay(Date.now()) - (Number(this.#days) - 1) * DAY_MS;
+    return act !== undefined && act.at >= beginOf(dayOf(new Date()), 1 - Number(this.#days));
   }
 
   #shown(): ShownAct[] {
@@ -384,6 +384,6 @@ export class LogPage implements Part {
       act.name ?? '',
       act.reason ?? '',
     ]);
-    saveTable([columns, ...rows], `moderation-${new Date().toISOString().slice(0, 10)}.csv`);
+    saveTable([columns, ...rows], `moderation-${dayOf(new Date())}.csv`);
   };
 }

@@ -27,6 +27,9 @@ const shapes = { ok: 'dot', slow: 'dot warn', gone: 'dot bad' };
 const stateOf = (working: boolean, took = 0): keyof typeof shapes =>
   working ? (took < SLOW ? 'ok' : 'slow') : 'gone';
 
+/** Adds the time zone of the counted days to a text, unless the reader's days begin at the same times. */
+const inUtc = (text: string) => (new Date().getTimezoneOffset() === 0 ? text : `${text} (UTC)`);
+
 /** The statistics of the whole chat. */
 export class OverviewPage implements Part {
   readonly #context: DeskContext;
@@ -96,7 +99,7 @@ export class OverviewPage implements Part {
       <div class="page">
         {this.#facts(overview)}
         <h3>
-          {strings.text('mod.perDay')} <small>{strings.count('link.days', messages.length)}</small>
+          {strings.text('mod.perDay')} <small>{inUtc(strings.count('link.days', messages.length))}</small>
         </h3>
         {this.#plot(messages)}
         {events !== undefined && this.#events(events)}
@@ -142,7 +145,7 @@ export class OverviewPage implements Part {
       <div class="fact">
         <dt>
           <Icon name={picture} />
-          {strings.text(words)}
+          {words === 'mod.today' ? inUtc(strings.text(words)) : strings.text(words)}
         </dt>
         <dd>{figure}</dd>
         {sub !== undefined && <dd class="sub">{sub}</dd>}
@@ -203,7 +206,7 @@ export class OverviewPage implements Part {
     );
   }
 
-  /** Returns the labels of some days and of today. The days are in UTC. */
+  /** Returns the labels of some days and of today. */
   #named(messages: readonly Day[]): string[] {
     const { strings } = this.#context;
     const date = new Intl.DateTimeFormat(strings.locale, { day: 'numeric', month: 'short', timeZone: 'UTC' });

@@ -1,6 +1,7 @@
 import { newId } from '../../chat/outbox.ts';
 import type { Recordings } from '../../chat/recordings.ts';
 import type { VoiceNote } from '../../chat/uploads.ts';
+import { dayOf } from '../controls/date-fields.ts';
 import { levelsOf } from '../media/wave.tsx';
 import { Microphone } from './microphone.ts';
 import { digitsOf, peaksOf, STEP_MS, shapeOf } from './peaks.ts';
@@ -108,8 +109,7 @@ export class Recording {
   async file(): Promise<File> {
     this.#rest();
     await this.#microphone?.stop();
-    const day = new Date().toISOString().slice(0, 10);
-    const name = `voice-${day}.${this.#type === 'audio/mp4' ? 'm4a' : 'webm'}`;
+    const name = `voice-${dayOf(new Date())}.${this.#type === 'audio/mp4' ? 'm4a' : 'webm'}`;
     return new File(this.#parts, name, { type: this.#type });
   }
 
