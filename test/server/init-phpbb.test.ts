@@ -102,7 +102,7 @@ test('shows the next steps again, with the values of the settings file', async (
 
 test.each([
   ['::1', '[::1]'],
-  ['::', '[::1]'],
+  ['::', '127.0.0.1'],
   ['0.0.0.0', '127.0.0.1'],
   ['10.0.0.5', '10.0.0.5'],
   ['localhost', 'localhost'],
