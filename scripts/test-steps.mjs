@@ -18,6 +18,16 @@ import { root } from './npm-packages.mjs';
 /** The maximum number of busy processes. It keeps two cores busy, and tests do not wait too long for the CPU. */
 export const capacity = 8;
 
+/**
+ * The times at which the tests that read the clock run again, with the zone and the language of the machine. In the
+ * first night the clocks change.
+ */
+export const nights = [
+  { zone: 'America/St_Johns', time: '2027-03-13 23:30:00', language: 'tr_TR.UTF-8' },
+  { zone: 'Asia/Kathmandu', time: '2026-12-31 23:30:00', language: 'ar_EG.UTF-8' },
+  { zone: 'Pacific/Apia', time: '2028-02-29 23:30:00', language: 'de_DE.UTF-8' },
+];
+
 const packageTests = 'packages/php-session/test packages/session-server/test';
 
 /** Returns all files except these. @param {string} folders and files, separated by spaces */
@@ -59,6 +69,7 @@ export function testSteps(reports) {
         `android client test/android test/client test/e2e test/php-app test/server ${packageTests} bench CHANGELOG.md`,
       ),
     },
+    { ...nightsStep(reports), sources: ['.'] },
     ...checkSteps(reports),
   ];
 }
@@ -83,6 +94,10 @@ export function soakSteps(reports) {
   const steps = [
     javaStep(reports, '-DexcludedGroups='),
     { name: 'build', command: scripts.build },
+    {
+      ...vitestStep('integration', reports),
+      env: { TZ: zoneOfLastHour(new Date().getUTCHours()), LC_ALL: 'tr_TR.UTF-8' },
+    },
     vitestStep('soak', reports),
     vitestStep('soak-alone', reports),
     { ...phpunitStep(reports, '--group soak,soak-only'), env: { SOAK: '1' } },
@@ -95,10 +110,43 @@ export function soakSteps(reports) {
 /** @param {string} name of the project @param {string} reports @param {string[]} more @returns {Step} */
 function vitestStep(name, reports, ...more) {
   const report = join(reports, `${name}.xml`);
-  const command =
-    `exec vitest run -c test/vitest.config.ts --project=${name} ${more.join(' ')} ` +
-    `--reporter=default --reporter=junit --outputFile.junit=${report}`;
+  const command = vitestCommand(name, report, ...more);
   return { name, command, report, again: (files) => `${command} ${files.join(' ')}` };
+}
+
+/** @param {string} project @param {string} report @param {string[]} more */
+const vitestCommand = (project, report, ...more) =>
+  `exec vitest run -c test/vitest.config.ts --project=${project} ${more.join(' ')} ` +
+  `--reporter=default --reporter=junit --outputFile.junit=${report}`;
+
+/**
+ * Each night is another run, because the C library reads these variables when a process starts.
+ * @param {string} reports @returns {Step}
+ */
+function nightsStep(reports) {
+  const report = join(reports, 'nights.xml');
+  const faketime = 'LD_PRELOAD=$(echo /usr/lib/*/faketime/libfaketime.so.1) FAKETIME_DONT_FAKE_MONOTONIC=1';
+  const run = (/** @type {string[]} */ files) => {
+    const runs = nights.map(({ zone, time, language }, n) => {
+      const command = vitestCommand('nights', `${report}.${n}`, ...files);
+      return (
+        `echo "${time} in ${zone}, ${language}"; ` +
+        `(export TZ=${zone} LC_ALL=${language} FAKETIME='@${time}' ${faketime}; ${command}) || ended=1`
+      );
+    });
+    return `rm -f ${report}.*; ended=0; ${runs.join('; ')}; cat ${report}.* > ${report}; exit $ended`;
+  };
+  return { name: 'nights', command: run([]), report, again: run };
+}
+
+/**
+ * Returns a time zone in which the last hour of a day runs, so that a long run passes midnight.
+ * @param {number} hour of the day in UTC
+ */
+function zoneOfLastHour(hour) {
+  const ahead = 23 - hour > 14 ? -1 - hour : 23 - hour;
+  // The signs of these names are the reverse of the usual ones.
+  return `Etc/GMT${ahead > 0 ? '-' : '+'}${Math.abs(ahead)}`;
 }
 
 /** @param {string} reports @param {string[]} more @returns {Step} */

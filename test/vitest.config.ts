@@ -25,6 +25,12 @@ const moreInSoak = globSync('{test,packages/*/test}/**/*.test.ts', { cwd: root }
   more.test(readFileSync(join(root, file), 'utf8')),
 );
 
+/** The unit tests that read the clock. `npm test` also runs them at the times of `nights` in scripts/test-steps.mjs. */
+const readsClock = /\b(?:Date|Intl|Temporal)\b/;
+const timed = globSync('{test,packages/*/test}/**/*.unit.test.ts', { cwd: root }).filter((file) =>
+  readsClock.test(readFileSync(join(root, file), 'utf8')),
+);
+
 const soakFiles = ['{test,packages/*/test}/**/*.soak.test.ts', ...moreInSoak];
 /** The files of the soak run that measure times, load the machine, or pack this checkout. */
 const alone = [
@@ -70,6 +76,17 @@ export default defineConfig({
           include: ['{test,packages/*/test}/**/*.unit.test.ts'],
           // As below. A process for each file would take as much CPU as all of the tests, and so do two that share the cores
           // with the other steps.
+          isolate: false,
+          maxWorkers: 1,
+          testTimeout: hanging,
+          allowOnly: false,
+        },
+      },
+      {
+        test: {
+          name: 'nights',
+          setupFiles: ['test/helpers/each-file.ts'],
+          include: timed,
           isolate: false,
           maxWorkers: 1,
           testTimeout: hanging,
