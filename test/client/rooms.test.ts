@@ -232,6 +232,8 @@ describe('the list of rooms', () => {
     for (const id of made) await say(bob, id, 'a word');
     const page = await open(alice);
     await until(() => expect(order(page)[0]).toBe('yew'));
+    // Notices come from code that is loaded late, like this pane.
+    await page.get('complementary', 'People');
     (await row(page, /^ash/)).focus();
     // The notice disappears after six seconds, and a slow machine may need as long for the request.
     await Promise.all([page.sees('ash was deleted.'), bob.request('room:delete', { room: made[1] ?? '' })]);
