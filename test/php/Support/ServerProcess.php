@@ -33,8 +33,8 @@ class ServerProcess
         $log = "$folder/log";
         $out = ['file', $log, 'a'];
         $as = $user !== null && posix_getuid() === 0 ? ["--reuid=$user", "--regid=$user", '--clear-groups'] : [];
-        // setpriv replaces itself with the server.
-        $wrapped = ['setpriv', ...$as, '--pdeathsig=SIGQUIT', '--', ...$command];
+        // setpriv replaces itself with the server. In Turkish, it does not know the name SIGQUIT.
+        $wrapped = ['setpriv', ...$as, '--pdeathsig=QUIT', '--', ...$command];
         $process = @proc_open($wrapped, [0 => ['file', '/dev/null', 'r'], 1 => $out, 2 => $out], $pipes, $folder);
         if ($process === false) {
             throw new \RuntimeException("$command[0] cannot be started.");
