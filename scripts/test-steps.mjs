@@ -91,16 +91,14 @@ export function checkSteps(reports) {
  */
 export function soakSteps(reports) {
   const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  const elsewhere = { TZ: zoneOfLastHour(new Date().getUTCHours()), LC_ALL: 'tr_TR.UTF-8' };
   const steps = [
     javaStep(reports, '-DexcludedGroups='),
     { name: 'build', command: scripts.build },
-    {
-      ...vitestStep('integration', reports),
-      env: { TZ: zoneOfLastHour(new Date().getUTCHours()), LC_ALL: 'tr_TR.UTF-8' },
-    },
+    { ...vitestStep('integration', reports), env: elsewhere },
     vitestStep('soak', reports),
     vitestStep('soak-alone', reports),
-    { ...phpunitStep(reports, '--group soak,soak-only'), env: { SOAK: '1' } },
+    { ...phpunitStep(reports, '--group soak,soak-only'), env: { ...elsewhere, SOAK: '1' } },
     e2eStep(reports, 4, { SOAK: '1' }),
     { name: 'android-app', command: scripts['android:app:test'], env: { SOAK: '1' } },
   ];
