@@ -186,6 +186,53 @@ final class LaravelTest extends TestCase
         }
     }
 
+    /** @return array<string, array{string}> a class of each package that asks for a second factor after the login */
+    public static function secondFactors(): array
+    {
+        return [
+            'pragmarx/google2fa-laravel' => ['PragmaRX\\Google2FALaravel\\Middleware'],
+            'jeffgreco13/filament-breezy' => ['Jeffgreco13\\FilamentBreezy\\Middleware\\MustTwoFactor'],
+            'stephenjude/filament-two-factor-authentication' => ['Stephenjude\\FilamentTwoFactorAuthentication\\Middleware\\TwoFactorChallenge'],
+        ];
+    }
+
+    /** @dataProvider secondFactors */
+    public function testAPasswordAloneGetsNoTicketWhileAPackageAsksForASecondFactor(string $class): void
+    {
+        $site = new FrameworkSite(self::FOLDER, ['SITE_SECOND_FACTOR' => $class]);
+        self::assertSame(401, $site->request('/php-chat/ticket')[0]);
+        $site->request('/login');
+        [$status, $body, $headers] = $site->request('/php-chat/ticket');
+        self::assertSame(401, $status);
+        $message = json_decode($body, true)['message'];
+        self::assertStringContainsString("Add the middleware of {$this->dataName()} to ticket_middleware", $message);
+        self::assertMatchesRegularExpression('/^Cache-Control: .*no-store/mi', $headers);
+        [$status, $output] = $site->command('php-chat:doctor');
+        self::assertSame([1, 1], [$status, substr_count($output, 'FAIL')], $output);
+        self::assertMatchesRegularExpression('/FAIL.*\n.*ticket_middleware/', $output);
+        $site->end();
+    }
+
+    public function testTicketsKnowThePackagesThatTheChatServerRejectsInSessions(): void
+    {
+        $source = file_get_contents(__DIR__ . '/../../packages/php-session/src/logins/laravel.ts');
+        preg_match_all("~name: '([a-z0-9]+/[a-z0-9-]+)',~", $source, $found);
+        self::assertEqualsCanonicalizing(array_keys(self::secondFactors()), $found[1]);
+    }
+
+    public function testThePackageForTheSecondFactorDecidesInItsMiddleware(): void
+    {
+        $class = self::secondFactors()['pragmarx/google2fa-laravel'][0];
+        $site = new FrameworkSite(self::FOLDER, ['SITE_SECOND_FACTOR' => $class, 'SITE_TICKET_MIDDLEWARE' => "web,$class"]);
+        $site->request('/login');
+        self::assertSame([403, 'Which code?'], array_slice($site->request('/php-chat/ticket'), 0, 2));
+        [$status, $body] = $site->request('/php-chat/ticket?code=1234');
+        self::assertSame(200, $status);
+        self::assertSame('7', $site->userOf(json_decode($body, true)['ticket'])['id']);
+        self::assertSame(0, $site->command('php-chat:doctor')[0]);
+        $site->end();
+    }
+
     /** @return array<string, array{array<string, string>, list<string>}> */
     public static function mistakes(): array
     {

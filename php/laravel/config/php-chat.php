@@ -25,7 +25,7 @@ return [
     // CHAT_TICKET_AUDIENCE.
     'ticket_audience' => env('PHP_CHAT_TICKET_AUDIENCE'),
 
-    // The middleware of /php-chat/ticket.
+    // The middleware of /php-chat/ticket. Add the one that asks for a second factor after the login.
     'ticket_middleware' => ['web'],
 
     // The content of CHAT_WEBHOOK_KEY_FILE. With it, /php-chat/webhook accepts events.

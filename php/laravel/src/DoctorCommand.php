@@ -26,11 +26,13 @@ final class DoctorCommand extends Command
     /** The content of config/php-chat.php. @var array<string, mixed> */
     private array $chat;
     private ChatUserIds $ids;
+    private SecondFactor $factor;
     private string $site;
 
-    public function handle(Repository $config, ChatUserIds $ids): int
+    public function handle(Repository $config, ChatUserIds $ids, SecondFactor $factor): int
     {
         $this->ids = $ids;
+        $this->factor = $factor;
         $this->chat = $config->get('php-chat');
         $this->site = (string) $config->get('app.url');
         $status = self::SUCCESS;
@@ -74,6 +76,9 @@ final class DoctorCommand extends Command
                 'Set SESSION_DRIVER to ' . implode(', ', self::DRIVERS) . ', or use tickets: PHP_CHAT_TICKET_KEY.',
             ];
             yield from $this->cookieChecks($session, $address);
+        } else {
+            $fix = $this->factor->fix();
+            yield ['Tickets need the second factor of each known package', $fix === null, (string) $fix];
         }
         yield $this->idCheck();
         if ($this->chat['webhook_key']) {

@@ -75,7 +75,8 @@ $app->instance('config', new Repository([
         'same_site' => 'lax', 'encrypt' => false,
     ],
     'view' => ['paths' => [__DIR__ . '/views', $folder], 'compiled' => $folder],
-    'php-chat' => ['guards' => explode(',', getenv('SITE_GUARDS') ?: 'web,api')],
+    'php-chat' => ['guards' => explode(',', getenv('SITE_GUARDS') ?: 'web,api')]
+        + (getenv('SITE_TICKET_MIDDLEWARE') ? ['ticket_middleware' => explode(',', getenv('SITE_TICKET_MIDDLEWARE'))] : []),
 ]));
 $app->instance('request', Request::capture());
 foreach ([
@@ -88,6 +89,18 @@ foreach ([
     \Illuminate\Contracts\Routing\Registrar::class => 'router', \Illuminate\Routing\Router::class => 'router',
 ] as $class => $name) {
     $app->alias($name, $class);
+}
+
+/** The middleware of a package that asks for a second factor after the login. */
+final class SecondFactorMiddleware
+{
+    public function handle(Request $request, Closure $next): mixed
+    {
+        return $request->query('code') === '1234' ? $next($request) : new \Illuminate\Http\Response('Which code?', 403);
+    }
+}
+if (getenv('SITE_SECOND_FACTOR')) {
+    class_alias(SecondFactorMiddleware::class, getenv('SITE_SECOND_FACTOR'));
 }
 
 /** A user who chooses the claims of the tickets. */
