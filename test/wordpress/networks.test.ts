@@ -55,7 +55,7 @@ const request = (login: string, site: string, path: string) =>
 /** Chooses who sees the chat of a site. No roles: all users. */
 const allow = (site: 1 | 2, ...roles: string[]) =>
   wordpress.run(
-    `update_blog_option(${site}, 'php_session_chat', ['roles' => json_decode(${quoted(JSON.stringify(roles))})]);`,
+    `update_blog_option(${site}, 'php_session_chat', ['who' => '${roles.length === 0 ? 'all' : 'roles'}', 'roles' => json_decode(${quoted(JSON.stringify(roles))})]);`,
   );
 
 /** Requests a ticket and whether the user sees the chat. */
@@ -109,6 +109,13 @@ test('the settings of each site show what the main site chose, which its adminis
   expect(JSON.parse(findings).advice).toContain('main site');
   allow(1);
   expect(await settings()).toContain(note('All logged-in users'));
+});
+
+test('an option of the main site without a choice admits nobody on any site', async () => {
+  wordpress.run(`update_blog_option(1, 'php_session_chat', 'x');`);
+  allow(2);
+  for (const site of [main, sister]) expect(await answers('editor', site)).toEqual(refused);
+  allow(1);
 });
 
 test('leaves nothing in any network when it is deleted', () => {

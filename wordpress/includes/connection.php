@@ -188,11 +188,11 @@ function missing_part(string $part): array
 /** Describes who sees the chat on the main site of the network. Only administrators of that site can change it. */
 function choice_of_main_site(): string
 {
-    $roles = settings(get_main_site_id())['roles'];
+    ['who' => $who, 'roles' => $roles] = settings(get_main_site_id());
     $names = wp_roles()->get_names();
     $titles = array_map(static fn (string $role): string => translate_user_role($names[$role] ?? $role), $roles);
-    $choice = $roles === [] ? __('All logged-in users', 'php-session-chat') : wp_sprintf('%l', $titles);
-    /* translators: %s: roles, or “All logged-in users” */
+    $choice = $who === 'all' ? __('All logged-in users', 'php-session-chat') : (wp_sprintf('%l', $titles) ?: '–');
+    /* translators: %s: roles, “All logged-in users”, or a dash for no role */
     return sprintf(__('The main site chooses for all sites of this network: %s. Other sites can only narrow this choice.', 'php-session-chat'), isolated($choice));
 }
 

@@ -55,26 +55,29 @@ function add_fields(): void
 /**
  * Returns the settings from the form. WordPress calls it again with its result when it first stores the option.
  *
- * @return array{roles: list<string>, guests: bool, launcher: bool, accent: string, side: string}
+ * @return array{who: 'all'|'roles', roles: list<string>, guests: bool, launcher: bool, accent: string, side: 'start'|'end'}
  */
 function clean(mixed $given): array
 {
-    $given = is_array($given) ? $given : [];
-    $text = static fn (string $name): string => is_string($given[$name] ?? null) ? $given[$name] : '';
-    $roles = is_array($given['roles'] ?? null) ? array_filter($given['roles'], 'is_string') : [];
-    return [
-        'roles' => $text('who') === 'all' ? [] : array_values(array_intersect(array_keys(wp_roles()->roles), $roles)),
-        'guests' => !empty($given['guests']),
-        'launcher' => !empty($given['launcher']),
-        'accent' => (string) sanitize_hex_color($text('accent')),
-        'side' => $text('side') === 'start' ? 'start' : 'end',
-    ];
+    $stored = settings();
+    $chosen = read_settings($given);
+    // A stored role may belong to a plugin that is switched off at the moment.
+    $known = [...array_keys(wp_roles()->roles), ...$stored['roles']];
+    $chosen['roles'] = array_values(array_intersect($chosen['roles'], $known));
+    if ($chosen['who'] === 'roles' && $chosen['roles'] === []) {
+        $chosen['roles'] = $stored['roles'];
+        if (get_settings_errors(OPTION) === []) {
+            $message = __('Check at least one role under “Who sees the chat”. Until then, only the roles that were chosen before see it.', 'php-session-chat');
+            add_settings_error(OPTION, 'roles', $message);
+        }
+    }
+    return $chosen;
 }
 
 /** Returns the typed address. Keeps the stored one if the typed one is not valid, or the user may not choose it. */
 function clean_chosen_server(mixed $given): string
 {
-    $stored = (string) get_site_option(SERVER, '');
+    $stored = stored_server();
     if (!may_choose_server()) {
         return $stored;
     }
@@ -199,20 +202,22 @@ function print_server(): void
 
 function print_roles(): void
 {
-    $chosen = settings()['roles'];
+    ['who' => $who, 'roles' => $chosen, 'guests' => $hasGuests] = settings();
     $name = OPTION . '[who]';
+    // Shows the name of a role that no plugin adds at the moment, so that it can be unchecked.
+    $titles = wp_roles()->get_names() + array_combine($chosen, $chosen);
     ?>
     <fieldset>
         <legend class="screen-reader-text"><?php esc_html_e('Who sees the chat', 'php-session-chat'); ?></legend>
         <label>
-            <input type="radio" name="<?php echo esc_attr($name); ?>" value="all" <?php checked($chosen === []); ?>>
+            <input type="radio" name="<?php echo esc_attr($name); ?>" value="all" <?php checked($who, 'all'); ?>>
             <?php esc_html_e('All logged-in users', 'php-session-chat'); ?>
         </label><br>
         <label>
-            <input type="radio" name="<?php echo esc_attr($name); ?>" value="roles" <?php checked($chosen !== []); ?>>
+            <input type="radio" name="<?php echo esc_attr($name); ?>" value="roles" <?php checked($who, 'roles'); ?>>
             <?php esc_html_e('These roles:', 'php-session-chat'); ?>
         </label>
-        <?php foreach (wp_roles()->get_names() as $role => $title) : ?>
+        <?php foreach ($titles as $role => $title) : ?>
             <br>
             <label style="padding-inline-start: 2em">
                 <input type="checkbox" name="<?php echo esc_attr(OPTION); ?>[roles][]" value="<?php echo esc_attr($role); ?>"
@@ -222,7 +227,7 @@ function print_roles(): void
         <?php endforeach; ?>
         <br>
         <label>
-            <input type="checkbox" name="<?php echo esc_attr(OPTION); ?>[guests]" value="1" <?php checked(settings()['guests']); ?>>
+            <input type="checkbox" name="<?php echo esc_attr(OPTION); ?>[guests]" value="1" <?php checked($hasGuests); ?>>
             <?php esc_html_e('Also visitors without a login, if the chat server accepts guests (CHAT_GUESTS)', 'php-session-chat'); ?>
         </label>
         <p class="description">

@@ -19,20 +19,48 @@ const SERVER = 'php_session_chat_server';
  * Returns the settings of a site.
  *
  * @param int $site the ID of a site of the network. 0: this site
- * @return array{roles: list<string>, guests: bool, launcher: bool, accent: string, side: string}
+ * @return array{who: 'all'|'roles', roles: list<string>, guests: bool, launcher: bool, accent: string, side: 'start'|'end'}
  */
 function settings(int $site = 0): array
 {
-    $defaults = ['roles' => [], 'guests' => false, 'launcher' => true, 'accent' => '', 'side' => 'end'];
-    $stored = is_multisite() ? get_blog_option($site, OPTION) : get_option(OPTION);
-    return is_array($stored) ? array_merge($defaults, array_intersect_key($stored, $defaults)) : $defaults;
+    // WordPress returns false for a damaged value.
+    $stored = is_multisite() ? get_blog_option($site, OPTION, null) : get_option(OPTION, null);
+    return read_settings($stored ?? ['who' => 'all', 'launcher' => true]);
+}
+
+/**
+ * Reads the settings from the stored option, which imports and other programs can write, or from the form. A choice that
+ * it cannot read admits nobody.
+ *
+ * @return array{who: 'all'|'roles', roles: list<string>, guests: bool, launcher: bool, accent: string, side: 'start'|'end'}
+ */
+function read_settings(mixed $given): array
+{
+    $given = is_array($given) ? $given : [];
+    $isOn = static fn (string $name): bool => in_array($given[$name] ?? false, [true, 1, '1'], true);
+    $roles = is_array($given['roles'] ?? null) ? array_filter($given['roles'], 'is_string') : [];
+    $accent = is_string($given['accent'] ?? null) ? $given['accent'] : '';
+    return [
+        'who' => ($given['who'] ?? '') === 'all' ? 'all' : 'roles',
+        'roles' => array_values(array_unique($roles)),
+        'guests' => $isOn('guests'),
+        'launcher' => $isOn('launcher'),
+        'accent' => (string) sanitize_hex_color($accent),
+        'side' => ($given['side'] ?? '') === 'start' ? 'start' : 'end',
+    ];
+}
+
+/** Returns the address of the chat server that an administrator saved. Empty if there is none. */
+function stored_server(): string
+{
+    $stored = get_site_option(SERVER, '');
+    return is_string($stored) ? $stored : '';
 }
 
 /** Returns the address of the chat server, with a final slash. Empty until it is chosen: then no page shows the chat. */
 function server(): string
 {
-    $chosen = defined('PHP_SESSION_CHAT_SERVER') ? PHP_SESSION_CHAT_SERVER : get_site_option(SERVER, '');
-    return clean_server(is_string($chosen) ? $chosen : '') ?? '';
+    return clean_server(defined('PHP_SESSION_CHAT_SERVER') ? (string) PHP_SESSION_CHAT_SERVER : stored_server()) ?? '';
 }
 
 /** Returns whether the current user may choose the chat server, that is, may add scripts to all pages. */
@@ -132,15 +160,16 @@ function sees_chat(): bool
  * Returns the roles of which a user needs one to see the chat of this site. A network of sites has a single chat, so
  * the choice of its main site applies to all sites, and the choice of another site can only narrow it.
  *
- * @return array<int, non-empty-list<string>> by the ID of the site that chose them. Empty: all users
+ * @return array<int, list<string>> by the ID of the site that chose them. Empty: all users
  */
 function chosen_roles(): array
 {
     $chosen = [];
-    foreach ([get_main_site_id(), get_current_blog_id()] as $site) {
-        $chosen[$site] = settings($site)['roles'];
+    foreach (array_unique([get_main_site_id(), get_current_blog_id()]) as $site) {
+        ['who' => $who, 'roles' => $roles] = settings($site);
+        $chosen += $who === 'all' ? [] : [$site => $roles];
     }
-    return array_filter($chosen);
+    return $chosen;
 }
 
 // WordPress adds a number to such a slug, as to one that another page has.

@@ -1,0 +1,178 @@
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { quoted } from '../helpers/wordpress.ts';
+import { startWordPress, type WordPressApp } from '../helpers/wordpress-app.ts';
+
+const password = 'another long password 2026';
+const page = 'options-general.php?page=php-session-chat';
+
+let wordpress: WordPressApp;
+let boss: string;
+let member: string;
+beforeAll(async () => {
+  wordpress = await startWordPress();
+  await wordpress.installPlugin();
+  wordpress.define({ PHP_SESSION_CHAT_TICKET_KEY: quoted(randomBytes(32).toString('base64')) });
+  wordpress.run(`update_site_option('php_session_chat_server', '/chat/');`);
+  wordpress.addUsers([['sub', 'Sub']], password);
+  const plugins = join(wordpress.folder, 'wp-content/mu-plugins');
+  mkdirSync(plugins);
+  // Parts of plugins that say what the option of their name contains.
+  writeFileSync(
+    join(plugins, 'others.php'),
+    `<?php
+if (get_option('has_helper')) add_action('init', fn () => wp_roles()->roles['helper'] = ['name' => 'Helper', 'capabilities' => []]);`,
+  );
+  boss = await logIn(wordpress.admin.user, wordpress.admin.password);
+  member = await logIn('sub', password);
+});
+afterAll(() => wordpress.remove());
+
+/** Logs in by the form. @returns the cookies */
+async function logIn(log: string, pwd: string): Promise<string> {
+  const body = new URLSearchParams({ log, pwd });
+  const login = await fetch(`${wordpress.url}/wp-login.php`, { method: 'POST', body, redirect: 'manual' });
+  const cookies = login.headers.getSetCookie().map((cookie) => cookie.replace(/;.*/s, ''));
+  return cookies.join('; ');
+}
+
+const request = (Cookie: string, path: string, body?: URLSearchParams) =>
+  fetch(`${wordpress.url}/wp-admin/${path}`, {
+    headers: { Cookie },
+    redirect: 'manual',
+    ...(body === undefined ? {} : { method: 'POST', body }),
+  });
+const ask = (action: 'ticket' | 'sees', cookie = member) =>
+  request(cookie, `admin-ajax.php?action=php_session_chat_${action}`);
+
+/** Requests a ticket and whether the subscriber sees the chat. */
+async function answers() {
+  const [ticket, sees] = [await ask('ticket'), await ask('sees')];
+  return { ticket: ticket.status, ...((await sees.json()) as { sees: boolean }) };
+}
+const admitted = { ticket: 200, sees: true };
+const refused = { ticket: 401, sees: false };
+
+/** Stores a value of the option like an import, without the plugin's own check. */
+const store = (php: string) =>
+  wordpress.run(
+    `$wpdb->replace($wpdb->options, ['option_name' => 'php_session_chat', 'option_value' => ${php}, 'autoload' => 'yes']);`,
+  );
+const stored = () => JSON.parse(wordpress.run(`echo json_encode(get_option('php_session_chat'));`));
+const html = async () => (await request(boss, page)).text();
+
+/** Saves the form of the settings. @returns the page that WordPress shows then */
+async function save(fields: [name: string, value: string][]): Promise<string> {
+  const nonce = /name="_wpnonce" value="(\w+)"/.exec(await html())?.[1] ?? '';
+  const form = new URLSearchParams({ option_page: 'php-session-chat', action: 'update', _wpnonce: nonce });
+  form.set('php_session_chat_server', '/chat/');
+  for (const [name, value] of fields) form.append(`php_session_chat${name}`, value);
+  const answer = await request(boss, 'options.php', form);
+  expect(answer.status).toBe(302);
+  return (await request(boss, `${page}&settings-updated=true`)).text();
+}
+const noRole = 'Check at least one role under “Who sees the chat”.';
+
+/** The value of the radio button that is checked, and of the checked roles. */
+const chosenIn = (text: string) => ({
+  who: /name="php_session_chat\[who\]" value="(\w+)"\s+checked/.exec(text)?.[1],
+  roles: [...text.matchAll(/\[roles\]\[\]" value="(\w+)"\s+checked/g)].map(([, role]) => role),
+});
+
+test('the choice of roles without a role admits nobody, and is an error', async () => {
+  wordpress.run(`delete_option('php_session_chat');`);
+  expect(await answers()).toEqual(admitted);
+  expect(await save([['[who]', 'roles']])).toContain(noRole);
+  expect(await answers()).toEqual(refused);
+  expect(
+    await save([
+      ['[who]', 'roles'],
+      ['[roles][]', 'subscriber'],
+    ]),
+  ).not.toContain(noRole);
+  expect(await answers()).toEqual(admitted);
+});
+
+test('roles that no plugin adds at the moment stay chosen until they are unchecked', async () => {
+  wordpress.run(`update_option('has_helper', '1');`);
+  await save([
+    ['[who]', 'roles'],
+    ['[roles][]', 'helper'],
+  ]);
+  wordpress.run(`delete_option('has_helper');`);
+  expect(chosenIn(await html())).toEqual({ who: 'roles', roles: ['helper'] });
+  await save([
+    ['[who]', 'roles'],
+    ['[roles][]', 'helper'],
+    ['[accent]', '#112233'],
+  ]);
+  expect(stored()).toMatchObject({ who: 'roles', roles: ['helper'], accent: '#112233' });
+  expect(await answers()).toEqual(refused);
+  // Without a role, the earlier ones stay.
+  expect(
+    await save([
+      ['[who]', 'roles'],
+      ['[accent]', '#445566'],
+    ]),
+  ).toContain(noRole);
+  expect(stored()).toMatchObject({ who: 'roles', roles: ['helper'], accent: '#445566' });
+  await save([
+    ['[who]', 'roles'],
+    ['[roles][]', 'editor'],
+    ['[roles][]', 'invented'],
+  ]);
+  expect(stored()).toMatchObject({ who: 'roles', roles: ['editor'] });
+});
+
+test('the choice of all users keeps the roles for later', async () => {
+  expect(
+    await save([
+      ['[who]', 'all'],
+      ['[roles][]', 'editor'],
+    ]),
+  ).not.toContain(noRole);
+  expect(chosenIn(await html())).toEqual({ who: 'all', roles: ['editor'] });
+  expect(await answers()).toEqual(admitted);
+});
+
+test.each([
+  ['a text', `'x'`],
+  ['an empty text', `''`],
+  ['a number', `'5'`],
+  ['a cut value', `'a:5:{s:3:"who"'`],
+  ['an object', `serialize((object) ['who' => 'all'])`],
+  ['no choice', `serialize([])`],
+  ...['null', `'x'`, '5', 'true', `['all']`, '[]'].map((who) => [
+    `who ${who}`,
+    `serialize(['who' => ${who}, 'guests' => ['x']])`,
+  ]),
+  ...['null', `'subscriber'`, '5', `[['subscriber'], 5, null]`, `(object) ['subscriber']`].map((roles) => [
+    `roles ${roles}`,
+    `serialize(['who' => 'roles', 'roles' => ${roles}, 'guests' => null, 'launcher' => [1], 'accent' => ['x'], 'side' => 5])`,
+  ]),
+])('a stored option that is or has %s admits nobody, and can be repaired in the settings', async (_, php) => {
+  store(php as string);
+  expect(await answers()).toEqual(refused);
+  const end = wordpress.run(
+    `wp_scripts(); wp_styles(); do_shortcode('[php_chat_badge]'); do_action('wp_footer');`,
+  );
+  expect(end).toContain('"guests":false');
+  expect(end).not.toContain('Warning');
+  expect(chosenIn(await html())).toEqual({ who: 'roles', roles: [] });
+  await save([
+    ['[who]', 'all'],
+    ['[launcher]', '1'],
+  ]);
+  expect(stored()).toEqual({ ...stored(), who: 'all', launcher: true, guests: false });
+  expect(await answers()).toEqual(admitted);
+});
+
+test('an address of a wrong type shows no chat, and can be repaired in the settings', async () => {
+  wordpress.run(`update_option('php_session_chat_server', ['x']);`);
+  expect(await answers()).toEqual(refused);
+  expect(await html()).toContain('value="/chat/"');
+  await save([['[who]', 'all']]);
+  expect(wordpress.run(`echo get_option('php_session_chat_server');`)).toBe('/chat/');
+});
