@@ -176,3 +176,12 @@ test('an address of a wrong type shows no chat, and can be repaired in the setti
   await save([['[who]', 'all']]);
   expect(wordpress.run(`echo get_option('php_session_chat_server');`)).toBe('/chat/');
 });
+
+test('neither browsers nor proxies store a ticket, its refusal or what a user sees', async () => {
+  const cacheControl = async (answer: Promise<Response>) => (await answer).headers.get('Cache-Control');
+  for (const answer of [ask('ticket'), ask('sees'), ask('ticket', '')])
+    expect(await cacheControl(answer)).toBe('no-store, private');
+  const headers = { Cookie: member, Origin: 'https://other.example' };
+  const other = fetch(`${wordpress.url}/wp-admin/admin-ajax.php?action=php_session_chat_ticket`, { headers });
+  expect(await cacheControl(other)).toBe('no-store, private');
+});

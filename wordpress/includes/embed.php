@@ -168,8 +168,7 @@ function print_settings(): void
 /** Answers whether the current user has one of the roles that see the chat. */
 function answer_sees(): void
 {
-    nocache_headers();
-    wp_send_json(['sees' => sees_chat()]);
+    send_private_json(['sees' => sees_chat()]);
 }
 
 /** Returns the name of the cookie with the ID of the user, which scripts can read. Another site below may have its own. */

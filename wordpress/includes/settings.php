@@ -172,6 +172,17 @@ function chosen_roles(): array
     return $chosen;
 }
 
+/** Sends JSON that neither browsers nor proxies store, and ends the request. */
+function send_private_json(mixed $data, int $status = 200): never
+{
+    // WordPress sets the header again when it ends the request, before version 6.3 to a value that allows storing.
+    $setHeader = static fn (array $headers): array => ['Cache-Control' => 'no-store, private'] + $headers;
+    add_filter('nocache_headers', $setHeader, PHP_INT_MAX);
+    nocache_headers();
+    wp_send_json($data, $status);
+    exit;
+}
+
 // WordPress adds a number to such a slug, as to one that another page has.
 add_filter('wp_unique_post_slug_is_bad_flat_slug', static fn (bool $isBad, string $slug): bool =>
     $isBad || is_taken_by_server($slug), 10, 2);

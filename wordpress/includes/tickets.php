@@ -36,15 +36,14 @@ function ticket_audience(): string
 /** Answers with a ticket for the current user, or 401. */
 function answer_ticket(): void
 {
-    header('Cache-Control: no-store, private');
     // WordPress also lets pages of http:// and of other origins of a network read the answer.
     if (get_http_origin() !== '' && strtolower(get_http_origin()) !== site_origin()) {
         header_remove('Access-Control-Allow-Origin');
-        wp_send_json(['message' => 'Pages of this origin get no tickets.'], 403);
+        send_private_json(['message' => 'Pages of this origin get no tickets.'], 403);
     }
     $user = wp_get_current_user();
     if (!$user->exists() || !sees_chat() || !may_chat($user)) {
-        wp_send_json(null, 401);
+        send_private_json(null, 401);
     }
     require_once dirname(__DIR__) . '/lib/Ticket.php';
     try {
@@ -57,9 +56,9 @@ function answer_ticket(): void
             'sid' => login_id($user->ID),
         ]);
     } catch (InvalidArgumentException $error) {
-        wp_send_json(['message' => $error->getMessage()], 500);
+        send_private_json(['message' => $error->getMessage()], 500);
     }
-    wp_send_json(['ticket' => $ticket]);
+    send_private_json(['ticket' => $ticket]);
 }
 
 /** Returns whether the chat server would admit the user if it read the login. */
