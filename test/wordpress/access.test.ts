@@ -9,6 +9,8 @@ const password = 'another long password 2026';
 const page = 'options-general.php?page=php-session-chat';
 
 let wordpress: WordPressApp;
+/** The ID of the subscriber. */
+let sub: string;
 let boss: string;
 let member: string;
 beforeAll(async () => {
@@ -16,14 +18,18 @@ beforeAll(async () => {
   await wordpress.installPlugin();
   wordpress.define({ PHP_SESSION_CHAT_TICKET_KEY: quoted(randomBytes(32).toString('base64')) });
   wordpress.run(`update_site_option('php_session_chat_server', '/chat/');`);
-  wordpress.addUsers([['sub', 'Sub']], password);
+  [sub = ''] = wordpress.addUsers([['sub', 'Sub']], password);
   const plugins = join(wordpress.folder, 'wp-content/mu-plugins');
   mkdirSync(plugins);
   // Parts of plugins that say what the option of their name contains.
   writeFileSync(
     join(plugins, 'others.php'),
     `<?php
-if (get_option('has_helper')) add_action('init', fn () => wp_roles()->roles['helper'] = ['name' => 'Helper', 'capabilities' => []]);`,
+if (get_option('has_helper')) add_action('init', fn () => wp_roles()->roles['helper'] = ['name' => 'Helper', 'capabilities' => []]);
+function bp_moderation_is_user_suspended($id) { return (int) get_option('suspended') === $id; }
+final class CRB_2FA {
+  static function get_2fa_data($id) { return (int) get_option('pending') === $id ? ['pin' => '1234'] : []; }
+}`,
   );
   boss = await logIn(wordpress.admin.user, wordpress.admin.password);
   member = await logIn('sub', password);
@@ -184,4 +190,29 @@ test('neither browsers nor proxies store a ticket, its refusal or what a user se
   const headers = { Cookie: member, Origin: 'https://other.example' };
   const other = fetch(`${wordpress.url}/wp-admin/admin-ajax.php?action=php_session_chat_ticket`, { headers });
   expect(await cacheControl(other)).toBe('no-store, private');
+});
+
+// What the chat server checks when it reads the login: packages/php-session/src/logins/wordpress.ts.
+test.each([
+  ['User Switching', `$tokens['switched_from_id'] = 1;`],
+  ['Login as User', `$tokens['logged_in_from_id'] = 1;`],
+  ['the pending second factor of WP Cerber', `update_option('pending', $id);`],
+  ['BuddyBoss’s suspension', `update_option('suspended', $id);`],
+  ['BuddyPress’s mark of spammers', `$wpdb->update($wpdb->users, ['user_status' => 1], ['ID' => $id]);`],
+  ['bbPress’s role of blocked users', `(new WP_User($id))->add_role('bbp_blocked');`],
+])('a user gets no ticket because of %s', async (_, php) => {
+  const change = (code: string) =>
+    wordpress.run(`$id = ${sub}; $all = get_user_meta($id, 'session_tokens', true); $tokens = end($all); $key = key($all);
+      ${code} update_user_meta($id, 'session_tokens', [$key => $tokens] + $all);`);
+  expect((await ask('ticket')).status).toBe(200);
+  change(php);
+  expect((await ask('ticket')).status).toBe(401);
+  change(`unset($tokens['switched_from_id'], $tokens['logged_in_from_id']); delete_option('pending'); delete_option('suspended');
+    $wpdb->update($wpdb->users, ['user_status' => 0], ['ID' => $id]); (new WP_User($id))->remove_cap('bbp_blocked');`);
+  expect((await ask('ticket')).status).toBe(200);
+});
+
+test('a user whose session WordPress ended gets no ticket', async () => {
+  wordpress.run(`WP_Session_Tokens::get_instance(${sub})->destroy_all();`);
+  expect((await ask('ticket')).status).toBe(401);
 });

@@ -118,6 +118,25 @@ test('an option of the main site without a choice admits nobody on any site', as
   allow(1);
 });
 
+const mark = (name: string) => (on: boolean) =>
+  `$wpdb->update($wpdb->users, ['${name}' => ${Number(on)}], ['ID' => $user->ID]);`;
+test.each([
+  ['is blocked by bbPress', (on: boolean) => `$user->${on ? 'add' : 'remove'}_cap('bbp_blocked');`],
+  ['is marked as spam', mark('spam')],
+  ['is deleted', mark('deleted')],
+])('a user who %s on the main site gets no ticket from another site', async (_, code) => {
+  const set = (on: boolean) => wordpress.run(`$user = get_user_by('login', 'subscriber'); ${code(on)}`);
+  const statuses = async () => [
+    (await answers('subscriber', main)).ticket,
+    (await answers('subscriber', sister)).ticket,
+  ];
+  expect(await statuses()).toEqual([200, 200]);
+  set(true);
+  expect(await statuses()).toEqual([401, 401]);
+  set(false);
+  expect(await statuses()).toEqual([200, 200]);
+});
+
 test('leaves nothing in any network when it is deleted', () => {
   wordpress.run(`$wpdb->insert($wpdb->site, ['id' => 2, 'domain' => 'other.example', 'path' => '/']);
     update_network_option(2, 'php_session_chat_server', '/chat/');`);

@@ -67,22 +67,34 @@ function may_chat(WP_User $user): bool
     $session = WP_Session_Tokens::get_instance($user->ID)->get(wp_get_session_token()) ?? [];
     // With the plugins User Switching and Login as User, an administrator acts as this user.
     $isImpersonated = isset($session['switched_from_id']) || isset($session['logged_in_from_id']);
-    return !$isImpersonated && !is_blocked($user);
+    return !$isImpersonated && !is_factor_pending($user) && !is_blocked($user);
+}
+
+/** Returns whether WP Cerber waits for the second factor of this login. It also answers requests itself until then. */
+function is_factor_pending(WP_User $user): bool
+{
+    return is_callable(['CRB_2FA', 'get_2fa_data']) && !empty(\CRB_2FA::get_2fa_data($user->ID)['pin']);
 }
 
 /** Returns whether the site or one of its plugins blocked the user. */
 function is_blocked(WP_User $user): bool
 {
     $isSuspended = function_exists('bp_moderation_is_user_suspended') && bp_moderation_is_user_suspended($user->ID);
-    return $isSuspended || in_array('bbp_blocked', $user->roles, true)
+    // WordPress omits roles from `roles` while bbPress is switched off.
+    return $isSuspended || array_key_exists('bbp_blocked', on_main_site($user)->caps)
         || (int) $user->user_status === 1 || !empty($user->spam) || !empty($user->deleted);
+}
+
+/** Returns the user with the roles of the main site, which apply in the single chat of a network of sites. */
+function on_main_site(WP_User $user): WP_User
+{
+    return new WP_User($user->ID, '', get_main_site_id());
 }
 
 /** @return list<string> the roles that the chat server would give the user if it read the login */
 function ticket_roles(WP_User $user): array
 {
-    // A network of sites has a single chat, so the roles on its main site apply.
-    $roles = (new WP_User($user->ID, '', get_main_site_id()))->roles;
+    $roles = on_main_site($user)->roles;
     if (in_array('administrator', $roles, true) || (is_multisite() && is_super_admin($user->ID))) {
         return ['admin'];
     }
