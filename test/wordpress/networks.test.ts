@@ -137,6 +137,21 @@ test.each([
   expect(await statuses()).toEqual([200, 200]);
 });
 
+test('with several networks, no ticket has an audience that the administrators of a network choose', async () => {
+  wordpress.run(`$wpdb->insert($wpdb->site, ['id' => 2, 'domain' => 'other.example', 'path' => '/']);`);
+  const ticket = () => request('editor', main, 'admin-ajax.php?action=php_session_chat_ticket');
+  const answer = await ticket();
+  expect(answer.status).toBe(500);
+  expect(await answer.text()).toContain('PHP_SESSION_CHAT_TICKET_AUDIENCE');
+  wordpress.define({ PHP_SESSION_CHAT_TICKET_AUDIENCE: quoted('chat.example.org') });
+  const { ticket: text } = (await (await ticket()).json()) as { ticket: string };
+  const claims = JSON.parse(Buffer.from(text.split('.')[1] ?? '', 'base64url').toString());
+  expect(claims.aud).toBe('chat.example.org');
+  wordpress.undefine('PHP_SESSION_CHAT_TICKET_AUDIENCE');
+  wordpress.run(`$wpdb->delete($wpdb->site, ['id' => 2]);`);
+  expect((await ticket()).status).toBe(200);
+});
+
 test('leaves nothing in any network when it is deleted', () => {
   wordpress.run(`$wpdb->insert($wpdb->site, ['id' => 2, 'domain' => 'other.example', 'path' => '/']);
     update_network_option(2, 'php_session_chat_server', '/chat/');`);

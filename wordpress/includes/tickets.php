@@ -25,9 +25,17 @@ function ticket_url(): string
     return defined('PHP_SESSION_CHAT_TICKET_KEY') ? add_query_arg('action', TICKET, admin_url('admin-ajax.php')) : '';
 }
 
-/** Returns CHAT_TICKET_AUDIENCE of the chat server: by default the host of its address. */
+/**
+ * Returns CHAT_TICKET_AUDIENCE of the chat server: by default the host of its address.
+ *
+ * @throws InvalidArgumentException if that host is chosen by the administrators of several networks. All have the key of
+ *     wp-config.php, so one network could make tickets for the chat of another, with its own roles.
+ */
 function ticket_audience(): string
 {
+    if (!defined('PHP_SESSION_CHAT_TICKET_AUDIENCE') && is_multisite() && get_networks(['count' => true]) > 1) {
+        throw new InvalidArgumentException('Define PHP_SESSION_CHAT_TICKET_AUDIENCE in wp-config.php, because this WordPress has several networks.');
+    }
     return defined('PHP_SESSION_CHAT_TICKET_AUDIENCE')
         ? (string) PHP_SESSION_CHAT_TICKET_AUDIENCE
         : (string) wp_parse_url(server_url(server()), PHP_URL_HOST);
