@@ -175,6 +175,15 @@ test.each([
   expect(await answers()).toEqual(admitted);
 });
 
+test.each([
+  ['all', `['roles' => []]`, admitted],
+  ['roles', `['roles' => ['editor']]`, refused],
+])('settings of earlier builds, without the choice, mean %s', async (who, php, expected) => {
+  store(`serialize(${php})`);
+  expect(chosenIn(await html()).who).toBe(who);
+  expect(await answers()).toEqual(expected);
+});
+
 test('an address of a wrong type shows no chat, and can be repaired in the settings', async () => {
   wordpress.run(`update_option('php_session_chat_server', ['x']);`);
   expect(await answers()).toEqual(refused);

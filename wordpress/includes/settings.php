@@ -25,6 +25,11 @@ function settings(int $site = 0): array
 {
     // WordPress returns false for a damaged value.
     $stored = is_multisite() ? get_blog_option($site, OPTION, null) : get_option(OPTION, null);
+    $roles = is_array($stored) && !array_key_exists('who', $stored) ? $stored['roles'] ?? null : null;
+    if (is_array($roles)) {
+        // Stored before the choice of roles was apart from the list.
+        $stored['who'] = $roles === [] ? 'all' : 'roles';
+    }
     return read_settings($stored ?? ['who' => 'all', 'launcher' => true]);
 }
 
