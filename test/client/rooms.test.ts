@@ -23,6 +23,7 @@ async function den(owner: Person, members: Person[], over: object): Promise<stri
   for (const person of [owner, ...members]) await person.request('room:join', { room: id });
   return id;
 }
+type Loss = { alice: Person; bob: Person; id: string };
 const open = (person: Person, options = {}) => openPage(site.chat.url, person.cookie, options);
 const list = (page: ChatPage) => page.root.querySelector('nav') as HTMLElement;
 const row = (page: ChatPage, name: RegExp) => page.get('button', name, list(page));
@@ -240,6 +241,57 @@ describe('the list of rooms', () => {
     await until(() => expect(nameOf(page.focused as HTMLElement)).toMatch(/^elm/));
     page.press('ArrowUp');
     expect(nameOf(page.focused as HTMLElement)).toMatch(/^yew/);
+  });
+
+  // The code that shows notices loads after the first messages.
+  test.each([
+    ['is deleted', 'ash was deleted.', ({ bob, id }: Loss) => bob.request('room:delete', { room: id })],
+    [
+      'loses the user',
+      'You’re no longer in ash.',
+      ({ alice, bob, id }: Loss) => bob.request('room:remove', { room: id, user: alice.id }),
+    ],
+    [
+      'bans the user',
+      'You’re banned from ash',
+      ({ alice, bob, id }: Loss) => bob.request('room:ban', { room: id, user: alice.id, seconds: 3600 }),
+    ],
+    [
+      'has a new member',
+      'You are now a member of elm.',
+      ({ alice, bob }: Loss) => site.den(bob, [alice], { name: 'elm' }),
+    ],
+  ])('shows a notice if a room %s before the first messages are shown', async (_, notice, happen) => {
+    const { alice, bob } = await two();
+    const id = await den(bob, [alice], { name: 'ash' });
+    const page = await open(alice, { connected: false });
+    page.wire.held.add('room:join');
+    await page.get('navigation');
+    await row(page, /^ash/);
+    await happen({ alice, bob, id });
+    await (notice.endsWith('elm.') ? row(page, /^elm/) : page.gone('button', /^ash/, list(page)));
+    page.wire.held.clear();
+    const seen = page.sees(notice);
+    page.online(false);
+    await page.sees('You’re offline');
+    page.online(true);
+    await seen;
+  });
+
+  test('shows a notice if the user was removed from a public room while offline', async () => {
+    const { alice, bob } = await two();
+    await site.api('PUT', '/rooms/fen', { name: 'the fen', kind: 'public' });
+    await site.api('PATCH', '/rooms/fen/members', { add: [alice.id, bob.id] });
+    const page = await open(alice);
+    await page.open('lobby');
+    await row(page, /^the fen No messages yet$/);
+    page.online(false);
+    await page.sees('You’re offline');
+    await site.api('PATCH', '/rooms/fen/members', { remove: [alice.id] });
+    const seen = page.sees('You’re no longer in the fen.');
+    page.online(true);
+    await seen;
+    await row(page, /^the fen ?, not joined$/);
   });
 
   test('names a direct room after its peer and shows whether the peer is online', async () => {

@@ -413,11 +413,9 @@ export class Chat implements ConnectionListener {
     this.shown.ready(ready.user.id, this.store, ready.firstRoom);
     this.outbox ??= this.#newOutbox(this.store, ready.user);
     this.outbox.wake();
-    const member = this.current?.summary.member;
+    // If the user was removed from the shown public room while offline, this replaces it, because joining it would make
+    // them a member again.
     this.list.ready(ready);
-    // The user was removed from the shown public room while offline. Joining it would make them a member again.
-    if (member === true && this.current?.summary.member === false)
-      this.#removed(this.current, { reason: 'unknown' });
     if (this.current === undefined) this.shown.begin();
     else this.#enter(this.current);
     this.#deliver();

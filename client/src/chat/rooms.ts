@@ -90,6 +90,7 @@ export class Rooms {
       if (!room.summary.member && room.timeline.head === undefined) this.byId.delete(id);
     }
     const missing = new Set(this.byId.keys());
+    const own = this.own();
     this.#list(rooms, this.now, missing);
     this.#next = more ? undefined : null;
     this.whole = !more;
@@ -105,6 +106,7 @@ export class Rooms {
         ),
       );
     this.#unlisted = { unread: rest('unread'), mentions: rest('mentions') };
+    for (const room of own) this.#lost(room);
     void this.#rest(more, missing);
   }
 
@@ -217,6 +219,11 @@ export class Rooms {
     this.#port.removed(room, removal);
   }
 
+  /** Reports a public room if the user was a member before the connection was lost, and no longer is. */
+  #lost({ id, summary }: Room): void {
+    if (!summary.member) this.removed({ room: id, readable: true, reason: 'unknown' });
+  }
+
   /** Fetches a room that is not listed yet, or whose data is outdated. */
   #meet(id: string): void {
     void this.#tasks.once(
@@ -282,9 +289,13 @@ export class Rooms {
       void this.loadOthers();
     }
     for (const id of missing) {
+      const isOwn = this.byId.get(id)?.summary.member;
       await this.#tasks.once(
         `look for ${id}`,
-        async () => void (await this.fetch(id)),
+        async () => {
+          const room = await this.fetch(id);
+          if (isOwn) this.#lost(room);
+        },
         ({ code }) => {
           if (code === 'unknown_room') this.removed({ room: id, readable: false, reason: 'unknown' });
         },

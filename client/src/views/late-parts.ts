@@ -2,6 +2,7 @@ import type { Context } from './context.ts';
 import { Late } from './late.ts';
 import type { Messages } from './messages/touch-and-keys.ts';
 import type { Parts } from './parts.ts';
+import { EarlyNews } from './rooms/early-news.ts';
 
 type Panels = typeof import('./panels.ts');
 type Dialogs = typeof import('./dialogs.tsx');
@@ -15,6 +16,7 @@ export class LateParts {
   readonly #root: ShadowRoot;
   readonly #messages: Messages;
   readonly #failed: (again: () => void) => void;
+  readonly #earlyNews = new EarlyNews();
   /**
    * The code with its texts. The panels and dialogs load after the first messages are shown, the settings when they are
    * needed. Other late code is only loaded by this code.
@@ -33,6 +35,7 @@ export class LateParts {
     this.#root = root;
     this.#messages = messages;
     this.#failed = failed;
+    context.chat.followers.add(this.#earlyNews);
   }
 
   /** Undefined until loaded. */
@@ -114,6 +117,7 @@ export class LateParts {
       this.#root,
       this.#messages,
       this.#withPrefsSilently,
+      this.#earlyNews,
       this.#stopped.signal,
     );
   }

@@ -30,6 +30,7 @@ import { PinnedMessages } from './pins/pinned-messages.tsx';
 import { Offering } from './prefs/offering.ts';
 import { RepliesPane } from './replies/replies-pane.tsx';
 import { ThreadNews } from './replies/thread-news.ts';
+import type { EarlyNews } from './rooms/early-news.ts';
 import { RoomNews } from './rooms/room-news.ts';
 import { RoomPictures } from './rooms/room-pictures.ts';
 import { RoomStart } from './rooms/room-start.tsx';
@@ -81,6 +82,7 @@ export function start(
   root: ShadowRoot,
   messages: Messages,
   prefs: (task: (code: Prefs) => void) => void,
+  earlyNews: EarlyNews,
   signal: AbortSignal,
 ): Parts {
   const { chat, strings, changed } = context;
@@ -93,7 +95,10 @@ export function start(
   const speaker = new Speaker(chat, strings, changed, (user) => blocking.has(user));
   speaker.connection(chat.connection.state);
   chat.followers.add(speaker);
-  chat.followers.add(new RoomNews(context, speaker));
+  const roomNews = new RoomNews(context, speaker);
+  chat.followers.delete(earlyNews);
+  chat.followers.add(roomNews);
+  earlyNews.passTo(roomNews);
   chat.followers.add(new UnreadMentions(context));
   chat.followers.add(new OwnVotes(context));
   const replies = new RepliesPane(context);
