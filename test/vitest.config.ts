@@ -72,7 +72,7 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          setupFiles: ['test/helpers/each-file.ts'],
+          setupFiles: ['test/helpers/each-file.ts', 'test/helpers/each-unit-file.ts'],
           include: ['{test,packages/*/test}/**/*.unit.test.ts'],
           // As below. A process for each file would take as much CPU as all of the tests, and so do two that share the cores
           // with the other steps.

@@ -1,26 +1,22 @@
-import { once } from 'node:events';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { expect, test, vi } from 'vitest';
+import { afterAll, expect, test, vi } from 'vitest';
 import { causeOfRefusal } from '../../client/src/connection/origin-probe.ts';
 
 /** Pages of a server have its origin. */
 const location = { origin: '' };
 vi.stubGlobal('location', location);
 
+const server = 'http://chat.example/';
+const fetched = vi.fn<(url: URL, init: RequestInit) => Promise<Response>>();
+vi.stubGlobal('fetch', fetched);
+afterAll(() => void vi.unstubAllGlobals());
+
 /** Returns the delay for a 429 response with this header. */
 async function limited(retryAfter: string | undefined): Promise<number> {
-  const server = createServer((_, res) => {
-    res.writeHead(429, retryAfter === undefined ? {} : { 'Retry-After': retryAfter }).end();
-  }).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  try {
-    const verdict = await causeOfRefusal(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
-    if (verdict.kind !== 'limited') throw new Error(verdict.kind);
-    return verdict.retryAfterMs;
-  } finally {
-    server.close();
-  }
+  const headers = retryAfter === undefined ? {} : { 'Retry-After': retryAfter };
+  fetched.mockResolvedValueOnce(new Response(null, { status: 429, headers }));
+  const verdict = await causeOfRefusal(server);
+  if (verdict.kind !== 'limited') throw new Error(verdict.kind);
+  return verdict.retryAfterMs;
 }
 
 test('converts Retry-After, in seconds or as a date, to a delay of at most an hour', async () => {
@@ -34,18 +30,11 @@ test('converts Retry-After, in seconds or as a date, to a delay of at most an ho
 });
 
 test('asks with a POST on the own origin, because browsers send no Origin with a GET there', async () => {
-  const methods: (string | undefined)[] = [];
-  const server = createServer((req, res) => {
-    methods.push(req.method);
-    if (req.method === 'GET') res.end('0{}');
-    else res.writeHead(403).end('{"error": {"code": "origin_not_allowed"}}');
-  }).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  try {
-    location.origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-    expect(await causeOfRefusal(`${location.origin}/`)).toEqual({ kind: 'refused' });
-    expect(methods).toEqual(['GET', 'POST']);
-  } finally {
-    server.close();
-  }
+  location.origin = new URL(server).origin;
+  fetched.mockReset().mockImplementation(async (_, { method }) => {
+    if (method === 'GET') return new Response('0{}');
+    return Response.json({ error: { code: 'origin_not_allowed' } }, { status: 403 });
+  });
+  expect(await causeOfRefusal(server)).toEqual({ kind: 'refused' });
+  expect(fetched.mock.calls.map(([, { method }]) => method)).toEqual(['GET', 'POST']);
 });

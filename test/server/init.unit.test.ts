@@ -1,23 +1,11 @@
-import { execFileSync } from 'node:child_process';
-import {
-  lstatSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { setfaclLines } from '../../server/init/account.ts';
 import { addressesFor, parseAddress } from '../../server/init/address.ts';
 import { printNextSteps } from '../../server/init/next-steps.ts';
-import { requireAbsent, writeSettings } from '../../server/init/settings-file.ts';
-import { groupSettings, settingsText } from '../../server/init/settings-text.ts';
+import { writeSettings } from '../../server/init/settings-file.ts';
+import { groupSettings } from '../../server/init/settings-text.ts';
 import {
   apacheProxy,
   findWebServers,
@@ -25,7 +13,6 @@ import {
   nginxMap,
   nginxServer,
 } from '../../server/init/web-server.ts';
-import { parseSettings } from '../../server/settings/file.ts';
 import { hostAndPort, ownHost, ownProxies } from '../../server/settings/own-host.ts';
 
 function newFolder(): string {
@@ -122,25 +109,6 @@ test.each<[given: string, known: string | null, cookie: object, why: RegExp]>([
   expect(find).toThrow(expect.objectContaining({ code: 78, message: expect.stringMatching(why) }));
 });
 
-test('writes settings that the server and a shell read alike', () => {
-  const values = {
-    A: 'file:///s?owner=www-data&x=y',
-    B: `it's "$HOME" \`id\` \\ #`,
-    C: 'ü 交 ;',
-    D: 'sqlite:/var/lib/chat.db',
-  };
-  const text = settingsText('A title', [{ comment: 'All', settings: { ...values, E: undefined } }]);
-  const read = Object.fromEntries([...parseSettings(text, 'f')].map(([name, { value }]) => [name, value]));
-  expect(read).toEqual(values);
-  const file = join(newFolder(), 'settings');
-  writeSettings(file, text, undefined, false);
-  const inShell = execFileSync('sh', ['-c', '. "$1"; printf "%s\\n" "$A" "$B" "$C" "$D"', 'sh', file]);
-  expect(inShell.toString()).toBe(`${Object.values(values).join('\n')}\n`);
-  expect(() => settingsText('', [{ comment: '', settings: { A: 'a\nb' } }])).toThrow(
-    /A: the value contains a control/,
-  );
-});
-
 test('writes a file completely and readable by its group, or not at all', () => {
   const file = join(newFolder(), 'made/settings');
   writeSettings(file, 'A=1\n', undefined, false);
@@ -161,28 +129,6 @@ test('writes a file completely and readable by its group, or not at all', () => 
   expect(readdirSync(dirname(file))).toEqual(['settings', 'settings.old']);
 });
 
-test('replaces only a regular file or the link itself', () => {
-  const folder = newFolder();
-  const pipe = join(folder, 'pipe');
-  execFileSync('mkfifo', [pipe]);
-  for (const path of [pipe, folder, '/dev/null']) {
-    const kind = statSync(path).mode;
-    expect(() => requireAbsent(path, true)).toThrow(/is not a file, so it is not replaced/);
-    expect(statSync(path).mode).toBe(kind);
-  }
-  expect(() => writeSettings(pipe, 'A=1\n', undefined, true)).toThrow(/is not a file/);
-  expect(statSync(pipe).isFIFO()).toBe(true);
-  const other = join(folder, 'other');
-  const link = join(folder, 'link');
-  const nowhere = join(folder, 'nowhere');
-  writeFileSync(other, 'own\n');
-  symlinkSync(other, link);
-  symlinkSync(join(folder, 'none'), nowhere);
-  for (const path of [link, nowhere]) expect(() => requireAbsent(path, false)).toThrow(/already exists/);
-  writeSettings(link, 'A=1\n', undefined, true);
-  expect([readFileSync(other, 'utf8'), lstatSync(link).isFile()]).toEqual(['own\n', true]);
-});
-
 test.each([
   'https://a$(id)b.org/',
   'https://a;b.org/',
@@ -199,14 +145,6 @@ test('rejects a cookie path with characters that shells or web servers would int
   expect(() => addressesFor(null, parseAddress('https://a.org'), cookie, 7070)).toThrow(
     /contains characters that are special/,
   );
-});
-
-test('prints one shell line for a file name with a line break', () => {
-  const name = "/srv/a\n\u001b[2J'b";
-  const [line = ''] = setfaclLines({ name: 'chat', uid: 1, gid: 1 }, new Map([[name, 'r']]));
-  expect(line).not.toMatch(/\p{Cc}/u);
-  const words = execFileSync('bash', ['-c', `setfacl() { printf '%s' "$4"; }; ${line}`]);
-  expect(words.toString()).toBe(name);
 });
 
 test('finds web servers by files and processes, with the configuration of the site', () => {

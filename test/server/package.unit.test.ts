@@ -1,8 +1,6 @@
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 
 /** Checks the manifests against the sources. `package.soak.test.ts` builds, installs and starts the package. */
 const root = resolve(import.meta.dirname, '../..');
@@ -68,19 +66,4 @@ test.each(['.', 'packages/php-session', 'packages/session-server'])(
 test('runs no script during installation', () => {
   const installing = /^(pre|post)?(install|prepare)$/;
   expect(Object.keys(manifest.scripts).filter((name) => installing.test(name))).toEqual([]);
-});
-
-test('packs all files of the Helm chart, with reproducible bytes', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'chart-'));
-  onTestFinished(() => rmSync(folder, { recursive: true }));
-  const files = ['1', '2'].map((name) => join(folder, name));
-  const code = `import('./scripts/chart.mjs').then((its) => { ${files.map((file) => `its.packChart('${file}');`).join(' ')} })`;
-  execFileSync(process.execPath, ['-e', code], { cwd: root });
-  const [first, second] = files.map((file) => readFileSync(file));
-  expect(first?.equals(second as Buffer)).toBe(true);
-  const listed = execFileSync('tar', ['-tzf', files[0] as string], { encoding: 'utf8' })
-    .trim()
-    .split('\n');
-  const chart = filesIn(join(root, 'deploy/helm')).map((name) => `php-session-chat/${name}`);
-  expect(listed.filter((name) => !name.endsWith('/')).sort()).toEqual(chart.sort());
 });
