@@ -9,8 +9,8 @@ import { root } from './npm-packages.mjs';
  * @property {NodeJS.ProcessEnv} [env]
  * @property {string} [report] the file that the command writes its report to, in JUnit's format
  * @property {(places: string[]) => string} [again] the command that runs only the tests of these files or classes
- * @property {true} [npmOnly] needs npm packages, but no Debian packages
- * @property {string[]} [needs] the steps that must pass first
+ * @property {string[]} [needs] the names of steps that must pass first, and `debian` for the Debian packages, such as PHP,
+ * databases, browser and Java
  * @property {string[]} [sources] all files that its result depends on, as git's pathspecs; undefined if it always runs
  * @property {number} [slots] the number of its busy processes, by default 1
  */
@@ -37,26 +37,26 @@ const allBut = (folders) => ['.', ...folders.split(' ').map((folder) => `:!${fol
 const makeBundles = 'node test/helpers/make-bundles.ts';
 
 /**
- * Returns all steps of CI. Steps that other steps need come first, then the longest.
+ * Returns all steps of CI.
  * @param {string} reports the folder for the reports
  * @returns {Step[]}
  */
 export function testSteps(reports) {
   const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   return [
+    { name: 'bundles', command: `exec ${makeBundles}` },
+    { name: 'build', command: scripts.build },
     // Javadoc takes a third of the time.
     javaStep(reports, '-Dmaven.javadoc.skip'),
-    { name: 'bundles', command: `exec ${makeBundles}`, npmOnly: true },
-    { name: 'build', command: scripts.build, npmOnly: true },
     {
       ...vitestStep('integration', reports, '--maxWorkers=5'),
-      needs: ['bundles', 'java', 'build'],
+      needs: ['debian', 'bundles', 'java', 'build'],
       slots: 5,
       sources: allBut('test/e2e test/php bench CHANGELOG.md'),
     },
     {
       ...e2eStep(reports, 2),
-      needs: ['bundles', 'java', 'build'],
+      needs: ['debian', 'bundles', 'java', 'build'],
       slots: 2,
       sources: allBut(
         `test/android test/client test/php test/php-app test/server ${packageTests} bench CHANGELOG.md`,
@@ -64,7 +64,7 @@ export function testSteps(reports) {
     },
     {
       ...phpunitStep(reports),
-      needs: ['bundles'],
+      needs: ['debian', 'bundles'],
       sources: allBut(
         `android client test/android test/client test/e2e test/php-app test/server ${packageTests} bench CHANGELOG.md`,
       ),
@@ -74,14 +74,14 @@ export function testSteps(reports) {
   ];
 }
 
-/** Returns the steps that take seconds and need no Debian packages. @param {string} reports @returns {Step[]} */
+/** Returns the steps that take seconds and need only the npm packages. @param {string} reports @returns {Step[]} */
 export function checkSteps(reports) {
   const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   return [
-    { ...vitestStep('unit', reports), npmOnly: true, sources: ['.'] },
+    { ...vitestStep('unit', reports), sources: ['.'] },
     // The compiler is written in Go. With less frequent garbage collection it needs a fifth less CPU, but 400 MB more.
-    { name: 'types', command: scripts.types, env: { GOGC: '400' }, npmOnly: true, sources: ['.'] },
-    { name: 'lint', command: scripts.lint, npmOnly: true, sources: ['.'] },
+    { name: 'types', command: scripts.types, env: { GOGC: '400' }, sources: ['.'] },
+    { name: 'lint', command: scripts.lint, sources: ['.'] },
   ];
 }
 
@@ -95,12 +95,17 @@ export function soakSteps(reports) {
   const steps = [
     javaStep(reports, '-DexcludedGroups='),
     { name: 'build', command: scripts.build },
-    { ...vitestStep('integration', reports), env: elsewhere },
-    vitestStep('soak', reports),
-    vitestStep('soak-alone', reports),
-    { ...phpunitStep(reports, '--group soak,soak-only'), env: { ...elsewhere, SOAK: '1' } },
-    e2eStep(reports, 4, { SOAK: '1' }),
-    { name: 'android-app', command: scripts['android:app:test'], env: { SOAK: '1' } },
+    // They do not need `java`, so that a failed Java test does not skip hours of other tests.
+    { ...vitestStep('integration', reports), needs: ['debian', 'build'], env: elsewhere },
+    { ...vitestStep('soak', reports), needs: ['debian', 'build'] },
+    { ...vitestStep('soak-alone', reports), needs: ['debian', 'build'] },
+    {
+      ...phpunitStep(reports, '--group soak,soak-only'),
+      needs: ['debian'],
+      env: { ...elsewhere, SOAK: '1' },
+    },
+    { ...e2eStep(reports, 4, { SOAK: '1' }), needs: ['debian', 'build'] },
+    { name: 'android-app', command: scripts['android:app:test'], needs: ['debian'], env: { SOAK: '1' } },
   ];
   return steps.map((step) => ({ ...step, slots: capacity }));
 }
@@ -134,7 +139,7 @@ function nightsStep(reports) {
     });
     return `rm -f ${report}.*; ended=0; ${runs.join('; ')}; cat ${report}.* > ${report}; exit $ended`;
   };
-  return { name: 'nights', command: run([]), report, again: run };
+  return { name: 'nights', command: run([]), report, again: run, needs: ['debian'] };
 }
 
 /**
@@ -182,6 +187,7 @@ function javaStep(reports, ...more) {
   const written = 'android/chat-client/target/surefire-reports';
   return {
     name: 'java',
+    needs: ['debian'],
     command:
       `rm -rf ${written}; ${scripts['android:build']} ${more.join(' ')}; ended=$?; ` +
       `cat ${written}/TEST-*.xml > ${report}; exit $ended`,

@@ -29,7 +29,8 @@ async function test() {
 }
 
 /**
- * Starts the steps in the order of the list, each when its needed steps have passed and enough processes are free.
+ * Starts each step when its needs are there and enough processes are free: first the steps that most others need, then
+ * those with the most processes.
  * Prints the output of a step when it ends, because mixed output of parallel steps is unreadable.
  * @param {import('./test-steps.mjs').Step[]} steps
  * @param {{ complete: Promise<boolean> | boolean, reports: string, repeats: boolean }} options `complete`: resolves
@@ -37,7 +38,10 @@ async function test() {
  * @returns {Promise<Result[]>} in the order of the list
  */
 async function runSteps(steps, { complete, reports, repeats }) {
-  const waiting = new Set(steps);
+  const dependents = ({ name }) => steps.filter(({ needs = [] }) => needs.includes(name)).length;
+  const waiting = new Set(
+    steps.toSorted((a, b) => dependents(b) - dependents(a) || (b.slots ?? 1) - (a.slots ?? 1)),
+  );
   /** @type {Map<string, Result>} */
   const results = new Map();
   const passedFile = new Map(steps.map((step) => [step, repeats ? resultFile(step) : undefined]));
@@ -51,9 +55,8 @@ async function runSteps(steps, { complete, reports, repeats }) {
   /** @type {Map<string, Promise<void>>} */
   const running = new Map();
   let free = capacity;
-  let hasPackages = false;
   const packages = Promise.resolve(complete).then(() => {
-    hasPackages = true;
+    results.set('debian', { ...nothing, name: 'debian' });
   });
   const start = async (/** @type {import('./test-steps.mjs').Step} */ step) => {
     const output = join(reports, step.name);
@@ -78,17 +81,13 @@ async function runSteps(steps, { complete, reports, repeats }) {
         };
         results.set(step.name, { ...nothing, name: step.name, failures: [failure] });
         waiting.delete(step);
-      } else if (
-        needed.every((result) => result !== undefined) &&
-        (step.npmOnly || hasPackages) &&
-        (step.slots ?? 1) <= free
-      ) {
+      } else if (needed.every((result) => result !== undefined) && (step.slots ?? 1) <= free) {
         free -= step.slots ?? 1;
         waiting.delete(step);
         running.set(step.name, start(step));
       }
     }
-    await Promise.race([...running.values(), ...(hasPackages ? [] : [packages])]);
+    await Promise.race([...running.values(), ...(results.has('debian') ? [] : [packages])]);
   }
   return steps.map(({ name }) => /** @type {Result} */ (results.get(name)));
 }
