@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { CONFIG, Problem } from './command.mjs';
@@ -40,11 +41,32 @@ async function tryPort(port, address) {
   }
 }
 
-/** Returns a loopback port that was free at the time of the call. */
+/**
+ * Linux uses none of these ports for outgoing connections or for listeners without a fixed port. Chromium blocks port
+ * 10,080, and a Redis cluster also takes the port 10,000 above its own.
+ */
+const [firstPort, endOfPorts] = [10_081, 20_081];
+
+/**
+ * Returns a loopback port without a listener. On Linux it is reserved until this process ends, so no other call returns
+ * it, even while nothing listens there. The reservation is an abstract Unix socket whose name contains the port. The
+ * tests in PHP use the same names.
+ * @returns {Promise<number>}
+ */
 export async function freePort() {
-  const probe = createServer();
-  await once(probe.listen(0, '127.0.0.1'), 'listening');
-  const { port } = probe.address();
-  await new Promise((resolve) => probe.close(resolve));
-  return port;
+  for (;;) {
+    const port = randomInt(firstPort, endOfPorts);
+    if (process.platform === 'linux' && !(await reserve(`\0php-session-chat-test-port-${port}`))) continue;
+    if ((await tryPort(port, '127.0.0.1')) === undefined) return port;
+  }
+}
+
+/** @param {string} name @returns {Promise<boolean>} false if the name is reserved already */
+async function reserve(name) {
+  try {
+    await once(createServer().unref().listen(name), 'listening');
+    return true;
+  } catch {
+    return false;
+  }
 }

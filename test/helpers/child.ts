@@ -1,38 +1,9 @@
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
-import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:net';
 import { join, relative, resolve } from 'node:path';
 
-/**
- * Linux uses none of these ports for outgoing connections or for listeners without a fixed port. Chromium blocks port
- * 10,080, and a Redis cluster also takes the port 10,000 above its own.
- */
-const [firstPort, endOfPorts] = [10_081, 20_081];
-
-const listening = (server: Server) =>
-  once(server, 'listening').then(
-    () => true,
-    () => false,
-  );
-
-/**
- * Returns a port without a listener. It is reserved until this process ends, so no other test gets it, even while
- * nothing listens there. The reservation is an abstract Unix socket whose name contains the port. The tests in PHP use
- * the same names.
- */
-export async function ownPort(): Promise<number> {
-  for (;;) {
-    const port = randomInt(firstPort, endOfPorts);
-    const sign = createServer().unref();
-    if (!(await listening(sign.listen(`\0php-session-chat-test-port-${port}`)))) continue;
-    const probe = createServer().listen(port, '127.0.0.1');
-    if (!(await listening(probe))) continue;
-    await new Promise((resolve) => probe.close(resolve));
-    return port;
-  }
-}
+export { freePort as ownPort } from '../../scripts/ports.mjs';
 
 export interface Child {
   readonly process: ChildProcess;
