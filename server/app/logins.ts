@@ -5,6 +5,7 @@ import { reportStore, storeHint } from '../connections/store-at-start.ts';
 import { ok, problem } from '../doctor/finding.ts';
 import type { History } from '../history/history.ts';
 import { FairTurns, WaitedTooLong } from '../limits/fair-queue.ts';
+import { readInTurn } from '../limits/requester.ts';
 import { Liveness } from '../liveness/liveness.ts';
 import { FileAccess } from '../logins/file-access.ts';
 import { Guests, withGuests } from '../logins/guests.ts';
@@ -152,7 +153,9 @@ export function shownAccounts(
       new Map([...(await names(ids))].map(([id, name]) => [id, nameToShow(hold, { id, name })])),
     async search(text, limit, account) {
       try {
-        const found = await turns.run(account, () => search(text, limit), maxSearchWaitMs);
+        const found = await readInTurn(({ maxWaitMs = maxSearchWaitMs }) =>
+          turns.run(account, () => search(text, limit), Math.min(maxSearchWaitMs, maxWaitMs)),
+        );
         return found.map(({ id, name }) => ({ id, name: nameToShow(hold, { id, name }) }));
       } catch (error) {
         if (!(error instanceof StoreError || error instanceof WaitedTooLong)) throw error;

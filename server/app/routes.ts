@@ -17,6 +17,7 @@ import { createModerateExport } from '../http/moderate-export.ts';
 import { type OwnLogin, ownLogin } from '../http/own-login.ts';
 import { createRoutes } from '../http/routes.ts';
 import { type ConcurrencyLimit, RateLimit } from '../limits/by-key.ts';
+import { runFor } from '../limits/requester.ts';
 import type { OwnLogins } from '../logins/own-logins.ts';
 import type { TicketLogins } from '../logins/ticket-logins.ts';
 import { digestOf, lastTicketEnd, noTickets } from '../logins/tickets.ts';
@@ -24,6 +25,7 @@ import { stopPage, stopPageStyle } from '../mail/stop-page.ts';
 import type { Drain } from '../requests/drain.ts';
 import type { Config } from '../settings/config.ts';
 import { RequestError } from '../wire/errors.ts';
+import { isGuest } from '../wire/guest.ts';
 import type { Attachments } from './attachments.ts';
 import type { Notifications } from './notifications.ts';
 import type { Telemetry } from './telemetry.ts';
@@ -43,6 +45,9 @@ export interface RouteParts {
 const stopRate = { count: 300, ms: 60_000 };
 /** Maximum length of the name of a page. */
 const longestPage = 250;
+
+/** Returns the account for which a request reads. Guests share that of the server, because anyone can make up guests. */
+const accountOf = ({ id }: { id: string }) => (isGuest(id) ? '' : id);
 
 /** Creates the routes of all HTTP requests, except those to Socket.IO. */
 export function openRoutes(
@@ -91,7 +96,7 @@ export function openRoutes(
     async (req: IncomingMessage) => {
       const login = await logins.identify(admission.credentials(req, ownLogin(req)));
       if ('code' in login) return login.code === 'session_store_unavailable' ? login.code : {};
-      return login.user.banned ? {} : answer(login.user, req);
+      return login.user.banned ? {} : runFor(accountOf(login.user), () => answer(login.user, req));
     };
   async function endLogin(sid: string): Promise<void> {
     if (config.tickets === undefined) throw new RequestError('bad_request', noTickets);
@@ -113,13 +118,15 @@ export function openRoutes(
         admission,
         who,
         draining,
-        check: (identity, room, isPicture) => mayUpload(chat, identity, room, isPicture),
+        check: (identity, room, isPicture) =>
+          runFor(accountOf(identity), () => mayUpload(chat, identity, room, isPicture)),
         add: (upload) => files.add(upload),
         onUpload(code) {
           onUpload(code);
           metrics.uploads.inc({ code });
         },
-        find: (identity, id, invite) => fileFor(chat, identity, id, invite),
+        find: (identity, id, invite) =>
+          runFor(accountOf(identity), () => fileFor(chat, identity, id, invite)),
         open: (stored, what, part) => files.open(stored, what, part),
       }),
     files: new Map([...withSiteAddresses(client, addresses, pages.brand), ...pages.files]),

@@ -309,9 +309,8 @@ export class SiteCards {
     }
   }
 
-  #failWaiting(isFailing: (task: Task) => boolean = () => true): void {
-    const next = () => this.#waiting.next((_, task) => isFailing(task));
-    for (let task = next(); task !== undefined; task = next()) task.fail(unavailable(paused));
+  #failWaiting(isFailing?: (task: Task) => boolean): void {
+    for (const task of this.#waiting.dropAll(isFailing)) task.fail(unavailable(paused));
   }
 }
 

@@ -327,7 +327,7 @@ export async function members(
       const page: Reads['members']['out'] =
         query === undefined
           ? await history.read.members(wanted)
-          : await history.read.findMembers({ ...wanted, query }, connection.account);
+          : await history.read.findMembers({ ...wanted, query });
       for (const { user, member, place } of page.members) {
         const isSelf = user.id === self.id;
         const visible = isSelf || directory.isVisible(user, member);
@@ -486,7 +486,7 @@ export async function findPeople(
   const { history, settings, accounts } = chat;
   const user = connection.person.user.id;
   const onlyShared = settings.findPeople === 'rooms';
-  const found = await history.read.findUsers({ user, query, onlyShared, limit }, connection.account);
+  const found = await history.read.findUsers({ user, query, onlyShared, limit });
   const records = await withoutDeleted(chat, found);
   const matchById = new Map<string, User>(records.map(({ id, name }) => [id, { id, name }]));
   if (!onlyShared && matchById.size < limit) {

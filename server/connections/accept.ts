@@ -12,6 +12,7 @@ import { shownBan } from '../chat/site.ts';
 import { answerError, answerErrorRaw } from '../http/answer.ts';
 import { OpenLimit, type Rate, RateLimit, tryAgainAfter } from '../limits/by-key.ts';
 import { Turns } from '../limits/per-turn.ts';
+import { runFor } from '../limits/requester.ts';
 import { requestListener } from '../requests/dispatch.ts';
 import type { Drain } from '../requests/drain.ts';
 import { type ConnectErrorCode, connectErrors, RequestError } from '../wire/errors.ts';
@@ -357,7 +358,7 @@ export class SocketTransport {
     if (user.banned || banned !== null) return refuse({ code: 'forbidden', ban: banned }, 'banned');
     const account = isGuest(user.id) ? this.#admission.accountOf(conn.request) : user.id;
     if (account !== user.id && chat.directory.person(user.id) === undefined) {
-      const [known] = await chat.history.read.users({ ids: [user.id] });
+      const [known] = await runFor(account, () => chat.history.read.users({ ids: [user.id] }));
       // New guests are limited, because each is stored, and a client can create any number of them.
       const retryAfterMs = known === undefined ? this.#newGuests.take(account) : null;
       if (retryAfterMs !== null)
@@ -374,7 +375,7 @@ export class SocketTransport {
     const open = this.#connections.get(internalsOf(conn).id);
     if (open !== undefined && conn.readyState === 'open') open.release = release;
     else release();
-    const connection = await connectUser(chat, socket.id, identity, account);
+    const connection = await runFor(account, () => connectUser(chat, socket.id, identity, account));
     // A ban during these awaits closed only accepted connections, and this connection was not accepted yet.
     const ban = chat.directory.banOf(user.id);
     if (ban !== null) {

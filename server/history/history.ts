@@ -126,16 +126,14 @@ export interface History {
     readonly [Op in keyof Writes]: (input: Writes[Op]['in']) => Promise<Writes[Op]['out'] | null>;
   };
   /**
-   * `account`: for whom a search runs, because each account has its share of the searches: see `FairQueue`.
+   * Within `runFor`, accounts take turns with their reads: see `FairQueue`. A read that may wait only for some time
+   * rejects after it with `WaitedTooLong`.
    *
    * A read resolves after the changes that its result may include, of any server, are dispatched. A listener's copy is
    * then at least as new as the result, so that it can decide which parts of the result a user may get.
    */
   readonly read: {
-    readonly [Query in keyof Reads]: (
-      input: Reads[Query]['in'],
-      account?: string,
-    ) => Promise<Reads[Query]['out']>;
+    readonly [Query in keyof Reads]: (input: Reads[Query]['in']) => Promise<Reads[Query]['out']>;
   };
   /**
    * Resolves when all changes stored before the call, by any server, are dispatched. Only for decisions that need no

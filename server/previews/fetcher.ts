@@ -72,8 +72,7 @@ export class Fetcher {
 
   close(): void {
     this.#closed = true;
-    for (let job = this.#waiting.next(); job !== undefined; job = this.#waiting.next())
-      job.resolve(undefined);
+    for (const { resolve } of this.#waiting.dropAll()) resolve(undefined);
     this.#end();
   }
 

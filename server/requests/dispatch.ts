@@ -3,8 +3,9 @@ import type { Chat } from '../chat/chat.ts';
 import { requireRoom } from '../chat/directory.ts';
 import { refusalByMute } from '../chat/members.ts';
 import { actorOf, type Connection, type Room } from '../chat/model.ts';
-import { answerInTime } from '../limits/answer-in-time.ts';
-import type { ConcurrencyLimit, RateLimit } from '../limits/by-key.ts';
+import { answerInTime, endOfReadWait } from '../limits/answer-in-time.ts';
+import { type ConcurrencyLimit, type RateLimit, tryAgainAfter } from '../limits/by-key.ts';
+import { runFor } from '../limits/requester.ts';
 import type { Log, QuietLog } from '../log.ts';
 import type { Traces } from '../traces/traces.ts';
 import { RequestError, requestErrors } from '../wire/errors.ts';
@@ -108,7 +109,12 @@ export function requestListener(services: Services, client: Client) {
       const payload = parse(name, args) as RequestPayload<'message:send'>;
       intake.begin();
       const work = order[handler.order](() =>
-        services.traces.begin(name, () => carryOut(services, client, handler, payload, count, limited)),
+        services.traces.begin(name, () => {
+          const waitsUntil = handler.order === 'read' ? endOfReadWait(count.taken) : Number.POSITIVE_INFINITY;
+          const request = () =>
+            carryOut(services, client, handler, payload, { ...count, waitsUntil }, limited);
+          return runFor(account, request, waitsUntil);
+        }),
       ).finally(() => intake.end());
       const answered = answerInTime(work).then(
         (data) => answer({ ok: true, data }),
@@ -134,7 +140,7 @@ async function carryOut(
   client: Client,
   handler: RequestHandler<'message:send'>,
   payload: RequestPayload<'message:send'>,
-  { taken, weight }: Count,
+  { taken, weight, waitsUntil }: Count & { waitsUntil: number },
   tooManyRequests: number | null,
 ): Promise<unknown> {
   const { chat, limits } = services;
@@ -211,6 +217,9 @@ async function carryOut(
       const tooMany = limits.requests.take(account, weight);
       if (tooMany !== null) throw new RequestError('rate_limited', undefined, { retryAfterMs: tooMany });
       if (handler.order !== 'read') return run();
+      // It waited for other reads of the user, and its client may already have a response.
+      if (performance.now() > waitsUntil)
+        throw new RequestError('rate_limited', undefined, { retryAfterMs: tryAgainAfter });
       for (;;) {
         const rights = rightsOf(context);
         const answer = await run();

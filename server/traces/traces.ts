@@ -31,8 +31,8 @@ export function tracedHistory(history: History, traces: Traces): History {
     write: methods((op, input, asker) =>
       traces.below(`history.write.${op}`, (): Promise<unknown> => history.write[op as 'send'](input, asker)),
     ),
-    read: methods((op, input, account) =>
-      traces.below(`history.read.${op}`, (): Promise<unknown> => history.read[op as 'room'](input, account)),
+    read: methods((op, input) =>
+      traces.below(`history.read.${op}`, (): Promise<unknown> => history.read[op as 'room'](input)),
     ),
   };
 }

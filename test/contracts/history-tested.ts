@@ -101,7 +101,7 @@ export const callsOf = (now: Now) => ({
     const defaults = usual[op as keyof typeof usual];
     return now().history.write[op]({ ...defaults, ...(input as object) } as never);
   }) as unknown as UsualWrites,
-  read: methods<History['read']>((query, input, account) => now().history.read[query](input, account)),
+  read: methods<History['read']>((query, input) => now().history.read[query](input)),
 });
 
 export const refused = (code: string, more = {}) => expect.objectContaining({ code, ...more });

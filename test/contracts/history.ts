@@ -10,6 +10,7 @@ import {
   type UnreadMentions,
   type Writes,
 } from '../../server/history/history.ts';
+import { runFor } from '../../server/limits/requester.ts';
 import { size } from '../guarantees/size.ts';
 import { cardsContract } from './history-cards.ts';
 import { devicesContract } from './history-devices.ts';
@@ -1313,11 +1314,11 @@ function contract(open: () => Promise<TestedHistory>) {
       const search = async (account: string, n: number) => {
         const { id } = ann;
         const one = [
-          () => read.findUsers({ user: id, query: 'a', onlyShared: false, limit: 9 }, account),
-          () => read.findMembers({ room: 'lobby', query: 'a', limit: 9 }, account),
-          () => read.search({ query: 'a', rooms: [], everyPublic: true, limit: 9 }, account),
+          () => read.findUsers({ user: id, query: 'a', onlyShared: false, limit: 9 }),
+          () => read.findMembers({ room: 'lobby', query: 'a', limit: 9 }),
+          () => read.search({ query: 'a', rooms: [], everyPublic: true, limit: 9 }),
         ][n % 3];
-        await one?.();
+        await runFor(account, async () => one?.());
         done.push(account);
       };
       const many = (account: string, count: number) =>
@@ -1326,6 +1327,21 @@ function contract(open: () => Promise<TestedHistory>) {
       done.length = 0;
       await Promise.all([...many('greedy', 30), ...many('other', 3)]);
       expect(done.lastIndexOf('other')).toBeLessThan(10);
+    });
+
+    test('lets accounts take turns with reads', async () => {
+      for (let n = 0; n < 50; n++) await send(message({ text: 'x'.repeat(1000) }));
+      const done: string[] = [];
+      const many = (account: string, count: number) =>
+        Array.from({ length: count }, () =>
+          runFor(account, async () => {
+            await read.newest({ room: 'lobby', upTo: 50, limit: 50 });
+            done.push(account);
+          }),
+        );
+      await Promise.all([...many('greedy', 300), ...many('other', 3)]);
+      // The greedy account's reads that started before the other account asked, and one for each of the other's.
+      expect(done.lastIndexOf('other')).toBeLessThan(30);
     });
 
     test('lists members with unknown names last, by ID, until they are active', async () => {

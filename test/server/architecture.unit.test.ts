@@ -35,7 +35,7 @@ function importsOf(file: string): Import[] {
 const mayImport: Record<string, readonly string[]> = {
   'server/wire/': [],
   'server/limits/': ['server/wire/errors.ts'],
-  'server/history/': ['server/limits/fair-queue.ts', 'server/wire/'],
+  'server/history/': ['server/limits/fair-queue.ts', 'server/limits/requester.ts', 'server/wire/'],
   'server/health/': [
     'server/doctor/finding.ts',
     'server/files/place.ts',

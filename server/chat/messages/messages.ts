@@ -515,7 +515,7 @@ export async function files(
 /** Searches messages. @param room absent to search all rooms that the user may read */
 export async function search(
   chat: Chat,
-  { person, identity, account }: Connection,
+  { person, identity }: Connection,
   room: Room | undefined,
   { query, from, has, sentFrom, sentBefore, cursor, limit }: RequestPayload<'message:search'>,
 ): Promise<Answers['message:search']> {
@@ -544,7 +544,7 @@ export async function search(
         ...(cursor === undefined ? {} : { from: cursor }),
         limit,
       };
-      const page = await chat.history.read.search(wanted, account);
+      const page = await chat.history.read.search(wanted);
       const { messages, next } = await pageFor(chat, person, page);
       // The rooms of these messages may have been deleted during the read.
       const readable = messages.filter((message) => chat.directory.find(person, message.room) !== undefined);

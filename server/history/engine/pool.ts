@@ -1,4 +1,5 @@
-import { FairQueue } from '../../limits/fair-queue.ts';
+import { FairTurns } from '../../limits/fair-queue.ts';
+import { type Turn, turnOfServer } from '../../limits/requester.ts';
 import { type DatabaseConnection, type ServerDialect, SqlError } from './dialect.ts';
 
 /** Milliseconds within which a statement fails on a connection that was lost while idle. */
@@ -7,27 +8,37 @@ const maxLossMs = 1000;
 /** A pool of connections. Work queues while all of them are busy, and accounts take turns. */
 export class Pool {
   readonly #dialect: ServerDialect;
-  readonly #maxConnections: number;
-  #open = 0;
+  readonly #turns: FairTurns;
+  /** Work that waits or runs. */
+  #size = 0;
   readonly #idle: DatabaseConnection[] = [];
-  readonly #waiting = new FairQueue<{ go(): void; fail(error: Error): void }>();
   #onIdle: (() => void) | undefined;
   #closed = false;
 
   constructor(dialect: ServerDialect, maxConnections: number) {
     this.#dialect = dialect;
-    this.#maxConnections = maxConnections;
+    this.#turns = new FairTurns(maxConnections);
   }
 
   /**
    * Runs work on a connection. If an idle connection turns out to be lost, the work runs again, so it must be
    * repeatable.
-   * @param account for whom the work is
-   * @throws SqlError
+   * @throws SqlError, WaitedTooLong
    */
-  async use<T>(work: (connection: DatabaseConnection) => Promise<T>, account = ''): Promise<T> {
-    await this.#acquire(account);
-    const startedAt = performance.now();
+  async use<T>(
+    work: (connection: DatabaseConnection) => Promise<T>,
+    { account, maxWaitMs, continues }: Turn = turnOfServer,
+  ): Promise<T> {
+    if (this.#closed) throw new SqlError('lost', 'the history is closed');
+    this.#size++;
+    try {
+      return await this.#turns.run(account, () => this.#run(work), maxWaitMs, continues);
+    } finally {
+      if (--this.#size === 0) this.#onIdle?.();
+    }
+  }
+
+  async #run<T>(work: (connection: DatabaseConnection) => Promise<T>): Promise<T> {
     let connection: DatabaseConnection | undefined;
     try {
       for (;;) {
@@ -46,15 +57,13 @@ export class Pool {
       }
     } finally {
       if (connection !== undefined) this.#idle.push(connection);
-      this.#waiting.count(account, performance.now() - startedAt);
-      this.#release();
     }
   }
 
   /** Waits for the work in progress. */
   async close(): Promise<void> {
     this.#closed = true;
-    if (this.#open > 0) {
+    if (this.#size > 0) {
       await new Promise<void>((resolve) => {
         this.#onIdle = resolve;
       });
@@ -67,22 +76,8 @@ export class Pool {
     try {
       return await this.#dialect.connect();
     } catch (error) {
-      for (let next = this.#waiting.next(); next !== undefined; next = this.#waiting.next())
-        next.fail(error as Error);
+      this.#turns.failWaiting(error as Error);
       throw error;
     }
-  }
-
-  async #acquire(account: string): Promise<void> {
-    if (this.#closed) throw new SqlError('lost', 'the history is closed');
-    if (this.#open < this.#maxConnections) this.#open++;
-    else await new Promise<void>((go, fail) => this.#waiting.add(account, { go, fail }));
-  }
-
-  #release(): void {
-    const next = this.#waiting.next();
-    if (next !== undefined) return next.go();
-    this.#open--;
-    if (this.#open === 0) this.#onIdle?.();
   }
 }

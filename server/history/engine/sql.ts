@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { readInTurn } from '../../limits/requester.ts';
 import type { RequestError } from '../../wire/errors.ts';
 import type { Change } from '../changes.ts';
 import { type History, methods, type ReadRegistry, type Reads } from '../history.ts';
@@ -86,7 +87,6 @@ export async function openSqlHistory(
   async function read<Query extends keyof Reads>(
     query: Query,
     input: Reads[Query]['in'],
-    account?: string,
   ): Promise<Reads[Query]['out']> {
     if (closing !== undefined) throw closed();
     // The registry pairs each read with its input. TypeScript cannot follow that.
@@ -96,7 +96,9 @@ export async function openSqlHistory(
         : answered(reads[query as 'room'](context, input as never), connection);
     let found: Reads[Query]['out'];
     try {
-      found = (await (query in searches ? searchers : readers).use(answer, account)) as Reads[Query]['out'];
+      found = (await readInTurn((turn) =>
+        query in searches ? searchers.use(answer, { ...turn, continues: false }) : readers.use(answer, turn),
+      )) as Reads[Query]['out'];
     } catch (error) {
       throw error instanceof SqlError ? unavailable(error) : (error as RequestError);
     }

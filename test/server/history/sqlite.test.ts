@@ -8,6 +8,7 @@ import { isIndexed } from '../../../server/history/engine/sqlite/index-state.ts'
 import { migrate } from '../../../server/history/engine/sqlite/migrations.ts';
 import { openSqliteHistory } from '../../../server/history/engine/sqlite/sqlite.ts';
 import { migrationsFolder } from '../../../server/history/migrations.ts';
+import { runFor } from '../../../server/limits/requester.ts';
 import { historyContract } from '../../contracts/history.ts';
 import { openTested } from '../../contracts/history-tested.ts';
 import { size } from '../../guarantees/size.ts';
@@ -78,6 +79,27 @@ const message = (clientId: string) => ({
   asMember: false,
 });
 const lobby = { rooms: [{ id: 'lobby', name: 'lobby' }], at: 0 };
+
+test('refuses reads that waited too long for others', async () => {
+  const history = await open(await newFile());
+  const user = { id: '1', name: 'Ann' };
+  await history.write.createRoom({
+    ...{ id: 'lobby', kind: 'public', name: 'Lobby', by: user, clientId: 'room', most: 0, at: 1 },
+  });
+  const sent = { room: 'lobby', user, text: 'x'.repeat(1000), sentAt: 1, asMember: false };
+  for (let n = 0; n < 50; n++) await history.write.send({ ...sent, clientId: `c${n}` });
+  const page = () => history.read.newest({ room: 'lobby', upTo: 50, limit: 50 });
+  const others = Array.from({ length: 100 }, (_, n) => runFor(`other ${n}`, page));
+  const late = await Promise.allSettled(
+    Array.from({ length: 100 }, () => runFor('one', page, performance.now())),
+  );
+  const refused = late.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason] : []));
+  expect(refused).not.toEqual([]);
+  for (const reason of refused)
+    expect(reason).toMatchObject({ code: 'rate_limited', retryAfterMs: expect.any(Number) });
+  expect(await Promise.all(others)).toHaveLength(100);
+  await history.close();
+});
 
 test('batches concurrent sends into transactions of at most 1,000 messages', async () => {
   const batches: number[] = [];

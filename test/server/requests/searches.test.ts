@@ -1,4 +1,4 @@
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { shownAccounts } from '../../../server/app/logins.ts';
 import { methods } from '../../../server/history/history.ts';
 import { askedDirectly } from '../../helpers/asked-directly.ts';
@@ -59,6 +59,54 @@ test('serves a user who searches rarely before users who search all the time', a
     expect(served).toBeLessThan(4);
     await Promise.all(others);
   }
+});
+
+test('reads a page of history for a user who reads rarely before the queued pages of many users', async () => {
+  const { chat, history, close } = await openChatOver(() => ({}), withLobby);
+  onTestFinished(close);
+  const sent = { room: 'lobby', user: { id: '1', name: 'Ann' }, sentAt: 1, asMember: false };
+  for (let n = 0; n < 100; n++)
+    await history.write.send({ ...sent, clientId: `c${n}`, text: 'x'.repeat(1000) });
+  const connect = askedDirectly(chat);
+  const rare = await connect('rare');
+  const greedy = await Promise.all(Array.from({ length: 20 }, (_, n) => connect(`greedy-${n}`)));
+  const page = ['message:history', { room: 'lobby', limit: 100 }] as const;
+  const all = (done: () => void) =>
+    greedy.flatMap((one) => Array.from({ length: 4 }, () => one.ask(...page).then(done)));
+  await Promise.all(all(() => {}));
+  let served = 0;
+  const others = all(() => served++);
+  expect(await rare.ask(...page)).toMatchObject({ ok: true });
+  // Less than one page of each, although each asked for four before.
+  expect(served).toBeLessThan(greedy.length);
+  await Promise.all(others);
+});
+
+test.each([
+  ['a refusal', 6000, 'rate_limited'],
+  ['an answer of the time limit', 8000, 'storage_unavailable'],
+])('starts no search whose client got %s after a long wait', async (_, waitMs, code) => {
+  vi.useFakeTimers({ toFake: ['performance', 'setTimeout', 'clearTimeout'] });
+  onTestFinished(() => void vi.useRealTimers());
+  const started: string[] = [];
+  const first = Promise.withResolvers<void>();
+  const { chat, close } = await openChatOver((stored) => ({
+    read: methods(async (query, input) => {
+      if (query !== 'search') return stored.read[query](input);
+      if (started.push((input as { query: string }).query) === 1) await first.promise;
+      return { messages: [] };
+    }),
+  }));
+  onTestFinished(close);
+  const ann = await askedDirectly(chat)('ann');
+  const [slow, late] = ['slow', 'late'].map((query) => ann.ask('message:search', { query }));
+  await vi.waitFor(() => expect(started).toEqual(['slow']));
+  await vi.advanceTimersByTimeAsync(waitMs);
+  first.resolve();
+  await slow;
+  expect(await late).toMatchObject({ ok: false, error: { code } });
+  expect(await ann.ask('message:search', { query: 'last' })).toMatchObject({ ok: true });
+  expect(started).toEqual(['slow', 'last']);
 });
 
 test('ends a search in a very large room after a bounded number of reads, and names where to continue', async () => {

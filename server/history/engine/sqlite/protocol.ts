@@ -1,3 +1,4 @@
+import type { Turn } from '../../../limits/requester.ts';
 import { RequestError, type RequestErrorCode } from '../../../wire/errors.ts';
 import type { Change } from '../../changes.ts';
 import type { Reads, Writes } from '../../history.ts';
@@ -10,7 +11,7 @@ export type ThreadCall =
   | ReadCall;
 
 export type ReadCall = {
-  [Op in keyof Reads]: { id: number; op: Op; input: Reads[Op]['in']; read: true };
+  [Op in keyof Reads]: { id: number; op: Op; input: Reads[Op]['in']; read: true; turn?: Turn };
 }[keyof Reads];
 
 /** Sent in arrays: the requests of one event-loop tick. */

@@ -5,6 +5,7 @@ import { dirname, extname, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { Worker } from 'node:worker_threads';
 import { FairTurns } from '../../../limits/fair-queue.ts';
+import { readInTurn, type Turn } from '../../../limits/requester.ts';
 import { RequestError } from '../../../wire/errors.ts';
 import type { Change } from '../../changes.ts';
 import { type History, methods } from '../../history.ts';
@@ -78,10 +79,14 @@ export async function openSqliteHistory(options: {
     ),
     // The writer runs probes, because the write that a probe repeats may not be committed yet.
     probe: methods((op, input) => writer.call({ op, input, probe: true })),
-    read: methods((op, input, account = '') => {
-      // Searches have their own thread, so a long one does not block other reads.
-      if (op in searches) return searchTurns.run(account, () => searcher.call({ op, input, read: true }));
-      return (op in readsByWriter ? writer : reader).call({ op, input, read: true });
+    read: methods((op, input) => {
+      const call = { op, input, read: true } as const;
+      if (op in readsByWriter) return writer.call(call);
+      return readInTurn((turn) => {
+        // Searches have their own thread, so a long one does not block other reads.
+        if (op in searches) return searchTurns.run(turn.account, () => searcher.call(call), turn.maxWaitMs);
+        return reader.call({ ...call, turn });
+      });
     }),
     // No other server writes here, and each write or read resolves after the changes that it includes are dispatched.
     current: () => Promise.resolve(),
@@ -292,7 +297,14 @@ class Thread {
   }
 
   /** Calls the thread. The history's interface pairs operations with their inputs and outputs. */
-  call<T>(call: { op: string; input: unknown; read?: true; probe?: true; asker?: string }): Promise<T> {
+  call<T>(call: {
+    op: string;
+    input: unknown;
+    read?: true;
+    probe?: true;
+    asker?: string;
+    turn?: Turn;
+  }): Promise<T> {
     if (this.#failure !== undefined || this.#closing) {
       return Promise.reject(closed(this.#failure));
     }
