@@ -174,6 +174,7 @@ const pages = {
       fact`outside the namespace for ${constant('server/connections/guard.ts', 'connectTimeout', second)} s`,
       fact`has ${constant('server/connections/guard.ts', 'maxPacketBytes')} bytes`,
       fact`answered within ${constant('server/limits/answer-in-time.ts', 'promised', second)} s`,
+      fact`only reads, and waits ${constant('server/limits/answer-in-time.ts', 'maxReadWaitMs', second)} s`,
       fact`more than ${constant('server/requests/dispatch.ts', 'maxValues')} values, or more than ${constant('server/requests/dispatch.ts', 'maxDepth')} levels`,
       fact`up to ${constant('packages/php-session/src/cookie.ts', /\[!#-&\(-;=\?-\[\\\]-~\]\{1,(\d+)\}/)} printable ASCII characters, without blanks and`,
       fact`the login ends ${constant('server/logins/tickets.ts', 'clockSkewMs', second)} s after \`exp\``,
