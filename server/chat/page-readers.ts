@@ -9,8 +9,8 @@ const repeatMs = 30_000;
 const shownFirstMs = repeatMs;
 /** Maximum number of readers in an answer. */
 const mostShown = 5;
-/** Maximum number of readers whose blocks are read for an answer. */
-const mostAsked = 20;
+/** Number of readers whose blocks are read at once. */
+const blocksAtOnce = 20;
 
 interface Reader {
   readonly user: User;
@@ -65,8 +65,10 @@ export class PageReaders {
     if (this.#pageByUser.get(user.id) !== page) this.#remove(user.id);
     const readers = this.#pages.get(page) ?? new Map<string, Reader>();
     const before = readers.get(user.id);
-    const since = before !== undefined && before.until > now ? before.since : now;
-    readers.delete(user.id);
+    const isThere = before !== undefined && before.until > now;
+    const since = isThere ? before.since : now;
+    // Only users who came later move to the end, or repeated requests would hide the other readers.
+    if (!isThere) readers.delete(user.id);
     readers.set(user.id, { user, since, until: now + staysMs });
     this.#pages.set(page, readers);
     this.#pageByUser.set(user.id, page);
@@ -75,16 +77,18 @@ export class PageReaders {
 
   async #readers(page: string, me: string): Promise<User[]> {
     const now = performance.now();
-    const readers = [...(this.#pages.get(page)?.values() ?? [])].reverse();
-    const others = readers
+    const others = [...(this.#pages.get(page)?.values() ?? [])]
+      .reverse()
       .filter(({ user: { id }, until }) => id !== me && until > now && !this.#isBanned(id))
-      .slice(0, mostAsked);
-    const ids = others.map(({ user }) => user.id);
-    const blocked = new Set(await this.#history.read.blockedBetween({ user: me, others: ids }));
-    return others
-      .map(({ user }) => user)
-      .filter(({ id }) => !blocked.has(id))
-      .slice(0, mostShown);
+      .map(({ user }) => user);
+    const shown: User[] = [];
+    for (let n = 0; n < others.length && shown.length < mostShown; n += blocksAtOnce) {
+      const some = others.slice(n, n + blocksAtOnce);
+      const ids = some.map(({ id }) => id);
+      const blocked = new Set(await this.#history.read.blockedBetween({ user: me, others: ids }));
+      shown.push(...some.filter(({ id }) => !blocked.has(id)));
+    }
+    return shown.slice(0, mostShown);
   }
 
   #sweep(now: number): void {

@@ -64,8 +64,9 @@ test('shows the other readers of the same page, the newest first, and at most fi
     ids: ['7', '6', '5', '4', '3'],
     nextMs: 30_000,
   });
-  // A repeated request makes the reader the newest.
-  expect((await readers[1]?.open(page))?.ids).toEqual(['1', '7', '6', '5', '4']);
+  // Repeated requests do not hide the other readers.
+  for (let n = 0; n < 3; n++) for (const one of readers.slice(0, 5)) await one.open(page);
+  expect((await readers[1]?.open(page))?.ids).toEqual(['7', '6', '5', '4', '3']);
   expect((await readers[1]?.open(other))?.ids).toEqual([]);
 });
 
@@ -138,6 +139,19 @@ test('hides two users from each other if one blocked the other', async () => {
   expect((await ann.open(page)).ids).toEqual([cem.id]);
   expect((await ben.open(page)).ids).toEqual([cem.id]);
   expect((await cem.open(page)).ids?.sort()).toEqual([ann.id, ben.id]);
+});
+
+test('shows other readers to a user who blocked the newest ones', async () => {
+  const page = newPage();
+  const pass = clock();
+  const [ann, ben] = await Promise.all([reader(71), reader(72)]);
+  const unwanted = await Promise.all(Array.from({ length: 41 }, (_, n) => reader(100 + n)));
+  const client = await connectChat(site.chat.url, ann.cookie);
+  for (const { id } of unwanted) await client.request('user:block', { user: id, blocked: true });
+  client.close();
+  for (const one of [ann, ben, ...unwanted]) await one.open(page);
+  pass(30_000);
+  expect((await ann.open(page)).ids).toEqual([ben.id]);
 });
 
 test('shows the ID of a user whose name has a word of CHAT_HOLD_WORDS', async () => {
