@@ -47,6 +47,7 @@ export {
   type StoredMessage,
   sizeOf,
 } from './messages/message.ts';
+export { reactionLimitReason } from './messages/reactions.ts';
 
 export type { Act, Ban } from './moderation/records.ts';
 

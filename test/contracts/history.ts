@@ -313,7 +313,8 @@ function contract(open: () => Promise<TestedHistory>) {
 
     test('rejects a thirteenth emoji and ignores a repeated reaction', async () => {
       const emojis = [...'😀😃😄😁😆😅😂🙂😉😊😇🥰'];
-      await react(emojis.map((emoji) => ({ user: 'p1', emoji, on: true })));
+      const firstUsers = ['p1', 'p3', 'p4'];
+      await react(emojis.map((emoji, n) => ({ user: firstUsers[n % 3] as string, emoji, on: true })));
       const { message: full, results } = await react([
         { user: 'p1', emoji: '😀', on: true },
         { user: 'p2', emoji: '😍', on: true },
@@ -325,7 +326,7 @@ function contract(open: () => Promise<TestedHistory>) {
       expect(tested.changes).toHaveLength(1);
       const freed = await react([
         { user: 'p2', emoji: '😀', on: true },
-        { user: 'p1', emoji: '😃', on: false },
+        { user: 'p3', emoji: '😃', on: false },
         { user: 'p2', emoji: '😍', on: true },
       ]);
       expect(freed.results).toEqual(['changed', 'changed', 'changed']);
@@ -335,6 +336,21 @@ function contract(open: () => Promise<TestedHistory>) {
       const news = { ...again, reactions: [{ user: 'p2', emoji: '😍', on: false }] };
       expect(await tested.history.probe.react(news)).toBeNull();
       expect((await newest('lobby', 1)).messages).toEqual([freed.message]);
+    });
+
+    test('rejects a fifth emoji whose first user is the same', async () => {
+      const [own, foreign] = [[...'😀😃😄😁'], '🥰'];
+      const on = (user: string, emoji: string) => ({ user, emoji, on: true });
+      const { results } = await react([
+        ...[...own, '😍'].map((emoji) => on('p1', emoji)),
+        on('p2', foreign),
+        on('p1', foreign),
+      ]);
+      expect(results).toEqual([...own.map(() => 'changed'), 'limit_reached', 'changed', 'changed']);
+      await tested.reload();
+      const again = await react([on('p1', '😍'), on('p3', '😀'), { ...on('p1', '😀'), on: false }]);
+      expect(again.results).toEqual(['limit_reached', 'changed', 'changed']);
+      expect((await react([on('p1', '😍')])).results).toEqual(['changed']);
     });
 
     test('includes messages overtaken by reactions in every page of changes', async () => {

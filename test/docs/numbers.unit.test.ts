@@ -237,7 +237,7 @@ const pages = {
       fact`up to ${constant('server/history/people/blocks.ts', 'mostBlocked')} (\`limit_reached\`). The blocked`,
       fact`more than ${constant('server/history/notifications/devices.ts', 'mostDevices')} devices`,
       fact`\`cards: Card[]\`, up to ${constant(events, 'mostCards')} |`,
-      fact`up to ${mostReactions} different ones`,
+      fact`up to ${mostReactions} different ones on a message, and ${constant('server/history/messages/reactions.ts', 'mostBegun')} that`,
       fact`within ${constant('server/chat/messages/reactions.ts', 'gatherFor')} ms share`,
       fact`up to ${constant('server/chat/later.ts', 'maxAheadDays')} days ahead`,
       fact`A user can have ${constant(config, /CHAT_LIMIT_LATER: \['(\d+)'/)} ([`,

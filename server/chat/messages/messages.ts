@@ -22,7 +22,7 @@ import { namesIn } from '../names.ts';
 import { readWithin, settled } from '../rooms.ts';
 import { partnerOf } from '../summary.ts';
 import { inOrder } from './mentions.ts';
-import type { Reacting } from './reactions.ts';
+import { type Reacting, toReactionError } from './reactions.ts';
 import { timelineFor } from './timeline.ts';
 
 /** Users on one page of `message:reactions`. */
@@ -351,7 +351,7 @@ export async function reacted(
   const output = await chat.history.probe.react({ room, seq, reactions });
   if (output === null) return null;
   const [result = 'same'] = output.results;
-  if (result !== 'same' && result !== 'changed') throw new RequestError(result);
+  if (result !== 'same' && result !== 'changed') throw toReactionError(result);
   return { message: await messageFor(chat, connection.person, output.message) };
 }
 

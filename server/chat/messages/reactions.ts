@@ -1,4 +1,4 @@
-import type { History, StoredMessage, Writes } from '../../history/history.ts';
+import { type History, reactionLimitReason, type StoredMessage, type Writes } from '../../history/history.ts';
 import { RequestError } from '../../wire/errors.ts';
 
 /**
@@ -79,7 +79,7 @@ export class Reactions {
       for (const [n, { resolve, reject }] of reactions.entries()) {
         const result = results[n];
         if (result === 'changed' || result === 'same') resolve({ message, changed: result === 'changed' });
-        else reject(new RequestError(result ?? 'internal'));
+        else reject(toReactionError(result));
       }
     } catch (error) {
       for (const { reject } of reactions) reject(error);
@@ -88,3 +88,10 @@ export class Reactions {
 }
 
 const keyOf = (room: string, seq: number) => `${seq} ${room}`;
+
+type Refusal = Exclude<Writes['react']['out']['results'][number], 'changed' | 'same'> | 'internal';
+
+/** Returns the error for the result of a rejected reaction or vote. */
+export function toReactionError(result: Refusal = 'internal'): RequestError {
+  return new RequestError(result, result === 'limit_reached' ? reactionLimitReason : undefined);
+}

@@ -36,7 +36,7 @@ export interface ReactionWrites {
    * Applies reactions and votes of several users to one message as one change. If the list changes a reaction or a vote
    * twice, the last entry counts. `results` has one entry per reaction: whether it changed anything, or the error code
    * (`unknown_room`: not a member; `forbidden`: the peer of a direct room blocked the user, or the poll has ended;
-   * `limit_reached`: `mostReactions`; `unknown_message`: not a poll; `bad_request`: not a choice of the poll).
+   * `limit_reached`: `mostReactions`, `mostBegun`; `unknown_message`: not a poll; `bad_request`: not a choice of the poll).
    *
    * Codes for the whole request: `unknown_room`, `forbidden`, `unknown_message` (missing or deleted).
    */
@@ -77,6 +77,11 @@ export interface NewVote {
 
 /** Maximum number of different emoji on one message. */
 const mostReactions = 12;
+
+/** Maximum number of different emoji on one message that the same user was the first to use. */
+const mostBegun = 4;
+
+export const reactionLimitReason = `a message can have ${mostReactions} different emoji, and a user can be the first to use ${mostBegun} of them`;
 
 /** Maximum number of users that a message names per emoji. */
 const namedReactors = 10;
@@ -147,8 +152,12 @@ export const react: Rule<ReactionWrites['react']> = {
       if (remaining === null) byEmoji.delete(emoji);
       else byEmoji.set(emoji, remaining);
     };
-    const isFull = (emoji: string) =>
-      !byEmoji.has(emoji) && [...byEmoji.keys()].filter((other) => !optionOf(other)).length === mostReactions;
+    const isFull = (emoji: string, user: string) => {
+      if (byEmoji.has(emoji)) return false;
+      const different = [...byEmoji.values()].filter((other) => !optionOf(other.emoji));
+      const begun = different.filter(({ users: [first] }) => first === user);
+      return different.length >= mostReactions || begun.length >= mostBegun;
+    };
     const results = reactions.map((reaction, n) => {
       const { user } = reaction;
       if (!isMember(getMember(work, id, user))) return 'unknown_room';
@@ -170,7 +179,7 @@ export const react: Rule<ReactionWrites['react']> = {
       const { emoji, on } = reaction;
       if (has(emoji) === on) return 'same';
       if (isBlockedReactor(reaction)) return 'forbidden';
-      if (isFull(emoji)) return 'limit_reached';
+      if (isFull(emoji, user)) return 'limit_reached';
       set(user, emoji, on);
       return 'changed';
     });

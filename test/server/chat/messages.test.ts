@@ -202,6 +202,19 @@ describe('reacting', () => {
     expect(await codeOf(ben, 'message:reactions', { room, seq: 1, emoji: '👍' })).toBe('unknown_message');
   });
 
+  test('leaves other users room for emoji, and names the limit', async () => {
+    const { room, ann, ben } = await talk();
+    await send(ann, room);
+    const answers = [];
+    for (const emoji of '😀😃😄😁😆😅😂🙂😉😊😇🥰')
+      answers.push(await ben.raw('message:react', { room, seq: 1, emoji, on: true }));
+    expect(answers.filter(({ ok }) => ok)).toHaveLength(4);
+    expect(answers.at(-1)).toMatchObject({
+      error: { code: 'limit_reached', message: expect.stringMatching(/message can have 12 .* 4 of them/) },
+    });
+    expect(await codeOf(ann, 'message:react', { room, seq: 1, emoji: '👍', on: true })).toBe('ok');
+  });
+
   test('marks the user’s own reaction even beyond the first ten users', async () => {
     const { room, ann } = await talk();
     await send(ann, room);

@@ -421,9 +421,9 @@ const table: Record<RequestName, Partial<Record<Code, Partial<Record<Who, readon
     unknown_message: { ben: [{ seq: 3, emoji: '👍', on: true }, deleted({ seq: 1, emoji: '👍', on: true })] },
     limit_reached: {
       ben: [
-        async ({ ann, room }) => {
-          const react = (emoji: string) => ann.request('message:react', { room, seq: 1, emoji, on: true });
-          await Promise.all([...'😀😃😄😁😆😅😂🙂😉😊😇🥰'].map(react));
+        async ({ ben, room }) => {
+          const react = (emoji: string) => ben.request('message:react', { room, seq: 1, emoji, on: true });
+          await Promise.all([...'😀😃😄😁'].map(react));
           return { seq: 1, emoji: '👍', on: true };
         },
       ],
