@@ -123,6 +123,8 @@ export const columnTypes = {
   report_id: 'text',
   message_id: 'text',
   held_message: 'text',
+  turn: 'int',
+  account: 'int',
   sealed: 'text',
   mail: 'text',
   stopped: 'int',

@@ -10,12 +10,12 @@ import type { Act } from './moderation/records.ts';
 import { type Concerned, lookThroughPause, markDue, markDueRooms } from './notifications/due.ts';
 import { markPushes } from './notifications/pushes.ts';
 import { getRoom, roomNeed } from './rooms/loaded.ts';
-import { type StoredEvent, webhooks } from './webhooks.ts';
+import { type NewEvent, queueEvents, turnsNeed } from './webhook-turns.ts';
 
 /** The rows that consumers produce. They are stored in one transaction with the consumer's position. */
 export interface ConsumedRows {
   acts?: readonly Act[];
-  events?: readonly StoredEvent[];
+  events?: readonly NewEvent[];
   concerned?: Concerned;
 }
 
@@ -36,13 +36,14 @@ export interface LogWrites {
 }
 
 /** Whether the event announces a new member of a direct room. */
-const isOfDirect = (event: StoredEvent): event is StoredEvent & { roomId: string } =>
+const isOfDirect = (event: NewEvent): event is NewEvent & { roomId: string } =>
   event.type === 'room.member_added' && event.roomId?.startsWith('d-') === true;
 
 export const consume: Rule<LogWrites['consume']> = {
   alone: true,
   needs: (input) => [
     consumerNeed(input),
+    ...turnsNeed(input.rows?.events ?? []),
     ...(input.rows?.events ?? []).flatMap((event): Need[] => [
       ...(event.user === undefined ? [] : aboutUser(event.user)),
       ...(isOfDirect(event) ? [roomNeed(event.roomId)] : []),
@@ -62,12 +63,12 @@ export const consume: Rule<LogWrites['consume']> = {
     // The stage `rows` of an erasure deletes the events about its user, and would miss an event that is stored later.
     // Events about unknown users are dropped too, unless the user is in `pair` of a direct room, because a peer may
     // never have connected. `pair` no longer names an erased peer.
-    const isLeft = (event: StoredEvent) => {
+    const isLeft = (event: NewEvent) => {
       const { user } = event;
       if (user === undefined || !isGone(work, user)) return true;
       return isOfDirect(event) && getRoom(work, event.roomId)?.pair?.includes(user) === true;
     };
-    if (isDone) for (const event of (rows?.events ?? []).filter(isLeft)) work.put(webhooks, event);
+    if (isDone) queueEvents(work, rows?.events ?? [], isLeft);
     if (isDone && rows?.concerned !== undefined) {
       const { users, rooms, due, roomsDue, pushes, pushDue } = rows.concerned;
       markDue(work, users, due);

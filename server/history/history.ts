@@ -99,6 +99,7 @@ export { mostNewReplies, namedAuthors, type StoredThread } from './threads/reads
 
 export { mostFollowers } from './threads/threads.ts';
 
+export type { NewEvent } from './webhook-turns.ts';
 export { type EventType, eventTypes, type StoredEvent } from './webhooks.ts';
 
 /** Creates the methods of `History.write`, `probe` or `read`. Each calls `pass` with its name and its arguments. */

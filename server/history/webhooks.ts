@@ -1,8 +1,7 @@
-import { raw, sql } from './engine/dialect.ts';
-import { dueRows, dueRowsNeed } from './engine/due-rows.ts';
+import { type Dialect, raw, type Sql, sql } from './engine/dialect.ts';
 import { askNumber, findRows, type ReadsOf } from './engine/read.ts';
 import type { Rule } from './engine/rule.ts';
-import { table } from './engine/table.ts';
+import { rowFrom, table } from './engine/table.ts';
 import { needOf, type ValueLoader, type Work } from './engine/work.ts';
 
 // Events for the webhook of the site. A consumer of the change log creates them: see consuming.ts.
@@ -44,11 +43,18 @@ export interface StoredEvent {
   held?: string;
 }
 
+/** An event with its place in the queue: see webhook-turns.ts. From the first attempt on, `turn` is `noTurn`. */
+interface QueuedEvent extends StoredEvent {
+  turn: number;
+  account?: number;
+}
+
 export interface WebhookWrites {
   /**
    * Deletes sent events, and sets the next attempt of failed events to `due`. Without `due`, they are not sent again
-   * automatically. Then claims the next due events, which become due again at `until`, in case this server crashes.
-   * `next`: when the first of the other events is due.
+   * automatically. Then claims the next events, which become due again at `until`, in case this server crashes: first up
+   * to `mostRetries` due events that were claimed before, then new events in turn, then other due events.
+   * `retries`: the IDs of the events that were claimed before. `next`: when the first of the other events is due.
    */
   claimEvents: {
     in: {
@@ -57,8 +63,9 @@ export interface WebhookWrites {
       at: number;
       until: number;
       most: number;
+      mostRetries: number;
     };
-    out: { events: StoredEvent[]; next?: number };
+    out: { events: StoredEvent[]; retries: string[]; next?: number };
   };
   /** Deletes events above the limit `most`, from the least important type on, and oldest first within a type. */
   dropEvents: { in: { most: number }; out: { dropped: number } };
@@ -72,7 +79,7 @@ export interface WebhookReads {
 }
 
 /** The queued and failed events for the site. */
-export const webhooks = table<StoredEvent>(
+export const webhooks = table<QueuedEvent>(
   'chat_webhooks',
   ['id'],
   {
@@ -88,27 +95,80 @@ export const webhooks = table<StoredEvent>(
     user: 'user_id',
     report: 'report_id',
     held: 'held_message',
+    turn: 'turn',
+    account: 'account',
   },
   { users: ['user'], without: () => ({ row: null }) },
 );
 
 const never = Number.POSITIVE_INFINITY;
 
+/** Not NULL, because all databases can read events with an equal number in the order of an index. */
+const noTurn = -1;
+
+/** Whether no attempts are left. */
+const hasFailed = sql`turn = ${noTurn} AND due IS NULL`;
+
 export const claimEvents: Rule<WebhookWrites['claimEvents']> = {
   alone: true,
-  needs: ({ at, most }) => [dueRowsNeed(webhooks, at, most)],
-  run(work, { sent, failed, at, until, most }) {
+  needs: ({ at, most }) => [needOf(sendableLoader, { at, most })],
+  run(work, { sent, failed, at, until, most, mostRetries }) {
     for (const id of sent) work.remove(webhooks, { id });
     for (const event of failed) postpone(work, event);
-    const { rows: events, next } = dueRows(work, webhooks, at, most);
+    const { retries, queued, next = never } = work.value(sendableLoader, { at, most });
+    const first = retries.slice(0, mostRetries);
     const settled = new Set([...sent, ...failed.map(({ id }) => id)]);
-    const claimed = events.filter(({ id }) => !settled.has(id));
-    for (const event of claimed) work.put(webhooks, { ...event, due: until, tries: event.tries + 1 });
-    const first = Math.min(...failed.map(({ due = never }) => due), next ?? never);
+    const claimed = [...first, ...queued, ...retries.slice(first.length)]
+      .slice(0, most)
+      .filter(({ id }) => !settled.has(id))
+      .map(({ turn: _, account: __, ...event }) => ({ ...event, tries: event.tries + 1 }));
+    for (const event of claimed) work.put(webhooks, { ...event, due: until, turn: noTurn });
+    const retried = new Set(retries.map(({ id }) => id));
+    const soonest = Math.min(...failed.map(({ due = never }) => due), next);
     return {
-      events: claimed.map((event) => ({ ...event, tries: event.tries + 1 })),
-      ...(first === never ? {} : { next: first }),
+      events: claimed,
+      retries: claimed.flatMap(({ id }) => (retried.has(id) ? id : [])),
+      ...(soonest === never ? {} : { next: soonest }),
     };
+  },
+};
+
+interface Sendable {
+  /** Due events that were claimed before. */
+  retries: readonly QueuedEvent[];
+  /** New events, in turn. */
+  queued: readonly QueuedEvent[];
+  next?: number;
+}
+
+/** Returns the statements that lock the next events: first due events that were claimed before, then new events. */
+export function selectSendable({ lock }: Dialect, at: number, most: number): [Sql, Sql] {
+  const columns = raw(Object.values(webhooks.columns).join(', '));
+  const select = (which: Sql) =>
+    sql`SELECT ${columns} FROM chat_webhooks WHERE ${which} LIMIT ${most} ${lock}`;
+  return [
+    select(sql`turn = ${noTurn} AND due <= ${at} ORDER BY due`),
+    select(raw('turn >= 0 ORDER BY turn, due')),
+  ];
+}
+
+const sendableLoader: ValueLoader<{ at: number; most: number }, Sendable> = {
+  name: 'sendable events',
+  *find({ dialect, transaction }, work, needs) {
+    for (const need of needs) {
+      const { at, most } = need;
+      const found = most === 0 ? [] : yield* transaction.queryAll(selectSendable(dialect, at, most));
+      const [retries = [], queued = []] = found.map((rows) => rows.map((row) => rowFrom(webhooks, row)));
+      const isAll = retries.length + queued.length < most;
+      const [later] = isAll
+        ? yield* transaction.query(
+            sql`SELECT min(due) AS due FROM chat_webhooks WHERE turn = ${noTurn} AND due > ${at}`,
+          )
+        : [{ due: at }];
+      const next = (later?.due as number | null | undefined) ?? undefined;
+      work.keep(sendableLoader, need, { retries, queued, ...(next === undefined ? {} : { next }) });
+    }
+    return [];
   },
 };
 
@@ -134,7 +194,7 @@ export const retryEvents: Rule<WebhookWrites['retryEvents']> = {
   needs: () => [eventCountsNeed],
   run(work, { at }) {
     const events = eventCounts(work).get('failed') ?? 0;
-    if (events > 0) work.later(() => sql`UPDATE chat_webhooks SET due = ${at}, tries = 0 WHERE due IS NULL`);
+    if (events > 0) work.later(() => sql`UPDATE chat_webhooks SET due = ${at}, tries = 0 WHERE ${hasFailed}`);
     return { events };
   },
 };
@@ -145,7 +205,7 @@ const eventCountsLoader: ValueLoader<object, ReadonlyMap<EventType | 'failed', n
   *find({ transaction }, work) {
     const [byType = [], failed = []] = yield* transaction.queryAll([
       raw('SELECT type, count(*) AS num FROM chat_webhooks GROUP BY type'),
-      raw('SELECT count(*) AS num FROM chat_webhooks WHERE due IS NULL'),
+      sql`SELECT count(*) AS num FROM chat_webhooks WHERE ${hasFailed}`,
     ]);
     const events = new Map(byType.map(({ type, num }) => [type as EventType | 'failed', num as number]));
     work.keep(eventCountsLoader, {}, events.set('failed', (failed[0]?.num as number | undefined) ?? 0));
@@ -174,8 +234,11 @@ function keepNewestEvents(work: Work, type: EventType, most: number): void {
 export const webhookReads: ReadsOf<WebhookReads> = {
   *events(_, { limit }) {
     return {
-      waiting: yield* askNumber(raw('SELECT count(*) AS num FROM chat_webhooks WHERE due IS NOT NULL')),
-      failed: yield* findRows(webhooks, sql`WHERE due IS NULL ORDER BY at DESC, id LIMIT ${limit}`),
+      waiting: yield* askNumber(
+        sql`SELECT (SELECT count(*) FROM chat_webhooks WHERE turn >= 0)
+              + (SELECT count(*) FROM chat_webhooks WHERE turn = ${noTurn} AND due IS NOT NULL) AS num`,
+      ),
+      failed: yield* findRows(webhooks, sql`WHERE ${hasFailed} ORDER BY at DESC, id LIMIT ${limit}`),
     };
   },
 };

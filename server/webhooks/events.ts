@@ -4,12 +4,12 @@ import {
   type EventType,
   isMember,
   type LoggedChange,
+  type NewEvent,
   type RoomRecord,
-  type StoredEvent,
 } from '../history/history.ts';
 import type { PresenceType } from './presence.ts';
 
-type Event = Omit<StoredEvent, 'id' | 'at' | 'due' | 'tries'>;
+type Event = Omit<NewEvent, 'id' | 'at' | 'due' | 'tries'>;
 
 /** The type of change that causes each event. The notifier creates `notify.due` events. */
 const sources: Record<Exclude<EventType, 'notify.due'>, LoggedChange['type']> = {
@@ -47,7 +47,7 @@ export function webhookEvents(
     apart: 1000,
     take: (entries) => ({
       events: entries.flatMap(({ at, changes }) =>
-        changes.flatMap((change): StoredEvent[] => {
+        changes.flatMap((change): NewEvent[] => {
           const event = eventOf(change);
           if (event === undefined || !wanted.has(event.type)) return [];
           return [{ ...event, id: randomUUID(), at, due: at, tries: 0 }];
@@ -71,14 +71,16 @@ function eventOf(change: LoggedChange): Event | undefined {
       : { type: 'message.reported', ...placeOf(change.room), report: change.id };
   }
   if (change.type === 'held') {
-    return change.is === 'held' ? { type: 'message.held', roomId: change.room, held: change.id } : undefined;
+    const { is, room: roomId, id: held, user: by } = change;
+    return is === 'held' ? { type: 'message.held', roomId, held, by } : undefined;
   }
   if (change.type === 'room') {
     return change.is === 'new' ? { type: 'room.created', ...placeOf(change.room) } : undefined;
   }
   if (change.type === 'act') {
-    const { kind, room } = change.act;
-    return kind === 'room_changed' && room !== undefined ? { type: 'room.changed', roomId: room } : undefined;
+    const { kind, room: roomId, by } = change.act;
+    if (kind !== 'room_changed' || roomId === undefined) return undefined;
+    return { type: 'room.changed', roomId, ...(by === undefined ? {} : { by }) };
   }
   if (change.type !== 'member') return undefined;
   const { before, now, room, user } = change;

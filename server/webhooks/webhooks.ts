@@ -9,6 +9,8 @@ import type { PresenceType } from './presence.ts';
 
 /** Maximum events in flight. */
 const slots = 32;
+/** Maximum retries in flight while new events wait. Retries have these slots first, so that neither delays the other. */
+const slotsRetries = 8;
 /** Maximum queued events of `sendOnce`. */
 const mostOnce = 1000;
 /** Maximum events of `sendOnce` in flight, in addition to `slots`. */
@@ -65,7 +67,7 @@ export interface WebhookOptions {
 }
 
 /**
- * Sends events to the site in no particular order, each until it is accepted or no attempts are left. Any server may
+ * Sends events to the site in turn by account: see webhook-turns.ts. Sends each until it is accepted or no attempts are left. Any server may
  * send any event, so events of a crashed server are not lost.
  */
 export class Webhooks {
@@ -75,6 +77,8 @@ export class Webhooks {
   readonly #rounds: Rounds;
   readonly #trimming: NodeJS.Timeout;
   readonly #underWay = new Map<string, Promise<void>>();
+  /** The IDs of the retries in flight. */
+  readonly #retries = new Set<string>();
   #sent: string[] = [];
   #failed: Failed[] = [];
   #settling: NodeJS.Timeout | undefined;
@@ -183,9 +187,9 @@ export class Webhooks {
     const most = this.#isGone || paused > 0 ? 0 : slots - this.#underWay.size;
     if (sent.length + failed.length + most === 0) return paused > 0 ? paused : lookEvery;
     try {
-      const { events, next = Number.POSITIVE_INFINITY } = await this.#claim(sent, failed, most);
+      const { events, retries, next = Number.POSITIVE_INFINITY } = await this.#claim(sent, failed, most);
       this.#isBehind = events.length === most;
-      if (events.length > 0) await this.#begin(events);
+      if (events.length > 0) await this.#begin(events, new Set(retries));
       if (paused > 0) return paused;
       return this.#isBehind ? lookEvery : Math.min(lookEvery, next - Date.now());
     } catch (error) {
@@ -197,10 +201,14 @@ export class Webhooks {
 
   #claim(sent: readonly string[], failed: readonly Failed[], most: number) {
     const at = Date.now();
-    return this.#options.history.write.claimEvents({ sent, failed, at, until: at + claimTime, most });
+    const mostRetries = Math.max(0, slotsRetries - this.#retries.size);
+    return this.#options.history.write.claimEvents({
+      ...{ sent, failed, at, most, mostRetries },
+      until: at + claimTime,
+    });
   }
 
-  async #begin(events: readonly StoredEvent[]): Promise<void> {
+  async #begin(events: readonly StoredEvent[], retries: ReadonlySet<string>): Promise<void> {
     const { history, messageOf, dueOf } = this.#options;
     const bodies = await bodiesOf(events, history, messageOf, dueOf);
     for (const [n, event] of events.entries()) {
@@ -213,10 +221,12 @@ export class Webhooks {
       }
       const sending = this.#send(event, body).finally(() => {
         this.#underWay.delete(event.id);
+        this.#retries.delete(event.id);
         if (this.#isBehind) this.wake();
         else this.#settling ??= setTimeout(() => this.wake(), settleAfter).unref();
       });
       this.#underWay.set(event.id, sending);
+      if (retries.has(event.id)) this.#retries.add(event.id);
     }
   }
 

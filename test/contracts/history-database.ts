@@ -28,6 +28,7 @@ import {
   readHistoryPlace,
 } from '../../server/history/open.ts';
 import { tables } from '../../server/history/subjects.ts';
+import { selectSendable } from '../../server/history/webhooks.ts';
 
 import type { RequestError } from '../../server/wire/errors.ts';
 import { size, soak } from '../guarantees/size.ts';
@@ -1216,6 +1217,22 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       closing.push(() => clock.mockRestore());
       await open(database.url, undefined, { ...shared, self: 'two' });
       await expect.poll(nums).toEqual(others);
+    });
+
+    test('claims events through an index', async () => {
+      await empty();
+      const dialect = engine.dialect(database);
+      const connection = await dialect.connect();
+      closing.push(() => connection.destroy());
+      const events = Array.from({ length: 900 }, (_, i) => {
+        // New events, failed events that are due at some time, and events without attempts left.
+        const [turn, due] = [[i, 0] as const, [-1, i] as const, [-1, null] as const][i % 3] ?? [];
+        return [`e${i}`, 'message.created', i, due ?? null, 0, turn ?? -1];
+      });
+      await connection.query(
+        dialect.insert('chat_webhooks', ['id', 'type', 'at', 'due', 'tries', 'turn'], events),
+      );
+      expect(await engine.unindexed(connection, selectSendable(dialect, 600, 32))).toEqual([]);
     });
 
     test('finds old entries of the change log through an index', async () => {

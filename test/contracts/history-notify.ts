@@ -156,7 +156,7 @@ export function notifyContract(now: Now) {
     };
     expect(await notify(at)).toEqual([{ room, at }]);
     expect(await notify(at + 1)).toEqual([{ room, at: at + 1 }]);
-    await write.claimEvents({ sent: [`eli${at + 1}`], failed: [], at, until, most: 0 });
+    await write.claimEvents({ sent: [`eli${at + 1}`], failed: [], at, until, most: 0, mostRetries: 0 });
     expect(await notify(at + 2)).toEqual([{ room, at: at + 2, before: at + 1 }]);
     expect(await notify(at + 3)).toEqual([{ room, at: at + 3, before: at + 1 }]);
     await write.claimEvents({
@@ -165,6 +165,7 @@ export function notifyContract(now: Now) {
       at,
       until,
       most: 0,
+      mostRetries: 0,
     });
   });
 

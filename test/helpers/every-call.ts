@@ -177,8 +177,8 @@ export const everyWrite: { [Op in keyof Writes]: Writes[Op]['in'][] } = {
   ],
   keepConsumers: [{ names: ['erasure'] }],
   claimEvents: [
-    { sent: [], failed: [], at, until: at + 1, most: 9 },
-    { sent: ['e1'], failed: [{ id: 'e2' }], at, until: at + 1, most: 9 },
+    { sent: [], failed: [], at, until: at + 1, most: 9, mostRetries: 9 },
+    { sent: ['e1'], failed: [{ id: 'e2' }], at, until: at + 1, most: 9, mostRetries: 9 },
   ],
   retryEvents: [{ at }],
   setNotices: [{ user: '1', set: { mail: '5' } }],

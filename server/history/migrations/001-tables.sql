@@ -533,7 +533,8 @@ CREATE INDEX IF NOT EXISTS chat_audit_by_room ON chat_audit (room_id, num);
 
 -- Events for the site that are queued, or have failed (`due` is NULL): see CHAT_WEBHOOK_URL. They contain IDs; the body
 -- is created from the stored data when the event is sent. `id` is the same for all attempts. `created_at`: when the
--- room was created.
+-- room was created. Events are sent in the order of `turn` and `due`, with an equal share for each `account`, a keyed
+-- digest. From the first attempt on, `turn` is -1 and `account` NULL.
 CREATE TABLE IF NOT EXISTS chat_webhooks (
   id BYTES(64) NOT NULL PRIMARY KEY,
   type CHARS(32) NOT NULL,
@@ -546,9 +547,13 @@ CREATE TABLE IF NOT EXISTS chat_webhooks (
   message_id BYTES(64),
   user_id BYTES(256),
   report_id BYTES(64),
-  held_message BYTES(64)
+  held_message BYTES(64),
+  turn INT NOT NULL,
+  account INT
 ) KEYED;
-CREATE INDEX IF NOT EXISTS chat_webhooks_by_due ON chat_webhooks (due);
+CREATE INDEX IF NOT EXISTS chat_webhooks_by_turn ON chat_webhooks (turn, due);
+CREATE INDEX IF NOT EXISTS chat_webhooks_by_account ON chat_webhooks (account, turn);
+CREATE INDEX IF NOT EXISTS chat_webhooks_by_message ON chat_webhooks (message_id, turn);
 CREATE INDEX IF NOT EXISTS chat_webhooks_by_type ON chat_webhooks (type, at);
 CREATE INDEX IF NOT EXISTS chat_webhooks_by_user ON chat_webhooks (user_id);
 

@@ -6,6 +6,7 @@ import { table } from '../engine/table.ts';
 import { rows, type Work } from '../engine/work.ts';
 import { aboutUser, isGone } from '../erasure/erasures.ts';
 import { getRoom } from '../rooms/loaded.ts';
+import { queueEvents, turnsNeed } from '../webhook-turns.ts';
 import { type StoredEvent, webhooks } from '../webhooks.ts';
 import { markPushes, type PushPlace } from './pushes.ts';
 
@@ -193,11 +194,12 @@ export const noteDue: Rule<DueWrites['noteDue']> = {
 };
 
 export const noteNotified: Rule<DueWrites['noteNotified']> = {
-  needs: ({ user, rooms }) => [
+  needs: ({ user, rooms, event }) => [
     rows(due, { user }),
     ...rooms.map((room) => rows(notified, { room, user })),
     rows(lastNotified, { user }),
     rows(webhooks, { user, type: 'notify.due' }),
+    ...turnsNeed(event === undefined ? [] : [event]),
     ...aboutUser(user),
   ],
   run(work, { user, rooms, until, at, sending, event, next }) {
@@ -214,7 +216,7 @@ export const noteNotified: Rule<DueWrites['noteNotified']> = {
     work.put(lastNotified, { user, at });
     if (sending) markSending(work, user);
     else settleDueUser(work, user, until, at, next);
-    if (event !== undefined) work.put(webhooks, event);
+    if (event !== undefined) queueEvents(work, [event]);
     return { lost: false };
   },
 };

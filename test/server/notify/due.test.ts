@@ -144,7 +144,7 @@ async function scene(mail: string, time: string, set: Partial<StoredNotices> = {
      */
     async event(isTaken = false) {
       const at = Date.now();
-      const claim = { failed: [], at, until: at, most: 9 };
+      const claim = { failed: [], at, until: at, most: 9, mostRetries: 9 };
       const { events } = await history.write.claimEvents({ ...claim, sent: [] });
       const newest = events.toSorted((a, b) => b.at - a.at)[0] ?? expect.unreachable('no event');
       const notifier = new Notifier({ ...options, history, reachesNewMembers: true });

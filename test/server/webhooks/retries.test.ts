@@ -13,10 +13,11 @@ const hour = 60 * minute;
 const kept = historyFolder();
 /** The IDs of the received events. */
 let taken: string[] = [];
-let answer: (response: ServerResponse) => void;
+let answer: (response: ServerResponse, id: string) => void;
 const receiver = createServer((request, response) => {
-  taken.push(`${request.headers['webhook-id']}`);
-  request.resume().on('end', () => answer(response));
+  const id = `${request.headers['webhook-id']}`;
+  taken.push(id);
+  request.resume().on('end', () => answer(response, id));
 });
 let url: URL;
 let history: History;
@@ -201,4 +202,36 @@ test('sends the other events while the site does not respond to one', async () =
   await vi.waitFor(() => expect(taken.slice(1).toSorted()).toEqual(others.toSorted()), hanging);
   expect(hung?.closed).toBe(false);
   hung?.destroy();
+});
+
+test('sends new events while the site does not respond to retries', async () => {
+  const named = (name: string, count: number) => Array.from({ length: count }, (_, n) => `${name} ${n}`);
+  answer = answers(500);
+  await store(...named('old', 40));
+  const failing = sender();
+  failing.webhooks.wake();
+  await vi.waitFor(() => expect(failing.outcomes).toHaveLength(40), hanging);
+  await failing.webhooks.stop();
+  vi.setSystemTime(Date.now() + 6000);
+  taken = [];
+  const open: { id: string; response: ServerResponse }[] = [];
+  answer = (response, id) => void open.push({ id, response });
+  onTestFinished(() => open.forEach(({ response }) => void response.destroy()));
+  const added = named('new', 60);
+  await store(...added);
+  const { webhooks, outcomes } = sender();
+  webhooks.wake();
+  await vi.waitFor(() => expect(open).toHaveLength(32), hanging);
+  // Earlier tests left failed events, too.
+  const isOld = (id: string) => !id.startsWith('new');
+  expect(taken.filter(isOld)).toHaveLength(8);
+  const accept = answers(204);
+  answer = (response, id) => {
+    if (!isOld(id)) accept(response);
+  };
+  for (const { id, response } of open) if (!isOld(id)) accept(response);
+  const sent = () => taken.filter((id) => !isOld(id)).toSorted();
+  await vi.waitFor(() => expect(sent()).toEqual(added.toSorted()), hanging);
+  // No retry had to time out for it.
+  expect(new Set(outcomes)).toEqual(new Set(['sent']));
 });

@@ -235,7 +235,7 @@ describe.concurrent('a rejected event', () => {
     const consumed = await history.write.consume(consumer);
     const done = 'upTo' in consumed ? consumed.upTo : 0;
     await history.write.consume({ ...consumer, done, rows: { events: [event] } });
-    const claim = { sent: [], at: 2, until: 3, most: 9 };
+    const claim = { sent: [], at: 2, until: 3, most: 9, mostRetries: 9 };
     for (const failed of [[], [{ id: event.id }]]) await history.write.claimEvents({ ...claim, failed });
     await history.close();
     const there = await startPeopleSite({
@@ -265,6 +265,51 @@ describe.concurrent('a rejected event', () => {
     expect(event.data).toEqual({ user: { id: early.id, name: `Name of ${early.id}` } });
     expect(taken.filter(({ event: { type } }) => type === 'user.offline')).toEqual([]);
   });
+});
+
+test('sends reports and messages of others in turn while events of one user are queued', async () => {
+  const own = historyFolder();
+  onTestFinished(() => own.remove());
+  const start = () =>
+    startPeopleSite({
+      CHAT_HISTORY: own.url,
+      CHAT_WEBHOOK_URL: url,
+      CHAT_WEBHOOK_KEY_FILE: keyFile,
+      CHAT_WEBHOOK_EVENTS: 'message.created,message.reported',
+    });
+  const events: Taken['event'][] = [];
+  const answerWith = (status: number) => {
+    answer = (response, event) => {
+      events.push(event);
+      response.writeHead(status).end();
+    };
+  };
+  onTestFinished(() => {
+    answer = undefined;
+  });
+  const there = await start();
+  const [flooder, other] = await there.people(2, (one) => one.request('room:join', { room: 'lobby' }));
+  // The server sends nothing more until the next start.
+  answerWith(410);
+  const { seq } = await say(flooder, 'lobby', 'spam');
+  await vi.waitFor(() => expect(events).toHaveLength(1), hanging);
+  await Promise.all(Array.from({ length: 150 }, () => say(flooder, 'lobby', 'spam')));
+  await say(other, 'lobby', 'from another user');
+  await other.request('message:report', { room: 'lobby', seq, reason: 'spam' });
+  await vi.waitFor(
+    async () => expect((await there.api('GET', '/webhooks')).body).toMatchObject({ waiting: 153 }),
+    hanging,
+  );
+  await there.close();
+  events.length = 0;
+  answerWith(204);
+  const restarted = await start();
+  onTestFinished(() => restarted.close());
+  // 32 events are in flight, so they arrive in almost the order of their turns.
+  await vi.waitFor(() => expect(events.length).toBeGreaterThanOrEqual(64), hanging);
+  const first = events.slice(0, 64).map(({ type, data }) => `${type} ${data.message?.text}`);
+  expect(first).toContain('message.reported spam');
+  expect(first).toContain('message.created from another user');
 });
 
 test('reports every response except success as a failure, with its Retry-After', async () => {
