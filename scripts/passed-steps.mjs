@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { root } from './npm-packages.mjs';
 
@@ -31,15 +31,32 @@ export function resultFile({ name, sources }) {
 /** Returns the names and versions of all Debian packages. */
 const tools = () => spawnSync('dpkg-query', ['-W']).stdout?.toString() ?? '';
 
-/** @param {string | undefined} file @returns {number | undefined} the number of passed tests in that result */
-export function passedBefore(file) {
+/**
+ * @param {import('./test-steps.mjs').Step} step @param {string | undefined} file with its result
+ * @returns {number | undefined} the number of passed tests; undefined if what the step made is no longer there
+ */
+export function passedBefore(step, file) {
   if (file === undefined || !existsSync(file)) return undefined;
-  return Number(readFileSync(file, 'utf8'));
+  const [tests, made] = readFileSync(file, 'utf8').split(' ');
+  return made === hashOfMade(step) ? Number(tests) : undefined;
 }
 
-/** @param {string | undefined} file @param {number} tests */
-export function notePassed(file, tests) {
+/** @param {import('./test-steps.mjs').Step} step @param {string | undefined} file @param {number} tests */
+export function notePassed(step, file, tests) {
   if (file === undefined) return;
   mkdirSync(dirname(file), { recursive: true });
-  writeFileSync(file, String(tests));
+  writeFileSync(file, `${tests} ${hashOfMade(step)}`);
+}
+
+/** @param {import('./test-steps.mjs').Step} step */
+function hashOfMade({ makes = [] }) {
+  const hash = createHash('sha256');
+  for (const folder of makes.map((made) => join(root, made)).filter(existsSync)) {
+    const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
+    const files = entries
+      .filter((entry) => entry.isFile())
+      .map((entry) => join(entry.parentPath, entry.name));
+    for (const file of files.sort()) hash.update(`${file}\0`).update(readFileSync(file));
+  }
+  return hash.digest('hex');
 }

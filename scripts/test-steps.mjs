@@ -12,6 +12,7 @@ import { root } from './npm-packages.mjs';
  * @property {string[]} [needs] the names of steps that must pass first, and `debian` for the Debian packages, such as PHP,
  * databases, browser and Java
  * @property {string[]} [sources] all files that its result depends on, as git's pathspecs; undefined if it always runs
+ * @property {string[]} [makes] folders that it fills for other steps. If their content has changed since, it runs again
  * @property {number} [slots] the number of its busy processes, by default 1
  */
 
@@ -47,7 +48,11 @@ export function testSteps(reports) {
     { name: 'bundles', command: `exec ${makeBundles}` },
     { name: 'build', command: scripts.build },
     // Javadoc takes a third of the time.
-    javaStep(reports, '-Dmaven.javadoc.skip'),
+    {
+      ...javaStep(reports, '-Dmaven.javadoc.skip'),
+      sources: ['android', 'test/vectors', 'package.json', 'scripts/test-steps.mjs'],
+      makes: ['android/chat-client/target', 'android/sample-cli/target'],
+    },
     {
       ...vitestStep('integration', reports, '--maxWorkers=5'),
       needs: ['debian', 'bundles', 'java', 'build'],

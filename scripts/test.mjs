@@ -46,7 +46,7 @@ async function runSteps(steps, { complete, reports, repeats }) {
   const results = new Map();
   const passedFile = new Map(steps.map((step) => [step, repeats ? resultFile(step) : undefined]));
   for (const [step, file] of passedFile) {
-    const passed = passedBefore(file);
+    const passed = passedBefore(step, file);
     if (passed === undefined) continue;
     console.log(`=== ${step.name}: unchanged since it passed`);
     results.set(step.name, { ...nothing, name: step.name, passed });
@@ -64,7 +64,8 @@ async function runSteps(steps, { complete, reports, repeats }) {
     const first = await runStep(step, output);
     const result = repeats ? await runAgain(step, first, output) : first;
     console.log(`\n=== ${step.name}\n${readFileSync(output, 'utf8')}`);
-    if (!isBad(result) && result.secondTime.length === 0) notePassed(passedFile.get(step), result.passed);
+    if (!isBad(result) && result.secondTime.length === 0)
+      notePassed(step, passedFile.get(step), result.passed);
     results.set(step.name, result);
     running.delete(step.name);
     free += step.slots ?? 1;
