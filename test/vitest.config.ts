@@ -25,11 +25,23 @@ const moreInSoak = globSync('{test,packages/*/test}/**/*.test.ts', { cwd: root }
   more.test(readFileSync(join(root, file), 'utf8')),
 );
 
-/** The unit tests that read the clock. `npm test` also runs them at the times of `nights` in scripts/test-steps.mjs. */
+/** The unit tests that read the clock. `npm test` also runs them at the times of `nights`. */
 const readsClock = /\b(?:Date|Intl|Temporal)\b/;
 const timed = globSync('{test,packages/*/test}/**/*.unit.test.ts', { cwd: root }).filter((file) =>
   readsClock.test(readFileSync(join(root, file), 'utf8')),
 );
+
+/**
+ * The times at which the tests that read the clock run again, with the zone and the language of the machine. In the
+ * first night the clocks change.
+ */
+const nights = [
+  { zone: 'America/St_Johns', time: '2027-03-13 23:30:00', language: 'tr_TR.UTF-8' },
+  { zone: 'Asia/Kathmandu', time: '2026-12-31 23:30:00', language: 'ar_EG.UTF-8' },
+  { zone: 'Pacific/Apia', time: '2028-02-29 23:30:00', language: 'de_DE.UTF-8' },
+];
+
+const [faketime = ''] = globSync('/usr/lib/*/faketime/libfaketime.so.1');
 
 const soakFiles = ['{test,packages/*/test}/**/*.soak.test.ts', ...moreInSoak];
 /** The files of the soak run that measure times, load the machine, or pack this checkout. */
@@ -82,17 +94,24 @@ export default defineConfig({
           allowOnly: false,
         },
       },
-      {
-        test: {
-          name: 'nights',
-          setupFiles: ['test/helpers/each-file.ts'],
-          include: timed,
-          isolate: false,
-          maxWorkers: 1,
-          testTimeout: hanging,
-          allowOnly: false,
-        },
-      },
+      ...nights.map(
+        ({ zone, time, language }, n): TestProjectConfiguration => ({
+          test: {
+            name: `nights-${n}`,
+            setupFiles: ['test/helpers/each-file.ts'],
+            // Vitest starts a process with them, because the C library reads them only then.
+            env: {
+              ...{ TZ: zone, LC_ALL: language, LD_PRELOAD: faketime },
+              ...{ FAKETIME: `@${time}`, FAKETIME_DONT_FAKE_MONOTONIC: '1' },
+            },
+            include: timed,
+            isolate: false,
+            maxWorkers: 1,
+            testTimeout: hanging,
+            allowOnly: false,
+          },
+        }),
+      ),
       {
         plugins: [threadsOfBundles()],
         test: {
