@@ -131,6 +131,10 @@ const needs = [
     only: ['test'],
     present: () => existsSync('/usr/bin/chromium-headless-shell'),
   },
+  { name: 'firefox-esr', only: ['soak'], present: () => onPath('firefox-esr') },
+  // WebKit needs a screen.
+  { name: 'webkit2gtk-driver', only: ['soak'], present: () => onPath('WebKitWebDriver') },
+  { name: 'xvfb', only: ['soak'], present: () => onPath('Xvfb') },
   // Tests display Chinese and emoji.
   { name: 'fonts-wqy-microhei', only: ['test'], present: () => hasFont('wqy/wqy-microhei.ttc') },
   { name: 'fonts-noto-color-emoji', only: ['test'], present: () => hasFont('noto/NotoColorEmoji.ttf') },

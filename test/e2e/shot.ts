@@ -1,10 +1,11 @@
 import { join } from 'node:path';
 import type { Page } from '@playwright/test';
 
-const folder = process.env.SHOTS;
+/** The folder for screenshots for a human reviewer, if SHOTS names one. */
+export const shotFolder = process.env.SHOTS;
 
-/** Takes a screenshot for a human reviewer if SHOTS names a folder. Tests do not need it, and it costs CPU. */
+/** Takes a screenshot into `shotFolder`. Tests do not need it, and it costs CPU. */
 export async function shot(page: Page, name: string): Promise<void> {
-  if (folder !== undefined)
-    await page.screenshot({ path: join(folder, `${name}.png`), animations: 'disabled' });
+  if (shotFolder !== undefined)
+    await page.screenshot({ path: join(shotFolder, `${name}.png`), animations: 'disabled' });
 }
