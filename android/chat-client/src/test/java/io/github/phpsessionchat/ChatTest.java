@@ -774,6 +774,48 @@ class ChatTest {
   }
 
   @Test
+  void joinsARoomAgainAndResendsTheMessageIfTheServerSaysThatItIsNotJoined() throws Exception {
+    chat.openRoom("lobby", events.callback("lobby"));
+    chat.start();
+    events.await("lobby");
+    AtomicInteger sent = new AtomicInteger();
+    server.responder =
+        (name, payload) ->
+            name.equals("message:send") && sent.getAndIncrement() == 0
+                ? ScriptedServer.error("not_joined", 0)
+                : ScriptedServer.defaultResponse(name, payload);
+    chat.send("lobby", "hello");
+    server.awaitRequest("message:send");
+    server.awaitRequest("room:join");
+    assertEquals("hello", server.awaitRequest("message:send").getString("text"));
+  }
+
+  @Test
+  void endsTypingInARoomWhenTheUserTypesInAnotherRoom() throws Exception {
+    chat.openRoom("lobby", events.callback("lobby"));
+    chat.openRoom("garden", events.callback("garden"));
+    chat.start();
+    events.await("garden");
+    chat.typed("lobby");
+    assertTrue(new JSONObject("{'room':'lobby','typing':true}").similar(server.awaitRequest("typing:set")));
+    chat.typed("garden");
+    assertTrue(new JSONObject("{'room':'lobby','typing':false}").similar(server.awaitRequest("typing:set")));
+    assertTrue(new JSONObject("{'room':'garden','typing':true}").similar(server.awaitRequest("typing:set")));
+  }
+
+  @Test
+  void reloadsADirectRoomIfTheOtherUserWritesUnderANewName() throws Exception {
+    JSONObject with = new JSONObject(message(1).getJSONObject("user").toString());
+    JSONObject direct = ScriptedServer.room("lobby").put("kind", "direct").put("with", with).put("present", true);
+    openLobby(direct, new JSONArray());
+    JSONObject renamed = message(1);
+    renamed.getJSONObject("user").put("name", "Robert");
+    server.event("message:new", renamed);
+    // Requests the summary of the room without moving the marker.
+    assertTrue(new JSONObject("{'room':'lobby','seq':0}").similar(server.awaitRequest("read:mark")));
+  }
+
+  @Test
   void reportsPinnedMessagesOfAnOpenRoom() throws Exception {
     JSONObject lobby = ScriptedServer.room("lobby").put("head", 2).put("lastSeq", 2).put("pins", 1);
     JSONArray messages = new JSONArray().put(message(1)).put(message(2));

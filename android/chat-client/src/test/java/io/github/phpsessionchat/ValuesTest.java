@@ -80,6 +80,30 @@ class ValuesTest {
   }
 
   @Test
+  void readsEachFieldFromItsOwnNameInPendingScheduledPinnedAndReportedMessages() {
+    String common = "'id':'m1','room':'lobby','user':{'id':'bob'},'text':'t','replyTo':2,'files':[{'id':'f1'}],'at':3";
+    HeldMessage held =
+        Wire.held(
+            new JSONObject(
+                "{" + common + ",'seq':4,'mentions':[{'user':{'id':'cat'},'start':0,'length':1}],'preview':{'url':'u','title':'T'}}"));
+    assertEquals("m1 lobby bob t 2 f1 3", held.id + " " + held.room + " " + held.user.id + " " + held.text + " " + held.replyTo + " " + held.files.get(0).id + " " + held.at);
+    assertEquals("4 cat T", held.seq + " " + held.mentions.get(0).user.id + " " + held.preview.title);
+    ScheduledMessage scheduled =
+        Wire.scheduled(new JSONObject("{" + common + ",'rev':4,'failed':{'code':'muted','at':5}}"));
+    assertEquals("m1 lobby t 2 f1 3", scheduled.id + " " + scheduled.room + " " + scheduled.text + " " + scheduled.replyTo + " " + scheduled.files.get(0).id + " " + scheduled.at);
+    assertEquals("4 muted", scheduled.rev + " " + scheduled.failed);
+    PinnedMessage pinned = Wire.pinned(new JSONObject("{'seq':1,'user':{'id':'bob'},'text':'t','by':{'id':'cat'},'at':3,'after':4}"));
+    assertEquals("1 bob t cat 3 4", pinned.message.seq + " " + pinned.message.user.id + " " + pinned.message.text + " " + pinned.by.id + " " + pinned.at + " " + pinned.after);
+    Report report =
+        Wire.report(
+            new JSONObject(
+                "{'id':'r1','room':'lobby','message':{'seq':1},'by':{'id':'cat'},'reason':'spam','text':'note','at':3,"
+                    + "'closed':{'by':{'id':'dan'},'done':'deleted','at':4}}"));
+    assertEquals("r1 lobby 1 cat SPAM note 3", report.id + " " + report.room + " " + report.message.seq + " " + report.by.id + " " + report.reason + " " + report.text + " " + report.at);
+    assertEquals("dan DELETED 4", report.closed.by.id + " " + report.closed.done + " " + report.closed.at);
+  }
+
+  @Test
   void readsTheLookOfARoom() {
     RoomSummary room =
         Wire.room(new JSONObject().put("color", "teal").put("emoji", "\uD83C\uDF33").put("picture", "0123456789abcdef"));
