@@ -79,6 +79,7 @@ final class JsonHandlerTest extends TestCase
         yield 'an object 500 levels down' => [fn () => ['x' => self::nested(500, new \stdClass())], 'key "x": an object'];
         yield 'INF' => [['f' => INF], 'key "f": Inf and NaN'];
         yield '513 levels' => [fn () => self::nested(513), 'Maximum stack depth exceeded'];
+        yield '600 levels' => [fn () => self::nested(600), 'Maximum stack depth exceeded'];
         $loop = ['x' => 1];
         $loop['self'] = &$loop;
         yield 'an array inside itself' => [['loop' => &$loop], 'key "loop": '];

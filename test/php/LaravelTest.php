@@ -168,6 +168,8 @@ final class LaravelTest extends TestCase
         self::$site->request('/notify?id=order-4712');
         $second = self::$site->event(static fn (array $event): bool => $created($event) && $event['data']['message']['seq'] === 2);
         self::assertSame('Shop', $second['data']['message']['user']['name']);
+        // Otherwise the second message is the repeated notification.
+        self::assertSame('order-4712', $second['data']['message']['clientId']);
     }
 
     public function testANotificationPushesToTheOpenPagesOfTheUser(): void

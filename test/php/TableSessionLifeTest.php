@@ -91,6 +91,20 @@ final class TableSessionLifeTest extends TestCase
         }
     }
 
+    public function testPageSlowerThanItsSessionDoesNotRenewIt(): void
+    {
+        $this->site = TableSite::on('sqlite');
+        foreach (['save', 'regenerate'] as $write) {
+            $cookie = $this->site->visitor(['user_id' => 7]);
+            $answer = $this->page($cookie, "\$session->getValue('user_id');
+                \$open['database']->exec('UPDATE {$this->site->table} SET expires = 1');
+                \$session->storeValue('page', 1); return [\$session->$write(), \$session->getValue('user_id')];", 'PDO');
+            self::assertSame([false, null], $answer->value);
+            self::assertSame([], $answer->cookies);
+            self::assertLessThan(0, $this->remaining($cookie));
+        }
+    }
+
     public function testRejectedSaveDoesNotReplaceANewerLogin(): void
     {
         $this->site = TableSite::on('sqlite');
