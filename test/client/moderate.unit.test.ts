@@ -6,6 +6,7 @@ import type { Desk } from '../../client/src/moderate/desk.ts';
 import type { DeskContext } from '../../client/src/moderate/desk-context.ts';
 import { plainKey } from '../../client/src/moderate/keys.tsx';
 import { LogPage } from '../../client/src/moderate/log-page.tsx';
+import { Pages } from '../../client/src/moderate/pages.ts';
 import { hashOf, placeIn } from '../../client/src/moderate/place.ts';
 import { type Case, Queue } from '../../client/src/moderate/queue.ts';
 import type { Held, Report } from '../../server/wire/events.ts';
@@ -322,6 +323,22 @@ test('does not request a rejected page of the log again', async () => {
   log.open();
   await vi.advanceTimersByTimeAsync(1000);
   expect(requests).toHaveLength(2);
+});
+
+test('ignores the response to an earlier request of a list', async () => {
+  const requested: PromiseWithResolvers<readonly [string[], undefined]>[] = [];
+  const ask = () => {
+    const response = Promise.withResolvers<readonly [string[], undefined]>();
+    requested.push(response);
+    return response.promise;
+  };
+  const pages = new Pages<string>(desk(), ask, () => {});
+  const [first, second] = [pages.load(), pages.load()];
+  requested[1]?.resolve([['new'], undefined]);
+  await second;
+  requested[0]?.resolve([['old'], undefined]);
+  await first;
+  expect(pages.items).toEqual(['new']);
 });
 
 test('converts the section and entry to a URL fragment and back', () => {

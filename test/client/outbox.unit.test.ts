@@ -174,6 +174,9 @@ describe('the outbox', () => {
     expect(outbox.list()).toMatchObject([{ clientId: 'other', held: 'h2', failed: 'held' }]);
     compareHeld(outbox, [], outbox.list());
     expect(outbox.list()).toEqual([]);
+    compareHeld(outbox, [other], []);
+    followHeld(outbox, { id: 'h2', room: 'lobby', is: 'approved' });
+    expect(outbox.list()).toEqual([]);
   });
 
   test('removes the text of a copy whose original is deleted, also from the storage', async () => {

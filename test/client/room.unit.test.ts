@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { Room } from '../../client/src/store/room.ts';
-import type { Message, RoomSummary } from '../../server/wire/events.ts';
+import type { Message, Pin, RoomSummary } from '../../server/wire/events.ts';
 
 const me = { id: '1', name: 'Alice' };
 const bob = { id: '2', name: 'Bob' };
@@ -124,4 +124,11 @@ test('lists each present user once, even if changes overlap', () => {
   expect(room.present).toEqual([me, { id: '2', name: 'Robert' }]);
   room.presence({ room: 'lobby', joined: [], left: ['2', '3'], count: 1 });
   expect(room.present).toEqual([me]);
+});
+
+test('drops the pins of expired messages, and keeps that of the first stored one', () => {
+  const room = new Room(summary());
+  for (const seq of [3, 4, 5]) room.pin(seq, { seq } as Pin);
+  room.activity({ room: 'lobby', name: 'lobby', members: 2, head: 11, lastSeq: 10, firstSeq: 4 });
+  expect(room.pins.map(({ seq }) => seq)).toEqual([5, 4]);
 });

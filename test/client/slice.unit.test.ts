@@ -54,3 +54,18 @@ test('does not move when messages arrive while the user reads older ones', () =>
   const before = slice.of(list(0, 1000), true);
   expect(slice.of(list(-50, 1300), true)).toEqual(before);
 });
+
+test('keeps the shown entries when it moves by a step', () => {
+  const all = list(0, 1000);
+  const slice = new Slice();
+  slice.around(all, 500);
+  const before = slice.of(all, true);
+  slice.newer(all);
+  const below = slice.of(all, true);
+  expect(below.slice(0, before.length)).toEqual(before);
+  expect(below.length).toBeGreaterThan(before.length);
+  slice.older(all);
+  const both = slice.of(all, true);
+  expect(both.slice(-below.length)).toEqual(below);
+  expect(both.length).toBeGreaterThan(below.length);
+});
