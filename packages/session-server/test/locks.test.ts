@@ -104,6 +104,9 @@ test('takes the lock from an idle holder for a waiting client', async () => {
 test('leaves the lock to a holder while it works or no client waits', async () => {
   const [holder, idle] = [await connectToHolding(), await connectToHolding()];
   await say(idle, 'open alone', 'put k kept');
+  const impatient = await connectToHolding();
+  await say(impatient, 'lock_timeout 10');
+  expect(await impatient.ask('open alone')).toBe('err Could not open session.');
   await say(holder, 'open busy');
   const next = await waiter('busy', connectToHolding);
   let granted = false;
