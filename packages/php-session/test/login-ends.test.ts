@@ -105,12 +105,13 @@ function stubLogins(result: () => Promise<CheckResult | null>) {
   vi.useFakeTimers();
   onTestFinished(() => void vi.useRealTimers());
   const check = vi.fn((logins: readonly Login[]) => logins.map(result));
-  const watch = () => ({ add: () => ({ since: undefined, end: () => {} }), end: () => {} });
-  return { check, ends: new LoginEnds({ check, watch } as unknown as Logins) };
+  const unwatch = vi.fn();
+  const watch = () => ({ add: () => ({ since: undefined, end: unwatch }), end: () => {} });
+  return { check, unwatch, ends: new LoginEnds({ check, watch } as unknown as Logins) };
 }
 
-test('checks all followed logins in one call a second, and none after the last is stopped', async () => {
-  const { check, ends } = stubLogins(async () => null);
+test('checks all followed logins in one call a second, and watches none after the last is stopped', async () => {
+  const { check, unwatch, ends } = stubLogins(async () => null);
   const stops = ['1', '2', '3'].map((id) => ends.follow(login(id), () => {}));
   await vi.advanceTimersByTimeAsync(2000);
   expect(check.mock.calls.map(([logins]) => logins.map(({ user }) => user.id))).toEqual([
@@ -119,6 +120,7 @@ test('checks all followed logins in one call a second, and none after the last i
   ]);
   for (const stop of stops) stop();
   expect(vi.getTimerCount()).toBe(0);
+  expect(unwatch).toHaveBeenCalledTimes(3);
 });
 
 test('reports an end that is known in advance, even if the store does not answer', async () => {
