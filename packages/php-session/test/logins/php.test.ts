@@ -263,6 +263,24 @@ test('ignores files that visitors may have uploaded', async () => {
   expect(await misled.identify({ cookies })).toMatchObject({ code: 'unauthorized' });
 });
 
+test('applies a changed configuration although PHP cannot read the end of the file', async () => {
+  const machine = new Machine({});
+  machine.ini({ 'session.save_path': machine.sessions, 'session.name': 'before' });
+  const before = machine.session('7');
+  const cutAfter = (name: string) =>
+    machine.write(
+      'etc/php/8.2/fpm/php.ini',
+      `session.save_path = "${machine.sessions}"\nsession.name = "${name}"\nhalf = "a value`,
+    );
+  cutAfter('before');
+  const logins = await machine.logins();
+  expect(await logins.identify({ cookies: before })).toMatchObject(zoe);
+  cutAfter('after');
+  await logins.reload?.();
+  expect(await logins.identify({ cookies: before.replace('before', 'after') })).toMatchObject(zoe);
+  expect(machine.problems).toEqual([]);
+});
+
 test('applies a changed configuration without a restart', async () => {
   const machine = new Machine({});
   const settings = { 'session.save_path': machine.sessions, 'session.name': 'before' };
