@@ -187,6 +187,17 @@ export function heldContract(now: Now) {
     expect(await edit('by hand').catch((error) => error)).toEqual(refused('unknown_message'));
   });
 
+  test('publishes the mentions of an edit on approval', async () => {
+    await join(ann, ben);
+    const { seq } = await say(ben, 'before');
+    const mentions = [{ user: ann.id, start: 0, length: 3 }];
+    const edit = { room, seq, user: ben.id, text: 'Ann?', mentions, why: 'links' as const, at: later };
+    const done = await write.holdEdit(edit);
+    if (!('held' in done)) throw new Error('the edit is not pending');
+    expect(done.held.message.mentions).toMatchObject(mentions);
+    expect((await approve(done.held)).message.mentions).toMatchObject(mentions);
+  });
+
   test('orphans the files of a pending message only when it is discarded', async () => {
     await join(ann, ben);
     const about = { name: 'a.png', type: 'image/png', size: 1 };

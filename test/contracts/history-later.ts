@@ -127,6 +127,18 @@ export function laterContract(now: Now) {
     await expectRefusal(write.reschedule({ ...place, text: 'x' }), 'unknown_message');
   });
 
+  test('keeps its place in a thread when its text or time changes', async () => {
+    await join(ann, ben);
+    const { seq } = (await say()).message;
+    const { id } = await schedule({ replyTo: seq, threadOnly: true });
+    await write.reschedule({ room, id, user: ben.id, text: 'edited', at });
+    const { scheduled } = await write.reschedule({ room, id, user: ben.id, due: due + 1, at });
+    expect(scheduled.message).toEqual({ text: 'edited', replyTo: seq, threadOnly: true });
+    expect(await send(scheduled, { at: due + 1 })).toMatchObject({
+      message: { text: 'edited', replyTo: seq, thread: seq, threadOnly: true },
+    });
+  });
+
   test('keeps a failed message with the reason until its author deletes it or sets a new time', async () => {
     await join(ann, ben);
     const scheduled = await schedule();

@@ -219,7 +219,8 @@ describe('a message pending approval', () => {
     const eventsBefore = eve.events.length;
     const mentions = [{ user: eve.id, start: 0, length: 3 }];
     const held = await hold(ann, 'lobby', 'pallets quincunx', { mentions });
-    expect(held).toMatchObject({ room: 'lobby', text: 'pallets quincunx', user: { id: ann.id } });
+    const author = { id: ann.id, name: `Name of ${ann.id}` };
+    expect(held).toMatchObject({ room: 'lobby', text: 'pallets quincunx', user: author });
     const change = { id: held.id, room: 'lobby', is: 'held', held };
     for (const client of [ann, mod]) expect(await changed(client, held, 'held')).toEqual(change);
     expect((await mod.request('held:list', {})).held).toContainEqual(held);

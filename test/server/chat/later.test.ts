@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import type { RequestPayload, Scheduled } from '../../../server/wire/events.ts';
+import type { Answers, RequestPayload, Scheduled } from '../../../server/wire/events.ts';
+import { askedDirectly } from '../../helpers/asked-directly.ts';
 import { newClientId } from '../../helpers/chat-client.ts';
+import { openChatOver } from '../../helpers/chat-over-history.ts';
 import { emptyHistory } from '../../helpers/chat-server.ts';
 import { origin, upload } from '../../helpers/files.ts';
 import {
@@ -299,6 +301,23 @@ describe('the limit of pending messages', () => {
     const { id } = await schedule(ben, { room });
     expect(await ben.request('scheduled:send', { id })).toHaveProperty('message');
   });
+});
+
+test('lists the time at which a message failed, which may be long after its own', async () => {
+  const { chat, history, close } = await openChatOver(() => ({}));
+  const { ask } = await askedDirectly(chat)('ann');
+  const made = { kind: 'private', name: 'Den', clientId: newClientId() };
+  const { room } = (await ask('room:create', made)).data as Answers['room:create'];
+  const at = Date.now() + hour;
+  const sent = { room: room.id, text: 'later', clientId: newClientId(), at };
+  const { scheduled } = (await ask('scheduled:add', sent)).data as { scheduled: Scheduled };
+  await history.write.settleScheduled({
+    ...{ room: room.id, id: scheduled.id, rev: scheduled.rev },
+    ...{ code: 'muted', at: at + hour },
+  });
+  const failed = { ...scheduled, failed: { at: at + hour, code: 'muted' } };
+  expect((await ask('scheduled:list', {})).data).toEqual({ scheduled: [failed] });
+  await close();
 });
 
 test('sends overdue messages in their order after a downtime', async () => {

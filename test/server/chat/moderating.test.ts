@@ -310,7 +310,7 @@ describe('users', () => {
     });
   });
 
-  test('are shown without their last visit if they hide it or are blocked', async () => {
+  test('are shown without their last visit while they are online, if they hide it, or if they are blocked', async () => {
     const [moderator, ann, ben] = [await siteModerator(), await user(), await user()];
     const lastOf = async (client: Person) => (await person(moderator, client)).lastHere;
     await ben.request('user:hide', { hidden: true });
@@ -319,6 +319,10 @@ describe('users', () => {
     await expect.poll(() => lastOf(ann)).toEqual(expect.any(Number));
     await expect.poll(async () => (await person(moderator, ben)).here).toBe(false);
     expect(await lastOf(ben)).toBeUndefined();
+    const back = inTest(await site.again(ann));
+    expect(await lastOf(ann)).toBeUndefined();
+    back.close();
+    await expect.poll(() => lastOf(ann)).toEqual(expect.any(Number));
     await moderator.request('user:block', { user: ann.id, blocked: true });
     expect(await lastOf(ann)).toBeUndefined();
   });
