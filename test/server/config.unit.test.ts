@@ -228,6 +228,7 @@ test.each([
     (value) => ['CHAT_ORIGINS', value],
   ),
   ['CHAT_PREVIEW_HOSTS', '*.wiki.example'],
+  ['CHAT_LIMIT_FILES_USER', '1MB/soon'],
 ])('rejects %s=%s', (name = '', value = '') => {
   expect(problemsOf({ [name]: value })).toContain(`${name}: `);
 });

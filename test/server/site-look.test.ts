@@ -51,6 +51,8 @@ test.each([
   ['<title>Home | Garden Club</title>', 'Garden Club'],
   ['<title>Willkommen - Kleingärten Süd</title>', 'Kleingärten Süd'],
   ['<title>Home: Moodle</title>', 'Moodle'],
+  // The host also contains the number.
+  ['<title>Garden Club | 27</title>', 'Garden Club'],
   ['<title>Forum index | Rosenfreunde</title>', 'Rosenfreunde'],
   ['<title>الرئيسية | نادي الحديقة</title>', 'نادي الحديقة'],
   ['<title>\n  Garden\n  Club\n</title>', 'Garden Club'],

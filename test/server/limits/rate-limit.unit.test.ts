@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { RateLimit } from '../../../server/limits/by-key.ts';
+import { OpenLimit, RateLimit } from '../../../server/limits/by-key.ts';
 import { dice } from '../../helpers/dice.ts';
 
 beforeEach(() => vi.useFakeTimers({ toFake: ['performance'] }));
@@ -62,5 +62,14 @@ test('counts a cost that is added later until the period ends', () => {
   expect(limit.take('b')).toBeNull();
   vi.advanceTimersByTime(1000);
   limit.add('a', 10);
+  expect(limit.take('a')).toBeNull();
+});
+
+test('frees a slot once, even if its holder releases it twice', () => {
+  const limit = new OpenLimit(2);
+  const [release] = [limit.take('a'), limit.take('a')];
+  release?.();
+  release?.();
+  expect(limit.take('a')).not.toBeNull();
   expect(limit.take('a')).toBeNull();
 });

@@ -101,6 +101,14 @@ You’re getting this because you were away for 15 minutes.
 Stop these emails: https://garden.example/chat/stop?t=4f7c1e
 Change your settings: https://garden.example/chat#notifications`;
 
+test('the subject names the author who mentions the reader, but no stranger in a public room', () => {
+  const subjectOf = (kind: UnreadIn['kind']) => mail([{ ...market, kind }]).letter.title;
+  expect((['private', 'public'] as const).map(subjectOf)).toEqual([
+    'Owen Price mentioned you',
+    '3 new messages while you were away',
+  ]);
+});
+
 describe('the text', () => {
   test('lists several rooms', () => {
     expect(mail([market, direct, lobby]).plain).toBe(`18 new messages while you were away
