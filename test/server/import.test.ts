@@ -419,14 +419,14 @@ test('imports an export of Mattermost with replies, files and bots', async () =>
     { type: 'channel', channel: { ...channel, name: 'nameless', display_name: null, header: null } },
     { type: 'user', user: ben },
     { type: 'user', user: { username: 'cat', nickname: null, teams: [{ name: 'club', channels: null }] } },
-    { type: 'user', user: { username: 'zoe', teams: null } },
+    { type: 'user', user: { username: 'zoe', nickname: 'Zo', first_name: 'Zoe', teams: null } },
     { type: 'user', user: null },
     { type: 'bot', bot: { username: 'hook', display_name: 'Hook' } },
     post('A plan', 0, {
       attachments: [{ path: 'plan.txt' }],
       replies: [{ user: 'ben', message: 'Better', create_at: at + 9 }],
     }),
-    post('Between', 5, { attachments: null, props: null }),
+    post('Between', 5, { user: 'zoe', attachments: null, props: null }),
     post('Elsewhere', 6, { team: 'other' }),
     post('ben joined the channel.', 6),
     post('zoe added to the channel by ben.', 6),
@@ -449,7 +449,7 @@ test('imports an export of Mattermost with replies, files and bots', async () =>
   await look(async (ann) => {
     expect(await textsIn(ann, 'Town Square')).toEqual([
       ['Ben Berg', 'A plan', 'plan.txt'],
-      ['Ben Berg', 'Between'],
+      ['Zo', 'Between'],
       ['Ben Berg', 'zoe joined the channel.'],
       ['Hook', 'Build 8'],
       ['Ben Berg', 'Better'],

@@ -47,3 +47,11 @@ test('a mail names the sender of a direct message only if WordPress has a user w
     ...['Direct message', 'Direct message', 'Direct message'],
   ]);
 });
+
+test('a mail breaks up addresses in the name of a room only if users chose the name', () => {
+  const named = (userText: string) =>
+    wordpress.run(
+      `echo PhpSessionChat\\WordPress\\name_of_room(['kind' => 'private', 'name' => 'a.example', 'userText' => ${userText}]);`,
+    );
+  expect([`['name']`, '[]'].map(named)).toEqual(['a. example', 'a.example']);
+});

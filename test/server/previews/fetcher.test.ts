@@ -95,6 +95,7 @@ describe('a page', () => {
   test('is read by its Open Graph tags, without cookies or referrer', async () => {
     pages['/spring'] = html(`<!doctype html><head><title>Other</title>
       <meta property="og:title" content="Spring market 2027: stalls &amp; hours">
+      <meta property="og:title" content="Only the first one counts">
       <meta property="og:description" content="Forty growers\n from the valley.">
       <meta property="og:image" content="/photo.png"></head><body><meta property="og:title" content="late">`);
     pages['/photo.png'] = (_, res) => res.writeHead(200, { 'content-type': 'image/png' }).end('PICTURE');
