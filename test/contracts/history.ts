@@ -1287,18 +1287,21 @@ function contract(open: () => Promise<TestedHistory>) {
 
     test('lists members by name in pages, and by prefixes of their names', async () => {
       const { id } = await create({ by: { id: '1', name: 'Zoë Adams' } });
+      const guest = `g-${'0'.repeat(32)}`;
       for (const [user, name] of [
         ['2', 'émile'],
         ['3', 'Bob'],
         ['4', 'bob'],
         ['5', 'Amy Zed'],
+        [guest, 'Guest Zed'],
       ]) {
         await write.arrive({ user: { id: user as string, name: name as string } });
       }
-      await addPeople(id, ['2', '3', '4', '5', 'never-here'], { source: 'api' });
+      await addPeople(id, ['2', '3', '4', '5', guest, 'never-here'], { source: 'api' });
       const members = async (over: object = {}) =>
         (await read.members({ room: id, limit: 10, ...over })).members.map(({ user }) => user.name);
-      expect(await members()).toEqual(['Amy Zed', 'Bob', 'bob', 'émile', 'never-here', 'Zoë Adams']);
+      const all = ['Amy Zed', 'Bob', 'bob', 'émile', 'Guest Zed', 'never-here', 'Zoë Adams'];
+      expect(await members()).toEqual(all);
       const { next } = await read.members({ room: id, limit: 2 });
       expect(next).toEqual({ sort: 'bob', id: '3' });
       expect(await members({ limit: 2 })).toEqual(['Amy Zed', 'Bob']);
@@ -1313,7 +1316,7 @@ function contract(open: () => Promise<TestedHistory>) {
         } while (after !== undefined);
         return found;
       };
-      // Matches of the whole name come first.
+      // Matches of the whole name come first. Guests are not found.
       expect(await find('Z')).toEqual([['Zoë Adams', 'Amy Zed']]);
       expect(await find('a')).toEqual([['Amy Zed', 'Zoë Adams']]);
       expect(await find('a', 1)).toEqual([['Amy Zed'], ['Zoë Adams']]);
