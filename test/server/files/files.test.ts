@@ -823,6 +823,15 @@ test('keeps serving after a rejected upload and an export with unreadable files'
   bucket.close();
 });
 
+test('deletes the preview of a picture with the picture', async () => {
+  const { file } = await patiently(await noise(400, 1600).jpeg().toBuffer(), { name: 'a.jpg' });
+  const left = () => stored().filter((name) => name.startsWith(file.id));
+  expect(left()).toHaveLength(2);
+  const { message } = await send([file]);
+  await ann.request('message:delete', { room: 'lobby', seq: message.seq });
+  await expect.poll(left).toEqual([]);
+});
+
 test('keeps a forwarded file until the last copy is deleted', async () => {
   const [room, target] = [await privateRoom(), await privateRoom()];
   await ben.request('room:join', { room: target });
