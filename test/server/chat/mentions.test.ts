@@ -79,6 +79,9 @@ describe('mentions', () => {
     expect(hidden.mentions).toEqual([{ user: { id: eve.id, name: eve.id }, start: 0, length: 1 }]);
     // Eve may still read the message.
     await expect.poll(() => mentionsTo(eve)).toEqual([hidden]);
+    const seenBy = async (reader: ChatClient) => (await reader.request('message:history', { room })).messages;
+    const own = { ...hidden.mentions?.[0], user: { id: eve.id, name: `Name of ${eve.id}` } };
+    expect([await seenBy(ann), await seenBy(eve)]).toEqual([[hidden], [{ ...hidden, mentions: [own] }]]);
     await eve.request('room:join', { room });
     const { messages } = await ann.request('message:history', { room });
     expect(messages[0]?.mentions?.[0]?.user.name).toBe(`Name of ${eve.id}`);
