@@ -27,6 +27,7 @@ test.each<[string, Record<string, string>]>([
   ['# A=1\n; B=2\nC=3 # no comment\n', { C: '3 # no comment' }],
   ['# joins no line \\\nA=1', { A: '1' }],
   [`A='a "b" \\ $c'\nB="a 'b' \\"c\\" \\\\ \\$d \\e"`, { A: 'a "b" \\ $c', B: 'a \'b\' "c" \\ $d \\e' }],
+  [`A='a \\" b \\\\'`, { A: 'a \\" b \\\\' }],
   ['A="one\ntwo"\nB=\'one\ntwo\'', { A: 'one\ntwo', B: 'one\ntwo' }],
   ['A=one\\\ntwo\nB="one\\\ntwo"', { A: 'onetwo', B: 'onetwo' }],
   ['A=a\\ \nB=a b\\"c\\\\', { A: 'a ', B: 'a b"c\\' }],
