@@ -98,6 +98,15 @@ const privateRoom = async () => {
   return room.id;
 };
 
+test('deletes the preview of a picture with the picture', async () => {
+  const { file } = await patiently(await noise(400, 1600).jpeg().toBuffer(), { name: 'a.jpg' });
+  const left = () => stored().filter((name) => name.startsWith(file.id));
+  expect(left()).toHaveLength(2);
+  const { message } = await send([file]);
+  await ann.request('message:delete', { room: 'lobby', seq: message.seq });
+  await expect.poll(left).toEqual([]);
+});
+
 test('accepts files on a server process with the lowest CPU priority', async () => {
   const low = await startChatSite({ CHAT_ROOMS: 'lobby', CHAT_ORIGINS: origin }, startChatServer);
   onTestFinished(low.close);
@@ -821,15 +830,6 @@ test('keeps serving after a rejected upload and an export with unreadable files'
   await chat.stop();
   bucket.closeAllConnections();
   bucket.close();
-});
-
-test('deletes the preview of a picture with the picture', async () => {
-  const { file } = await patiently(await noise(400, 1600).jpeg().toBuffer(), { name: 'a.jpg' });
-  const left = () => stored().filter((name) => name.startsWith(file.id));
-  expect(left()).toHaveLength(2);
-  const { message } = await send([file]);
-  await ann.request('message:delete', { room: 'lobby', seq: message.seq });
-  await expect.poll(left).toEqual([]);
 });
 
 test('keeps a forwarded file until the last copy is deleted', async () => {
