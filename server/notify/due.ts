@@ -206,17 +206,27 @@ export class Due {
 
   /** Checks a user and ends the claim. Never rejects. If the history fails, the claim ends at `until`. */
   async #check(user: string, until: number): Promise<void> {
+    const { history, onMail, onFailure } = this.#options;
+    let outcome: Parameters<typeof onMail>[0] | undefined;
     try {
-      const users = await this.#lookAt(user, until);
-      if (users.length > 0) await this.#options.history.write.settleDue({ users, until, at: Date.now() });
+      const users = await this.#lookAt(user, until, (of) => {
+        outcome = of;
+      });
+      if (users.length > 0) await history.write.settleDue({ users, until, at: Date.now() });
     } catch (error) {
-      this.#options.onFailure(error as Error);
+      onFailure(error as Error);
     }
+    // Only now, so that the outcome is stored when it is reported.
+    if (outcome !== undefined) onMail(outcome);
   }
 
   /** Checks a user. @returns the result for `settleDue`; empty if the claim ended already */
-  async #lookAt(user: string, until: number): Promise<{ user: string; due?: number }[]> {
-    const { history, directory, defaults, mail, events, onEvent, onMail } = this.#options;
+  async #lookAt(
+    user: string,
+    until: number,
+    onMail: DueOptions['onMail'],
+  ): Promise<{ user: string; due?: number }[]> {
+    const { history, directory, defaults, mail, events, onEvent } = this.#options;
     const { notices, activeAt, notified, lastNotified } = await history.read.notices({ user });
     const settings = settingsOf(notices, defaults);
     const isWanted = settings.mail !== 'off' && (mail !== undefined || events);
