@@ -174,7 +174,7 @@ export class FairTurns {
 
   /**
    * Runs a task when it is the user's turn.
-   * @param maxWaitMs how long it may wait
+   * @param maxWaitMs the maximum wait; absent for none
    * @param continues see `FairQueue.add`
    * @throws WaitedTooLong
    */

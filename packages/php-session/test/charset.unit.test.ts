@@ -18,7 +18,7 @@ const find = (bytes: Buffer, charset: string) => findUser({ id: new PhpBytes(byt
 const bytes = Array.from({ length: 256 }, (_, byte) => byte);
 const digits = bytes.slice(0x30, 0x3a);
 
-/** The bytes with which a code of several bytes can begin. The soak run also tries those that are characters. */
+/** The first bytes of codes that are longer than a byte. The soak run also tries bytes that are characters. */
 const leads = soak ? bytes : bytes.slice(0x80);
 
 /** All texts of one and two bytes, and the longer codes of the character set. Without soak, only all codes. */
