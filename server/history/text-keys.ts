@@ -1,3 +1,5 @@
+import { invisible } from '../wire/blank.ts';
+
 /**
  * Keys for the comparison and the order of names and texts. They are computed here and stored, because the collations
  * of the databases differ. In some of them, `Bob`, `bob` and `bob ` are the same name.
@@ -10,7 +12,7 @@ export function nameKey(name: string): string {
 
 /** Returns a key that is equal for names of rooms that differ only in case, width, blanks or invisible characters. */
 export function roomKey(name: string): string {
-  const visible = name.replace(/[\p{DI}\p{Bidi_Control}\ufff9-\ufffc]/gu, '').normalize('NFKC');
+  const visible = name.replace(invisible, '').normalize('NFKC');
   return nameKey(visible.trim().replace(/\s+/gu, ' '));
 }
 

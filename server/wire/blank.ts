@@ -18,11 +18,13 @@ const code = (character: string) => `\\u{${character.codePointAt(0)?.toString(16
 /** Unicode control characters that change the direction of the text after them. */
 export const directionMarks = /[\u202a-\u202e\u2066-\u2069]/gu;
 
-/**
- * Direction marks and invisible characters. A name with them could imitate the name of another user. Joiners, variation
- * selectors and tags stay, because they form emoji and letters.
- */
-const unseen = /(?!\u200c|\u200d|\p{VS}|[\u{e0020}-\u{e007f}])[\p{Bidi_Control}\p{DI}\ufff9-\ufffc]/gu;
+/** Direction marks and invisible characters. A name with them could imitate another name. */
+export const invisible = /[\p{Bidi_Control}\p{DI}\ufff9-\ufffc]/gu;
+/** Without joiners, variation selectors and tags, because they form emoji and letters. */
+const unseen = new RegExp(
+  String.raw`(?!\u200c|\u200d|\p{VS}|[\u{e0020}-\u{e007f}])${invisible.source}`,
+  'gu',
+);
 
 /** Returns the visible characters of a name in one line, at most `maxCharacters`. Empty if no character is visible. */
 export function visibleLine(text: string, maxCharacters: number): string {

@@ -10,10 +10,13 @@ interface Guess {
   option?: string;
 }
 
+/** Matches the start of a session in the format `php_serialize`, an array, as text. */
+export const startOfPhpSerialize = /^a:\d+:\{/;
+
 /** Patterns for the start of the bytes as text or in hexadecimal, the most certain first. */
 const signatures: readonly (Guess & ({ text: RegExp } | { hex: RegExp }))[] = [
   { looks: 'igbinary', option: 'format=igbinary', hex: /^0000000[12]/ },
-  { looks: 'php_serialize', option: 'format=php_serialize', text: /^a:\d+:\{/ },
+  { looks: 'php_serialize', option: 'format=php_serialize', text: startOfPhpSerialize },
   {
     looks: 'a serialized object',
     option: 'format=php_serialize',

@@ -1,3 +1,4 @@
+import { startOfPhpSerialize } from './guess.ts';
 import { SerializeDecoder } from './php-serialize.ts';
 import { decodeWithKeys, Reader } from './reader.ts';
 import { dropIntegerNames, FormatError, newRecord, type PhpRecord } from './value.ts';
@@ -10,8 +11,9 @@ const bar = 0x7c;
  * @throws FormatError
  */
 export function decodePhp(bytes: Buffer): PhpRecord {
-  // Bytes of `php_serialize`. A bar in one of their strings would end a name, and its user could write all variables.
-  if (/^a:\d+:\{/.test(bytes.toString('latin1', 0, 32))) throw new FormatError('expected a name at byte 0');
+  // In a session of this other format, a bar in a string would end a name, and a user could write all variables.
+  if (startOfPhpSerialize.test(bytes.toString('latin1', 0, 32)))
+    throw new FormatError('expected a name at byte 0');
   return decodeWithKeys((trackKeys) => decodeVariables(bytes, trackKeys, readNameBeforeBar));
 }
 
