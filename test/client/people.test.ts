@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type PeopleSite, type Person, say, startPeopleSite } from '../helpers/people.ts';
+import { eventsOf, type PeopleSite, type Person, say, startPeopleSite } from '../helpers/people.ts';
 import { type ChatPage, click, nameOf, openPage, refused, textOf, until } from './open-page.ts';
 
 let site: PeopleSite;
@@ -392,7 +392,9 @@ test('hides messages of a blocked user behind one line that shows them on reques
   );
   page.press('Escape');
   // Otherwise the line for new messages may appear between the two.
-  await until(() => expect(page.wire.sent).toContainEqual(['read:mark', { room: id, seq: 3 }]));
+  await until(() =>
+    expect(eventsOf(bob, 'read:changed')).toContainEqual(expect.objectContaining({ room: id, seq: 3 })),
+  );
   const again = await page.reload();
   await again.sees('2 messages from someone you blocked', again.timeline);
   await again.click('button', 'Show', again.timeline);
