@@ -1,6 +1,6 @@
 import { afterEach, expect, onTestFinished, test, vi } from 'vitest';
 import { historyFolder } from '../../helpers/chat-server.ts';
-import { say } from '../../helpers/people.ts';
+import { eventsOf, say } from '../../helpers/people.ts';
 import { type PeopleHere, startPeopleHere } from '../../helpers/people-here.ts';
 
 afterEach(() => void vi.useRealTimers());
@@ -44,23 +44,44 @@ test('deletes a private room after 30 days without members', async () => {
   await expect.poll(() => known(later)).toEqual(['own', 'open', 'used']);
 });
 
-test('ends the membership of a guest after 30 days, and keeps the messages', async () => {
+test('ends the membership of an offline guest after 30 days, and announces the expiry of messages', async () => {
   const startAfter = restarts({
     CHAT_GUESTS: 'write',
     CHAT_GUEST_ROOMS: 'support',
     CHAT_ROOMS: 'support',
+    CHAT_RETENTION: '40d',
   });
   const first = await startAfter(0);
-  for (const id of ['ann', `g-${'0'.repeat(32)}`, `g-${'1'.repeat(32)}`]) {
+  const [online, gone] = [`g-${'0'.repeat(32)}`, `g-${'1'.repeat(32)}`];
+  for (const id of ['ann', gone, online]) {
     const person = await first.person({ firstname: id }, id);
     await person.request('room:join', { room: 'support' });
     await say(person, 'support', 'hello');
   }
-  const members = async (site: PeopleHere) => (await site.history.read.room({ room: 'support' }))?.members;
-  expect(await members(await startAfter(29))).toBe(3);
-  const later = await startAfter(31);
-  await expect.poll(() => members(later)).toBe(1);
-  const ann = await later.person({}, 'ann');
+  vi.useFakeTimers({ toFake: ['Date', 'setInterval', 'clearInterval'] });
+  const site = await startAfter(29);
+  const room = async () => (await site.history.read.room({ room: 'support' })) ?? expect.unreachable();
+  expect((await room()).members).toBe(3);
+  const ann = await site.person({}, 'ann');
+  await site.person({}, online);
+  /** Lets the next turn of the deletion run. A turn is skipped while the one before runs. */
+  const nextTurn = () => vi.advanceTimersByTime(day / 24);
+  vi.setSystemTime(began + 31 * day);
+  await expect
+    .poll(async () => {
+      nextTurn();
+      return (await room()).members;
+    })
+    .toBe(2);
+  const members = await ann.request('room:members', { room: 'support' });
+  expect(members.members.map(({ user }) => user.id).sort()).toEqual(['ann', online]);
   const { messages } = await ann.request('message:history', { room: 'support' });
-  expect(messages.map(({ user }) => user.id)).toContain(`g-${'1'.repeat(32)}`);
+  expect(messages.map(({ user }) => user.id)).toContain(gone);
+  vi.setSystemTime(began + 41 * day);
+  await expect
+    .poll(() => {
+      nextTurn();
+      return eventsOf(ann, 'room:activity').at(-1);
+    })
+    .toMatchObject({ room: 'support', firstSeq: 4 });
 });

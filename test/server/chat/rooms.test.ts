@@ -160,7 +160,7 @@ test('shows the current name of a present user to users who join later', async (
     .toContain('Anna');
 });
 
-test('announces a returning user to members who joined during the short absence', async () => {
+test('announces a returning and a leaving user to members who joined within the batch of these changes', async () => {
   const room = newRoom();
   const [ann, ben] = [await connect(81), await connect(82)];
   for (const client of [ann, ben]) await client.request('room:join', { room });
@@ -168,13 +168,19 @@ test('announces a returning user to members who joined during the short absence'
   const there = async () => (await ann.request('room:members', { room, present: true })).members.length;
   await expect.poll(there, { interval: 5 }).toBe(1);
   // Presence changes are batched for 250 ms, and all of this happens within that time.
+  const eve = await connect(84);
+  await eve.request('room:join', { room });
   const later = await connect(83);
   const joined = await later.request('room:join', { room });
-  expect(joined.present.map(({ id }) => id)).not.toContain('82');
+  expect(joined.present.map(({ id }) => id).sort()).toEqual(['81', '83', '84']);
+  await eve.request('room:remove', { room, user: '84' });
   await connect(82);
+  const changes = () => eventsOf(later, 'presence:changed');
   await expect
-    .poll(() => eventsOf(later, 'presence:changed').at(-1))
-    .toMatchObject({ joined: expect.arrayContaining([{ id: '82', name: 'User 82' }]), count: 3 });
+    .poll(() => changes().flatMap((change) => change.joined))
+    .toContainEqual({ id: '82', name: 'User 82' });
+  await expect.poll(() => changes().flatMap(({ left }) => left)).toContain('84');
+  expect(changes().at(-1)).toMatchObject({ count: 3 });
 });
 
 test('returns the current messages on each join, after sends, edits and deletions', async () => {

@@ -313,7 +313,7 @@ test.each([
   expect(await event()).toEqual(says);
 });
 
-test('notifies the members of the room if an edit adds @all', async () => {
+test('notifies the members of the room if an edit adds @all, and nobody of a deleted reply', async () => {
   const history = await ownHistory();
   const [room, at] = ['den', Date.now()];
   await history.write.arrive({ user: ann, at });
@@ -344,6 +344,19 @@ test('notifies the members of the room if an edit adds @all', async () => {
   await history.write.edit({ room, seq, user: ann.id, text: '@all', mentions, at });
   const rows = await take(await next(), { server: 'me', signal: new AbortController().signal });
   expect(rows).toMatchObject({ concerned: { users: [], rooms: [{ room, everyone: true }] } });
+  await history.write.arrive({ user: { id: 'ben', name: 'Ben' }, at });
+  await history.write.addMembers({ room, users: [{ id: 'ben' }], source: 'people', mayReturn: false, at });
+  await history.write.follow({ room, thread: seq, user: 'ben', following: true });
+  const reply = { ...said, clientId: 'reply', text: 'x', replyTo: seq, threadOnly: true };
+  const { message } = await history.write.send(reply);
+  const concernedBy = async () => {
+    const newest = (await next()).slice(-1);
+    const { concerned } = await take(newest, { server: 'me', signal: new AbortController().signal });
+    return concerned?.users;
+  };
+  expect(await concernedBy()).toEqual(['ben']);
+  await history.write.delete({ room, seq: message.seq, user: ann.id, moderator: false, at });
+  expect(await concernedBy()).toEqual([]);
 });
 
 test('reports how many users wait for a mail, until when, and that mails are paused', async () => {

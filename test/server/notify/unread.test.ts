@@ -198,6 +198,26 @@ test('omits a room that the user loses during the read', async () => {
   }
 });
 
+test('contains no message that is deleted during the read', async () => {
+  await history.write.arrive({ user: { id: 'kim', name: 'Kim' }, at: 1 });
+  await history.write.createRoom({ ...room, id: 'barn', kind: 'private', name: 'Barn', clientId: 'b' });
+  const users = [{ id: 'kim' }];
+  await history.write.addMembers({ room: 'barn', users, source: 'people', mayReturn: false, at: 1 });
+  const said = { room: 'barn', user: ann, text: 'x', asMember: true, sentAt: Date.now() - hour };
+  for (const clientId of ['1', '2', '3']) await history.write.send({ ...said, clientId });
+  const read = Object.assign(Object.create(history.read) as History['read'], {
+    async messages(input: Reads['messages']['in']) {
+      for (const seq of [1, 3])
+        await history.write.delete({ room: 'barn', seq, user: 'ann', moderator: false, at: 1 });
+      return history.read.messages(input);
+    },
+  });
+  const directory = { banOf: () => null } as unknown as Parameters<typeof unreadOf>[1];
+  const found = await unreadOf({ read }, directory, 'kim', { notified: [], messagesOf: ['barn'] });
+  expect(found?.rooms).toMatchObject([{ room: 'barn', newest: 3, messages: [{ seq: 2 }] }]);
+  expect(found?.rooms[0]).not.toHaveProperty('last');
+});
+
 test('omits a private room that replaces a public room of the same ID during the read', async () => {
   await history.write.arrive({ user: { id: 'jan', name: 'Jan' }, at: 1 });
   const made = { ...room, id: 'loft', name: 'Loft' } as const;
