@@ -153,7 +153,6 @@ async function restoreRows(
       files,
       ...options,
       async history({ bytes }, { migrations }) {
-        if (loaded) throw new Unreadable('it contains two histories');
         loaded = true;
         await restoring.makeTables(migrations);
         await restoring.load(linesOf(bytes)).catch(async (error: Error) => {
@@ -240,7 +239,6 @@ async function unpack(from: string, { unpacked, files, folder }: Place, options:
     files,
     ...options,
     async history(entry) {
-      if (hasHistory) throw new Unreadable('it contains two histories');
       hasHistory = true;
       await mkdir(unpacked, { mode: 0o700 });
       await write(join(unpacked, entries.history.sqlite), entry);

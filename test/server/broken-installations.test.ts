@@ -527,7 +527,14 @@ test('an installation as init makes it has no problem', async () => {
   expect(output).not.toMatch(/^✗/m);
   expect(code).toBe(0);
   expect(output).toMatch(/^✓ The requests of visitors arrive as they should\.$/m);
-  expect(output).toMatch(/^✓ The host and the address of the client reach the chat server\.$/m);
+  const passes = /^✓ The host and the address of the client reach the chat server\.$/m;
+  expect(output).toMatch(passes);
+  const proxied = `http://127.0.0.1:${new URL(site).port}/chat`;
+  expect((await doctorRun({ ...env, CHAT_URL: proxied })).output).toMatch(passes);
+  // No proxy is between the doctor and the port of the server.
+  const direct = await doctorRun({ ...env, CHAT_URL: `http://127.0.0.1:${server.port}` });
+  expect(direct.output).toMatch(/^✓ A WebSocket reaches/m);
+  expect(direct.output).not.toMatch(/host and the address of the client|the proxy/i);
   expect(await readiness(env)).toBe('ready');
   expect(server.output()).not.toMatch(/"level":[456]0/);
   await server.stop();

@@ -1,8 +1,11 @@
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { strFromU8, unzipSync } from 'fflate';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import * as erase from '../../server/command/erase.ts';
 import * as exporting from '../../server/command/export.ts';
 import * as load from '../../server/command/load.ts';
@@ -209,8 +212,12 @@ test('erase on a terminal requires the ID to be typed again', async () => {
 test.each([
   ['export', ['99']],
   ['erase', ['99', '--yes']],
-] as const)('%s explains an unknown user, a wrong key and a missing server', async (name, args) => {
+] as const)('%s explains an unknown user, a wrong key, and a missing or foreign server', async (name, args) => {
   const port = await ownPort();
+  const foreign = createServer((_, response) => void response.writeHead(500).end('x'.repeat(70_000)));
+  onTestFinished(() => void foreign.close());
+  await once(foreign.listen(0, '127.0.0.1'), 'listening');
+  const { port: foreignPort } = foreign.address() as AddressInfo;
   for (const [other, code, expected] of [
     [{}, 67, /^the chat has no user with this ID/],
     [
@@ -226,6 +233,7 @@ test.each([
         `^no chat server responds at 127\\.0\\.0\\.1:${port} \\(ECONNREFUSED\\): start it .*npm run server`,
       ),
     ],
+    [{ CHAT_PORT: String(foreignPort) }, 69, /the response is longer than expected/],
   ] as const)
     expect(await command(name, ...args, '--settings', settingsFile(other))).toEqual({
       code,

@@ -461,7 +461,10 @@ describe('the server’s own requirements', () => {
     expect(await doctor(1, env, '--origin', 'http://example.org')).toMatch(
       /^✗ Pages of http:\/\/example\.org may not connect.*\n {2}→ Add it, and restart the server: CHAT_ORIGINS=https:\/\/www\.example\.org,http:\/\/example\.org\. https:\/\/www\.example\.org is another origin/m,
     );
-    expect(await doctor(0, inFiles())).toMatch(/^! Only pages of this machine may connect/m);
+    const onlyLocal = /^! Only pages of this machine may connect/m;
+    expect(await doctor(0, inFiles())).toMatch(onlyLocal);
+    const both = { ...env, CHAT_ORIGINS: `http://localhost:8080,${env.CHAT_ORIGINS}` };
+    expect(await doctor(0, both)).not.toMatch(onlyLocal);
     expect(await doctor(64, env, '--origin', 'www.example.org')).toContain('--origin');
   });
 

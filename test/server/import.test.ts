@@ -9,7 +9,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { importInto, run } from '../../server/command/import.ts';
@@ -658,8 +658,11 @@ test('reads files that start with a byte order mark', async () => {
   expect((await importing(rocket, { kind: 'rocketchat' })).said).toContain('1 messages and 0 files');
 });
 
-test('rejects a missing file and an unknown kind', async () => {
+test('rejects a missing file, an unknown kind and a damaged history', async () => {
   const kept = newHistory();
   expect((await commanding(kept, [join(folder, 'none')])).code).toBe(65);
   expect((await commanding(kept, [join(folder, 'many.jsonl'), '--from', 'icq'])).code).toBe(64);
+  mkdirSync(dirname(kept.path), { recursive: true });
+  writeFileSync(kept.path, 'no database '.repeat(100));
+  expect((await commanding(kept, [file('empty.jsonl', [])])).code).toBe(65);
 });

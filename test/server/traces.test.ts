@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { connectChat, newClientId } from '../helpers/chat-client.ts';
 import { startChatServer } from '../helpers/chat-server.ts';
 import { type Memcached, startMemcached } from '../helpers/memcached.ts';
+import { eventsOf } from '../helpers/people.ts';
 
 interface Span {
   traceId: string;
@@ -53,18 +54,23 @@ async function startServer(env: NodeJS.ProcessEnv) {
   return server;
 }
 
-/** Connects a user, who joins the lobby and sends a message. */
+/** Connects a user, who joins the lobby, sends a message and creates a room. @returns the announced rooms */
 async function talk({ url }: { url: string }) {
   const client = await connectChat(url, 'PHPSESSID=secret-session');
   await client.request('room:join', { room: 'lobby' });
   await client.request('message:send', { room: 'lobby', text: 'secret text', clientId: newClientId() });
+  const made = { kind: 'private', name: 'Den', members: [], clientId: newClientId() } as const;
+  await client.request('room:create', made);
   await client.request('room:sync', { room: 'lobby', since: 0 });
+  const added = eventsOf(client, 'room:added');
   client.close();
+  return added;
 }
 
 let memcached: Memcached;
 let collector: Awaited<ReturnType<typeof startCollector>>;
 let output: string;
+let announced: unknown[];
 beforeAll(async () => {
   memcached = await startMemcached();
   await memcached.set('sessions/secret-session', '{"user_id":"quincunx"}');
@@ -74,11 +80,12 @@ beforeAll(async () => {
     OTEL_RESOURCE_ATTRIBUTES: 'deployment.environment.name=test',
     OTEL_BSP_SCHEDULE_DELAY: '50',
     CHAT_NODE: 'one',
+    CHAT_CREATE_ROOMS: 'all',
   });
   await talk(server);
   await server.until(/could not send traces/);
   collector.status = 200;
-  await talk(server);
+  announced = await talk(server);
   await expect(connectChat(server.url, 'PHPSESSID=unknown')).rejects.toThrow('unauthorized');
   // Pending spans are sent when the server stops.
   expect(await server.stop()).toBe(0);
@@ -87,6 +94,10 @@ beforeAll(async () => {
 afterAll(async () => {
   collector?.close();
   await memcached?.stop();
+});
+
+test('does not announce a room to its creator while spans are recorded', () => {
+  expect(announced).toEqual([]);
 });
 
 test('logs that a collector rejects spans', () => {
@@ -109,7 +120,7 @@ test('sends spans of connections and requests with their reads and writes, witho
     spans.filter((span) => span.parentSpanId === parent?.spanId && span.traceId === parent?.traceId);
   const named = (name: string) => begun.filter((span) => span.name === name);
   expect(new Set(begun.map(({ name }) => name))).toEqual(
-    new Set(['connect', 'room:join', 'message:send', 'room:sync']),
+    new Set(['connect', 'room:join', 'message:send', 'room:create', 'room:sync']),
   );
 
   const connects = named('connect').sort((a, b) => a.attributes.length - b.attributes.length);

@@ -59,6 +59,16 @@ test('does not misread a file that is cut or only begins like sound or video', a
   ).toBeNull();
 });
 
+test('reads at most 500,000 parts of a file', async () => {
+  const whole = webm({ duration: 2 });
+  const first = whole.indexOf(Buffer.from('1549a966', 'hex'));
+  /** A WebM with empty elements before its header. */
+  const withParts = (count: number) =>
+    Buffer.concat([whole.subarray(0, first), Buffer.alloc(2 * count, 'ec80', 'hex'), whole.subarray(first)]);
+  expect(await read('video/webm', withParts(1000))).toMatchObject({ type: 'audio/webm' });
+  expect(await read('video/webm', withParts(500_000))).toBeNull();
+});
+
 test('treats QuickTime as MP4 only if browsers play its codecs', async () => {
   const picture = { width: 640, height: 360 };
   const quickTime = (...codecs: string[]) => read('video/quicktime', mp4({ duration: 2, picture, codecs }));
