@@ -539,6 +539,12 @@ describe('reading', () => {
     await expect.poll(counts).toEqual([3, 3]);
     const again = await open(ann.cookie);
     expect([again.chat.rooms.get(room)?.unread, again.chat.totals.unread]).toEqual([3, 3]);
+    // Neither a muted room nor messages in sight count.
+    await chat.request('room:notify', { room, notify: 'none' });
+    await expect.poll(counts).toEqual([3, 0]);
+    chat.open(room);
+    chat.shown.sight = () => true;
+    expect(counts()).toEqual([3, 0]);
   });
 
   test('does not count replies of blocked users as new', async () => {
@@ -667,8 +673,12 @@ describe('messages', () => {
   });
 
   test('are found across pages, for the latest of several queries', async () => {
-    const { chat, ben, room } = await talk();
+    const { ann, chat, ben, room } = await talk();
     for (let n = 0; n < 40; n++) await write(ben, room, `needle ${n}`);
+    const lost = await privateRoom(ben, [ann.id]);
+    await ben.request('room:join', { room: lost });
+    await write(ben, lost, 'needle 40');
+    await expect.poll(() => chat.rooms.get(lost)?.unread).toBe(1);
     const search = new Search(chat.connection, () => {});
     chat.followers.add(search);
     search.find('needl', {}, room);
@@ -684,6 +694,12 @@ describe('messages', () => {
     await expect.poll(() => search.state?.messages?.length).toBe(39);
     search.find(' ', {}, room);
     expect(search.state).toBeUndefined();
+    const hits = () => search.state?.messages?.map(({ text }) => text.slice('needle '.length));
+    search.find('needle', {}, undefined);
+    await expect.poll(() => hits()?.[0]).toBe('40');
+    await ben.request('room:remove', { room: lost, user: ann.id });
+    // The first page again, not the second page after a part of the first one.
+    await expect.poll(hits).toEqual(Array.from({ length: 25 }, (_, n) => String(38 - n)));
   });
 
   test('disappear from search results when the user can no longer read their room', async () => {

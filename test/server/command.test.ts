@@ -212,34 +212,37 @@ test('erase on a terminal requires the ID to be typed again', async () => {
 test.each([
   ['export', ['99']],
   ['erase', ['99', '--yes']],
-] as const)('%s explains an unknown user, a wrong key, and a missing or foreign server', async (name, args) => {
-  const port = await ownPort();
-  const foreign = createServer((_, response) => void response.writeHead(500).end('x'.repeat(70_000)));
-  onTestFinished(() => void foreign.close());
-  await once(foreign.listen(0, '127.0.0.1'), 'listening');
-  const { port: foreignPort } = foreign.address() as AddressInfo;
-  for (const [other, code, expected] of [
-    [{}, 67, /^the chat has no user with this ID/],
-    [
-      { CHAT_API_KEY: 'geheim-geheim-geheim' },
-      78,
-      /^the chat server has a different API key or none: restart it/,
-    ],
-    [{ CHAT_API_KEY: '' }, 78, /set CHAT_API_KEY_FILE as in docs/],
-    [
-      { CHAT_PORT: String(port) },
-      69,
-      new RegExp(
-        `^no chat server responds at 127\\.0\\.0\\.1:${port} \\(ECONNREFUSED\\): start it .*npm run server`,
-      ),
-    ],
-    [{ CHAT_PORT: String(foreignPort) }, 69, /the response is longer than expected/],
-  ] as const)
-    expect(await command(name, ...args, '--settings', settingsFile(other))).toEqual({
-      code,
-      said: expect.stringMatching(expected),
-    });
-});
+] as const)(
+  '%s explains an unknown user, a wrong key, and a missing or foreign server',
+  async (name, args) => {
+    const port = await ownPort();
+    const foreign = createServer((_, response) => void response.writeHead(500).end('x'.repeat(70_000)));
+    onTestFinished(() => void foreign.close());
+    await once(foreign.listen(0, '127.0.0.1'), 'listening');
+    const { port: foreignPort } = foreign.address() as AddressInfo;
+    for (const [other, code, expected] of [
+      [{}, 67, /^the chat has no user with this ID/],
+      [
+        { CHAT_API_KEY: 'geheim-geheim-geheim' },
+        78,
+        /^the chat server has a different API key or none: restart it/,
+      ],
+      [{ CHAT_API_KEY: '' }, 78, /set CHAT_API_KEY_FILE as in docs/],
+      [
+        { CHAT_PORT: String(port) },
+        69,
+        new RegExp(
+          `^no chat server responds at 127\\.0\\.0\\.1:${port} \\(ECONNREFUSED\\): start it .*npm run server`,
+        ),
+      ],
+      [{ CHAT_PORT: String(foreignPort) }, 69, /the response is longer than expected/],
+    ] as const)
+      expect(await command(name, ...args, '--settings', settingsFile(other))).toEqual({
+        code,
+        said: expect.stringMatching(expected),
+      });
+  },
+);
 
 test('load sends messages at a rate and reports those acknowledged and received', async () => {
   const cookies = await Promise.all(['41', '42', '43'].map((id) => site.session(id)));
