@@ -113,9 +113,10 @@ test('roles that no plugin adds at the moment stay chosen until they are uncheck
   await save([
     ['[who]', 'roles'],
     ['[roles][]', 'helper'],
+    ['[roles][]', 'editor'],
     ['[accent]', '#112233'],
   ]);
-  expect(stored()).toMatchObject({ who: 'roles', roles: ['helper'], accent: '#112233' });
+  expect(stored()).toMatchObject({ who: 'roles', roles: ['helper', 'editor'], accent: '#112233' });
   expect(await answers()).toEqual(refused);
   // Without a role, the earlier ones stay.
   expect(
@@ -124,7 +125,7 @@ test('roles that no plugin adds at the moment stay chosen until they are uncheck
       ['[accent]', '#445566'],
     ]),
   ).toContain(noRole);
-  expect(stored()).toMatchObject({ who: 'roles', roles: ['helper'], accent: '#445566' });
+  expect(stored()).toMatchObject({ who: 'roles', roles: ['helper', 'editor'], accent: '#445566' });
   await save([
     ['[who]', 'roles'],
     ['[roles][]', 'editor'],

@@ -1,5 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { strToU8, zipSync } from 'fflate';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { toMo } from '../../scripts/wordpress-plugin.ts';
 import { startWordPress, type WordPressApp } from '../helpers/wordpress-app.ts';
@@ -54,4 +55,23 @@ test('a mail breaks up addresses in the name of a room only if users chose the n
       `echo PhpSessionChat\\WordPress\\name_of_room(['kind' => 'private', 'name' => 'a.example', 'userText' => ${userText}]);`,
     );
   expect([`['name']`, '[]'].map(named)).toEqual(['a. example', 'a.example']);
+});
+
+test('the export of a user’s data names rooms, and shows the ID of a room without a name', () => {
+  const archive = join(wordpress.folder, 'export.zip');
+  const entries = {
+    'about.json': { rooms: [{ id: 'r-1', name: 'Garden' }, { id: 'lobby' }] },
+    'messages.jsonl': { room: 'r-1', seq: 3, text: 'hello' },
+    'pins.jsonl': { room: 'lobby', seq: 4 },
+  };
+  const files = Object.entries(entries).map(([name, entry]) => [name, strToU8(JSON.stringify(entry))]);
+  writeFileSync(archive, zipSync(Object.fromEntries(files)));
+  const items: { group_id: string; data: { name: string; value: string }[] }[] = JSON.parse(
+    wordpress.run(`echo json_encode(PhpSessionChat\\WordPress\\items_in('${archive}'));`),
+  );
+  const room = (of: string) =>
+    items
+      .find(({ group_id }) => group_id === `php-session-chat-${of}.jsonl`)
+      ?.data.find(({ name }) => name === 'Room')?.value;
+  expect([room('messages'), room('pins')]).toEqual(['Garden', 'lobby']);
 });
