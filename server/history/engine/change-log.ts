@@ -267,14 +267,12 @@ function withoutContents({
   user,
   sentAt,
   thread,
-  forwarded,
   ...place
 }: StoredMessage): StoredMessage {
   return {
     ...{ id, room, seq, rev, clientId, user, sentAt, text: '' },
     ...replyPlace(place),
     ...(thread === undefined ? {} : { thread }),
-    ...(forwarded === undefined ? {} : { forwarded }),
   };
 }
 
