@@ -452,11 +452,24 @@ class ChatTest {
     chat.openRoom("lobby", events.callback("lobby"));
     chat.start();
     events.await("lobby");
-    server.uploads.add(new MockResponse.Builder().code(503).addHeader("Retry-After", "1").body("<html>").build());
     JSONObject file = new JSONObject().put("id", "0123456789abcdef").put("type", "text/plain");
-    server.uploads.add(new MockResponse.Builder().code(201).body(new JSONObject().put("file", file).toString()).build());
-    chat.upload("lobby", NewFile.of("later", 3, () -> new ByteArrayInputStream(new byte[3])));
+    MockResponse stored =
+        new MockResponse.Builder().code(201).body(new JSONObject().put("file", file).toString()).build();
+    MockResponse.Builder busy = new MockResponse.Builder().code(503).body("<html>");
+    NewFile.Source three = () -> new ByteArrayInputStream(new byte[3]);
+    server.uploads.add(busy.setHeader("Retry-After", "2").build());
+    String cancelled = chat.upload("lobby", NewFile.of("cancelled", 3, three));
+    while (!server.uploads.isEmpty()) Thread.yield();
+    server.uploads.add(busy.setHeader("Retry-After", "1").build());
+    server.uploads.add(stored);
+    chat.upload("lobby", NewFile.of("later", 3, three));
     events.await("later is text/plain");
+    // The next retry is due after the one of the cancelled file would be, and gets the only response.
+    chat.cancelUpload(cancelled);
+    server.uploads.add(busy.setHeader("Retry-After", "1").build());
+    server.uploads.add(stored);
+    chat.upload("lobby", NewFile.of("last", 3, three));
+    events.await("last is text/plain");
 
     for (String refusal :
         new String[] {
@@ -484,7 +497,7 @@ class ChatTest {
       chat.upload("lobby", NewFile.of("denied", 3, source));
       events.await("denied failed: unreadable");
     }
-    assertEquals(9, chat.uploads().size());
+    assertEquals(10, chat.uploads().size());
     server.event("session:ended", new JSONObject().put("reason", "kicked"));
     events.await("SESSION_ENDED KICKED");
     assertEquals(Collections.emptyList(), chat.uploads());
