@@ -59,7 +59,7 @@ async function talk({ url }: { url: string }) {
   const client = await connectChat(url, 'PHPSESSID=secret-session');
   await client.request('room:join', { room: 'lobby' });
   await client.request('message:send', { room: 'lobby', text: 'secret text', clientId: newClientId() });
-  const made = { kind: 'private', name: 'Den', members: [], clientId: newClientId() } as const;
+  const made = { kind: 'private' as const, name: 'Den', members: [], clientId: newClientId() };
   await client.request('room:create', made);
   await client.request('room:sync', { room: 'lobby', since: 0 });
   const added = eventsOf(client, 'room:added');

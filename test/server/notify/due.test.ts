@@ -313,7 +313,7 @@ test.each([
   expect(await event()).toEqual(says);
 });
 
-test('notifies the members of the room if an edit adds @all, and nobody of a deleted reply', async () => {
+test('notifies the members of the room if an edit adds @all, and no follower of a deleted reply', async () => {
   const history = await ownHistory();
   const [room, at] = ['den', Date.now()];
   await history.write.arrive({ user: ann, at });
@@ -347,7 +347,7 @@ test('notifies the members of the room if an edit adds @all, and nobody of a del
   await history.write.arrive({ user: { id: 'ben', name: 'Ben' }, at });
   await history.write.addMembers({ room, users: [{ id: 'ben' }], source: 'people', mayReturn: false, at });
   await history.write.follow({ room, thread: seq, user: 'ben', following: true });
-  const reply = { ...said, clientId: 'reply', text: 'x', replyTo: seq, threadOnly: true };
+  const reply = { ...said, clientId: 'reply', text: 'x', replyTo: seq, threadOnly: true as const };
   const { message } = await history.write.send(reply);
   const concernedBy = async () => {
     const newest = (await next()).slice(-1);
