@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { size } from '../../../test/guarantees/size.ts';
-import { cpuOf, tenMillionBytes } from '../../../test/helpers/cpu.ts';
+import { expectCpuBelow, tenMillionBytes } from '../../../test/helpers/cpu.ts';
 import { type FormatName, formats } from '../src/formats/formats.ts';
 import { FormatError, PhpFloat, type PhpValue } from '../src/formats/value.ts';
 
@@ -155,8 +155,7 @@ test.each<[FormatName, string, Buffer]>([
   ['json', 'half a surrogate pair', Buffer.from('{"user_id":7,"a":"\\ud800"}')],
 ])('rejects %s with %s and names the position', (format, _, bytes) => {
   expect(() => formats[format](bytes)).toThrow(FormatError);
-  const cpu = cpuOf(() => expect(() => formats[format](bytes)).toThrow(/at byte \d+/));
-  expect(cpu).toBeLessThan(linear());
+  expectCpuBelow(linear(), () => expect(() => formats[format](bytes)).toThrow(/at byte \d+/));
 });
 
 /** Repeats a text to this many bytes. */
@@ -199,6 +198,5 @@ test.each<[FormatName, string, Buffer]>([
   ],
   ['json', 'levels', Buffer.from(filled('[', wholeMegabyte))],
 ])('decodes or rejects %s with %s in about linear time', (format, _, bytes) => {
-  const cpu = cpuOf(() => decodeOrRefuse(format, bytes));
-  expect(cpu).toBeLessThan(linear());
+  expectCpuBelow(linear(), () => decodeOrRefuse(format, bytes));
 });
