@@ -16,11 +16,26 @@ const childrenOf = (node: Node): Node[] => Object.values(node).flat().filter(isN
 const nameOf = (node: unknown) =>
   isNode(node) && node.type === 'Identifier' ? (node.name as string) : undefined;
 
-/** All nodes of a function, without those of nested functions. */
-const within = (node: Node): Node[] =>
-  childrenOf(node).flatMap((one) => (/Function/.test(one.type) ? [] : [one, ...within(one)]));
-const functionsIn = (node: Node): Node[] =>
-  childrenOf(node).flatMap((one) => [...(/Function/.test(one.type) ? [one] : []), ...functionsIn(one)]);
+/** Returns the nodes of the program and of each function in it, without those of nested functions. */
+function bodiesOf(program: Node): Node[][] {
+  const bodies: Node[][] = [];
+  function open(node: Node): void {
+    const body: Node[] = [];
+    bodies.push(body);
+    collect(node, body);
+  }
+  function collect(node: Node, body: Node[]): void {
+    for (const one of childrenOf(node)) {
+      if (/Function/.test(one.type)) open(one);
+      else {
+        body.push(one);
+        collect(one, body);
+      }
+    }
+  }
+  open(program);
+  return bodies;
+}
 
 /** Returns the variable names in an `await`: `await a`, `await Promise.all([a, b])`. */
 function awaited(node: Node): string[] {
@@ -55,9 +70,7 @@ function held(text: string): string[] {
   if (!text.includes('await')) return [];
   const { program, errors } = parseSync('a.ts', text);
   if (errors.length > 0) throw new Error(errors[0]?.message);
-  const whole = program as unknown as Node;
-  return [whole, ...functionsIn(whole)].flatMap((of) => {
-    const all = within(of);
+  return bodiesOf(program as unknown as Node).flatMap((all) => {
     const awaits = all.filter(({ type }) => type === 'AwaitExpression');
     return all.flatMap(({ type, id, init, end }) => {
       const name = nameOf(id);
