@@ -18,10 +18,16 @@ const find = (bytes: Buffer, charset: string) => findUser({ id: new PhpBytes(byt
 const bytes = Array.from({ length: 256 }, (_, byte) => byte);
 const digits = bytes.slice(0x30, 0x3a);
 
-/** The first bytes of codes that are longer than a byte. The soak run also tries bytes that are characters. */
-const leads = soak ? bytes : bytes.slice(0x80);
+/**
+ * The first bytes of codes of two bytes: without soak only some, among them those of characters with several codes. With
+ * soak also bytes that are characters.
+ */
+const leads = size(
+  bytes,
+  [0x80, 0x81, 0x87, 0xa1, 0xa2, 0xa4, 0xad, 0xc7, 0xed, 0xee, 0xf9, 0xfa, 0xfb, 0xfc, 0xfe],
+);
 
-/** All texts of one and two bytes, and the longer codes of the character set. Without soak, only all codes. */
+/** All texts of one and two bytes, and the longer codes of the character set. Without soak, only codes with `leads`. */
 function* textsOf(charset: string): Generator<number[]> {
   for (const a of bytes) yield [a];
   if (soak || multiByte.includes(charset)) for (const a of leads) for (const b of bytes) yield [a, b];
