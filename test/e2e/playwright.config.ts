@@ -27,8 +27,8 @@ export default defineConfig({
       // Chromium without the parts for windows needs less CPU.
       executablePath: '/usr/bin/chromium-headless-shell',
       args: [
-        // Pages are small and short-lived, so threads for garbage collection cost more than they save.
-        '--js-flags=--max-lazy --single-threaded-gc',
+        // Pages are small and short-lived, so threads for garbage collection and optimised code cost more than they save.
+        '--js-flags=--max-lazy --single-threaded-gc --no-opt --no-maglev',
         // Chromium does not run as root with its sandbox.
         '--no-sandbox',
         // With the first, a page with changed headers would count as one from the internet. The second would start a
