@@ -152,7 +152,7 @@ export async function startSessionServer(settings: Settings, warn: Warn): Promis
     if (settings.socket !== undefined) await listenOnSocket(settings.socket, accept, listen);
   } catch (error) {
     for (const server of servers) server.close();
-    for (const timer of timers) timer.stop();
+    await Promise.all(timers.map((timer) => timer.stop()));
     await container.close();
     throw error;
   }
