@@ -86,12 +86,13 @@ const ascii: Plugin = {
 interface Options {
   /** The folder for the bundles. In it, they have the same paths as their sources. */
   outDir: string;
-  /** The extension of the bundles. */
-  extension: 'js' | 'mjs';
+  /** The extension of the bundles. A `cjs` exports a function that runs the program, with `require` as its parameter. */
+  extension: 'js' | 'mjs' | 'cjs';
   /** The folder for chunks. */
   chunks: string;
   /** Returns an expression for the URL of a module. */
   urlOf: (id: string, code: string) => string;
+  plugins?: readonly Plugin[];
 }
 
 /**
@@ -101,14 +102,14 @@ interface Options {
  */
 export async function bundle(
   sources: readonly string[],
-  { outDir, extension, chunks, urlOf }: Options,
+  { outDir, extension, chunks, urlOf, plugins = [] }: Options,
 ): Promise<Set<string>> {
   const { build } = await import('vite');
   const built = await build({
     configFile: false,
     root,
     logLevel: 'warn',
-    plugins: [places(urlOf), requireHttp, ascii],
+    plugins: [...plugins, places(urlOf), requireHttp, ascii],
     // sharp loads WebAssembly from a file next to its own.
     ssr: { noExternal: true, external: ['sharp'] },
     build: {
@@ -121,6 +122,11 @@ export async function bundle(
         input: Object.fromEntries(sources.map((source) => [source.replace(/\.ts$/, ''), join(root, source)])),
         output: {
           comments: false,
+          ...(extension === 'cjs' && {
+            format: 'cjs',
+            banner: 'module.exports = (require) => {',
+            footer: '};',
+          }),
           entryFileNames: `[name].${extension}`,
           chunkFileNames: `${chunks}/[name]-[hash].${extension}`,
           ...(sources.length === 1 && sources[0] !== command && { codeSplitting: false }),

@@ -116,7 +116,7 @@ export default defineConfig({
         plugins: [threadsOfBundles()],
         test: {
           name: 'integration',
-          setupFiles: ['test/helpers/each-file.ts'],
+          setupFiles: ['test/helpers/each-file.ts', 'test/helpers/reused-threads.ts'],
           globalSetup: [
             'scripts/memory-folder.mjs',
             'test/helpers/make-bundles.ts',

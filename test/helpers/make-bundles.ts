@@ -34,11 +34,13 @@ const programs = [
   ...otherPrograms,
   'test/helpers/chat-parts.ts',
   'test/helpers/next-chat-server.ts',
+  'test/helpers/history-host.ts',
 ];
 
 /** Returns the folder for the bundles of the current sources. Its name changes with the sources. */
 function bundlesOf(): string {
-  const files = ['chat-parts', 'next-chat-server', 'make-bundles'].map((name) => `test/helpers/${name}.ts`);
+  const helpers = ['chat-parts', 'next-chat-server', 'history-host', 'reused-threads', 'make-bundles'];
+  const files = helpers.map((name) => `test/helpers/${name}.ts`);
   files.push('scripts/server-bundles.ts');
   return join(
     folder,
@@ -49,12 +51,25 @@ function bundlesOf(): string {
 const besideBundles = (bundles: string, id: string): string =>
   join(bundles, '/', relative(root, id).replace(/\.ts$/, '.mjs'));
 
+/** Makes the module that starts the threads of a history use the threads of reused-threads.ts, if the test loaded it. */
+const reusingThreads: Plugin = {
+  name: 'reusing-threads',
+  enforce: 'pre',
+  transform(code, id) {
+    if (!id.endsWith('server/history/engine/sqlite/sqlite.ts')) return;
+    const started = 'new Worker(file, { workerData: { path } })';
+    if (!code.includes(started)) throw new Error(`${id} starts its threads in another way`);
+    const reused = '(globalThis.startHistoryThread ?? ((...given) => new Worker(...given)))(';
+    return { code: code.replace('new Worker(', reused), map: null };
+  },
+};
+
 /**
  * Makes modules start their threads from the bundles even if a test imports the modules themselves from the sources.
  * Vitest caches transformed code, so that code reads the name of the bundles' folder when it runs.
  */
-export function threadsOfBundles(): Plugin {
-  return {
+export function threadsOfBundles(): Plugin[] {
+  const fromBundles: Plugin = {
     name: 'threads-of-bundles',
     enforce: 'pre',
     transform(code, id) {
@@ -64,6 +79,7 @@ export function threadsOfBundles(): Plugin {
       return { code: code.replaceAll('import.meta.url', made), map: null };
     },
   };
+  return [fromBundles, reusingThreads];
 }
 
 /**
@@ -83,9 +99,10 @@ export default async function makeBundles(): Promise<void> {
     const place = code.includes(startsProgram) ? besideBundles(bundles, id) : id;
     return JSON.stringify(pathToFileURL(place).href);
   };
-  const options = { outDir: made, extension: 'mjs', chunks: 'chunks', urlOf } as const;
-  await bundle(programs, options);
-  for (const thread of historyThreads) await bundle([thread], options);
+  const options = { outDir: made, chunks: 'chunks', urlOf, plugins: [reusingThreads] } as const;
+  await bundle(programs, { ...options, extension: 'mjs' });
+  for (const thread of historyThreads)
+    for (const extension of ['mjs', 'cjs'] as const) await bundle([thread], { ...options, extension });
   // Compares times of files, because a test may run with another clock.
   const dayBefore = statSync(made).mtimeMs - 24 * 3600_000;
   const isOld = (path: string) => statSync(path).mtimeMs < dayBefore;

@@ -2,6 +2,7 @@ import { startApp } from '../../server/app.ts';
 import { readClientFiles } from '../../server/http/client-files.ts';
 import { createLog } from '../../server/log.ts';
 import { readConfig } from '../../server/settings/config.ts';
+import './reused-threads.ts';
 
 /**
  * Runs chat servers one after the other in the same process. Each gets its settings, and `stop` ends it. It is wired
