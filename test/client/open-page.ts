@@ -216,10 +216,14 @@ export class ChatPage {
   }
 
   async click(role: string, name?: Name, inside?: ParentNode): Promise<HTMLElement> {
-    const element = await this.get(role, name, inside);
-    await this.drawn();
-    click(element);
-    return element;
+    for (;;) {
+      const element = await this.get(role, name, inside);
+      await this.drawn();
+      // The page may have replaced the element since then.
+      if (!element.isConnected) continue;
+      click(element);
+      return element;
+    }
   }
 
   async fill(role: string, name: Name | undefined, text: string, inside?: ParentNode): Promise<HTMLElement> {

@@ -774,6 +774,19 @@ describe('an address', () => {
     await page.click('button', 'Not now');
     await page.message('text 2');
   });
+
+  test('replaces an earlier address whose message is still requested', async () => {
+    const { alice, bob } = await two();
+    const id = await den(bob, [], { name: 'meadow' });
+    const { token } = await bob.request('invite:create', { room: id });
+    const page = await open(alice, { attributes: { history: 'hash' } });
+    await page.open('lobby');
+    page.go('#m=no-such-room/1');
+    const asked = { room: 'no-such-room', before: 2, limit: 1 };
+    await until(() => expect(page.wire.sent).toContainEqual(['message:history', asked]));
+    page.go(`#join=${token}`);
+    await page.get('button', 'Join meadow');
+  });
 });
 
 test('starts despite invalid values in localStorage', async () => {

@@ -30,6 +30,8 @@ export class Visits implements Follower {
   #joining = false;
   /** Whether the requested message cannot be shown. */
   #unseen = false;
+  /** The linked message or room that is being requested. */
+  #sought: object | undefined;
 
   constructor(context: Context) {
     this.#context = context;
@@ -66,6 +68,7 @@ export class Visits implements Follower {
   close(): void {
     if (this.#token !== undefined) forgetToken(this.#context.chat.server);
     this.clear();
+    this.#sought = undefined;
     this.#token = undefined;
     this.#seenBy = undefined;
   }
@@ -296,12 +299,22 @@ export class Visits implements Follower {
     const { chat, strings, toast, jump, open, draw } = this.#context;
     const { room, seq } = place;
     this.close();
+    this.#sought = place;
+    // The user may have opened something else since then.
+    const isOver = () => this.#sought !== place;
     try {
       await chat.connection.connected();
-      if (seq === undefined) return open((await chat.openRoom(room)).id);
-      if ((await linked(this.#context, room, seq)) !== undefined) return jump({ room, seq });
+      if (isOver()) return;
+      if (seq === undefined) {
+        const { id } = await chat.openRoom(room);
+        return isOver() ? undefined : open(id);
+      }
+      const message = await linked(this.#context, room, seq);
+      if (isOver()) return;
+      if (message !== undefined) return jump({ room, seq });
     } catch (error) {
       if (!(error instanceof RequestError)) throw error;
+      if (isOver()) return;
       if (error.code !== 'unknown_room') return toast(refusal(error, strings), 'bad');
     }
     this.#unseen = true;
