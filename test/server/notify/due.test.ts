@@ -1,8 +1,9 @@
 import { afterEach, expect, onTestFinished, test, vi } from 'vitest';
 import type { Directory } from '../../../server/chat/directory.ts';
-import type { History, StoredNotices, Writes } from '../../../server/history/history.ts';
+import type { StoredNotices } from '../../../server/history/history.ts';
 import { Due, type DueOptions, type NoticeOutcome } from '../../../server/notify/due.ts';
 import { Notifier } from '../../../server/notify/notifier.ts';
+import { watchDueUsers } from '../../helpers/due-users.ts';
 import { hanging } from '../../helpers/hanging.ts';
 import { ownHistory, unexpectedFailure } from '../../helpers/own-history.ts';
 import { roomsOf } from '../../helpers/rooms-of.ts';
@@ -30,17 +31,9 @@ async function scene(mail: string, time: string, set: Partial<StoredNotices> = {
   let answer: NoticeOutcome | Promise<NoticeOutcome> = 'sent';
   let lookedThrough = () => {};
   let meanwhile = async () => {};
-  /** The time of the last check that found no due users. */
-  let done = 0;
-  const write = Object.assign(Object.create(history.write) as History['write'], {
-    async claimDueUsers(input: Writes['claimDueUsers']['in']) {
-      const claimed = await history.write.claimDueUsers(input);
-      if (claimed.users.length === 0) done = input.at;
-      return claimed;
-    },
-  });
+  const watched = watchDueUsers(history);
   const options: Omit<DueOptions, 'firstLook' | 'directory'> = {
-    history: { ...history, write },
+    history: watched.history,
     defaults: { after: 15 * minute, zone: 'UTC', newMembers: true },
     mail: {
       pausedUntil: 0,
@@ -64,11 +57,7 @@ async function scene(mail: string, time: string, set: Partial<StoredNotices> = {
   let due = new Due({ ...options, directory, firstLook: 0 });
   onTestFinished(() => due.stop());
   /** Processes all users who are due. */
-  const look = async () => {
-    done = 0;
-    due.wake();
-    await expect.poll(() => done, { timeout: hanging }).toBe(Date.now());
-  };
+  const look = () => watched.processDue(() => due.wake());
   return {
     history,
     mails,

@@ -1,7 +1,7 @@
 import { afterEach, expect, onTestFinished, test, vi } from 'vitest';
 import type { Directory } from '../../../server/chat/directory.ts';
 import { Due } from '../../../server/notify/due.ts';
-import { hanging } from '../../helpers/hanging.ts';
+import { watchDueUsers } from '../../helpers/due-users.ts';
 import { ownHistory, unexpectedFailure } from '../../helpers/own-history.ts';
 import { nameOf, roomsOf } from '../../helpers/rooms-of.ts';
 
@@ -15,19 +15,9 @@ async function scene(newMembers = true) {
   const history = await ownHistory();
   for (const id of ['ann', 'ben']) await history.write.arrive({ user: nameOf(id), at: start });
   const mails: { rooms: string[]; isNew: boolean }[] = [];
-  let [claims, lastEmpty] = [0, 0];
+  const watched = watchDueUsers(history);
   const due = new Due({
-    history: {
-      ...history,
-      write: Object.assign(Object.create(history.write) as typeof history.write, {
-        async claimDueUsers(input: Parameters<typeof history.write.claimDueUsers>[0]) {
-          const claim = ++claims;
-          const claimed = await history.write.claimDueUsers(input);
-          if (claimed.users.length === 0) lastEmpty = claim;
-          return claimed;
-        },
-      }),
-    },
+    history: watched.history,
     directory: { banOf: () => null, isVisible: () => true } as unknown as Directory,
     defaults: { after: 0, zone: 'UTC', newMembers },
     firstLook: 0,
@@ -56,10 +46,7 @@ async function scene(newMembers = true) {
     /** Sets the clock, and processes the due users. */
     async after(hours: number) {
       vi.setSystemTime(start + hours * hour);
-      // A claim from before may still run, and does not include what was written since.
-      const before = claims;
-      due.wake();
-      await expect.poll(() => lastEmpty, { timeout: hanging }).toBeGreaterThan(before);
+      await watched.processDue(() => due.wake());
     },
     /** A direct message to the new member. */
     async write(by: string) {
