@@ -324,7 +324,9 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
     test('refuses a second server on the database unless all set CHAT_CLUSTER', async () => {
       const inUse =
         /cannot be opened: another chat server, an import or a restore is using it: stop that first, or set CHAT_CLUSTER on each/;
-      const alone = await claimed(database.url);
+      // The database may keep the lock a moment longer than the connection, also that of the last test.
+      const patience = hanging;
+      const alone = await claimed(database.url, { patience });
       await expect(claimed(database.url)).rejects.toThrow(inUse);
       await expect(claimed(database.url, { shared })).rejects.toThrow(inUse);
       // Another database on the same server, because earlier connections may take a moment to end.
@@ -335,8 +337,6 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       await expect(claimed(fresh.url)).rejects.toThrow(inUse);
       await expect(claimed(fresh.url, { shared })).rejects.toThrow(inUse);
       await alone.close();
-      // The database may keep the lock a moment longer than the connection.
-      const patience = 10_000;
       const together = [
         await claimed(database.url, { shared, patience }),
         await claimed(database.url, { shared }),
@@ -399,9 +399,14 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       async (how) => {
         const line = await startLine();
         const failed = Promise.withResolvers<Error>();
-        await claimed(line.url, { onFailure: failed.resolve, ...(how === 'alone' ? {} : { shared }) });
+        // The database may need a moment to notice that the last test closed its histories.
+        const patience = hanging;
+        await claimed(line.url, {
+          ...{ onFailure: failed.resolve, patience },
+          ...(how === 'alone' ? {} : { shared }),
+        });
         await line.cut();
-        const other = await vi.waitUntil(() => claimed(database.url).catch(() => null), { timeout: hanging });
+        const other = await claimed(database.url, { patience });
         await other.close();
         await line.mend();
         expect((await failed.promise).message).toMatch(
