@@ -58,11 +58,12 @@ export interface MadePicture {
 }
 
 /**
- * The time that a file may wait for other files. It is longer than any single task, so one user's file cannot cause the
- * rejection of another user's file. Together with `maxTaskMs` it is below the 60 s after which a proxy gives up.
+ * The time that a file may wait for other files and for the start of its process. It is longer than any single task, so
+ * one user's file cannot cause the rejection of another user's file. Together with `maxTaskMs` it is below the 60 s
+ * after which a proxy gives up.
  */
 const maxWaitMs = 30_000;
-/** The time for one task and the start of its process. The process limits its own CPU time. */
+/** The time for one task. The process limits its own CPU time. */
 const maxTaskMs = 25_000;
 /** Idle time in ms after which a process ends. With the picture library it uses 150 MB of memory. */
 const idleFor = 60_000;
@@ -120,6 +121,8 @@ interface Waiter {
   user: string;
   work: Work;
   signal: AbortSignal | undefined;
+  /** The end of the wait, by `performance.now()`. */
+  beginBy: number;
   /** Rejects the file if it waits too long. */
   late: NodeJS.Timeout;
   resolve(found: Examined): void;
@@ -154,7 +157,7 @@ class ExaminingProcess {
         if (this.#waiting.remove(user, waiter)) reject(reason);
       };
       const late = setTimeout(() => leave(tooMany()), beginBy - performance.now()).unref();
-      const waiter = { user, work, signal, late, resolve, reject };
+      const waiter = { user, work, signal, beginBy, late, resolve, reject };
       signal?.addEventListener('abort', () => leave(signal.reason), { once: true });
       this.#waiting.add(user, waiter);
       this.#next();
@@ -182,15 +185,14 @@ class ExaminingProcess {
       });
   }
 
-  async #run({ user, work: { path, ...asked }, signal }: Waiter): Promise<Examined> {
-    const end = performance.now() + maxTaskMs;
+  async #run({ user, work: { path, ...asked }, signal, beginBy }: Waiter): Promise<Examined> {
     const file = await open(path);
     try {
       const { size } = await file.stat();
-      const child = await this.#counted(this.#ender ?? user, () => this.#started());
+      const child = await this.#counted(this.#ender ?? user, () => this.#startedBy(beginBy));
       this.#ender = undefined;
       signal?.throwIfAborted();
-      const ask = () => this.#ask(child, file, { ...asked, size }, { signal, end });
+      const ask = () => this.#ask(child, file, { ...asked, size }, signal);
       return await this.#counted(user, ask).finally(() => {
         if (this.#process === undefined || !isAlive(child)) this.#ender = user;
       });
@@ -202,6 +204,19 @@ class ExaminingProcess {
   async #counted<T>(user: string, work: () => Promise<T>): Promise<T> {
     const startedAt = performance.now();
     return work().finally(() => this.#waiting.count(user, performance.now() - startedAt));
+  }
+
+  /**
+   * Returns a live process. It continues to start after the wait, because on a busy machine each new one would be late.
+   * @throws RequestError `rate_limited` after the wait
+   */
+  #startedBy(beginBy: number): Promise<ChildProcess> {
+    return new Promise((resolve, reject) => {
+      const late = setTimeout(() => reject(tooMany()), beginBy - performance.now());
+      this.#started()
+        .finally(() => clearTimeout(late))
+        .then(resolve, reject);
+    });
   }
 
   /** Returns a live process. Use it without awaiting anything else, because it may end at any time. */
@@ -221,7 +236,7 @@ class ExaminingProcess {
     child: ChildProcess,
     file: FileHandle,
     task: Task,
-    { signal, end }: { signal: AbortSignal | undefined; end: number },
+    signal: AbortSignal | undefined,
   ): Promise<Examined> {
     return new Promise((resolve, reject) => {
       // Any other signal would have to wait for the picture library.
@@ -230,7 +245,7 @@ class ExaminingProcess {
       const late = setTimeout(() => {
         isLate = true;
         kill();
-      }, end - performance.now());
+      }, maxTaskMs);
       signal?.addEventListener('abort', kill);
       const done = (found: Examined, error?: Error) => {
         clearTimeout(late);

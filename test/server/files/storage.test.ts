@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { type ChildProcess, execFileSync } from 'node:child_process';
 import {
   chmodSync,
   existsSync,
@@ -469,6 +469,34 @@ describe('the processes that examine files', () => {
     vi.advanceTimersByTime(30_000);
     await Promise.all(tooLate);
     expect(await examine('2', words())).toEqual(text);
+  });
+
+  test('start slowly for the next file if the machine is busy', async () => {
+    const childProcess = process.getBuiltinModule('node:child_process');
+    const { fork } = childProcess;
+    const forked: ChildProcess[] = [];
+    const spied = vi.spyOn(childProcess, 'fork').mockImplementation((...args: unknown[]) => {
+      const child = fork(...(args as Parameters<typeof fork>));
+      child.kill('SIGSTOP');
+      forked.push(child);
+      return child;
+    });
+    const busy = new Examiner();
+    onTestFinished(() => {
+      spied.mockRestore();
+      busy.close();
+    });
+    const ask = () => busy.examine('1', { path: words(), types, maxBytes });
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+    const late = expect(ask()).rejects.toMatchObject({ code: 'rate_limited', retryAfterMs: 25_000 });
+    while (forked.length === 0) await new Promise((resolve) => setImmediate(resolve));
+    vi.advanceTimersByTime(30_000);
+    await late;
+    vi.useRealTimers();
+    const found = ask();
+    forked[0]?.kill('SIGCONT');
+    expect(await found).toEqual(text);
+    expect(forked).toHaveLength(1);
   });
 
   test('are restarted at the expense of the user whose file ended them', async () => {
