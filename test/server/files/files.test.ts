@@ -13,7 +13,7 @@ import { type ChatClient, connectChat, newClientId } from '../../helpers/chat-cl
 import { chatServerHere } from '../../helpers/chat-here.ts';
 import { type RunningChat, startChatServer } from '../../helpers/chat-server.ts';
 import { type ChatSite, startChatSite } from '../../helpers/chat-site.ts';
-import { download, origin, upload } from '../../helpers/files.ts';
+import { download, origin, upload as uploadOnce } from '../../helpers/files.ts';
 import { hanging } from '../../helpers/hanging.ts';
 import {
   animatedPng,
@@ -65,10 +65,10 @@ const stored = (): string[] =>
     .map(({ name }) => name);
 const send = (files: { id: string; alt?: string }[], room = 'lobby', text = '') =>
   ann.request('message:send', { room, text, files, clientId: newClientId() });
-/** Uploads as Ann. Like a client, repeats an upload that waited too long for the CPU of a busy machine. */
-async function patiently(bytes: Buffer, options = {}): ReturnType<typeof upload> {
-  const uploaded = await upload(site.chat.url, annsCookie, bytes, options);
-  return uploaded.code === 'rate_limited' ? patiently(bytes, options) : uploaded;
+/** Uploads. Like a client, repeats an upload that waited too long for the CPU of a busy machine. */
+async function upload(...args: Parameters<typeof uploadOnce>): ReturnType<typeof uploadOnce> {
+  const uploaded = await uploadOnce(...args);
+  return uploaded.code === 'rate_limited' ? upload(...args) : uploaded;
 }
 const noise = (width: number, height: number) =>
   sharp({
@@ -99,7 +99,9 @@ const privateRoom = async () => {
 };
 
 test('deletes the preview of a picture with the picture', async () => {
-  const { file } = await patiently(await noise(400, 1600).jpeg().toBuffer(), { name: 'a.jpg' });
+  const { file } = await upload(site.chat.url, annsCookie, await noise(400, 1600).jpeg().toBuffer(), {
+    name: 'a.jpg',
+  });
   const left = () => stored().filter((name) => name.startsWith(file.id));
   expect(left()).toHaveLength(2);
   const { message } = await send([file]);
@@ -123,7 +125,7 @@ test('rotates and re-encodes a picture without its metadata', async () => {
     .withMetadata({ orientation: 6 })
     .toBuffer();
   expect(bytes.includes('Wm4kZ-camera')).toBe(true);
-  const { status, file } = await patiently(bytes, { name: 'Été.jpg' });
+  const { status, file } = await upload(site.chat.url, annsCookie, bytes, { name: 'Été.jpg' });
   expect({ status, file }).toEqual({
     status: 201,
     file: {
@@ -176,12 +178,11 @@ test('examines a small picture while the large picture of another user is examin
       .split(' ')
       .find((pid) => pid !== '' && readFileSync(`/proc/${pid}/cmdline`, 'utf8').endsWith('slow\0'));
   const plain = (side: number) =>
-    sharp({ create: { width: side, height: side, channels: 3, background: '#963' } })
-      .png()
-      .toBuffer();
-  // Few bytes with many pixels.
-  const large = await plain(4000);
-  const uploads = [patiently(large), patiently(large)];
+    sharp({ create: { width: side, height: side, channels: 3, background: '#963' } });
+  const small = await plain(40).png().toBuffer();
+  // Examining it needs little CPU time, and is left to the process for large pictures for its pixels.
+  const large = await plain(1100).gif().toBuffer();
+  const uploads = [upload(site.chat.url, annsCookie, large), upload(site.chat.url, annsCookie, large)];
   await expect.poll(slowProcess, { timeout: hanging }).toBeDefined();
   const pid = Number(slowProcess());
   const signal = (name: NodeJS.Signals) => {
@@ -195,7 +196,7 @@ test('examines a small picture while the large picture of another user is examin
   onTestFinished(() => signal('SIGKILL'));
   const statuses: number[] = [];
   for (const cookie of [bensCookie, bensCookie, annsCookie])
-    statuses.push((await upload(site.chat.url, cookie, await plain(40))).status);
+    statuses.push((await upload(site.chat.url, cookie, small)).status);
   expect(statuses).toEqual([201, 201, 201]);
   signal('SIGCONT');
   expect((await Promise.all(uploads)).map(({ status }) => status)).toEqual([201, 201]);
@@ -241,7 +242,7 @@ test('does not run, leak or fail on hostile files', async () => {
   expect(files.length).toBeGreaterThanOrEqual(40);
   const became: [string, string][] = [];
   for (const { what, bytes } of files) {
-    const { status, file } = await patiently(bytes, { name: `${what}.png` });
+    const { status, file } = await upload(site.chat.url, annsCookie, bytes, { name: `${what}.png` });
     became.push([what, status === 201 ? file.type : status === 415 ? 'refused' : `${status}`]);
     if (status !== 201) continue;
     for (const preview of file.image === undefined ? [false] : [false, true]) {
