@@ -693,7 +693,7 @@ test('limits requests by address only if they have no session', async () => {
   };
   expect(await statuses(annsCookie, 5)).toEqual([404, 404, 404, 404, 404]);
   expect(await statuses('PHPSESSID=unknown', 4)).toEqual([404, 404, 404, 429]);
-  expect((await upload(strict.url, 'PHPSESSID=unknown', 'text')).status).toBe(429);
+  expect((await uploadOnce(strict.url, 'PHPSESSID=unknown', 'text')).status).toBe(429);
 });
 
 /** Returns the files of an export. */
