@@ -102,8 +102,7 @@ test('an app and its upload continue with a renewed session ID', async () => {
     .poll(() => carol.messages().at(-1))
     .toMatchObject({ text: 'still here', files: [{ size: 100_000 }] });
   // An app that waits for a second, as on a busy machine, reports the end, and continues.
-  if (tookMs < 1000)
-    expect(app.told.slice(from).filter(({ kind }) => kind === 'SESSION_ENDED')).toEqual([]);
+  if (tookMs < 1000) expect(app.told.slice(from).filter(({ kind }) => kind === 'SESSION_ENDED')).toEqual([]);
   carol.close();
 });
 

@@ -61,15 +61,23 @@ export async function connectChat(
   const ended = new Promise<{ reason: EndReason; at: number }>((resolve) => {
     socket.on('session:ended', ({ reason }) => resolve({ reason, at: performance.now() }));
   });
-  const disconnected = new Promise<string>((resolve) => socket.once('disconnect', resolve));
-  const ready = await new Promise<Ready>((resolve, reject) => {
-    socket.once('session:ready', resolve);
-    socket.once('connect_error', (error) => {
-      socket.close();
-      reject(new ConnectRefused(error.message, (error as { data?: ConnectFailure }).data));
-    });
-    socket.connect();
-  });
+  const { ready, disconnected } = await new Promise<Pick<ChatClient, 'ready' | 'disconnected'>>(
+    (resolve, reject) => {
+      // A busy server closes a connection that it has not accepted within five seconds. Clients then connect again.
+      const again = () => void socket.connect();
+      if (!socket.io.reconnection()) socket.on('disconnect', again);
+      socket.once('session:ready', (ready) => {
+        socket.off('disconnect', again);
+        resolve({ ready, disconnected: new Promise((left) => socket.once('disconnect', left)) });
+      });
+      socket.once('connect_error', (error) => {
+        socket.off('disconnect', again);
+        socket.close();
+        reject(new ConnectRefused(error.message, (error as { data?: ConnectFailure }).data));
+      });
+      socket.connect();
+    },
+  );
   const raw = async (event: string, ...args: unknown[]): Promise<Answer<unknown>> => {
     // Without this, the request would wait for a connection that never opens.
     if (!socket.connected && !(socket.active && socket.io.reconnection()))

@@ -23,7 +23,9 @@ beforeEach(() => forgetLogins(app));
 /** The nanoseconds of CPU that PHP and its workers have used, whatever else the machine does. */
 function cpuOfPhp(): number {
   const workers = readFileSync(`/proc/${app.pid}/task/${app.pid}/children`, 'utf8').trim().split(' ');
-  const used = [app.pid, ...workers].map((pid) => readFileSync(`/proc/${pid}/schedstat`, 'utf8').split(' ')[0]);
+  const used = [app.pid, ...workers].map(
+    (pid) => readFileSync(`/proc/${pid}/schedstat`, 'utf8').split(' ')[0],
+  );
   return used.reduce((sum, ns) => sum + Number(ns), 0);
 }
 
