@@ -50,6 +50,8 @@ beforeAll(async () => {
   ann = await connectChat(site.chat.url, annsCookie);
   ben = await connectChat(site.chat.url, bensCookie);
   for (const one of [ann, ben]) await one.request('room:join', { room: 'lobby' });
+  // Starts the examining processes, which takes a busy machine longer than a test.
+  await upload(site.chat.url, annsCookie, await noise(1, 1).png().toBuffer());
 });
 afterAll(async () => {
   ann.close();
@@ -99,7 +101,8 @@ const privateRoom = async () => {
 };
 
 test('deletes the preview of a picture with the picture', async () => {
-  const { file } = await upload(site.chat.url, annsCookie, await noise(400, 1600).jpeg().toBuffer(), {
+  const tall = { width: 400, height: 1600, channels: 3, background: '#963' } as const;
+  const { file } = await upload(site.chat.url, annsCookie, await sharp({ create: tall }).jpeg().toBuffer(), {
     name: 'a.jpg',
   });
   const left = () => stored().filter((name) => name.startsWith(file.id));
