@@ -8,7 +8,6 @@ import { root } from './npm-packages.mjs';
  * @property {string} command to run in the project's folder, with the npm packages' programs in PATH
  * @property {NodeJS.ProcessEnv} [env]
  * @property {string} [report] the file that the command writes its report to, in JUnit's format
- * @property {(places: string[]) => string} [again] the command that runs only the tests of these files or classes
  * @property {string[]} [needs] the names of steps that must pass first, and `debian` for the Debian packages, such as PHP,
  * databases, browser and Java
  * @property {string[]} [sources] all files that its result depends on, as git's pathspecs; undefined if it always runs
@@ -121,8 +120,7 @@ export function soakSteps(reports) {
 /** @param {string} name of the project @param {string} reports @param {string[]} more @returns {Step} */
 function vitestStep(name, reports, ...more) {
   const report = join(reports, `${name}.xml`);
-  const command = vitestCommand(name, report, ...more);
-  return { name, command, report, again: (files) => `${command} ${files.join(' ')}` };
+  return { name, command: vitestCommand(name, report, ...more), report };
 }
 
 /** @param {string} project @param {string} report @param {string[]} more */
@@ -133,9 +131,7 @@ const vitestCommand = (project, report, ...more) =>
 /** @param {string} reports @returns {Step} */
 function nightsStep(reports) {
   const report = join(reports, 'nights.xml');
-  const command = vitestCommand("'nights-*'", report);
-  const again = (/** @type {string[]} */ files) => `${command} ${files.join(' ')}`;
-  return { name: 'nights', command, report, again, needs: ['debian'] };
+  return { name: 'nights', command: vitestCommand("'nights-*'", report), report, needs: ['debian'] };
 }
 
 /**
@@ -156,10 +152,7 @@ function phpunitStep(reports, ...more) {
   // With upload progress, newer versions of PHP reject changes of session settings, which the tests need.
   const phpunit = 'php -d session.upload_progress.enabled=0 "$(command -v phpunit)" -c test/php/phpunit.xml';
   const command = `${bundles} && exec ${phpunit} ${strict} ${more.join(' ')} --log-junit ${report}`;
-  // JUnit's format separates namespaces by dots.
-  const again = (classes) =>
-    `${command} --filter '${classes.map((name) => `\\b${name.split('.').at(-1)}::`).join('|')}'`;
-  return { name: 'phpunit', command, report, again };
+  return { name: 'phpunit', command, report };
 }
 
 /** @param {string} reports @param {number} workers @param {NodeJS.ProcessEnv} env @returns {Step} */
@@ -172,7 +165,6 @@ function e2eStep(reports, workers, env = {}) {
     command,
     env: { ...env, PLAYWRIGHT_JUNIT_OUTPUT_FILE: report },
     report,
-    again: (files) => `${command} ${files.join(' ')}`,
   };
 }
 

@@ -24,8 +24,7 @@ async function test() {
   process.on('exit', () => rmSync(reports, { recursive: true, force: true }));
   if (!soak) useMemory();
   const stepsOf = check ? checkSteps : soak ? soakSteps : testSteps;
-  // The soak run searches for rare failures, so it does not repeat failed tests.
-  return summarize(await runSteps(stepsOf(reports), { complete, reports, repeats: !soak && !check }));
+  return summarize(await runSteps(stepsOf(reports), { complete, reports, remembers: !soak && !check }));
 }
 
 /**
@@ -33,18 +32,18 @@ async function test() {
  * those with the most processes.
  * Prints the output of a step when it ends, because mixed output of parallel steps is unreadable.
  * @param {import('./test-steps.mjs').Step[]} steps
- * @param {{ complete: Promise<boolean> | boolean, reports: string, repeats: boolean }} options `complete`: resolves
- * when the Debian packages are installed; `repeats`: whether failed tests run again
+ * @param {{ complete: Promise<boolean> | boolean, reports: string, remembers: boolean }} options `complete`: resolves
+ * when the Debian packages are installed; `remembers`: whether steps that passed are not repeated until a source changes
  * @returns {Promise<Result[]>} in the order of the list
  */
-async function runSteps(steps, { complete, reports, repeats }) {
+async function runSteps(steps, { complete, reports, remembers }) {
   const dependents = ({ name }) => steps.filter(({ needs = [] }) => needs.includes(name)).length;
   const waiting = new Set(
     steps.toSorted((a, b) => dependents(b) - dependents(a) || (b.slots ?? 1) - (a.slots ?? 1)),
   );
   /** @type {Map<string, Result>} */
   const results = new Map();
-  const passedFile = new Map(steps.map((step) => [step, repeats ? resultFile(step) : undefined]));
+  const passedFile = new Map(steps.map((step) => [step, remembers ? resultFile(step) : undefined]));
   for (const [step, file] of passedFile) {
     const passed = passedBefore(step, file);
     if (passed === undefined) continue;
@@ -61,11 +60,9 @@ async function runSteps(steps, { complete, reports, repeats }) {
   const start = async (/** @type {import('./test-steps.mjs').Step} */ step) => {
     const output = join(reports, step.name);
     console.log(`=== ${step.name} starts`);
-    const first = await runStep(step, output);
-    const result = repeats ? await runAgain(step, first, output) : first;
+    const result = await runStep(step, output);
     console.log(`\n=== ${step.name}\n${readFileSync(output, 'utf8')}`);
-    if (!isBad(result) && result.secondTime.length === 0)
-      notePassed(step, passedFile.get(step), result.passed);
+    if (!isBad(result)) notePassed(step, passedFile.get(step), result.passed);
     results.set(step.name, result);
     running.delete(step.name);
     free += step.slots ?? 1;
@@ -94,42 +91,14 @@ async function runSteps(steps, { complete, reports, repeats }) {
 }
 
 /**
- * Runs the files of a step's failed tests again, without other tests. Of 5,000 tests with real services, one may fail
- * because the machine was blocked. The summary lists tests that passed only in the second run. Does not repeat more
- * than three failures, or failures outside of tests, because those are not random.
- * @param {import('./test-steps.mjs').Step} step @param {Result} result
- * @param {string} output the file to which the output is appended
- * @returns {Promise<Result>}
- */
-async function runAgain(step, result, output) {
-  const { failures } = result;
-  const places = [...new Set(failures.map(({ place }) => place))];
-  if (step.again === undefined || failures.length === 0 || failures.length > 3) return result;
-  if (!places.every((place) => /^[\w./-]+$/.test(place))) return result;
-  console.log(`=== ${step.name} again: ${places.join(', ')}`);
-  rmSync(step.report);
-  const second = await runStep({ ...step, command: step.again(places) }, output);
-  // If a setup fails, its suite counts as a failed test, and the tests in it are skipped.
-  const again = failures.every(({ place, test }) => {
-    const suite = test === place ? `${place} ` : `${place} ${test} > `;
-    return second.tests.some((one) => one === `${place} ${test}` || one.startsWith(suite));
-  });
-  const isExplained = result.skipped.every((place) => places.includes(place));
-  if (!again || !isExplained || second.failures.length + second.skipped.length > 0) return result;
-  const passed = result.passed + failures.length + result.skipped.length;
-  return { ...result, passed, failures: [], skipped: [], secondTime: failures };
-}
-
-/**
  * The results of the tests of a step.
- * @typedef {{ name: string, secondTime: import('./test-report.mjs').Failure[] } & import('./test-report.mjs').Report}
- * Result
- * @param {import('./test-steps.mjs').Step} step @param {string} output the file that the output is added to
+ * @typedef {{ name: string } & import('./test-report.mjs').Report} Result
+ * @param {import('./test-steps.mjs').Step} step @param {string} output the file that the output is written to
  * @returns {Promise<Result>}
  */
 async function runStep(step, output) {
   const { env } = runtime();
-  const file = openSync(output, 'a');
+  const file = openSync(output, 'w');
   const start = performance.now();
   const ok = await run('sh', ['-c', step.command], {
     cwd: root,
@@ -142,8 +111,8 @@ async function runStep(step, output) {
   const report = readReport(written ? readFileSync(step.report, 'utf8') : '');
   const { failures } = report;
   // If a step fails without a failed test, the step counts as one. Examples are a type error and a crash.
-  const complete = step.report === undefined || report.passed + report.skipped.length + failures.length > 0;
-  if ((!ok || !complete) && failures.length + report.skipped.length === 0) {
+  const complete = step.report === undefined || report.passed + report.skipped + failures.length > 0;
+  if ((!ok || !complete) && failures.length + report.skipped === 0) {
     failures.push({ place: '', test: step.name, message: 'failed without a failed test: see its output' });
   }
   const result = { ...nothing, name: step.name, ...report };
@@ -152,10 +121,10 @@ async function runStep(step, output) {
 }
 
 /** @type {Result} */
-const nothing = { name: '', tests: [], passed: 0, skipped: [], failures: [], secondTime: [] };
+const nothing = { name: '', passed: 0, skipped: 0, failures: [] };
 
 /** A skipped test counts as failed. @param {Result} result */
-const isBad = ({ failures, skipped }) => failures.length + skipped.length > 0;
+const isBad = ({ failures, skipped }) => failures.length + skipped > 0;
 
 /**
  * Prints the failures at the end, where they are visible after a long run.
@@ -163,25 +132,17 @@ const isBad = ({ failures, skipped }) => failures.length + skipped.length > 0;
  */
 function summarize(results) {
   const passed = results.reduce((total, step) => total + step.passed, 0);
-  const skipped = results.reduce((total, step) => total + step.skipped.length, 0);
+  const skipped = results.reduce((total, step) => total + step.skipped, 0);
   const failures = results.flatMap((step) => step.failures);
-  const secondTime = results.flatMap((step) => step.secondTime);
   const bad = results.filter(isBad).map(({ name }) => name);
-  print('PASSED THE SECOND TIME ONLY', secondTime);
-  print('FAILED', failures);
-  console.log(bad.length === 0 ? '\nall steps passed' : `\nfailed: ${bad.join(', ')}`);
-  if (skipped > 0) console.log(`${skipped} skipped, which counts as failed`);
-  if (secondTime.length > 0) console.log(`${secondTime.length} passed only in the second run: check them`);
-  console.log(`${passed} passed, ${failures.length + skipped} failed`);
-  return bad.length === 0 ? 0 : 1;
-}
-
-/** @param {string} verdict @param {import('./test-report.mjs').Failure[]} failures */
-function print(verdict, failures) {
   for (const { place, test, message } of failures) {
     const name = place === '' ? test : `${place} › ${test}`;
-    console.log(`\n${verdict} ${name}\n${message.replace(/^/gm, '    ')}`);
+    console.log(`\nFAILED ${name}\n${message.replace(/^/gm, '    ')}`);
   }
+  console.log(bad.length === 0 ? '\nall steps passed' : `\nfailed: ${bad.join(', ')}`);
+  if (skipped > 0) console.log(`${skipped} skipped, which counts as failed`);
+  console.log(`${passed} passed, ${failures.length + skipped} failed`);
+  return bad.length === 0 ? 0 : 1;
 }
 
 await runCommand(test);
