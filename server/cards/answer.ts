@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { asLine, directionMarks, isBlank } from '../wire/blank.ts';
+import { asLine, directionMarks, isBlank } from '../text/blank.ts';
 import { type Card, cardButtonId, cardRef, mostButtons, mostCards } from '../wire/events.ts';
 
 const cut = (text: string, most: number) => [...text].slice(0, most).join('');

@@ -1,9 +1,9 @@
 import { Rounds } from '../changes/rounds.ts';
 import { type Change, type Reads, replyPlace } from '../history/history.ts';
 import { ConcurrencyLimit, RateLimit } from '../limits/by-key.ts';
+import { firstPage } from '../text/format.ts';
 import { RequestError } from '../wire/errors.ts';
 import type { Answers, EventPayload, Reminder, RequestPayload, Scheduled } from '../wire/events.ts';
-import { firstPage } from '../wire/links.ts';
 import { findReadableRoom, moderatesSite } from './access.ts';
 import type { Chat } from './chat.ts';
 import type { Effect } from './effect.ts';

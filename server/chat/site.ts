@@ -1,7 +1,7 @@
 import { type Act, type Ban, type ErasedMessages, type RoomRecord, sources } from '../history/history.ts';
+import { firstPage } from '../text/format.ts';
 import { RequestError } from '../wire/errors.ts';
 import { type AuditScope, auditScopes, type Message, type SiteBan, type User } from '../wire/events.ts';
-import { firstPage } from '../wire/links.ts';
 import type { Chat } from './chat.ts';
 import { cursorOf, decodeCursor } from './cursor.ts';
 import { checkText } from './messages/texts.ts';

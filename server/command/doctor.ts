@@ -1,7 +1,7 @@
 import { doctor, usage } from '../doctor/report.ts';
 import { openTerminal } from '../init/terminal.ts';
 import { withDocs } from '../program/how-to-run.ts';
-import { forScreen } from '../wire/blank.ts';
+import { forScreen } from '../text/blank.ts';
 
 export { usage as help };
 

@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 import { openTerminal } from '../init/terminal.ts';
 import { howToRun } from '../program/how-to-run.ts';
 import { CommandProblem, exit } from '../program/problem.ts';
-import { lineForScreen } from '../wire/blank.ts';
+import { lineForScreen } from '../text/blank.ts';
 import { runningServer } from './running-server.ts';
 import { theUser } from './user.ts';
 

@@ -6,7 +6,7 @@ import { type Figures, load } from '../load/load.ts';
 import { loopback } from '../outgoing/addresses.ts';
 import { callersFolder, howToRun } from '../program/how-to-run.ts';
 import { CommandProblem, exit } from '../program/problem.ts';
-import { lineForScreen } from '../wire/blank.ts';
+import { lineForScreen } from '../text/blank.ts';
 import { progress } from './progress.ts';
 
 /** Default and maximum of each option. Without a default, there is one connection per cookie. */

@@ -1,7 +1,7 @@
 import { trustSystemAuthorities } from '../program/authorities.ts';
 import { howToRun, withDocs } from '../program/how-to-run.ts';
 import { CommandProblem, exit } from '../program/problem.ts';
-import { forScreen } from '../wire/blank.ts';
+import { forScreen } from '../text/blank.ts';
 
 /** A subcommand. */
 interface Command {

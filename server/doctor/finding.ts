@@ -1,5 +1,5 @@
 import type { Finding } from 'php-sessions/doctor';
-import { lineForScreen } from '../wire/blank.ts';
+import { lineForScreen } from '../text/blank.ts';
 
 export const ok = (text: string): Finding => ({ level: 'ok', text });
 export const warning = (text: string, advice?: string): Finding => ({ level: 'warning', text, advice });

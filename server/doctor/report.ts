@@ -16,7 +16,7 @@ import { sitePage } from '../program/site-page.ts';
 import { type Config, listSettings, readConfig } from '../settings/config.ts';
 import { type GivenSettings, givenSettings } from '../settings/file.ts';
 import { unknownText } from '../settings/names.ts';
-import { lineForScreen } from '../wire/blank.ts';
+import { lineForScreen } from '../text/blank.ts';
 import { findExposedData } from './exposed-data.ts';
 import { findingLines, ok, warning, withoutRenewal } from './finding.ts';
 import { checkReachability } from './reachability.ts';

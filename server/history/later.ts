@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { isBlank } from '../wire/blank.ts';
+import { isBlank } from '../text/blank.ts';
 import type { RequestErrorCode } from '../wire/errors.ts';
 import type { ChosenFile, HoldReason, MessageFile } from '../wire/events.ts';
 import type { Change } from './changes.ts';

@@ -1,4 +1,4 @@
-import { invisible } from '../wire/blank.ts';
+import { invisible } from '../text/blank.ts';
 
 /**
  * Keys for the comparison and the order of names and texts. They are computed here and stored, because the collations

@@ -5,7 +5,7 @@ import { basename, isAbsolute, relative, resolve } from 'node:path';
 import type { Files } from '../files/files.ts';
 import { deletedUser, type History, type NewMessage } from '../history/history.ts';
 import { CommandProblem, exit } from '../program/problem.ts';
-import { visibleLine } from '../wire/blank.ts';
+import { visibleLine } from '../text/blank.ts';
 import { RequestError } from '../wire/errors.ts';
 import type { ChosenFile } from '../wire/events.ts';
 import type { Skipped } from './exported.ts';

@@ -1,8 +1,9 @@
 /**
- * Converts the formatting of other chats into the formatting of this chat (client/src/text/format.ts). Text that would
+ * Converts the formatting of other chats into the formatting of this chat (server/text/format.ts). Text that would
  * only be formatted here gets backslashes.
  */
 
+import { blocks, mayClose, mayOpen } from '../text/format.ts';
 import { type EmojiNames, emojiNamed } from './emoji.ts';
 
 /** Part of a text: plain text, text that is formatted already, or bold or italic parts. */
@@ -42,8 +43,6 @@ const SIGNS = /\*+|_+/g;
 const END_OF_LINK = /^[.,;:!?)\]}'"*_~]*(?:\s|$)/;
 /** Maximum characters of a text that is converted. The import cuts texts earlier. */
 const maxText = 50_000;
-/** As in client/src/text/format.ts. */
-const WORD = /[\p{LC}\p{N}]/u;
 
 /** Converts a message. */
 export function convertText(text: string, markup: Markup): string {
@@ -56,7 +55,7 @@ export function convertPlain(text: string, markup: Markup): string {
 }
 
 /** Returns a message that shows a text as it is. */
-export const escapeText = (text: string): string => render([text], repeatedSigns(text));
+export const escapeText = (text: string): string => withBackslashes(render([text], repeatedSigns(text)));
 
 /** Returns a link. This chat shows its address, so the title precedes it. */
 export function linkParts(address: string, title = ''): Part[] {
@@ -98,7 +97,7 @@ class Conversion {
     let rest = text
       .slice(0, maxText)
       .replaceAll('\r\n', '\n')
-      .replaceAll(/[\ufdd0\ufdd1]/g, '');
+      .replaceAll(/[\ufdd0-\ufdd3]/g, '');
     for (const [pattern, partsOf] of markup.passages)
       rest = rest.replaceAll(pattern, (...found) => this.#take(partsOf(found as string[])));
     this.#text = this.#takeEmoji(rest);
@@ -117,7 +116,7 @@ class Conversion {
       if (title === undefined) return this.#inline(line);
       return render([{ sign: '**', parts: withoutBold(this.#parse(title)) }], this.#repeated);
     });
-    return converted.join('\n');
+    return withBackslashes(converted.join('\n'));
   }
 
   plain(): string {
@@ -197,10 +196,7 @@ const textOf = (parts: readonly Part[]): string =>
 /** Whether a sign between these characters may start or end a format, in this chat and in others. */
 function roleOf(sign: string, before = ' ', after = ' '): { opens: boolean; closes: boolean } {
   const isSign = /^(?:\*{1,3}|_{1,2})$/.test(sign);
-  return {
-    opens: isSign && !WORD.test(before) && after.trim() !== '',
-    closes: isSign && !WORD.test(after) && before.trim() !== '',
-  };
+  return { opens: isSign && mayOpen(sign, before, after), closes: isSign && mayClose(sign, before, after) };
 }
 
 /** Returns the signs that occur more than once in a message. Other signs need no backslash. */
@@ -219,7 +215,7 @@ function render(parts: readonly Part[], repeated: string, outer = ' '): string {
         : typeof next === 'object' && 'sign' in next
           ? '*'
           : (textOf([next])[0] ?? outer);
-    if (typeof part === 'string') text += escaped(part, repeated, before, after);
+    if (typeof part === 'string') text += literal(part, repeated, before, after);
     else if ('formatted' in part) {
       // Otherwise the text that follows a link would belong to it.
       const isApart = part.isLink === undefined || END_OF_LINK.test(textOf(parts.slice(n + 1, n + 4)));
@@ -227,19 +223,54 @@ function render(parts: readonly Part[], repeated: string, outer = ' '): string {
     } else {
       const inside = render(part.parts, repeated, '*');
       const fits =
-        inside.trim() !== '' && inside === inside.trim() && !WORD.test(before) && !WORD.test(after);
+        inside.trim() !== '' &&
+        inside === inside.trim() &&
+        mayOpen(part.sign, before, inside) &&
+        mayClose(part.sign, inside, after);
       text += fits ? `${part.sign}${inside}${part.sign}` : inside;
     }
   }
   return text;
 }
 
-/** Escapes signs that would format, and backslashes that would escape. */
-const escaped = (text: string, repeated: string, before: string, after: string): string =>
-  text.replaceAll(/\\|\*+|_+/g, (sign, index: number) => {
-    const next = text[index + sign.length] ?? after;
-    if (sign === '\\') return /[\\*_`>.-]/.test(next) ? '\\\\' : sign;
-    const { opens, closes } = roleOf(sign, text[index - 1] ?? before, next);
-    const isFormat = repeated.includes(sign[0] as string) && sign !== '__' && (opens || closes);
-    return isFormat ? sign.replaceAll(/./g, '\\$&') : sign;
+/** Noncharacters for signs that this chat must not format. No text contains them. */
+const LITERALS: Readonly<Record<string, string>> = { '*': '\ufdd2', _: '\ufdd3' };
+const LITERAL_RUN = /(\ufdd2+|\ufdd3+)/;
+const signsOf = (literals: string) => literals.replaceAll('\ufdd2', '*').replaceAll('\ufdd3', '_');
+
+/** Replaces signs that may format by literals, and doubles backslashes before the sign of the next part. */
+const literal = (text: string, repeated: string, before: string, after: string): string =>
+  text.replaceAll(/\\+$|\*+|_+/g, (run, index: number) => {
+    if (run.startsWith('\\')) return /[*_`]/.test(after) ? run + run : run;
+    const { opens, closes } = roleOf(run, text[index - 1] ?? before, text[index + run.length] ?? after);
+    const isFormat = repeated.includes(run[0] as string) && run !== '__' && (opens || closes);
+    return isFormat ? run.replaceAll(/./g, (sign) => LITERALS[sign] as string) : run;
   });
+
+/** Maximum literal signs for which a backslash is tried. */
+const maxTried = 100;
+
+/** Writes a backslash before each literal sign that would format. Before other signs it would be visible. */
+function withBackslashes(marked: string): string {
+  const parts = marked.split(LITERAL_RUN);
+  if (parts.length === 1) return marked;
+  const shapeOf = (text: string) => signsOf(JSON.stringify(blocks(text)));
+  const plain = signsOf(marked);
+  if (shapeOf(plain) === shapeOf(marked)) return plain;
+  // The literals are at the odd places.
+  const isEscaped = parts.map((_, n) => n % 2 === 1);
+  const backslashesAt = (n: number) => /\\*$/.exec(parts[n - 1] ?? '')?.[0] ?? '';
+  const write = () =>
+    parts.map((part, n) => (isEscaped[n] ? `${backslashesAt(n)}\\` : '') + signsOf(part)).join('');
+  let text = write();
+  for (let n = 1; n < Math.min(parts.length, 2 * maxTried); n += 2) {
+    isEscaped[n] = false;
+    const without = write();
+    const [before, after] = [shapeOf(text), shapeOf(without)];
+    const hidden = text.length - without.length - (before.length - after.length) / 2;
+    // A backslash in JSON is written as two.
+    if (hidden === 0 && before.replaceAll('\\', '') === after.replaceAll('\\', '')) text = without;
+    else isEscaped[n] = true;
+  }
+  return text;
+}

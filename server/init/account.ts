@@ -12,7 +12,7 @@ import { userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { SiteFiles } from 'php-sessions/doctor';
 import { CommandProblem, exit } from '../program/problem.ts';
-import { lineForScreen } from '../wire/blank.ts';
+import { lineForScreen } from '../text/blank.ts';
 
 /** An account of this machine. */
 export interface Account {

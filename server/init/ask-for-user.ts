@@ -1,7 +1,7 @@
 import { describeSession, findCookieName, type SiteDescription } from 'php-sessions/doctor';
 import { howToRun } from '../program/how-to-run.ts';
 import { CommandProblem, exit } from '../program/problem.ts';
-import { lineForScreen } from '../wire/blank.ts';
+import { lineForScreen } from '../text/blank.ts';
 import type { Options } from './command-line.ts';
 import type { Terminal } from './terminal.ts';
 

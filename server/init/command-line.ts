@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util';
 import { callersFolder, howToRun } from '../program/how-to-run.ts';
 import { CommandProblem, exit } from '../program/problem.ts';
 import { givenSettings, usualFiles } from '../settings/file.ts';
-import { lineForScreen } from '../wire/blank.ts';
+import { lineForScreen } from '../text/blank.ts';
 import { parseAddress } from './address.ts';
 import { dataFolder } from './data-folder.ts';
 import { requireAbsent } from './settings-file.ts';

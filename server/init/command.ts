@@ -9,7 +9,7 @@ import { CommandProblem, exit } from '../program/problem.ts';
 import { readConfig } from '../settings/config.ts';
 import { parseSettings } from '../settings/file.ts';
 import { hostAndPort, ownHost, ownProxies } from '../settings/own-host.ts';
-import { lineForScreen } from '../wire/blank.ts';
+import { lineForScreen } from '../text/blank.ts';
 import { zone } from '../wire/events.ts';
 import {
   type Account,

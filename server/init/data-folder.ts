@@ -3,7 +3,7 @@ import { basename, dirname, join } from 'node:path';
 import { CommandProblem, exit } from '../program/problem.ts';
 import { ConfigError } from '../settings/config.ts';
 import { givenSettings, usualFiles } from '../settings/file.ts';
-import { lineForScreen } from '../wire/blank.ts';
+import { lineForScreen } from '../text/blank.ts';
 import { shellWord } from './account.ts';
 
 const defaultPort = 7070;

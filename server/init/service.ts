@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { findService } from '../settings/file.ts';
-import { isLine } from '../wire/blank.ts';
+import { isLine } from '../text/blank.ts';
 import { type Account, shellWord } from './account.ts';
 
 const folders = ['/etc/systemd/system', '/usr/lib/systemd/system', '/lib/systemd/system'];

@@ -2,7 +2,7 @@ import { Parser } from 'htmlparser2';
 import { NotFetched, request } from '../outgoing/request.ts';
 import { maxName } from '../settings/config.ts';
 import { colour, readLogo } from '../settings/forms.ts';
-import { isBlank, visibleLine } from '../wire/blank.ts';
+import { isBlank, visibleLine } from '../text/blank.ts';
 import { contrast, type Logo } from '../wire/branding.ts';
 
 /** The name, colour and logo of a site, as far as its front page has them. */

@@ -10,7 +10,7 @@ import {
 } from 'php-sessions/doctor';
 import { withoutRenewal } from '../doctor/finding.ts';
 import { CommandProblem, exit } from '../program/problem.ts';
-import { lineForScreen } from '../wire/blank.ts';
+import { lineForScreen } from '../text/blank.ts';
 import { type Account, asAccount, findAccount } from './account.ts';
 
 /**

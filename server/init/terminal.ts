@@ -2,7 +2,7 @@ import { createInterface, type Interface } from 'node:readline';
 import { Writable } from 'node:stream';
 import { styleText } from 'node:util';
 import { withDocs } from '../program/how-to-run.ts';
-import { forScreen, lineForScreen } from '../wire/blank.ts';
+import { forScreen, lineForScreen } from '../text/blank.ts';
 
 export interface Terminal {
   say(line?: string): void;

@@ -9,7 +9,7 @@ import {
   toHandle,
 } from 'php-sessions';
 import { z } from 'zod';
-import { visibleLine } from '../wire/blank.ts';
+import { visibleLine } from '../text/blank.ts';
 import { isGuest } from '../wire/guest.ts';
 import { type OwnLogins, withIdentify, withOwn } from './own-logins.ts';
 import { refuse } from './tickets.ts';

@@ -1,4 +1,4 @@
-import { visibleLine } from '../wire/blank.ts';
+import { visibleLine } from '../text/blank.ts';
 
 /** The name and address of a sender. */
 export interface Mailbox {

@@ -2,9 +2,9 @@ import { everybody, type StoredMessage } from '../history/history.ts';
 import { describeFile, isOnlyCard, linkTo, toLine } from '../notify/lines.ts';
 import { messagesOfMail, roomsOfMail } from '../notify/mail-bounds.ts';
 import type { NotificationTexts } from '../notify/texts.ts';
-import { directionMarks } from '../wire/blank.ts';
+import { directionMarks } from '../text/blank.ts';
 import type { RoomKind, User } from '../wire/events.ts';
-import { links } from '../wire/links.ts';
+import { links } from '../text/links.ts';
 
 /** Maximum characters and lines of a message. Mails should be short, and mail programs cut long ones. */
 const longest = { text: 320, lines: 8 };

@@ -1,5 +1,5 @@
 import type { StoredMessage } from '../history/history.ts';
-import { directionMarks, visibleLine } from '../wire/blank.ts';
+import { directionMarks, visibleLine } from '../text/blank.ts';
 import type { NotificationTexts } from './texts.ts';
 
 /** Makes one visible line of a name or another short text of a user. @param maxCharacters cuts the line off */

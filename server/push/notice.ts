@@ -3,7 +3,7 @@ import { describeFile, isOnlyCard, toLine } from '../notify/lines.ts';
 import type { NotifySettings } from '../notify/settings.ts';
 import type { NotificationTexts } from '../notify/texts.ts';
 import type { UnreadRoom } from '../notify/unread.ts';
-import { withShownHosts } from '../wire/links.ts';
+import { withShownHosts } from '../text/links.ts';
 
 /** Maximum characters of the message text in a push. */
 const longestText = 140;

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { blocks, type Inline } from '../../client/src/text/format.ts';
-import { mayHaveLink } from '../../server/wire/links.ts';
+import { blocks, type Inline } from '../../server/text/format.ts';
+import { mayHaveLink } from '../../server/text/links.ts';
 import { size } from '../guarantees/size.ts';
 
 /** What the browser client makes clickable. */

@@ -33,6 +33,7 @@ function importsOf(file: string): Import[] {
 
 /** The files of the project that each folder may import besides its own. Packages are checked below. */
 const mayImport: Record<string, readonly string[]> = {
+  'server/text/': [],
   'server/wire/': [],
   'server/limits/': ['server/wire/errors.ts'],
   'server/history/': ['server/limits/fair-queue.ts', 'server/limits/requester.ts', 'server/wire/'],
@@ -140,7 +141,8 @@ test.each(Object.entries(mayImport))('%s imports only %j from the project', (par
   const found = filesIn(part, /\.ts$/).flatMap((file) =>
     importsOf(file)
       .filter(
-        ({ from }) => existsSync(join(root, from)) && ![part, ...allowed].some((a) => from.startsWith(a)),
+        ({ from }) =>
+          existsSync(join(root, from)) && ![part, ...allowed, 'server/text/'].some((a) => from.startsWith(a)),
       )
       .map(({ from }) => `${file} → ${from}`),
   );
@@ -269,7 +271,8 @@ test('the browser client imports only types and a few rules of the server', () =
       .filter(
         ({ from, typeOnly }) =>
           from.startsWith('server/') &&
-          ['links', 'avatar', 'file-names', 'counted', 'guest', 'polls', 'runs'].every(
+          !from.startsWith('server/text/') &&
+          ['avatar', 'file-names', 'counted', 'guest', 'polls', 'runs'].every(
             (rule) => from !== `server/wire/${rule}.ts`,
           ) &&
           !(typeOnly && from === 'server/wire/events.ts'),

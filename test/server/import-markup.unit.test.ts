@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { type Block, blocks, type Inline } from '../../client/src/text/format.ts';
+import { type Block, blocks, type Inline } from '../../server/text/format.ts';
 import type { GivenLine } from '../../server/import/lines.ts';
 import { escapeText } from '../../server/import/markup.ts';
 import { mattermostLines } from '../../server/import/mattermost.ts';
@@ -88,7 +88,7 @@ const slack: [string, string][] = [
   ['snake_case_name and 2*3*4', 'snake_case_name and 2*3*4'],
   ['* not bold * and _ not italic _', '* not bold * and _ not italic _'],
   ['**two stars**', '**two stars**'],
-  ['C:\\_files_ and \\\\server\\.x', 'C:\\i(files) and \\\\server\\.x'],
+  ['C:\\_files_ and \\\\server\\.x', 'C:\\_files_ and \\\\server\\.x'],
   ['`a_b *c* <https://a.example>` d', 'c(a_b *c* https://a.example) d'],
   ['```\nconst a = *b*;\n```', 'code(const a = *b*;)'],
   ['```html\n&lt;b&gt;```', 'code(html\n<b>)'],

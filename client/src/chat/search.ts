@@ -1,8 +1,8 @@
+import { isBlank } from '../../../server/text/blank.ts';
 import type { Message } from '../../../server/wire/events.ts';
 import type { Connection } from '../connection/connection.ts';
 import { RequestError } from '../connection/connection-state.ts';
 import type { Room } from '../store/room.ts';
-import { blank } from '../text/paste.ts';
 import type { Follower } from './chat-listener.ts';
 
 /** The delay after the last keystroke before a search is sent. */
@@ -52,7 +52,7 @@ export class Search implements Follower {
   /** Called with each keystroke. A blank query without filters ends the search. */
   find(query: string, filters: SearchFilters, room: string | undefined): void {
     this.clear();
-    if (blank(query) && Object.keys(filters).length === 0) return this.#changed();
+    if (isBlank(query) && Object.keys(filters).length === 0) return this.#changed();
     this.state = { query, filters, room, messages: undefined, more: false, busy: true, error: undefined };
     this.#timer = setTimeout(() => void this.#ask(), PAUSE_MS);
     this.#changed();
@@ -114,7 +114,7 @@ export class Search implements Follower {
       // A page may be empty although there are older hits.
       do {
         const { messages, next } = await this.#connection.request('message:search', {
-          ...(blank(state.query) ? {} : { query: state.query }),
+          ...(isBlank(state.query) ? {} : { query: state.query }),
           ...state.filters,
           limit: PAGE,
           ...(state.room === undefined ? {} : { room: state.room }),

@@ -15,8 +15,3 @@ export function codePoints(text: string): number {
   for (const _ of text) count++;
   return count;
 }
-
-/** Whether a text is blank by the server's rule. */
-export function blank(text: string): boolean {
-  return /^[\p{White_Space}\p{Cc}\p{Cf}\p{DI}\u2800]*$/u.test(text);
-}

@@ -1,4 +1,4 @@
-import { plain } from './format.ts';
+import { plain } from '../../../server/text/format.ts';
 
 /** The maximum number of characters before and after a hit, so that it is visible in two lines. */
 const BEFORE = 60;

@@ -1,7 +1,7 @@
+import { type LinkWords, plain } from '../../../server/text/format.ts';
 import type { LastMessage, MessageFile } from '../../../server/wire/events.ts';
 import type { Strings } from '../strings/strings.ts';
 import { clock } from './clock.ts';
-import { type LinkWords, plain } from './format.ts';
 
 /**
  * Returns the text of a message. If it is only the reference of a card, it is for clients without cards.

@@ -5,9 +5,9 @@ import {
   type StoredMessage,
   type Writes,
 } from '../../history/history.ts';
+import { firstPage } from '../../text/format.ts';
 import { RequestError } from '../../wire/errors.ts';
 import type { Answers, Held, Message, RequestPayload } from '../../wire/events.ts';
-import { firstPage } from '../../wire/links.ts';
 import { isVisitor, moderatesSite, outranks, rightsIn } from '../access.ts';
 import type { Chat } from '../chat.ts';
 import { cursorOf, decodeCursor } from '../cursor.ts';

@@ -1,4 +1,4 @@
-import { isBlank } from '../../wire/blank.ts';
+import { isBlank } from '../../text/blank.ts';
 import { RequestError } from '../../wire/errors.ts';
 
 /**

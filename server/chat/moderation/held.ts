@@ -8,9 +8,9 @@ import {
   type RoomRecord,
 } from '../../history/history.ts';
 import { ConcurrencyLimit } from '../../limits/by-key.ts';
+import { mayHaveLink } from '../../text/links.ts';
 import { RequestError } from '../../wire/errors.ts';
 import type { Answers, ChosenFile, HoldReason, RequestPayload } from '../../wire/events.ts';
-import { mayHaveLink } from '../../wire/links.ts';
 import { decidesIn, findReadableRoom, moderatesSite } from '../access.ts';
 import type { Chat } from '../chat.ts';
 import type { Effect } from '../effect.ts';

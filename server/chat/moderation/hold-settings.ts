@@ -1,5 +1,5 @@
-import { filterForm, maybeBlank } from '../../wire/blank.ts';
-import { mayHaveLink } from '../../wire/links.ts';
+import { filterForm, maybeBlank } from '../../text/blank.ts';
+import { mayHaveLink } from '../../text/links.ts';
 
 /** Which messages need approval: see CHAT_HOLD. Messages with a word of CHAT_HOLD_WORDS always do. */
 export type HoldMode = 'off' | 'links' | 'first' | 'all';

@@ -1,6 +1,6 @@
+import { mayHaveLink } from '../../text/links.ts';
 import { RequestError } from '../../wire/errors.ts';
 import type { RoomKind } from '../../wire/events.ts';
-import { mayHaveLink } from '../../wire/links.ts';
 import { moderatesSite } from '../access.ts';
 import type { Chat } from '../chat.ts';
 import type { Connection } from '../model.ts';

@@ -1,3 +1,4 @@
+import { firstPage } from '../../text/format.ts';
 import type { ChosenFile, Message, MessageFile, Poll, Preview, Reaction, User } from '../../wire/events.ts';
 import type { Columns, Row, Value } from '../engine/table.ts';
 import { isNamed, type MemberRecord } from '../members/member.ts';
@@ -189,15 +190,12 @@ export function withNames(
   return { ...message, mentions: updated };
 }
 
-/** The start of a possible link. The client decides what it shows as a link. */
-const link = /(?<![\p{L}\p{N}])(?:https?:\/\/|www\.)[^\s<>"`]/iu;
-
 /** Returns the lists of the room that contain the message, as indexes of `holdings`. The column `holds` stores them. */
 export function holdingsOf({ text, files = [] }: Pick<StoredMessage, 'text' | 'files'>): number[] {
   const isIn: Record<Holding, boolean> = {
     pictures: files.some(({ image }) => image !== undefined),
     files: files.some(({ image }) => image === undefined),
-    links: link.test(text),
+    links: firstPage(text) !== null,
   };
   return holdings.flatMap((what, n) => (isIn[what] ? [n] : []));
 }

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { isBlank } from '../../wire/blank.ts';
+import { isBlank } from '../../text/blank.ts';
 import { RequestError } from '../../wire/errors.ts';
 import type { ChosenFile, MessageFile, User } from '../../wire/events.ts';
 import type { Change } from '../changes.ts';

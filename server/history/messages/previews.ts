@@ -1,5 +1,5 @@
+import { firstPage } from '../../text/format.ts';
 import type { Preview } from '../../wire/events.ts';
-import { firstPage } from '../../wire/links.ts';
 import type { Change } from '../changes.ts';
 import { type Nothing, type Rule, refuse } from '../engine/rule.ts';
 import type { Work } from '../engine/work.ts';

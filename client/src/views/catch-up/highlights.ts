@@ -1,6 +1,6 @@
+import { blocks, words } from '../../../../server/text/format.ts';
 import type { Message } from '../../../../server/wire/events.ts';
 import { mentions } from '../../store/user-ids.ts';
-import { blocks, words } from '../../text/format.ts';
 
 /** Why a message is shown to a reader who catches up. */
 export type Reason = 'mention' | 'question' | 'reactions' | 'poll' | 'pictures';

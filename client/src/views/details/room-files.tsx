@@ -1,6 +1,6 @@
 import { Component, createRef } from 'preact';
+import { firstPage, isPage, linksIn } from '../../../../server/text/format.ts';
 import type { Message } from '../../../../server/wire/events.ts';
-import { firstPage, links } from '../../../../server/wire/links.ts';
 import type { Follower } from '../../chat/chat-listener.ts';
 import { RequestError } from '../../connection/connection-state.ts';
 import { entries } from '../../store/entries.ts';
@@ -214,31 +214,29 @@ export class RoomFiles extends Component<Props, State> implements Follower {
   }
 
   #links(message: Message) {
-    return links(message.text).flatMap((piece, n) =>
-      typeof piece === 'string' || piece.href.startsWith('mailto:')
-        ? []
-        : [
-            <li key={`${message.seq} ${n}`}>
-              <a
-                href={piece.href}
-                rel="noopener noreferrer nofollow ugc"
-                target="_blank"
-                title={piece.host}
-                tabIndex={-1}
-              >
-                <span class="kind" aria-hidden="true">
-                  <Icon name="tab" />
-                </span>
-                <div>
-                  <b>
-                    <bdi>{piece.shown}</bdi>
-                  </b>
-                  <small>{this.#by(message)}</small>
-                </div>
-              </a>
-            </li>,
-          ],
-    );
+    return linksIn(message.text)
+      .filter(isPage)
+      .map((link, n) => (
+        <li key={`${message.seq} ${n}`}>
+          <a
+            href={link.href}
+            rel="noopener noreferrer nofollow ugc"
+            target="_blank"
+            title={link.host}
+            tabIndex={-1}
+          >
+            <span class="kind" aria-hidden="true">
+              <Icon name="tab" />
+            </span>
+            <div>
+              <b>
+                <bdi>{link.shown}</bdi>
+              </b>
+              <small>{this.#by(message)}</small>
+            </div>
+          </a>
+        </li>
+      ));
   }
 
   #by({ user, sentAt }: Message): string {

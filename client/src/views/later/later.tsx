@@ -1,10 +1,11 @@
+import { isBlank } from '../../../../server/text/blank.ts';
 import type { EventPayload, Reminder, Scheduled } from '../../../../server/wire/events.ts';
 import type { Follower } from '../../chat/chat-listener.ts';
 import { newId } from '../../chat/outbox.ts';
 import { RequestError } from '../../connection/connection-state.ts';
 import type { Room } from '../../store/room.ts';
 import type { Strings } from '../../strings/strings.ts';
-import { blank, cleaned, codePoints } from '../../text/paste.ts';
+import { cleaned, codePoints } from '../../text/paste.ts';
 import { textOf, wordsOf } from '../../text/words.ts';
 import type { Context, Draft } from '../context.ts';
 import { Icon } from '../controls/icon.tsx';
@@ -137,7 +138,7 @@ class Later implements Follower {
     const { edit, text } = draft;
     const files = tray(draft);
     // The server must have the files, because this tab may close.
-    const hasContent = files?.full ? files.stored !== undefined : !blank(text);
+    const hasContent = files?.full ? files.stored !== undefined : !isBlank(text);
     const isSendable = hasContent && files?.card === undefined && codePoints(text) <= chat.limits.text;
     if (chat.isGuest || edit !== undefined || !isSendable) return null;
     return (

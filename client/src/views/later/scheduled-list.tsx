@@ -1,8 +1,9 @@
 import { Component } from 'preact';
+import { isBlank } from '../../../../server/text/blank.ts';
 import type { Reminder, Scheduled } from '../../../../server/wire/events.ts';
 import type { Follower } from '../../chat/chat-listener.ts';
 import { RequestError } from '../../connection/connection-state.ts';
-import { blank, cleaned, codePoints } from '../../text/paste.ts';
+import { cleaned, codePoints } from '../../text/paste.ts';
 import { wordsOf } from '../../text/words.ts';
 import type { Context } from '../context.ts';
 import { Bones } from '../controls/bones.tsx';
@@ -167,7 +168,7 @@ export class ScheduledList extends Component<Props> {
     const { context } = this.props;
     const { chat, strings, changed } = context;
     const over = codePoints(edit.text) - chat.limits.text;
-    const isEmpty = blank(cleaned(edit.text)) && !edit.of.files?.length;
+    const isEmpty = isBlank(cleaned(edit.text)) && !edit.of.files?.length;
     return (
       <FormDialog
         key="form"

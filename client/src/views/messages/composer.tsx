@@ -1,9 +1,10 @@
 import { Component, type ComponentChildren, createRef } from 'preact';
-import { firstPage } from '../../../../server/wire/links.ts';
+import { isBlank } from '../../../../server/text/blank.ts';
+import { firstPage } from '../../../../server/text/format.ts';
 import type { Follower } from '../../chat/chat-listener.ts';
 import type { Entry } from '../../store/entries.ts';
 import type { Room } from '../../store/room.ts';
-import { blank, cleaned, codePoints } from '../../text/paste.ts';
+import { cleaned, codePoints } from '../../text/paste.ts';
 import type { Context } from '../context.ts';
 import { Icon } from '../controls/icon.tsx';
 import { refusal } from '../refusal.ts';
@@ -113,7 +114,7 @@ export class Composer extends Component<Props> implements Follower {
   /** Puts the text of an unsent message back, before the current text. */
   again({ text, replyTo, pending }: Entry): void {
     this.#edit = undefined;
-    this.#write(blank(this.#text) ? text : `${text}\n${this.#text}`);
+    this.#write(isBlank(this.#text) ? text : `${text}\n${this.#text}`);
     if (pending?.preview === false) this.#bare = true;
     this.#replyTo ??= this.props.thread === undefined ? replyTo : undefined;
     this.#keep();
@@ -200,7 +201,7 @@ export class Composer extends Component<Props> implements Follower {
           {tray?.draw()}
           <div class="row">
             {voice?.row ?? this.#written()}
-            {voice !== undefined && (voice.row !== undefined || (blank(this.#inField) && !tray?.full))
+            {voice !== undefined && (voice.row !== undefined || (isBlank(this.#inField) && !tray?.full))
               ? voice.end
               : this.#send(left < 0)}
           </div>
@@ -285,7 +286,11 @@ export class Composer extends Component<Props> implements Follower {
         class="send"
         aria-label={this.#sendLabel()}
         aria-disabled={
-          (blank(this.#inField) && !this.#tray?.full) || isTooLong || this.#saving || this.#waits || undefined
+          (isBlank(this.#inField) && !this.#tray?.full) ||
+          isTooLong ||
+          this.#saving ||
+          this.#waits ||
+          undefined
         }
         onClick={() => this.#submit()}
       >
@@ -406,7 +411,7 @@ export class Composer extends Component<Props> implements Follower {
     const text = cleaned(this.#inField);
     const edit = this.#edit;
     const tray = this.#tray;
-    if ((blank(text) && !tray?.full) || codePoints(text) > chat.limits.text || this.#saving || this.#waits)
+    if ((isBlank(text) && !tray?.full) || codePoints(text) > chat.limits.text || this.#saving || this.#waits)
       return;
     if (edit !== undefined && edit.clash !== 'deleted') return void this.#save(edit);
     // The chosen reply belongs to the draft, not to the edit.
@@ -415,7 +420,7 @@ export class Composer extends Component<Props> implements Follower {
     const bare = edit === undefined && this.#bare;
     const card = edit === undefined ? tray?.card : undefined;
     // Clients without cards, and notifications, show the text.
-    const words = card !== undefined && blank(text) ? card : text;
+    const words = card !== undefined && isBlank(text) ? card : text;
     if (!chat.send(words, replyTo, mentions, tray?.take(), thread, room, bare, card))
       return toast(strings.text('error.other'), 'bad');
     // A message deleted during its edit is sent as a new one. The draft remains.
@@ -472,7 +477,7 @@ export class Composer extends Component<Props> implements Follower {
     if (this.#edit !== undefined) this.#edit = { ...this.#edit, text };
     else {
       this.#write(text);
-      if (blank(text)) chat.ownTyping.stop();
+      if (isBlank(text)) chat.ownTyping.stop();
       else chat.ownTyping.typed(this.props.room.id);
     }
     clearTimeout(this.#timer);

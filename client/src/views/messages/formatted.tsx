@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact';
-import { type Block, blocks, type Inline, said, words } from '../../text/format.ts';
+import { type Block, blocks, type Inline, said, words } from '../../../../server/text/format.ts';
 
 /** Returns how to show and open a link that leads into the chat. Undefined for any other link. */
 export type Linked = (href: string) => { readonly text: string; open(): void } | undefined;

@@ -1,5 +1,5 @@
 import { Component } from 'preact';
-import { firstPage } from '../../../../server/wire/links.ts';
+import { firstPage } from '../../../../server/text/format.ts';
 import type { Context } from '../context.ts';
 import { Icon } from '../controls/icon.tsx';
 

@@ -1,8 +1,9 @@
 import { Component } from 'preact';
+import { isBlank } from '../../../../server/text/blank.ts';
 import { mostOptions } from '../../../../server/wire/polls.ts';
 import { newId } from '../../chat/outbox.ts';
 import type { Room } from '../../store/room.ts';
-import { blank, codePoints } from '../../text/paste.ts';
+import { codePoints } from '../../text/paste.ts';
 import type { Context } from '../context.ts';
 import { fromField } from '../controls/date-fields.ts';
 import { Problem, TextField } from '../controls/dialog.tsx';
@@ -85,7 +86,7 @@ export class NewPoll extends Component<Props> {
         {this.#options.map((option, n) => {
           const over = codePoints(option.trim()) - LONGEST_OPTION;
           const first = this.#options.findIndex((other) => other.trim() === option.trim());
-          const isTwice = first < n && !blank(option);
+          const isTwice = first < n && !isBlank(option);
           return (
             <TextField
               id={`poll-option-${n + 1}`}
@@ -216,13 +217,13 @@ export class NewPoll extends Component<Props> {
 
   /** The options that are not empty, without blanks around them. */
   get #filled(): string[] {
-    return this.#options.map((option) => option.trim()).filter((option) => !blank(option));
+    return this.#options.map((option) => option.trim()).filter((option) => !isBlank(option));
   }
 
   /** Undefined while the form is incomplete or wrong. */
   #poll() {
     const { context, event } = this.props;
-    if (blank(this.#text) || codePoints(this.#text) > context.chat.limits.text) return undefined;
+    if (isBlank(this.#text) || codePoints(this.#text) > context.chat.limits.text) return undefined;
     if (event) {
       const [start, end] = [fromField(this.#start), fromField(this.#end)];
       const place = this.#place.trim();
@@ -232,7 +233,7 @@ export class NewPoll extends Component<Props> {
         event: {
           start,
           ...(end === undefined ? {} : { end }),
-          ...(blank(place) ? {} : { place }),
+          ...(isBlank(place) ? {} : { place }),
         },
       };
     }

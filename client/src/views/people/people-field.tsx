@@ -1,8 +1,9 @@
 import { Component, createRef } from 'preact';
+import { isBlank } from '../../../../server/text/blank.ts';
 import type { User } from '../../../../server/wire/events.ts';
 import { RequestError } from '../../connection/connection-state.ts';
 import type { Room } from '../../store/room.ts';
-import { blank, codePoints } from '../../text/paste.ts';
+import { codePoints } from '../../text/paste.ts';
 import type { Context } from '../context.ts';
 import { Problem } from '../controls/dialog.tsx';
 import { Icon } from '../controls/icon.tsx';
@@ -98,7 +99,7 @@ export class PeopleField extends Component<Props> {
 
   /** Takes the text in the field as a user, possibly when the results arrive. Returns false if the field is empty. */
   finish(): boolean {
-    if (blank(this.#text)) return false;
+    if (isBlank(this.#text)) return false;
     const hot = this.#options?.[this.#hot];
     if (this.#answered !== this.#text.trim()) this.#hurried = true;
     else if (hot !== undefined) this.#take(hot);
@@ -351,7 +352,7 @@ export class PeopleField extends Component<Props> {
     const chips = [...this.props.chips];
     for (const part of parts) {
       const id = part.trim();
-      if (blank(id) || codePoints(id) > LONGEST_ID || chips.some(({ user }) => user.id === id)) continue;
+      if (isBlank(id) || codePoints(id) > LONGEST_ID || chips.some(({ user }) => user.id === id)) continue;
       chips.push({ user: { id, name: id }, exact: true });
     }
     this.#options = undefined;

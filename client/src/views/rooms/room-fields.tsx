@@ -1,5 +1,6 @@
+import { isBlank } from '../../../../server/text/blank.ts';
 import type { Strings } from '../../strings/strings.ts';
-import { blank, codePoints } from '../../text/paste.ts';
+import { codePoints } from '../../text/paste.ts';
 import { TextField } from '../controls/dialog.tsx';
 
 const LONGEST_NAME = 80;
@@ -25,7 +26,7 @@ export class RoomFields {
     this.name = this.name.trim();
     this.topic = this.topic.trim();
     const long = codePoints(this.name) > LONGEST_NAME;
-    if (blank(this.name)) this.fail('create.noName');
+    if (isBlank(this.name)) this.fail('create.noName');
     else if (long) this.fail('create.nameLong');
     return this.error === undefined && codePoints(this.topic) <= LONGEST_TOPIC;
   }

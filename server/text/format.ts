@@ -1,4 +1,4 @@
-import { links, type Piece } from '../../../server/wire/links.ts';
+import { type Link, links, type Piece } from './links.ts';
 
 /** A part of a line: text, a link, code as it was written, or bold or italic parts. */
 export type Inline =
@@ -21,19 +21,20 @@ const FENCE = /(?<!`)```(?!`)/gu;
 const LANGUAGE = /^([A-Za-z0-9+#.-]{0,20})\n/u;
 /** The sign at the start of a line in a quotation or a list, and the text of the line. */
 const LINE = /^(?:(>)|-|(\d{1,3})\.) +(\S.*)$/u;
-/**
- * A possible link up to its last letter or digit, an escaped sign, or code within a line. Backslashes in a link belong
- * to it. Blank code is also matched and rejected later, because rejecting it in this expression would take quadratic
- * time.
- */
-const LITERAL = /(?:https?:\/\/|www\.)[^\s`]*[\p{L}\p{N}]|\\([\\*_`>.-])|(?<!`)`([^`\n]+)`(?!`)/giu;
-/** Signs that may start or end a format, and the end of a paragraph. */
-const SIGNS = /(\*+|_+|\n[^\S\n]*\n)/u;
+/** A backslash that keeps a line from being a quotation or an item. */
+const ESCAPED_LINE = /^\\(?=[>-] +\S)|(?<=^\d{1,3})\\(?=\. +\S)/u;
+/** Code within a line, or an empty line. Blank code is rejected later, because rejecting it here takes quadratic time. */
+const CODE = /(?<!`)`([^`\n]+)`(?!`)/gu;
+/** Signs that may start or end a format, after backslashes, and the end of a paragraph. */
+const SIGNS = /(\\*(?:\*+|_+)|\n[^\S\n]*\n)/u;
 /**
  * The characters of words. A sign inside a word does not format. Scripts without case are excluded, because some of
  * them put no space between words.
  */
 const WORD = /[\p{LC}\p{N}]/u;
+/** Where `_` may start and end a format. Elsewhere it is a letter, as in names of files and in `¯\\_(ツ)_/¯`. */
+const BEFORE_LOW_LINE = /[\s\p{Ps}\p{Pi}"'*_~\p{Lo}]|(?![!-~])\p{P}/u;
+const AFTER_LOW_LINE = /[\s\p{Pe}\p{Pf}"'*_~.,;:!?\p{Lo}]|(?![!-~])\p{P}/u;
 const DEPTH = 3;
 /** The maximum number of open signs, because each closing sign is searched among them. */
 const MOST_OPEN = 100;
@@ -90,6 +91,24 @@ export const said = (inline: readonly Inline[], linked?: LinkWords): string =>
     })
     .join('');
 
+/** Returns the links of a message that clients show, which are not in code. */
+export function linksIn(text: string): Link[] {
+  const within = (pieces: readonly Inline[]): Link[] =>
+    pieces.flatMap((piece) => {
+      if (typeof piece === 'string' || 'code' in piece) return [];
+      return 'mark' in piece ? within(piece.inline) : [piece];
+    });
+  return blocks(text).flatMap((block) => {
+    if (block.kind === 'code') return [];
+    return block.kind === 'list' ? block.items.flatMap(within) : within(block.inline);
+  });
+}
+
+/** Returns the address of the first page that a message links, or null. */
+export const firstPage = (text: string): string | null => linksIn(text).find(isPage)?.href ?? null;
+
+export const isPage = ({ href }: Link): boolean => !href.startsWith('mailto:');
+
 /** Removes the language and the line breaks that belong to the fences. */
 const within = (text: string) => text.replace(LANGUAGE, '').replace(/\n$/u, '');
 
@@ -133,7 +152,7 @@ function lines(text: string): Block[] {
       list.items.push(inline(words));
     } else {
       endBlock();
-      paragraph.push(line);
+      paragraph.push(line.replace(ESCAPED_LINE, ''));
     }
   }
   endBlock();
@@ -156,65 +175,127 @@ function continues(
 /** Parses the links, code, bold and italic parts of a text. */
 function inline(text: string): Inline[] {
   const found: Inline[] = [];
-  /** Signs that may start a format, with their index among the pieces. */
-  let open: { readonly sign: string; readonly at: number }[] = [];
+  /** Signs that may start a format, with their index in `found`. */
+  let open: Opening[] = [];
   let done = 0;
 
   /**
    * Ends the format that this sign started last. Returns false if there is none, or if it would be nested too deeply.
-   * Signs that were opened in between stay as they are.
+   * Signs that were opened in between stay as they are, and so do both signs if one of them is escaped.
    */
-  const close = (sign: string): boolean => {
+  const close = ({ sign, backslashes }: Run): boolean => {
     const n = open.findLastIndex((one) => one.sign === sign);
-    const at = open[n]?.at;
-    if (at === undefined) return false;
+    const opening = open[n];
+    if (opening === undefined) return false;
+    const { at } = opening;
     const inside = found.slice(at + 1);
     // Formats around it would be nested even deeper.
     const deep = depth(inside) >= DEPTH;
     open = deep ? [] : open.slice(0, n);
-    if (!deep)
-      found.splice(at, found.length, { mark: sign === '**' ? 'strong' : 'em', inline: joined(inside) });
-    return !deep;
+    if (deep) return false;
+    const [before, after] = [halfOf(opening.backslashes), halfOf(backslashes)];
+    if (isOdd(opening.backslashes) || isOdd(backslashes)) {
+      found[at] = before + sign;
+      found.push(after + sign);
+    } else {
+      const mark = sign === '**' ? 'strong' : 'em';
+      found.splice(at, found.length, before, { mark, inline: joined([...inside, after]) });
+    }
+    return true;
   };
-  const sign = (run: string) => {
-    const [before, after] = [text[done - 1] ?? ' ', text[done + run.length] ?? ' '];
-    const opens = !WORD.test(before) && after.trim() !== '';
-    const closes = !WORD.test(after) && before.trim() !== '';
+  const signs = (part: string) => {
+    const run = part.replace(/^\\+/u, '');
+    const start = done + part.length - run.length;
+    const [before, after] = [text[done - 1] ?? ' ', text[start + run.length] ?? ' '];
+    const [opens, closes] = [mayOpen(run, before, after), mayClose(run, before, after)];
     // `***` is bold and italic. The format that was opened last is closed first.
     const both = open.at(-1)?.sign === '**' ? ['**', '*'] : ['*', '**'];
-    for (const one of run === '***' ? both : [run]) {
+    let backslashes = start - done;
+    for (const sign of run === '***' ? both : [run]) {
+      const one = { sign, backslashes };
+      backslashes %= 2;
       if (closes && close(one)) continue;
-      if (opens && /^(?:\*\*?|_)$/u.test(one)) {
-        open.push({ sign: one, at: found.length });
+      if (opens && /^(?:\*\*?|_)$/u.test(sign)) {
+        open.push({ ...one, at: found.length });
         if (open.length > MOST_OPEN) open.shift();
       }
       // A format cannot span an empty line. Signs that are still open stay plain text.
-      if (one.startsWith('\n')) open = [];
-      found.push(one);
+      if (sign.startsWith('\n')) open = [];
+      found.push('\\'.repeat(one.backslashes) + sign);
     }
   };
   const words = (to: number) => {
     for (const piece of links(text.slice(done, to))) {
       let isSign = false;
       for (const part of typeof piece === 'string' ? piece.split(SIGNS) : [piece]) {
-        if (isSign) sign(part as string);
+        if (isSign) signs(part as string);
         else if (part !== '') found.push(part);
         done += (typeof part === 'string' ? part : part.text).length;
         isSign = !isSign;
       }
     }
   };
+  /** Adds a backtick that its backslash keeps from being code. */
+  const backtick = (at: number, backslashes: number) => {
+    words(at - backslashes);
+    found.push(`${halfOf(backslashes)}\``);
+    done = at + 1;
+  };
 
-  for (const match of text.matchAll(LITERAL)) {
-    const [all, escaped, code] = match;
-    if (!(escaped ?? code?.trim())) continue;
-    words(match.index);
-    found.push(escaped ?? { code: code ?? '' });
-    done += all.length;
+  const codes = new RegExp(CODE);
+  for (let match = codes.exec(text); match !== null; match = codes.exec(text)) {
+    const [all, code = ''] = match;
+    if (code.trim() === '') continue;
+    const backslashes = backslashesBefore(text, match.index);
+    if (isOdd(backslashes)) {
+      backtick(match.index, backslashes);
+      codes.lastIndex = done;
+      const end = match.index + all.length - 1;
+      const more = backslashesBefore(text, end);
+      // Its counterpart, unless that may start code itself.
+      if (isOdd(more) && !startsCode(text, end)) backtick(end, more);
+    } else {
+      words(match.index - backslashes);
+      found.push(halfOf(backslashes), { code });
+      done = match.index + all.length;
+    }
   }
   words(text.length);
   return joined(found);
 }
+
+/** Whether a sign between these characters may start a format. */
+export const mayOpen = (sign: string, before: string, after: string): boolean =>
+  after.trim() !== '' && (sign === '_' ? BEFORE_LOW_LINE.test(before) : !WORD.test(before));
+
+/** Whether a sign between these characters may end a format. */
+export const mayClose = (sign: string, before: string, after: string): boolean =>
+  before.trim() !== '' && (sign === '_' ? AFTER_LOW_LINE.test(after) : !WORD.test(after));
+
+/** A sign that may start a format, at its index among the pieces. */
+interface Opening extends Run {
+  readonly at: number;
+}
+
+interface Run {
+  readonly sign: string;
+  /** The number of backslashes before it. An odd number escapes it. */
+  readonly backslashes: number;
+}
+
+const startsCode = (text: string, at: number): boolean => {
+  const code = new RegExp(CODE, 'uy');
+  code.lastIndex = at;
+  return code.test(text);
+};
+const isOdd = (count: number) => count % 2 === 1;
+/** Of two backslashes before a sign, one is shown. */
+const halfOf = (backslashes: number) => '\\'.repeat(Math.floor(backslashes / 2));
+const backslashesBefore = (text: string, at: number): number => {
+  let first = at;
+  while (text[first - 1] === '\\') first--;
+  return at - first;
+};
 
 /** Merges neighbouring texts, because each text becomes a node of the page. */
 function joined(pieces: readonly Inline[]): Inline[] {

@@ -1,0 +1,145 @@
+import { filterForm, maybeBlank } from './blank.ts';
+import { shownAddress } from './shown-address.ts';
+
+/**
+ * What is a link, by docs/text.md. No library is right in its cases: linkify-it and linkifyjs let CJK punctuation or
+ * letters into the address or the host, and accept user information; GFM ends an address only at a blank or `<`.
+ */
+
+/** A piece of a message: plain text, or a link. */
+export type Piece = string | Link;
+
+export interface Link {
+  readonly href: string;
+  readonly host: string;
+  /** As the user typed it. */
+  readonly text: string;
+  /** As users see it, with a look-alike host in ASCII. */
+  readonly shown: string;
+}
+
+/** Scripts that put no blanks between words. */
+export const UNSPACED =
+  '\\p{sc=Han}\\p{sc=Hira}\\p{sc=Kana}ー\\p{sc=Bopo}\\p{sc=Yiii}\\p{sc=Thai}\\p{sc=Laoo}\\p{sc=Khmr}\\p{sc=Mymr}\\p{sc=Tibt}';
+/** The characters of a word, next to which no address starts. Marks of all scripts are Inherited. */
+const WORD = '\\p{sc=Latn}\\p{sc=Zinh}\\p{N}';
+const BLANK = '\\s\\p{Cc}\\p{Cf}\\p{Cs}\\p{DI}';
+/**
+ * A character of an address. Punctuation outside of ASCII ends it, except dashes and, between letters, the signs of
+ * `L’Équipe` and `paral·lel`.
+ */
+const CHARACTER = `(?:[^${BLANK}<>"\`\\p{Ps}\\p{Pe}\\p{Pi}\\p{Pf}\\p{Po}｜＜＞]|[!#%&'()*,./:;?@\\[\\]{}\\\\]|(?<=[\\p{L}\\p{N}])[’·](?=[\\p{L}\\p{N}]))`;
+const LABEL = `(?:(?![${BLANK}])[\\p{L}\\p{M}\\p{N}_-])+`;
+const NAMES = `${LABEL}(?:\\.${LABEL})*`;
+const MAIL_NAME = `(?![${UNSPACED}])[\\p{L}\\p{M}\\p{N}._%+-]`;
+
+/** The start of a possible link, and the address up to its last possible character. */
+const CANDIDATE = new RegExp(
+  [
+    `(?<![${WORD}])(?:https?://|mailto:)${CHARACTER}+`,
+    `(?<![${WORD}@./-])www\\.${CHARACTER}+`,
+    `(?<![${WORD}._%+/@-])(?=[\\p{L}\\p{N}])(?:${MAIL_NAME}){1,64}@${LABEL}\\.${NAMES}`,
+  ].join('|'),
+  'giu',
+);
+/** The parts of an address before its path: scheme, host and port, and what else is there. */
+const BEGINNING = new RegExp(
+  `^(https?://)?((?=[\\p{L}\\p{N}])${NAMES}|\\[[\\da-f:.]+\\])(:\\d{1,5})?([^/?#]*)`,
+  'iu',
+);
+const MAIL = new RegExp(`^(?:mailto:)?[^@?]*@(${NAMES})`, 'iu');
+/** The last name of a host whose first letters are in ASCII, and others are not. No such name exists. */
+const MIXED_END = /(?<=\.[a-z\d-]+)(?![a-z\d_-])[^.]+$/iu;
+/** A host name has at most 253 characters. Parsing a host takes quadratic time in its length. */
+const longestHost = 253;
+/** Punctuation at the end of an address, which belongs to the sentence. */
+const TAIL = /(?!-)[.,;:!?'’·*_~\\\p{Pd}]/u;
+
+/** Splits a text into plain text and links. */
+export function links(text: string): Piece[] {
+  const pieces: Piece[] = [];
+  let done = 0;
+  CANDIDATE.lastIndex = 0;
+  for (let match = CANDIDATE.exec(text); match !== null; match = CANDIDATE.exec(text)) {
+    const [candidate] = match;
+    const link = linkOf(addressIn(candidate));
+    // Other candidates may follow in the same one.
+    CANDIDATE.lastIndex = match.index + (link?.text ?? refused(candidate)).length;
+    if (link === undefined) continue;
+    if (match.index > done) pieces.push(text.slice(done, match.index));
+    pieces.push(link);
+    done = CANDIDATE.lastIndex;
+  }
+  if (done < text.length) pieces.push(text.slice(done));
+  return pieces;
+}
+
+/** Returns what is not searched again: the host of a refused address would look like the address of another host. */
+const refused = (candidate: string): string => /^(?:https?:\/\/)?[^/?#]*/iu.exec(candidate)?.[0] || candidate;
+
+function linkOf(text: string): Link | undefined {
+  const address = complete(text);
+  if (text === '' || !URL.canParse(address)) return undefined;
+  const url = new URL(address);
+  const { href, protocol, host } = url;
+  const shown = shownAddress(text, url);
+  // The host as the browser requests it.
+  return { href, host: protocol === 'mailto:' ? shown.replace(/^mailto:/iu, '') : host, text, shown };
+}
+
+/** Adds the scheme if it is missing. */
+function complete(url: string): string {
+  if (/^(?:https?:|mailto:)/iu.test(url)) return url;
+  return /^www\./iu.test(url) ? `https://${url}` : `mailto:${url}`;
+}
+
+/** Returns the address at the start of a candidate. Empty if there is none. */
+function addressIn(candidate: string): string {
+  if (!/^(?:https?:|www\.)/iu.test(candidate)) {
+    const [before = '', host = ''] = MAIL.exec(candidate) ?? [];
+    const end = MIXED_END.exec(host);
+    if (end !== null) return before.slice(0, before.length - end[0].length);
+    const address = trimmed(candidate, before.length);
+    return /^mailto:?$/iu.test(address) ? '' : address;
+  }
+  const [before = '', scheme = '', host = '', port = '', rest = ''] = BEGINNING.exec(candidate) ?? [];
+  // The host of `https://bank.example@other.example` is other.example.
+  if (host === '' || host.length > longestHost || /[@%]/u.test(rest)) return '';
+  if (scheme === '' && host.split('.').length < 3) return '';
+  const end = MIXED_END.exec(host);
+  if (end !== null) return scheme + host.slice(0, end.index);
+  return rest === '' ? trimmed(candidate, before.length) : scheme + host + port;
+}
+
+const CLOSING: Readonly<Record<string, string>> = { '(': ')', '[': ']', '{': '}' };
+
+/** Ends an address before a bracket that has no counterpart in it, and before the punctuation of the sentence. */
+function trimmed(address: string, pathStart: number): string {
+  const open: number[] = [];
+  let end = pathStart;
+  for (; end < address.length; end++) {
+    const sign = address[end] ?? '';
+    if (sign in CLOSING) open.push(end);
+    else if (/[)\]}]/u.test(sign) && CLOSING[address[open.pop() ?? -1] ?? ''] !== sign) break;
+  }
+  end = Math.min(end, ...open.slice(0, 1));
+  while (end > 0 && TAIL.test(address[end - 1] ?? '')) end--;
+  return address.slice(0, end);
+}
+
+/** Returns a text with the hosts of its links as users see them. */
+export const withShownHosts = (text: string): string =>
+  links(text)
+    .map((piece) => (typeof piece === 'string' ? piece : piece.shown))
+    .join('');
+
+/** Addresses, wherever they start: at the end a host with a path or a port. */
+const LIKE_LINK =
+  /:\/\/|mailto:|www[.。]\S|[^\s@]@[^\s@]+\.[^\s.]|(?:[\p{L}\p{N}]\.\p{L}[\p{L}\p{N}-]{1,62}|(?<!\d)(?:\d{1,3}\.){3}\d{1,3})(?:\/|:\d)/iu;
+
+/**
+ * Whether a program may make a part of the text a link. Finds all that `links` finds in any part of the text, because
+ * clients split it at their formatting, and what other apps and mail programs find.
+ */
+export const mayHaveLink = (text: string): boolean =>
+  LIKE_LINK.test(text) || LIKE_LINK.test(filterForm(text).replaceAll(maybeBlank, ''));
