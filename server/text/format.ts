@@ -26,7 +26,7 @@ const ESCAPED_LINE = /^\\(?=[>-] +\S)|(?<=^\d{1,3})\\(?=\. +\S)/u;
 /** Code within a line, or an empty line. Blank code is rejected later, because rejecting it here takes quadratic time. */
 const CODE = /(?<!`)`([^`\n]+)`(?!`)/gu;
 /** Signs that may start or end a format, after backslashes, and the end of a paragraph. */
-const SIGNS = /(\\*(?:\*+|_+)|\n[^\S\n]*\n)/u;
+const SIGNS = /((?<!\\)\\*(?:\*+|_+)|\n[^\S\n]*\n)/u;
 /**
  * The characters of words. A sign inside a word does not format. Scripts without case are excluded, because some of
  * them put no space between words.

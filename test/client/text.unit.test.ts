@@ -6,7 +6,7 @@ import { cleaned, codePoints } from '../../client/src/text/paste.ts';
 import { snippet } from '../../client/src/text/snippet.ts';
 import { formatted } from '../../client/src/views/messages/formatted.tsx';
 import { isBlank } from '../../server/text/blank.ts';
-import { plain } from '../../server/text/format.ts';
+import { blocks, plain } from '../../server/text/format.ts';
 import { links } from '../../server/text/links.ts';
 import { hue, initials } from '../../server/wire/avatar.ts';
 import { size } from '../guarantees/size.ts';
@@ -160,6 +160,9 @@ describe('formatting', () => {
       '> ',
       '- a\n',
       '\\',
+      '\\*',
+      '’a',
+      'https://a.b(',
       '\n',
     ];
     expectCpuBelow(100 * tenMillionBytes(), () => {
