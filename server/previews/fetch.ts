@@ -1,7 +1,6 @@
 import { setPriority } from 'node:os';
-import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
+import { constants, createBrotliDecompress, createGunzip, createInflate, createInflateRaw } from 'node:zlib';
 import { type Got, get } from '../outgoing/get.ts';
 import { NotFetched, type OutgoingRequest } from '../outgoing/request.ts';
 import type { Fetched, FetchTask } from './fetcher.ts';
@@ -21,12 +20,18 @@ const mostBytes = 512 * 1024;
 /** Maximum bytes of memory of this process. */
 const maxMemory = 256 * 1024 * 1024;
 
-/** Decompression, by `Content-Encoding`. */
+/** A body that ends early is read as far as it came. */
+const partly = { finishFlush: constants.Z_SYNC_FLUSH };
+const gunzip = () => createGunzip(partly);
+
+/** Decompression, by `Content-Encoding` and the first bytes. */
 const decoders = {
-  gzip: createGunzip,
-  'x-gzip': createGunzip,
-  deflate: createInflate,
-  br: createBrotliDecompress,
+  gzip: gunzip,
+  'x-gzip': gunzip,
+  // Some servers omit the header of zlib (RFC 9110, 8.4.1.2), which begins with this half byte.
+  deflate: ([first = 0]: Uint8Array) =>
+    (first & 0x0f) === 0x08 ? createInflate(partly) : createInflateRaw(partly),
+  br: () => createBrotliDecompress({ finishFlush: constants.BROTLI_OPERATION_FLUSH }),
 };
 
 // All other processes take precedence.
@@ -64,18 +69,22 @@ async function readPage({ headers, body }: Got): Promise<PageHead & { base?: str
     body.destroy();
     throw new NotFetched(`type ${type}`);
   }
-  const given = parameters.map((one) => /^\s*charset="?([^"\s]+)/.exec(one)?.[1]).find(Boolean);
-  const reader = new PageReader();
-  let decoder: TextDecoder | undefined;
+  const charset = parameters.map((one) => /^\s*charset="?([^"\s]+)/.exec(one)?.[1]).find(Boolean) ?? '';
+  const reader = new PageReader({ charset, isXml: type.trim() !== 'text/html' });
   let bytes = 0;
-  for await (const piece of decoded(body)) {
-    const part = piece.subarray(0, mostBytes - bytes);
-    bytes += part.length;
-    decoder ??= decoderOf(given ?? charsetIn(part));
-    if (!reader.read(decoder.decode(part, { stream: true })) || bytes === mostBytes) break;
+  let failure: unknown;
+  try {
+    for await (const piece of decoded(body)) {
+      const part = piece.subarray(0, mostBytes - bytes);
+      bytes += part.length;
+      if (!reader.read(part) || bytes === mostBytes) break;
+    }
+  } catch (error) {
+    // What arrived may have a title.
+    failure = error;
   }
   const page = reader.end();
-  if (page === undefined) throw new NotFetched('no title');
+  if (page === undefined) throw failure ?? new NotFetched('no title');
   return page;
 }
 
@@ -91,7 +100,8 @@ async function fetchPicture(
   page: URL,
   allowed: OutgoingRequest['allowed'],
 ): Promise<string> {
-  const from = base !== undefined && URL.canParse(base, page.href) ? new URL(base, page.href) : page;
+  const given = base !== undefined && URL.canParse(base, page.href) ? new URL(base, page.href) : page;
+  const from = given.protocol.startsWith('http') ? given : page;
   const asked = {
     ...asking('image/webp,image/png,image/jpeg,image/gif'),
     allowed,
@@ -119,29 +129,26 @@ const asking = (types: string): Pick<OutgoingRequest, 'headers'> => ({
 const within = (ms: number): AbortSignal => AbortSignal.timeout(ms);
 
 /** Returns the decompressed body. Leaving a loop over it destroys it. */
-function decoded(body: Got['body']): AsyncIterable<Buffer> & Readable {
-  const encoding = body.headers['content-encoding']?.trim().toLowerCase() ?? 'identity';
-  if (encoding === 'identity' || encoding === '') return body;
-  if (!Object.hasOwn(decoders, encoding)) {
-    body.destroy();
-    throw new NotFetched(`encoding ${encoding}`);
-  }
-  const decoder = decoders[encoding as keyof typeof decoders]();
-  // Errors of both streams reach the reader of the decoder.
-  pipeline(body, decoder).catch(() => {});
-  return decoder;
-}
-
-/**
- * Returns the charset of a `<meta>` (https://html.spec.whatwg.org/#prescan-a-byte-stream-to-determine-its-encoding).
- */
-const charsetIn = (html: Buffer): string | undefined =>
-  /<meta[^>]{0,200}charset\s*=\s*["']?\s*([\w:.-]+)/i.exec(html.subarray(0, 1024).toString('latin1'))?.[1];
-
-function decoderOf(charset = 'utf-8'): TextDecoder {
+async function* decoded(body: Got['body']): AsyncGenerator<Buffer> {
   try {
-    return new TextDecoder(charset);
-  } catch {
-    return new TextDecoder();
+    const encoding = body.headers['content-encoding']?.trim().toLowerCase() ?? 'identity';
+    if (encoding === 'identity' || encoding === '') {
+      yield* body;
+      return;
+    }
+    if (!Object.hasOwn(decoders, encoding)) throw new NotFetched(`encoding ${encoding}`);
+    const pieces: AsyncIterator<Buffer> = body[Symbol.asyncIterator]();
+    const first = await pieces.next();
+    if (first.done) return;
+    const decoder = decoders[encoding as keyof typeof decoders](first.value);
+    const all = async function* () {
+      yield first.value;
+      for (let next = await pieces.next(); !next.done; next = await pieces.next()) yield next.value;
+    };
+    // Errors of both streams reach the reader of the decoder.
+    pipeline(all, decoder).catch(() => {});
+    yield* decoder;
+  } finally {
+    body.destroy();
   }
 }

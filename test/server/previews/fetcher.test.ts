@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type RequestListener, type Server }
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { brotliCompressSync, gzipSync } from 'node:zlib';
+import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { isPublic } from '../../../server/outgoing/addresses.ts';
 import { get } from '../../../server/outgoing/get.ts';
@@ -84,6 +84,16 @@ const html =
   (_, res) =>
     res.writeHead(200, { 'content-type': 'text/html; charset=utf-8', ...headers }).end(body);
 
+/** Sends each piece when the previous one has left this process. */
+const inPieces =
+  (pieces: Buffer[], headers: Record<string, string>): RequestListener =>
+  async (_, res) => {
+    res.socket?.setNoDelay(true);
+    res.writeHead(200, { 'content-type': 'text/html; charset=utf-8', ...headers });
+    for (const piece of pieces) await new Promise<void>((sent) => res.write(piece, () => sent()));
+    res.end();
+  };
+
 /** Fetches a page with its picture. The host of the test site is allowed. */
 const fetched = (url: string, user = 'u') => fetcher.fetch(user, { url, allowed: [host], picture: true });
 const at = (path: string) => fetched(`http://${host}${path}`);
@@ -118,19 +128,283 @@ describe('a page', () => {
   test.each([
     ['gzip', gzipSync],
     ['br', brotliCompressSync],
+    ['deflate', deflateSync],
+    // Some servers omit the header of zlib, and browsers accept it.
+    ['deflate', deflateRawSync],
+    ['deflate', (text: string) => deflateSync(text, { windowBits: 9 })],
+    ['deflate', () => Buffer.alloc(0)],
   ])('is read if compressed as %s', async (encoding, compress) => {
-    pages['/packed'] = html(compress('<title>Packed</title><body>'), { 'content-encoding': encoding });
-    await reads('/packed', { title: 'Packed' });
+    const packed = compress('<title>Packed</title><body>');
+    // A byte at a time, because the format must not depend on the pieces of the network.
+    pages['/packed'] = inPieces(
+      [...packed].map((byte) => Buffer.of(byte)),
+      { 'content-encoding': encoding },
+    );
+    if (packed.length === 0) expect(await at('/packed')).toBeUndefined();
+    else await reads('/packed', { title: 'Packed' });
   });
 
-  test('is read in the encoding that it declares', async () => {
-    const latin = Buffer.from('<head><meta charset="iso-8859-1"><title>Caf\xe9</title>', 'latin1');
-    pages['/latin'] = html(latin, { 'content-type': 'text/html' });
-    await reads('/latin', { title: 'Café' });
-    pages['/sjis'] = html(Buffer.from([...Buffer.from('<title>'), 0x93, 0xfa, 0x96, 0x7b]), {
-      'content-type': 'text/html; charset="Shift_JIS"',
+  /** A page in windows-1251 without a declaration in the header. */
+  const cyrillic = (...before: string[]) =>
+    Buffer.concat([
+      Buffer.from(`${before.join('')}<title>`),
+      Buffer.from([0xcc, 0xee, 0xf1, 0xea, 0xe2, 0xe0]),
+      Buffer.from('</title>'),
+    ]);
+  const utf16 = (text: string) => Buffer.from(text, 'utf16le');
+  const bom = Buffer.from([0xff, 0xfe]);
+  const titled = (...title: number[]) => Buffer.from([...Buffer.from('<title>'), ...title]);
+
+  test.each<[of: string, page: Buffer, title: string | undefined, type?: string]>([
+    // https://github.com/element-hq/synapse/issues/2891, https://github.com/mastodon/mastodon/issues/9466
+    [
+      'a content type in a meta',
+      cyrillic('<meta http-equiv=Content-Type content="text/html; charset=windows-1251">'),
+      'Москва',
+    ],
+    [
+      'content before http-equiv',
+      cyrillic('<meta content="a; charset = \'cp1251\'" http-equiv=content-type>'),
+      'Москва',
+    ],
+    [
+      'a charset after the title',
+      Buffer.concat([cyrillic(), Buffer.from('<meta charset=windows-1251>')]),
+      'Москва',
+    ],
+    [
+      'a charset after 1,024 bytes',
+      cyrillic(`<script>${' '.repeat(5000)}</script>`, '<meta charset=windows-1251>'),
+      'Москва',
+    ],
+    [
+      'no charset in a comment, an attribute or a script',
+      Buffer.from(
+        '<!-- <meta charset=koi8-r> --><i title="<meta charset=koi8-r>"></i><script>"<meta charset=koi8-r>"</script><title>Café</title>',
+      ),
+      'Café',
+    ],
+    [
+      'no charset of another meta',
+      cyrillic('<meta name=x content="charset=koi8-r"><meta charset=windows-1251>'),
+      'Москва',
+    ],
+    [
+      'the first charset that exists',
+      cyrillic('<meta charset=none><meta charset=windows-1251><meta charset=koi8-r>'),
+      'Москва',
+    ],
+    // https://github.com/matrix-org/synapse/issues/10307
+    [
+      'a label with underscores',
+      Buffer.from([...Buffer.from('<meta charset=x_sjis><meta charset=Shift_JIS><title>'), 0x93, 0xfa]),
+      '日',
+    ],
+    ['a label between spaces', cyrillic('<meta charset=" Windows-1251 ">'), 'Москва'],
+    ['UTF-16 in a meta, which is UTF-8', Buffer.from('<meta charset=utf-16><title>Café'), 'Café'],
+    [
+      'an XML declaration',
+      cyrillic('<?xml version="1.0" encoding="windows-1251"?>'),
+      'Москва',
+      'application/xhtml+xml',
+    ],
+    [
+      'the header rather than a meta',
+      titled(0x93, 0xfa, 0x96, 0x7b),
+      '日本',
+      'text/html; charset="Shift_JIS"',
+    ],
+    [
+      'a second charset in the header',
+      titled(0x93, 0xfa, 0x96, 0x7b),
+      '日本',
+      'text/html; charset=shift_jis; charset=utf-8',
+    ],
+    // https://github.com/RocketChat/Rocket.Chat/issues/4779
+    [
+      'an unknown charset in the header',
+      cyrillic('<meta charset=windows-1251>'),
+      'Москва',
+      'text/html; charset=undefined',
+    ],
+    [
+      'a byte order mark rather than the header',
+      Buffer.from('\ufeff<meta charset=koi8-r><title>Café'),
+      'Café',
+      'text/html; charset=iso-8859-1',
+    ],
+    [
+      'UTF-16 by its byte order mark',
+      Buffer.concat([bom, utf16('<meta charset=utf-8><title>Café</title>')]),
+      'Café',
+      'text/html; charset=utf-8',
+    ],
+    ['UTF-16BE by its byte order mark', Buffer.concat([bom, utf16('<title>Café</title>')]).swap16(), 'Café'],
+    ['UTF-16 by the header', utf16('<title>Café</title>'), 'Café', 'text/html; charset=utf-16'],
+    ['UTF-16 by its XML declaration', utf16('<?xml version="1.0"?><title>Café</title>'), 'Café'],
+    [
+      'ISO-2022-JP',
+      titled(0x1b, 0x24, 0x42, 0x46, 0x7c, 0x4b, 0x5c, 0x1b, 0x28, 0x42),
+      '日本',
+      'text/html; charset=iso-2022-jp',
+    ],
+    [
+      'ISO-8859-1, which is windows-1252',
+      titled(0x93, 0x80, 0xe9, 0x94),
+      '“€é”',
+      'text/html; charset=iso-8859-1',
+    ],
+    [
+      'x-user-defined in a meta, which is windows-1252',
+      Buffer.concat([Buffer.from('<meta charset=x-user-defined>'), titled(0xe9)]),
+      'é',
+    ],
+    ['an encoding that browsers do not decode', titled(0x41), undefined, 'text/html; charset=iso-2022-kr'],
+    // https://github.com/zulip/zulip/issues/16843
+    ['UTF-8 without a declaration', Buffer.from('<title>蘋果</title>'), '蘋果'],
+    // https://github.com/matrix-org/synapse/pull/11077
+    ['windows-1252 without a declaration', titled(0x43, 0x61, 0x66, 0xe9), 'Café'],
+    [
+      'UTF-8 with a truncated character',
+      Buffer.concat([titled(), Buffer.from('蘋果').subarray(0, 5), Buffer.from('</title>')]),
+      '蘋\ufffd',
+    ],
+  ])('is read in its encoding: %s', async (_, page, title, type = 'text/html') => {
+    // Also in pieces, because the encoding must not depend on them.
+    for (const length of [page.length, 1, 7]) {
+      const count = Math.ceil(page.length / length);
+      const pieces = Array.from({ length: count }, (_, n) => page.subarray(n * length, (n + 1) * length));
+      pages['/encoded'] = inPieces(pieces, { 'content-type': type });
+      if (title === undefined) expect(await at('/encoded')).toBeUndefined();
+      else await reads('/encoded', { title });
+    }
+  });
+
+  test.each<[of: string, page: string, found: object, type?: string]>([
+    // Next.js streams metadata: https://github.com/vercel/next.js/pull/84253
+    [
+      'tags in the body',
+      '<head></head><body><div><meta property=og:title content=Streamed><meta property=og:description content=Late>',
+      { title: 'Streamed', description: 'Late' },
+    ],
+    [
+      'tags in the body besides a title in the head',
+      '<head><title>Site</title></head><body><meta property=og:title content=Article>',
+      { title: 'Article' },
+    ],
+    ['a title in the body', '<body><p>a</p><title>Late</title>', { title: 'Late' }],
+    [
+      'tags in the head rather than in the body',
+      '<meta property=og:title content=Head><body><meta property=og:description content=Body>',
+      { title: 'Head' },
+    ],
+    // https://github.com/progval/Limnoria/issues/1147, https://github.com/OP-Engineering/link-preview-js/pull/154
+    [
+      'no title of an inline SVG',
+      '<svg><title>Icon</title></svg><title>Page</title><svg><title>Other</title></svg>',
+      { title: 'Page' },
+    ],
+    [
+      'no tags of a template',
+      '<template><title>{{ title }}</title><meta property=og:title content="{{ title }}"></template><title>Page</title>',
+      { title: 'Page' },
+    ],
+    [
+      'no title of a text field',
+      '<textarea><title>Text</title></textarea><title>Page</title>',
+      { title: 'Page' },
+    ],
+    ['content before the property', '<meta content="First" property="og:title">', { title: 'First' }],
+    [
+      'the first of several tags that is not empty',
+      '<meta property=og:title content=" "><meta property=og:title content=One><meta property=og:title content=Two>',
+      { title: 'One' },
+    ],
+    // https://github.com/godotengine/godot-website/issues/231
+    [
+      'several names of a tag',
+      '<meta property="dc:title og:title" name="x" content="Both"><meta property="x:y" name="Description" content="Text">',
+      { title: 'Both', description: 'Text' },
+    ],
+    // https://github.com/matrix-org/synapse/issues/12591
+    [
+      'Twitter cards',
+      '<title>Site</title><meta name=twitter:title content=Card><meta property=twitter:description content=Text>',
+      { title: 'Card', description: 'Text' },
+    ],
+    // https://github.com/RocketChat/Rocket.Chat/issues/12528, https://github.com/mastodon/mastodon/issues/14813
+    [
+      'character references',
+      '<meta property=og:title content="It&#39;s &#8216;A&#x2019; &amp; B&nbsp;&mdash; C"><meta name=description content="?a=1&copy=2 &copy 3 &amp;lt;">',
+      { title: "It's ‘A’ & B — C", description: '?a=1&copy=2 © 3 &lt;' },
+    ],
+    ['character references of a title', '<title>a &lt;b&gt; &amp;&#x97;</title>', { title: 'a <b> &—' }],
+    // https://github.com/RocketChat/Rocket.Chat/issues/3771
+    ['a title on several lines', '<title\n>\n a\n b\n</title\n>', { title: 'a b' }],
+    [
+      'empty elements of XHTML',
+      '<script src="a.js"/><title>Page</title>',
+      { title: 'Page' },
+      'application/xhtml+xml',
+    ],
+  ])('is read by the rules of HTML: %s', async (_, page, found, type = 'text/html; charset=utf-8') => {
+    for (const pieces of [[Buffer.from(page)], [...page].map((one) => Buffer.from(one))]) {
+      pages['/marked'] = inPieces(pieces, { 'content-type': type });
+      await reads('/marked', found);
+    }
+  });
+
+  // Each address of a picture is relative to /deep/page.
+  test.each([
+    ['relative to the page', '<meta property=og:image content=picture>', '/deep/picture'],
+    // https://github.com/zulip/zulip/issues/4608
+    ['relative to the host', '<meta property=og:image content=/picture>', '/picture'],
+    [
+      'relative to a later base',
+      '<meta property=og:image content=picture><base target=_top><base href=/base/><base href=/no/>',
+      '/base/picture',
+    ],
+    [
+      'relative to the page if the base has no path',
+      '<base href="data:,x"><meta property=og:image content=picture>',
+      '/deep/picture',
+    ],
+    [
+      'not relative to a base in a template',
+      '<template><base href=/base/></template><meta property=og:image content=picture>',
+      '/deep/picture',
+    ],
+    [
+      'with a character reference',
+      '<meta property=og:image content="/picture?a=1&amp;b=2">',
+      '/picture?a=1&b=2',
+    ],
+    ['by twitter:image:src', '<meta name=twitter:image:src content=/picture>', '/picture'],
+    [
+      'instead of one with a long address',
+      `<meta property=og:image content="data:${'x'.repeat(3000)}"><meta property=og:image content=/picture>`,
+      '/picture',
+    ],
+  ])('has the picture %s', async (_, tags, address) => {
+    pages['/deep/page'] = html(`<title>Page</title>${tags}<meta property=og:title content=Page>`);
+    for (const path of ['/deep/picture', '/picture', '/base/picture'])
+      pages[path] = (req, res) => res.writeHead(200).end(req.url);
+    await reads('/deep/page', { title: 'Page', picture: Buffer.from(address).toString('base64') });
+  });
+
+  test('is shown as far as it arrived', async () => {
+    pages['/cut'] = (_, res) => {
+      res.writeHead(200, { 'content-type': 'text/html', 'content-length': '9999' });
+      res.write('<title>Cut</title><body>', () => res.destroy());
+    };
+    pages['/cut-gzip'] = html(gzipSync(`<title>Cut</title><body>${'<p>a '.repeat(99)}`).subarray(0, -9), {
+      'content-encoding': 'gzip',
     });
-    await reads('/sjis', { title: '日本' });
+    pages['/stuck'] = (_, res) =>
+      res.writeHead(200, { 'content-type': 'text/html' }).write('<title>Stuck</title><body>');
+    await reads('/cut', { title: 'Cut' });
+    await reads('/cut-gzip', { title: 'Cut' });
+    await reads('/stuck', { title: 'Stuck' });
   });
 
   test('is read after redirects, with a picture relative to its base URL', async () => {
