@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { bestLanguage, ours } from '../../client/src/strings/languages.ts';
 import { merged } from '../../client/src/strings/owners-texts.ts';
 import { Strings } from '../../client/src/strings/strings.ts';
+import { controlKey } from '../../client/src/views/controls/modifier-keys.ts';
 import { languages, textsIn } from '../../client/strings-plugin.ts';
 import type { RoomSummary } from '../../server/wire/events.ts';
 
@@ -22,6 +23,21 @@ test('cuts a long name in the other direction, whose beginning the browser would
     'Bob',
   ]);
   expect(stringsIn('ar').cutMixed(english, 13)).toBe('Committee of…');
+});
+
+test('names keys as the keyboards of the language do', () => {
+  const names = (lang: string) => {
+    const strings = stringsIn(lang);
+    return [
+      controlKey(strings),
+      ...(['shift', 'enter', 'delete'] as const).map((key) => strings.text(`keys.${key}`)),
+    ];
+  };
+  expect([names('en'), names('de'), names('fr')]).toEqual([
+    ['Ctrl', 'Shift', 'Enter', 'Del'],
+    ['Strg', 'Umschalt', 'Enter', 'Entf'],
+    ['Ctrl', 'Maj', 'Entrée', 'Suppr'],
+  ]);
 });
 
 test('treats a language of the owner like the built-in ones, exact match first', () => {

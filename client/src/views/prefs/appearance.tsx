@@ -50,7 +50,7 @@ export function Appearance({ context: { strings, look, touch } }: { readonly con
         </Row>
         {/* On a touch screen Enter always begins a new line. */}
         {!touch() && (
-          <Row title={enter} hint={strings.text('prefs.enter.hint', { key: controlKey })}>
+          <Row title={enter} hint={strings.text('prefs.enter.hint', { key: controlKey(strings) })}>
             <Switch label={enter} on={look.enterSends} turn={(on) => look.choose('enter', on)} />
           </Row>
         )}

@@ -1,3 +1,4 @@
+import type { Strings } from '../../strings/strings.ts';
 import type { Context } from '../context.ts';
 import { FormDialog } from '../controls/form-dialog.tsx';
 import { KeyList } from '../controls/key-list.tsx';
@@ -8,37 +9,43 @@ interface Props {
   close(): void;
 }
 
-const [alt, shift] = isApple ? ['⌥', '⇧'] : ['Alt', 'Shift'];
-
-/** Shortcuts, each with the key of its text. */
-const anywhere = [
-  [[controlKey, 'K'], 'switch.title'],
-  [[alt, '↑', '↓'], 'keys.rooms'],
-  [[alt, shift, '↑', '↓'], 'keys.unread'],
-  [['↑'], 'keys.last'],
-  [[shift, 'Enter'], 'keys.line'],
-  [[controlKey, 'B'], 'format.bold'],
-  [[controlKey, 'I'], 'format.italic'],
-  [[controlKey, 'E'], 'format.code'],
-  [['?'], 'keys.title'],
-] as const;
-const onMessage = [
-  [['Enter'], 'keys.menu'],
-  [['R'], 'action.reply'],
-  [['T'], 'replies.title'],
-  [['+'], 'react.add'],
-  [['E'], 'action.edit'],
-  [['F'], 'forward.title'],
-  [['C'], 'action.copy'],
-  [['L'], 'copyLink.action'],
-  [['Del'], 'action.delete'],
-] as const;
+/** Shortcuts, each with the key of its text. The names of keys depend on the language. */
+function shortcuts(strings: Strings) {
+  const control = controlKey(strings);
+  const alt = isApple ? '⌥' : 'Alt';
+  const shift = isApple ? '⇧' : strings.text('keys.shift');
+  const enter = strings.text('keys.enter');
+  const anywhere = [
+    [[control, 'K'], 'switch.title'],
+    [[alt, '↑', '↓'], 'keys.rooms'],
+    [[alt, shift, '↑', '↓'], 'keys.unread'],
+    [['↑'], 'keys.last'],
+    [[shift, enter], 'keys.line'],
+    [[control, 'B'], 'format.bold'],
+    [[control, 'I'], 'format.italic'],
+    [[control, 'E'], 'format.code'],
+    [['?'], 'keys.title'],
+  ] as const;
+  const onMessage = [
+    [[enter], 'keys.menu'],
+    [['R'], 'action.reply'],
+    [['T'], 'replies.title'],
+    [['+'], 'react.add'],
+    [['E'], 'action.edit'],
+    [['F'], 'forward.title'],
+    [['C'], 'action.copy'],
+    [['L'], 'copyLink.action'],
+    [[strings.text('keys.delete')], 'action.delete'],
+  ] as const;
+  return [anywhere, onMessage].map((keys) =>
+    keys.map(([names, words]) => [names, strings.text(words)] as const),
+  );
+}
 
 /** The dialog with all keyboard shortcuts. */
 export function Shortcuts({ context, close }: Props) {
   const { strings } = context;
-  const told = (keys: typeof anywhere | typeof onMessage) =>
-    keys.map(([names, words]) => [names, strings.text(words)] as const);
+  const [anywhere = [], onMessage = []] = shortcuts(strings);
   return (
     <FormDialog
       context={context}
@@ -50,9 +57,9 @@ export function Shortcuts({ context, close }: Props) {
     >
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: the arrow keys scroll it. */}
       <section tabIndex={0} aria-label={strings.text('keys.title')}>
-        <KeyList keys={told(anywhere)} />
+        <KeyList keys={anywhere} />
         <h3>{strings.text('keys.message')}</h3>
-        <KeyList keys={told(onMessage)} />
+        <KeyList keys={onMessage} />
       </section>
     </FormDialog>
   );
