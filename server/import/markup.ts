@@ -3,7 +3,7 @@
  * only be formatted here gets backslashes.
  */
 
-import { blocks, mayClose, mayOpen } from '../text/format.ts';
+import { blocks, mayClose, mayOpen, onlySigns } from '../text/format.ts';
 import { type EmojiNames, emojiNamed } from './emoji.ts';
 
 /** Part of a text: plain text, text that is formatted already, or bold or italic parts. */
@@ -225,6 +225,7 @@ function render(parts: readonly Part[], repeated: string, outer = ' '): string {
       const fits =
         inside.trim() !== '' &&
         inside === inside.trim() &&
+        (part.sign === '**' || !onlySigns(inside)) &&
         mayOpen(part.sign, before, inside) &&
         mayClose(part.sign, inside, after);
       text += fits ? `${part.sign}${inside}${part.sign}` : inside;

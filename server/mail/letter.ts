@@ -3,8 +3,8 @@ import { describeFile, isOnlyCard, linkTo, toLine } from '../notify/lines.ts';
 import { messagesOfMail, roomsOfMail } from '../notify/mail-bounds.ts';
 import type { NotificationTexts } from '../notify/texts.ts';
 import { directionMarks } from '../text/blank.ts';
-import type { RoomKind, User } from '../wire/events.ts';
 import { links } from '../text/links.ts';
+import type { RoomKind, User } from '../wire/events.ts';
 
 /** Maximum characters and lines of a message. Mails should be short, and mail programs cut long ones. */
 const longest = { text: 320, lines: 8 };

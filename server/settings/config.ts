@@ -22,8 +22,8 @@ import { readTemplates } from '../mail/templates.ts';
 import { howToRun } from '../program/how-to-run.ts';
 import { CommandProblem, exit } from '../program/problem.ts';
 import { readServiceAccount } from '../push/fcm.ts';
-import { presenceTypes } from '../webhooks/presence.ts';
 import { visibleLine } from '../text/blank.ts';
+import { presenceTypes } from '../webhooks/presence.ts';
 import type { Branding } from '../wire/branding.ts';
 import { roomId, zone } from '../wire/events.ts';
 import {

@@ -1,4 +1,4 @@
-import { type Link, links, type Piece } from './links.ts';
+import { BEFORE_LOW_LINE, type Link, links, type Piece } from './links.ts';
 
 /** A part of a line: text, a link, code as it was written, or bold or italic parts. */
 export type Inline =
@@ -32,8 +32,7 @@ const SIGNS = /((?<!\\)\\*(?:\*+|_+)|\n[^\S\n]*\n)/u;
  * them put no space between words.
  */
 const WORD = /[\p{LC}\p{N}]/u;
-/** Where `_` may start and end a format. Elsewhere it is a letter, as in names of files and in `¯\\_(ツ)_/¯`. */
-const BEFORE_LOW_LINE = /[\s\p{Ps}\p{Pi}"'*_~\p{Lo}]|(?![!-~])\p{P}/u;
+/** The characters before which `_` ends a format. */
 const AFTER_LOW_LINE = /[\s\p{Pe}\p{Pf}"'*_~.,;:!?\p{Lo}]|(?![!-~])\p{P}/u;
 const DEPTH = 3;
 /** The maximum number of open signs, because each closing sign is searched among them. */
@@ -181,7 +180,8 @@ function inline(text: string): Inline[] {
 
   /**
    * Ends the format that this sign started last. Returns false if there is none, or if it would be nested too deeply.
-   * Signs that were opened in between stay as they are, and so do both signs if one of them is escaped.
+   * Signs that were opened in between stay as they are, and so do both signs if one of them is escaped, or if they
+   * enclose only signs.
    */
   const close = ({ sign, backslashes }: Run): boolean => {
     const n = open.findLastIndex((one) => one.sign === sign);
@@ -193,6 +193,10 @@ function inline(text: string): Inline[] {
     const deep = depth(inside) >= DEPTH;
     open = deep ? [] : open.slice(0, n);
     if (deep) return false;
+    if (sign !== '**' && inside.every((piece) => typeof piece === 'string' && onlySigns(piece))) {
+      found.push('\\'.repeat(backslashes) + sign);
+      return true;
+    }
     const [before, after] = [halfOf(opening.backslashes), halfOf(backslashes)];
     if (isOdd(opening.backslashes) || isOdd(backslashes)) {
       found[at] = before + sign;
@@ -211,7 +215,7 @@ function inline(text: string): Inline[] {
     // `***` is bold and italic. The format that was opened last is closed first.
     const both = open.at(-1)?.sign === '**' ? ['**', '*'] : ['*', '**'];
     let backslashes = start - done;
-    for (const sign of run === '***' ? both : [run]) {
+    for (const [n, sign] of (run === '***' ? both : [run]).entries()) {
       const one = { sign, backslashes };
       backslashes %= 2;
       if (closes && close(one)) continue;
@@ -221,7 +225,7 @@ function inline(text: string): Inline[] {
       }
       // A format cannot span an empty line. Signs that are still open stay plain text.
       if (sign.startsWith('\n')) open = [];
-      found.push('\\'.repeat(one.backslashes) + sign);
+      found.push('\\'.repeat(n === 0 ? one.backslashes : 0) + sign);
     }
   };
   const words = (to: number) => {
@@ -264,13 +268,16 @@ function inline(text: string): Inline[] {
   return joined(found);
 }
 
+/** Whether a text in italics is rather text with its signs, as in `*:*` or `*.*`. */
+export const onlySigns = (text: string): boolean => /^[\p{P}\p{Sc}\p{Sk}\p{Sm}\s]*$/u.test(text);
+
 /** Whether a sign between these characters may start a format. */
 export const mayOpen = (sign: string, before: string, after: string): boolean =>
-  after.trim() !== '' && (sign === '_' ? BEFORE_LOW_LINE.test(before) : !WORD.test(before));
+  !/^(?:$|[\s\p{Pe}])/u.test(after) && (sign === '_' ? BEFORE_LOW_LINE.test(before) : !WORD.test(before));
 
 /** Whether a sign between these characters may end a format. */
 export const mayClose = (sign: string, before: string, after: string): boolean =>
-  before.trim() !== '' && (sign === '_' ? AFTER_LOW_LINE.test(after) : !WORD.test(after));
+  !/(?:^|[\s\p{Ps}])$/u.test(before) && (sign === '_' ? AFTER_LOW_LINE.test(after) : !WORD.test(after));
 
 /** A sign that may start a format, at its index among the pieces. */
 interface Opening extends Run {

@@ -1,5 +1,5 @@
 import { filterForm, maybeBlank } from './blank.ts';
-import { shownAddress } from './shown-address.ts';
+import { asciiHost, longestHost, shownAddress } from './shown-address.ts';
 
 /**
  * What is a link, by docs/text.md. No library is right in its cases: linkify-it and linkifyjs let CJK punctuation or
@@ -24,45 +24,55 @@ export const UNSPACED =
 /** The characters of a word, next to which no address starts. Marks of all scripts are Inherited. */
 const WORD = '\\p{sc=Latn}\\p{sc=Zinh}\\p{N}';
 const BLANK = '\\s\\p{Cc}\\p{Cf}\\p{Cs}\\p{DI}';
-/**
- * A character of an address. Punctuation outside of ASCII ends it, except dashes and, between letters, the signs of
- * `L’Équipe` and `paral·lel`.
- */
-const CHARACTER = `(?:[^${BLANK}<>"\`\\p{Ps}\\p{Pe}\\p{Pi}\\p{Pf}\\p{Po}｜＜＞]|[!#%&'()*,./:;?@\\[\\]{}\\\\]|(?<=[\\p{L}\\p{N}])[’·](?=[\\p{L}\\p{N}]))`;
-const LABEL = `(?:(?![${BLANK}])[\\p{L}\\p{M}\\p{N}_-])+`;
+/** Signs between letters of a word: `L’Équipe`, `paral·lel`, `ダ・ヴィンチ`, `צה״ל`, `ג׳ירפה`, `བོད་ཡིག`. */
+const INSIDE = '(?<=[\\p{L}\\p{M}\\p{N}])[’·・״׳་](?=[\\p{L}\\p{M}\\p{N}])';
+/** Invisible characters that Persian and the scripts of India write in words. */
+const JOINER = '(?<=(?!\\p{sc=Latn})[\\p{L}\\p{M}])[\\u200c\\u200d]';
+/** A character of an address. Punctuation outside of ASCII ends it, except dashes and signs inside of words. */
+const CHARACTER = `(?:[^${BLANK}<>"\`\\p{Ps}\\p{Pe}\\p{Pi}\\p{Pf}\\p{Po}｜＜＞]|[!#%&'()*,./:;?@\\[\\]{}\\\\]|${INSIDE}|${JOINER})`;
+/** Catalan hosts may have `l·l`. */
+const LABEL = `(?:(?![${BLANK}])[\\p{L}\\p{M}\\p{N}_-]|(?<=[lL])·(?=[lL]))+`;
 const NAMES = `${LABEL}(?:\\.${LABEL})*`;
-const MAIL_NAME = `(?![${UNSPACED}])[\\p{L}\\p{M}\\p{N}._%+-]`;
+const MAIL_NAME = `(?![${UNSPACED}${BLANK}])[\\p{L}\\p{M}\\p{N}._%+-]`;
 
+/** The flag `i` would make `ι` a mark, and `ſ` an `s`. */
+const inAnyCase = (word: string): string =>
+  word.replace(/[a-z]/g, (letter) => `[${letter}${letter.toUpperCase()}]`);
 /** The start of a possible link, and the address up to its last possible character. */
 const CANDIDATE = new RegExp(
   [
-    `(?<![${WORD}])(?:https?://|mailto:)${CHARACTER}+`,
-    `(?<![${WORD}@./-])www\\.${CHARACTER}+`,
+    `(?<![${WORD}])(?:${inAnyCase('https')}?://|${inAnyCase('mailto')}:)${CHARACTER}+`,
+    `(?<![${WORD}@./-])${inAnyCase('www')}\\.${CHARACTER}+`,
     `(?<![${WORD}._%+/@-])(?=[\\p{L}\\p{N}])(?:${MAIL_NAME}){1,64}@${LABEL}\\.${NAMES}`,
   ].join('|'),
-  'giu',
+  'gu',
 );
 /** The parts of an address before its path: scheme, host and port, and what else is there. */
 const BEGINNING = new RegExp(
-  `^(https?://)?((?=[\\p{L}\\p{N}])${NAMES}|\\[[\\da-f:.]+\\])(:\\d{1,5})?([^/?#]*)`,
+  `^(https?://)?((?=[\\p{L}\\p{N}])${NAMES}|\\[[\\da-f:.]+\\])(:\\d{1,5}(?!\\d))?([^/?#]*)`,
   'iu',
 );
 const MAIL = new RegExp(`^(?:mailto:)?[^@?]*@(${NAMES})`, 'iu');
 /** The last name of a host whose first letters are in ASCII, and others are not. No such name exists. */
-const MIXED_END = /(?<=\.[a-z\d-]+)(?![a-z\d_-])[^.]+$/iu;
-/** A host name has at most 253 characters. Parsing a host takes quadratic time in its length. */
-const longestHost = 253;
+const MIXED_END = /(?<=\.[A-Za-z\d-]+)(?![A-Za-z\d_-])[^.]+$/u;
 /** Punctuation at the end of an address, which belongs to the sentence. */
-const TAIL = /(?!-)[.,;:!?'’·*_~\\\p{Pd}]/u;
+const TAIL = /(?!-)[.,;:!?'*~\\\p{Pd}]/u;
+/** No host ends in these. A path may, as in random IDs. */
+const HOST_TAIL = /[-_]/u;
+/** The characters after which `_` starts a format. Elsewhere it is a letter, as in names of files and in `¯\\_(ツ)_/¯`. */
+export const BEFORE_LOW_LINE = /[\s\p{Ps}\p{Pi}"'*_~\p{Lo}]|(?![!-~])\p{P}/u;
+const STARTS_ITALIC = new RegExp(`(?<=^|${BEFORE_LOW_LINE.source})(?<!_)\\\\*_(?=[^\\s_])`, 'u');
 
 /** Splits a text into plain text and links. */
 export function links(text: string): Piece[] {
   const pieces: Piece[] = [];
   let done = 0;
+  let italic: number | undefined;
   CANDIDATE.lastIndex = 0;
   for (let match = CANDIDATE.exec(text); match !== null; match = CANDIDATE.exec(text)) {
     const [candidate] = match;
-    const link = linkOf(addressIn(candidate));
+    italic ??= text.search(STARTS_ITALIC);
+    const link = linkOf(addressIn(candidate, italic >= 0 && italic < match.index));
     // Other candidates may follow in the same one.
     CANDIDATE.lastIndex = match.index + (link?.text ?? refused(candidate)).length;
     if (link === undefined) continue;
@@ -81,7 +91,8 @@ function linkOf(text: string): Link | undefined {
   const address = complete(text);
   if (text === '' || !URL.canParse(address)) return undefined;
   const url = new URL(address);
-  const { href, protocol, host } = url;
+  const { href, protocol, host, hostname } = url;
+  if (protocol !== 'mailto:' && asciiHost(hostname) === undefined) return undefined;
   const shown = shownAddress(text, url);
   // The host as the browser requests it.
   return { href, host: protocol === 'mailto:' ? shown.replace(/^mailto:/iu, '') : host, text, shown };
@@ -93,13 +104,18 @@ function complete(url: string): string {
   return /^www\./iu.test(url) ? `https://${url}` : `mailto:${url}`;
 }
 
-/** Returns the address at the start of a candidate. Empty if there is none. */
-function addressIn(candidate: string): string {
+/**
+ * Returns the address at the start of a candidate. Empty if there is none.
+ *
+ * @param afterItalic - whether `_` at the end may end a format
+ */
+function addressIn(candidate: string, afterItalic: boolean): string {
   if (!/^(?:https?:|www\.)/iu.test(candidate)) {
     const [before = '', host = ''] = MAIL.exec(candidate) ?? [];
+    if (host.length > longestHost) return '';
     const end = MIXED_END.exec(host);
     if (end !== null) return before.slice(0, before.length - end[0].length);
-    const address = trimmed(candidate, before.length);
+    const address = trimmed(candidate, before.length, afterItalic);
     return /^mailto:?$/iu.test(address) ? '' : address;
   }
   const [before = '', scheme = '', host = '', port = '', rest = ''] = BEGINNING.exec(candidate) ?? [];
@@ -108,13 +124,13 @@ function addressIn(candidate: string): string {
   if (scheme === '' && host.split('.').length < 3) return '';
   const end = MIXED_END.exec(host);
   if (end !== null) return scheme + host.slice(0, end.index);
-  return rest === '' ? trimmed(candidate, before.length) : scheme + host + port;
+  return rest === '' ? trimmed(candidate, before.length, afterItalic) : scheme + host + port;
 }
 
 const CLOSING: Readonly<Record<string, string>> = { '(': ')', '[': ']', '{': '}' };
 
 /** Ends an address before a bracket that has no counterpart in it, and before the punctuation of the sentence. */
-function trimmed(address: string, pathStart: number): string {
+function trimmed(address: string, pathStart: number, afterItalic: boolean): string {
   const open: number[] = [];
   let end = pathStart;
   for (; end < address.length; end++) {
@@ -123,7 +139,9 @@ function trimmed(address: string, pathStart: number): string {
     else if (/[)\]}]/u.test(sign) && CLOSING[address[open.pop() ?? -1] ?? ''] !== sign) break;
   }
   end = Math.min(end, ...open.slice(0, 1));
-  while (end > 0 && TAIL.test(address[end - 1] ?? '')) end--;
+  const belongsToSentence = (sign: string) =>
+    TAIL.test(sign) || (end > pathStart ? sign === '_' && afterItalic : HOST_TAIL.test(sign));
+  while (end > 0 && belongsToSentence(address[end - 1] ?? '')) end--;
   return address.slice(0, end);
 }
 

@@ -4,6 +4,10 @@
  */
 const CLEAR =
   /^((?!.*[ıĸŀŉ])[a-z\dß-öø-ž-]+|[\p{sc=Han}\p{sc=Hira}\p{sc=Kana}ー가-힣\d-]+|(?=.*[бджийлфцчшщъыэюя])[\p{sc=Cyrl}\d-]+)$/u;
+/** Parsing a host takes quadratic time in its length. */
+export const longestHost = 253;
+const longestLabel = 63;
+
 /** In a host that is Cyrillic up to its end, users expect Cyrillic letters. */
 const CYRILLIC = /^[\p{sc=Cyrl}\d.-]+$/u;
 
@@ -16,14 +20,21 @@ const CYRILLIC = /^[\p{sc=Cyrl}\d.-]+$/u;
  */
 export function shownAddress(typed: string, { protocol, hostname }: URL): string {
   // An address for mails may have several recipients, also after `?`.
-  if (protocol === 'mailto:') return typed.replace(/(?<=@|%40)[^@?,;&]+/gu, shownMailHost);
+  if (protocol === 'mailto:') return typed.replace(/(?<=@|%40)[\p{L}\p{M}\p{N}._-]+/gu, shownMailHost);
   const [start = '', before = '', host = ''] = /^(https?:[/\\]*)?(\[.*?\]|[^/\\?#:]*)/isu.exec(typed) ?? [];
   return before + shownHost(host, hostname) + typed.slice(start.length);
 }
 
-function shownMailHost(host: string): string {
+const shownMailHost = (host: string): string => shownHost(host, asciiHost(host) ?? host);
+
+/** Returns a host as programs request it, or undefined if it is invalid or too long. */
+export function asciiHost(host: string): string | undefined {
   const address = `http://${host}`;
-  return shownHost(host, URL.canParse(address) ? new URL(address).hostname : host);
+  if (host.length > longestHost || !URL.canParse(address)) return undefined;
+  const { hostname } = new URL(address);
+  const isLong =
+    hostname.length > longestHost || hostname.split('.').some(({ length }) => length > longestLabel);
+  return isLong ? undefined : hostname;
 }
 
 /** @param ascii - the host as programs request it */

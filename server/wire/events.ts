@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { colors } from './avatar.ts';
 import { asLine, directionMarks, isBlank, isLine, visibleLine } from '../text/blank.ts';
+import { colors } from './avatar.ts';
 import { type ConnectErrorCode, type RequestErrorCode, requestErrors } from './errors.ts';
 import { mostOptions } from './polls.ts';
 

@@ -2,12 +2,12 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { type Block, blocks, type Inline } from '../../server/text/format.ts';
 import type { GivenLine } from '../../server/import/lines.ts';
 import { escapeText } from '../../server/import/markup.ts';
 import { mattermostLines } from '../../server/import/mattermost.ts';
 import { rocketChatLines } from '../../server/import/rocket-chat.ts';
 import { slackLines } from '../../server/import/slack.ts';
+import { type Block, blocks, type Inline } from '../../server/text/format.ts';
 
 const at = Date.UTC(2024, 4, 1, 9);
 
@@ -87,6 +87,7 @@ const slack: [string, string][] = [
   ['~gone~', '~gone~'],
   ['snake_case_name and 2*3*4', 'snake_case_name and 2*3*4'],
   ['* not bold * and _ not italic _', '* not bold * and _ not italic _'],
+  ['_..._ and _!_', '... and !'],
   ['**two stars**', '**two stars**'],
   ['C:\\_files_ and \\\\server\\.x', 'C:\\_files_ and \\\\server\\.x'],
   ['`a_b *c* <https://a.example>` d', 'c(a_b *c* https://a.example) d'],

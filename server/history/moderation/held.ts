@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import type { HoldReason, MessageFile, Preview } from '../../wire/events.ts';
 import { firstPage } from '../../text/format.ts';
+import type { HoldReason, MessageFile, Preview } from '../../wire/events.ts';
 import type { Change } from '../changes.ts';
 import { ask, inList, raw, sql } from '../engine/dialect.ts';
 import { columnsOf, cutPageBySize, hasRows, type ReadsOf } from '../engine/read.ts';

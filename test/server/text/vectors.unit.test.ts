@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { isBlank } from '../../../server/text/blank.ts';
 import { blocks, type Inline, plain } from '../../../server/text/format.ts';
 import { links } from '../../../server/text/links.ts';
 
@@ -38,4 +39,8 @@ describe.each(vectors<[string, string]>('hosts'))('hosts: $about', ({ cases }) =
 
 describe.each(vectors<[string, unknown[]]>('formats'))('formats: $about', ({ cases }) => {
   test.each(cases)('%j', (text, expected) => expect(shapes(text)).toEqual(expected));
+});
+
+describe.each(vectors<[string, boolean]>('blank'))('blank: $about', ({ cases }) => {
+  test.each(cases)('%j', (text, expected) => expect(isBlank(text)).toBe(expected));
 });
