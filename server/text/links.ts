@@ -114,29 +114,32 @@ function addressIn(candidate: string, afterItalic: boolean): string {
     const [before = '', host = ''] = MAIL.exec(candidate) ?? [];
     if (host.length > longestHost) return '';
     const end = MIXED_END.exec(host);
-    if (end !== null) return before.slice(0, before.length - end[0].length);
+    if (end !== null) return trimmed(before.slice(0, -end[0].length));
     const address = trimmed(candidate, before.length, afterItalic);
-    return /^mailto:?$/iu.test(address) ? '' : address;
+    return /^mailto:?(?:\/|$)/iu.test(address) ? '' : address;
   }
   const [before = '', scheme = '', host = '', port = '', rest = ''] = BEGINNING.exec(candidate) ?? [];
   // The host of `https://bank.example@other.example` is other.example.
   if (host === '' || host.length > longestHost || /[@%]/u.test(rest)) return '';
   if (scheme === '' && host.split('.').length < 3) return '';
   const end = MIXED_END.exec(host);
-  if (end !== null) return scheme + host.slice(0, end.index);
-  return rest === '' ? trimmed(candidate, before.length, afterItalic) : scheme + host + port;
+  if (end !== null) return trimmed(scheme + host.slice(0, end.index));
+  return rest === '' ? trimmed(candidate, before.length, afterItalic) : trimmed(scheme + host + port);
 }
 
 const CLOSING: Readonly<Record<string, string>> = { '(': ')', '[': ']', '{': '}' };
 
 /** Ends an address before a bracket that has no counterpart in it, and before the punctuation of the sentence. */
-function trimmed(address: string, pathStart: number, afterItalic: boolean): string {
+function trimmed(address: string, pathStart = address.length, afterItalic = false): string {
   const open: number[] = [];
   let end = pathStart;
   for (; end < address.length; end++) {
     const sign = address[end] ?? '';
     if (sign in CLOSING) open.push(end);
-    else if (/[)\]}]/u.test(sign) && CLOSING[address[open.pop() ?? -1] ?? ''] !== sign) break;
+    else if (/[)\]}]/u.test(sign)) {
+      if (CLOSING[address[open.at(-1) ?? -1] ?? ''] !== sign) break;
+      open.pop();
+    }
   }
   end = Math.min(end, ...open.slice(0, 1));
   const belongsToSentence = (sign: string) =>

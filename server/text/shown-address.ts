@@ -4,6 +4,7 @@
  */
 const CLEAR =
   /^((?!.*[ıĸŀŉ])[a-z\dß-öø-ž-]+|[\p{sc=Han}\p{sc=Hira}\p{sc=Kana}ー가-힣\d-]+|(?=.*[бджийлфцчшщъыэюя])[\p{sc=Cyrl}\d-]+)$/u;
+const MAIL_HOST = /(?<=@|%40)[\p{L}\p{M}\p{N}_-]+(?:\.[\p{L}\p{M}\p{N}_-]+)*/gu;
 /** Parsing a host takes quadratic time in its length. */
 export const longestHost = 253;
 const longestLabel = 63;
@@ -20,7 +21,7 @@ const CYRILLIC = /^[\p{sc=Cyrl}\d.-]+$/u;
  */
 export function shownAddress(typed: string, { protocol, hostname }: URL): string {
   // An address for mails may have several recipients, also after `?`.
-  if (protocol === 'mailto:') return typed.replace(/(?<=@|%40)[\p{L}\p{M}\p{N}._-]+/gu, shownMailHost);
+  if (protocol === 'mailto:') return typed.replace(MAIL_HOST, shownMailHost);
   const [start = '', before = '', host = ''] = /^(https?:[/\\]*)?(\[.*?\]|[^/\\?#:]*)/isu.exec(typed) ?? [];
   return before + shownHost(host, hostname) + typed.slice(start.length);
 }

@@ -1,31 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { isBlank } from '../../../server/text/blank.ts';
-import { blocks, type Inline, plain } from '../../../server/text/format.ts';
+import { plain } from '../../../server/text/format.ts';
 import { links } from '../../../server/text/links.ts';
+import { recorded } from './recorded.ts';
+import { shapes } from './shapes.ts';
 
 /** Returns the cases of a file of vectors, by the name of their group. */
 function vectors<T>(name: string): { about: string; cases: readonly T[] }[] {
   return JSON.parse(readFileSync(new URL(`../../vectors/text/${name}.json`, import.meta.url), 'utf8'));
 }
-
-/** Writes pieces as text: code in angle brackets, bold in square ones, italic in braces. */
-const shape = (inline: readonly Inline[]): string =>
-  inline
-    .map((piece) => {
-      if (typeof piece === 'string') return piece;
-      if ('code' in piece) return `<${piece.code}>`;
-      if (!('mark' in piece)) return piece.text;
-      const inside = shape(piece.inline);
-      return piece.mark === 'strong' ? `[${inside}]` : `{${inside}}`;
-    })
-    .join('');
-const shapes = (text: string) =>
-  blocks(text).map((block) => {
-    if (block.kind === 'code') return ['`', block.text];
-    if (block.kind === 'list') return [block.start ?? '-', ...block.items.map(shape)];
-    return block.kind === 'quote' ? ['>', shape(block.inline)] : shape(block.inline);
-  });
 
 describe.each(vectors<[string, string[]]>('links'))('links: $about', ({ cases }) => {
   test.each(cases)('%j', (text, expected) => {
@@ -43,4 +27,9 @@ describe.each(vectors<[string, unknown[]]>('formats'))('formats: $about', ({ cas
 
 describe.each(vectors<[string, boolean]>('blank'))('blank: $about', ({ cases }) => {
   test.each(cases)('%j', (text, expected) => expect(isBlank(text)).toBe(expected));
+});
+
+// The same texts show that Java parses like TypeScript.
+test.each(vectors<[string, unknown]>('recorded'))('has current recorded texts', ({ cases }) => {
+  expect(cases.map(([text]) => recorded(text))).toEqual(cases.map(([, expected]) => expected));
 });
