@@ -41,6 +41,7 @@ import androidx.compose.ui.unit.dp
 import io.github.phpsessionchat.Entry
 import io.github.phpsessionchat.Message
 import io.github.phpsessionchat.MessageEdit
+import io.github.phpsessionchat.MessageText
 import io.github.phpsessionchat.NewMessage
 import io.github.phpsessionchat.OfflineCopy
 import io.github.phpsessionchat.ScheduledMessage
@@ -228,7 +229,7 @@ fun Composer(
                 maxLines = 5,
                 modifier = Modifier.weight(1f).testTag("draft"),
             )
-            val isEmpty = composing.field.text.isBlank() && composing.editing == null && uploads.isEmpty()
+            val isEmpty = MessageText.isBlank(composing.field.text) && composing.editing == null && uploads.isEmpty()
             if (isEmpty && recorder != null) RecordButton(recorder, place, actions) else SendButton(composing, uploads, actions, threadOnly == true)
         }
         if (threadOnly != null && composing.editing == null) AlsoInRoom(!threadOnly) { composing.alsoInRoom = it }

@@ -32,6 +32,7 @@ import androidx.compose.ui.platform.testTag
 import androidx.compose.ui.res.stringResource
 import androidx.compose.ui.unit.dp
 import io.github.phpsessionchat.Message
+import io.github.phpsessionchat.MessageText
 import io.github.phpsessionchat.NewPoll
 import io.github.phpsessionchat.android.ChatRequestException
 import java.text.NumberFormat
@@ -75,7 +76,7 @@ fun NewPollForm(isEvent: Boolean, textLimit: Int, onClose: () -> Unit, send: sus
     var problem by rememberSaveable { mutableIntStateOf(0) }
     var isBusy by remember { mutableStateOf(false) }
     val filled = validOptions(options)
-    val isComplete = question.isNotBlank() && lengthOf(question.trim()) <= textLimit &&
+    val isComplete = !MessageText.isBlank(question) && lengthOf(question.trim()) <= textLimit &&
         if (isEvent) start != 0L && (end == 0L || end >= start) else filled != null
     // A retry with the same fields must not send a second poll.
     val attempt = rememberSaveable(question, options, isMultiple, isAnonymous, duration, start, end, place) {

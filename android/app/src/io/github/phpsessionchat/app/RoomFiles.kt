@@ -31,6 +31,8 @@ import androidx.compose.ui.unit.dp
 import io.github.phpsessionchat.ChatFile
 import io.github.phpsessionchat.Message
 import io.github.phpsessionchat.Message.Content
+import io.github.phpsessionchat.MessageText
+import io.github.phpsessionchat.MessageText.Link
 import io.github.phpsessionchat.RoomSummary
 
 private const val PICTURES_IN_A_ROW = 3
@@ -57,7 +59,7 @@ fun sharedFiles(room: RoomSummary, actions: RoomDetailsActions): LazyListScope.(
             Content.FILES -> items(shown.flatMap { message -> message.files.filter { it.image == null } }, { it.id }) {
                 Box(Modifier.padding(16.dp, 4.dp)) { FileRow(it, actions) }
             }
-            Content.LINKS -> items(shown.flatMap { message -> linksIn(message.text).map { it to message } }) { (link, message) ->
+            Content.LINKS -> items(shown.flatMap { message -> MessageText.linksIn(message.text).filter { it.isPage }.map { it to message } }) { (link, message) ->
                 LinkRow(link, message)
             }
         }
@@ -94,12 +96,12 @@ private fun PictureRow(pictures: List<ChatFile>, actions: FileActions) {
 }
 
 @Composable
-private fun LinkRow(link: String, message: Message) {
+private fun LinkRow(link: Link, message: Message) {
     val browser = LocalUriHandler.current
     Column(
-        Modifier.fillMaxWidth().clickable { browser.openUri(link) }.heightIn(min = 48.dp).padding(16.dp, 8.dp),
+        Modifier.fillMaxWidth().clickable { browser.openUri(link.href) }.heightIn(min = 48.dp).padding(16.dp, 8.dp),
     ) {
-        Text(withAsciiHost(link), color = MaterialTheme.colorScheme.primary, maxLines = 2, overflow = TextOverflow.Ellipsis)
+        Text(link.shown, color = MaterialTheme.colorScheme.primary, maxLines = 2, overflow = TextOverflow.Ellipsis)
         Text(
             "${isolate(nameOf(message.user))} · ${dayName(message.sentAt)}",
             color = MaterialTheme.colorScheme.onSurfaceVariant,

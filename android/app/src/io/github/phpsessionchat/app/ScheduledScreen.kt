@@ -33,6 +33,7 @@ import androidx.compose.ui.text.font.FontWeight
 import androidx.compose.ui.text.style.TextDirection
 import androidx.compose.ui.unit.dp
 import androidx.lifecycle.compose.collectAsStateWithLifecycle
+import io.github.phpsessionchat.MessageText
 import io.github.phpsessionchat.Reminder
 import io.github.phpsessionchat.RoomSummary
 import io.github.phpsessionchat.ScheduledMessage
@@ -147,7 +148,7 @@ private fun EditScheduled(message: ScheduledMessage, onClose: () -> Unit, onSave
         stringResource(R.string.composer_save),
         onClose,
         onConfirm = { onSave(text.trim(), at) },
-        canConfirm = !isPast && (text.isNotBlank() || message.files.isNotEmpty()),
+        canConfirm = !isPast && (!MessageText.isBlank(text) || message.files.isNotEmpty()),
     ) {
         OutlinedTextField(text, { text = it }, Modifier.fillMaxWidth().testTag("text"), maxLines = 8)
         OutlinedButton({ pickDateAndTime(context, at) { at = it } }, Modifier.fillMaxWidth()) {

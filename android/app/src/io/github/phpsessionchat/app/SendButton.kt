@@ -24,6 +24,7 @@ import androidx.compose.ui.draw.clip
 import androidx.compose.ui.res.stringResource
 import androidx.compose.ui.semantics.Role
 import androidx.compose.ui.unit.dp
+import io.github.phpsessionchat.MessageText
 import io.github.phpsessionchat.Upload
 
 /** Sends the message, or saves the edit. A long press offers to send a text later. */
@@ -34,7 +35,7 @@ fun SendButton(composing: Composing, uploads: List<Upload>, actions: Conversatio
     val editing = composing.editing
     // A message waits for its files, so it would never be sent with a failed one.
     val files = uploads.filter { it.failed == null }
-    val hasText = composing.field.text.isNotBlank()
+    val hasText = !MessageText.isBlank(composing.field.text)
     val canSend = hasText || (editing == null && files.isNotEmpty())
     val canSchedule = hasText && editing == null && uploads.isEmpty()
     var showsTimes by remember { mutableStateOf(false) }

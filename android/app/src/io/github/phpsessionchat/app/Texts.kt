@@ -15,6 +15,7 @@ import android.text.format.DateUtils.FORMAT_SHOW_TIME
 import android.text.format.DateUtils.FORMAT_SHOW_WEEKDAY
 import androidx.compose.material3.MaterialTheme
 import androidx.compose.runtime.Composable
+import androidx.compose.runtime.remember
 import androidx.compose.ui.platform.LocalContext
 import androidx.compose.ui.res.stringResource
 import androidx.compose.ui.text.AnnotatedString
@@ -22,12 +23,18 @@ import androidx.compose.ui.text.LinkAnnotation
 import androidx.compose.ui.text.SpanStyle
 import androidx.compose.ui.text.TextLinkStyles
 import androidx.compose.ui.text.buildAnnotatedString
+import androidx.compose.ui.text.font.FontFamily
+import androidx.compose.ui.text.font.FontStyle
+import androidx.compose.ui.text.font.FontWeight
 import androidx.compose.ui.text.style.TextDecoration
 import androidx.compose.ui.text.withLink
+import androidx.compose.ui.text.withStyle
 import io.github.phpsessionchat.Entry
+import io.github.phpsessionchat.MessageText
+import io.github.phpsessionchat.MessageText.Block
+import io.github.phpsessionchat.MessageText.Piece
 import io.github.phpsessionchat.RoomSummary
 import io.github.phpsessionchat.User
-import java.net.IDN
 import java.time.Instant
 import java.time.LocalDate
 import java.time.ZoneId
@@ -58,40 +65,70 @@ fun textOf(entry: Entry): String {
 /** Returns the text of a message, or the names of its files if it has no text. */
 @Composable
 fun shortTextOf(entry: Entry): String =
-    textOf(entry).ifEmpty { entry.message?.files.orEmpty().joinToString { it.name } }
+    MessageText.plain(textOf(entry)).ifEmpty { entry.message?.files.orEmpty().joinToString { it.name } }
 
-/** The host of `https://bank.example@other.example` is other.example, so this is not a link. */
-private val webAddress = Regex("""https?://(?![^\s/\\?#]*@)[^\s<>"]*[^\s<>".,:;!?)\]}'’”]""")
-
-fun linksIn(text: String): List<String> = webAddress.findAll(text).map { it.value }.toList()
-
-/** Makes the web addresses in a text open in the browser. */
+/** Makes the links in a text open in the browser. */
 @Composable
 fun linked(text: String): AnnotatedString {
-    val styles = TextLinkStyles(SpanStyle(MaterialTheme.colorScheme.primary, textDecoration = TextDecoration.Underline))
-    return buildAnnotatedString {
-        var end = 0
-        for (found in webAddress.findAll(text)) {
-            append(text.substring(end, found.range.first))
-            withLink(LinkAnnotation.Url(found.value, styles)) { append(withAsciiHost(found.value)) }
-            end = found.range.last + 1
+    val looks = Looks.current()
+    return remember(text, looks) { buildAnnotatedString { append(MessageText.links(text), looks) } }
+}
+
+/** Shows the links and formats of a message. */
+@Composable
+fun formatted(text: String): AnnotatedString {
+    val looks = Looks.current()
+    return remember(text, looks) { formatted(text, looks) }
+}
+
+class Looks(val link: TextLinkStyles, val code: SpanStyle, val quote: SpanStyle) {
+    companion object {
+        @Composable
+        fun current(): Looks {
+            val colors = MaterialTheme.colorScheme
+            return remember(colors) {
+                Looks(
+                    TextLinkStyles(SpanStyle(colors.primary, textDecoration = TextDecoration.Underline)),
+                    SpanStyle(fontFamily = FontFamily.Monospace, background = colors.onSurface.copy(alpha = 0.06f)),
+                    SpanStyle(colors.onSurfaceVariant),
+                )
+            }
         }
-        append(text.substring(end))
     }
 }
 
-private val webHost = Regex("""(?<=^https?://)[^/\\?#:]+""")
+fun formatted(text: String, looks: Looks): AnnotatedString = buildAnnotatedString {
+    for ((n, block) in MessageText.blocks(text).withIndex()) {
+        if (n > 0) append('\n')
+        when (block.kind) {
+            Block.Kind.TEXT -> append(block.pieces, looks)
+            Block.Kind.QUOTE -> withStyle(looks.quote) {
+                append(QUOTE)
+                append(block.pieces, looks, QUOTE)
+            }
+            Block.Kind.LIST -> for ((item, pieces) in block.items.withIndex()) {
+                if (item > 0) append('\n')
+                append(if (block.start == Block.NO_NUMBERS) "• " else "${block.start + item}. ")
+                append(pieces, looks)
+            }
+            Block.Kind.CODE -> withStyle(looks.code) { append(block.code) }
+        }
+    }
+}
 
-/** In this part of a host, IDN would show `ss` instead of `ß`, which is another host for browsers. */
-private val sharpS = Regex("[a-z0-9ß-]+")
+private const val QUOTE = "▏"
 
-/**
- * Shows the host of an address as browsers request it: `xn--…` reveals look-alike characters, and small letters a
- * capital `I`, which looks like an `l`.
- */
-fun withAsciiHost(address: String): String = webHost.replace(address) {
-    it.value.lowercase().split('.').joinToString(".") { part ->
-        if (sharpS.matches(part)) part else runCatching { IDN.toASCII(part, IDN.ALLOW_UNASSIGNED) }.getOrDefault(part)
+/** @param lineStart precedes further lines */
+private fun AnnotatedString.Builder.append(pieces: List<Piece>, looks: Looks, lineStart: String = "") {
+    for (piece in pieces) {
+        val link = piece.link
+        when (piece.kind) {
+            Piece.Kind.BOLD -> withStyle(SpanStyle(fontWeight = FontWeight.Bold)) { append(piece.pieces, looks, lineStart) }
+            Piece.Kind.ITALIC -> withStyle(SpanStyle(fontStyle = FontStyle.Italic)) { append(piece.pieces, looks, lineStart) }
+            Piece.Kind.CODE -> withStyle(looks.code) { append(piece.text) }
+            else -> if (link == null) append(piece.text.replace("\n", "\n$lineStart"))
+            else withLink(LinkAnnotation.Url(link.href, looks.link)) { append(link.shown) }
+        }
     }
 }
 
@@ -100,7 +137,7 @@ fun textOf(message: RoomSummary.Last): String = when {
     message.deletedAt != 0L -> stringResource(R.string.msg_deleted)
     message.hidden -> "…"
     message.text.isEmpty() -> "📎"
-    else -> message.text
+    else -> MessageText.plain(message.text)
 }
 
 /** Returns a room's last message with its author. */

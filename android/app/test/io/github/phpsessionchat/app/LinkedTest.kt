@@ -1,20 +1,48 @@
 package io.github.phpsessionchat.app
 
+import androidx.compose.ui.text.LinkAnnotation
+import androidx.compose.ui.text.SpanStyle
+import androidx.compose.ui.text.TextLinkStyles
+import androidx.compose.ui.text.font.FontFamily
+import androidx.compose.ui.text.font.FontStyle
+import androidx.compose.ui.text.font.FontWeight
 import org.junit.Assert.assertEquals
 import org.junit.Test
 
 class LinkedTest {
-    @Test fun `shows the host that the browser requests`() {
-        assertEquals("https://xn--pple-43d.example:8443/ä?а", withAsciiHost("https://аpple.example:8443/ä?а"))
-        assertEquals("http://bank.xn--exmple-4nf", withAsciiHost("http://bank.exаmple"))
-        assertEquals("https://apple.example/аpple", withAsciiHost("https://apple.example/аpple"))
+    private val looks = Looks(TextLinkStyles(), SpanStyle(fontFamily = FontFamily.Monospace), SpanStyle())
+
+    private fun links(text: String): List<Pair<String, String>> {
+        val shown = formatted(text, looks)
+        return shown.getLinkAnnotations(0, shown.length).map {
+            (it.item as LinkAnnotation.Url).url to shown.substring(it.start, it.end)
+        }
     }
 
-    @Test fun `shows no other host than the browser requests`() {
-        assertEquals("https://paypai.example/I", withAsciiHost("https://paypaI.example/I"))
-        assertEquals("https://straße.example", withAsciiHost("https://straße.example"))
-        assertEquals("https://xn--80aa0cbo65f.example", withAsciiHost("https://раураӏ.example"))
-        assertEquals(emptyList<String>(), linksIn("https://bank.example@other.example/ https://bank.example:1@other.example"))
-        assertEquals(listOf("https://bank.example/@ann"), linksIn("see https://bank.example/@ann."))
+    @Test fun `opens links, and shows the host that the browser requests`() {
+        assertEquals(
+            listOf("https://xn--pple-43d.example/%C3%A4" to "https://xn--pple-43d.example/ä", "mailto:bob@a.example" to "bob@a.example"),
+            links("see https://аpple.example/ä, or ask bob@a.example."),
+        )
+        assertEquals(listOf("https://www.a.example/" to "www.a.example"), links("**www.a.example**"))
+    }
+
+    @Test fun `opens no link with user information or in code`() {
+        assertEquals(emptyList<Any>(), links("https://bank.example@other.example/ `https://a.example`\n```\nhttps://a.example\n```"))
+    }
+
+    @Test fun `shows lists, quotations and code as lines`() {
+        val text = "to do:\n- a\n- b\n3. c\n> d\n> e\n```\nf\n  g\n```\nend"
+        assertEquals("to do:\n• a\n• b\n3. c\n▏d\n▏e\nf\n  g\nend", formatted(text, looks).text)
+    }
+
+    @Test fun `shows bold, italic and code without their signs`() {
+        val shown = formatted("**a *b*** `c`", looks)
+        assertEquals("a b c", shown.text)
+        fun parts(isShown: (SpanStyle) -> Boolean) =
+            shown.spanStyles.filter { isShown(it.item) }.map { shown.substring(it.start, it.end) }
+        assertEquals(listOf("a b"), parts { it.fontWeight == FontWeight.Bold })
+        assertEquals(listOf("b"), parts { it.fontStyle == FontStyle.Italic })
+        assertEquals(listOf("c"), parts { it.fontFamily == FontFamily.Monospace })
     }
 }
