@@ -31,8 +31,7 @@ final class NoticeMail
                 continue;
             }
             $isUserText = in_array('name', $room['userText'], true);
-            // Prevents mail programs from turning addresses in a name into links.
-            $shown = $isUserText ? preg_replace('/[.:@](?=\S)/u', '$0 ', $room['name']) : $room['name'];
+            $shown = $isUserText ? Webhook::withoutLinks($room['name']) : $room['name'];
             $lines[] = "$shown: {$room['unread']}";
         }
         $parts = [$texts->get('mail.lead'), implode("\n", $lines), "$site/messages"];

@@ -98,6 +98,15 @@ final class Webhook
         return ['id' => $id] + $event;
     }
 
+    /**
+     * Inserts spaces into a text of a user, such as the name of a room, so that no mail program turns an address in it
+     * into a link. Invisible characters would not do: some programs ignore them.
+     */
+    public static function withoutLinks(string $text): string
+    {
+        return (string) preg_replace('/[.:@。．｡․：＠](?=\S)/u', '$0 ', $text);
+    }
+
     private static function bytesOf(#[SensitiveParameter] string $key): string
     {
         $bytes = str_starts_with($key, 'whsec_') ? base64_decode(substr($key, 6), true) : false;

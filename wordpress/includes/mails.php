@@ -99,9 +99,8 @@ function send_mail(WP_User $user, array $due): bool
 function name_of_room(array $room): string
 {
     if (($room['name'] ?? '') !== '') {
-        // Prevents mail programs from turning addresses in a name into links.
         $isUserText = in_array('name', $room['userText'], true);
-        return $isUserText ? (string) preg_replace('/[.:@](?=\S)/u', '$0 ', $room['name']) : $room['name'];
+        return $isUserText ? Webhook::withoutLinks($room['name']) : $room['name'];
     }
     if (($room['kind'] ?? '') !== 'direct') {
         return __('A room that you have not opened yet', 'php-session-chat');
