@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { linksIn } from '../../server/text/format.ts';
-import { mayHaveLink } from '../../server/text/links.ts';
+import { mayHaveLink } from '../../server/text/like-link.ts';
 import { size } from '../guarantees/size.ts';
 import { textParts } from '../helpers/text-parts.ts';
 

@@ -8,7 +8,7 @@ import {
   type RoomRecord,
 } from '../../history/history.ts';
 import { ConcurrencyLimit } from '../../limits/by-key.ts';
-import { mayHaveLink } from '../../text/links.ts';
+import { mayHaveLink } from '../../text/like-link.ts';
 import { RequestError } from '../../wire/errors.ts';
 import type { Answers, ChosenFile, HoldReason, RequestPayload } from '../../wire/events.ts';
 import { decidesIn, findReadableRoom, moderatesSite } from '../access.ts';

@@ -1,5 +1,5 @@
-import { filterForm, maybeBlank } from '../../text/blank.ts';
-import { mayHaveLink } from '../../text/links.ts';
+import { filterForm, maybeBlank } from '../../text/filter.ts';
+import { mayHaveLink } from '../../text/like-link.ts';
 
 /** Which messages need approval: see CHAT_HOLD. Messages with a word of CHAT_HOLD_WORDS always do. */
 export type HoldMode = 'off' | 'links' | 'first' | 'all';

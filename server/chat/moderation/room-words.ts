@@ -1,4 +1,4 @@
-import { mayHaveLink } from '../../text/links.ts';
+import { mayHaveLink } from '../../text/like-link.ts';
 import { RequestError } from '../../wire/errors.ts';
 import type { RoomKind } from '../../wire/events.ts';
 import { moderatesSite } from '../access.ts';

@@ -1,35 +1,57 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { isBlank } from '../../../server/text/blank.ts';
+import { findFolded, folded } from '../../../server/text/folding.ts';
 import { plain } from '../../../server/text/format.ts';
 import { links } from '../../../server/text/links.ts';
 import { recorded } from './recorded.ts';
 import { shapes } from './shapes.ts';
 
-/** Returns the cases of a file of vectors, by the name of their group. */
-function vectors<T>(name: string): { about: string; cases: readonly T[] }[] {
+/** Returns a file of vectors, by groups. */
+function vectors<T>(name: string): (T & { about: string })[] {
   return JSON.parse(readFileSync(new URL(`../../vectors/text/${name}.json`, import.meta.url), 'utf8'));
 }
 
-describe.each(vectors<[string, string[]]>('links'))('links: $about', ({ cases }) => {
+interface Cases<T> {
+  cases: readonly T[];
+}
+
+describe.each(vectors<Cases<[string, string[]]>>('links'))('links: $about', ({ cases }) => {
   test.each(cases)('%j', (text, expected) => {
     expect(links(text).flatMap((piece) => (typeof piece === 'string' ? [] : [piece.text]))).toEqual(expected);
   });
 });
 
-describe.each(vectors<[string, string]>('hosts'))('hosts: $about', ({ cases }) => {
+describe.each(vectors<Cases<[string, string]>>('hosts'))('hosts: $about', ({ cases }) => {
   test.each(cases)('%j', (text, expected) => expect(plain(`see ${text} .`)).toBe(`see ${expected} .`));
 });
 
-describe.each(vectors<[string, unknown[]]>('formats'))('formats: $about', ({ cases }) => {
+describe.each(vectors<Cases<[string, unknown[]]>>('formats'))('formats: $about', ({ cases }) => {
   test.each(cases)('%j', (text, expected) => expect(shapes(text)).toEqual(expected));
 });
 
-describe.each(vectors<[string, boolean]>('blank'))('blank: $about', ({ cases }) => {
+describe.each(vectors<Cases<[string, boolean]>>('blank'))('blank: $about', ({ cases }) => {
   test.each(cases)('%j', (text, expected) => expect(isBlank(text)).toBe(expected));
 });
 
 // The same texts show that Java parses like TypeScript.
-test.each(vectors<[string, unknown]>('recorded'))('has current recorded texts', ({ cases }) => {
+test.each(vectors<Cases<[string, unknown]>>('recorded'))('has current recorded texts', ({ cases }) => {
   expect(cases.map(([text]) => recorded(text))).toEqual(cases.map(([, expected]) => expected));
+});
+
+interface Pairs {
+  equal: readonly [string, string][];
+  different: readonly [string, string][];
+}
+
+describe.each(vectors<Pairs>('equal'))('equal texts: $about', ({ equal, different }) => {
+  if (equal.length > 0)
+    test.each(equal)('%j = %j', (one, other) => {
+      expect(folded(one)).toBe(folded(other));
+      const text = `ß ${one}!`;
+      const { start, end } = findFolded(text, other) ?? { start: 0, end: 0 };
+      expect(folded(text.slice(start, end))).toBe(folded(other));
+    });
+  if (different.length > 0)
+    test.each(different)('%j ≠ %j', (one, other) => expect(folded(one)).not.toBe(folded(other)));
 });
