@@ -22,6 +22,12 @@ describe('finding the @ before the caret', () => {
     [`@${'x'.repeat(60)}`, undefined],
     [`${'x'.repeat(41)}@b`, undefined],
     ['', undefined],
+    ['你好@bo', 'bo'],
+    ['こんにちは＠bo', 'bo'],
+    ['สวัสดี@bo', 'bo'],
+    ['＠bo', 'bo'],
+    ['한국@bo', undefined],
+    ['ok＠bo', undefined],
   ])('returns the query for %j', (text, query) => {
     expect(personAsked(text, text.length)?.query).toBe(query);
   });
@@ -47,6 +53,13 @@ describe('finding the mentions in a text', () => {
     expect(mentionsIn('@Bobs', [bob])).toEqual([]);
     expect(mentionsIn('hello', [bob])).toEqual([]);
     expect(mentionsIn('@Bob and @Bob', [bob])).toHaveLength(1);
+  });
+
+  test('finds names next to letters of scripts without blanks', () => {
+    expect(mentionsIn('你好@小明你好', [{ user: '4', label: '@小明' }])).toEqual([
+      { user: '4', start: 2, length: 3 },
+    ]);
+    expect(mentionsIn('@Bobさん', [bob])).toEqual([{ user: '2', start: 0, length: 4 }]);
   });
 
   test('assigns equal names to users in the order of choice', () => {

@@ -187,6 +187,14 @@ test('marks a search hit in the visible text, without formatting characters', ()
     found: 'spanner',
     after: ' and a *spanner quoted',
   });
+  const marked = (text: string, query: string) => snippet(text, query).found;
+  expect(marked('Die Straße nach Łódź', 'STRASSE nach lodz')).toBe('Straße nach Łódź');
+  expect(marked('mein R\u00e9sum\u00e9, jetzt', 'resume')).toBe('R\u00e9sum\u00e9');
+  expect(marked(`mein ${'Résumé'.normalize('NFD')}, jetzt`, 'résumé')).toBe('Résumé'.normalize('NFD'));
+  expect(marked('it … won’t', "... WON'T")).toBe('… won’t');
+  expect(marked('Donau\u00addampf\u00adschiff', 'udampf')).toBe('u\u00addampf\u00ad');
+  expect(marked('ﾊﾟｿｺﾝ を', 'パソコン')).toBe('ﾊﾟｿｺﾝ');
+  expect(marked('한국어'.normalize('NFD'), '국')).toBe('국'.normalize('NFD'));
   // The server also searches the formatting characters.
   expect(snippet(text, '**bold')).toEqual({
     before: 'the bold spanner and a *spanner quoted',

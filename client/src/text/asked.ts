@@ -1,12 +1,21 @@
+import { UNSPACED } from '../../../server/text/links.ts';
+
 /** The position of a sign, and the text between it and the caret. */
 export interface Asked {
   readonly at: number;
   readonly query: string;
 }
 
-/** Finds the `@` of a name that is being typed, at the start of a word or after a bracket or quote. */
-export const personAsked = (text: string, caret: number): Asked | undefined =>
-  asked(/(?<=^|[\s\p{Ps}\p{Pi}"'])@((?!\s)[^@\n]*)$/u, 40, text, caret);
+/** What precedes a mention: see docs/text.md, Mentions. */
+const BEFORE = `(?:^|[\\s\\p{Ps}\\p{Pi}"'${UNSPACED}])`;
+const PERSON = new RegExp(`(?<=${BEFORE})[@＠]((?!\\s)[^@＠\\n]*)$`, 'u');
+const READY = new RegExp(`${BEFORE}$`, 'u');
+
+/** Whether a mention may follow this text without a blank. */
+export const mayMentionAfter = (text: string): boolean => READY.test(text);
+
+/** Finds the `@` or `＠` of a name that is being typed. */
+export const personAsked = (text: string, caret: number): Asked | undefined => asked(PERSON, 40, text, caret);
 
 /** Finds the `:` of an emoji name of two or more characters that is being typed. */
 export const emojiAsked = (text: string, caret: number): Asked | undefined =>

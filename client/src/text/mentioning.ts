@@ -1,3 +1,4 @@
+import { UNSPACED } from '../../../server/text/links.ts';
 import type { NewMention } from '../store/entries.ts';
 
 /** A user who was chosen from the list. `label` represents the user in the text. */
@@ -6,7 +7,8 @@ export interface PickedMention {
   readonly label: string;
 }
 
-const WORD = /[\p{L}\p{N}]/u;
+/** Continues a name, so that the label before it is not that of the user. */
+const WORD = new RegExp(`(?![${UNSPACED}])[\\p{L}\\p{N}]`, 'u');
 
 /**
  * Returns the mentions of chosen users whose labels are still in the text, by position. Chosen users with the same

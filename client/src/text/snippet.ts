@@ -1,3 +1,4 @@
+import { findFolded } from '../../../server/text/folding.ts';
 import { plain } from '../../../server/text/format.ts';
 
 /** The maximum number of characters before and after a hit, so that it is visible in two lines. */
@@ -11,22 +12,21 @@ export interface Snippet {
 }
 
 /**
- * Returns the part of a message that contains the query, ignoring case and without formatting signs. Returns the
- * beginning if the message does not contain the query literally.
+ * Returns the part of a message that contains the query, without formatting signs. Returns the beginning if the message
+ * without these signs does not contain the query.
  */
 export function snippet(text: string, query: string): Snippet {
   const line = plain(text).replace(/\s+/gu, ' ').toWellFormed();
-  const wanted = query.trim().replace(/\s+/gu, ' ');
-  const match = wanted === '' ? null : new RegExp(escaped(wanted), 'iu').exec(line);
-  if (match === null) return { before: line.slice(0, BEFORE + AFTER).toWellFormed(), found: '', after: '' };
-  const { index: at, 0: found } = match;
+  const wanted = query.trim();
+  const match = wanted === '' ? undefined : findFolded(line, wanted);
+  if (match === undefined)
+    return { before: line.slice(0, BEFORE + AFTER).toWellFormed(), found: '', after: '' };
+  const { start: at, end } = match;
   // Starts at the beginning of a word, if one is near.
   const from = at <= BEFORE ? 0 : Math.max(at - BEFORE, line.lastIndexOf(' ', at - BEFORE / 2) + 1);
   return {
     before: `${from > 0 ? '…' : ''}${line.slice(from, at)}`.toWellFormed(),
-    found,
-    after: line.slice(at + found.length, at + found.length + AFTER).toWellFormed(),
+    found: line.slice(at, end),
+    after: line.slice(end, end + AFTER).toWellFormed(),
   };
 }
-
-const escaped = (text: string) => text.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&');

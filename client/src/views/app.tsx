@@ -390,7 +390,7 @@ export class AppView {
     const notice = noticeOf(context);
     const lost = notice?.lost === true;
     const inert = this.#layers.modal;
-    const { AskCard, People } = this.#late.panels ?? {};
+    const { AskCard, People, folded } = this.#late.panels ?? {};
     const instead = this.#insteadOfRoom();
     const headerSearches = this.#panes.single === undefined && room !== undefined && !instead;
     return (
@@ -402,6 +402,7 @@ export class AppView {
           shown={this.#setRooms}
           settings={this.#settings !== undefined}
           roomInSight={this.#panes.roomInSight}
+          folded={folded}
           search={headerSearches ? undefined : () => this.#search('everywhere')}
           above={AskCard && <AskCard context={context} />}
         />

@@ -10,6 +10,7 @@ import { openMessageMenu } from './messages/message-menu.tsx';
 import { openAddMenu } from './rooms/add-menu.ts';
 import { openRoomMenu } from './rooms/room-menu.tsx';
 
+export { folded } from '../../../server/text/folding.ts';
 export { siteCard } from './cards/site-card.tsx';
 export { hintAt, hintAtUnknownRoom } from './hints.ts';
 export { clashOf } from './messages/clash.tsx';

@@ -1,4 +1,5 @@
 import all from 'virtual:emoji/all';
+import { folded } from '../../../../server/text/folding.ts';
 import { toned } from '../../text/tone.ts';
 import { drawable } from './drawable.ts';
 import { wordsIn } from './words.ts';
@@ -9,9 +10,11 @@ export const groups = all.map((tab) => tab.split(' '));
 /** Finds emoji by their names in one language and in English. */
 export class EmojiNames {
   readonly #words: readonly string[];
+  readonly #folded: readonly string[];
 
   private constructor(words: readonly string[]) {
     this.#words = words;
+    this.#folded = words.map(folded);
   }
 
   static async in(locale: string): Promise<EmojiNames> {
@@ -35,13 +38,13 @@ export class EmojiNames {
    * Emoji that this system cannot draw are left out.
    */
   find(query: string, most: number): readonly string[] {
-    const wanted = query.trim().toLowerCase();
+    const wanted = folded(query.trim());
     const rank = (words = '') => {
       const at = words.indexOf(wanted);
       const [name = ''] = words.split(',');
       return at < 0 ? at : name === wanted ? 0 : at === 0 ? 1 : at < name.length ? 2 : 3;
     };
-    const hits = groups.flat().map((emoji, n) => ({ emoji, rank: rank(this.#words[n]) }));
+    const hits = groups.flat().map((emoji, n) => ({ emoji, rank: rank(this.#folded[n]) }));
     const found = hits.filter((hit) => hit.rank >= 0).sort((a, b) => a.rank - b.rank);
     return drawable(found.slice(0, most).map(({ emoji }) => emoji));
   }

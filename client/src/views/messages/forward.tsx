@@ -1,8 +1,8 @@
 import { Component } from 'preact';
+import { folded, typedFirst } from '../../../../server/text/folding.ts';
 import type { Message } from '../../../../server/wire/events.ts';
 import type { Room } from '../../store/room.ts';
 import { codePoints } from '../../text/paste.ts';
-import { withoutAccents } from '../../text/without-accents.ts';
 import { wordsOf } from '../../text/words.ts';
 import type { Context } from '../context.ts';
 import { TextField } from '../controls/dialog.tsx';
@@ -85,11 +85,10 @@ export class Forward extends Component<Props> {
 
   #found(): Room[] {
     const { chat, strings } = this.props.context;
-    const wanted = withoutAccents(this.#query.trim());
-    return chat.list
-      .own()
-      .filter((room) => withoutAccents(strings.roomName(room.summary)).includes(wanted))
-      .slice(0, SHOWN);
+    const wanted = folded(this.#query.trim());
+    const nameOf = ({ summary }: Room) => strings.roomName(summary);
+    const rooms = chat.list.own().filter((room) => folded(nameOf(room)).includes(wanted));
+    return typedFirst(rooms, this.#query.trim(), nameOf).slice(0, SHOWN);
   }
 
   #row(room: Room) {

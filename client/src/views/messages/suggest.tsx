@@ -1,3 +1,4 @@
+import { asTyped, folded } from '../../../../server/text/folding.ts';
 import type { Card, RoomMember, User } from '../../../../server/wire/events.ts';
 import type { Follower } from '../../chat/chat-listener.ts';
 import { text } from '../../chat/form.ts';
@@ -5,9 +6,8 @@ import type { Thread } from '../../chat/thread.ts';
 import type { NewMention } from '../../store/entries.ts';
 import type { Room } from '../../store/room.ts';
 import { EVERYBODY } from '../../store/user-ids.ts';
-import { cardAsked, emojiAsked, personAsked } from '../../text/asked.ts';
+import { cardAsked, emojiAsked, mayMentionAfter, personAsked } from '../../text/asked.ts';
 import { mentionsIn, type PickedMention } from '../../text/mentioning.ts';
-import { withoutAccents } from '../../text/without-accents.ts';
 import type { Cards } from '../cards/cards.tsx';
 import { siteName, sitePath } from '../cards/site.ts';
 import type { Context, Place } from '../context.ts';
@@ -285,9 +285,8 @@ export class Suggest implements Follower {
     field.focus();
     const { value, selectionStart: from, selectionEnd: to } = field;
     const label = `@${name}`;
-    const isApart = from === 0 || /\s/u.test(value[from - 1] ?? '');
     this.#at = from;
-    this.#put(field, isApart ? label : ` ${label}`, to);
+    this.#put(field, mayMentionAfter(value.slice(0, from)) ? label : ` ${label}`, to);
     this.#picks.add(place, { user: id, label });
   }
 
@@ -326,11 +325,14 @@ export class Suggest implements Follower {
     this.#look();
   }
 
-  /** Names with a word that starts with the query come first, then present members, then the latest authors. */
+  /**
+   * Names with a word that starts with the query come first, then names that contain it as it was typed, then present
+   * members, then the latest authors.
+   */
   #found(room: Room): Option[] {
     const { chat, strings } = this.#context;
     const query = this.#query.toLowerCase();
-    const wanted = withoutAccents(query);
+    const [wanted, typed] = [folded(query), asTyped(query)];
     const wrote = new Map<string, number>();
     for (const { user, seq } of room.timeline.list()) wrote.set(user.id, seq);
     const { compare } = new Intl.Collator(strings.locale, { numeric: true });
@@ -339,7 +341,8 @@ export class Suggest implements Follower {
       for (const member of this.#members.get(`${room.id} ${key}`) ?? []) known.set(member.user.id, member);
     const rank = ({ user, present }: RoomMember) => {
       const begins = ` ${nameOf(user)}`.includes(` ${wanted}`);
-      return (begins ? 2e15 : 0) + (present ? 1e15 : 0) + (wrote.get(user.id) ?? 0);
+      const isTyped = asTyped(`${user.name}\n${user.id}`).includes(typed);
+      return (begins ? 4e15 : 0) + (isTyped ? 2e15 : 0) + (present ? 1e15 : 0) + (wrote.get(user.id) ?? 0);
     };
     const people = [...known.values()]
       .filter(({ user }) => user.id !== chat.me?.id && nameOf(user).includes(wanted))
@@ -349,7 +352,7 @@ export class Suggest implements Follower {
     // Until the members are loaded, Enter would choose @room instead of a user.
     const isKnown = this.#members.has(`${room.id} `);
     const { may, members } = room.summary;
-    const everybody = isKnown && members > 1 && may.includes('moderate') && 'room'.startsWith(query);
+    const everybody = isKnown && members > 1 && may.includes('moderate') && 'room'.startsWith(wanted);
     return everybody ? [...people, { user: EVERYBODY, label: '@room' }] : people;
   }
 
@@ -404,4 +407,5 @@ const hide = ({ currentTarget }: { currentTarget: HTMLElement }) => {
   currentTarget.hidden = true;
 };
 
-const nameOf = ({ name, id }: User) => withoutAccents(`${name}\n${id}`);
+/** The line feed keeps the ID apart from the name, and folding would replace it. */
+const nameOf = ({ name, id }: User) => `${folded(name)}\n${folded(id)}`;

@@ -1,6 +1,6 @@
+import { folded } from '../../../../server/text/folding.ts';
 import type { User } from '../../../../server/wire/events.ts';
 import type { Chat } from '../../chat/chat.ts';
-import { withoutAccents } from '../../text/without-accents.ts';
 
 const PAUSE_MS = 250;
 /** A single letter is the start of too many names. */
@@ -53,4 +53,4 @@ export class PeopleByName {
   }
 }
 
-const has = (name: string, query: string) => withoutAccents(name).includes(withoutAccents(query));
+const has = (name: string, query: string) => folded(name).includes(folded(query));

@@ -2,7 +2,6 @@ import { Component, type ComponentChildren, createRef } from 'preact';
 import type { Message } from '../../../../server/wire/events.ts';
 import type { Room } from '../../store/room.ts';
 import { atMost99 } from '../../strings/strings.ts';
-import { withoutAccents } from '../../text/without-accents.ts';
 import type { Context } from '../context.ts';
 import { Empty } from '../controls/empty.tsx';
 import { FilterField } from '../controls/filter-field.tsx';
@@ -25,6 +24,8 @@ interface Props {
   readonly settings: boolean;
   /** Whether the room's pane is visible. */
   readonly roomInSight: boolean;
+  /** Folds texts for the filter. Undefined until the panels are loaded. */
+  readonly folded: ((text: string) => string) | undefined;
   /** Shown above the list. */
   readonly above: ComponentChildren;
 }
@@ -45,7 +46,6 @@ export class RoomList extends Component<Props> {
   readonly #list = createRef<HTMLDivElement>();
   readonly #filter = createRef<HTMLInputElement>();
   readonly #order = new StillOrder<Room>();
-  readonly #names = new Map<string, { name: string; plain: string }>();
   /** The open room at the last render, and whether it was among the user's own rooms. */
   #open: { readonly room: Room | undefined; readonly own: boolean } | undefined;
   #query = '';
@@ -86,14 +86,15 @@ export class RoomList extends Component<Props> {
     (stop ?? this.#nav.current?.querySelector<HTMLElement>('.bar button'))?.focus();
   }
 
-  override render({ context, inert, lost, search, settings, roomInSight, above }: Props) {
+  override render({ context, inert, lost, search, settings, roomInSight, folded, above }: Props) {
     const { chat, strings } = context;
     const { can, me } = chat;
     const label = strings.text('rooms.list');
-    const wanted = withoutAccents(this.#query.trim());
+    const wanted = folded?.(this.#query.trim()) ?? '';
     // Opening a room joins it, except for a preview.
     const joining = chat.current?.preview ? undefined : chat.current;
-    const matches = (room: Room) => wanted === '' || this.#plain(room).includes(wanted);
+    const matches = ({ summary }: Room) =>
+      wanted === '' || folded?.(strings.roomName(summary)).includes(wanted);
     // Rows that do not match are hidden and not removed, because creating hundreds of rows takes longer than a frame.
     const own = this.#order
       .draw(chat.list.own(joining), this.#held)
@@ -306,16 +307,6 @@ export class RoomList extends Component<Props> {
     event.preventDefault();
     event.stopPropagation();
   };
-
-  #plain({ id, summary }: Room): string {
-    const name = this.props.context.strings.roomName(summary);
-    let known = this.#names.get(id);
-    if (known?.name !== name) {
-      known = { name, plain: withoutAccents(name) };
-      this.#names.set(id, known);
-    }
-    return known.plain;
-  }
 
   /**
    * While the pointer is over the list or the focus is in it, the rows keep their order. Asks the browser, because an

@@ -1,7 +1,7 @@
 import { Component } from 'preact';
+import { asTyped, folded } from '../../../../server/text/folding.ts';
 import type { User } from '../../../../server/wire/events.ts';
 import type { Room } from '../../store/room.ts';
-import { withoutAccents } from '../../text/without-accents.ts';
 import type { Context } from '../context.ts';
 import { Dialog } from '../controls/dialog.tsx';
 import { Avatar } from '../people/avatar.tsx';
@@ -107,10 +107,10 @@ export class Switcher extends Component<Props> {
   /** The user's own rooms, other public rooms, and people without a direct room in the list. */
   #options(): Option[] {
     const { chat, strings } = this.props.context;
-    const wanted = withoutAccents(this.#query.trim());
+    const wanted = folded(this.#query.trim());
     const rooms = [...chat.list.own(), ...(wanted === '' ? [] : chat.list.others(strings.locale))]
       .filter((room) => room !== chat.current)
-      .map((room) => ({ room, at: placeOf(withoutAccents(strings.roomName(room.summary)), wanted) }))
+      .map((room) => ({ room, at: rankOf(strings.roomName(room.summary), this.#query.trim()) }))
       .filter(({ at }) => at < NOWHERE)
       .sort((a, b) => a.at - b.at)
       .slice(0, ROOMS)
@@ -146,12 +146,20 @@ export class Switcher extends Component<Props> {
   }
 }
 
-const NOWHERE = 4;
+const NOWHERE = 8;
 
-/** Ranks a name: 0 if it begins with the query, 1 if a later word does, 2 if it contains it elsewhere. */
+/**
+ * Ranks a name by where the query is: the whole name, its start, the start of a later word, elsewhere. Names that
+ * contain it as it was typed come before others of the same rank.
+ */
+function rankOf(name: string, query: string): number {
+  const at = placeOf(folded(name), folded(query));
+  return 2 * at + (at < 4 && !asTyped(name).includes(asTyped(query)) ? 1 : 0);
+}
+
 function placeOf(name: string, wanted: string): number {
   if (name === wanted) return 0;
   if (name.startsWith(wanted)) return 1;
   if (name.includes(` ${wanted}`)) return 2;
-  return name.includes(wanted) ? 3 : NOWHERE;
+  return name.includes(wanted) ? 3 : 4;
 }
