@@ -69,6 +69,10 @@ export async function openSharedHistory(
       if (is === 'waiting') log.info('waiting for another server to migrate the history');
       else log.info(is, 'migrating the history, this may take minutes');
     },
+    onRenewal: (is) => {
+      if (is === 'begins') log.info('renewing the search index, searches take longer until then');
+      else log.info('renewed the search index');
+    },
     patience: config.drain.within + killedServerGraceMs,
     onWaiting: () => log.info('history in use by another chat server, waiting for it to stop'),
     onBatch: ({ messages, commitMs }) => {

@@ -8,7 +8,8 @@ import {
   sources,
   stateOf,
 } from '../history/history.ts';
-import { findKeys, memberKey, nameKey } from '../history/text-keys.ts';
+import { findKeys, memberKey } from '../history/text-keys.ts';
+import { folded, typedFirst } from '../text/folding.ts';
 import { RequestError, type RequestErrorCode } from '../wire/errors.ts';
 import type { Answers, RequestPayload, RoomMember, RoomSummary, User } from '../wire/events.ts';
 import { isGuest } from '../wire/guest.ts';
@@ -310,7 +311,7 @@ export async function members(
   const { history, directory } = chat;
   const { id, pair } = room.record;
   const self = connection.person.user;
-  const prefix = query === undefined ? undefined : nameKey(query);
+  const prefix = query === undefined ? undefined : folded(query);
   let after = cursor === undefined ? undefined : placeOf(cursor);
   let listed: Listed[] = [];
   /** Where the search stopped. */
@@ -359,11 +360,24 @@ export async function members(
     unread = after;
   }
   const next = listed.length > limit ? listed[limit - 1]?.place : unread;
+  const page = listed.slice(0, limit).map(({ member }) => member);
   return {
-    members: listed.slice(0, limit).map(({ member }) => member),
+    members: query === undefined ? page : inOrderOf(query, page),
     count: membersOf(room),
     ...(next === undefined ? {} : { next: cursorOf([next.sort, next.id]) }),
   };
+}
+
+/**
+ * Sorts a page of found members: matches of the whole name come first, then the others, in each case first those that
+ * contain the query as it was typed. Only within the page, because the order of all pages is that of the cursors.
+ */
+function inOrderOf(query: string, page: readonly RoomMember[]): RoomMember[] {
+  const prefix = folded(query);
+  const isWhole = ({ user }: RoomMember) => folded(user.name).startsWith(prefix);
+  const textOf = ({ user }: RoomMember) => `${user.name}\n${user.id}`;
+  const others = page.filter((member) => !isWhole(member));
+  return [...typedFirst(page.filter(isWhole), query, textOf), ...typedFirst(others, query, textOf)];
 }
 
 /** A member as the asker sees them, with the cursor position of this member. */

@@ -20,6 +20,7 @@ import { PageReaders } from './page-readers.ts';
 import { Partners } from './partners.ts';
 import { Presence } from './presence.ts';
 import { enforceRetention, type Retention } from './retention.ts';
+import { renewSearchKeys } from './search-keys.ts';
 import { sendSummary } from './summary.ts';
 
 interface ChatOptions {
@@ -30,6 +31,9 @@ interface ChatOptions {
   onEndFailure: (error: Error) => void;
   /** Called when expired data could not be deleted: see `enforceRetention`. */
   onSweepFailure: (error: Error) => void;
+  /** Called when the search keys of users were, or could not be, renewed: see `renewSearchKeys`. */
+  onKeysRenewed: (users: number) => void;
+  onKeysFailure: (error: Error) => void;
   /** Called when scheduled messages could not be sent: see `sendWhenDue`. */
   onDueFailure: (error: Error) => void;
   /** Called when an existing room of CHAT_ROOMS differs from the setting, which then has no effect on it. */
@@ -41,6 +45,8 @@ export async function openChat({
   retention,
   onEndFailure,
   onSweepFailure,
+  onKeysRenewed,
+  onKeysFailure,
   onDueFailure,
   onOtherRoom,
   ...parts
@@ -107,6 +113,7 @@ export async function openChat({
   endRestrictions();
   // Not awaited, because the number of rooms may be very large and the port must open.
   enforceRetention(history, retention, (user) => directory.isHere(user), signal, onSweepFailure);
+  renewSearchKeys(history, signal, onKeysRenewed, onKeysFailure);
   sendDue = sendWhenDue(chat, retention.rooms, signal, onDueFailure);
   return chat;
 }

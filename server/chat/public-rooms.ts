@@ -1,11 +1,12 @@
-import { nameKey, sortKey } from '../history/text-keys.ts';
+import { asTyped, folded } from '../text/folding.ts';
 import type { Room } from './model.ts';
 
-/** A room in a list: `key` is its position, `name` is what searches compare. */
+/** A room in a list: `key` is its position, `name` is what searches compare, `typed` the name as a user may type it. */
 export interface ListedRoom {
   room: Room;
   key: readonly [string | number, string];
   name: string;
+  typed: string;
 }
 
 /** All public rooms. They are sorted again only after one was created, deleted or renamed. */
@@ -21,7 +22,7 @@ export class PublicRooms {
     this.#byName ??= [...this.#rooms]
       .map((room) => {
         const { id, name } = room.record;
-        return { room, key: [sortKey(name), id] as const, name: nameKey(name) };
+        return { room, key: [folded(name), id] as const, name: folded(name), typed: asTyped(name) };
       })
       .sort((a, b) => compareKeys(a.key, b.key));
     return this.#byName;

@@ -8,7 +8,7 @@ import {
   type StoredThread,
   sizeOf,
 } from '../history/history.ts';
-import { nameKey } from '../history/text-keys.ts';
+import { asTyped, folded } from '../text/folding.ts';
 import { RequestError, type RequestErrorCode } from '../wire/errors.ts';
 import type { Answers, RequestPayload, RoomSummary, User } from '../wire/events.ts';
 import { isVisitor } from './access.ts';
@@ -75,28 +75,43 @@ export function list(
 ): Answers['room:list'] {
   const { directory } = chat;
   const { person } = connection;
-  const text = query === undefined ? undefined : nameKey(query);
   const rooms = member ? ownRooms(directory, person) : directory.publicRooms.byName;
-  const from =
+  const keyTypes = [member ? 'number' : 'string', 'string'] as const;
+  const [round, ...after] =
     cursor === undefined
-      ? 0
-      : firstAfter(rooms, decodeCursor(cursor, [member ? 'number' : 'string', 'string']));
+      ? [0]
+      : query === undefined
+        ? [0, ...decodeCursor(cursor, keyTypes)]
+        : decodeCursor(cursor, ['count', ...keyTypes]);
+  const from = after.length === 0 ? 0 : firstAfter(rooms, after as [string | number, string]);
+  // Names that contain the query as it was typed come first, then the other matches, both in the order of the list.
+  const rounds = query === undefined ? [() => true] : roundsOf(query);
   const listed: RoomSummary[] = [];
   let bytes = 0;
-  let last: ListedRoom['key'] | undefined;
-  for (let n = from; n < rooms.length; n++) {
-    const { room, key, name } = rooms[n] as ListedRoom;
-    if (!member && person.memberships.has(room.record.id)) continue;
-    if (directory.find(person, room.record.id) === undefined) continue;
-    if (text !== undefined && !name.includes(text)) continue;
-    const summary = summaryOf(directory, room, connection);
-    bytes += Buffer.byteLength(JSON.stringify(summary)) + 1;
-    const isFull = listed.length === limit || bytes > maxPageBytes;
-    if (isFull && last !== undefined) return { rooms: listed, next: cursorOf(last) };
-    listed.push(summary);
-    last = key;
+  let last: readonly (string | number)[] | undefined;
+  for (const [n, isListed] of [...rounds.entries()].slice(round)) {
+    for (let at = n === round ? from : 0; at < rooms.length; at++) {
+      const listedRoom = rooms[at] as ListedRoom;
+      const { room, key } = listedRoom;
+      if (!member && person.memberships.has(room.record.id)) continue;
+      if (directory.find(person, room.record.id) === undefined) continue;
+      if (!isListed(listedRoom)) continue;
+      const summary = summaryOf(directory, room, connection);
+      bytes += Buffer.byteLength(JSON.stringify(summary)) + 1;
+      const isFull = listed.length === limit || bytes > maxPageBytes;
+      if (isFull && last !== undefined) return { rooms: listed, next: cursorOf(last) };
+      listed.push(summary);
+      last = query === undefined ? key : [n, ...key];
+    }
   }
   return { rooms: listed };
+}
+
+/** Returns the conditions of the rooms that a search lists one after the other. */
+function roundsOf(query: string): ((room: ListedRoom) => boolean)[] {
+  const [text, typedText] = [folded(query), asTyped(query)];
+  const isTyped = ({ name, typed }: ListedRoom) => name.includes(text) && typed.includes(typedText);
+  return [isTyped, (room) => room.name.includes(text) && !isTyped(room)];
 }
 
 /** Returns the rooms of a user, newest message first. */
@@ -106,7 +121,8 @@ function ownRooms(directory: Directory, person: Person): ListedRoom[] {
       const { kind, last, createdAt, id } = room.record;
       // An empty direct room comes last. Its creation time would reveal when the peer opened it.
       const key = [-(last?.sentAt ?? (kind === 'direct' ? 0 : createdAt)), id] as const;
-      return { room, key, name: nameKey(nameFor(directory, room, person)) };
+      const name = nameFor(directory, room, person);
+      return { room, key, name: folded(name), typed: asTyped(name) };
     })
     .sort((a, b) => compareKeys(a.key, b.key));
 }

@@ -105,6 +105,7 @@ export const columnTypes = {
   first_seq: 'int',
   last_num: 'int',
   stale: 'int',
+  folding: 'int',
   day: 'int',
   sent: 'int',
   changes: 'text',

@@ -176,7 +176,7 @@ import {
   noteHere,
 } from './people/last-here.ts';
 import { arrivals, changesUsers, keepUsers, siteUsers, storeUsers, userNeed } from './people/loaded.ts';
-import { type UserReads, userReads } from './people/users.ts';
+import { renewKeys, type UserReads, type UserWrites, userReads } from './people/users.ts';
 import { type PinReads, type PinWrites, pin, pinReads, pins } from './pins.ts';
 import { type DayReads, type DayWrites, dayReads, days, forgetDays } from './rooms/days.ts';
 import { formerKeys, keepRooms, storeRooms } from './rooms/loaded.ts';
@@ -248,6 +248,7 @@ export interface Writes
     RestrictionWrites,
     RoomWrites,
     ThreadWrites,
+    UserWrites,
     WebhookWrites {}
 
 /** The reads. A read sees all writes that resolved before it started. */
@@ -380,6 +381,7 @@ const rules: { readonly [Op in keyof Writes]: Rule<Writes[Op]> } = {
   markUnread,
   arrive,
   putSiteUsers,
+  renewKeys,
   setBan,
   endLogin,
   block,

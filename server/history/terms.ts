@@ -1,3 +1,4 @@
+import { folded } from '../text/folding.ts';
 import { pairsOf, searchPairs } from './text-keys.ts';
 
 /**
@@ -11,7 +12,17 @@ const mostTerms = 12;
 
 /** Adds the terms of a text, which are hashes of its pairs of characters and of its single characters. */
 export function addTerms(terms: Set<number>, text: string): void {
-  for (const pair of pairsOf(text)) {
+  addTermsOf(terms, folded(text));
+}
+
+/** Adds all terms that the index may have for a text, also those from before texts were folded. */
+export function addFormerTerms(terms: Set<number>, text: string): void {
+  addTerms(terms, text);
+  addTermsOf(terms, text.toLowerCase());
+}
+
+function addTermsOf(terms: Set<number>, form: string): void {
+  for (const pair of pairsOf(form)) {
     terms.add(hash(pair));
     terms.add(hash(String.fromCodePoint(pair.codePointAt(0) as number)));
   }
@@ -19,7 +30,7 @@ export function addTerms(terms: Set<number>, text: string): void {
 
 /** Returns terms of the query, which every text that contains the query has. */
 export function termsOfQuery(query: string): number[] {
-  const wanted = searchPairs(query);
+  const wanted = searchPairs(folded(query));
   const words = 'pairs' in wanted ? wanted.pairs : [wanted.beginning];
   return [...new Set(words.map(hash))].slice(0, mostTerms);
 }

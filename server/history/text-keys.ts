@@ -1,24 +1,19 @@
 import { invisible } from '../text/blank.ts';
+import { asTyped, folded } from '../text/folding.ts';
 
 /**
  * Keys for the comparison and the order of names and texts. They are computed here and stored, because the collations
- * of the databases differ. In some of them, `Bob`, `bob` and `bob ` are the same name.
+ * of the databases differ. In some of them, `Bob`, `bob` and `bob ` are the same name. After a change of a key, increase
+ * `foldingVersion`, so that the stored keys are replaced.
  */
 
-/** Returns a key that is equal for names that differ only in case. */
-export function nameKey(name: string): string {
-  return name.normalize('NFC').toLowerCase();
-}
-
-/** Returns a key that is equal for names of rooms that differ only in case, width, blanks or invisible characters. */
+/**
+ * Returns a key that is equal for names of rooms that differ only in case, width, blanks or invisible characters.
+ * Unlike searches, it distinguishes accents and apostrophes, because two public rooms may be called `Bar` and `Bär`.
+ */
 export function roomKey(name: string): string {
   const visible = name.replace(invisible, '').normalize('NFKC');
-  return nameKey(visible.trim().replace(/\s+/gu, ' '));
-}
-
-/** Returns a key that sorts names without regard to accents and case, when compared by code units. */
-export function sortKey(name: string): string {
-  return name.normalize('NFKD').replace(/\p{M}/gu, '').toLowerCase();
+  return asTyped(visible.trim().replace(/\s+/gu, ' '));
 }
 
 /** Sorts after all names. */
@@ -29,7 +24,7 @@ export const behindNames = '\u{10ffff}';
  * after all names the ID if the name is hidden.
  */
 export function memberKey({ id, name }: { id: string; name: string }, isShown: boolean): string {
-  return isShown ? sortKey(name) : behindNames + id;
+  return isShown ? folded(name) : behindNames + id;
 }
 
 /** Shortens the key, because the databases limit the size of indexed values. Usual names have shorter keys. */
@@ -43,27 +38,35 @@ export function storedMemberKey(user: { id: string; name: string }, isShown: boo
  */
 export const storedNameKey = (key: string): string => [...key].slice(0, 240).join('');
 
-/** Returns the texts whose prefixes find a user: the whole name, each word of it, and the ID, regardless of case. */
-export function findKeys({ id, name }: { id: string; name: string }): string[] {
-  const key = nameKey(name);
+/** Returns the texts whose prefixes find a user: the whole name, each word of it, and the ID, folded. */
+export const findKeys = (user: { id: string; name: string }): string[] => findKeysIn(user, folded);
+
+/** Returns the find keys without folding, to find out whether they start with a query as it was typed. */
+export const typedFindKeys = (user: { id: string; name: string }): string[] => findKeysIn(user, asTyped);
+
+function findKeysIn({ id, name }: { id: string; name: string }, form: (text: string) => string): string[] {
+  const key = form(name);
   const words = key.split(/[^\p{L}\p{M}\p{N}]+/u).filter((word) => word !== '');
-  return [...new Set([key, nameKey(id), ...words])];
+  return [...new Set([key, form(id), ...words])];
 }
+
+/** Shortens a find key, because the databases limit the size of indexed values. Folding may lengthen a name. */
+export const storedFindKey = (key: string): string => [...key].slice(0, 240).join('');
 
 /** Follows the last character of a text, so that this character also starts a pair. */
 const end = '\u{e100}';
 
 /**
- * Splits a text into pairs of adjacent characters in lower case, which are the words of the search index. Pairs find
- * any part of a text in any script, without knowledge of word boundaries. ASCII characters that an index might treat as
- * the end of a word are mapped to a private range.
+ * Splits a folded text into pairs of adjacent characters, which are the words of the search index. Pairs find any part
+ * of a text in any script, without knowledge of word boundaries. ASCII characters that an index might treat as the end
+ * of a word are mapped to a private range.
  */
 export function pairsOf(text: string): string[] {
   const characters = wordCharacters(text);
   return characters.map((character, n) => character + (characters[n + 1] ?? end));
 }
 
-/** Returns the pairs of a query, or for a single character the start of a pair. */
+/** Returns the pairs of a folded query, or for a single character the start of a pair. */
 export function searchPairs(query: string): { pairs: string[] } | { beginning: string } {
   const [first = '', ...rest] = wordCharacters(query);
   if (rest.length === 0) return { beginning: first };
@@ -71,7 +74,7 @@ export function searchPairs(query: string): { pairs: string[] } | { beginning: s
 }
 
 function wordCharacters(text: string): string[] {
-  return [...text.toLowerCase()].map((character) =>
+  return [...text].map((character) =>
     character < '\x80' && !/[a-z0-9]/.test(character)
       ? String.fromCodePoint(0xe000 + character.charCodeAt(0))
       : character,

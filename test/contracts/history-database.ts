@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import type { Renewal } from '../../server/history/engine/background.ts';
 import { deleteOld, entriesAfter } from '../../server/history/engine/change-log.ts';
 import {
   type DatabaseConnection,
@@ -28,6 +29,7 @@ import {
   readHistoryPlace,
 } from '../../server/history/open.ts';
 import { tables } from '../../server/history/subjects.ts';
+import { pairsOf } from '../../server/history/text-keys.ts';
 import { selectSendable } from '../../server/history/webhooks.ts';
 
 import type { RequestError } from '../../server/wire/errors.ts';
@@ -42,6 +44,7 @@ import { hanging } from '../helpers/hanging.ts';
 import { type HistoryDatabase, openDatabase } from '../helpers/history-database.ts';
 import { startMemcached } from '../helpers/memcached.ts';
 import { unexpectedFailure } from '../helpers/own-history.ts';
+import { otherTexts, searchedTexts } from '../helpers/searched-texts.ts';
 import { startTcpProxy } from '../helpers/tcp-proxy.ts';
 import { historyContract } from './history.ts';
 import { expectRefusal, openTested } from './history-tested.ts';
@@ -56,6 +59,13 @@ function comparable(answer: unknown): unknown {
     key === 'next' ? true : Array.isArray(part) ? part.map((one) => JSON.stringify(one)).sort() : part,
   );
 }
+
+/** The hash of a term, as all versions store it: see terms.ts. */
+const hashOf = (word: string): number => {
+  let value = 0x811c9dc5;
+  for (let n = 0; n < word.length; n++) value = Math.imul(value ^ word.charCodeAt(n), 0x01000193);
+  return value | 0;
+};
 
 /** A database server to test with. */
 interface Engine {
@@ -672,6 +682,72 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       await expect.poll(() => count('chat_rooms')).toBe(0);
     });
 
+    test('finds folded texts, also while the index and the keys of an earlier version are renewed', async () => {
+      const history = await empty();
+      await history.write.join({ room: 'lobby', user: ann, at: 0 });
+      const texts = [...searchedTexts, ...otherTexts].map(([text]) => text);
+      const fill = Array.from({ length: 2 * 128 - texts.length }, (_, i) => `hay ${i}`);
+      await Promise.all([...texts, ...fill].map((text) => history.write.send(message(text))));
+      const jose = { id: 'j', name: 'José' };
+      await history.write.arrive({ user: jose, at: 0 });
+      // Folding lengthens this name beyond what databases index.
+      const long = { id: 'long', name: '\ufdfa'.repeat(64) };
+      await history.write.arrive({ user: long, at: 0 });
+      await history.write.putRoom({ id: 'den', kind: 'private', name: 'den', at: 0 });
+      const people = { room: 'den', users: [jose, long], source: 'api' as const, mayReturn: true, at: 0 };
+      await history.write.addMembers(people);
+      const finds = async () => {
+        const search = { rooms: ['lobby'], everyPublic: false, limit: 9 };
+        for (const [text, query] of searchedTexts)
+          expect(await history.read.search({ ...search, query })).toMatchObject({ messages: [{ text }] });
+        for (const [, query] of otherTexts)
+          expect(await history.read.search({ ...search, query })).toEqual({ messages: [] });
+      };
+      const findUsers = async (query: string) =>
+        (await history.read.findUsers({ user: 'x', query, onlyShared: false, limit: 9 })).map(({ id }) => id);
+      await finds();
+      expect(await findUsers('\ufdfa'.repeat(60))).toEqual(['long']);
+      await expect.poll(() => count('chat_blocks WHERE folding = 1')).toBe(2);
+      await finds();
+      // A newer version has written these blocks. They are neither used nor overwritten.
+      await database.query('UPDATE chat_blocks SET folding = 99');
+      await database.query('DELETE FROM chat_terms');
+      await finds();
+      await Promise.all(Array.from({ length: 128 }, (_, i) => history.write.send(message(`more ${i}`))));
+      await expect.poll(() => count('chat_blocks')).toBe(3);
+      expect(await count('chat_blocks WHERE folding = 99')).toBe(2);
+      // What an earlier version stored: the terms of the texts in small letters, and keys with accents.
+      const terms = new Set(texts.flatMap((text) => pairsOf(text.toLowerCase()).map(hashOf)));
+      for (const term of terms)
+        await database.query(
+          `INSERT INTO chat_terms (room, term, block) SELECT num, ${term}, 0 FROM chat_rooms WHERE id = 'lobby'`,
+        );
+      await database.query(`UPDATE chat_user_keys SET find_key = 'josé' WHERE find_key = 'jose'`);
+      await database.query(`UPDATE chat_members SET sort = 'josé' WHERE user_id = 'j'`);
+      for (const table of ['chat_blocks', 'chat_users'])
+        await database.query(`UPDATE ${table} SET folding = 0`);
+      await finds();
+      expect(await findUsers('José')).toEqual(['j']);
+      const renewals: Renewal[] = [];
+      const other = await openDatabase(database.url, undefined, undefined, (is) => renewals.push(is));
+      closing.push(() => other.close());
+      const users = await count('chat_users WHERE folding = 0');
+      const most = { most: users + 1 };
+      const renewed = await Promise.all([history, other].map(({ write }) => write.renewKeys(most)));
+      expect(renewed).toContainEqual({ users });
+      expect(await history.write.renewKeys(most)).toEqual({ users: 0 });
+      expect([await findUsers('jose'), await findUsers('José')]).toEqual([['j'], ['j']]);
+      expect(await count(`chat_members WHERE user_id = 'j' AND sort = 'jose'`)).toBe(1);
+      await expect.poll(() => renewals).toEqual(['begins', 'ends']);
+      expect(await count('chat_blocks WHERE folding = 0')).toBe(0);
+      await finds();
+      // No term of a deleted text is left, not even of the earlier version.
+      const at = { room: 'lobby', user: ann.id, at: 0, moderator: true };
+      for (let seq = 1; seq <= 2 * 128; seq++) await history.write.delete({ ...at, seq });
+      await expect.poll(() => count('chat_blocks WHERE stale = 1')).toBe(0);
+      expect(await count('chat_terms WHERE block < 2')).toBe(0);
+    });
+
     it('ends a search page early after long texts', async () => {
       const history = await empty();
       const text = 'x'.repeat(4000);
@@ -785,7 +861,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
         await write.send({ ...message('hello', 'lobby', { id, name: id }), clientId: 'same' });
       expect(await read.room({ room: 'lobby' })).toMatchObject({ lastSeq: 4 });
       const found = await read.findUsers({ user: 'x', query: 'bob', onlyShared: false, limit: 9 });
-      expect(found.map(({ id }) => id).sort()).toEqual(['Bob', 'bob', 'bob ']);
+      expect(found.map(({ id }) => id)).toEqual(['Bob', 'bob', 'bob ', 'Bób']);
     });
 
     it('rejects tables that a newer version changed incompatibly', async () => {
@@ -806,10 +882,10 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       const history = await open();
       expect(await findHistoryFault(place)).toBeUndefined();
       expect(await history.read.hasKnownTables(null)).toBe(true);
-      const [{ fingerprint } = {}] = await database.query(
-        'SELECT fingerprint FROM chat_migrations WHERE num = 1',
+      const [{ num, fingerprint } = {}] = await database.query(
+        'SELECT num, fingerprint FROM chat_migrations ORDER BY num DESC',
       );
-      await database.query("UPDATE chat_migrations SET fingerprint = 'old'");
+      await database.query(`UPDATE chat_migrations SET fingerprint = 'old' WHERE num = ${num}`);
       try {
         const fault = await findHistoryFault(place);
         expect(fault).toMatchObject({
@@ -819,7 +895,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
         await expect(open()).rejects.toThrow(/its tables are from another build: install that build/);
         expect(await history.read.hasKnownTables(null)).toBe(false);
       } finally {
-        await database.query(`UPDATE chat_migrations SET fingerprint = '${fingerprint}'`);
+        await database.query(`UPDATE chat_migrations SET fingerprint = '${fingerprint}' WHERE num = ${num}`);
       }
     });
 

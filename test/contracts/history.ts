@@ -12,6 +12,7 @@ import {
 } from '../../server/history/history.ts';
 import { runFor } from '../../server/limits/requester.ts';
 import { size } from '../guarantees/size.ts';
+import { otherTexts, searchedTexts } from '../helpers/searched-texts.ts';
 import { cardsContract } from './history-cards.ts';
 import { devicesContract } from './history-devices.ts';
 import { erasureContract } from './history-erasure.ts';
@@ -1321,7 +1322,7 @@ function contract(open: () => Promise<TestedHistory>) {
       expect(await find('a')).toEqual([['Amy Zed', 'Zoë Adams']]);
       expect(await find('a', 1)).toEqual([['Amy Zed'], ['Zoë Adams']]);
       expect(await find('bob', 1)).toEqual([['Bob'], ['bob'], []]);
-      expect(await find('E')).toEqual([[]]);
+      expect(await find('E')).toEqual([['émile']]);
       expect(await find('é')).toEqual([['émile']]);
       expect(await find('NEVER')).toEqual([['never-here']]);
       expect(await find('5')).toEqual([['Amy Zed']]);
@@ -1505,7 +1506,29 @@ function contract(open: () => Promise<TestedHistory>) {
       for (const id of ids) await send(message({ user: { id, name: id }, clientId: 'same' }));
       expect(await read.room({ room: 'lobby' })).toMatchObject({ lastSeq: 4 });
       const found = await read.findUsers({ user: 'x', query: 'bob', onlyShared: false, limit: 20 });
-      expect(found.map(({ id }) => id).sort()).toEqual(['Bob', 'bob', 'bob ']);
+      // The ID as it was typed comes before the folded one.
+      expect(found.map(({ id }) => id)).toEqual(['Bob', 'bob', 'bob ', 'Bób']);
+    });
+
+    test('finds users by a name that is typed differently, as typed first', async () => {
+      const named = ['Ｋｅｎ’ｓ Shop', 'Łukasz', 'Lukasz', 'José'.normalize('NFD'), 'Weiß'];
+      const users = named.map((name, n) => ({ id: `n${n}`, name }));
+      await write.putSiteUsers({ users, at });
+      const { id } = await create();
+      await addPeople(id, [], { users, source: 'api' });
+      const find = async (query: string, user = 'x') =>
+        (await read.findUsers({ user, query, onlyShared: false, limit: 9 })).map((one) => one.id);
+      const [shop = '', stroke = '', plain = '', jose = '', weiss = ''] = users.map((one) => one.id);
+      expect(await find("ken's")).toEqual([shop]);
+      expect(await find('lukasz')).toEqual([plain, stroke]);
+      expect(await find('łukasz')).toEqual([stroke, plain]);
+      expect(await find('josé')).toEqual([jose]);
+      expect(await find('WEISS')).toEqual([weiss]);
+      const members = await read.findMembers({ room: id, query: 'lukasz', limit: 9 });
+      expect(members.members.map(({ user }) => user.id).sort()).toEqual([stroke, plain]);
+      // Folding may lengthen a name beyond what databases index.
+      await write.putSiteUsers({ users: [{ id: 'long', name: '\ufdfa'.repeat(64) }], at });
+      expect(await find('\ufdfa'.repeat(40))).toEqual(['long']);
     });
 
     test('keeps the latest ban of a user until it expires or is lifted', async () => {
@@ -1607,6 +1630,14 @@ function contract(open: () => Promise<TestedHistory>) {
       expect(await search('" and *', ['lobby'])).toEqual(['"x" AND *']);
       expect(await search('σίσ', ['lobby'])).toEqual(['ΣΊΣΥΦΟΣ']);
       expect(await search('nothing of it', ['lobby'])).toEqual([]);
+    });
+
+    test('finds texts that are typed differently, and no other letters', async () => {
+      for (const [text] of [...searchedTexts, ...otherTexts]) await send(message({ text }));
+      const found: (readonly [query: string, texts: string[]])[] = [];
+      for (const [, query] of searchedTexts) found.push([query, await search(query, ['lobby'])]);
+      expect(found).toEqual(searchedTexts.map(([text, query]) => [query, [text]]));
+      for (const [, query] of otherTexts) expect(await search(query, ['lobby'])).toEqual([]);
     });
 
     test('searches only the given rooms, and all public rooms on request', async () => {

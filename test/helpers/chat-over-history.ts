@@ -52,6 +52,8 @@ export async function openChatOver(
     onAsideFailure: (_, error) => unexpected(error as Error),
     onEndFailure: unexpected,
     onSweepFailure: unexpected,
+    onKeysRenewed() {},
+    onKeysFailure: unexpected,
     onDueFailure: unexpected,
     onOtherRoom: ({ id }) => unexpected(new Error(id)),
     ...over(history),

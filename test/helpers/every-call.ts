@@ -133,6 +133,7 @@ export const everyWrite: { [Op in keyof Writes]: Writes[Op]['in'][] } = {
     { user: '9', ban: null },
   ],
   putSiteUsers: [{ users: [{ id: '8', name: 'N8' }], at }],
+  renewKeys: [{ most: 9 }],
   noteExport: [{ user: '1', actor: '2' }],
   block: [
     { user: '1', other: '3', blocked: true, at },

@@ -1,5 +1,6 @@
 import { createPool, type RowDataPacket } from 'mysql2/promise';
 import { Pool } from 'pg';
+import type { Renewal } from '../../server/history/engine/background.ts';
 import { namesIn } from '../../server/history/engine/beside.ts';
 import type { ServerDialect } from '../../server/history/engine/dialect.ts';
 import type { Shared } from '../../server/history/engine/followed.ts';
@@ -94,6 +95,7 @@ export async function openDatabase(
   url: string,
   onBatch?: (batch: { messages: number; commitMs: number }) => void,
   shared?: Shared,
+  onRenewal?: (is: Renewal) => unknown,
 ): Promise<History> {
   const place = readHistoryPlace(url);
   if (place === undefined) throw new Error('this is not the address of a history');
@@ -103,6 +105,7 @@ export async function openDatabase(
     },
     ...(onBatch === undefined ? {} : { onBatch }),
     ...(shared === undefined ? {} : { shared }),
+    ...(onRenewal === undefined ? {} : { onRenewal }),
   };
   return place.kind === 'sqlite'
     ? openHistory(place, options)

@@ -83,6 +83,8 @@ export async function startPeopleHere(env: NodeJS.ProcessEnv = {}, given?: Histo
     onAsideFailure: ignore,
     onEndFailure: unexpected,
     onSweepFailure: unexpected,
+    onKeysRenewed() {},
+    onKeysFailure: unexpected,
     onDueFailure: unexpected,
     onOtherRoom: ({ id }) => unexpected(new Error(id)),
   });

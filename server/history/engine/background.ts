@@ -1,8 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { foldingVersion } from '../../text/folding.ts';
 import type { Change } from '../changes.ts';
 import { fileStates } from '../files/file.ts';
 import { gone, goneRooms } from '../rooms/room.ts';
-import { addTerms } from '../terms.ts';
+import { addFormerTerms, addTerms } from '../terms.ts';
 import { blockOf, blockSize } from './blocks.ts';
 import { type DatabaseConnection, inList, raw, type ServerDialect, SqlError, sql } from './dialect.ts';
 import type { Pool } from './pool.ts';
@@ -24,6 +25,9 @@ const pollIntervalMs = 60_000;
 /** Rooms of one query. */
 const roomsPerQuery = 50;
 
+/** The renewal of the search index after an upgrade that changes `foldingVersion`. */
+export type Renewal = 'begins' | 'ends';
+
 /**
  * Runs deferred work in small steps: updates the search index, and deletes expired messages and the data of deleted
  * rooms. User requests run between the steps. Several servers may do this concurrently, because a step locks its
@@ -34,6 +38,8 @@ export class Background {
   readonly #pool: Pool;
   readonly #onFailure: (error: Error) => void;
   readonly #onDelay: (error: Error) => void;
+  readonly #onRenewal: (is: Renewal) => void;
+  #isRenewing = false;
   readonly #poll: NodeJS.Timeout;
   #wanted = true;
   /**
@@ -52,12 +58,17 @@ export class Background {
   constructor(
     dialect: ServerDialect,
     pool: Pool,
-    options: { onFailure: (error: Error) => void; onDelay: (error: Error) => void },
+    options: {
+      onFailure: (error: Error) => void;
+      onDelay: (error: Error) => void;
+      onRenewal: (is: Renewal) => void;
+    },
   ) {
     this.#dialect = dialect;
     this.#pool = pool;
     this.#onFailure = options.onFailure;
     this.#onDelay = options.onDelay;
+    this.#onRenewal = options.onRenewal;
     this.#poll = setInterval(() => this.#start(), pollIntervalMs).unref();
     this.#start();
   }
@@ -126,12 +137,22 @@ export class Background {
     const stale = await connection.query(
       sql`SELECT room, block FROM chat_blocks WHERE stale = 1 LIMIT ${roomsPerQuery}`,
     );
-    for (const { room, block } of stale) {
+    const former = await connection.query(
+      sql`SELECT room, block FROM chat_blocks WHERE folding < ${foldingVersion} LIMIT ${roomsPerQuery}`,
+    );
+    for (const { room, block } of [...stale, ...former]) {
       if (signal.aborted) return true;
       await this.#index(connection, room as number, block as number);
     }
+    this.#noteRenewal(former.length > 0);
     const more = deleted !== undefined || expiring !== undefined;
-    return this.#full.size > 0 || this.#anyFull || stale.length > 0 || more;
+    return this.#full.size > 0 || this.#anyFull || stale.length > 0 || former.length > 0 || more;
+  }
+
+  /** Reports the start and the end of the renewal of blocks whose terms are of an earlier `foldingVersion`. */
+  #noteRenewal(isRenewing: boolean): void {
+    if (isRenewing !== this.#isRenewing) this.#onRenewal(isRenewing ? 'begins' : 'ends');
+    this.#isRenewing = isRenewing;
   }
 
   /** Returns rooms with a full block to index, and the last block in the index. */
@@ -186,12 +207,12 @@ export class Background {
       }
       // All messages of the block may have expired.
       const nums = messages.length > 0 ? messages.map(({ num }) => num as number) : [0];
-      const row = [room, block, Math.min(...nums), Math.max(...nums), 0];
+      const row = [room, block, Math.min(...nums), Math.max(...nums), 0, foldingVersion];
       await connection.query(
         this.#dialect.upsert(
           'chat_blocks',
           ['room', 'block'],
-          ['room', 'block', 'first_num', 'last_num', 'stale'],
+          ['room', 'block', 'first_num', 'last_num', 'stale', 'folding'],
           [row],
         ),
       );
@@ -216,7 +237,7 @@ export class Background {
       }
       for (const [block, some] of Map.groupBy(messages, ({ seq }) => blockOf(seq as number))) {
         const terms = new Set<number>();
-        for (const { text } of some) addTerms(terms, text as string);
+        for (const { text } of some) addFormerTerms(terms, text as string);
         // Other messages of the block may share these terms, so the block is indexed again.
         const rows: Value[][] = [...terms].map((term) => [room, term, block]);
         for (let n = 0; n < rows.length; n += maxRows) {

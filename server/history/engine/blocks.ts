@@ -1,4 +1,4 @@
-import { addTerms } from '../terms.ts';
+import { addFormerTerms } from '../terms.ts';
 import { type Asking, type Dialect, type FormerText, type Statements, sql } from './dialect.ts';
 import type { Value } from './table.ts';
 
@@ -28,7 +28,7 @@ export function* outdateBlocks(
   transaction.later(sql`UPDATE chat_blocks SET stale = 1 WHERE ${blocks}`);
   const rows = former.flatMap(({ room, seq, text }): Value[][] => {
     const terms = new Set<number>();
-    addTerms(terms, text);
+    addFormerTerms(terms, text);
     return [...terms].map((term) => [room, term, blockOf(seq)]);
   });
   for (let n = 0; n < rows.length; n += termsPerStatement) {

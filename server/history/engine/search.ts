@@ -1,3 +1,4 @@
+import { folded, foldingVersion, foldingWork } from '../../text/folding.ts';
 import { holdings, messageFrom, type StoredMessage } from '../messages/message.ts';
 import { isSearched, type SearchReads } from '../search.ts';
 import { termsOfQuery } from '../terms.ts';
@@ -8,11 +9,13 @@ import type { SealedCursors } from './sealed-cursors.ts';
 import type { Row } from './table.ts';
 
 /**
- * Messages that one page may check. The search continues on the next page. Each `charactersPerCandidate` of their texts
- * count as one more message.
+ * Messages that one page may check. The search continues on the next page. Each `charactersPerCandidate` of the
+ * `foldingWork` of their texts count as one more message.
  */
 const maxCandidates = 5000;
 const charactersPerCandidate = 1000;
+/** The `foldingWork` of one event-loop tick. */
+const workPerTick = 256 * 1024;
 /** Maximum blocks of one index lookup, and blocks read before the next check of the limits. */
 const maxBlocks = 500;
 const blocksPerRound = 4;
@@ -91,9 +94,10 @@ export async function search(
     query === undefined ? { sources: [], isAll: true } : await findBlocks(query, [...ids.keys()]);
   let open: Source[] = [...tailsOf(places), ...sources].sort((a, b) => b.last - a.last);
 
-  const needle = query?.toLowerCase() ?? '';
+  const needle = folded(query ?? '');
   const found = new Map<number, Row>();
   let checked = 0;
+  let sinceTick = 0;
   /** Returns an upper bound of the numbers of messages not searched yet. */
   const rest = () => Math.max(open[0]?.last ?? 0, isAll ? 0 : (sources.at(-1)?.last ?? 0));
   while (open.length > 0) {
@@ -104,8 +108,14 @@ export async function search(
       const rows = await readMessages(source);
       for (const row of rows) {
         const text = row.text as string;
-        checked += 1 + text.length / charactersPerCandidate;
-        if (!isSearched(row, only) || !text.toLowerCase().includes(needle)) continue;
+        const work = foldingWork(text);
+        checked += 1 + work / charactersPerCandidate;
+        sinceTick += work;
+        if (sinceTick > workPerTick) {
+          sinceTick = 0;
+          await new Promise(setImmediate);
+        }
+        if (!isSearched(row, only) || !folded(text).includes(needle)) continue;
         found.set(row.num as number, row);
       }
       const oldest = rows.at(-1);
@@ -192,9 +202,9 @@ export async function search(
             JOIN (SELECT room, block FROM chat_terms WHERE ${inRooms} AND ${inTerms}
               GROUP BY room, block HAVING count(*) = ${terms.length}) AS hits
               ON hits.room = blocks.room AND hits.block = blocks.block
-            WHERE stale = 0 AND first_num < ${before}
+            WHERE stale = 0 AND folding = ${foldingVersion} AND first_num < ${before}
             UNION ALL SELECT room, block, last_num FROM chat_blocks
-            WHERE stale = 1 AND first_num < ${before} AND ${inRooms}) AS places
+            WHERE (stale = 1 OR folding <> ${foldingVersion}) AND first_num < ${before} AND ${inRooms}) AS places
           ORDER BY last DESC LIMIT ${maxBlocks}`,
     );
     const sources = rows.map(({ room, block, last }) => ({

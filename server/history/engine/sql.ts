@@ -4,7 +4,7 @@ import type { RequestError } from '../../wire/errors.ts';
 import type { Change } from '../changes.ts';
 import { type History, methods, type ReadRegistry, type Reads } from '../history.ts';
 import type { SearchReads } from '../search.ts';
-import { Background } from './background.ts';
+import { Background, type Renewal } from './background.ts';
 import { positionOf } from './change-log.ts';
 import { answered, type DatabaseConnection, type ServerDialect, SqlError, sql } from './dialect.ts';
 import { follow, type Shared } from './followed.ts';
@@ -32,6 +32,8 @@ export interface SqlHistoryOptions {
    * it succeeds.
    */
   onDelay?: (error: Error) => void;
+  /** Called when the renewal of the search index starts and ends. */
+  onRenewal?: (is: Renewal) => void;
   onBatch?: (batch: { messages: number; commitMs: number }) => void;
   onMigration?: (is: Migrating) => void;
   /** Set if several servers use this history. */
@@ -59,6 +61,7 @@ export async function openSqlHistory(
   const background = new Background(dialect, backgroundPool, {
     onFailure: options.onFailure,
     onDelay: options.onDelay ?? (() => {}),
+    onRenewal: options.onRenewal ?? (() => {}),
   });
   const listeners: ((change: Change) => void)[] = [];
   const dispatch = (changes: readonly Change[]) => {

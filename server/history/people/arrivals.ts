@@ -1,3 +1,4 @@
+import { folded } from '../../text/folding.ts';
 import type { SiteRole, User } from '../../wire/events.ts';
 import { ask, type Sql, sql } from '../engine/dialect.ts';
 import { countUpTo, cutPage, type ReadsOf } from '../engine/read.ts';
@@ -9,7 +10,7 @@ import { add, take } from '../members/membership.ts';
 import { lastMessageNeed } from '../messages/loaded.ts';
 import { getRoom } from '../rooms/loaded.ts';
 import { newRoom, siteRoom } from '../rooms/room-changes.ts';
-import { behindNames, nameKey } from '../text-keys.ts';
+import { behindNames, storedFindKey } from '../text-keys.ts';
 import { arrivals, getUser, siteUsers, userNeed } from './loaded.ts';
 import { deletedUser, type UserRecord, userFrom } from './user.ts';
 import { putUser, rename, userSelection } from './users.ts';
@@ -121,7 +122,7 @@ function newestArrivals(after: ArrivalPlace | undefined, limit: number): Sql {
 
 /** Lists each user once, by the first matching key. */
 function arrivalsByName(query: string, after: ArrivalPlace | undefined, limit: number): Sql {
-  const first = nameKey(query);
+  const first = storedFindKey(folded(query));
   const { key, user } = after ?? { key: first, user: '' };
   return sql`SELECT ${userSelection}, find_key AS sort FROM chat_user_keys AS user_keys
              JOIN chat_arrivals AS arrivals ON arrivals.user_id = user_keys.user_id

@@ -1,9 +1,10 @@
+import { asTyped, folded } from '../../text/folding.ts';
 import { isGuest } from '../../wire/guest.ts';
 import { type Asking, ask, type Dialect, inList, raw, type Sql, sql } from '../engine/dialect.ts';
 import type { ReadsOf } from '../engine/read.ts';
 import type { Row } from '../engine/table.ts';
 import { isBehind, listedFrom, type MemberPage, type MemberPlace, selectListed } from '../members/members.ts';
-import { behindNames, findKeys, nameKey, sortKey } from '../text-keys.ts';
+import { behindNames, findKeys, storedFindKey, typedFindKeys } from '../text-keys.ts';
 import { type UserRecord, userFrom } from './user.ts';
 import { userSelection } from './users.ts';
 
@@ -53,9 +54,9 @@ const noGuest = ({ name }: Dialect, column: 'user_id' | 'user_keys.user_id'): Sq
 
 const allNames: SortRange = { from: '', to: behindNames };
 
-/** Contains the keys of all names that start with `query`, and possibly others, because `sortKey` drops accents. */
+/** Contains the keys of all names that start with `query`. */
 function rangeOfNames(query: string): SortRange {
-  const from = [...sortKey(query)].slice(0, 128).join('');
+  const from = [...folded(query)].slice(0, 128).join('');
   return { from, to: from + behindNames };
 }
 
@@ -64,14 +65,19 @@ const unionAll = (statements: readonly Sql[]): Sql => ({
   values: statements.flatMap(({ values }) => values),
 });
 
-/** Collects matching users without duplicates, ordered by the call of `add`, then by name. */
+/**
+ * Collects matching users without duplicates, ordered by the call of `add`, then matches of the query as it was typed,
+ * then by name.
+ */
 class Matches {
   readonly #key: string;
+  readonly #typed: string;
   readonly #limit: number;
   readonly #userById = new Map<string, UserRecord>();
 
   constructor(query: string, limit: number) {
-    this.#key = nameKey(query);
+    this.#key = folded(query);
+    this.#typed = asTyped(query);
     this.#limit = limit;
   }
 
@@ -83,11 +89,13 @@ class Matches {
   add(rows: readonly Row[]): void {
     const key = this.#key;
     // Each find key is a part of the name or the ID. `includes` is a cheap filter before `findKeys` splits the name.
-    const mayMatch = ({ id, name }: UserRecord) => nameKey(name).includes(key) || nameKey(id).includes(key);
+    const mayMatch = ({ id, name }: UserRecord) => folded(name).includes(key) || folded(id).includes(key);
+    const isTyped = (user: UserRecord) => typedFindKeys(user).some((word) => word.startsWith(this.#typed));
     const matches = rows
       .map((row) => ({ user: userFrom(row), sort: row.sort as string }))
-      .filter(({ user }) => mayMatch(user) && findKeys(user).some((findKey) => findKey.startsWith(key)));
-    matches.sort((a, b) => compare(a.sort, b.sort) || compare(a.user.id, b.user.id));
+      .filter(({ user }) => mayMatch(user) && findKeys(user).some((findKey) => findKey.startsWith(key)))
+      .map((match) => ({ ...match, rank: isTyped(match.user) ? 0 : 1 }));
+    matches.sort((a, b) => a.rank - b.rank || compare(a.sort, b.sort) || compare(a.user.id, b.user.id));
     for (const { user } of matches) this.#userById.set(user.id, this.#userById.get(user.id) ?? user);
   }
 
@@ -170,15 +178,16 @@ export const findUsersReads: ReadsOf<FindUsersReads> = {
         raw('acted_public <> 0'),
       );
     } else {
-      const key = nameKey(query);
       // A user can have several matching keys, so a page of keys may be too short.
       const keysPerStatement = 4 * limit;
-      let after = { sort: key, id: '' };
-      for (let scanned = 0; !matches.isFull && scanned < maxScannedKeys; scanned += keysPerStatement) {
-        // Excludes users whom only other users added to rooms. They have no keys, so the database reads few rows beyond
-        // the limit. The order is that of the primary key, so it reads no more keys than it returns.
-        const rows = yield* ask(
-          sql`SELECT ${userSelection}, find_key AS sort
+      // Until the keys of a user are renewed, they are those of the name as it was typed.
+      for (const key of new Set([folded(query), asTyped(query)].map(storedFindKey))) {
+        let after = { sort: key, id: '' };
+        for (let scanned = 0; !matches.isFull && scanned < maxScannedKeys; scanned += keysPerStatement) {
+          // Excludes users whom only other users added to rooms. They have no keys, so the database reads few rows
+          // beyond the limit. The order is that of the primary key, so it reads no more keys than it returns.
+          const rows = yield* ask(
+            sql`SELECT ${userSelection}, find_key AS sort
               FROM chat_user_keys AS user_keys JOIN chat_users AS users ON users.id = user_keys.user_id
               WHERE find_key >= ${after.sort} AND find_key < ${key + behindNames}
                 AND (find_key > ${after.sort} OR user_keys.user_id > ${after.id}) AND user_keys.user_id <> ${asker}
@@ -187,17 +196,18 @@ export const findUsersReads: ReadsOf<FindUsersReads> = {
                   OR EXISTS (SELECT 1 FROM chat_arrivals AS arrivals WHERE arrivals.user_id = user_keys.user_id)
                   OR EXISTS (SELECT 1 FROM chat_site_users AS site_users WHERE site_users.user_id = user_keys.user_id))
               ORDER BY find_key, user_keys.user_id LIMIT ${keysPerStatement}`,
-        );
-        matches.add(rows);
-        const last = rows.at(-1);
-        if (last === undefined || rows.length < keysPerStatement) break;
-        after = { sort: last.sort as string, id: last.id as string };
+          );
+          matches.add(rows);
+          const last = rows.at(-1);
+          if (last === undefined || rows.length < keysPerStatement) break;
+          after = { sort: last.sort as string, id: last.id as string };
+        }
       }
     }
     return matches.users;
   },
   *findMembers(_, { room, query, after, limit }) {
-    const key = nameKey(query);
+    const key = folded(query);
     const names = rangeOfNames(query);
     const ranges = [names, { from: '', to: names.from }, { from: names.to }];
     const members: MemberPage['members'] = [];

@@ -1,3 +1,4 @@
+import { foldingVersion } from '../../text/folding.ts';
 import { sql } from '../engine/dialect.ts';
 import type { Kept, KeptKind } from '../engine/kept.ts';
 import { deleteRows } from '../engine/store.ts';
@@ -9,10 +10,11 @@ import {
   needOf,
   type Place,
   type Question,
+  type ValueLoader,
   type Work,
 } from '../engine/work.ts';
 import { acted } from '../members/member.ts';
-import { findKeys, storedMemberKey } from '../text-keys.ts';
+import { findKeys, storedFindKey, storedMemberKey } from '../text-keys.ts';
 import { type UserRecord, userFrom } from './user.ts';
 
 /** When users first connected. */
@@ -38,6 +40,8 @@ interface LoadedUser {
   /** The row in the database; undefined if there is none. */
   stored: UserRecord | undefined;
   isDeleted?: true;
+  /** Whether the stored keys are of an earlier `foldingVersion`. */
+  isOutdated?: true;
 }
 
 export const loadedUsers = (): Map<string, LoadedUser> => new Map();
@@ -84,6 +88,39 @@ export function setUser(work: Work, row: UserRecord): void {
   work.set(users, row.id, { row, stored: users.get(row.id)?.stored });
 }
 
+/**
+ * Loads up to `most` users whose keys are of an earlier `foldingVersion`. Only for rules that run `alone`, because
+ * changes of the same transaction are not taken into account.
+ */
+const outdatedLoader: ValueLoader<{ most: number }, readonly string[]> = {
+  name: 'outdated keys',
+  *find({ transaction }, work, needs) {
+    const all: string[] = [];
+    for (const need of needs) {
+      const rows = yield* transaction.query(
+        sql`SELECT id FROM chat_users WHERE folding < ${foldingVersion} ORDER BY folding, id LIMIT ${need.most}`,
+      );
+      const ids = rows.map(({ id }) => id as string);
+      work.keep(outdatedLoader, need, ids);
+      all.push(...ids);
+    }
+    return all.map(userNeed);
+  },
+};
+
+export const outdatedNeed = (most: number): Need => needOf(outdatedLoader, { most });
+
+/** Stores current keys of up to `most` users whose keys are outdated. @returns the number of these users */
+export function renewUsers(work: Work, most: number): number {
+  const ids = work.value(outdatedLoader, { most });
+  const users = work.part(loadedUsers);
+  for (const id of ids) {
+    const row = getUser(work, id);
+    if (row !== undefined) work.set(users, id, { row, stored: users.get(id)?.stored, isOutdated: true });
+  }
+  return ids.length;
+}
+
 /** Deletes the user and the keys of `findUsers`. */
 export function deleteUser(work: Work, id: string): void {
   work.set(work.part(loadedUsers), id, { row: undefined, stored: undefined, isDeleted: true });
@@ -106,8 +143,10 @@ export function storeUsers(place: Place, work: Work): undefined {
       if (row !== null && row !== stored) findable.add((row as { user: string }).user);
     }
   }
-  const changed = [...work.part(loadedUsers)].flatMap(([id, { row, stored }]) =>
-    row === undefined || (row === stored && !findable.has(id)) ? [] : [{ id, row, stored }],
+  const changed = [...work.part(loadedUsers)].flatMap(([id, { row, stored, isOutdated = false }]) =>
+    row === undefined || (row === stored && !findable.has(id) && !isOutdated)
+      ? []
+      : [{ id, row, stored, isOutdated }],
   );
   if (changed.length === 0) return;
   // All servers write users in the same order, so fewer transactions deadlock.
@@ -117,19 +156,21 @@ export function storeUsers(place: Place, work: Work): undefined {
   const ownersOfKeys: Value[][] = [];
   const uncertain: Value[][] = [];
   const renamed: UserRecord[] = [];
-  for (const { id, row, stored } of changed) {
+  for (const { id, row, stored, isOutdated } of changed) {
     const { name, actedPublic, siteRole = null } = row;
-    if (row !== stored) rows.push([id, name, actedPublic ? 1 : 0, siteRole]);
-    const isChanged = name !== stored?.name || actedPublic !== stored.actedPublic;
+    if (row !== stored || isOutdated) rows.push([id, name, actedPublic ? 1 : 0, siteRole, foldingVersion]);
+    // All versions have the same keys for ASCII names.
+    const isRenewed = isOutdated && /[^ -~]/.test(id + name);
+    const isChanged = name !== stored?.name || actedPublic !== stored.actedPublic || isRenewed;
     if (isChanged) renamed.push(row);
     if (!isChanged && !findable.has(id)) continue;
-    for (const key of findKeys({ id, name })) keys.push([key, id]);
+    for (const key of new Set(findKeys({ id, name }).map(storedFindKey))) keys.push([key, id]);
     ownersOfKeys.push([id]);
     if (!actedPublic && !findable.has(id)) uncertain.push([id]);
   }
   if (rows.length > 0) {
     transaction.later(
-      dialect.upsert('chat_users', ['id'], ['id', 'name', 'acted_public', 'site_role'], rows),
+      dialect.upsert('chat_users', ['id'], ['id', 'name', 'acted_public', 'site_role', 'folding'], rows),
     );
   }
   deleteRows(place, 'chat_user_keys', ['user_id'], ownersOfKeys);
@@ -181,7 +222,9 @@ function sortMembers({ dialect, transaction }: Place, users: readonly UserRecord
  * Whether the transaction may change or delete users. That also updates rows that are not loaded: see `sortMembers`.
  */
 export const changesUsers = (work: Work): boolean =>
-  [...work.part(loadedUsers).values()].some(({ row, stored, isDeleted }) => row !== stored || isDeleted);
+  [...work.part(loadedUsers).values()].some(
+    ({ row, stored, isDeleted, isOutdated }) => row !== stored || isDeleted || isOutdated,
+  );
 
 export function keepUsers(work: Work, kept: Kept): void {
   for (const [id, { row }] of work.part(loadedUsers)) if (row !== undefined) kept.put(keptUsers, id, row);

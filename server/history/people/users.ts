@@ -2,10 +2,19 @@ import type { User } from '../../wire/events.ts';
 import type { Change } from '../changes.ts';
 import { type Asking, ask, type Dialect, inList, raw, sql } from '../engine/dialect.ts';
 import type { ReadsOf } from '../engine/read.ts';
+import type { Rule } from '../engine/rule.ts';
 import type { Work } from '../engine/work.ts';
 import { type ErasureStage, isBeforeEnd } from '../erasure/erasure.ts';
-import { getUser, setUser } from './loaded.ts';
+import { getUser, outdatedNeed, renewUsers, setUser } from './loaded.ts';
 import { type UserRecord, userFrom } from './user.ts';
+
+export interface UserWrites {
+  /**
+   * Renews the search keys of up to `most` users, and their sort keys in the lists of members, if they are of an
+   * earlier `foldingVersion`. `users`: how many; fewer than `most` if no other users are left.
+   */
+  renewKeys: { in: { most: number }; out: { users: number } };
+}
 
 export interface UserReads {
   /** The IDs that the site added: see `putSiteUsers`. */
@@ -37,6 +46,12 @@ export function putUser(work: Work, user: UserRecord, changes: Change[]): void {
   setUser(work, user);
   changes.push({ type: 'user', user });
 }
+
+export const renewKeys: Rule<UserWrites['renewKeys']> = {
+  alone: true,
+  needs: ({ most }) => [outdatedNeed(most)],
+  run: (work, { most }) => ({ users: renewUsers(work, most) }),
+};
 
 /** The columns of a `UserRecord`. */
 export const userSelection = raw('id, name, acted_public, site_role');

@@ -122,6 +122,50 @@ describe('rooms of users', () => {
     expect(rooms).toMatchObject([{ id: room.id }]);
   });
 
+  test('lists rooms by a name that is typed differently, first as it was typed, in pages', async () => {
+    const [admin, ann] = [await person({ roles: 'admin' }), await person()];
+    const id = newClientId().slice(0, 8);
+    const names = [`A Łódź ${id}`, `B lodz ${id}`, `C LÓDŹ ${id}`, `D Lodz ${id}`];
+    for (const name of names)
+      await admin.request('room:create', { name, kind: 'public', clientId: newClientId() });
+    const listed = async (query: string, limit = 50) => {
+      const found: string[] = [];
+      for (let next: string | undefined, more = true; more; ) {
+        const request = { member: false, query, limit, ...(next ? { cursor: next } : {}) };
+        const page = await ann.request('room:list', request);
+        found.push(...page.rooms.map(({ name }) => name.slice(0, 1)));
+        next = page.next;
+        more = next !== undefined;
+      }
+      return found.join('');
+    };
+    for (const limit of [1, 3, 50]) {
+      expect(await listed(`lodz ${id}`, limit)).toBe('BDAC');
+      expect(await listed(`łódź ${id}`, limit)).toBe('ABCD');
+      expect(await listed(`ＬÓＤŹ ${id}`.normalize('NFD'), limit)).toBe('ABCD');
+    }
+    expect(await listed(`lod ${id}`)).toBe('');
+    const other = await ann.request('room:list', { member: false, limit: 1 });
+    const cursor = other.next as string;
+    expect(await codeOf(ann, 'room:list', { member: false, query: 'lodz', cursor })).toBe('bad_request');
+  });
+
+  test('lists members by a name that is typed differently, first as it was typed', async () => {
+    const ann = await person({ firstname: 'Ann' });
+    const named = ['Résumé', 'resume', 'My résumé', 'My Resume'];
+    const people = await Promise.all(named.map((firstname) => person({ firstname })));
+    const room = await den(ann, people);
+    for (const one of people) await one.request('room:join', { room });
+    const find = async (query: string, over = {}) =>
+      (await ann.request('room:members', { room, query, ...over })).members.map(({ user }) => user.name);
+    for (const over of [{}, { present: true }]) {
+      expect(await find('resume', over)).toEqual(['resume', 'Résumé', 'My Resume', 'My résumé']);
+      expect(await find('RÉSUMÉ', over)).toEqual(['Résumé', 'resume', 'My résumé', 'My Resume']);
+    }
+    const { users } = await ann.request('user:find', { query: 'résumé' });
+    expect(users.map(({ name }) => name)).toEqual(['Résumé', 'resume', 'My résumé', 'My Resume']);
+  });
+
   test('sends a new name and topic to all members, whether they show the room or not', async () => {
     const [ann, ben] = await users(2);
     const room = await den(ann, [ben]);

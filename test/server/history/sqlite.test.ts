@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { pathToFileURL } from 'node:url';
 import { afterEach, describe, expect, test } from 'vitest';
-import { isIndexed } from '../../../server/history/engine/sqlite/index-state.ts';
+import type { Renewal } from '../../../server/history/engine/background.ts';
+import { indexOf, isIndexed } from '../../../server/history/engine/sqlite/index-state.ts';
 import { migrate } from '../../../server/history/engine/sqlite/migrations.ts';
 import { openSqliteHistory } from '../../../server/history/engine/sqlite/sqlite.ts';
 import { migrationsFolder } from '../../../server/history/migrations.ts';
@@ -13,6 +14,7 @@ import { historyContract } from '../../contracts/history.ts';
 import { openTested } from '../../contracts/history-tested.ts';
 import { size } from '../../guarantees/size.ts';
 import { emptyHistory } from '../../helpers/chat-server.ts';
+import { otherTexts, searchedTexts } from '../../helpers/searched-texts.ts';
 
 const folders: { remove(): void }[] = [];
 afterEach(() => {
@@ -26,19 +28,24 @@ async function newFile(): Promise<string> {
   return folder.path;
 }
 
-const open = (path: string, onBatch?: (batch: { messages: number }) => void) =>
+const open = (
+  path: string,
+  onBatch?: (batch: { messages: number }) => void,
+  onRenewal?: (is: Renewal) => unknown,
+) =>
   openSqliteHistory({
     path,
     onFailure: (error) => {
       throw error;
     },
     ...(onBatch === undefined ? {} : { onBatch }),
+    ...(onRenewal === undefined ? {} : { onRenewal }),
   });
 
-/** SQLite's own tables, and tables whose numbers only grow. */
+/** SQLite's own tables, tables whose numbers only grow, and what the tables are. */
 const keptTables = [
   ...['sqlite_sequence', 'next_message', 'generations'],
-  ...['chat_commits', 'chat_digest_key', 'chat_position'],
+  ...['chat_commits', 'chat_digest_key', 'chat_migrations', 'chat_position'],
 ];
 
 historyContract('SQLite', async () => {
@@ -306,6 +313,53 @@ test('runs a migration of a later version once and keeps the data', async () => 
   await expect(open(path)).rejects.toThrow(
     `newer version (format ${known + 1}, this version knows ${known})`,
   );
+});
+
+test('finds folded texts and users in a history of an earlier version', async () => {
+  const path = await newFile();
+  let history = await open(path);
+  await history.write.publicRooms(lobby);
+  for (const [text] of [...searchedTexts, ...otherTexts])
+    await history.write.send({ ...message(text), text });
+  const jose = { id: 'j', name: 'José' };
+  await history.write.arrive({ user: jose, at: 0 });
+  await history.write.putRoom({ id: 'den', name: 'den', kind: 'private', at: 0 });
+  await history.write.addMembers({ room: 'den', users: [jose], source: 'api', mayReturn: true, at: 0 });
+  await indexed(path);
+  const finds = async () => {
+    const search = { rooms: ['lobby'], everyPublic: false, limit: 9 };
+    for (const [text, query] of searchedTexts)
+      expect(await history.read.search({ ...search, query })).toMatchObject({ messages: [{ text }] });
+    for (const [, query] of otherTexts)
+      expect(await history.read.search({ ...search, query })).toEqual({ messages: [] });
+  };
+  const findUsers = async (query: string) =>
+    (await history.read.findUsers({ user: 'x', query, onlyShared: false, limit: 9 })).map(({ id }) => id);
+  await finds();
+  for (const change of ['UPDATE state SET folding = 0', 'ALTER TABLE state DROP COLUMN folding']) {
+    await history.close();
+    // What an earlier version stored: an index without the folded terms, and keys with accents.
+    const index = new DatabaseSync(indexOf(path));
+    index.exec(`DELETE FROM terms; DELETE FROM block_terms; ${change}`);
+    index.close();
+    const db = new DatabaseSync(path);
+    db.exec(`UPDATE chat_users SET folding = 0; UPDATE chat_members SET sort = 'josé' WHERE user_id = 'j';
+      UPDATE chat_user_keys SET find_key = 'josé' WHERE find_key = 'jose'`);
+    const renewals: Renewal[] = [];
+    history = await open(path, undefined, (is) => renewals.push(is));
+    await finds();
+    expect(await findUsers('José')).toEqual(['j']);
+    await indexed(path);
+    await expect.poll(() => renewals).toEqual(['begins', 'ends']);
+    await finds();
+    const { users } = await history.write.renewKeys({ most: 9 });
+    expect(users).toBe(Number(db.prepare('SELECT count(*) AS n FROM chat_users').get()?.n));
+    expect(await history.write.renewKeys({ most: 9 })).toEqual({ users: 0 });
+    expect([await findUsers('jose'), await findUsers('José')]).toEqual([['j'], ['j']]);
+    expect(db.prepare("SELECT sort FROM chat_members WHERE user_id = 'j'").all()).toEqual([{ sort: 'jose' }]);
+    db.close();
+  }
+  await history.close();
 });
 
 test('finds all matches page by page, before and after indexing', async () => {

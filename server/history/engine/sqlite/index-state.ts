@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
+import { foldingVersion } from '../../../text/folding.ts';
 import { goneRooms } from '../../rooms/room.ts';
 
 /** Returns the path of the search index, next to the history. */
@@ -16,7 +17,8 @@ export const indexTables = {
   block_terms:
     'block_terms (room INTEGER NOT NULL, block_group INTEGER NOT NULL, term INTEGER NOT NULL, blocks INTEGER NOT NULL, ' +
     'PRIMARY KEY (room, block_group, term)) STRICT, WITHOUT ROWID',
-  state: 'state (generation TEXT NOT NULL, message INTEGER NOT NULL, change INTEGER NOT NULL) STRICT',
+  state:
+    'state (generation TEXT NOT NULL, message INTEGER NOT NULL, change INTEGER NOT NULL, folding INTEGER NOT NULL) STRICT',
 } as const;
 
 /**
@@ -59,14 +61,16 @@ export function isContinued(history: DatabaseSync, { generation, message, change
   return next === undefined || (message <= (next.message as number) && change <= (next.change as number));
 }
 
-/** Returns the state of an index, or undefined if another version created its tables. */
+/** Returns the state of an index, or undefined if another version created its tables or terms. */
 export function stateOf(index: DatabaseSync): IndexState | undefined {
   const tables = index.prepare(`SELECT name, sql FROM sqlite_master WHERE type = 'table'`).all();
   const schemaByTable = new Map(tables.map(({ name, sql }) => [name, sql as string]));
   for (const [name, form] of Object.entries(indexTables)) {
     if (!schemaByTable.get(name)?.endsWith(form)) return undefined;
   }
-  return index.prepare('SELECT generation, message, change FROM state').get() as IndexState | undefined;
+  return index
+    .prepare('SELECT generation, message, change FROM state WHERE folding = ?')
+    .get(foldingVersion) as IndexState | undefined;
 }
 
 /** Whether the index is complete, so that the search thread need not start yet. */

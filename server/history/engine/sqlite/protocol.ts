@@ -2,6 +2,7 @@ import type { Turn } from '../../../limits/requester.ts';
 import { RequestError, type RequestErrorCode } from '../../../wire/errors.ts';
 import type { Change } from '../../changes.ts';
 import type { Reads, Writes } from '../../history.ts';
+import type { Renewal } from '../background.ts';
 
 /** A request from the main thread to a thread of the SQLite history: an operation of `Writes` or `Reads`. */
 export type ThreadCall =
@@ -51,6 +52,7 @@ export interface Batch {
   changes?: Change[];
   commitMs?: number;
   commit?: number;
+  renewal?: Renewal;
 }
 
 /** Selects the last transaction with changes that this thread's current snapshot includes. */

@@ -1,5 +1,6 @@
 import { rmSync } from 'node:fs';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { foldingVersion } from '../../../text/folding.ts';
 import { addTerms } from '../../terms.ts';
 import {
   currentGeneration,
@@ -34,6 +35,8 @@ const maxRows = 128;
  */
 export class SearchIndex {
   readonly db: DatabaseSync;
+  /** Whether the index replaces an earlier one, and has not reached the end of the history yet. */
+  isRenewing = false;
   readonly #statements: {
     set: StatementSync;
     add: StatementSync;
@@ -59,7 +62,9 @@ export class SearchIndex {
     }
     try {
       for (const rest of ['', '-journal']) rmSync(`${file}${rest}`, { force: true });
-      return new SearchIndex(history, file);
+      const renewed = new SearchIndex(history, file);
+      renewed.isRenewing = true;
+      return renewed;
     } catch {
       return new SearchIndex(history, ':memory:');
     }
@@ -80,11 +85,11 @@ export class SearchIndex {
       if (this.db.prepare('SELECT 1 FROM sqlite_master').get() === undefined) {
         this.db.exec('BEGIN IMMEDIATE');
         for (const table of Object.values(indexTables)) this.db.exec(`CREATE TABLE ${table}`);
-        this.db.prepare('INSERT INTO state VALUES (?, 0, 0)').run(this.#generation);
+        this.db.prepare('INSERT INTO state VALUES (?, 0, 0, ?)').run(this.#generation, foldingVersion);
         this.db.exec('COMMIT');
       }
       const state = stateOf(this.db);
-      if (state === undefined) throw new Error('the index has another schema');
+      if (state === undefined) throw new Error('the index has another schema, or terms of another version');
       if (!isContinued(history, state)) throw new Error('the index belongs to another history');
       this.#state = state;
       this.#statements = {

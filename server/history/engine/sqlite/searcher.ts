@@ -1,5 +1,6 @@
 import { DatabaseSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
+import { folded, foldingWork } from '../../../text/folding.ts';
 import { type Holding, holdings, messageFrom } from '../../messages/message.ts';
 import { type FindUsersReads, findUsersReads } from '../../people/find-users.ts';
 import { isSearched, type SearchReads } from '../../search.ts';
@@ -37,7 +38,7 @@ const charactersPerStep = 64 * 1024;
 const followIntervalMs = 1000;
 const followChangesIntervalMs = 50;
 /**
- * Characters that one page may check, about 20 ms of work. Then other requests have their turn. Not measured by a
+ * Characters that one page may fold and check, about 20 ms of work. Then other requests have their turn. Not measured by a
  * clock, which would reveal the load of the server. Reading a row counts as `rowWork` characters.
  */
 const maxWork = 5_000_000;
@@ -128,6 +129,7 @@ port.on('message', (requests: Request[]) => {
   }
 });
 port.postMessage({ ready: true } satisfies ThreadReply);
+if (index.isRenewing) port.postMessage({ outcomes: [], renewal: 'begins' } satisfies ThreadReply);
 keepFollowing();
 
 function answer({ id, op, input }: ThreadCall): Batch {
@@ -156,6 +158,10 @@ function keepFollowing(): void {
   try {
     more = follow();
     forget();
+    if (index.isRenewing && !more) {
+      index.isRenewing = false;
+      port.postMessage({ outcomes: [], renewal: 'ends' } satisfies ThreadReply);
+    }
   } catch {
     // The disk is full or failing. The next step tries again.
   }
@@ -241,8 +247,8 @@ function search({
 }: SearchReads['search']['in']): SearchReads['search']['out'] {
   const before = cursors.open('search', from);
   const terms = query === undefined ? undefined : termsOfQuery(query);
-  const needle = query?.toLowerCase() ?? '';
-  const isMatch = (row: TextRow) => isSearched(row, only) && row.text.toLowerCase().includes(needle);
+  const needle = folded(query ?? '');
+  const isMatch = (row: TextRow) => isSearched(row, only) && folded(row.text).includes(needle);
   /** Sorted by the newest message not searched yet. The last room is next. */
   const open = findRooms(rooms, everyPublic, except, before).sort((a, b) => a.newest - b.newest);
   /** Newest first, at most one more than `limit`. */
@@ -255,7 +261,7 @@ function search({
     if (rest === 0 || isFull || (work >= maxWork && rest < before - 1)) break;
     const place = open.pop() as RoomCursor;
     const { message, rows } = nextCandidate(place, terms, only.has, before);
-    work += rowWork * rows + (message?.text.length ?? 0);
+    work += rowWork * rows + foldingWork(message?.text ?? '');
     if (message !== undefined && isMatch(message)) {
       insert(found, { num: message.num, id: place.id }, ({ num }) => -num);
       if (found.length > limit + 1) found.pop();

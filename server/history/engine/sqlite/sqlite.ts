@@ -10,6 +10,7 @@ import { RequestError } from '../../../wire/errors.ts';
 import type { Change } from '../../changes.ts';
 import { type History, methods } from '../../history.ts';
 import { UnknownTables, UnusableHistory } from '../../unusable.ts';
+import type { Renewal } from '../background.ts';
 import { searches } from '../limits.ts';
 import { claim } from './claim.ts';
 import { isIndexed } from './index-state.ts';
@@ -34,6 +35,7 @@ export async function openSqliteHistory(options: {
   path: string;
   onFailure: (error: Error) => void;
   onBatch?: (batch: { messages: number; commitMs: number }) => void;
+  onRenewal?: (is: Renewal) => void;
 }): Promise<History> {
   const { path, fileClaim } = claimFile(resolve(options.path));
   const listeners: ((change: Change) => void)[] = [];
@@ -41,7 +43,8 @@ export async function openSqliteHistory(options: {
   let dispatched = 0;
   /** Results of reads that include later transactions. They wait until the changes of these are dispatched. */
   let waitingReads: { commit: number; settle: () => void }[] = [];
-  const onRead = ({ commit = 0 }: Batch, settle: () => void) => {
+  const onRead = ({ commit = 0, renewal }: Batch, settle: () => void) => {
+    if (renewal !== undefined) options.onRenewal?.(renewal);
     if (commit <= dispatched) settle();
     else waitingReads.push({ commit, settle });
   };
