@@ -30,10 +30,13 @@ function sourceHash() {
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath ?? entry.path, entry.name))
     .filter((path) => !path.startsWith(join(client, 'dist')));
-  const wire = join(root, 'server', 'wire');
+  const shared = ['wire', 'text'].map((name) => join(root, 'server', name));
   // The client shares these files with the server, and the guide contains a page of docs/. The lock file represents
   // Vite and the libraries.
-  files.push(...readdirSync(wire).map((name) => join(wire, name)), join(root, 'docs', 'element.md'));
+  files.push(
+    ...shared.flatMap((folder) => readdirSync(folder).map((name) => join(folder, name))),
+    join(root, 'docs', 'element.md'),
+  );
   files.push(join(root, 'package-lock.json'));
   for (const path of files.sort()) {
     hash

@@ -1,4 +1,4 @@
-import { asciiHost, longestHost, shownAddress } from './shown-address.ts';
+import { asciiHost, LONG_HOST, shownAddress } from './shown-address.ts';
 
 /**
  * What is a link, by docs/text.md. No library is right in its cases: linkify-it and linkifyjs let CJK punctuation or
@@ -28,7 +28,7 @@ const INSIDE = '(?<=[\\p{L}\\p{M}\\p{N}])[’·・״׳་](?=[\\p{L}\\p{M}\\p{N}
 /** Invisible characters that Persian and the scripts of India write in words. */
 const JOINER = '(?<=(?!\\p{sc=Latn})[\\p{L}\\p{M}])[\\u200c\\u200d]';
 /** A character of an address. Punctuation outside of ASCII ends it, except dashes and signs inside of words. */
-const CHARACTER = `(?:[^${BLANK}<>"\`\\p{Ps}\\p{Pe}\\p{Pi}\\p{Pf}\\p{Po}｜＜＞]|[!#%&'()*,./:;?@\\[\\]{}\\\\]|${INSIDE}|${JOINER})`;
+const CHARACTER = `(?:(?![<>"\`｜＜＞])(?:[!-~]|[^${BLANK}\\p{Ps}\\p{Pe}\\p{Pi}\\p{Pf}\\p{Po}])|${INSIDE}|${JOINER})`;
 /** Catalan hosts may have `l·l`. */
 const LABEL = `(?:(?![${BLANK}])[\\p{L}\\p{M}\\p{N}_-]|(?<=[lL])·(?=[lL]))+`;
 const NAMES = `${LABEL}(?:\\.${LABEL})*`;
@@ -111,7 +111,7 @@ function complete(url: string): string {
 function addressIn(candidate: string, afterItalic: boolean): string {
   if (!/^(?:https?:|www\.)/iu.test(candidate)) {
     const [before = '', host = ''] = MAIL.exec(candidate) ?? [];
-    if (host.length > longestHost) return '';
+    if (LONG_HOST.test(host)) return '';
     const end = MIXED_END.exec(host);
     if (end !== null) return trimmed(before.slice(0, -end[0].length));
     const address = trimmed(candidate, before.length, afterItalic);
@@ -119,7 +119,7 @@ function addressIn(candidate: string, afterItalic: boolean): string {
   }
   const [before = '', scheme = '', host = '', port = '', rest = ''] = BEGINNING.exec(candidate) ?? [];
   // The host of `https://bank.example@other.example` is other.example.
-  if (host === '' || host.length > longestHost || /[@%]/u.test(rest)) return '';
+  if (host === '' || LONG_HOST.test(host) || /[@%]/u.test(rest)) return '';
   if (scheme === '' && host.split('.').length < 3) return '';
   const end = MIXED_END.exec(host);
   if (end !== null) return trimmed(scheme + host.slice(0, end.index));

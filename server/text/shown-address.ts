@@ -5,9 +5,9 @@
 const CLEAR =
   /^((?!.*[ıĸŀŉ])[a-z\dß-öø-ž-]+|[\p{sc=Han}\p{sc=Hira}\p{sc=Kana}ー가-힣\d-]+|(?=.*[бджийлфцчшщъыэюя])[\p{sc=Cyrl}\d-]+)$/u;
 const MAIL_HOST = /(?<=@|%40)[\p{L}\p{M}\p{N}_-]+(?:\.[\p{L}\p{M}\p{N}_-]+)*/gu;
-/** Parsing a host takes quadratic time in its length. */
-export const longestHost = 253;
-const longestLabel = 63;
+/** Parsing a host takes quadratic time in its length, so this is tested before. */
+export const LONG_HOST = /^.{254}/u;
+const LONG_LABEL = /[^.]{64}/u;
 
 /** In a host that is Cyrillic up to its end, users expect Cyrillic letters. */
 const CYRILLIC = /^[\p{sc=Cyrl}\d.-]+$/u;
@@ -31,11 +31,9 @@ const shownMailHost = (host: string): string => shownHost(host, asciiHost(host) 
 /** Returns a host as programs request it, or undefined if it is invalid or too long. */
 export function asciiHost(host: string): string | undefined {
   const address = `http://${host}`;
-  if (host.length > longestHost || !URL.canParse(address)) return undefined;
+  if (LONG_HOST.test(host) || !URL.canParse(address)) return undefined;
   const { hostname } = new URL(address);
-  const isLong =
-    hostname.length > longestHost || hostname.split('.').some(({ length }) => length > longestLabel);
-  return isLong ? undefined : hostname;
+  return LONG_HOST.test(hostname) || LONG_LABEL.test(hostname) ? undefined : hostname;
 }
 
 /** @param ascii - the host as programs request it */

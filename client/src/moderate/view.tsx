@@ -6,6 +6,7 @@ import { CardView, cardOf } from '../views/card.tsx';
 import { Icon, type IconName } from '../views/controls/icon.tsx';
 import { Toasts } from '../views/controls/toasts.tsx';
 import { Tooltip } from '../views/controls/tooltip.tsx';
+import { banWords } from '../views/moderation/restriction-words.ts';
 import { Avatar } from '../views/people/avatar.tsx';
 import { Portraits } from '../views/people/portraits.ts';
 import type { DeskContext } from './desk-context.ts';
@@ -202,7 +203,7 @@ export class ModerateView {
   #card(): ComponentChildren {
     const { chat, strings, attribute } = this.#context;
     const card =
-      cardOf(chat, strings, attribute('login-url')) ??
+      cardOf(chat, strings, attribute('login-url'), banWords) ??
       (this.#queue.queue.state === 'forbidden' && chat.me !== undefined
         ? {
             picture: 'shield' as const,

@@ -210,7 +210,10 @@ export class AppView {
     this.#late.parts?.blocking.settle();
     this.#late.parts?.push.settle();
     this.#visit();
-    const card = guestCard(chat, strings, this.#loginUrl) ?? cardOf(chat, strings, this.#loginUrl);
+    const { banWords } = this.#late.panels ?? {};
+    const { state } = chat.connection;
+    if ('ban' in state && state.ban && banWords === undefined) this.#late.withPanels(() => this.#context.changed());
+    const card = guestCard(chat, strings, this.#loginUrl) ?? cardOf(chat, strings, this.#loginUrl, banWords);
     this.#carded = card !== undefined;
     if (card !== undefined) return this.#draw(<CardView {...card} />);
     // The menu of a message would act on the newly opened room.

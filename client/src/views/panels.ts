@@ -22,6 +22,7 @@ export { react } from './messages/react.ts';
 export { reactions } from './messages/reactions.tsx';
 export { strip } from './messages/strip.tsx';
 export { tools } from './messages/tools.tsx';
+export { banWords } from './moderation/restriction-words.ts';
 export { start } from './parts.ts';
 export { People } from './people/people.tsx';
 export { repliesLine } from './replies/replies-line.tsx';
