@@ -212,7 +212,8 @@ export class AppView {
     this.#visit();
     const { banWords } = this.#late.panels ?? {};
     const { state } = chat.connection;
-    if ('ban' in state && state.ban && banWords === undefined) this.#late.withPanels(() => this.#context.changed());
+    if ('ban' in state && state.ban && banWords === undefined)
+      this.#late.withPanels(() => this.#context.changed());
     const card = guestCard(chat, strings, this.#loginUrl) ?? cardOf(chat, strings, this.#loginUrl, banWords);
     this.#carded = card !== undefined;
     if (card !== undefined) return this.#draw(<CardView {...card} />);
