@@ -8,6 +8,7 @@ import { afterAll, describe, expect, test, vi } from 'vitest';
 import { run } from '../../server/command/run.ts';
 import { nginxLocation, nginxMap } from '../../server/init/web-server.ts';
 import { CommandProblem } from '../../server/program/problem.ts';
+import { size } from '../guarantees/size.ts';
 import { ConnectRefused, connectChat } from '../helpers/chat-client.ts';
 import { chatServerHere } from '../helpers/chat-here.ts';
 import { emptyHistory, type RunningChat, usual } from '../helpers/chat-server.ts';
@@ -83,27 +84,11 @@ const rejectsOrigin =
   /"code":"origin_not_allowed","reason":"CHAT_ORIGINS does not list http:\/\/www\.site\.example/;
 const noServer = /^✗ The chat server does not run: nothing answers at http:\/\/127\.0\.0\.1:\d+/m;
 
-const table: Row[] = [
+const ways: Row[] = [
   // The origin of the pages.
   {
     broken: 'CHAT_ORIGINS without www',
     settings: ({ sitePort }) => ({ CHAT_ORIGINS: `http://site.example:${sitePort}` }),
-    visitor: '403 origin_not_allowed',
-    doctor: notAllowed,
-    check: notAllowed,
-    log: rejectsOrigin,
-  },
-  {
-    broken: 'CHAT_ORIGINS with https for a site with http',
-    settings: ({ sitePort }) => ({ CHAT_ORIGINS: `https://www.site.example:${sitePort}` }),
-    visitor: '403 origin_not_allowed',
-    doctor: notAllowed,
-    check: notAllowed,
-    log: rejectsOrigin,
-  },
-  {
-    broken: 'CHAT_ORIGINS without the port of the site',
-    settings: () => ({ CHAT_ORIGINS: 'http://www.other.example' }),
     visitor: '403 origin_not_allowed',
     doctor: notAllowed,
     check: notAllowed,
@@ -160,15 +145,6 @@ const table: Row[] = [
     log: /EADDRINUSE/,
   },
   {
-    broken: 'an address of another machine in CHAT_HOST',
-    settings: () => ({ CHAT_HOST: '203.0.113.7' }),
-    visitor: '502',
-    doctor: /^✗ The chat server does not run/m,
-    check: /^✗ The server cannot listen at port \d+ of 203\.0\.113\.7 \(EADDRNOTAVAIL\)/m,
-    readyz: 'down',
-    log: /EADDRNOTAVAIL/,
-  },
-  {
     broken: 'a misspelt setting',
     settings: () => ({ CHAT_ORIGIN: 'http://www.site.example' }),
     visitor: '502',
@@ -176,15 +152,6 @@ const table: Row[] = [
     check: /CHAT_ORIGIN: there is no such setting; the nearest is CHAT_ORIGINS/,
     readyz: 'down',
     log: /CHAT_ORIGIN: there is no such setting/,
-  },
-  {
-    broken: 'a key file that does not exist',
-    settings: () => ({ CHAT_API_KEY_FILE: join(folder, 'none') }),
-    visitor: '502',
-    doctor: /CHAT_API_KEY_FILE: .*none/,
-    check: /CHAT_API_KEY_FILE: .*none/,
-    readyz: 'down',
-    log: /CHAT_API_KEY_FILE/,
   },
   // The storage.
   {
@@ -195,15 +162,6 @@ const table: Row[] = [
     check: /^✗ The history .* cannot be created, because .*file is not a folder/m,
     readyz: 'down',
     log: /file\/chat\.db|ENOTDIR|EEXIST/,
-  },
-  {
-    broken: 'a folder as history',
-    settings: () => ({ CHAT_HISTORY: `sqlite:${folder}/sessions` }),
-    visitor: '502',
-    doctor: /^✗ The history .*sessions is not a file/m,
-    check: /^✗ The history .*sessions is not a file/m,
-    readyz: 'down',
-    log: /sessions/,
   },
   {
     broken: 'a database of the history that does not run',
@@ -273,18 +231,6 @@ const table: Row[] = [
       /^✗ There is no chat at .*\/chat: \/socket\.io\/ returns status 404\.\n {2}→ Configure the proxy to forward this path without its prefix/m,
   },
   {
-    broken: 'a proxy without the chat',
-    nginx: () => '',
-    visitor: '404',
-    doctor: /^✗ There is no chat at .*\/chat: \/socket\.io\/ returns status 404/m,
-  },
-  {
-    broken: 'a proxy to another program',
-    nginx: replace(/proxy_pass \S+:\d+/, `proxy_pass http://127.0.0.1:${otherPort}`),
-    visitor: '200',
-    doctor: /^✗ There is no chat at .*\/chat: \/socket\.io\/ returns status 200/m,
-  },
-  {
     broken: 'a proxy without WebSocket',
     nginx: remove(/proxy_set_header Upgrade .*;/),
     visitor: 'chats by polling',
@@ -297,12 +243,6 @@ const table: Row[] = [
     visitor: 'chats',
     doctor:
       /^✗ The proxy passes the host 127\.0\.0\.1:\d+ to the chat server instead of www\.site\.example:\d+.*\n {2}→ .*proxy_set_header Host \$http_host/m,
-  },
-  {
-    broken: 'a proxy that sends another host',
-    nginx: replace(/Host \$http_host/, 'Host backend'),
-    visitor: 'chats',
-    doctor: /^✗ The proxy passes the host backend to the chat server instead of www\.site\.example/m,
   },
   {
     broken: 'a proxy that hides the address of the client',
@@ -318,13 +258,6 @@ const table: Row[] = [
     doctor:
       /^✗ Requests come through the proxy 127\.0\.0\.1, which CHAT_TRUSTED_PROXIES does not list, .*\n {2}→ .*CHAT_TRUSTED_PROXIES=127\.0\.0\.1/m,
     check: /^✗ All visitors would share the limits of one address/m,
-  },
-  {
-    broken: 'another address in CHAT_TRUSTED_PROXIES',
-    settings: () => ({ CHAT_TRUSTED_PROXIES: '10.0.0.5' }),
-    visitor: 'chats',
-    doctor:
-      /^✗ Requests come through the proxy 127\.0\.0\.1, which CHAT_TRUSTED_PROXIES does not list, .*\n {2}→ .*CHAT_TRUSTED_PROXIES=10\.0\.0\.5,127\.0\.0\.1/m,
   },
   {
     broken: 'all addresses as trusted proxies',
@@ -347,23 +280,11 @@ const table: Row[] = [
       /^✗ The web server rejects requests to .* \(status 401\)\.\n {2}→ Let the web server admit all visitors/m,
   },
   {
-    broken: 'a proxy that only some addresses may use',
-    nginx: replace(/proxy_http_version 1\.1;/, '$& deny all;'),
-    visitor: '403',
-    doctor: /^✗ The web server rejects requests to .* \(status 403\)/m,
-  },
-  {
     broken: 'a proxy that admits only GET',
     nginx: replace(/proxy_http_version 1\.1;/, '$& limit_except GET { deny all; }'),
     visitor: 'chats',
     doctor:
       /^✗ The web server rejects POST requests to .* \(status 403\), .*\n {2}→ Let the web server forward all methods/m,
-  },
-  {
-    broken: 'a web server that fails',
-    nginx: replace(/proxy_pass .*;/, 'return 500;'),
-    visitor: '500',
-    doctor: /^✗ The web server answers at .*, but the chat server behind it does not \(status 500\)/m,
   },
   {
     broken: 'a redirect to another host',
@@ -424,6 +345,92 @@ const table: Row[] = [
     check: /^✗ Mails cannot be sent through smtp:\/\/127\.0\.0\.1:1: .*\n {2}→ Correct CHAT_MAIL/m,
   },
 ];
+
+/** Other ways to the findings of rows above. */
+const others: Row[] = [
+  {
+    broken: 'CHAT_ORIGINS with https for a site with http',
+    settings: ({ sitePort }) => ({ CHAT_ORIGINS: `https://www.site.example:${sitePort}` }),
+    visitor: '403 origin_not_allowed',
+    doctor: notAllowed,
+    check: notAllowed,
+    log: rejectsOrigin,
+  },
+  {
+    broken: 'CHAT_ORIGINS without the port of the site',
+    settings: () => ({ CHAT_ORIGINS: 'http://www.other.example' }),
+    visitor: '403 origin_not_allowed',
+    doctor: notAllowed,
+    check: notAllowed,
+    log: rejectsOrigin,
+  },
+  {
+    broken: 'an address of another machine in CHAT_HOST',
+    settings: () => ({ CHAT_HOST: '203.0.113.7' }),
+    visitor: '502',
+    doctor: /^✗ The chat server does not run/m,
+    check: /^✗ The server cannot listen at port \d+ of 203\.0\.113\.7 \(EADDRNOTAVAIL\)/m,
+    readyz: 'down',
+    log: /EADDRNOTAVAIL/,
+  },
+  {
+    broken: 'a key file that does not exist',
+    settings: () => ({ CHAT_API_KEY_FILE: join(folder, 'none') }),
+    visitor: '502',
+    doctor: /CHAT_API_KEY_FILE: .*none/,
+    check: /CHAT_API_KEY_FILE: .*none/,
+    readyz: 'down',
+    log: /CHAT_API_KEY_FILE/,
+  },
+  {
+    broken: 'a folder as history',
+    settings: () => ({ CHAT_HISTORY: `sqlite:${folder}/sessions` }),
+    visitor: '502',
+    doctor: /^✗ The history .*sessions is not a file/m,
+    check: /^✗ The history .*sessions is not a file/m,
+    readyz: 'down',
+    log: /sessions/,
+  },
+  {
+    broken: 'a proxy without the chat',
+    nginx: () => '',
+    visitor: '404',
+    doctor: /^✗ There is no chat at .*\/chat: \/socket\.io\/ returns status 404/m,
+  },
+  {
+    broken: 'a proxy to another program',
+    nginx: replace(/proxy_pass \S+:\d+/, `proxy_pass http://127.0.0.1:${otherPort}`),
+    visitor: '200',
+    doctor: /^✗ There is no chat at .*\/chat: \/socket\.io\/ returns status 200/m,
+  },
+  {
+    broken: 'a proxy that sends another host',
+    nginx: replace(/Host \$http_host/, 'Host backend'),
+    visitor: 'chats',
+    doctor: /^✗ The proxy passes the host backend to the chat server instead of www\.site\.example/m,
+  },
+  {
+    broken: 'another address in CHAT_TRUSTED_PROXIES',
+    settings: () => ({ CHAT_TRUSTED_PROXIES: '10.0.0.5' }),
+    visitor: 'chats',
+    doctor:
+      /^✗ Requests come through the proxy 127\.0\.0\.1, which CHAT_TRUSTED_PROXIES does not list, .*\n {2}→ .*CHAT_TRUSTED_PROXIES=10\.0\.0\.5,127\.0\.0\.1/m,
+  },
+  {
+    broken: 'a proxy that only some addresses may use',
+    nginx: replace(/proxy_http_version 1\.1;/, '$& deny all;'),
+    visitor: '403',
+    doctor: /^✗ The web server rejects requests to .* \(status 403\)/m,
+  },
+  {
+    broken: 'a web server that fails',
+    nginx: replace(/proxy_pass .*;/, 'return 500;'),
+    visitor: '500',
+    doctor: /^✗ The web server answers at .*, but the chat server behind it does not \(status 500\)/m,
+  },
+];
+
+const table = size([...ways, ...others], ways);
 
 async function install({ settings, nginx }: Pick<Row, 'settings' | 'nginx'>) {
   const history = await emptyHistory();
