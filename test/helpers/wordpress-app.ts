@@ -12,6 +12,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { packPlugin } from '../../scripts/wordpress-plugin.ts';
 import { type Child, ownPort, startChild } from './child.ts';
+import { makeOnceLater } from './kept-folder.ts';
 import { type Mariadb, startMariadb } from './mariadb.ts';
 import { reachable } from './memcached.ts';
 import { quoted } from './wordpress.ts';
@@ -39,8 +40,26 @@ export interface WordPressApp extends Child {
 
 const code = '/usr/share/wordpress';
 
+/** Installs WordPress through its form. */
+async function install(url: string, admin: WordPressApp['admin']): Promise<void> {
+  const answer = await fetch(`${url}/wp-admin/install.php?step=2`, {
+    method: 'POST',
+    body: new URLSearchParams({
+      weblog_title: 'Club',
+      user_name: admin.user,
+      admin_password: admin.password,
+      admin_password2: admin.password,
+      admin_email: 'boss@example.org',
+      language: '',
+    }),
+  });
+  const text = await answer.text();
+  if (!text.includes('Success')) throw new Error(`WordPress is not installed: ${answer.status} ${text}`);
+}
+
 /**
- * Starts Debian's WordPress under PHP's own web server, with its own database and folder. Installs it through its form.
+ * Starts Debian's WordPress under PHP's own web server, with its own database and folder. Its tables are those of an
+ * installation that is kept.
  */
 export async function startWordPress(): Promise<WordPressApp> {
   const db = await startMariadb();
@@ -72,43 +91,50 @@ require_once ABSPATH . 'wp-settings.php';
   // WordPress looks for its configuration in the folder of the running file, which is a link to Debian's.
   const prepended = join(folder, 'abspath.php');
   writeFileSync(prepended, `<?php define('ABSPATH', ${quoted(`${folder}/`)});`);
-  const child = startChild(
-    'php',
-    [
-      ...['-d', `auto_prepend_file=${prepended}`, '-d', 'sendmail_path=/bin/true'],
-      // Changes of wp-config.php take effect at once.
-      ...['-d', 'opcache.revalidate_freq=0'],
-      ...['-S', `127.0.0.1:${port}`, '-t', folder],
-    ],
-    { env: { PATH: process.env.PATH, PHP_CLI_SERVER_WORKERS: '4' } },
-  );
-  await reachable(port, child);
+  const installed = join(folder, 'installed');
   const url = `http://127.0.0.1:${port}`;
-  const admin = { user: 'boss', password: 'a long password of 2026' };
-  const answer = await fetch(`${url}/wp-admin/install.php?step=2`, {
-    method: 'POST',
-    body: new URLSearchParams({
-      weblog_title: 'Club',
-      user_name: admin.user,
-      admin_password: admin.password,
-      admin_password2: admin.password,
-      admin_email: 'boss@example.org',
-      language: '',
-    }),
-  });
-  const text = await answer.text();
-  if (!text.includes('Success')) throw new Error(`WordPress is not installed: ${answer.status} ${text}`);
+  const serve = async () => {
+    const child = startChild(
+      'php',
+      [
+        ...['-d', `auto_prepend_file=${prepended}`, '-d', 'sendmail_path=/bin/true'],
+        // Changes of wp-config.php take effect at once.
+        ...['-d', 'opcache.revalidate_freq=0'],
+        ...['-S', `127.0.0.1:${port}`, '-t', folder],
+      ],
+      { env: { PATH: process.env.PATH, PHP_CLI_SERVER_WORKERS: '4' } },
+    );
+    await reachable(port, child);
+    return child;
+  };
   // Otherwise each of these processes would compile WordPress again. PHP keeps no file that changed within two seconds.
-  const compiled = ['enable_cli=1', `file_cache=${folder}/wp-content/compiled`, 'file_cache_only=1'].flatMap(
+  const compiled = ['enable_cli=1', `file_cache=${installed}/compiled`, 'file_cache_only=1'].flatMap(
     (setting) => ['-d', `opcache.${setting}`],
   );
-  mkdirSync(join(folder, 'wp-content/compiled'));
   const run = (code: string) => {
     // A network finds its site by the requested host.
     const host = quoted(new URL(url).host);
     const loaded = `$_SERVER['HTTP_HOST'] = ${host}; $_SERVER['REMOTE_ADDR'] = '127.0.0.1'; require ${quoted(prepended)}; require ABSPATH . 'wp-load.php'; ${code}`;
     return execFileSync('php', [...compiled, '-r', loaded], { encoding: 'utf8' }).trim();
   };
+  const admin = { user: 'boss', password: 'a long password of 2026' };
+  const tables = join(installed, 'tables.sql');
+  const mariadb = [`--socket=${db.folder}/socket`, '-u', 'root', 'site'];
+  await makeOnceLater(installed, join(code, 'wp-includes/version.php'), async () => {
+    mkdirSync(join(installed, 'compiled'), { recursive: true });
+    const child = await serve();
+    await install(url, admin);
+    writeFileSync(tables, execFileSync('mariadb-dump', ['--add-drop-table', ...mariadb]));
+    run('');
+    await child.stop();
+  });
+  execFileSync('mariadb', mariadb, {
+    // An old installation would ask whether the mail address of its administrator is still right.
+    input: `${readFileSync(tables, 'utf8')};
+      UPDATE wp_options SET option_value = '${url}' WHERE option_name IN ('siteurl', 'home');
+      UPDATE wp_options SET option_value = '9999999999' WHERE option_name = 'admin_email_lifespan';`,
+  });
+  const child = await serve();
   return Object.assign(child, {
     url,
     folder,

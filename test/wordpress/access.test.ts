@@ -147,18 +147,18 @@ test('the choice of all users keeps the roles for later', async () => {
 
 // Without soak, one of each kind of value.
 test.each([
-  ['a text', `'x'`],
   ['a cut value', `'a:5:{s:3:"who"'`],
   ['an object', `serialize((object) ['who' => 'all'])`],
   ['no choice', `serialize([])`],
   ...size(
     [
+      ['a text', `'x'`],
       ['an empty text', `''`],
       ['a number', `'5'`],
     ],
     [],
   ),
-  ...size(['null', `'x'`, '5', 'true', `['all']`, '[]'], ['null', 'true', `['all']`]).map((who) => [
+  ...size(['null', `'x'`, '5', 'true', `['all']`, '[]'], ['true', `['all']`]).map((who) => [
     `who ${who}`,
     `serialize(['who' => ${who}, 'guests' => ['x']])`,
   ]),
