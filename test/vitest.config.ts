@@ -20,7 +20,7 @@ class LongestFirst extends BaseSequencer {
 const root = new URL('..', import.meta.url).pathname;
 
 /** The test files that have more in the soak run, by themselves or by what they share with others. */
-const more = /guarantees\/size\.ts|\.\/size\.ts|\/contracts\/|helpers\/(hidden|subscribed)\.ts/;
+const more = /guarantees\/size\.ts|\.\/size\.ts|\/contracts\/|helpers\/(again-in-soak|hidden|subscribed)\.ts/;
 const moreInSoak = globSync('{test,packages/*/test}/**/*.test.ts', { cwd: root }).filter((file) =>
   more.test(readFileSync(join(root, file), 'utf8')),
 );

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { againInSoak } from '../helpers/again-in-soak.ts';
 import { type PeopleSite, type Person, say, startPeopleSite } from '../helpers/people.ts';
 import { type ChatPage, click, nameOf, openPage, refused, textOf, type, until } from './open-page.ts';
 
@@ -578,30 +579,35 @@ test('keeps the text that the user types while another tab stores its draft', as
   expect(field(page).value).toBe('typed here');
 });
 
-test('sends messages and keeps the draft if the browser’s storage is full, and says that it cannot store them', async () => {
-  const { page } = await room('full-storage');
-  const { Storage, DOMException } = page.window;
-  const { setItem } = Storage.prototype;
-  Storage.prototype.setItem = () => {
-    throw new DOMException('full', 'QuotaExceededError');
-  };
-  try {
-    await page.write('sent anyway');
-    await until(async () => expect(textOf(await page.message('sent anyway'))).toMatch(/Sent|Seen/));
-    expect(textOf(page.root)).not.toContain('can’t save');
-    await page.fill('textbox', /^Message to/, 'a draft');
-    await page.sees('Your browser can’t save this. Keep the page open until it is sent.');
-    await page.open('lobby');
-    await page.open('full-storage');
-    await until(() => expect(field(page).value).toBe('a draft'));
-  } finally {
-    Storage.prototype.setItem = setItem;
-  }
-  type(field(page), 'a draft!');
-  await until(() => expect(textOf(page.root)).not.toContain('can’t save'));
-});
+// Shown in browsers by test/e2e/storage.e2e.ts.
+againInSoak(
+  'sends messages and keeps the draft if the browser’s storage is full, and says that it cannot store them',
+  async () => {
+    const { page } = await room('full-storage');
+    const { Storage, DOMException } = page.window;
+    const { setItem } = Storage.prototype;
+    Storage.prototype.setItem = () => {
+      throw new DOMException('full', 'QuotaExceededError');
+    };
+    try {
+      await page.write('sent anyway');
+      await until(async () => expect(textOf(await page.message('sent anyway'))).toMatch(/Sent|Seen/));
+      expect(textOf(page.root)).not.toContain('can’t save');
+      await page.fill('textbox', /^Message to/, 'a draft');
+      await page.sees('Your browser can’t save this. Keep the page open until it is sent.');
+      await page.open('lobby');
+      await page.open('full-storage');
+      await until(() => expect(field(page).value).toBe('a draft'));
+    } finally {
+      Storage.prototype.setItem = setItem;
+    }
+    type(field(page), 'a draft!');
+    await until(() => expect(textOf(page.root)).not.toContain('can’t save'));
+  },
+);
 
-test('keeps a draft that the site deleted with `localStorage.clear()`', async () => {
+// Shown by page-storage.unit.test.ts.
+againInSoak('keeps a draft that the site deleted with `localStorage.clear()`', async () => {
   const { page } = await room('cleared-storage');
   await page.fill('textbox', /^Message to/, 'a draft');
   await until(() => expect(JSON.stringify(page.window.localStorage)).toContain('a draft'));

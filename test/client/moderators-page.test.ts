@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest';
+import { againInSoak } from '../helpers/again-in-soak.ts';
 import { type PeopleSite, type Person, say, startPeopleSite } from '../helpers/people.ts';
 import { inZone } from './in-zone.ts';
 import { type ChatPage, click, openPage, refused, textOf, type, until } from './open-page.ts';
@@ -46,7 +47,8 @@ const text = async (room: string, seq: number) =>
   (await moderator.request('message:history', { room })).messages.find((message) => message.seq === seq)
     ?.text;
 
-test('lists each message once, most reports first, with sorting and filters', async () => {
+// Shown in browsers by test/e2e/moderate.e2e.ts.
+againInSoak('lists each message once, most reports first, with sorting and filters', async () => {
   await threeReported();
   const page = await open(moderator);
   await shows(page, [

@@ -34,6 +34,7 @@ import { selectSendable } from '../../server/history/webhooks.ts';
 
 import type { RequestError } from '../../server/wire/errors.ts';
 import { size, soak } from '../guarantees/size.ts';
+import { againInSoak } from '../helpers/again-in-soak.ts';
 import { connectChat, newClientId } from '../helpers/chat-client.ts';
 import { chatServerHere } from '../helpers/chat-here.ts';
 import { chatProgram, emptyHistory, startChatServer } from '../helpers/chat-server.ts';
@@ -974,7 +975,8 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       expect(messages.map(({ clientId }) => clientId).sort()).toEqual(sent.map((one) => one.clientId).sort());
     });
 
-    it('restores a complete history from a dump into a database with another name', async () => {
+    // backup-databases.test.ts shows it of the backups of the chat.
+    againInSoak('restores a complete history from a dump into a database with another name', async () => {
       const history = await empty();
       const sent = message('before');
       const { message: stored } = await history.write.send(sent);

@@ -11,7 +11,7 @@ import { run as restore } from '../../server/command/restore.ts';
 import { changeBits } from '../../server/history/history.ts';
 import { type HistoryPlace, readHistoryPlace } from '../../server/history/open.ts';
 import type { CommandProblem } from '../../server/program/problem.ts';
-import { size } from '../guarantees/size.ts';
+import { size, soak } from '../guarantees/size.ts';
 import { connectChat, newClientId } from '../helpers/chat-client.ts';
 import { chatServerHere } from '../helpers/chat-here.ts';
 import { historyFolder } from '../helpers/chat-server.ts';
@@ -384,7 +384,7 @@ describe.each(engines)('backups of $name', ({ name, other, start, tables, rows, 
         ? manifest.replace('"postgres"', '   "mysql"')
         : manifest.replace(/"made":\d{3}/, '"made":').replace('"mysql"', '"postgres"');
     const wrong = join(folder, 'wrong.tar');
-    for (const bytes of [wrongRow, withoutSeparator]) {
+    for (const bytes of size([wrongRow, withoutSeparator], [wrongRow])) {
       writeFileSync(wrong, bytes);
       const refused = {
         code: 65,
@@ -409,12 +409,24 @@ describe.each(engines)('backups of $name', ({ name, other, start, tables, rows, 
   });
 
   it('erases users again who were erased after the backup', async () => {
+    const lobbyNow = async () =>
+      (await history.query(`SELECT head, reset_rev FROM chat_rooms WHERE id = 'lobby'`))[0];
+    const lost = await lobbyNow();
     const { said, code } = await command('restore', history.url);
     expect([code, said]).toEqual([0, expect.stringMatching(/^✓ Restored: /)]);
     await expectWhole(history, kept.files);
     expect(await history.holding(ben)).toEqual([]);
     const sum = 'SELECT (SELECT count(*) FROM chat_due) + (SELECT count(*) FROM chat_webhooks) AS n';
     expect((await history.query(sum)).map(({ n }) => Number(n))).toEqual([0]);
+    // Numbers are never reused, so a client cannot mistake new messages for lost ones that it has read.
+    const expectLater = async (than: unknown) => {
+      const lobby = await lobbyNow();
+      expect(Number(lobby?.reset_rev)).toBeGreaterThan(Number(than));
+      expect(Number(lobby?.head)).toBeGreaterThan(Number(than));
+    };
+    await expectLater(lost?.head);
+    // backup.test.ts shows the rest on SQLite.
+    if (!soak) return;
     const again = await chatServerHere({
       ...settings,
       CHAT_API_KEY: apiKey,
@@ -447,11 +459,8 @@ describe.each(engines)('backups of $name', ({ name, other, start, tables, rows, 
       .poll(async () => (await fetch(`${again.url}/api/users/${cid}`, { headers })).status)
       .toBe(404);
     await again.stop();
-    // Numbers are never reused, so a client cannot mistake new messages for lost ones that it has read.
     expect(await command('restore', history.url)).toMatchObject({ code: 0 });
-    const [lobby] = await history.query(`SELECT head, reset_rev FROM chat_rooms WHERE id = 'lobby'`);
-    expect(Number(lobby?.reset_rev)).toBeGreaterThan(read.head);
-    expect(Number(lobby?.head)).toBeGreaterThan(read.head);
+    await expectLater(read.head);
     expect(existsSync(join(kept.files.slice('dir:'.length), 'restoring'))).toBe(false);
   });
 });
