@@ -108,9 +108,10 @@ require_once ABSPATH . 'wp-settings.php';
     return child;
   };
   // Otherwise each of these processes would compile WordPress again. PHP keeps no file that changed within two seconds.
-  const compiled = ['enable_cli=1', `file_cache=${installed}/compiled`, 'file_cache_only=1'].flatMap(
+  const compiled = ['enable_cli=1', `file_cache=${folder}/wp-content/compiled`, 'file_cache_only=1'].flatMap(
     (setting) => ['-d', `opcache.${setting}`],
   );
+  mkdirSync(join(folder, 'wp-content/compiled'));
   const run = (code: string) => {
     // A network finds its site by the requested host.
     const host = quoted(new URL(url).host);
@@ -121,11 +122,10 @@ require_once ABSPATH . 'wp-settings.php';
   const tables = join(installed, 'tables.sql');
   const mariadb = [`--socket=${db.folder}/socket`, '-u', 'root', 'site'];
   await makeOnceLater(installed, join(code, 'wp-includes/version.php'), async () => {
-    mkdirSync(join(installed, 'compiled'), { recursive: true });
+    mkdirSync(installed);
     const child = await serve();
     await install(url, admin);
     writeFileSync(tables, execFileSync('mariadb-dump', ['--add-drop-table', ...mariadb]));
-    run('');
     await child.stop();
   });
   execFileSync('mariadb', mariadb, {
