@@ -99,8 +99,11 @@ function send_mail(WP_User $user, array $due): bool
 function name_of_room(array $room): string
 {
     if (($room['name'] ?? '') !== '') {
-        $isUserText = in_array('name', $room['userText'], true);
-        return $isUserText ? Webhook::withoutLinks($room['name']) : $room['name'];
+        if (!in_array('name', $room['userText'], true)) {
+            return $room['name'];
+        }
+        require_once dirname(__DIR__) . '/lib/Webhook.php';
+        return Webhook::withoutLinks($room['name']);
     }
     if (($room['kind'] ?? '') !== 'direct') {
         return __('A room that you have not opened yet', 'php-session-chat');
