@@ -103,8 +103,12 @@ export function linksIn(text: string): Link[] {
   });
 }
 
+/** Most messages have none of these, and the history asks for each message. */
+const MAY_HAVE_PAGE = /:\/\/|www\./i;
+
 /** Returns the address of the first page that a message links, or null. */
-export const firstPage = (text: string): string | null => linksIn(text).find(isPage)?.href ?? null;
+export const firstPage = (text: string): string | null =>
+  (MAY_HAVE_PAGE.test(text) && linksIn(text).find(isPage)?.href) || null;
 
 export const isPage = ({ href }: Link): boolean => !href.startsWith('mailto:');
 
