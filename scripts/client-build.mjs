@@ -23,6 +23,9 @@ export async function buildClient() {
   writeFileSync(mark, hash);
 }
 
+/** The folders of the server whose files the client imports. */
+export const sharedFolders = ['server/wire', 'server/text'];
+
 /** Hashes contents, because copies and checkouts change file times. */
 function sourceHash() {
   const hash = createHash('sha256');
@@ -30,11 +33,11 @@ function sourceHash() {
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath ?? entry.path, entry.name))
     .filter((path) => !path.startsWith(join(client, 'dist')));
-  const shared = ['wire', 'text'].map((name) => join(root, 'server', name));
-  // The client shares these files with the server, and the guide contains a page of docs/. The lock file represents
-  // Vite and the libraries.
+  // The guide contains a page of docs/. The lock file represents Vite and the libraries.
   files.push(
-    ...shared.flatMap((folder) => readdirSync(folder).map((name) => join(folder, name))),
+    ...sharedFolders.flatMap((folder) =>
+      readdirSync(join(root, folder)).map((name) => join(root, folder, name)),
+    ),
     join(root, 'docs', 'element.md'),
   );
   files.push(join(root, 'package-lock.json'));

@@ -3,6 +3,7 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
+import { sharedFolders } from '../../scripts/client-build.mjs';
 
 const root = new URL('../..', import.meta.url).pathname;
 const folder = mkdtempSync(join(tmpdir(), 'checkout-'));
@@ -36,7 +37,7 @@ test('npm checks the engines of the project only, and `npm run build` rejects an
 
 test('`npm run build` explains why the packaged Node cannot run, and succeeds once it can', () => {
   mkdirSync(join(folder, 'client'));
-  mkdirSync(join(folder, 'server/wire'), { recursive: true });
+  for (const shared of sharedFolders) mkdirSync(join(folder, shared), { recursive: true });
   mkdirSync(join(folder, 'docs'));
   for (const file of ['docs/element.md', 'package-lock.json']) writeFileSync(join(folder, file), '');
   expect(build()).toEqual({
