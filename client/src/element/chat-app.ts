@@ -3,15 +3,12 @@ import { Chat } from '../chat/chat.ts';
 import type { Ended } from '../connection/connection-state.ts';
 import type { Texts } from '../strings/language-texts.ts';
 import { dayWatch } from '../strings/new-day.ts';
-import { atMost99, Strings } from '../strings/strings.ts';
+import { Strings } from '../strings/strings.ts';
 import { sheet } from '../styles/styles.ts';
 import { AppView } from '../views/app.tsx';
 import { refusal } from '../views/refusal.ts';
 import { takeAsked } from './asked.ts';
 import { Surroundings } from './surroundings.ts';
-
-/** The counts that any element put before the page's title. Another number there belongs to the page. */
-const counted = new Set<string>();
 
 /** Events of the chat for its element. */
 export interface AppListener {
@@ -236,12 +233,6 @@ export class ChatApp {
     if (unread === this.#unread?.unread && mentions === this.#unread.mentions) return;
     this.#unread = totals;
     this.#listener.unread(unread, mentions, this.#chat.single);
-    if (this.#host.getAttribute('title-count') === 'off') return;
-    const [count = ''] = /^\(\d+\+?\) /.exec(document.title) ?? [];
-    const plain = counted.has(count) ? document.title.slice(count.length) : document.title;
-    const now = unread > 0 ? `(${atMost99(unread)}) ` : '';
-    counted.add(now);
-    document.title = now + plain;
   }
 }
 

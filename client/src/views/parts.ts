@@ -24,6 +24,7 @@ import { UnreadMentions } from './messages/unread-mentions.ts';
 import { Barring } from './moderation/barring.tsx';
 import { BlockedPeople } from './moderation/blocked-people.tsx';
 import { OnHold } from './moderation/on-hold.tsx';
+import { countInTitle } from './page-title.ts';
 import { listenToPeople } from './people/open-person.tsx';
 import { Portraits } from './people/portraits.ts';
 import { PinnedMessages } from './pins/pinned-messages.tsx';
@@ -156,6 +157,7 @@ export function start(
   const catchUp = new CatchUp(context);
   chat.followers.add(catchUp);
   followPage(root, signal);
+  countInTitle(root.host as HTMLElement, chat, signal);
   chat.followers.add(startLater(context));
   void hintAtScripts();
   // Redraws the visible messages, because the code for their files, reactions and mentions has just loaded.
