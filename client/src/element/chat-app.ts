@@ -8,6 +8,7 @@ import { sheet } from '../styles/styles.ts';
 import { AppView } from '../views/app.tsx';
 import { refusal } from '../views/refusal.ts';
 import { takeAsked } from './asked.ts';
+import { keepEvents } from './kept-events.ts';
 import { Surroundings } from './surroundings.ts';
 
 /** Events of the chat for its element. */
@@ -36,8 +37,8 @@ export class ChatApp {
   #focusDue: Element | null | undefined;
   /** Only the composer may take the focus. */
   #onlyField = false;
-  /** Set by `stop`. Another instance may then render in the same place. */
-  #stopped = false;
+  /** Aborted by `stop`. Another instance may then render in the same place. */
+  readonly #stopped = new AbortController();
   /** Cancels the scheduled render. */
   #callOff: (() => void) | undefined;
   /** The last reported totals; undefined before the first connection and after the end of a session. */
@@ -85,10 +86,14 @@ export class ChatApp {
       root,
       asked,
     );
-    for (const [target, name] of this.#watched()) target.addEventListener(name, this.#woken);
-    addEventListener('keydown', this.#pressed);
-    addEventListener('pagehide', this.#leaving);
-    addEventListener('pageshow', this.#returned);
+    const { signal } = this.#stopped;
+    for (const name of ['online', 'offline', 'focus', 'blur', 'pageshow'])
+      addEventListener(name, this.#woken, { signal });
+    document.addEventListener('visibilitychange', this.#woken, { signal });
+    keepEvents(host, root, signal);
+    addEventListener('keydown', this.#pressed, { signal });
+    addEventListener('pagehide', this.#leaving, { signal });
+    addEventListener('pageshow', this.#returned, { signal });
     this.#tick = setInterval(() => this.#ticked(), 500);
     chat.start();
     // A page without anything else has no other use for the focus. With touch it would open the keyboard.
@@ -102,15 +107,11 @@ export class ChatApp {
   stop(): void {
     clearInterval(this.#tick);
     this.#surroundings.stop();
-    this.#stopped = true;
+    this.#stopped.abort();
     this.#callOff?.();
     this.#view.keep();
     this.#chat.stop();
     this.#view.stop();
-    for (const [target, name] of this.#watched()) target.removeEventListener(name, this.#woken);
-    removeEventListener('keydown', this.#pressed);
-    removeEventListener('pagehide', this.#leaving);
-    removeEventListener('pageshow', this.#returned);
     if (this.#unread !== undefined) this.#tell({ unread: 0, mentions: 0 });
   }
 
@@ -164,7 +165,7 @@ export class ChatApp {
 
   /** Renders once per frame. A hidden page has no frames, so it uses a timer. */
   #changed(): void {
-    if (this.#callOff !== undefined || this.#stopped) return;
+    if (this.#callOff !== undefined || this.#stopped.signal.aborted) return;
     const draw = () => {
       this.#callOff = undefined;
       this.#view.render();
@@ -210,17 +211,6 @@ export class ChatApp {
   readonly #returned = ({ persisted }: PageTransitionEvent) => {
     if (persisted) this.#chat.start();
   };
-
-  #watched(): [EventTarget, string][] {
-    return [
-      [window, 'online'],
-      [window, 'offline'],
-      [window, 'focus'],
-      [window, 'blur'],
-      [window, 'pageshow'],
-      [document, 'visibilitychange'],
-    ];
-  }
 
   #ended(reason: Ended): void {
     if (this.#unread !== undefined) this.#tell({ unread: 0, mentions: 0 });
