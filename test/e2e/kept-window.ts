@@ -86,7 +86,8 @@ async function empty(page: Page): Promise<void> {
   await page.evaluate(async () => {
     for (const chat of document.querySelectorAll('php-chat, php-chat-launcher, php-chat-moderate'))
       chat.remove();
-    await null;
+    // Removed elements stop in a later task.
+    await new Promise((resolve) => setTimeout(resolve));
     localStorage.clear();
     sessionStorage.clear();
   });

@@ -110,8 +110,8 @@ export class PhpChat extends HTMLElement {
   disconnectedCallback(): void {
     removeEventListener('resize', this.#measure);
     this.#seen.disconnect();
-    // A page that only moves the element should not lose the connection.
-    queueMicrotask(() => {
+    // A page that only moves the element should not lose the connection. Turbo moves it in two steps.
+    setTimeout(() => {
       if (this.isConnected) return;
       this.#stop();
       this.#wishes = [];

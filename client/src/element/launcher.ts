@@ -71,6 +71,8 @@ export class PhpChatLauncher extends HTMLElement {
     // `cancel` is the Back of a phone. Esc is handled as a key, so that elements inside can use it first.
     const shut = (event: Event) => {
       event.preventDefault();
+      // Esc must not also close a dialog of the page.
+      event.stopPropagation();
       this.close();
     };
     this.#panel.addEventListener('cancel', shut);
@@ -115,7 +117,7 @@ export class PhpChatLauncher extends HTMLElement {
 
   disconnectedCallback(): void {
     // A page that only moves the element should not lose the connection.
-    queueMicrotask(() => {
+    setTimeout(() => {
       if (!this.isConnected) for (const end of this.#ends.splice(0)) end();
     });
   }
@@ -203,14 +205,15 @@ export class PhpChatLauncher extends HTMLElement {
   }
 
   #load(): void {
-    if (this.#chat !== undefined) return;
-    this.#chat = document.createElement('php-chat');
+    // A page that replaces its content may have copied the chat with the launcher, or removed the chat.
+    if (this.#chat?.parentNode === this) return;
+    this.#chat ??= this.querySelector('php-chat') ?? document.createElement('php-chat');
     this.#chat.slot = 'chat';
     this.#hand();
     this.#chat.toggleAttribute('closable', true);
     if (this.#strings !== undefined) this.#chat.strings = this.#strings;
     // Elements for the chat's slots, such as the page's logo.
-    this.#chat.append(...[...this.children].filter((child) => child.slot !== ''));
+    this.#chat.append(...[...this.children].filter((child) => child.slot && child !== this.#chat));
     this.append(this.#chat);
   }
 
