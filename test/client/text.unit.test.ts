@@ -235,6 +235,8 @@ test('derives the hue from the FNV-1a hash of the ID, like every client', () => 
 describe('typed and pasted text', () => {
   test('is cleaned when pasted', () => {
     expect(cleaned('a\r\nb\rc\u0000\u0007\td\uD800')).toBe('a\nb\nc\td\uFFFD');
+    // Line breaks of Word and PowerPoint, page breaks, and those of other systems.
+    for (const end of ['\v', '\f', '\u0085', '\u2028', '\u2029']) expect(cleaned(`a${end}b`)).toBe('a\nb');
   });
   test('counts code points as characters', () => expect(codePoints('a👍🏽李')).toBe(4));
   test.each([

@@ -164,3 +164,15 @@ test('fails an upload without progress for a minute', async () => {
   await vi.advanceTimersByTimeAsync(1);
   expect(upload.problem).toBe('failed');
 });
+
+test('says that a file is unreadable if it was changed or deleted since it was chosen', async () => {
+  const file = new File(['words'], 'a.txt');
+  file.slice = () => {
+    throw new DOMException('The file could not be read.', 'NotReadableError');
+  };
+  const upload = uploads.add('lobby', file, 100);
+  await settle();
+  requests()[0]?.answer(0);
+  await settle();
+  expect(upload.problem).toBe('damaged');
+});

@@ -12,7 +12,15 @@ const HANGS_MS = 60_000;
  * Why a file is not uploaded. The server would reject or has rejected it, it did not arrive, or the message has no
  * space for it.
  */
-export type UploadProblem = 'tooLarge' | 'type' | 'limit' | 'damaged' | 'failed' | 'busy' | 'tooMany';
+export type UploadProblem =
+  | 'tooLarge'
+  | 'type'
+  | 'limit'
+  | 'damaged'
+  | 'folder'
+  | 'failed'
+  | 'busy'
+  | 'tooMany';
 
 /** The data of a voice message that its author's client measures. */
 export interface VoiceNote {
@@ -194,7 +202,11 @@ export class Uploads {
     else if (status === 0 && !this.#isConnected()) {
       upload.progress = 0;
       this.#waiting.unshift(upload);
-    } else upload.problem = REFUSED[code] ?? REFUSED[status] ?? 'failed';
+    } else {
+      const isUnreadable = status === 0 && !(await isReadable(source));
+      if (!signal.aborted)
+        upload.problem = isUnreadable ? 'damaged' : (REFUSED[code] ?? REFUSED[status] ?? 'failed');
+    }
   }
 
   /** Uses `XMLHttpRequest`, because only it reports upload progress. */
@@ -239,5 +251,15 @@ export class Uploads {
 
   #tell(upload: Upload): void {
     for (const listener of this.#listeners) listener(upload);
+  }
+}
+
+/** Browsers report no reason if a file was changed or deleted after the user chose it. */
+async function isReadable(file: Blob): Promise<boolean> {
+  try {
+    await file.slice(0, 1).arrayBuffer();
+    return true;
+  } catch {
+    return false;
   }
 }

@@ -1,4 +1,5 @@
 import { flag } from '../chat/form.ts';
+import { composes } from '../text/keys.ts';
 import { FormDialog } from '../views/controls/form-dialog.tsx';
 import { KeyList } from '../views/controls/key-list.tsx';
 import { Row, Switch } from '../views/controls/rows.tsx';
@@ -29,8 +30,9 @@ const all = [
  * has another script, returns the Latin letter at this position in other layouts.
  */
 export function plainKey(event: KeyboardEvent): string | undefined {
-  const { key, code, ctrlKey, altKey, metaKey, isComposing } = event;
-  if (event.defaultPrevented || ctrlKey || altKey || metaKey || isComposing || event.repeat) return undefined;
+  const { key, code, ctrlKey, altKey, metaKey } = event;
+  if (event.defaultPrevented || ctrlKey || altKey || metaKey || composes(event) || event.repeat)
+    return undefined;
   const [target] = event.composedPath() as Partial<Element>[];
   if (target?.matches?.('input, textarea, select') === true) return undefined;
   if (key.length !== 1) return undefined;

@@ -1,6 +1,7 @@
 import { createRef } from 'preact';
 import { mostCounted } from '../../../server/wire/counted.ts';
 import type { Answers } from '../../../server/wire/events.ts';
+import { composes } from '../text/keys.ts';
 import { Empty } from '../views/controls/empty.tsx';
 import { FilterField } from '../views/controls/filter-field.tsx';
 import { RovingList } from '../views/controls/roving-list.tsx';
@@ -184,7 +185,7 @@ export class PeoplePage implements Part {
   };
 
   readonly #pressed = (event: KeyboardEvent) => {
-    if (event.isComposing) return;
+    if (composes(event)) return;
     if (event.key === 'Escape' && this.#query !== '') this.#typed('');
     else if (event.key === 'ArrowDown')
       this.#list.current?.querySelector<HTMLElement>('.person[tabindex="0"]')?.focus();

@@ -4,6 +4,7 @@ import type { MessagePlace } from '../chat/notifications.ts';
 import type { ConnectionState } from '../connection/connection-state.ts';
 import { entries, type Pending } from '../store/entries.ts';
 import type { Room } from '../store/room.ts';
+import { composes, confirms } from '../text/keys.ts';
 import type { PageAddress } from '../text/page-address.ts';
 import { Banner, noticeOf } from './banner.tsx';
 import { CardView, cardOf } from './card.tsx';
@@ -761,12 +762,12 @@ export class AppView {
 
   /** Handles a key of the focused element, or of the page if it shows only the chat. */
   readonly key = (event: KeyboardEvent) => {
-    if (event.defaultPrevented || this.#layers.modal) return;
+    if (event.defaultPrevented || composes(event) || this.#layers.modal) return;
     const { key, altKey, ctrlKey, metaKey, shiftKey } = event;
     const { single } = this.#context.chat;
     const target = event.target as Element;
     // Loads the code of the message menu, then repeats the key press.
-    if (this.#late.panels === undefined && key === 'Enter' && target.matches('.msg'))
+    if (this.#late.panels === undefined && confirms(event) && target.matches('.msg'))
       return this.#late.withPanels(() => target.dispatchEvent(new KeyboardEvent(event.type, event)));
     if (key === 'Escape') {
       if (this.#late.parts?.pins.close() === true) return event.preventDefault();

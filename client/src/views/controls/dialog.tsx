@@ -1,4 +1,5 @@
 import { Component, type ComponentChildren, createRef } from 'preact';
+import { composes, confirms } from '../../text/keys.ts';
 import type { ControlContext } from '../context.ts';
 import { Icon } from './icon.tsx';
 
@@ -124,9 +125,9 @@ export class Dialog extends Component<Props> {
   }
 
   readonly #key = (event: KeyboardEvent) => {
-    if (event.defaultPrevented || event.isComposing || event.keyCode === 229) return;
+    if (event.defaultPrevented || composes(event)) return;
     if (event.key === 'Escape') this.#leave();
-    else if (event.key === 'Enter' && event.target instanceof HTMLInputElement) this.props.submit();
+    else if (confirms(event) && event.target instanceof HTMLInputElement) this.props.submit();
     else return;
     event.preventDefault();
     event.stopPropagation();
@@ -163,8 +164,7 @@ export function TextField({ id, label, optional, value, readOnly, error, next, t
         aria-describedby={error === undefined ? undefined : `${id}-error`}
         onInput={(event) => typed(event.currentTarget.value)}
         onKeyDown={(event) => {
-          if (next === undefined || event.key !== 'Enter' || event.isComposing || event.keyCode === 229)
-            return;
+          if (next === undefined || !confirms(event)) return;
           event.preventDefault();
           (event.currentTarget.getRootNode() as ShadowRoot).getElementById(next)?.focus();
         }}

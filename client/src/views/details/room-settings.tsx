@@ -4,6 +4,7 @@ import { setNotify, updateRoom, wantPreviews } from '../../chat/room-actions.ts'
 import type { RequestError } from '../../connection/connection-state.ts';
 import type { Room } from '../../store/room.ts';
 import type { Strings } from '../../strings/strings.ts';
+import { confirms } from '../../text/keys.ts';
 import type { Context, DialogRequest } from '../context.ts';
 import { Icon, type IconName } from '../controls/icon.tsx';
 import { Choice, Row, Switch, save } from '../controls/rows.tsx';
@@ -111,7 +112,7 @@ export class RoomSettings extends Component<Props> {
       <div
         onFocusOut={() => this.#rename()}
         onKeyDown={(event) => {
-          if (event.key === 'Enter' && !event.isComposing) this.#rename();
+          if (confirms(event)) this.#rename();
         }}
       >
         {this.#fields.draw(false)}

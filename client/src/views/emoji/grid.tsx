@@ -2,6 +2,7 @@ import { Component, createRef } from 'preact';
 import { text } from '../../chat/form.ts';
 import style from '../../styles/emoji.css?inline';
 import { sheetOf } from '../../styles/styles.ts';
+import { composes } from '../../text/keys.ts';
 import { TONES, toned } from '../../text/tone.ts';
 import type { Context } from '../context.ts';
 import { FilterField } from '../controls/filter-field.tsx';
@@ -186,6 +187,7 @@ export class EmojiGrid extends Component<Props> {
   }
 
   readonly #key = (event: KeyboardEvent) => {
+    if (composes(event)) return;
     const target = event.target as HTMLElement;
     const mirrored = target.matches(':dir(rtl)');
     const side = event.key === 'ArrowRight' ? 1 : event.key === 'ArrowLeft' ? -1 : 0;

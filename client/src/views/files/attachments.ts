@@ -5,7 +5,9 @@ import { withLock } from '../../chat/tab-lock.ts';
 import { type Upload, type UploadProblem, Uploads, type VoiceNote } from '../../chat/uploads.ts';
 import { messageFile, type Pending, type SentFile } from '../../store/entries.ts';
 import type { Room } from '../../store/room.ts';
+import { filesOf, type Transferred } from '../../text/paste.ts';
 import { type Context, keyOf, type Place, type VoicePlace } from '../context.ts';
+import { apply } from '../messages/format-bar.tsx';
 import { uploadProblem } from './upload-problem.ts';
 
 /** A file attached to a draft. */
@@ -37,6 +39,7 @@ const NEVER: ReadonlySet<UploadProblem | undefined> = new Set([
   'type',
   'limit',
   'damaged',
+  'folder',
   'tooMany',
 ]);
 
@@ -52,6 +55,7 @@ const goesOn = ({ stored, problem }: Upload) => stored === undefined && problem 
 export class Attachments {
   readonly uploads: Uploads;
   readonly #context: Context;
+  readonly #root: ShadowRoot;
   readonly #trays = new Map<string, Attached[]>();
   /** Functions that release the locks of running uploads, by file key. */
   readonly #held = new Map<string, () => void>();
@@ -62,6 +66,7 @@ export class Attachments {
 
   constructor(context: Context, root: ShadowRoot, signal: AbortSignal) {
     this.#context = context;
+    this.#root = root;
     const { server, connection, me } = context.chat;
     this.#user = me?.id;
     this.uploads = new Uploads(
@@ -126,16 +131,17 @@ export class Attachments {
   }
 
   /**
-   * Adds files. Without `files`, opens the file picker.
+   * Adds files, or those of a paste or drop. Without `files`, opens the file picker.
    *
    * @param stored - called when the server has stored the last file
    * @param picked - called when the user has chosen files in the picker
    */
-  attach(place: Place, files?: Iterable<File>, stored?: () => void, picked?: () => void): void {
+  attach(place: Place, files?: Iterable<File> | Transferred, stored?: () => void, picked?: () => void): void {
     const { strings, toast } = this.#context;
     if (!this.may(place.room)) return toast(strings.text('composer.noFiles'), 'bad');
     if (files !== undefined) {
-      const last = this.#add(place, [...files]).at(-1)?.upload;
+      const { files: given, folders } = 'folders' in files ? files : { files: [...files] };
+      const last = this.#add(place, given, folders).at(-1)?.upload;
       if (stored === undefined) return;
       const stop = this.uploads.follow((upload) => {
         if (upload !== last) return;
@@ -311,14 +317,16 @@ export class Attachments {
     else store?.set(`tray/${place}`, kept);
   }
 
-  #add(place: Place, files: readonly File[]): Attached[] {
+  #add(place: Place, files: readonly File[], folders: ReadonlySet<File> = new Set()): Attached[] {
     const { chat, strings, toast } = this.#context;
     const items = this.items(place);
     const shown = files.slice(0, Math.max(0, MOST_TILES - items.length));
     if (shown.length < files.length) toast(strings.text('file.tooMany', { n: chat.limits.files }), 'bad');
     const added: Attached[] = [];
     for (const file of shown) {
-      const over = this.#hasRoom([...items, ...added]) ? {} : { problem: 'tooMany' as const };
+      const isFull = !this.#hasRoom([...items, ...added]);
+      const problem = folders.has(file) ? 'folder' : isFull ? 'tooMany' : undefined;
+      const over: { problem?: UploadProblem } = problem === undefined ? {} : { problem };
       added.push({ upload: this.uploads.add(place.room.id, file, chat.limits.file, over) });
     }
     this.#set(place, [...items, ...added]);
@@ -399,14 +407,31 @@ export class Attachments {
     this.#context.changed();
   }
 
+  /** Takes a link that is dropped on the room into the text. Otherwise the browser would leave the page. */
+  #overLink(event: DragEvent, isHere: boolean): void {
+    const isField = event.target instanceof Element && event.target.matches('input, textarea');
+    if (isField || !isHere || event.dataTransfer?.types.includes('text/uri-list') !== true) return;
+    event.preventDefault();
+    if (event.type !== 'drop') return;
+    const addresses = event.dataTransfer.getData('text/uri-list').split(/[\r\n]+/);
+    const address = addresses.find((line) => line !== '' && !line.startsWith('#'));
+    const field = this.#root.querySelector<HTMLTextAreaElement>('.main .composer textarea');
+    if (address === undefined || field === null || field.readOnly) return;
+    const { value, selectionStart, selectionEnd } = field;
+    const blank = /\S$/.test(value.slice(0, selectionStart)) ? ' ' : '';
+    const text = blank + address;
+    const end = selectionStart + text.length;
+    apply({ from: selectionStart, to: selectionEnd, text, start: end, end }, field);
+  }
+
   #over(event: DragEvent): void {
     const { current } = this.#context.chat;
     const isHere = event.target instanceof Element && event.target.closest('.main') !== null;
     const isFile = event.dataTransfer?.types.includes('Files') === true;
-    if (!isFile) return;
+    if (!isFile) return this.#overLink(event, isHere);
     // The field handles drops itself.
     if (event.type === 'drop' && isHere && current !== undefined && !event.defaultPrevented)
-      this.attach({ room: current }, event.dataTransfer?.files);
+      this.attach({ room: current }, event.dataTransfer ? filesOf(event.dataTransfer) : []);
     // Otherwise the browser would leave the page and open the file.
     event.preventDefault();
     const isField = event.target instanceof Element && event.target.matches('.talk textarea');

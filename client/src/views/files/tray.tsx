@@ -1,4 +1,5 @@
 import type { UploadProblem } from '../../chat/uploads.ts';
+import { confirms } from '../../text/keys.ts';
 import type { Context, Place } from '../context.ts';
 import { Icon } from '../controls/icon.tsx';
 import type { Attached, Attachments } from './attachments.ts';
@@ -34,7 +35,7 @@ export function Tray({ context, attachments, place, items }: Props) {
       const next = event.key === forward ? tile.nextElementSibling : tile.previousElementSibling;
       if (next instanceof HTMLElement) next.focus();
     } else if (event.key === 'Delete' || event.key === 'Backspace') remove(item, tile);
-    else if (event.key === 'Enter' || event.key === ' ') {
+    else if (confirms(event) || event.key === ' ') {
       tile.querySelector<HTMLElement>('.alt, .link')?.click();
     } else return;
     event.preventDefault();

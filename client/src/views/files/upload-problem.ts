@@ -18,6 +18,7 @@ export function uploadProblem(
   if (problem === 'busy') return strings.text('file.busy');
   if (problem === 'tooMany') return strings.text('file.tooMany', { n: chat.limits.files });
   if (problem === 'limit') return strings.text('file.pixels');
+  if (problem === 'folder') return strings.text('file.folder');
   if (problem === 'damaged') return strings.text('file.damaged');
   if (problem !== 'type') return strings.text('file.failed');
   const [kind, other] = CONVERTED.find(([, , form]) => form.test(`${type} ${name}`)) ?? [];

@@ -4,7 +4,8 @@ import { firstPage } from '../../../../server/text/format.ts';
 import type { Follower } from '../../chat/chat-listener.ts';
 import type { Entry } from '../../store/entries.ts';
 import type { Room } from '../../store/room.ts';
-import { cleaned, codePoints } from '../../text/paste.ts';
+import { composes, confirms } from '../../text/keys.ts';
+import { cleaned, codePoints, filesOf, meansFiles } from '../../text/paste.ts';
 import type { Context } from '../context.ts';
 import { Icon } from '../controls/icon.tsx';
 import { refusal } from '../refusal.ts';
@@ -506,7 +507,7 @@ export class Composer extends Component<Props> implements Follower {
   }
 
   readonly #key = (event: KeyboardEvent) => {
-    if (event.key === 'ArrowUp' && this.#inField === '' && !event.altKey && !event.isComposing) {
+    if (event.key === 'ArrowUp' && this.#inField === '' && !event.altKey && !composes(event)) {
       const entry = this.props.lastOwn();
       if (entry === undefined) return;
       event.preventDefault();
@@ -514,8 +515,7 @@ export class Composer extends Component<Props> implements Follower {
       else this.#toEdit = entry.key;
       return;
     }
-    // Enter that ends a composition (Chinese, Japanese, accents) chooses a word. Safari reports only key code 229.
-    if (event.key !== 'Enter' || event.isComposing || event.keyCode === 229) return;
+    if (!confirms(event)) return;
     const { touch, look } = this.props.context;
     const sends = event.ctrlKey || event.metaKey || (look.enterSends && !touch());
     if (event.shiftKey || event.altKey || !sends) return;
@@ -526,11 +526,11 @@ export class Composer extends Component<Props> implements Follower {
   #paste(data: DataTransfer | null, event: Event): void {
     const field = this.#field.current;
     if (data === null || field === null) return;
-    const text = data.getData('text/plain');
-    if (text === '' && data.files.length > 0) {
+    if (meansFiles(data)) {
       event.preventDefault();
-      return this.props.context.attach(this.props, data.files);
+      return this.props.context.attach(this.props, filesOf(data));
     }
+    const text = data.getData('text/plain');
     const clean = cleaned(text);
     if (clean === text) return;
     event.preventDefault();

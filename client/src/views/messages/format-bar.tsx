@@ -1,4 +1,5 @@
 import { type Change, type Field, type Format, newLine, toggle } from '../../text/editing.ts';
+import { composes, confirms } from '../../text/keys.ts';
 import type { Context } from '../context.ts';
 import { Icon } from '../controls/icon.tsx';
 import { isApple } from '../controls/modifier-keys.ts';
@@ -63,13 +64,13 @@ export class FormatBar {
 
   readonly #key = (event: Event) => {
     const field = this.#active();
-    if (field === undefined || !(event instanceof KeyboardEvent) || event.isComposing) return;
-    if (event.defaultPrevented || event.altKey || event.keyCode === 229) return;
+    if (field === undefined || !(event instanceof KeyboardEvent) || composes(event)) return;
+    if (event.defaultPrevented || event.altKey) return;
     const command = isApple ? event.metaKey && !event.ctrlKey : event.ctrlKey && !event.metaKey;
     const format = command && !event.shiftKey ? keys[event.key.toLowerCase()] : undefined;
     let change: Change | undefined;
     if (format !== undefined) change = toggle(fieldOf(field), format);
-    else if (event.key === 'Enter' && !event.ctrlKey && !event.metaKey) change = newLine(fieldOf(field));
+    else if (confirms(event) && !event.ctrlKey && !event.metaKey) change = newLine(fieldOf(field));
     if (change === undefined) return;
     event.preventDefault();
     apply(change, field);

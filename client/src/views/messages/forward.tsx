@@ -2,6 +2,7 @@ import { Component } from 'preact';
 import { folded, typedFirst } from '../../../../server/text/folding.ts';
 import type { Message } from '../../../../server/wire/events.ts';
 import type { Room } from '../../store/room.ts';
+import { confirms } from '../../text/keys.ts';
 import { codePoints } from '../../text/paste.ts';
 import { wordsOf } from '../../text/words.ts';
 import type { Context } from '../context.ts';
@@ -51,7 +52,7 @@ export class Forward extends Component<Props> {
           }}
           pressed={(event) => {
             // Enter selects the only match. It must not send.
-            if (event.key !== 'Enter' || event.isComposing) return;
+            if (!confirms(event)) return;
             event.preventDefault();
             event.stopPropagation();
             // The rendered list may be a letter behind the field.

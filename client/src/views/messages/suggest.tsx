@@ -7,6 +7,7 @@ import type { NewMention } from '../../store/entries.ts';
 import type { Room } from '../../store/room.ts';
 import { EVERYBODY } from '../../store/user-ids.ts';
 import { cardAsked, emojiAsked, mayMentionAfter, personAsked } from '../../text/asked.ts';
+import { composes, confirms } from '../../text/keys.ts';
 import { mentionsIn, type PickedMention } from '../../text/mentioning.ts';
 import type { Cards } from '../cards/cards.tsx';
 import { siteName, sitePath } from '../cards/site.ts';
@@ -231,14 +232,14 @@ export class Suggest implements Follower {
   readonly #key = (event: Event) => {
     const field = this.#field;
     if (field === undefined || !(event instanceof KeyboardEvent) || event.target !== field) return;
-    if (event.isComposing || event.keyCode === 229) return;
+    if (composes(event)) return;
     if (event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
     const { length } = this.#options;
     const option = this.#options[this.#hot];
     if (event.key === 'ArrowDown') this.#hot = (this.#hot + 1) % length;
     else if (event.key === 'ArrowUp') this.#hot = (this.#hot + length - 1) % length;
     else if (event.key === 'Escape') this.#closedAt = this.#at;
-    else if ((event.key !== 'Enter' && event.key !== 'Tab') || option === undefined) return;
+    else if ((!confirms(event) && event.key !== 'Tab') || option === undefined) return;
     // Keeps the key from the composer and from handlers that close layers.
     event.preventDefault();
     event.stopPropagation();

@@ -1,4 +1,5 @@
 import type { Entry } from '../../store/entries.ts';
+import { confirms } from '../../text/keys.ts';
 import { onLongPress } from '../controls/long-press.ts';
 import type { Tooltip } from '../controls/tooltip.tsx';
 import type { Message } from './message.tsx';
@@ -33,7 +34,7 @@ function onKeys(root: ShadowRoot, { find }: Messages, signal: AbortSignal): void
     const { entry, actions } = message.props;
     // On a link or button in the message, Enter activates that.
     const menu =
-      (event.key === 'Enter' && message.element === target) ||
+      (confirms(event) && message.element === target) ||
       event.key === 'ContextMenu' ||
       (event.key === 'F10' && event.shiftKey);
     const key = event.key === 'Delete' ? 'del' : event.key.toLowerCase();

@@ -1,4 +1,5 @@
 import { ERASED, EVERYBODY } from '../../store/user-ids.ts';
+import { confirms } from '../../text/keys.ts';
 import type { Context, SomebodyHere } from '../context.ts';
 import type { Messages } from '../messages/touch-and-keys.ts';
 
@@ -72,7 +73,7 @@ export function listenToPeople(
   };
   root.addEventListener('click', pressed, { signal });
   const key = (event: Event) => {
-    if (!(event instanceof KeyboardEvent) || (event.key !== 'Enter' && event.key !== ' ')) return;
+    if (!(event instanceof KeyboardEvent) || (!confirms(event) && event.key !== ' ')) return;
     if (event.target instanceof Element && event.target.matches('[data-person]')) pressed(event);
   };
   root.addEventListener('keydown', key, { signal });

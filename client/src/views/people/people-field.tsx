@@ -3,6 +3,7 @@ import { isBlank } from '../../../../server/text/blank.ts';
 import type { User } from '../../../../server/wire/events.ts';
 import { RequestError } from '../../connection/connection-state.ts';
 import type { Room } from '../../store/room.ts';
+import { composes, confirms } from '../../text/keys.ts';
 import { codePoints } from '../../text/paste.ts';
 import type { Context } from '../context.ts';
 import { Problem } from '../controls/dialog.tsx';
@@ -379,10 +380,10 @@ export class PeopleField extends Component<Props> {
   };
 
   readonly #key = (event: KeyboardEvent) => {
-    if (event.isComposing || event.keyCode === 229) return;
+    if (composes(event)) return;
     const { chips, chosen, single } = this.props;
     const empty = this.#text === '';
-    const takes = event.key === 'Enter' || event.key === 'Tab' || (event.key === ',' && single !== true);
+    const takes = confirms(event) || event.key === 'Tab' || (event.key === ',' && single !== true);
     if (event.key === 'ArrowDown' || event.key === 'ArrowUp') {
       this.#move(event.key === 'ArrowDown' ? 1 : -1);
     } else if (takes && !event.shiftKey && this.finish()) {

@@ -3,6 +3,7 @@ import type { RoomMember } from '../../../../server/wire/events.ts';
 import { RoomMembers } from '../../chat/room-members.ts';
 import { type RestrictedUser, RoomRestricted } from '../../chat/room-restricted.ts';
 import type { Room } from '../../store/room.ts';
+import { composes } from '../../text/keys.ts';
 import type { Context } from '../context.ts';
 import { Empty } from '../controls/empty.tsx';
 import { FilterField } from '../controls/filter-field.tsx';
@@ -265,7 +266,7 @@ export class PeopleList extends Component<Props> {
         query={this.#query}
         typed={(query) => this.#look(query)}
         pressed={(event) => {
-          if (event.key !== 'Escape' || this.#query === '') return;
+          if (event.key !== 'Escape' || composes(event) || this.#query === '') return;
           this.#look('');
           // Redraws now, so that the next key does not add to the old text.
           context.draw();

@@ -2,6 +2,7 @@ import { Component, type ComponentChildren, createRef } from 'preact';
 import type { Message } from '../../../../server/wire/events.ts';
 import type { Room } from '../../store/room.ts';
 import { atMost99 } from '../../strings/strings.ts';
+import { composes, confirms } from '../../text/keys.ts';
 import type { Context } from '../context.ts';
 import { Empty } from '../controls/empty.tsx';
 import { FilterField } from '../controls/filter-field.tsx';
@@ -293,10 +294,10 @@ export class RoomList extends Component<Props> {
   }
 
   readonly #key = (event: KeyboardEvent) => {
-    if (event.isComposing) return;
+    if (composes(event)) return;
     if (event.key === 'Escape' && this.#query !== '') this.#clear();
     else if (event.key === 'ArrowDown') this.focus();
-    else if (event.key === 'Enter') {
+    else if (confirms(event)) {
       // The rendered list may be a letter behind the field.
       this.props.context.draw();
       const first = this.#list.current?.querySelector<HTMLElement>('li:not([hidden]) > .room')?.dataset.key;

@@ -2,6 +2,7 @@ import { Component } from 'preact';
 import { asTyped, folded } from '../../../../server/text/folding.ts';
 import type { User } from '../../../../server/wire/events.ts';
 import type { Room } from '../../store/room.ts';
+import { composes } from '../../text/keys.ts';
 import type { Context } from '../context.ts';
 import { Dialog } from '../controls/dialog.tsx';
 import { Avatar } from '../people/avatar.tsx';
@@ -131,7 +132,7 @@ export class Switcher extends Component<Props> {
 
   #key(event: KeyboardEvent, count: number): void {
     const by = event.key === 'ArrowDown' ? 1 : event.key === 'ArrowUp' ? -1 : 0;
-    if (by === 0 || count === 0 || event.isComposing) return;
+    if (by === 0 || count === 0 || composes(event)) return;
     event.preventDefault();
     this.#hot = (Math.min(this.#hot, count - 1) + by + count) % count;
     this.forceUpdate();

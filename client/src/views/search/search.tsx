@@ -3,6 +3,7 @@ import type { Message } from '../../../../server/wire/events.ts';
 import { list, text } from '../../chat/form.ts';
 import { Search } from '../../chat/search.ts';
 import type { Store } from '../../chat/storage.ts';
+import { composes, confirms } from '../../text/keys.ts';
 import type { Context } from '../context.ts';
 import { Bones } from '../controls/bones.tsx';
 import { Empty } from '../controls/empty.tsx';
@@ -355,10 +356,9 @@ export class SearchPanel extends Component<Props> {
   };
 
   readonly #key = (event: KeyboardEvent) => {
-    if (event.key !== 'ArrowDown' && event.key !== 'Enter') return;
-    if (event.isComposing || event.keyCode === 229) return;
+    if (composes(event) || (event.key !== 'ArrowDown' && !confirms(event))) return;
     event.preventDefault();
-    if (event.key === 'Enter') this.#remember();
+    if (confirms(event)) this.#remember();
     this.#list.current?.querySelector<HTMLElement>('.hit')?.focus();
   };
 }

@@ -1,5 +1,6 @@
 import { Component, createRef } from 'preact';
 import { clock } from '../../text/clock.ts';
+import { confirms } from '../../text/keys.ts';
 import type { Context } from '../context.ts';
 import { Icon } from '../controls/icon.tsx';
 import type { Player, Sound } from '../media/player.ts';
@@ -160,7 +161,7 @@ export class RecorderRow extends Component<Props> {
     const { recording, acts } = this.props;
     const isOwn = event.target === event.currentTarget;
     if (event.key === 'Escape') return acts.escape(event);
-    if (isOwn && event.key === 'Enter') acts.send();
+    if (isOwn && confirms(event)) acts.send();
     else if (isOwn && event.key === ' ' && recording.isOn) acts.pause();
     else if (isOwn && event.key === ' ' && !recording.restored) acts.goOn();
     else return;
