@@ -8,11 +8,12 @@ import { textsIn } from '../../client/strings-plugin.ts';
 
 const strings = new Strings({ lang: 'en', by: textsIn('en') });
 const user = { id: '1', name: 'Alice' };
-const now = Date.parse('2026-05-01T12:00:00Z');
+let now: number;
 const left: string[] = [];
 
 beforeEach(() => {
-  vi.useFakeTimers({ now });
+  vi.useFakeTimers();
+  now = performance.now();
   vi.stubGlobal('navigator', { onLine: true });
   vi.stubGlobal('document', { baseURI: 'https://shop.example//path?b=1&c#d' });
   const { href, pathname, search, hash } = new URL('https://shop.example//path?b=1&c#d');

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { Clock } from '../../client/src/connection/clock.ts';
 import type { Context } from '../../client/src/views/context.ts';
 import { Deletions } from '../../client/src/views/messages/deletions.ts';
 import type { Message } from '../../server/wire/events.ts';
@@ -19,6 +20,7 @@ test('a deletion is sent once it cannot be undone any longer, not by an earlier 
   const sent: number[] = [];
   const chat = {
     connection: { state: { kind: 'ready' } },
+    clock: new Clock(),
     deleting: new Map(),
     store: storeIn(memoryStorage(), 'server', '1'),
     delete: async ({ seq }: { seq: number }) => void sent.push(seq),

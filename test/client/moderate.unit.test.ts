@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { Clock } from '../../client/src/connection/clock.ts';
 import { RequestError } from '../../client/src/connection/connection-state.ts';
 import { Tasks } from '../../client/src/connection/tasks.ts';
 import { csvOf } from '../../client/src/moderate/csv.ts';
@@ -47,6 +48,7 @@ const desk = () =>
       return me;
     },
     tasks: new Tasks(),
+    clock: new Clock(),
     get connection() {
       return connection;
     },

@@ -43,6 +43,7 @@ class Tab {
     width: 0,
     cookies: (address) => this.jar.getCookieStringSync(address),
     wire: { sent: [], answers: new Map(), held: new Set() },
+    passed: 0,
   };
   page?: ChatPage;
 
@@ -151,11 +152,25 @@ export class ChatPage {
     for (const name of ['popstate', 'hashchange']) this.window.dispatchEvent(new this.window.Event(name));
   }
 
-  /** Sets the page's clock until the test ends. */
+  /** Lets time pass on the page until its clock shows `now`. Ends with the test. */
   setClock(now: number): void {
+    const { performance } = this.window;
+    const steady = performance.now.bind(performance);
+    const ms = now - this.setWrongly(now);
+    Object.defineProperty(performance, 'now', { value: () => steady() + ms, configurable: true });
+    this.#tab.gaps.passed = ms;
+    onTestFinished(() => {
+      this.#tab.gaps.passed = 0;
+      Reflect.deleteProperty(performance, 'now');
+    });
+  }
+
+  /** Sets the clock of the page's computer, until the test ends. Returns the time that it showed. */
+  setWrongly(now: number): number {
     const window = this.window as unknown as { Date: DateConstructor };
     const RealDate = window.Date;
-    const ahead = now - RealDate.now();
+    const before = RealDate.now();
+    const ahead = now - before;
     window.Date = class extends RealDate {
       constructor(...given: unknown[]) {
         super(...((given.length === 0 ? [RealDate.now() + ahead] : given) as [number]));
@@ -165,6 +180,7 @@ export class ChatPage {
     onTestFinished(() => {
       window.Date = RealDate;
     });
+    return before;
   }
 
   /** Sets whether the page has a network. */

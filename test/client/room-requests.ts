@@ -1,3 +1,4 @@
+import { Clock } from '../../client/src/connection/clock.ts';
 import type { Connection, RequestOf } from '../../client/src/connection/connection.ts';
 import { Room } from '../../client/src/store/room.ts';
 import type { Answers, RequestName, RoomSummary } from '../../server/wire/events.ts';
@@ -15,7 +16,8 @@ export function answeredByTest<E extends RequestName & keyof Answers>() {
     requests.push({ payload, answer });
     return promise;
   };
-  return { requests, connection: { state: { kind: 'ready' }, request } as unknown as Connection };
+  const connection = { state: { kind: 'ready' }, clock: new Clock(), request };
+  return { requests, connection: connection as unknown as Connection };
 }
 
 /** A room in which the user has these rights. */

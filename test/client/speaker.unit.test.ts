@@ -24,7 +24,7 @@ test('announces a lost connection with its cause, even if the cause is known lat
   vi.useFakeTimers();
   const speaker = start();
   const lost = (cause: 'network' | 'many', seconds: number): ConnectionState => {
-    const since = Date.now();
+    const since = performance.now();
     return { kind: 'lost', cause, since, retryAt: since + seconds * 1000, first: false };
   };
   speaker.connection(lost('network', 1));

@@ -22,7 +22,7 @@ test('keeps Undo, and no other success, when the user continues', () => {
   toasts.show('Saved.', 'good');
   toasts.goodNewsIsOld();
   expect(isShown('Saved.')).toBe(false);
-  toasts.show('Message deleted', 'good', { label: 'Undo', until: Date.now() + 6000, run: () => {} });
+  toasts.show('Message deleted', 'good', { label: 'Undo', until: performance.now() + 6000, run: () => {} });
   toasts.goodNewsIsOld();
   expect(isShown('Message deleted')).toBe(true);
   toasts.clear();

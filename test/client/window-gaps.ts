@@ -14,6 +14,8 @@ export interface Wire {
 export interface Gaps {
   width: number;
   wire: Wire;
+  /** How much time the test let pass, in milliseconds. The server names later times. */
+  passed: number;
   readonly cookies: (address: string) => string;
 }
 
@@ -25,6 +27,11 @@ export function fillGaps(window: JSDOM['window'], gaps: Gaps): void {
   /** An offline page connects to a closed port. */
   const reached = (address: string | URL) =>
     new URL(navigator.onLine ? address : '//127.0.0.1:9/', new URL(address, location.href)).href;
+  const later = (event: MessageEvent): MessageEvent => {
+    if (gaps.passed === 0 || typeof event.data !== 'string') return event;
+    const data = event.data.replace(/(?<="serverTime":)\d+/, (time) => String(Number(time) + gaps.passed));
+    return new window.MessageEvent('message', { data });
+  };
   Object.assign(window, {
     WebSocket: class extends window.WebSocket {
       constructor(address: string | URL) {
@@ -34,7 +41,7 @@ export function fillGaps(window: JSDOM['window'], gaps: Gaps): void {
       // browser.
       override set onmessage(heard: ((event: MessageEvent) => void) | null) {
         super.onmessage =
-          heard && ((event) => void setImmediate(() => super.onmessage !== null && heard(event)));
+          heard && ((event) => void setImmediate(() => super.onmessage !== null && heard(later(event))));
       }
       override send(packet: string): void {
         const [, id, json = '[]'] = /^42(\d+)(.*)$/s.exec(packet) ?? [];

@@ -12,6 +12,7 @@ import type {
   User,
 } from '../../../server/wire/events.ts';
 import { isGuest } from '../../../server/wire/guest.ts';
+import type { Clock } from '../connection/clock.ts';
 import { Connection, type RequestOf } from '../connection/connection.ts';
 import type {
   ConnectionListener,
@@ -58,6 +59,8 @@ export class Chat implements ConnectionListener {
   readonly connection: Connection;
   readonly sync: RoomSync;
   readonly list: Rooms;
+  /** The server's time. */
+  readonly clock: Clock;
   readonly shown: ShownRoom;
   readonly ownTyping: OwnTyping;
   me: User | undefined;
@@ -105,6 +108,7 @@ export class Chat implements ConnectionListener {
     this.settings = new Store(this.#storage, server);
     this.#pass = new GuestPass(this.settings);
     this.connection = new Connection(server, this, this.#events, { ticketUrl, pass: this.#pass });
+    this.clock = this.connection.clock;
     const changed = () => listener.changed();
     this.list = new Rooms(this.connection, this.tasks, {
       listed: () => this.#listed(),

@@ -11,6 +11,7 @@ import type { Store } from './storage.ts';
 export interface Pause {
   /** The error code of the last attempt. */
   readonly code: string;
+  /** A value of `performance.now()`. */
   readonly until: number;
 }
 
@@ -64,7 +65,7 @@ export function openOutbox(store: Store, alone: Alone, around: DeliveryPort): Ou
     },
     failed: (item: Pending) => around.failed(item),
     changed: () => around.changed(),
-    waiting: (code: string, ms: number) => around.paused({ code, until: Date.now() + ms }),
+    waiting: (code: string, ms: number) => around.paused({ code, until: performance.now() + ms }),
   };
-  return new Outbox(store, port, alone);
+  return new Outbox(store, port, alone, connection.clock);
 }

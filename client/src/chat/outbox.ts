@@ -1,4 +1,5 @@
 import type { Message } from '../../../server/wire/events.ts';
+import { Clock } from '../connection/clock.ts';
 import { type NewMention, type Pending, pendingForm, type SentFile } from '../store/entries.ts';
 import type { Store } from './storage.ts';
 
@@ -49,9 +50,11 @@ export class Outbox {
   readonly #again = new Set<string>();
   readonly #pauses = new Set<() => void>();
   #items: Pending[] | undefined;
+  readonly #clock: Clock;
   #closed = false;
 
-  constructor(store: Store, port: OutboxPort, alone: Alone) {
+  constructor(store: Store, port: OutboxPort, alone: Alone, clock = new Clock()) {
+    this.#clock = clock;
     this.#store = store;
     this.#port = port;
     this.#alone = alone;
@@ -115,7 +118,7 @@ export class Outbox {
    * back.
    */
   #time(room: string): number {
-    return Math.max(Date.now(), (this.list(room).at(-1)?.sentAt ?? 0) + 1);
+    return Math.max(this.#clock.now, (this.list(room).at(-1)?.sentAt ?? 0) + 1);
   }
 
   /**

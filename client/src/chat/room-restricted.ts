@@ -81,7 +81,7 @@ export class RoomRestricted implements Follower {
   }
 
   #now(kind: RestrictedUser['kind']): RestrictedUser[] {
-    const now = Date.now();
+    const { now } = this.#connection.clock;
     return this.#mayKnow
       ? this.#all.filter((one) => one.kind === kind && (one.until === undefined || one.until > now))
       : [];

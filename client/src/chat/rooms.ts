@@ -42,8 +42,6 @@ export class Rooms {
   readonly #quietEnds = new Map<string, ReturnType<typeof setTimeout>>();
   /** The user joined a room since the order of rooms without messages was requested. */
   #unplaced = false;
-  /** How far the server's clock is ahead of this one, in milliseconds. */
-  #ahead = 0;
 
   constructor(connection: Connection, tasks: Tasks, port: RoomsPort) {
     this.#connection = connection;
@@ -83,15 +81,14 @@ export class Rooms {
   }
 
   /** Updates the list on a new connection. */
-  ready({ rooms, more, totals, serverTime }: SessionReady): void {
-    this.#ahead = serverTime - Date.now();
+  ready({ rooms, more, totals }: SessionReady): void {
     // Public rooms that the user neither joined nor opened are fetched again, page by page.
     for (const [id, room] of this.byId) {
       if (!room.summary.member && room.timeline.head === undefined) this.byId.delete(id);
     }
     const missing = new Set(this.byId.keys());
     const own = this.own();
-    this.#list(rooms, this.now, missing);
+    this.#list(rooms, this.#connection.clock.now, missing);
     this.#next = more ? undefined : null;
     this.whole = !more;
     // Uses the server's counts of the rooms, because `totals` also contains messages that were read here but not
@@ -155,7 +152,7 @@ export class Rooms {
         this.#unplaced = false;
         // A room that received a message during the request stays above, because the response does not contain the
         // message.
-        const from = this.now;
+        const from = this.#connection.clock.now;
         const { rooms } = await this.#connection.request('room:list', { limit: PAGE });
         if (!current()) return;
         this.#list(rooms, from);
@@ -175,9 +172,9 @@ export class Rooms {
   put(summary: RoomSummary): Room {
     const at = summary.last?.sentAt;
     const known = this.byId.get(summary.id);
-    const room = known ?? new Room(summary);
+    const room = known ?? new Room(summary, this.#connection.clock);
     known?.update(summary);
-    room.at = at ?? (known === undefined ? this.now : room.at);
+    room.at = at ?? (known === undefined ? this.#connection.clock.now : room.at);
     this.byId.set(room.id, room);
     // The end of a timed mute sends no event.
     clearTimeout(this.#quietEnds.get(room.id));
@@ -261,17 +258,12 @@ export class Rooms {
     );
   }
 
-  /** The time of the server's clock. It is the position of a new room. */
-  get now(): number {
-    return Date.now() + this.#ahead;
-  }
-
   /** Loads rooms that `session:ready` did not contain: other rooms of the user, and rooms that were listed before. */
   async #rest(more: boolean, missing: Set<string>): Promise<void> {
     if (more) {
       await this.#tasks.once('list own', async (current) => {
         let cursor: string | undefined;
-        let above = this.now;
+        let above = this.#connection.clock.now;
         do {
           const answer = await this.#connection.request('room:list', {
             limit: PAGE,

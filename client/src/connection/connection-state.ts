@@ -17,7 +17,7 @@ export type ConnectionState =
   /** The session seems over. The view is empty while the client checks whether the session was only renewed. */
   | { readonly kind: 'checking'; readonly since: number; readonly user: User | undefined }
   | { readonly kind: 'ready' }
-  /** `retryAt` is in the past during an attempt. `first`: there was no connection since `start`. */
+  /** Times are values of `performance.now()`. `retryAt` is in the past during an attempt. `first`: there was no connection since `start`. */
   | {
       readonly kind: 'lost';
       readonly cause: 'network' | 'store' | 'many';

@@ -9,6 +9,7 @@ import type {
   SiteBan,
   User,
 } from '../../../server/wire/events.ts';
+import { Clock } from './clock.ts';
 import {
   type ConnectionListener,
   type ConnectionState,
@@ -60,8 +61,9 @@ export class Connection {
   readonly #server: string;
   readonly #listener: ConnectionListener;
   readonly #socket: Socket;
+  readonly clock = new Clock();
   #first: 'websocket' | 'polling' = 'websocket';
-  #state: ConnectionState = { kind: 'connecting', since: Date.now() };
+  #state: ConnectionState = { kind: 'connecting', since: performance.now() };
   /** The timer of the next attempt. */
   #timer: ReturnType<typeof setTimeout> | undefined;
   /** The attempt in progress, which has no response yet. */
@@ -77,7 +79,7 @@ export class Connection {
    */
   #unwelcome = false;
   #user: User | undefined;
-  #begun = Date.now();
+  #begun = performance.now();
   #lostAt: number | undefined;
   /**
    * Set while the session seems over and authentication is retried: the reason, the end of the retries and their
@@ -89,7 +91,7 @@ export class Connection {
   #said: { readonly reason: Ended; readonly user: User | undefined } | undefined;
   /** Whether the client is checking for a new session after the end of one. The view does not show this. */
   #looking = false;
-  #lookedAt = 0;
+  #lookedAt = -Infinity;
   #loginUrl: string | undefined;
   #heardAt = 0;
   #probing = false;
@@ -128,7 +130,7 @@ export class Connection {
       event: (name, payload) =>
         (all as Partial<Record<string, (payload: never) => void>>)[name]?.(payload as never),
       heard: () => {
-        this.#heardAt = Date.now();
+        this.#heardAt = this.clock.local;
       },
       refused: (failure) => this.#refused(failure),
       closed: (how) => this.#closed(how),
@@ -154,9 +156,9 @@ export class Connection {
     this.#user = undefined;
     this.#said = undefined;
     this.#pass?.restart();
-    this.#begun = Date.now();
+    this.#begun = performance.now();
     clearInterval(this.#ticks);
-    this.#ticked = Date.now();
+    this.#ticked = this.clock.local;
     this.#ticks = setInterval(() => this.#tick(), TICK_MS);
     this.#enter({ kind: 'connecting', since: this.#begun });
     this.#connect();
@@ -204,7 +206,7 @@ export class Connection {
     if (this.#state.kind !== 'lost' && !this.#unwelcome) return;
     if (this.#attempt !== undefined) {
       // An attempt that began before the network came back may hang, so a new one is started.
-      if (Date.now() - this.#attempt.began < PROBE_MS) return;
+      if (performance.now() - this.#attempt.began < PROBE_MS) return;
       this.#socket.disconnect();
     }
     this.#connect();
@@ -228,7 +230,7 @@ export class Connection {
     timeout = REQUEST_MS,
   ): Promise<Answers[E]> {
     if (this.#state.kind !== 'ready') throw new RequestError('offline');
-    const sent = Date.now();
+    const sent = performance.now();
     const answer = await this.#socket.request(name, payload, timeout).catch((error: RequestError) => {
       if (error.code === 'timeout') this.#unanswered(sent);
       throw error;
@@ -244,6 +246,7 @@ export class Connection {
     if (this.#attempt === undefined) return;
     if (this.#user !== undefined && this.#user.id !== ready.user.id) return this.#end('user_changed');
     this.#reset();
+    this.clock.set(ready.serverTime);
     this.#said = undefined;
     this.#user = ready.user;
     this.#pass?.admitted(ready.user.id);
@@ -314,9 +317,9 @@ export class Connection {
       return this.#tryAgain(true);
     }
     if (this.#user === undefined) return this.#end(reason);
-    this.#resume = { reason, until: Date.now() + RESUME_MS, tries: 0 };
+    this.#resume = { reason, until: performance.now() + RESUME_MS, tries: 0 };
     this.#listener.hide();
-    this.#enter({ kind: 'checking', since: Date.now(), user: this.#user });
+    this.#enter({ kind: 'checking', since: performance.now(), user: this.#user });
     this.#card = setTimeout(() => this.#say(reason), CARD_MS);
     this.#socket.disconnect();
     this.#tryAgain();
@@ -330,7 +333,7 @@ export class Connection {
   #tryAgain(isOver = false): void {
     if (this.#resume === undefined) return;
     const { tries, until, reason } = this.#resume;
-    const left = until - Date.now();
+    const left = until - performance.now();
     if (left <= 0 || tries > RESUME_PAUSES.length) return this.#end(reason, isOver);
     this.#resume.tries++;
     this.#schedule(Math.min(RESUME_PAUSES[tries] ?? left, left));
@@ -348,13 +351,13 @@ export class Connection {
     if (this.#resume !== undefined) return this.#tryAgain();
     if (this.#unwelcome) return;
     const first = this.#user === undefined;
-    this.#lostAt ??= first ? this.#begun : Date.now();
+    this.#lostAt ??= first ? this.#begun : performance.now();
     // 1 to 30 seconds at random, because all clients reconnect after a restart of the server. The delay does not grow
     // while a user's request waits, which lasts at most `CONNECTING_MS`.
     const doubled = this.#wanted > 0 ? 0 : this.#failures;
     const pause = Math.max(atLeast, Math.min(15_000, FIRST_RETRY_MS * 2 ** doubled) * (1 + Math.random()));
     this.#failures++;
-    this.#enter({ kind: 'lost', cause, since: this.#lostAt, retryAt: Date.now() + pause, first });
+    this.#enter({ kind: 'lost', cause, since: this.#lostAt, retryAt: performance.now() + pause, first });
     this.#schedule(pause);
   }
 
@@ -366,10 +369,13 @@ export class Connection {
   }
 
   async #probe(): Promise<void> {
-    if (this.#probing || Date.now() - this.#heardAt < HEARD_MS) return;
+    if (this.#probing || this.clock.local - this.#heardAt < HEARD_MS) return;
     this.#probing = true;
     // Any response is enough. `request` handles a missing one.
-    await this.request('room:list', { limit: 1 }, PROBE_MS).catch(() => {});
+    await this.request('room:list', { limit: 1 }, PROBE_MS).then(
+      () => this.clock.awake(),
+      () => {},
+    );
     this.#probing = false;
   }
 
@@ -377,21 +383,21 @@ export class Connection {
   #look(): void {
     const { state } = this;
     if (state.kind !== 'ended' || !returning.has(state.reason)) return;
-    if (this.#resume !== undefined || this.#looking || Date.now() - this.#lookedAt < LOOK_MS) return;
+    if (this.#resume !== undefined || this.#looking || performance.now() - this.#lookedAt < LOOK_MS) return;
     this.#looking = true;
-    this.#lookedAt = Date.now();
+    this.#lookedAt = performance.now();
     // Any user may log in now, because the chat is already empty.
     this.#user = undefined;
     this.#connect();
   }
 
   /**
-   * Detects that the machine was asleep, because timers do not run then. A hidden page is ignored, because its timers
-   * are also late.
+   * Detects that the machine was asleep, because timers do not run then, or that its clock was set forward. A hidden page
+   * is ignored, because its timers are also late.
    */
   #tick(): void {
-    const late = Date.now() - this.#ticked > TICK_MS + ASLEEP_MS;
-    this.#ticked = Date.now();
+    const late = this.clock.local - this.#ticked > TICK_MS + ASLEEP_MS;
+    this.#ticked = this.clock.local;
     if (late && !document.hidden) this.wake();
   }
 
@@ -452,9 +458,9 @@ export class Connection {
   #connect(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    if (this.#state.kind === 'lost') this.#enter({ ...this.#state, retryAt: Date.now() });
+    if (this.#state.kind === 'lost') this.#enter({ ...this.#state, retryAt: performance.now() });
     this.#settled();
-    this.#attempt = { began: Date.now(), ends: setTimeout(() => this.#abandon(), ATTEMPT_MS) };
+    this.#attempt = { began: performance.now(), ends: setTimeout(() => this.#abandon(), ATTEMPT_MS) };
     if (this.#ticketUrl === undefined) this.#connectByCookie();
     else void this.#connectWithTicket(this.#ticketUrl, this.#attempt);
   }

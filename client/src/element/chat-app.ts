@@ -32,7 +32,7 @@ export class ChatApp {
   readonly #listener: AppListener;
   readonly #surroundings: Surroundings;
   readonly #tick: ReturnType<typeof setInterval>;
-  readonly #dayBegan = dayWatch();
+  readonly #dayBegan: () => boolean;
   /** The focused element when `focus` was called. Undefined if no move of the focus is pending. */
   #focusDue: Element | null | undefined;
   /** Only the composer may take the focus. */
@@ -47,7 +47,6 @@ export class ChatApp {
   constructor(host: HTMLElement, root: ShadowRoot, server: string, texts: Texts, listener: AppListener) {
     this.#host = host;
     this.#listener = listener;
-    this.#strings = new Strings(texts, navigator.languages);
     root.adoptedStyleSheets = [...root.adoptedStyleSheets.slice(0, 2), sheet()];
     this.#surroundings = new Surroundings(host, root);
     const single = () => host.hasAttribute('single') && host.hasAttribute('room');
@@ -74,6 +73,8 @@ export class ChatApp {
       ticketAddress(host),
     );
     this.#chat = chat;
+    this.#strings = new Strings(texts, navigator.languages, chat.clock);
+    this.#dayBegan = dayWatch(chat.clock);
     root.replaceChildren();
     this.#view = new AppView(
       {

@@ -19,13 +19,12 @@ export class ModerateApp {
   readonly #view: ModerateView;
   readonly #strings: Strings;
   readonly #tick: ReturnType<typeof setInterval>;
-  readonly #dayBegan = dayWatch();
+  readonly #dayBegan: () => boolean;
   readonly #stopped = new AbortController();
   /** Cancels the scheduled render. */
   #callOff: (() => void) | undefined;
 
   constructor(host: HTMLElement, root: ShadowRoot, server: string, texts: Texts) {
-    this.#strings = new Strings(texts, navigator.languages);
     root.adoptedStyleSheets.push(sheet(), ours());
     root.replaceChildren();
     document.documentElement.lang = texts.lang;
@@ -38,6 +37,8 @@ export class ModerateApp {
         changed();
       },
     });
+    this.#strings = new Strings(texts, navigator.languages, this.#desk.clock);
+    this.#dayBegan = dayWatch(this.#desk.clock);
     // The theme and the text size that the user chose in the chat.
     new Look(this.#desk.settings, root, changed, this.#stopped.signal);
     this.#view = new ModerateView(

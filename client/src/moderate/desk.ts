@@ -11,6 +11,7 @@ import type { Follower } from '../chat/chat-listener.ts';
 import { localValues } from '../chat/page-storage.ts';
 import { Rooms } from '../chat/rooms.ts';
 import { Store } from '../chat/storage.ts';
+import type { Clock } from '../connection/clock.ts';
 import { Connection, type RequestOf } from '../connection/connection.ts';
 import type {
   ConnectionListener,
@@ -38,6 +39,7 @@ export interface DeskListener {
 export class Desk implements ConnectionListener {
   readonly connection: Connection;
   readonly list: Rooms;
+  readonly clock: Clock;
   readonly tasks = new Tasks();
   readonly followers = new Set<Follower>();
   /** The server's address with a trailing slash. */
@@ -62,6 +64,7 @@ export class Desk implements ConnectionListener {
     this.settings = new Store(this.#storage, server);
     const changed = () => listener.changed();
     this.connection = new Connection(server, this, this.#events);
+    this.clock = this.connection.clock;
     this.list = new Rooms(this.connection, this.tasks, { removed: changed, changed });
   }
 

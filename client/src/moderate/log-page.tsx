@@ -289,7 +289,7 @@ export class LogPage implements Part {
       <>
         <td class="full">
           <time dateTime={new Date(at).toISOString()} title={strings.fullTime(at)}>
-            {startOfDay(at) === startOfDay(Date.now())
+            {startOfDay(at) === startOfDay(strings.now)
               ? strings.time(at)
               : `${listTime(at, strings)}, ${strings.time(at)}`}
           </time>
@@ -341,7 +341,10 @@ export class LogPage implements Part {
 
   /** Whether an entry is in the chosen period. */
   #since(act: ShownAct | undefined): boolean {
-    return act !== undefined && act.at >= beginOf(dayOf(new Date()), 1 - Number(this.#days));
+    return (
+      act !== undefined &&
+      act.at >= beginOf(dayOf(new Date(this.#context.chat.clock.now)), 1 - Number(this.#days))
+    );
   }
 
   #shown(): ShownAct[] {
@@ -384,6 +387,6 @@ export class LogPage implements Part {
       act.name ?? '',
       act.reason ?? '',
     ]);
-    saveTable([columns, ...rows], `moderation-${dayOf(new Date())}.csv`);
+    saveTable([columns, ...rows], `moderation-${dayOf(new Date(this.#context.chat.clock.now))}.csv`);
   };
 }

@@ -332,7 +332,7 @@ export class QueuePage implements Part {
     this.#leave(one, () => this.queue.decide(one, decision));
     toast(words, 'good', {
       label: strings.text('common.undo'),
-      until: Date.now() + UNDO_MS,
+      until: performance.now() + UNDO_MS,
       run: () => this.#undo(),
     });
   }

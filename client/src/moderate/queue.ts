@@ -10,6 +10,7 @@ import type {
 import type { Follower } from '../chat/chat-listener.ts';
 import type { RequestOf } from '../connection/connection.ts';
 import { RequestError } from '../connection/connection-state.ts';
+import { startOfDay } from '../strings/strings.ts';
 import type { Desk } from './desk.ts';
 
 /**
@@ -110,10 +111,14 @@ export class Queue implements Follower {
       });
   }
 
+  get #midnight(): number {
+    return startOfDay(this.#desk.clock.now);
+  }
+
   /** The number of decisions that this moderator made today. */
   get decidedToday(): number {
     const { since, count } = this.#decidedFrom;
-    return since === midnight() ? count : 0;
+    return since === this.#midnight ? count : 0;
   }
 
   /** A new connection is ready, or the user's rights have changed. */
@@ -123,7 +128,7 @@ export class Queue implements Follower {
     for (const { one, decision, timer, by, until } of interrupted) {
       clearTimeout(timer);
       // Another user may have logged in, and timers do not run while a computer sleeps.
-      if (by === this.#desk.me?.id && Date.now() < until) this.#carryOut(one, decision);
+      if (by === this.#desk.me?.id && this.#desk.clock.now < until) this.#carryOut(one, decision);
     }
     void this.load();
   }
@@ -135,7 +140,7 @@ export class Queue implements Follower {
       async (current) => {
         const since: (() => void)[] = [];
         this.#since = since;
-        const today = { since: midnight(), count: 0 };
+        const today = { since: this.#midnight, count: 0 };
         const [reports, held] = await Promise.all([
           this.#all(
             (page) => this.#desk.request('report:list', page.cursor ? page : { ...page, since: today.since }),
@@ -243,7 +248,7 @@ export class Queue implements Follower {
       if (this.#desk.me?.id !== by) throw new RequestError('offline');
       const closed = await this.#request(one, decision);
       const late = closed !== undefined && closed.by.id !== this.#desk.me?.id;
-      if (!late) this.#decidedFrom = { since: midnight(), count: this.decidedToday + 1 };
+      if (!late) this.#decidedFrom = { since: this.#midnight, count: this.decidedToday + 1 };
       // An event may have reported this already.
       if (late && this.#reportedCase(one.key) !== undefined)
         this.#port.meanwhile(one, closed.by, closed.done, true);
@@ -277,7 +282,7 @@ export class Queue implements Follower {
   }
 
   #interrupt(one: Case, decision: Decision, by: string | undefined): void {
-    const until = Date.now() + INTERRUPTED_MS;
+    const until = this.#desk.clock.now + INTERRUPTED_MS;
     const timer = setTimeout(() => this.#interrupted.delete(interrupted), INTERRUPTED_MS);
     const interrupted = { one, decision, by, until, timer };
     this.#interrupted.add(interrupted);
@@ -373,8 +378,6 @@ export function subjectOf(one: Case): Subject {
   const { message, room } = one.reports[0];
   return { ...message, room, at: message.sentAt, message };
 }
-
-const midnight = (): number => new Date().setHours(0, 0, 0, 0);
 
 const cameAt = (one: Case): number => (one.kind === 'held' ? one.held.at : one.reports[0].at);
 

@@ -10,13 +10,12 @@ import type {
   User,
 } from '../../../server/wire/events.ts';
 import { addToRuns, countAfter } from '../../../server/wire/runs.ts';
+import { Clock } from '../connection/clock.ts';
 import { Timeline } from './timeline.ts';
 import { mentions } from './user-ids.ts';
 
 /** The length to which the server cuts a room's newest message. */
 const PREVIEW = 120;
-
-const endOf = ({ quietForMs }: RoomSummary) => (quietForMs === undefined ? 0 : Date.now() + quietForMs);
 
 /** A room as this client sees it. */
 export class Room {
@@ -55,17 +54,19 @@ export class Room {
   readonly threads = new Map<number, Thread>();
   /** The pinned messages, the newest pin first. Known once the room is joined. */
   pins: readonly Pin[] = [];
-  /** The end of the timed mute by this machine's clock, or 0. */
+  /** The end of the timed mute, or 0. */
   quietUntil: number;
   /** The quotes that were requested. */
   readonly askedQuotes = new Set<string>();
 
   /** The number of unread messages that are only in a thread. */
   #threadOnly: number;
+  readonly #clock: Clock;
 
-  constructor(summary: RoomSummary) {
+  constructor(summary: RoomSummary, clock = new Clock()) {
+    this.#clock = clock;
     this.summary = summary;
-    this.quietUntil = endOf(summary);
+    this.quietUntil = this.#endOf(summary);
     this.#threadOnly = unreadInThreads(summary);
     this.marked = summary.readSeq;
     this.readByOther = summary.readByOther ?? 0;
@@ -101,7 +102,7 @@ export class Room {
   /** The messages that notify the user now. During a timed mute there are none, in the archive at most mentions. */
   get notify(): Notify {
     const { notify, kind, archived } = this.summary;
-    if (this.quietUntil > Date.now()) return 'none';
+    if (this.quietUntil > this.#clock.now) return 'none';
     return notify === 'all' && archived && kind !== 'direct' ? 'mentions' : notify;
   }
 
@@ -122,9 +123,13 @@ export class Room {
     const read = isNews ? Math.max(summary.readSeq, readSeq) : summary.readSeq;
     this.marked = Math.min(summary.readSeq, summary.lastSeq);
     this.summary = { ...summary, readSeq: Math.min(read, summary.lastSeq) };
-    this.quietUntil = endOf(summary);
+    this.quietUntil = this.#endOf(summary);
     this.#threadOnly = unreadInThreads(summary);
     this.readByOther = Math.min(Math.max(summary.readByOther ?? 0, this.readByOther), summary.lastSeq);
+  }
+
+  #endOf({ quietForMs }: RoomSummary): number {
+    return quietForMs === undefined ? 0 : this.#clock.now + quietForMs;
   }
 
   /** Applies the activity of a room that is not joined. */

@@ -1,4 +1,5 @@
 import type { RoomSummary, User } from '../../../server/wire/events.ts';
+import { Clock } from '../connection/clock.ts';
 import { ERASED } from '../store/user-ids.ts';
 import type { Texts } from './language-texts.ts';
 import type ours from './languages/en.json';
@@ -28,10 +29,17 @@ export class Strings {
   #time = new Intl.DateTimeFormat('en');
   #full = new Intl.DateTimeFormat('en');
   readonly #browser: readonly string[];
+  readonly #clock: Clock;
 
-  constructor(texts: Texts, browser: readonly string[] = []) {
+  constructor(texts: Texts, browser: readonly string[] = [], clock = new Clock()) {
+    this.#clock = clock;
     this.#browser = browser;
     this.use(texts);
+  }
+
+  /** The server's time, by which days are named. */
+  get now(): number {
+    return this.#clock.now;
   }
 
   /** Replaces the texts. The owner's texts may arrive after the first render. */
@@ -123,7 +131,7 @@ export class Strings {
   }
 
   /** Returns a day as written within a sentence, such as "today". */
-  dayWithin(at: number, now = Date.now()): string {
+  dayWithin(at: number, now = this.now): string {
     const days = daysBetween(at, now);
     if (days < 0 || days > 1) return this.day(at, now);
     return new Intl.RelativeTimeFormat(this.locale, { numeric: 'auto' }).format(-days, 'day');
@@ -133,7 +141,7 @@ export class Strings {
     return this.text('person.lastHere', { when: `${this.dayWithin(at)}, ${this.time(at)}` });
   }
 
-  day(at: number, now = Date.now()): string {
+  day(at: number, now = this.now): string {
     const days = daysBetween(at, now);
     if (days === 0) return this.text('time.today');
     if (days === 1) return this.text('time.yesterday');

@@ -29,7 +29,7 @@ export function Banner({ context, notice }: { context: ControlContext; notice: N
   if (notice === undefined) return null;
   const { kind, picture, text, until, retry } = notice;
   const [before, after] = text.split('{s}');
-  const seconds = Math.max(0, Math.ceil(((until ?? 0) - Date.now()) / 1000));
+  const seconds = Math.max(0, Math.ceil(((until ?? 0) - performance.now()) / 1000));
   return (
     <div class={`banner ${kind}`.trim()}>
       <Icon name={picture} />
@@ -67,7 +67,7 @@ export function noticeOfConnection(
   offline: string,
 ): Notice | undefined {
   const { state } = connection;
-  const now = Date.now();
+  const now = performance.now();
   const tryNow = () => connection.tryNow();
   if (state.kind !== 'ready' && state.kind !== 'ended' && !navigator.onLine)
     return { kind: 'warn', picture: 'offline', text: offline, lost: true };

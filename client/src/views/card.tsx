@@ -53,7 +53,7 @@ export function cardOf(
   wordsOf?: typeof banWords,
 ): Card | undefined {
   const { state } = chat.connection;
-  const now = Date.now();
+  const now = performance.now();
   switch (state.kind) {
     case 'checking':
       return now - state.since < CHECKING_MS ? undefined : { title: strings.text('ended.checking') };

@@ -29,8 +29,8 @@ export class Speaker implements Follower {
   #recent: number[] = [];
   #burst: ReturnType<typeof setTimeout> | undefined;
   #unspoken = 0;
-  #other = 0;
-  #reacted = 0;
+  #other = -Infinity;
+  #reacted = -Infinity;
   #lost: ReturnType<typeof setTimeout> | undefined;
   #state: ConnectionState | undefined;
   #lostSaid = false;
@@ -67,7 +67,7 @@ export class Speaker implements Follower {
     const words = shortened(wordsOf(text, typeof files === 'number' ? [] : files, this.#strings));
     if (mentions({ ...(named && { mentions: named }) }, this.#chat.me?.id))
       return this.alert(this.#strings.text('say.mention', { name, text: words }), source);
-    const now = Date.now();
+    const now = performance.now();
     this.#recent = [...this.#recent.filter((at) => now - at < BURST_MS), now];
     if (this.#recent.length <= 3 && this.#burst === undefined) {
       this.say(this.#strings.text('say.message', { name, text: words }), source);
@@ -82,7 +82,7 @@ export class Speaker implements Follower {
   }
 
   elsewhere({ id, summary }: Room): void {
-    const now = Date.now();
+    const now = performance.now();
     if (now - this.#other < OTHER_ROOM_MS) return;
     this.#other = now;
     this.say(this.#strings.text('say.room', { room: summary.name }), { room: id, user: summary.with?.id });
@@ -91,7 +91,7 @@ export class Speaker implements Follower {
   /** Announces another user's reaction to one of the user's messages in the open room. */
   reacted(room: Room, { seq, changes }: MessageReacted): void {
     const me = this.#chat.me?.id;
-    const now = Date.now();
+    const now = performance.now();
     if (room !== this.#chat.current) return;
     if (room.timeline.get(seq)?.user.id !== me || now - this.#reacted < REACTED_MS) return;
     for (const { emoji, added = [] } of changes) {
@@ -127,7 +127,7 @@ export class Speaker implements Follower {
   /** Uses the current state, because the cause may become known during the delay. */
   #sayLost(): void {
     if (this.#state?.kind !== 'lost') return;
-    const seconds = Math.max(1, Math.round((this.#state.retryAt - Date.now()) / 1000));
+    const seconds = Math.max(1, Math.round((this.#state.retryAt - performance.now()) / 1000));
     this.say(this.#strings.text(causes[this.#state.cause].text, { s: seconds }));
     this.#lostSaid = true;
   }

@@ -109,7 +109,7 @@ export class Toasts implements Follower {
   readonly #countDown = () => {
     clearTimeout(this.#timer);
     const until = this.#shown?.press?.until;
-    if (until !== undefined) this.#timer = setTimeout(this.clear, until - Date.now());
+    if (until !== undefined) this.#timer = setTimeout(this.clear, until - performance.now());
     // An error with a retry stays until the user retries or closes it.
     else if (this.#shown !== undefined && (this.#shown.kind === 'good' || this.#shown.press === undefined))
       this.#timer = setTimeout(this.clear, SHOWN_MS);

@@ -246,8 +246,8 @@ export class RoomFiles extends Component<Props, State> implements Follower {
   }
 
   #month(at: number): string {
-    const { locale } = this.props.context.strings;
-    const isThisYear = new Date(at).getFullYear() === new Date().getFullYear();
+    const { locale, now } = this.props.context.strings;
+    const isThisYear = new Date(at).getFullYear() === new Date(now).getFullYear();
     const year = isThisYear ? {} : { year: 'numeric' as const };
     return new Intl.DateTimeFormat(locale, { month: 'long', ...year }).format(at);
   }

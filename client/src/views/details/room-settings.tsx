@@ -57,7 +57,7 @@ export class RoomSettings extends Component<Props> {
   override render({ context, room }: Props) {
     const { chat, strings, toast, dialog } = context;
     const { may, notify } = room.summary;
-    const isQuiet = room.quietUntil > Date.now();
+    const isQuiet = room.quietUntil > chat.clock.now;
     const handOver = room.summary.role === 'owner' && may.includes('roles');
     const action = (picture: IconName, label: string, request: DialogRequest, bad = false) => (
       <li key={request.kind}>

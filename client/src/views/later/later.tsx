@@ -88,7 +88,7 @@ class Later implements Follower {
     const text = [...wordsOf(textOf(message, strings), message.files, strings)].slice(0, LONGEST).join('');
     toast(strings.text('remind.due', { text }), 'good', {
       label: 'common.show',
-      until: Date.now() + SHOWN_MS,
+      until: performance.now() + SHOWN_MS,
       run: () => {
         if (due.length > 1) return dialog({ kind: 'scheduled' });
         jump({ room, seq });
@@ -173,9 +173,9 @@ class Later implements Follower {
       label,
       about: menuTitle(label),
       items: [
-        ...presets(chat.list.now).map((at) => ({
+        ...presets(chat.clock.now).map((at) => ({
           picture: 'clock' as const,
-          label: nearWhen(at, chat.list.now, strings),
+          label: nearWhen(at, chat.clock.now, strings),
           run: () => void schedule(at).catch((error) => toast(laterRefusal(error, strings), 'bad')),
         })),
         {

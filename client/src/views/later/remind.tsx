@@ -10,7 +10,7 @@ const MINUTE = 60_000;
 export function openRemindMenu({ room, seq }: Message, context: Context, opener: HTMLElement): void {
   const { chat, strings, dialog, toast } = context;
   const label = strings.text('remind.action');
-  const { now } = chat.list;
+  const { now } = chat.clock;
   const remind = async (at: number) => {
     await chat.request('reminder:set', { room, seq, at });
     toast(strings.text('remind.done', { when: when(at, strings) }), 'good');

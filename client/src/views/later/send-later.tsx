@@ -19,7 +19,7 @@ const STEP = 300_000;
 
 /** The dialog for the time of a scheduled message or a reminder. */
 export class SendLater extends Component<Props> {
-  #value = toField(Math.ceil((this.props.context.chat.list.now + HOUR) / STEP) * STEP);
+  #value = toField(Math.ceil((this.props.context.chat.clock.now + HOUR) / STEP) * STEP);
   readonly #submission = new Submission(this.props.context);
 
   override render({ context, title, close }: Props) {
@@ -59,7 +59,7 @@ export class SendLater extends Component<Props> {
 }
 
 /** Whether the time is in the future, by the server's clock. */
-export const isAhead = (value: string, { chat }: Context) => (fromField(value) ?? 0) > chat.list.now;
+export const isAhead = (value: string, { chat }: Context) => (fromField(value) ?? 0) > chat.clock.now;
 
 interface FieldProps {
   readonly context: Context;
@@ -82,7 +82,7 @@ export function WhenField({ context, value, typed }: FieldProps) {
         id="later-when"
         type="datetime-local"
         value={value}
-        min={toField(chat.list.now)}
+        min={toField(chat.clock.now)}
         aria-invalid={isOver || undefined}
         aria-describedby="later-when-hint"
         onInput={({ currentTarget }) => typed(currentTarget.value)}

@@ -33,7 +33,7 @@ export const tomorrowMorning = (now: number): number => {
 /** Formats a day with its time. @param zone - with the time zone */
 export function when(at: number, strings: Strings, zone = false): string {
   const { locale } = strings;
-  const sameYear = new Date(at).getFullYear() === new Date().getFullYear();
+  const sameYear = new Date(at).getFullYear() === new Date(strings.now).getFullYear();
   const day = new Intl.DateTimeFormat(locale, {
     weekday: 'short',
     day: 'numeric',

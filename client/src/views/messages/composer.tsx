@@ -154,7 +154,7 @@ export class Composer extends Component<Props> implements Follower {
     if (bar?.line) return bar.line;
     const limited =
       chat.paused?.code === 'rate_limited' && chat.pending(room).length > 0 ? chat.paused : undefined;
-    const seconds = limited === undefined ? 0 : Math.ceil((limited.until - Date.now()) / 1000);
+    const seconds = limited === undefined ? 0 : Math.ceil((limited.until - performance.now()) / 1000);
     const edit = this.#edit;
     this.#waits = !edit && bar?.wait;
     const { text: limit } = chat.limits;

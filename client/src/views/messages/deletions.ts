@@ -38,12 +38,11 @@ export class Deletions implements Follower {
     if (chat.deleting.has(message.id)) return;
     const { id, room, seq, rev, clientId, user, sentAt, replyTo, thread } = message;
     chat.deleting.set(id, {
-      ...{ id, room, seq, rev, clientId, user, text: '', sentAt, deletedAt: Date.now() },
+      ...{ id, room, seq, rev, clientId, user, text: '', sentAt, deletedAt: chat.clock.now },
       ...(replyTo === undefined ? {} : { replyTo }),
       ...(thread === undefined ? {} : { thread }),
     });
-    const until = Date.now() + UNDO_MS;
-    chat.store?.set(storageKey(id), { room, seq, until });
+    chat.store?.set(storageKey(id), { room, seq, until: chat.clock.now + UNDO_MS });
     this.#unconfirmed.set(id, { room, seq });
     this.#waiting.set(
       id,
@@ -52,7 +51,7 @@ export class Deletions implements Follower {
     document.addEventListener('visibilitychange', this.#hidden);
     toast(strings.text('msg.deleted'), 'good', {
       label: 'common.undo',
-      until,
+      until: performance.now() + UNDO_MS,
       over: () => !this.#waiting.has(id),
       run: () => this.#undo(id),
     });
@@ -101,7 +100,7 @@ export class Deletions implements Follower {
         this.#unconfirmed.set(id, { room: stored.room, seq: stored.seq });
         this.#send(id);
       },
-      Math.max(0, Math.min(UNDO_MS, until - Date.now())),
+      Math.max(0, Math.min(UNDO_MS, until - chat.clock.now)),
     );
   }
 

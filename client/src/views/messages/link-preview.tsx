@@ -71,7 +71,7 @@ class LinkPreview extends Component<Props> {
 
   /** Milliseconds left until the wait for the preview ends. */
   #left(): number {
-    return Math.min(LONGEST, this.props.entry.sentAt + LONGEST - Date.now());
+    return Math.min(LONGEST, this.props.entry.sentAt + LONGEST - this.props.context.chat.clock.now);
   }
 
   #wait(): void {

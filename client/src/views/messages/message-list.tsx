@@ -195,7 +195,7 @@ export class MessageList {
     if (failed === 'conflict' || failed === 'held' || failed === 'rejected') return failed;
     if (failed !== undefined) return 'failed';
     if (this.#context.chat.connection.state.kind !== 'ready') return 'waiting';
-    const age = Date.now() - pending.sentAt;
+    const age = this.#context.chat.clock.now - pending.sentAt;
     if (age >= SENDING_MS) return 'sending';
     this.#port.later(SENDING_MS - age);
     return undefined;

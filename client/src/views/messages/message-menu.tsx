@@ -73,7 +73,8 @@ function messageItems(entry: Entry, context: Context, writing: Writing, opener: 
   const isPinned = room?.pins.some(({ seq }) => seq === message.seq) === true;
   const moderates = room?.summary.may.includes('moderate') === true;
   const preview = room?.preview === true;
-  const endsPoll = (own || moderates) && message.poll !== undefined && !hasEnded(message.poll, Date.now());
+  const endsPoll =
+    (own || moderates) && message.poll !== undefined && !hasEnded(message.poll, chat.clock.now);
   const showsReaders = own && room !== undefined && showsSeen(room, chat);
   const items: (MenuItem | false)[] = [
     !preview && {

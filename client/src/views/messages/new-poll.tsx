@@ -255,7 +255,7 @@ export class NewPoll extends Component<Props> {
     const text = this.#text.trim();
     const fields = JSON.stringify([text, poll, this.#ends]);
     if (this.#attempt?.fields !== fields) {
-      const until = this.#ends === '' ? {} : { until: Date.now() + ENDS[this.#ends] };
+      const until = this.#ends === '' ? {} : { until: chat.clock.now + ENDS[this.#ends] };
       this.#attempt = { fields, clientId: newId(), until };
     }
     const { clientId, until } = this.#attempt;

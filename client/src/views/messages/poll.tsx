@@ -20,7 +20,7 @@ export function poll({ message }: Entry, context: Context) {
   const counts = keys.map((key) => voteByKey.get(key)?.count ?? 0);
   const total = counts.reduce((sum, count) => sum + count, 0);
   const most = Math.max(1, ...counts);
-  const isOver = hasEnded(asked, Date.now());
+  const isOver = hasEnded(asked, chat.clock.now);
   return (
     <div class="poll">
       {event !== undefined && (
@@ -33,7 +33,7 @@ export function poll({ message }: Entry, context: Context) {
               type="button"
               class="link"
               tabIndex={-1}
-              onClick={() => save(message.text, event, message.id)}
+              onClick={() => save(message.text, event, message.id, chat.clock.now)}
             >
               {strings.text('event.calendar')}
             </button>
@@ -95,8 +95,8 @@ function whenOf({ start, end }: NonNullable<Poll['event']>, { locale }: Strings)
 }
 
 /** Saves the event as a file that calendar programs open. */
-function save(title: string, event: NonNullable<Poll['event']>, id: string): void {
-  const file = new Blob([calendarFile({ ...event, title, id }, Date.now())], { type: 'text/calendar' });
+function save(title: string, event: NonNullable<Poll['event']>, id: string, now: number): void {
+  const file = new Blob([calendarFile({ ...event, title, id }, now)], { type: 'text/calendar' });
   const link = document.createElement('a');
   link.href = URL.createObjectURL(file);
   link.download = 'event.ics';

@@ -44,7 +44,7 @@ export async function vote(context: Context, message: Message, option: number): 
     wanted[n] === isChosen[n] ? [] : [{ emoji, on: wanted[n] === true }],
   );
   const choice = wanted.flatMap((is, n) => (is ? [n + 1] : []));
-  const words = () => (hasEnded(poll, Date.now()) ? strings.text('poll.ended') : undefined);
+  const words = () => (hasEnded(poll, strings.now) ? strings.text('poll.ended') : undefined);
   await show(context, message, toggled, () => chat.request('poll:vote', { room, seq, choice }), words);
 }
 

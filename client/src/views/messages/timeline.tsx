@@ -58,7 +58,7 @@ export class TimelineView {
   #entries: readonly Entry[] = [];
   #shown: readonly Entry[] = [];
   #width = 0;
-  #since = Date.now();
+  #since = performance.now();
   #wake: ReturnType<typeof setTimeout> | undefined;
   #growing: ReturnType<typeof setTimeout> | undefined;
   #restore: (() => void) | undefined;
@@ -280,11 +280,11 @@ export class TimelineView {
     this.#target = undefined;
     this.#aim = undefined;
     this.#slice.toEnd();
-    this.#since = Date.now();
+    this.#since = performance.now();
   }
 
   #wait() {
-    if (Date.now() - this.#since >= BONES_MS) return <Skeleton />;
+    if (performance.now() - this.#since >= BONES_MS) return <Skeleton />;
     this.#later(BONES_MS);
     return undefined;
   }

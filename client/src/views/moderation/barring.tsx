@@ -76,11 +76,11 @@ export class Barring implements Follower {
 
   /** Returns when the user last wrote in the room, including before a reload and on other devices. */
   #lastWritten({ id, timeline }: Room): number {
-    const { me, list } = this.#context.chat;
+    const { me, clock } = this.#context.chat;
     const known = this.#written.get(id);
     const last = timeline.list().findLast(({ user }) => user.id === me?.id);
     if (last === undefined || last.seq <= (known?.seq ?? 0)) return known?.at ?? -Infinity;
-    const age = Math.max(0, list.now - last.sentAt);
+    const age = Math.max(0, clock.now - last.sentAt);
     const at = performance.now() - age;
     this.#written.set(id, { seq: last.seq, at });
     return at;
@@ -88,12 +88,13 @@ export class Barring implements Follower {
 
   #mutedUntil({ id, summary: { mutedForMs } }: Room): number | undefined {
     if (mutedForMs === undefined) return undefined;
+    const { clock } = this.#context.chat;
     let known = this.#mutes.get(id);
     if (known?.forMs !== mutedForMs) {
-      known = { forMs: mutedForMs, ends: mutedForMs === FOR_GOOD ? FOR_GOOD : Date.now() + mutedForMs };
+      known = { forMs: mutedForMs, ends: mutedForMs === FOR_GOOD ? FOR_GOOD : clock.now + mutedForMs };
       this.#mutes.set(id, known);
     }
-    const left = known.ends - Date.now();
+    const left = known.ends - clock.now;
     if (left <= 0) return undefined;
     this.#drawIn(left);
     return known.ends;

@@ -30,7 +30,7 @@ export function restrictedBy(one: RestrictedUser, strings: Strings): string {
 
 /** Formats a future day and time for use within a sentence, such as "tomorrow, 09:58". */
 export function timeToCome(at: number, strings: Strings): string {
-  const tomorrow = new Date();
+  const tomorrow = new Date(strings.now);
   tomorrow.setDate(tomorrow.getDate() + 1);
   const isTomorrow = new Date(at).toDateString() === tomorrow.toDateString();
   const day = isTomorrow

@@ -197,7 +197,7 @@ export class InviteLink extends Component<Props> {
   #other(invite: Invite) {
     const { chat, strings } = this.props.context;
     const { id, by, until, uses, used } = invite;
-    const ended = until !== undefined && until <= chat.list.now;
+    const ended = until !== undefined && until <= chat.clock.now;
     const [before, after] = strings.text('link.by').split('{name}');
     const count =
       uses === undefined

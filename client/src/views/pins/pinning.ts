@@ -18,7 +18,7 @@ export function setPinned(room: Room, message: Message | Pin, pinned: boolean, c
   const { chat, strings, toast } = context;
   if (chat.me === undefined) return;
   const { seq } = message;
-  const now = { by: chat.me, at: Date.now(), after: room.summary.lastSeq };
+  const now = { by: chat.me, at: chat.clock.now, after: room.summary.lastSeq };
   const before = room.pins.find((pin) => pin.seq === seq);
   room.pin(
     seq,

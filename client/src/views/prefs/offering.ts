@@ -33,7 +33,10 @@ export class Offering implements Follower {
     const isNew = editedAt === undefined && deletedAt === undefined;
     if (user.id !== chat.me?.id || !isNew || seq !== chat.rooms.get(room)?.summary.lastSeq) return;
     if (this.#asked || !(chat.can.mail || chat.can.push)) return;
-    const days = shownOn(new Date().toLocaleDateString('sv'), chat.settings.get(KEY, offerDays));
+    const days = shownOn(
+      new Date(chat.clock.now).toLocaleDateString('sv'),
+      chat.settings.get(KEY, offerDays),
+    );
     if (days === undefined) return;
     this.#asked = true;
     chat.request('notify:get', {}).then(

@@ -54,10 +54,10 @@ export class RoomNotices extends Component<{ readonly context: Context }> {
   }
 
   #row(room: Room) {
-    const { strings } = this.props.context;
+    const { chat, strings } = this.props.context;
     const { id, summary } = room;
     const name = strings.roomName(summary);
-    const isQuiet = room.quietUntil > Date.now();
+    const isQuiet = room.quietUntil > chat.clock.now;
     return (
       <Row
         key={id}

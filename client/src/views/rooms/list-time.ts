@@ -3,7 +3,7 @@ import { type Strings, startOfDay } from '../../strings/strings.ts';
 const DAY_MS = 86_400_000;
 
 /** Formats a time for a list, as short as possible: today the time, then the day, after a week the date. */
-export function listTime(at: number, strings: Strings, now = Date.now()): string {
+export function listTime(at: number, strings: Strings, now = strings.now): string {
   const days = Math.round((startOfDay(now) - startOfDay(at)) / DAY_MS);
   if (days <= 0) return strings.time(at);
   if (days === 1) return strings.text('time.yesterday');

@@ -20,7 +20,7 @@ function roomItems(room: Room, context: Context, opener: HTMLElement): MenuItem[
     room.summary.lastSeq > 0 && {
       picture: 'calendar',
       label: strings.text('day.go'),
-      run: () => dialog({ kind: 'day', room, day: Date.now() }),
+      run: () => dialog({ kind: 'day', room, day: context.chat.clock.now }),
     },
     profile !== undefined && {
       picture: 'person',
@@ -161,7 +161,7 @@ const HOUR = 3_600_000;
 function openMuteMenu(room: Room, context: Context, opener: HTMLElement): void {
   const { strings, toast } = context;
   const { notify } = room.summary;
-  const now = Date.now();
+  const { now } = context.chat.clock;
   const item = (label: string, quietForMs?: number): MenuItem => ({
     picture: quietForMs === undefined ? 'bellOff' : 'clock',
     label,

@@ -49,7 +49,7 @@ export class RoomRow extends Component<Props> {
       current !== next.current ||
       texts !== next.texts ||
       // "Yesterday" is wrong after midnight.
-      this.#day !== startOfDay(Date.now())
+      this.#day !== startOfDay(next.context.strings.now)
     );
   }
 
@@ -57,7 +57,7 @@ export class RoomRow extends Component<Props> {
     const { context, room, summary, unread, fresh, current, hidden } = this.props;
     const { strings } = context;
     const { last } = summary;
-    this.#day = startOfDay(Date.now());
+    this.#day = startOfDay(strings.now);
     return (
       <li hidden={hidden}>
         <button

@@ -194,7 +194,7 @@ export class RoomStart implements Follower {
     if (before !== undefined) {
       const { invites } = await chat.request('invite:list', { room: room.id });
       const invite = invites.find(({ id }) => id === before.id);
-      if (invite !== undefined && works(invite, chat.list.now)) return before.address;
+      if (invite !== undefined && works(invite, chat.clock.now)) return before.address;
     }
     const { invite, token } = await chat.request('invite:create', { room: room.id });
     const address = chatPage(this.#context) + inviteHash(token);

@@ -40,7 +40,7 @@ interface Props {
 export function FilterChips({ context: { chat, strings }, filters, set }: Omit<Props, 'room'>) {
   const { has, from, since, until } = filters;
   const own = { id: chat.me?.id ?? '', label: strings.text('msg.you') };
-  const week = weekBegin(strings.locale);
+  const week = weekBegin(strings.locale, new Date(strings.now));
   const chip = (
     key: string,
     label: string,
@@ -80,7 +80,7 @@ function withoutEmpty(filters: { [K in keyof Filters]: Filters[K] | undefined })
 }
 
 /** Returns the first day of this week, as in a date field. */
-function weekBegin(locale: string, now = new Date()): string {
+function weekBegin(locale: string, now: Date): string {
   // Firefox has no information on weeks.
   const { firstDay = 1 } =
     (new Intl.Locale(locale) as { getWeekInfo?(): { firstDay: number } }).getWeekInfo?.() ?? {};

@@ -37,7 +37,7 @@ export class GoToDay extends Component<Props> {
           class="input"
           type="date"
           aria-label={title}
-          max={dayOf(new Date())}
+          max={dayOf(new Date(strings.now))}
           value={this.#day}
           onInput={({ currentTarget }) => {
             this.#day = currentTarget.value;
