@@ -816,15 +816,24 @@ export class Chat implements ConnectionListener {
     return new Store(this.#storage, this.server, user.id);
   }
 
-  readonly #stored = (event: StorageEvent) => {
-    if (event.key !== null) this.#storage.forget(event.key);
-    if (this.store?.owns(event.key, '') !== true) return;
-    for (const follower of this.followers) follower.stored?.(event.key);
+  readonly #stored = ({ key }: StorageEvent) => {
+    if (key !== null) this.#storage.forget(key);
+    this.reread(key);
+  };
+
+  /**
+   * Applies what other tabs stored.
+   *
+   * @param key - null for all values: another tab cleared the storage, or this page slept and got no events
+   */
+  reread(key: string | null): void {
+    if (this.store?.owns(key, '') !== true) return;
+    for (const follower of this.followers) follower.stored?.(key);
     this.#listener.changed();
-    if (!this.store.owns(event.key, 'out/')) return;
+    if (!this.store.owns(key, 'out/')) return;
     this.outbox?.reread();
     // The tab that wrote the message sends it if it can.
     clearTimeout(this.#delivery);
     this.#delivery = setTimeout(() => this.#deliver(), FOREIGN_MS);
-  };
+  }
 }

@@ -190,8 +190,9 @@ export class ChatApp {
   }
 
   /** The user may be looking at the page again, or the network may be back, so try to connect. */
-  readonly #woken = () => {
+  readonly #woken = ({ type }: Event) => {
     if (navigator.onLine && !document.hidden) this.#chat.connection.wake();
+    if (type === 'visibilitychange' && !document.hidden) this.#chat.reread(null);
     // A frame that was requested before the page was hidden may come late.
     this.#callOff?.();
     this.#callOff = undefined;
