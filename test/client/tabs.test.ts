@@ -113,6 +113,18 @@ test.each(Object.keys(sleeps))(
   },
 );
 
+test('keeps a draft that is written without a connection', async () => {
+  const { id, page } = await room('offline');
+  page.online(false);
+  await page.fill('textbox', /^Message to/, 'written offline');
+  await until(() =>
+    expect(page.window.localStorage.getItem(keyOf(page, `draft/${id}`))).toContain('written offline'),
+  );
+  page.online(true);
+  await page.sees('Connected');
+  expect(field(page).value).toBe('written offline');
+});
+
 test('sends the unsent messages of another tab, and shows that it discarded some', async () => {
   const { id, page } = await room('two tabs');
   const put = (clientId: string, more: object) =>
