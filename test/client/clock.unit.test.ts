@@ -44,11 +44,9 @@ test('shows the computer’s time before the first connection', () => {
 
 test('goes on if the computer’s clock is set back while the page is open', () => {
   const clock = connected(3 * HOUR);
-  const before = clock.local;
   computer -= 3 * HOUR;
   pass(5000);
   expect(clock.now).toBe(SERVER + 5000);
-  expect(clock.local).toBe(before + 5000);
   expect(Number.isInteger(clock.now)).toBe(true);
 });
 
@@ -66,7 +64,8 @@ test('takes a jump forward that the connection survives for a correction of the 
   const clock = connected(-24 * HOUR);
   computer += 24 * HOUR;
   pass(2000);
-  expect(clock.local).toBe(SERVER + 2000);
+  // Until it is known that the computer did not sleep, the time in which it may have slept counts.
+  expect(clock.now).toBe(SERVER + 24 * HOUR + 2000);
   clock.awake();
   expect(clock.now).toBe(SERVER + 2000);
 });

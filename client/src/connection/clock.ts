@@ -8,38 +8,28 @@ const ASLEEP_MS = 60_000;
  * shown or compared with times of the server come from here. Before the first connection, the computer's clock counts.
  */
 export class Clock {
-  /** How far the server's clock is ahead of `local`, in milliseconds. */
+  /** How far the server's clock is ahead of the computer's, in milliseconds. */
   #ahead = 0;
-  /** How far the computer's clock was set back. */
-  #back = 0;
   /** How far the computer's clock jumped forward since the server last sent its time. */
   #jumped = 0;
-  /** How far the computer's clock is ahead of the steady one. */
+  /** How far the computer's clock is ahead of the steady one, which stops while the computer sleeps. */
   #difference = difference();
 
-  /** The server's time, in Unix ms. */
+  /** The server's time, in Unix ms. It continues if the computer's clock is set back. */
   get now(): number {
-    return this.local + this.#ahead;
-  }
-
-  /**
-   * The computer's time in ms, only for durations. It continues if the clock is set back, and it counts sleep, in which
-   * `performance.now()` stops.
-   */
-  get local(): number {
     const moved = difference() - this.#difference;
     if (Math.abs(moved) > DRIFT_MS) {
       this.#difference += moved;
-      if (moved < 0) this.#back -= moved;
+      if (moved < 0) this.#ahead -= moved;
       // The computer slept, or its clock was set forward.
       else this.#jumped += moved;
     }
-    return Date.now() + this.#back;
+    return Date.now() + this.#ahead;
   }
 
   /** @param serverTime - of `session:ready` */
   set(serverTime: number): void {
-    this.#ahead = serverTime - this.local;
+    this.#ahead += serverTime - this.now;
     this.#jumped = 0;
   }
 

@@ -93,6 +93,7 @@ export class Connection {
   #looking = false;
   #lookedAt = -Infinity;
   #loginUrl: string | undefined;
+  /** By the server's clock, which counts sleep and is never set back. */
   #heardAt = 0;
   #probing = false;
   #ticks: ReturnType<typeof setInterval> | undefined;
@@ -130,7 +131,7 @@ export class Connection {
       event: (name, payload) =>
         (all as Partial<Record<string, (payload: never) => void>>)[name]?.(payload as never),
       heard: () => {
-        this.#heardAt = this.clock.local;
+        this.#heardAt = this.clock.now;
       },
       refused: (failure) => this.#refused(failure),
       closed: (how) => this.#closed(how),
@@ -158,7 +159,7 @@ export class Connection {
     this.#pass?.restart();
     this.#begun = performance.now();
     clearInterval(this.#ticks);
-    this.#ticked = this.clock.local;
+    this.#ticked = this.clock.now;
     this.#ticks = setInterval(() => this.#tick(), TICK_MS);
     this.#enter({ kind: 'connecting', since: this.#begun });
     this.#connect();
@@ -247,6 +248,7 @@ export class Connection {
     if (this.#user !== undefined && this.#user.id !== ready.user.id) return this.#end('user_changed');
     this.#reset();
     this.clock.set(ready.serverTime);
+    this.#heardAt = this.#ticked = this.clock.now;
     this.#said = undefined;
     this.#user = ready.user;
     this.#pass?.admitted(ready.user.id);
@@ -369,7 +371,7 @@ export class Connection {
   }
 
   async #probe(): Promise<void> {
-    if (this.#probing || this.clock.local - this.#heardAt < HEARD_MS) return;
+    if (this.#probing || this.clock.now - this.#heardAt < HEARD_MS) return;
     this.#probing = true;
     // Any response is enough. `request` handles a missing one.
     await this.request('room:list', { limit: 1 }, PROBE_MS).then(
@@ -396,8 +398,8 @@ export class Connection {
    * is ignored, because its timers are also late.
    */
   #tick(): void {
-    const late = this.clock.local - this.#ticked > TICK_MS + ASLEEP_MS;
-    this.#ticked = this.clock.local;
+    const late = this.clock.now - this.#ticked > TICK_MS + ASLEEP_MS;
+    this.#ticked = this.clock.now;
     if (late && !document.hidden) this.wake();
   }
 

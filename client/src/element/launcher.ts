@@ -2,7 +2,6 @@ import { type FirstTexts, firstTexts } from '../strings/first-texts.ts';
 import { earlyTexts, type OwnersTexts } from '../strings/own-texts.ts';
 import style from '../styles/launcher.css?inline';
 import { sharedSheet } from '../styles/shared-sheet.ts';
-import { composes } from '../text/keys.ts';
 import { openChatWith } from './chat-with.ts';
 import type { PhpChat } from './element.ts';
 import { serverAddress } from './server-address.ts';
@@ -78,8 +77,7 @@ export class PhpChatLauncher extends HTMLElement {
     };
     this.#panel.addEventListener('cancel', shut);
     this.addEventListener('keydown', (event) => {
-      if (event.key === 'Escape' && !composes(event) && !event.defaultPrevented && this.#panel.open)
-        shut(event);
+      if (event.key === 'Escape' && !event.defaultPrevented && this.#panel.open) shut(event);
     });
     this.addEventListener('php-chat:close', () => this.close());
     this.addEventListener('php-chat:unread', ({ detail }) => {

@@ -1,7 +1,5 @@
 /** The ends of lines: also of Word and PowerPoint (vertical tab), of pages, and of other systems. */
 const LINE_ENDS = /\r\n?|[\v\f\u0085\u2028\u2029]/g;
-/** Formats that programs for texts and tables copy together with the text, and often with a picture of it. */
-const FORMATTED = ['text/html', 'text/rtf'];
 
 /**
  * Converts pasted text to the form that the server accepts: line feeds only, no other control characters except tabs,
@@ -20,25 +18,9 @@ export function cleaned(text: string): string {
  */
 export function meansFiles(data: DataTransfer): boolean {
   const text = data.getData('text/plain').trim();
-  const isText =
-    text !== '' &&
-    FORMATTED.some((type) => data.types.includes(type)) &&
-    !data.getData('text/uri-list').split('\r\n').includes(text);
-  return data.files.length > 0 && !isText;
-}
-
-/** The files of a paste or drop, and which of them are folders. */
-export interface Transferred {
-  readonly files: readonly File[];
-  readonly folders: ReadonlySet<File>;
-}
-
-/** Call during the event, because the browser empties the data after it. */
-export function filesOf(data: DataTransfer): Transferred {
-  const items = [...data.items].filter(({ kind }) => kind === 'file');
-  const entries = items.map((item) => item.webkitGetAsEntry());
-  const files = [...data.files];
-  return { files, folders: new Set(files.filter((_, n) => entries[n]?.isDirectory)) };
+  const isAddress = text === data.getData('text/uri-list').trim();
+  // Programs for texts and tables add a format, and often a picture of the text.
+  return data.files.length > 0 && (isAddress || text === '' || !/html|rtf/.test(`${data.types}`));
 }
 
 /** Counts code points, as the server does. */

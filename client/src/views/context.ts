@@ -7,7 +7,6 @@ import type { Entry, NewMention, SentFile } from '../store/entries.ts';
 import type { Room } from '../store/room.ts';
 import type { Note } from '../store/timeline-blocks.ts';
 import type { StringKey, Strings } from '../strings/strings.ts';
-import type { Transferred } from '../text/paste.ts';
 import type { Look } from './look.ts';
 import type { Linked, Say } from './messages/formatted.tsx';
 import type { Pane } from './panes.ts';
@@ -271,7 +270,13 @@ export interface Context extends ControlContext {
   /** Records voice messages. Undefined if that is not possible. */
   voice(place: VoicePlace): VoiceControls | undefined;
   /** Attaches files. Without `files`, opens the file picker. `stored` is called when the server has stored the last one. */
-  attach(place: Place, files?: Iterable<File> | Transferred, stored?: () => void, picked?: () => void): void;
+  attach(
+    place: Place,
+    files?: Iterable<File>,
+    stored?: () => void,
+    picked?: () => void,
+    items?: DataTransferItemList,
+  ): void;
   /** The line above a block of code. */
   codeHead(language: string | undefined): ComponentChildren;
   /**

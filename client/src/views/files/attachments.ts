@@ -5,7 +5,6 @@ import { withLock } from '../../chat/tab-lock.ts';
 import { type Upload, type UploadProblem, Uploads, type VoiceNote } from '../../chat/uploads.ts';
 import { messageFile, type Pending, type SentFile } from '../../store/entries.ts';
 import type { Room } from '../../store/room.ts';
-import { filesOf, type Transferred } from '../../text/paste.ts';
 import { type Context, keyOf, type Place, type VoicePlace } from '../context.ts';
 import { apply } from '../messages/format-bar.tsx';
 import { uploadProblem } from './upload-problem.ts';
@@ -135,13 +134,19 @@ export class Attachments {
    *
    * @param stored - called when the server has stored the last file
    * @param picked - called when the user has chosen files in the picker
+   * @param items - of the paste or drop. They tell which files are folders, but only during the event
    */
-  attach(place: Place, files?: Iterable<File> | Transferred, stored?: () => void, picked?: () => void): void {
+  attach(
+    place: Place,
+    files?: Iterable<File>,
+    stored?: () => void,
+    picked?: () => void,
+    items?: DataTransferItemList,
+  ): void {
     const { strings, toast } = this.#context;
     if (!this.may(place.room)) return toast(strings.text('composer.noFiles'), 'bad');
     if (files !== undefined) {
-      const { files: given, folders } = 'folders' in files ? files : { files: [...files] };
-      const last = this.#add(place, given, folders).at(-1)?.upload;
+      const last = this.#add(place, [...files], items).at(-1)?.upload;
       if (stored === undefined) return;
       const stop = this.uploads.follow((upload) => {
         if (upload !== last) return;
@@ -317,15 +322,18 @@ export class Attachments {
     else store?.set(`tray/${place}`, kept);
   }
 
-  #add(place: Place, files: readonly File[], folders: ReadonlySet<File> = new Set()): Attached[] {
+  #add(place: Place, files: readonly File[], given?: DataTransferItemList): Attached[] {
     const { chat, strings, toast } = this.#context;
     const items = this.items(place);
     const shown = files.slice(0, Math.max(0, MOST_TILES - items.length));
     if (shown.length < files.length) toast(strings.text('file.tooMany', { n: chat.limits.files }), 'bad');
+    const entries = [...(given ?? [])]
+      .filter(({ kind }) => kind === 'file')
+      .map((item) => item.webkitGetAsEntry());
     const added: Attached[] = [];
     for (const file of shown) {
       const isFull = !this.#hasRoom([...items, ...added]);
-      const problem = folders.has(file) ? 'folder' : isFull ? 'tooMany' : undefined;
+      const problem = entries[files.indexOf(file)]?.isDirectory ? 'folder' : isFull ? 'tooMany' : undefined;
       const over: { problem?: UploadProblem } = problem === undefined ? {} : { problem };
       added.push({ upload: this.uploads.add(place.room.id, file, chat.limits.file, over) });
     }
@@ -431,7 +439,13 @@ export class Attachments {
     if (!isFile) return this.#overLink(event, isHere);
     // The field handles drops itself.
     if (event.type === 'drop' && isHere && current !== undefined && !event.defaultPrevented)
-      this.attach({ room: current }, event.dataTransfer ? filesOf(event.dataTransfer) : []);
+      this.attach(
+        { room: current },
+        event.dataTransfer?.files,
+        undefined,
+        undefined,
+        event.dataTransfer?.items,
+      );
     // Otherwise the browser would leave the page and open the file.
     event.preventDefault();
     const isField = event.target instanceof Element && event.target.matches('.talk textarea');

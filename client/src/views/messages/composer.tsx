@@ -5,7 +5,7 @@ import type { Follower } from '../../chat/chat-listener.ts';
 import type { Entry } from '../../store/entries.ts';
 import type { Room } from '../../store/room.ts';
 import { composes, confirms } from '../../text/keys.ts';
-import { cleaned, codePoints, filesOf, meansFiles } from '../../text/paste.ts';
+import { cleaned, codePoints, meansFiles } from '../../text/paste.ts';
 import type { Context } from '../context.ts';
 import { Icon } from '../controls/icon.tsx';
 import { refusal } from '../refusal.ts';
@@ -528,7 +528,7 @@ export class Composer extends Component<Props> implements Follower {
     if (data === null || field === null) return;
     if (meansFiles(data)) {
       event.preventDefault();
-      return this.props.context.attach(this.props, filesOf(data));
+      return this.props.context.attach(this.props, data.files, undefined, undefined, data.items);
     }
     const text = data.getData('text/plain');
     const clean = cleaned(text);
