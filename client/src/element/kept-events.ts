@@ -1,3 +1,5 @@
+import { composes } from '../text/keys.ts';
+
 const names = ['keydown', 'keypress', 'keyup', 'beforeinput', 'input', 'copy', 'cut', 'paste'];
 
 /**
@@ -26,6 +28,7 @@ export function keepEvents(host: HTMLElement, root: ShadowRoot, signal: AbortSig
 }
 
 /** Focus traps of the page need Tab, and its dialogs need an Esc that the chat has no use for. */
-function isForPage({ key, defaultPrevented, isComposing, keyCode }: KeyboardEvent): boolean {
-  return !defaultPrevented && !isComposing && keyCode !== 229 && (key === 'Tab' || key === 'Escape');
+function isForPage(event: KeyboardEvent): boolean {
+  const { key, defaultPrevented } = event;
+  return !defaultPrevented && !composes(event) && (key === 'Tab' || key === 'Escape');
 }

@@ -762,8 +762,6 @@ export class AppView {
 
   /** Handles a key of the focused element, or of the page if it shows only the chat. */
   readonly key = (event: KeyboardEvent) => {
-    // It is for the input method, so it does not close the panel of the launcher either.
-    if (composes(event)) event.stopPropagation();
     if (event.defaultPrevented || composes(event) || this.#layers.modal) return;
     const { key, altKey, ctrlKey, metaKey, shiftKey } = event;
     const { single } = this.#context.chat;
