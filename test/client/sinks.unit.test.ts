@@ -29,3 +29,8 @@ test('the client does not create HTML or code from text', () => {
 test('the client does not call functions that a library of the page replaces', () => {
   expect(found(replaced, 'client/src', 'server/wire')).toEqual([]);
 });
+
+test('only one module of the client reads client rectangles, whose pixels differ from CSS pixels on a zoomed page', () => {
+  const measure = /\.getBoundingClientRect\b|\bboundingClientRect\b/;
+  expect(found(measure, 'client/src')).toEqual(['client/src/views/box.ts: .getBoundingClientRect']);
+});

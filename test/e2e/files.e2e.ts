@@ -157,6 +157,30 @@ test('sends files from the tray and shows them in the large view', async ({ alic
     await expect(noon).toBeFocused();
   });
 
+  await test.step('moves an enlarged picture with the pointer, also on a zoomed page', async () => {
+    const { page } = bob;
+    const zoom = (value: string) =>
+      page.evaluate((factor) => {
+        document.documentElement.style.zoom = factor;
+      }, value);
+    await zoom('1.25');
+    await noon.click();
+    const image = page.getByRole('dialog').getByRole('img', { name: 'The orchard at noon' });
+    const boxOf = async () => (await image.boundingBox()) ?? { x: 0, y: 0, width: 0 };
+    const { width } = await boxOf();
+    await image.dblclick();
+    await expect.poll(async () => (await boxOf()).width).toBeCloseTo(2 * width, 0);
+    const { x, y } = await boxOf();
+    await page.mouse.move(640, 400);
+    await page.mouse.down();
+    await page.mouse.move(740, 450);
+    await page.mouse.up();
+    await expect.poll(async () => (await boxOf()).x - x).toBeCloseTo(100, 0);
+    expect((await boxOf()).y - y).toBeCloseTo(50, 0);
+    await page.keyboard.press('Escape');
+    await zoom('');
+  });
+
   await test.step('shows a picture after a reload once the code for pictures is loaded, with one request', async () => {
     await asUser(site, 'alice', async (ask) => {
       await ask('room:join', { room });

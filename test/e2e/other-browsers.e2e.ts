@@ -177,6 +177,26 @@ for (const { name, start } of [
         await user.see(text, '🚀');
       });
 
+      await test.step('opens a menu next to its button on a zoomed page', async () => {
+        const zoom = (value: string) =>
+          browser.evaluate(`document.documentElement.style.zoom = ${JSON.stringify(value)}`);
+        await zoom('1.25');
+        // The rectangles of WebKit are not zoomed, so a click by coordinates would miss the button.
+        await browser.evaluate(`String(${find('button', 'Room menu')}[0].click())`);
+        await user.see('[role="menu"]');
+        const box = (selector: string, name = '') =>
+          user.read<Area & { ratio: number }>(`${find(selector, name)}.map((element) => {
+            const { left, top, width, height } = element.getBoundingClientRect();
+            return { left, top, width, height, ratio: width / element.offsetWidth };
+          })[0]`);
+        const [menu, button] = [await box('[role="menu"]'), await box('button', 'Room menu')];
+        const below = menu.top - button.top - button.height;
+        expect(Math.abs(below - 4 * button.ratio)).toBeLessThanOrEqual(1);
+        expect(Math.abs(menu.left + menu.width - button.left - button.width)).toBeLessThanOrEqual(1);
+        await user.type(keys.escape);
+        await zoom('');
+      });
+
       await test.step('sends a picture', async () => {
         const path = join(folder, 'tomato.png');
         await sharp({ create: { width: 60, height: 40, channels: 3, background: 'tomato' } })

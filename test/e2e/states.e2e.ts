@@ -100,6 +100,14 @@ test('opens the actions of a message on a long press on a touch screen', { tag: 
   ] as const;
   await page.emulateMedia({ reducedMotion: 'no-preference' });
   await swipe(aLittle, '-40px');
+  const zoom = (value: string) =>
+    page.evaluate((factor) => {
+      document.documentElement.style.zoom = factor;
+    }, value);
+  // The message stays under the finger.
+  await zoom('1.25');
+  await swipe(aLittle, '-32px');
+  await zoom('');
   await swipe(back, '-10px');
   await swipe(away, 'none');
   await swipe(along, 'none');

@@ -218,7 +218,10 @@ export class PhpChat extends HTMLElement {
     let top = 0;
     for (let at: Element | null = this; at instanceof HTMLElement; at = at.offsetParent) top += at.offsetTop;
     const least = Number.parseFloat(getComputedStyle(this).minBlockSize) || 0;
-    const rule = `:host{max-block-size:min(${highest(top, innerHeight, least)},var(--pc-room,100dvh))}`;
+    // Browsers multiply viewport units by the CSS zoom.
+    const zoom = this.currentCSSZoom ?? 1;
+    const begin = spaceAbove(top, innerHeight / zoom, least);
+    const rule = `:host{max-block-size:min(100dvh/${zoom} - ${begin}px,var(--pc-room,9e9px))}`;
     if (this.#fitted !== rule) this.#fit.replaceSync(rule);
     this.#fitted = rule;
   };
@@ -244,13 +247,13 @@ function unloaded(text: string, ...actions: [label: string, act: () => void][]):
 }
 
 /**
- * Returns the maximum height of an element whose end must be visible while the page is scrolled to its start. An
- * element too far down for that is reached by scrolling, and may be as high as the window.
+ * Returns the height that an element must leave free so that its end is visible while the page is scrolled to its start.
+ * An element too far down for that is reached by scrolling, and may be as high as the window.
  *
  * @param top - the top of the element in the document
  * @param least - the minimum height of the element
  */
-function highest(top: number, windowHeight: number, least: number): string {
+function spaceAbove(top: number, windowHeight: number, least: number): number {
   const begin = Math.ceil(top);
-  return begin > 0 && windowHeight - begin >= least ? `calc(100dvh - ${begin}px)` : '100dvh';
+  return begin > 0 && windowHeight - begin >= least ? begin : 0;
 }

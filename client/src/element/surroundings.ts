@@ -1,3 +1,4 @@
+import { boxIn } from '../views/box.ts';
 import { pageLook } from './page-look.ts';
 
 /** Limits the element's height to the visible part of the page's boxes that clip it. Adds the rule of `pageLook`. */
@@ -23,24 +24,26 @@ export class Surroundings {
   #fit(): void {
     // Measure the height without the limit.
     this.#sheet.replaceSync('');
-    const { top, bottom } = this.#host.getBoundingClientRect();
-    const room = Math.floor(this.#end(bottom) - top);
+    const { height } = boxIn(this.#host, this.#host);
+    // In a zoomed page a quotient may be slightly too small.
+    const room = Math.floor(this.#end(height) + 0.01);
     // If even the minimum height does not fit, the page scrolls instead.
     if (
-      top + room < Math.floor(bottom) &&
+      room < Math.floor(height + 0.01) &&
       room >= Number.parseFloat(getComputedStyle(this.#host).minBlockSize)
     )
       this.#sheet.replaceSync(`:host{--pc-room:${room}px}`);
   }
 
-  #end(bottom: number): number {
-    let end = bottom;
+  #end(height: number): number {
+    let end = height;
     // Stops at the body, which clips only content outside the window, and at a launcher, whose panel is above the page.
     for (let box = this.#host.parentElement; box && box !== document.body; box = box.parentElement) {
       if (box.localName === 'php-chat-launcher') break;
       if (!/hidden|clip/.test(getComputedStyle(box).overflowY)) continue;
       this.#observe(box);
-      end = Math.min(end, box.getBoundingClientRect().top + box.clientTop + box.clientHeight);
+      const border = box.offsetHeight - box.clientTop - box.clientHeight;
+      end = Math.min(end, boxIn(this.#host, box).bottom - border);
     }
     return end;
   }

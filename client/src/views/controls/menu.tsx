@@ -1,5 +1,6 @@
 import { Component, type ComponentChildren, createRef } from 'preact';
 import type { ControlContext } from '../context.ts';
+import { frameAround } from './frame.ts';
 import { Icon, type IconName } from './icon.tsx';
 
 export interface MenuItem {
@@ -222,16 +223,14 @@ function place(menu: HTMLElement, { beside, at }: Pick<Props, 'beside' | 'at'>):
   if (beside.getClientRects().length === 0) return;
   // The previous position must not limit the width.
   menu.style.left = '';
-  const around = (menu.offsetParent ?? document.documentElement).getBoundingClientRect();
-  const from =
-    at === undefined
-      ? beside.getBoundingClientRect()
-      : { left: at.x, right: at.x, top: at.y + 4, bottom: at.y - 4 };
-  const below = from.bottom + 4 + menu.offsetHeight <= around.bottom;
-  const top = below ? from.bottom + 4 : Math.max(around.top + 4, from.top - 4 - menu.offsetHeight);
+  const frame = frameAround(menu);
+  const gap = at === undefined ? 4 : 0;
+  const from = at === undefined ? frame.boxOf(beside) : frame.boxOf(new DOMRect(at.x, at.y));
+  const below = from.bottom + gap + menu.offsetHeight <= frame.height;
+  const top = below ? from.bottom + gap : Math.max(4, from.top - gap - menu.offsetHeight);
   const isFromLeft = menu.matches(':dir(rtl)') === (at === undefined);
   const wanted = isFromLeft ? from.left : from.right - menu.offsetWidth;
-  const left = Math.min(Math.max(around.left + 6, wanted), around.right - menu.offsetWidth - 6);
-  menu.style.insetBlockStart = `${top - around.top}px`;
-  menu.style.left = `${left - around.left}px`;
+  const left = Math.min(Math.max(6, wanted), frame.width - menu.offsetWidth - 6);
+  menu.style.insetBlockStart = `${top}px`;
+  menu.style.left = `${left}px`;
 }

@@ -1,5 +1,6 @@
 import type { Chat } from '../../chat/chat.ts';
 import type { Context } from '../context.ts';
+import { frameAround } from './frame.ts';
 
 const POINTED_MS = 500;
 const GAP = 6;
@@ -92,16 +93,16 @@ export class Tooltip {
   /** Places the tooltip below the button if it fits there, otherwise above, within the element. */
   readonly #place = (tip: HTMLElement | null) => {
     if (tip === null || this.#of === undefined) return;
-    const around = (tip.offsetParent ?? document.documentElement).getBoundingClientRect();
-    const button = this.#of.getBoundingClientRect();
+    const frame = frameAround(tip);
+    const button = frame.boxOf(this.#of);
     // A tooltip in a message goes above, because the next message is below.
-    const fits = button.bottom + GAP + tip.offsetHeight <= around.bottom;
+    const fits = button.bottom + GAP + tip.offsetHeight <= frame.height;
     const below = fits && this.#of.dataset.tip === undefined;
     const top = below ? button.bottom + GAP : button.top - GAP - tip.offsetHeight;
     const middle = (button.left + button.right - tip.offsetWidth) / 2;
-    const left = Math.max(around.left + GAP, Math.min(middle, around.right - GAP - tip.offsetWidth));
-    tip.style.insetBlockStart = `${top - around.top}px`;
-    tip.style.left = `${left - around.left}px`;
+    const left = Math.max(GAP, Math.min(middle, frame.width - GAP - tip.offsetWidth));
+    tip.style.insetBlockStart = `${top}px`;
+    tip.style.left = `${left}px`;
   };
 }
 

@@ -6,6 +6,7 @@ import { composes } from '../../text/keys.ts';
 import { TONES, toned } from '../../text/tone.ts';
 import type { Context } from '../context.ts';
 import { FilterField } from '../controls/filter-field.tsx';
+import { frameAround } from '../controls/frame.ts';
 import { drawable } from './drawable.ts';
 import { EmojiNames, groups } from './find.ts';
 
@@ -217,13 +218,12 @@ const tonesOf = (emoji: string): string[] => TONES.flatMap((tone) => toned(emoji
 
 /** Places the grid above `beside` if it fits there, otherwise below, within the element. */
 function place(box: HTMLElement, beside: Element): void {
-  const around = (box.offsetParent ?? document.documentElement).getBoundingClientRect();
-  const from = beside.getBoundingClientRect();
+  const frame = frameAround(box);
+  const from = frame.boxOf(beside);
   const above = from.top - 4 - box.offsetHeight;
-  const top =
-    above >= around.top + 4 ? above : Math.min(from.bottom + 4, around.bottom - box.offsetHeight - 4);
+  const top = above >= 4 ? above : Math.min(from.bottom + 4, frame.height - box.offsetHeight - 4);
   const wanted = box.matches(':dir(rtl)') ? from.left : from.right - box.offsetWidth;
-  const left = Math.min(Math.max(around.left + 8, wanted), around.right - box.offsetWidth - 8);
-  box.style.insetBlockStart = `${Math.max(4, top - around.top)}px`;
-  box.style.left = `${left - around.left}px`;
+  const left = Math.min(Math.max(8, wanted), frame.width - box.offsetWidth - 8);
+  box.style.insetBlockStart = `${Math.max(4, top)}px`;
+  box.style.left = `${left}px`;
 }

@@ -1,6 +1,7 @@
 import { Component, createRef } from 'preact';
 import type { MessageFile } from '../../../../server/wire/events.ts';
 import type { Entry } from '../../store/entries.ts';
+import { scaleOf } from '../box.ts';
 import type { Context } from '../context.ts';
 import { Icon } from '../controls/icon.tsx';
 import { addressOf } from './address.ts';
@@ -201,7 +202,7 @@ class LargeView extends Component<Shown & { close(): void }, View> {
     this.#began = this.#down.size === 1 ? { x, y } : undefined;
   };
 
-  readonly #move = ({ pointerId, buttons, clientX: x, clientY: y }: PointerEvent) => {
+  readonly #move = ({ pointerId, buttons, clientX: x, clientY: y, currentTarget }: PointerEvent) => {
     // The mouse button was released outside the window.
     if (buttons === 0) this.#down.delete(pointerId);
     const before = this.#down.get(pointerId);
@@ -211,7 +212,11 @@ class LargeView extends Component<Shown & { close(): void }, View> {
     if (other !== undefined) {
       this.#zoom(distance({ x, y }, other) / Math.max(1, distance(before, other)));
     } else if (this.state.scale > 1) {
-      this.setState({ x: this.state.x + x - before.x, y: this.state.y + y - before.y });
+      const scale = currentTarget instanceof HTMLElement ? scaleOf(currentTarget) : 1;
+      this.setState({
+        x: this.state.x + (x - before.x) / scale,
+        y: this.state.y + (y - before.y) / scale,
+      });
     }
   };
 

@@ -1,5 +1,7 @@
 import { startOfDay } from '../../strings/strings.ts';
+import { boxIn } from '../box.ts';
 import type { Context } from '../context.ts';
+import { frameAround } from '../controls/frame.ts';
 import type { Messages } from './touch-and-keys.ts';
 
 /** How long the pill stays after the last scroll. */
@@ -46,7 +48,7 @@ export class DayPill {
         type="button"
         class="day-pill"
         tabIndex={-1}
-        ref={this.#place}
+        ref={this.#hold}
         onPointerEnter={() => clearTimeout(this.#timer)}
         onPointerLeave={() => this.#stay()}
         onClick={() => {
@@ -70,24 +72,22 @@ export class DayPill {
   #look(timeline: HTMLElement): void {
     const { scrollHeight, scrollTop, clientHeight } = timeline;
     if (scrollHeight - scrollTop - clientHeight < NEAR_END) return this.#hide();
-    const { top, left, right } = timeline.getBoundingClientRect();
-    // The chat was resized or moved.
-    const area = `${top} ${left} ${right}`;
-    if (area !== this.#area) this.#place(this.#root.querySelector('.day-pill'));
-    this.#area = area;
+    // The timeline may have been resized or moved.
+    this.#place(this.#root.querySelector('.day-pill'), timeline);
     const all = [...timeline.querySelectorAll<HTMLElement>('.msg')];
     // The messages are in their order, so half of the rest is left after each step.
     let [from, to] = [0, all.length];
     while (from < to) {
       const middle = (from + to) >> 1;
-      if ((all[middle]?.getBoundingClientRect().bottom ?? 0) > top) to = middle;
+      const message = all[middle];
+      if (message !== undefined && boxIn(timeline, message).bottom > 0) to = middle;
       else from = middle + 1;
     }
     const element = all[from];
-    const messageTop = element?.getBoundingClientRect().top ?? top;
+    const messageTop = element === undefined ? 0 : boxIn(timeline, element).top;
     const isDayAbove = [...timeline.querySelectorAll('.day')].some((line) => {
-      const day = line.getBoundingClientRect();
-      return day.bottom > top && day.top < messageTop;
+      const day = boxIn(timeline, line);
+      return day.bottom > 0 && day.top < messageTop;
     });
     if (isDayAbove) return this.#hide();
     const sentAt = element && this.#messages.find(element)?.props.entry.sentAt;
@@ -111,11 +111,18 @@ export class DayPill {
     this.#context.changed();
   }
 
-  readonly #place = (pill: HTMLElement | null) => {
-    const timeline = this.#root.querySelector('.main > .timeline')?.getBoundingClientRect();
-    if (pill === null || timeline === undefined) return;
-    const around = (pill.offsetParent ?? document.documentElement).getBoundingClientRect();
-    pill.style.insetBlockStart = `${timeline.top - around.top + GAP}px`;
-    pill.style.left = `${(timeline.left + timeline.right - pill.offsetWidth) / 2 - around.left}px`;
+  readonly #hold = (pill: HTMLElement | null) => {
+    this.#area = undefined;
+    this.#place(pill, this.#root.querySelector('.main > .timeline'));
   };
+
+  #place(pill: HTMLElement | null, timeline: Element | null): void {
+    if (pill === null || timeline === null) return;
+    const { top, left, right } = frameAround(pill).boxOf(timeline);
+    const area = `${top} ${left} ${right}`;
+    if (area === this.#area) return;
+    this.#area = area;
+    pill.style.insetBlockStart = `${top + GAP}px`;
+    pill.style.left = `${(left + right - pill.offsetWidth) / 2}px`;
+  }
 }

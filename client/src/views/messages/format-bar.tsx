@@ -1,6 +1,7 @@
 import { type Change, type Field, type Format, newLine, toggle } from '../../text/editing.ts';
 import { composes, confirms } from '../../text/keys.ts';
 import type { Context } from '../context.ts';
+import { frameAround } from '../controls/frame.ts';
 import { Icon } from '../controls/icon.tsx';
 import { isApple } from '../controls/modifier-keys.ts';
 import type { pictures } from '../controls/pictures.ts';
@@ -92,11 +93,10 @@ export class FormatBar {
   readonly #place = (bar: HTMLElement | null) => {
     const field = this.#field;
     if (bar === null || field === undefined) return;
-    const around = (bar.offsetParent ?? document.documentElement).getBoundingClientRect();
-    const { top, left, right } = (field.closest('.field') ?? field).getBoundingClientRect();
-    bar.style.insetBlockStart = `${top - around.top - GAP - bar.offsetHeight}px`;
+    const { top, left, right } = frameAround(bar).boxOf(field.closest('.field') ?? field);
+    bar.style.insetBlockStart = `${top - GAP - bar.offsetHeight}px`;
     const start = getComputedStyle(field).direction === 'rtl' ? right - bar.offsetWidth : left;
-    bar.style.left = `${start - around.left}px`;
+    bar.style.left = `${start}px`;
   };
 }
 

@@ -1,4 +1,6 @@
+import { boxIn } from '../box.ts';
 import type { Context } from '../context.ts';
+import { frameAround } from '../controls/frame.ts';
 
 const GAP = 6;
 
@@ -41,11 +43,10 @@ export class MentionPill {
 
   /** Returns the next mention below. Undefined without the button that jumps to the end. */
   #below(): HTMLElement | undefined {
-    const log = this.#root.querySelector('[role=log]');
+    const log = this.#root.querySelector<HTMLElement>('[role=log]');
     if (log === null || this.#pill() === null) return undefined;
-    const { bottom } = log.getBoundingClientRect();
     const all = [...log.querySelectorAll<HTMLElement>('.tome')];
-    return all.find((message) => message.getBoundingClientRect().top >= bottom);
+    return all.find((message) => boxIn(log, message).top >= log.offsetHeight);
   }
 
   #pill(): Element | null {
@@ -66,12 +67,11 @@ export class MentionPill {
 
   #place(): void {
     const button = this.#button;
-    const pill = this.#pill()?.getBoundingClientRect();
-    if (button === null || pill === undefined) return;
-    const around = (button.offsetParent ?? document.documentElement).getBoundingClientRect();
+    const pill = this.#pill();
+    if (button === null || pill === null) return;
+    const { left, right, top } = frameAround(button).boxOf(pill);
     const rtl = button.matches(':dir(rtl)');
-    const left = rtl ? pill.left - GAP - button.offsetWidth : pill.right + GAP;
-    button.style.left = `${left - around.left}px`;
-    button.style.top = `${pill.top - around.top}px`;
+    button.style.left = `${rtl ? left - GAP - button.offsetWidth : right + GAP}px`;
+    button.style.top = `${top}px`;
   }
 }

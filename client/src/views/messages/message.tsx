@@ -4,6 +4,7 @@ import type { Entry } from '../../store/entries.ts';
 import type { Texts } from '../../strings/language-texts.ts';
 import type { Strings } from '../../strings/strings.ts';
 import { onlyEmoji } from '../../text/emoji.ts';
+import { boxIn } from '../box.ts';
 import type { Context, Named } from '../context.ts';
 import { arrive } from '../controls/fresh.ts';
 import { Icon } from '../controls/icon.tsx';
@@ -316,7 +317,7 @@ export class Message extends Component<MessageProps> {
   readonly #reveal = ({ target }: FocusEvent) => {
     const fold = this.#fold.current;
     if (!(target instanceof HTMLElement) || fold === null || !this.#long || this.#open) return;
-    if (target.getBoundingClientRect().bottom <= fold.getBoundingClientRect().bottom) return;
+    if (boxIn(fold, target).bottom <= fold.offsetHeight) return;
     this.#toggle();
     target.scrollIntoView({ block: 'nearest' });
   };

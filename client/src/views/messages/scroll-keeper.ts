@@ -1,5 +1,13 @@
+import { boxIn } from '../box.ts';
+
 /** A position within this distance of the bottom counts as the end, in CSS pixels. */
 const END = 48;
+
+/** A message and its distance from the top of the visible part. */
+interface Anchor {
+  readonly message: HTMLElement | undefined;
+  readonly offset: number;
+}
 
 /**
  * Keeps the reader's position in a scrolled column. At the end, it follows new content. Elsewhere the first visible
@@ -12,11 +20,11 @@ export class ScrollKeeper {
   /** Undefined until measured. */
   #width: number | undefined;
   /** The first visible message when the reader last scrolled. */
-  #anchor: { readonly message: HTMLElement; readonly offset: number } | undefined;
+  #anchor: Anchor | undefined;
   #atEnd = true;
 
-  /** @param widthChanged - called after a change of width */
-  constructor(scroller: HTMLElement, column: HTMLElement, widthChanged: () => void) {
+  /** @param changed - called after a change of width */
+  constructor(scroller: HTMLElement, column: HTMLElement, changed: () => void) {
     this.#scroller = scroller;
     this.#column = column;
     // A larger composer, a resized window or wrapped text changes the height without a scroll event.
@@ -24,9 +32,8 @@ export class ScrollKeeper {
       if (this.#atEnd) this.#bottom();
       if (this.#width === column.clientWidth) return;
       this.#width = column.clientWidth;
-      if (!this.#atEnd && this.#width > 0 && this.#anchor?.message.isConnected === true)
-        this.restore(this.#anchor.message, this.#anchor.offset);
-      widthChanged();
+      if (!this.#atEnd && this.#width > 0) this.#return(this.#anchor);
+      changed();
     });
     this.#resized.observe(scroller);
     this.#resized.observe(column);
@@ -39,9 +46,8 @@ export class ScrollKeeper {
   scrolled(): void {
     // The width changed, so the browser scrolled and not the reader.
     if (this.#width !== undefined && this.#width !== this.#column.clientWidth) return;
-    const { message, offset } = this.#first();
-    this.#anchor = message && { message, offset };
-    this.#atEnd = this.below <= END;
+    this.#anchor = this.#first();
+    this.measure();
   }
 
   get atEnd(): boolean {
@@ -68,17 +74,15 @@ export class ScrollKeeper {
    */
   hold(follow: boolean): () => void {
     const stay = this.#atEnd && follow;
-    const anchor = stay ? undefined : this.#firstVisible();
-    const top = anchor?.getBoundingClientRect().top ?? 0;
+    const anchor = stay ? undefined : this.#first();
     return () => {
       if (stay) this.#bottom();
-      else if (anchor?.isConnected === true)
-        this.#scroller.scrollTop += anchor.getBoundingClientRect().top - top;
+      else this.#return(anchor);
       if (!follow) this.#atEnd = false;
     };
   }
 
-  /** Call after a visible message changed its height. The end may have come into view or left it. */
+  /** Call after a change of height. The end may have come into view or left it. */
   measure(): void {
     this.#atEnd = this.below <= END;
   }
@@ -90,9 +94,12 @@ export class ScrollKeeper {
   }
 
   restore(element: HTMLElement, offset: number): void {
-    const top = element.getBoundingClientRect().top - this.#scroller.getBoundingClientRect().top;
-    this.#scroller.scrollTop += top - offset;
-    this.#atEnd = this.below <= END;
+    this.#scroller.scrollTop += boxIn(this.#scroller, element).top - offset;
+    this.measure();
+  }
+
+  #return(to: Anchor | undefined): void {
+    if (to?.message?.isConnected === true) this.restore(to.message, to.offset);
   }
 
   /** The key of the first visible message, and its distance from the top. */
@@ -101,10 +108,10 @@ export class ScrollKeeper {
     return { from: message?.dataset.key, offset };
   }
 
-  #first(): { message: HTMLElement | undefined; offset: number } {
-    const message = this.#firstVisible();
-    const { top } = this.#scroller.getBoundingClientRect();
-    return { message, offset: message === undefined ? 0 : message.getBoundingClientRect().top - top };
+  #first(): Anchor {
+    const { all, at } = this.#search((message) => boxIn(this.#scroller, message).bottom > 0);
+    const message = all[at];
+    return { message, offset: message === undefined ? 0 : boxIn(this.#scroller, message).top };
   }
 
   #bottom(): void {
@@ -113,15 +120,9 @@ export class ScrollKeeper {
 
   /** The last message that is at least partly visible. */
   get last(): HTMLElement | undefined {
-    const { bottom } = this.#scroller.getBoundingClientRect();
-    const { all, at } = this.#search((message) => message.getBoundingClientRect().top >= bottom);
+    const { height } = boxIn(this.#scroller, this.#scroller);
+    const { all, at } = this.#search((message) => boxIn(this.#scroller, message).top >= height);
     return all[at - 1];
-  }
-
-  #firstVisible(): HTMLElement | undefined {
-    const { top } = this.#scroller.getBoundingClientRect();
-    const { all, at } = this.#search((message) => message.getBoundingClientRect().bottom > top);
-    return all[at];
   }
 
   /** Binary search for the first message that satisfies `found`. All messages after it must satisfy it too. */

@@ -12,6 +12,7 @@ import { mentionsIn, type PickedMention } from '../../text/mentioning.ts';
 import type { Cards } from '../cards/cards.tsx';
 import { siteName, sitePath } from '../cards/site.ts';
 import type { Context, Place } from '../context.ts';
+import { frameAround } from '../controls/frame.ts';
 import { Icon } from '../controls/icon.tsx';
 import type { EmojiNames } from '../emoji/find.ts';
 import { used } from '../emoji/frequent.ts';
@@ -395,12 +396,12 @@ export class Suggest implements Follower {
   #place(list: HTMLElement | null): void {
     const field = this.#field?.closest('.field');
     if (list === null || !field) return;
-    const around = (list.offsetParent ?? document.documentElement).getBoundingClientRect();
-    const { top, left, right } = field.getBoundingClientRect();
-    list.style.insetBlockEnd = `${around.bottom - top + GAP}px`;
-    list.style.maxBlockSize = `min(60%, ${top - around.top - 2 * GAP}px)`;
+    const frame = frameAround(list);
+    const { top, left, right } = frame.boxOf(field);
+    list.style.insetBlockEnd = `${frame.height - top + GAP}px`;
+    list.style.maxBlockSize = `min(60%, ${top - 2 * GAP}px)`;
     const start = getComputedStyle(field).direction === 'rtl' ? right - list.offsetWidth : left;
-    list.style.left = `${start - around.left}px`;
+    list.style.left = `${start}px`;
   }
 }
 

@@ -1,3 +1,4 @@
+import { scaleOf } from '../box.ts';
 import type { Message } from './message.tsx';
 import { isStored, type Messages } from './touch-and-keys.ts';
 
@@ -16,7 +17,7 @@ const OWN = 'pre, input, audio, video, .tools';
  */
 export function swipeToReply(root: ShadowRoot, { find }: Messages, signal: AbortSignal): void {
   let drawn: { message: Message; element: HTMLElement; mark?: Element | undefined } | undefined;
-  let from = { id: 0, x: 0, y: 0 };
+  let from = { id: 0, x: 0, y: 0, scale: 1 };
   /** Distance towards the start of the line. */
   let way = 0;
   const end = () => {
@@ -34,7 +35,7 @@ export function swipeToReply(root: ShadowRoot, { find }: Messages, signal: Abort
     if (element == null || message === undefined || target.closest(OWN) !== null) return;
     const { entry, context } = message.props;
     if (!isStored(entry) || context.chat.rooms.get(entry.message?.room ?? '')?.preview) return;
-    from = { id: pointerId, x: clientX, y: clientY };
+    from = { id: pointerId, x: clientX, y: clientY, scale: scaleOf(element) };
     drawn = { message, element };
     // Its icon is shown.
     message.use();
@@ -43,8 +44,8 @@ export function swipeToReply(root: ShadowRoot, { find }: Messages, signal: Abort
     if (drawn === undefined || pointerId !== from.id) return;
     const { element } = drawn;
     const rtl = element.matches(':dir(rtl)');
-    way = (from.x - clientX) * (rtl ? -1 : 1);
-    const height = Math.abs(clientY - from.y);
+    way = ((from.x - clientX) / from.scale) * (rtl ? -1 : 1);
+    const height = Math.abs(clientY - from.y) / from.scale;
     if (drawn.mark === undefined) {
       if (height > BEGIN_PX || way < -BEGIN_PX) return end();
       if (way < BEGIN_PX || way < 2 * height) return;

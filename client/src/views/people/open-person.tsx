@@ -1,5 +1,6 @@
 import { ERASED, EVERYBODY } from '../../store/user-ids.ts';
 import { confirms } from '../../text/keys.ts';
+import { boxIn } from '../box.ts';
 import type { Context, SomebodyHere } from '../context.ts';
 import type { Messages } from '../messages/touch-and-keys.ts';
 
@@ -17,7 +18,9 @@ export async function openPerson(
   const root = opener.getRootNode();
   if (!(root instanceof ShadowRoot)) return;
   // A user who comes or goes while the code loads gets a new element elsewhere in the list.
-  const at = beside.getBoundingClientRect();
+  const app = root.querySelector<HTMLElement>('.app');
+  if (app === null) return;
+  const at = boxIn(app, beside);
   const expanded = (value: boolean) =>
     opener.hasAttribute('aria-haspopup') && opener.setAttribute('aria-expanded', String(value));
   try {
@@ -33,9 +36,15 @@ export async function openPerson(
       (opener.isConnected ? opener : root.querySelector<HTMLElement>(row))?.focus();
       layer();
     };
-    const width = root.querySelector('.app')?.clientWidth ?? 0;
     layer(() => (
-      <PersonCard context={context} shown={shown} beside={beside} at={at} width={width} close={close} />
+      <PersonCard
+        context={context}
+        shown={shown}
+        beside={beside}
+        at={at}
+        width={app.clientWidth}
+        close={close}
+      />
     ));
   } catch {
     toast(strings.text('error.other'), 'bad');

@@ -5,6 +5,7 @@ import { RequestError } from '../../connection/connection-state.ts';
 import type { Room } from '../../store/room.ts';
 import { composes, confirms } from '../../text/keys.ts';
 import { codePoints } from '../../text/paste.ts';
+import { boxIn } from '../box.ts';
 import type { Context } from '../context.ts';
 import { Problem } from '../controls/dialog.tsx';
 import { Icon } from '../controls/icon.tsx';
@@ -147,12 +148,11 @@ export class PeopleField extends Component<Props> {
   /** Scrolls the field up if the suggestions below it would be out of view. */
   #reveal(): void {
     const field = this.#input.current?.closest<HTMLElement>('.chips, .input');
-    const body = field?.closest('.body');
-    const end = body?.querySelector('.opts')?.getBoundingClientRect().bottom;
-    if (field == null || body == null || end === undefined) return;
-    const { top, bottom } = body.getBoundingClientRect();
-    const room = field.getBoundingClientRect().top - top - GAP;
-    body.scrollTop += Math.max(0, Math.min(end - bottom, room));
+    const body = field?.closest<HTMLElement>('.body');
+    const options = body?.querySelector('.opts');
+    if (field == null || body == null || options == null) return;
+    const room = boxIn(body, field).top - GAP;
+    body.scrollTop += Math.max(0, Math.min(boxIn(body, options).bottom - body.offsetHeight, room));
   }
 
   #failure(chips: readonly Chip[]): string | undefined {

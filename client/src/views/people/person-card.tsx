@@ -5,6 +5,7 @@ import style from '../../styles/person.css?inline';
 import { sheetOf } from '../../styles/styles.ts';
 import type { Context, SomebodyHere } from '../context.ts';
 import { Bones } from '../controls/bones.tsx';
+import { frameAround } from '../controls/frame.ts';
 import { Icon } from '../controls/icon.tsx';
 import type { MenuItem } from '../controls/menu.tsx';
 import { Avatar } from './avatar.tsx';
@@ -233,18 +234,18 @@ export class PersonCard extends Component<Props> {
   #place(): void {
     const card = this.#card.current;
     if (card === null || this.#sheet) return;
-    const around = (card.offsetParent ?? document.documentElement).getBoundingClientRect();
+    const frame = frameAround(card);
     const { beside } = this.props;
-    if (beside.isConnected) this.#at = beside.getBoundingClientRect();
+    if (beside.isConnected) this.#at = frame.boxOf(beside);
     const from = this.#at;
     const { offsetWidth: width, offsetHeight: height } = card;
     const [before, after] = [from.left - GAP - width, from.right + GAP];
-    const fits = (left: number) => left >= around.left + GAP && left + width <= around.right - GAP;
+    const fits = (left: number) => left >= GAP && left + width <= frame.width - GAP;
     const rtl = card.matches(':dir(rtl)');
     const wanted = (rtl ? [before, after] : [after, before]).find(fits) ?? after;
-    const left = Math.max(around.left + GAP, Math.min(wanted, around.right - GAP - width));
-    const top = Math.max(around.top + GAP, Math.min(from.top, around.bottom - GAP - height));
-    card.style.setProperty('left', `${left - around.left}px`);
-    card.style.setProperty('top', `${top - around.top}px`);
+    const left = Math.max(GAP, Math.min(wanted, frame.width - GAP - width));
+    const top = Math.max(GAP, Math.min(from.top, frame.height - GAP - height));
+    card.style.setProperty('left', `${left}px`);
+    card.style.setProperty('top', `${top}px`);
   }
 }

@@ -3,6 +3,7 @@ import type { Message } from '../../../../server/wire/events.ts';
 import type { Room } from '../../store/room.ts';
 import { atMost99 } from '../../strings/strings.ts';
 import { composes, confirms } from '../../text/keys.ts';
+import { boxIn } from '../box.ts';
 import type { Context } from '../context.ts';
 import { Empty } from '../controls/empty.tsx';
 import { FilterField } from '../controls/filter-field.tsx';
@@ -336,9 +337,9 @@ export class RoomList extends Component<Props> {
     const row = list?.querySelector('[aria-current]');
     if (list === null || !row) return;
     // `scrollIntoView` would also scroll the page around the chat.
-    const [frame, place] = [list.getBoundingClientRect(), row.getBoundingClientRect()];
-    if (place.top < frame.top) list.scrollTop += place.top - frame.top;
-    else if (place.bottom > frame.bottom) list.scrollTop += place.bottom - frame.bottom;
+    const { top, bottom } = boxIn(list, row);
+    if (top < 0) list.scrollTop += top;
+    else if (bottom > list.offsetHeight) list.scrollTop += bottom - list.offsetHeight;
   }
 
   readonly #extend = () => {
