@@ -244,6 +244,28 @@ test('opens a room at the first unread message, and the pill counts the rest', {
   }
 });
 
+test('a room that becomes completely visible in a higher window counts as read', async ({ alice, site }) => {
+  const { page, timeline } = alice;
+  await page.setViewportSize({ width: 1280, height: 460 });
+  await alice.open('board');
+  await seed(site, 'carol', 'board', numbered(9));
+  await expect(alice.message('message 9')).toBeInViewport();
+  await expect.poll(() => unreadIn(alice, 'board')).toBe(0);
+  await timeline.evaluate((log) => {
+    log.scrollTop = 0;
+  });
+  const jump = page.locator('php-chat .jump');
+  await expect(jump).toBeVisible();
+  await seed(site, 'bob', 'board', ['news']);
+  await expect.poll(() => unreadIn(alice, 'board')).toBe(1);
+  await page.setViewportSize({ width: 1280, height: 1000 });
+  await expect(alice.message('news')).toBeInViewport({ ratio: 1 });
+  // The reader did not scroll.
+  expect(await timeline.evaluate((log) => log.scrollTop)).toBe(0);
+  await expect(jump).toHaveCount(0);
+  await expect.poll(() => unreadIn(alice, 'board')).toBe(0);
+});
+
 test('shows what to look at first in a room with many unread messages', async ({ alice, site }) => {
   await alice.open('unseen');
   await seed(site, 'bob', 'unseen', ['before']);

@@ -23,14 +23,20 @@ export class ScrollKeeper {
   #anchor: Anchor | undefined;
   #atEnd = true;
 
-  /** @param changed - called after a change of width */
+  /** @param changed - called after a change of width, or after a change of height that brought the end into view */
   constructor(scroller: HTMLElement, column: HTMLElement, changed: () => void) {
     this.#scroller = scroller;
     this.#column = column;
     // A larger composer, a resized window or wrapped text changes the height without a scroll event.
     this.#resized = new ResizeObserver(() => {
       if (this.#atEnd) this.#bottom();
-      if (this.#width === column.clientWidth) return;
+      if (this.#width === column.clientWidth) {
+        // A hidden timeline has no height.
+        if (this.#atEnd || scroller.clientHeight === 0) return;
+        this.measure();
+        if (this.#atEnd) changed();
+        return;
+      }
       this.#width = column.clientWidth;
       if (!this.#atEnd && this.#width > 0) this.#return(this.#anchor);
       changed();
