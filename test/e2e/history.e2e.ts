@@ -179,7 +179,7 @@ test('loads pictures and voice messages above without moving the visible ones', 
     const top = log.getBoundingClientRect().top;
     const step = 300;
     let [most, moved] = [0, 0];
-    for (let n = 0; n < 1000 && log.querySelector('.start') === null; n++) {
+    for (let n = 0; n < 1000 && log.querySelector('.room-start') === null; n++) {
       const seen = [...log.querySelectorAll('article')].find(
         (article) => article.getBoundingClientRect().top >= top,
       );
