@@ -3,7 +3,7 @@ import type { ConnectionState } from '../../client/src/connection/connection-sta
 import { Strings } from '../../client/src/strings/strings.ts';
 import { noticeOfConnection } from '../../client/src/views/banner.tsx';
 import { cardOf } from '../../client/src/views/card.tsx';
-import { banWords } from '../../client/src/views/moderation/restriction-words.ts';
+import { bannedCard } from '../../client/src/views/visitor-cards.tsx';
 import { textsIn } from '../../client/strings-plugin.ts';
 
 const strings = new Strings({ lang: 'en', by: textsIn('en') });
@@ -108,7 +108,7 @@ test.each([
     /^Until .*May 6, 2030.* Reason: spam$/,
   ],
 ] as const)('shows end and reason of a ban without a button', (state, text) => {
-  const card = cardOf(chatIn(state), strings, '/login', banWords);
+  const card = bannedCard(chatIn(state), strings);
   expect(card).toEqual({
     picture: 'ban',
     title: 'You may not use this chat',

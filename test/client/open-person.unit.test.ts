@@ -4,16 +4,25 @@ import type { Context } from '../../client/src/views/context.ts';
 import { openPerson } from '../../client/src/views/people/open-person.tsx';
 import type { RoomSummary } from '../../server/wire/events.ts';
 
+class Box {
+  readonly offsetWidth = 0;
+  getBoundingClientRect() {
+    return { x: 0, y: 0, width: 0, height: 0 };
+  }
+}
+
 class Root {
   readonly host = { isConnected: true };
   readonly adoptedStyleSheets: object[] = [];
-  querySelector() {
-    return null;
+  querySelector(selector: string) {
+    return selector === '.app' ? new Box() : null;
   }
 }
 
 beforeEach(() => {
   vi.stubGlobal('ShadowRoot', Root);
+  vi.stubGlobal('Element', Box);
+  vi.stubGlobal('DOMRect', class {});
   vi.stubGlobal(
     'CSSStyleSheet',
     class {
@@ -40,11 +49,10 @@ test.each<[what: string, meanwhile: (rooms: Map<string, Room>) => void, opened: 
   const toast = vi.fn();
   const context = { chat: { rooms }, layer, toast, strings: { text: String } } as unknown as Context;
   const root = new Root();
-  const opener = {
+  const opener = Object.assign(new Box(), {
     getRootNode: () => root,
-    getBoundingClientRect: () => ({}),
     hasAttribute: () => false,
-  } as unknown as HTMLElement;
+  }) as unknown as HTMLElement;
   const done = openPerson({ room, user: { id: '2', name: 'Bob' } }, context, opener);
   meanwhile(rooms);
   await done;

@@ -7,14 +7,13 @@ import type { Room } from '../store/room.ts';
 import { composes, confirms } from '../text/keys.ts';
 import type { PageAddress } from '../text/page-address.ts';
 import { Banner, noticeOf } from './banner.tsx';
-import { CardView, cardOf } from './card.tsx';
+import { type Card, CardView, cardOf } from './card.tsx';
 import { CloseChat } from './close-chat.tsx';
 import type { Context, MenuRequest, ReplyTarget, Writing } from './context.ts';
 import { holdFocus } from './controls/focus-keeper.ts';
 import { arrive } from './controls/fresh.ts';
 import { Toasts } from './controls/toasts.tsx';
 import type { DetailsTab } from './details/details-pane.tsx';
-import { guestCard } from './guest-card.tsx';
 import { Header } from './header.tsx';
 import { LateParts } from './late-parts.ts';
 import { Layers } from './layers.tsx';
@@ -204,18 +203,27 @@ export class AppView {
     this.#resized.observe(root.host);
   }
 
+  /** Returns the card that is shown instead of the chat. Guests and banned users get theirs when the panels are loaded. */
+  #card(): Card | undefined {
+    const { chat, strings } = this.#context;
+    const { state } = chat.connection;
+    if (!('ban' in state && state.ban) && !('guests' in state && state.guests))
+      return cardOf(chat, strings, this.#loginUrl);
+    const { panels } = this.#late;
+    if (panels !== undefined)
+      return panels.guestCard(chat, strings, this.#loginUrl) ?? panels.bannedCard(chat, strings);
+    this.#late.withPanels(() => this.#context.changed());
+    return { title: strings.text('ended.checking') };
+  }
+
   render(): void {
     if (this.#stopped.signal.aborted) return;
-    const { chat, strings } = this.#context;
+    const { chat } = this.#context;
     this.#late.start();
     this.#late.parts?.blocking.settle();
     this.#late.parts?.push.settle();
     this.#visit();
-    const { banWords } = this.#late.panels ?? {};
-    const { state } = chat.connection;
-    if ('ban' in state && state.ban && banWords === undefined)
-      this.#late.withPanels(() => this.#context.changed());
-    const card = guestCard(chat, strings, this.#loginUrl) ?? cardOf(chat, strings, this.#loginUrl, banWords);
+    const card = this.#card();
     this.#carded = card !== undefined;
     if (card !== undefined) return this.#draw(<CardView {...card} />);
     // The menu of a message would act on the newly opened room.

@@ -1,10 +1,8 @@
 import type { ComponentChildren } from 'preact';
-import type { SiteBan } from '../../../server/wire/events.ts';
 import type { Chat } from '../chat/chat.ts';
 import type { ConnectionState } from '../connection/connection-state.ts';
 import type { StringKey, Strings } from '../strings/strings.ts';
 import { Icon, type IconName } from './controls/icon.tsx';
-import type { banWords } from './moderation/restriction-words.ts';
 
 type ForCard = Pick<Chat, 'connection' | 'kept' | 'hasDrafts'>;
 type EndedState = Extract<ConnectionState, { kind: 'ended' }>;
@@ -42,23 +40,14 @@ const refusals = {
   banned: { title: 'ended.banned.title', text: 'ended.banned.text' },
 } as const;
 
-/**
- * @param loginUrl - from the element's `login-url` attribute
- * @param wordsOf - returns the end and the reason of a ban. Undefined until its code is loaded
- */
-export function cardOf(
-  chat: ForCard,
-  strings: Strings,
-  loginUrl: string | null,
-  wordsOf?: typeof banWords,
-): Card | undefined {
+/** @param loginUrl - from the element's `login-url` attribute */
+export function cardOf(chat: ForCard, strings: Strings, loginUrl: string | null): Card | undefined {
   const { state } = chat.connection;
   const now = performance.now();
   switch (state.kind) {
     case 'checking':
       return now - state.since < CHECKING_MS ? undefined : { title: strings.text('ended.checking') };
     case 'refused':
-      if (state.ban !== undefined) return banned(state.ban, strings, wordsOf);
       return {
         picture: 'alert',
         title: strings.text(refusals[state.cause].title),
@@ -78,7 +67,6 @@ export function cardOf(
       };
     }
     case 'ended':
-      if (state.ban !== undefined) return banned(state.ban, strings, wordsOf);
       return ended(state, chat, strings, loginUrl || state.loginUrl);
     default:
       return undefined;
@@ -103,16 +91,6 @@ export function CardView({ picture, title, text, action, note, form }: Card) {
       </div>
     </section>
   );
-}
-
-/** Without a button, because the user cannot connect before the end of the ban. */
-function banned({ until, reason }: SiteBan, strings: Strings, wordsOf?: typeof banWords): Card {
-  const words = wordsOf?.(undefined, { until, text: reason }, strings);
-  return {
-    picture: 'ban',
-    title: strings.text('ended.banned.title'),
-    ...(words === undefined ? {} : { text: `${words.end} ${words.reason}`.trim() }),
-  };
 }
 
 function ended(state: EndedState, chat: ForCard, strings: Strings, loginUrl: string | undefined): Card {

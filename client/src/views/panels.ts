@@ -22,13 +22,13 @@ export { react } from './messages/react.ts';
 export { reactions } from './messages/reactions.tsx';
 export { strip } from './messages/strip.tsx';
 export { tools } from './messages/tools.tsx';
-export { banWords } from './moderation/restriction-words.ts';
 export { start } from './parts.ts';
 export { People } from './people/people.tsx';
 export { repliesLine } from './replies/replies-line.tsx';
 export { AskCard } from './rooms/ask-card.tsx';
 export { NoRoom } from './rooms/no-room.tsx';
 export { step } from './rooms/step.ts';
+export { bannedCard, guestCard } from './visitor-cards.tsx';
 
 /** Styles of most panels, menus and files. */
 export const sheet = sheetOf([style, landing, pollStyle, cardStyle].join('\n'));

@@ -1,6 +1,7 @@
 import type { Chat } from '../chat/chat.ts';
 import type { Strings } from '../strings/strings.ts';
 import { type Card, leave } from './card.tsx';
+import { banWords } from './moderation/restriction-words.ts';
 
 /**
  * Returns the card for a visitor who may enter as a guest. Undefined for all others.
@@ -27,6 +28,21 @@ export function guestCard(
         login={url === undefined ? undefined : { label: strings.text('ended.first'), open: () => leave(url) }}
       />
     ),
+  };
+}
+
+/** Returns the card for a user who is banned from the site. Without a button, because the user cannot connect earlier. */
+export function bannedCard(
+  { connection: { state } }: Pick<Chat, 'connection'>,
+  strings: Strings,
+): Card | undefined {
+  if (!('ban' in state) || state.ban === undefined) return undefined;
+  const { until, reason } = state.ban;
+  const words = banWords(undefined, { until, text: reason }, strings);
+  return {
+    picture: 'ban',
+    title: strings.text('ended.banned.title'),
+    text: `${words.end} ${words.reason}`.trim(),
   };
 }
 
