@@ -45,7 +45,7 @@ import { hanging } from '../helpers/hanging.ts';
 import { type HistoryDatabase, openDatabase } from '../helpers/history-database.ts';
 import { startMemcached } from '../helpers/memcached.ts';
 import { unexpectedFailure } from '../helpers/own-history.ts';
-import { otherTexts, searchedTexts } from '../helpers/searched-texts.ts';
+import { expectSearches, otherTexts, searchedTexts } from '../helpers/searched-texts.ts';
 import { startTcpProxy } from '../helpers/tcp-proxy.ts';
 import { historyContract } from './history.ts';
 import { expectRefusal, openTested } from './history-tested.ts';
@@ -697,13 +697,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       await history.write.putRoom({ id: 'den', kind: 'private', name: 'den', at: 0 });
       const people = { room: 'den', users: [jose, long], source: 'api' as const, mayReturn: true, at: 0 };
       await history.write.addMembers(people);
-      const finds = async () => {
-        const search = { rooms: ['lobby'], everyPublic: false, limit: 9 };
-        for (const [text, query] of searchedTexts)
-          expect(await history.read.search({ ...search, query })).toMatchObject({ messages: [{ text }] });
-        for (const [, query] of otherTexts)
-          expect(await history.read.search({ ...search, query })).toEqual({ messages: [] });
-      };
+      const finds = () => expectSearches(history, 'lobby');
       const findUsers = async (query: string) =>
         (await history.read.findUsers({ user: 'x', query, onlyShared: false, limit: 9 })).map(({ id }) => id);
       await finds();

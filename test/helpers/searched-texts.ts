@@ -1,3 +1,6 @@
+import { expect } from 'vitest';
+import type { History } from '../../server/history/history.ts';
+
 /** Texts, and queries that find them although they are typed differently: see docs/text.md, Equal texts. */
 export const searchedTexts: readonly (readonly [text: string, query: string])[] = [
   ['한국어'.normalize('NFD'), '한국어'],
@@ -23,3 +26,12 @@ export const otherTexts: readonly (readonly [text: string, query: string])[] = [
   ['กิน', 'กนิ'],
   ['किताब', 'कताब'],
 ];
+
+/** Searches a room in which these texts are the only messages. */
+export async function expectSearches({ read }: History, room: string): Promise<void> {
+  const search = { rooms: [room], everyPublic: false, limit: 9 };
+  for (const [text, query] of searchedTexts)
+    expect(await read.search({ ...search, query })).toMatchObject({ messages: [{ text }] });
+  for (const [, query] of otherTexts)
+    expect(await read.search({ ...search, query })).toEqual({ messages: [] });
+}

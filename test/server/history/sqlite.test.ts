@@ -14,7 +14,7 @@ import { historyContract } from '../../contracts/history.ts';
 import { openTested } from '../../contracts/history-tested.ts';
 import { size } from '../../guarantees/size.ts';
 import { emptyHistory } from '../../helpers/chat-server.ts';
-import { otherTexts, searchedTexts } from '../../helpers/searched-texts.ts';
+import { expectSearches, otherTexts, searchedTexts } from '../../helpers/searched-texts.ts';
 
 const folders: { remove(): void }[] = [];
 afterEach(() => {
@@ -326,13 +326,7 @@ test('finds folded texts and users in a history of an earlier version', async ()
   await history.write.putRoom({ id: 'den', name: 'den', kind: 'private', at: 0 });
   await history.write.addMembers({ room: 'den', users: [jose], source: 'api', mayReturn: true, at: 0 });
   await indexed(path);
-  const finds = async () => {
-    const search = { rooms: ['lobby'], everyPublic: false, limit: 9 };
-    for (const [text, query] of searchedTexts)
-      expect(await history.read.search({ ...search, query })).toMatchObject({ messages: [{ text }] });
-    for (const [, query] of otherTexts)
-      expect(await history.read.search({ ...search, query })).toEqual({ messages: [] });
-  };
+  const finds = () => expectSearches(history, 'lobby');
   const findUsers = async (query: string) =>
     (await history.read.findUsers({ user: 'x', query, onlyShared: false, limit: 9 })).map(({ id }) => id);
   await finds();
