@@ -23,7 +23,7 @@ const LANGUAGE = /^([A-Za-z0-9+#.-]{0,20})\n/u;
 const LINE = /^(?:(>)|-|(\d{1,3})\.) +(\S.*)$/u;
 /** A backslash that keeps a line from being a quotation or an item. */
 const ESCAPED_LINE = /^\\(?=[>-] +\S)|(?<=^\d{1,3})\\(?=\. +\S)/u;
-/** Code within a line, or an empty line. Blank code is rejected later, because rejecting it here takes quadratic time. */
+/** Code within a line. Blank code is rejected later, because rejecting it here takes quadratic time. */
 const CODE = /(?<!`)`([^`\n]+)`(?!`)/gu;
 /** Signs that may start or end a format, after backslashes, and the end of a paragraph. */
 const SIGNS = /((?<!\\)\\*(?:\*+|_+)|\n[^\S\n]*\n)/u;

@@ -300,7 +300,7 @@ export class Visits implements Follower {
     const { room, seq } = place;
     this.close();
     this.#sought = place;
-    // The user may have opened something else since then.
+    // A later link or room replaces this request.
     const isOver = () => this.#sought !== place;
     try {
       await chat.connection.connected();
