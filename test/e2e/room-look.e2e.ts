@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import type { Locator } from '@playwright/test';
 import sharp from 'sharp';
 import { asUser, privateRoom } from './as-user.ts';
@@ -35,6 +36,8 @@ test("shows a room's colour and emoji to others immediately and after a reload",
   await expect(colors.getByRole('radio', { name: 'Teal' })).toBeChecked();
   await expect.poll(() => color(tileInList(bob))).not.toBe(before);
   const settings = page.getByRole('tabpanel', { name: 'Settings' });
+  // The grid finds what is typed as soon as it is open, also if the names of emoji load slowly.
+  await page.route(/\/words-en-/, (route) => setTimeout(500).then(() => route.continue()));
   await settings.getByRole('button', { name: 'Emoji', exact: true }).press('Enter');
   await page.getByRole('searchbox', { name: 'Find emoji' }).fill('test tube');
   await page.keyboard.press('ArrowDown');

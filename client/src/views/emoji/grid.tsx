@@ -8,7 +8,7 @@ import type { Context } from '../context.ts';
 import { FilterField } from '../controls/filter-field.tsx';
 import { frameAround } from '../controls/frame.ts';
 import { drawable } from './drawable.ts';
-import { EmojiNames, groups } from './find.ts';
+import { type EmojiNames, groups } from './find.ts';
 
 export { EmojiNames } from './find.ts';
 
@@ -32,6 +32,7 @@ const inTab = (tab: number): readonly string[] => {
 
 interface Props {
   readonly context: Context;
+  readonly names: EmojiNames;
   readonly beside: Element;
   /** Returns the `count` most used emoji. */
   often(count: number): readonly string[];
@@ -44,7 +45,6 @@ export class EmojiGrid extends Component<Props> {
   readonly #box = createRef<HTMLDivElement>();
   #tab = 1;
   #query = '';
-  #names: EmojiNames | undefined;
   /** The emoji whose skin tones are offered. */
   #tones: string | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -56,19 +56,15 @@ export class EmojiGrid extends Component<Props> {
     if (box === null) return;
     place(box, this.props.beside);
     box.querySelector('input')?.focus();
-    void EmojiNames.in(this.props.context.strings.locale).then((names) => {
-      this.#names = names;
-      this.forceUpdate();
-    });
   }
 
   override componentWillUnmount(): void {
     clearTimeout(this.#timer);
   }
 
-  override render({ context, often: most, close }: Props) {
+  override render({ context, names, often: most, close }: Props) {
     const { strings } = context;
-    const found = this.#query.trim() === '' ? undefined : (this.#names?.find(this.#query, MOST_FOUND) ?? []);
+    const found = this.#query.trim() === '' ? undefined : names.find(this.#query, MOST_FOUND);
     const shown = found ?? (this.#tab === 0 ? most(MOST_OFTEN) : inTab(this.#tab - 1));
     const often = found === undefined && this.#tab === 1 ? most(FIRST_ROW) : [];
     return (
@@ -184,7 +180,7 @@ export class EmojiGrid extends Component<Props> {
   }
 
   #nameOf(emoji: string): string {
-    return this.#names?.nameOf(emoji) ?? emoji;
+    return this.props.names.nameOf(emoji) ?? emoji;
   }
 
   readonly #key = (event: KeyboardEvent) => {

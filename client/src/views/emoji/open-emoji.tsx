@@ -17,7 +17,8 @@ export async function openEmoji(
     layer();
   };
   try {
-    const { EmojiGrid, sheet } = await emojiCode();
+    const { EmojiGrid, EmojiNames, sheet } = await emojiCode();
+    const names = await EmojiNames.in(strings.locale);
     const root = opener.getRootNode() as ShadowRoot;
     if (!opener.isConnected) return;
     const dress = sheet();
@@ -26,6 +27,7 @@ export async function openEmoji(
     layer(() => (
       <EmojiGrid
         context={context}
+        names={names}
         beside={beside}
         often={(count) => frequent(settings, count)}
         chosen={chosen}
