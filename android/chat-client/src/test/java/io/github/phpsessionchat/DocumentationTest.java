@@ -78,7 +78,9 @@ class DocumentationTest {
   }
 
   private static void compile(Path folder, List<Path> sources, String[]... more) throws IOException {
-    List<String> arguments = new ArrayList<>(Arrays.asList("--release", "8", "-Xlint:-options", "-cp", classPath()));
+    List<String> arguments =
+        new ArrayList<>(
+            Arrays.asList("--release", "8", "-encoding", "UTF-8", "-Xlint:-options", "-cp", classPath()));
     arguments.addAll(Arrays.asList("-d", folder.toString()));
     for (Path source : sources) arguments.add(source.toString());
     for (Path stub : android(folder, ANDROID)) arguments.add(stub.toString());
