@@ -107,7 +107,7 @@ export async function startApp(
     devices: notifications.devices,
     notify: notifications.notifier,
     missing: () => health.missing(),
-    ...(config.webhooks ? { retryEvents: notifications.retryEvents } : {}),
+    retryEvents: config.webhooks && notifications.retryEvents,
     onAsideFailure: asideFailures(log, quiet),
     onEndFailure: (err) => quiet.warn('ends', { err }, 'could not lift expired mutes and bans, retrying'),
     onSweepFailure: (err) => log.error({ err }, 'could not delete expired data, retrying'),

@@ -63,9 +63,9 @@ async function show({
   // A failure to close other notifications must not prevent this notification.
   if (Array.isArray(data?.unread)) await closeRead(data.unread, data.at ?? 0).catch(() => {});
   await worker.registration.showNotification(title, {
-    ...(body === undefined ? {} : { body }),
-    ...(icon === undefined ? {} : { icon }),
-    ...(lang === undefined ? {} : { lang }),
+    body,
+    icon,
+    lang,
     ...(tag === undefined ? {} : { tag, renotify: silent !== true }),
     silent: silent === true,
     data: { ...data, navigate },

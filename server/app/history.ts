@@ -61,7 +61,7 @@ export async function openSharedHistory(
   let servers: Servers | undefined;
   const cluster = await openCluster(config, { ...options, onSaid: (what) => servers?.heard(what) });
   const opened = await openHistory(config.history, {
-    ...(cluster === undefined ? {} : { shared: cluster }),
+    shared: cluster,
     onFailure,
     onDelay: ({ message: reason }) =>
       quiet.warn('background', { reason }, 'could not purge deleted rooms and old messages, retrying'),

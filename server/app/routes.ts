@@ -191,7 +191,7 @@ export function openRoutes(
       const { avatar } = config.profile;
       return {
         ...(await chat.pageReaders.read(page, { id, name })),
-        ...(avatar === undefined ? {} : { avatar }),
+        avatar,
       };
     }),
     admission,

@@ -129,10 +129,10 @@ const readyOf = (
   protocol: 1,
   ...selfOf(config, chat, connection),
   ...readyRoomsOf(chat, connection),
-  ...(config.node === undefined ? {} : { node: config.node }),
+  node: config.node,
   totals: totalsOfPerson(connection.person),
   limits: { text: config.limits.text, mentions: mostMentions, file: config.limitFile, files: mostFiles },
-  ...(fileAccess === undefined ? {} : { fileAccess }),
+  fileAccess,
   ...siteOf(config.branding),
   serverTime: Date.now(),
 });

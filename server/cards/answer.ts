@@ -78,8 +78,8 @@ function toCard(
   return {
     about,
     title,
-    ...(text ? { text } : {}),
-    ...(state ? { state } : {}),
+    text: text || undefined,
+    state: state || undefined,
     ...pathOf('image', image),
     ...pathOf('url', url),
     ...(buttons === undefined || buttons.length === 0 ? {} : { buttons: buttons.slice(0, mostButtons) }),

@@ -28,10 +28,10 @@ export async function about(
   const present = isSelf || (isNamed && (isPartner ? partner.present : room.present.has(user)));
   const mayKnow = settings.lastSeen && !isGuest(asker) && isNamed && !present && person.memberships.has(id);
   return {
-    ...(isPartner ? { role: 'member' as const } : member === undefined ? {} : { role: member.role }),
+    role: isPartner ? 'member' : member?.role,
     present,
-    ...(mayKnow && last.at !== undefined ? { lastHere: last.at } : {}),
-    ...(isSelf && !isGuest(asker) && (settings.lastSeen || settings.seen) ? { hidden: last.hidden } : {}),
+    lastHere: mayKnow ? last.at : undefined,
+    hidden: isSelf && !isGuest(asker) && (settings.lastSeen || settings.seen) ? last.hidden : undefined,
   };
 }
 

@@ -65,13 +65,13 @@ export class Activity {
       room: record.id,
       head: record.head,
       lastSeq: record.lastSeq,
-      ...(record.firstSeq === 1 ? {} : { firstSeq: record.firstSeq }),
-      ...(record.threadOnly === undefined ? {} : { threadOnly: record.threadOnly.total }),
-      ...(record.deleted === undefined ? {} : { deleted: runsAfter(record.deleted, record.firstSeq - 1) }),
+      firstSeq: record.firstSeq === 1 ? undefined : record.firstSeq,
+      threadOnly: record.threadOnly?.total,
+      deleted: record.deleted && runsAfter(record.deleted, record.firstSeq - 1),
       members: membersOf(room),
       name: nameFor(this.#directory, room, first.person),
-      ...(record.topic === undefined ? {} : { topic: record.topic }),
-      ...(record.last === undefined ? {} : { last: previewOf(record.last) }),
+      topic: record.topic,
+      last: record.last && previewOf(record.last),
     });
   }
 }

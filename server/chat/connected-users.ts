@@ -162,8 +162,8 @@ async function settle(chat: Chat, person: Person): Promise<void> {
   if (person.isStored && hasSameRooms && person.user.name === name && person.user.siteRole === role) return;
   await history.write.arrive({
     user: { id, name },
-    ...(role === undefined ? {} : { siteRole: role }),
-    ...(hasSameRooms ? {} : { rooms: [...rooms.values()] }),
+    siteRole: role,
+    rooms: hasSameRooms ? undefined : [...rooms.values()],
     at: Date.now(),
   });
   person.isStored = true;

@@ -16,7 +16,7 @@ export async function listDevices(
     devices: devices.map(({ id, kind, name, at }) => ({
       id,
       kind,
-      ...(name === undefined ? {} : { name }),
+      name,
       at,
     })),
   };

@@ -23,7 +23,7 @@ export async function openDirect(
   const id = `d-${randomBytes(16).toString('base64url')}`;
   const otherName = names.get(other);
   const { room: record, repeated } = await history.write.openDirect(
-    { id, by: userOf(connection), other, ...(otherName === undefined ? {} : { otherName }), at: Date.now() },
+    { id, by: userOf(connection), other, otherName, at: Date.now() },
     connection.id,
   );
   const room = requireRoom(directory.find(person, record.id));

@@ -37,15 +37,15 @@ export async function createInvite(
     digest: digestOf(token),
     by: by.id,
     at,
-    ...(seconds === 0 ? {} : { until: at + seconds * 1000 }),
-    ...(uses === 0 ? {} : { uses }),
+    until: seconds === 0 ? undefined : at + seconds * 1000,
+    uses: uses || undefined,
   };
   await decided(async () => {
     chat.directory.checkStill(connection.person, room);
     need(room, connection, 'invite');
     const readmits = rankOf(connection.identity.roles, actorOf(room, connection).member) > 0;
     return chat.history.write.createInvite({
-      invite: { ...invite, ...(readmits ? { readmits: 1 } : {}) },
+      invite: { ...invite, readmits: readmits ? 1 : undefined },
       decidedFor: stateOf(room.record),
     });
   });
@@ -77,7 +77,7 @@ export async function revokeInvite(
     need(room, connection, 'invite');
     const by = ownOnly(connection, room);
     const decidedFor = stateOf(room.record);
-    const what = { room: room.record.id, id, ...(by === undefined ? {} : { by }), decidedFor };
+    const what = { room: room.record.id, id, by, decidedFor };
     return chat.history.write.revokeInvite(what);
   });
   return {};
@@ -104,8 +104,8 @@ export async function lookAtInvite(
     ...room,
     present: directory.presentCount(invite.room),
     people,
-    ...(isMember(member) ? { room: invite.room } : {}),
-    ...(picture === undefined ? {} : { picture: { id: picture, invite: invite.digest } }),
+    room: isMember(member) ? invite.room : undefined,
+    picture: picture === undefined ? undefined : { id: picture, invite: invite.digest },
   };
 }
 
@@ -171,8 +171,8 @@ function shown({ id, at, until, uses, used }: Omit<StoredInvite, 'access'>, by: 
     id,
     by,
     at,
-    ...(until === undefined ? {} : { until }),
-    ...(uses === undefined ? {} : { uses }),
+    until,
+    uses,
     used,
   };
 }

@@ -105,8 +105,8 @@ async function toReminders(
     const message = page.messages.find((one) => one.room === room && one.seq === seq);
     return {
       ...{ id, room, seq, at },
-      ...(due === undefined ? { due: true } : {}),
-      ...(message === undefined || isLost ? {} : { message }),
+      due: due === undefined ? true : undefined,
+      message: isLost ? undefined : message,
     };
   });
 }
@@ -206,12 +206,12 @@ export async function editScheduled(
     room: stored.room,
     id,
     user: stored.user,
-    ...(rev === undefined ? {} : { rev }),
-    ...(at === undefined ? {} : { due: notBeforeNow(at) }),
-    ...(text === undefined ? {} : { text }),
-    ...(files === undefined ? {} : { files }),
-    ...(mentions === undefined ? {} : { mentions: inOrder(mentions) }),
-    ...(page === null ? {} : { preview: page }),
+    rev,
+    due: at === undefined ? undefined : notBeforeNow(at),
+    text,
+    files,
+    mentions: mentions && inOrder(mentions),
+    preview: page ?? undefined,
     at: Date.now(),
   });
   return { scheduled: toScheduled(scheduled) };
@@ -296,13 +296,13 @@ export function toScheduled({
     room,
     clientId,
     rev,
-    ...(seq === undefined ? {} : { seq }),
+    seq,
     text,
     ...replyPlace(message),
-    ...(files === undefined ? {} : { files: [...files] }),
-    ...(mentions === undefined ? {} : { mentions: [...mentions] }),
+    files: files && [...files],
+    mentions: mentions && [...mentions],
     at,
-    ...(done === undefined || closed === undefined ? {} : { failed: { at: done, code: closed.code } }),
+    failed: done === undefined || closed === undefined ? undefined : { at: done, code: closed.code },
   };
 }
 
@@ -318,8 +318,7 @@ export const laterEffect: Effect<'later'> = {
       if (seq !== undefined) {
         publisher.toConnections(ids, 'reminder:changed', { id, room, seq, is: reminderChangeOf(is) });
       } else if (is !== 'due') {
-        const why = code === undefined ? {} : { code };
-        publisher.toConnections(ids, 'scheduled:changed', { id, room, is, ...why });
+        publisher.toConnections(ids, 'scheduled:changed', { id, room, is, code });
       }
     },
 };

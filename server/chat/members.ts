@@ -324,7 +324,7 @@ export async function members(
     const pageSize = query === undefined && present === undefined ? limit + 1 : filteredPageSize;
     let reads = 0;
     do {
-      const wanted = { room: id, ...(after === undefined ? {} : { after }), limit: pageSize };
+      const wanted = { room: id, after, limit: pageSize };
       const page: Reads['members']['out'] =
         query === undefined
           ? await history.read.members(wanted)
@@ -345,7 +345,7 @@ export async function members(
               user: shown,
               role: member.role,
               present: isPresent,
-              ...(after ? { after: member.fromSeq ?? 0 } : {}),
+              after: after ? (member.fromSeq ?? 0) : undefined,
             },
           });
         }
@@ -364,7 +364,7 @@ export async function members(
   return {
     members: query === undefined ? page : inOrderOf(query, page),
     count: membersOf(room),
-    ...(next === undefined ? {} : { next: cursorOf([next.sort, next.id]) }),
+    next: next && cursorOf([next.sort, next.id]),
   };
 }
 

@@ -28,7 +28,7 @@ export async function obey(
     if (person === undefined || (room !== undefined && directory.find(person, room) === undefined))
       return { count: 0 };
     const ids = connections.map(({ id }) => id);
-    publisher.toConnections(ids, 'push', { name, ...(data === undefined ? {} : { data }) });
+    publisher.toConnections(ids, 'push', { name, data });
   }
   if (order.is === 'joined') {
     const { room, users = [user] } = order;

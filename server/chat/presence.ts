@@ -102,7 +102,7 @@ export class Presence {
         joined: joined.slice(0, maxNamed),
         left: left.slice(0, maxNamed),
         count: room.present.size,
-        ...(partial ? { partial: true } : {}),
+        partial: partial ? true : undefined,
       });
     }
     // The presence of users on other servers arrives a little later than their membership.
@@ -114,7 +114,7 @@ export class Presence {
       room: id,
       changed: changed.slice(0, maxNamed),
       count: membersOf(room),
-      ...(changed.length > maxNamed ? { partial: true } : {}),
+      partial: changed.length > maxNamed ? true : undefined,
     });
   }
 

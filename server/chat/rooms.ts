@@ -64,7 +64,7 @@ export function readyRoomsOf(
   return {
     rooms: rooms.map((room) => summaryOf(directory, room, connection)),
     more: all > rooms.length,
-    ...(first === undefined ? {} : { firstRoom: first }),
+    firstRoom: first,
   };
 }
 
@@ -198,7 +198,7 @@ export async function join(
     ...completed,
     messages: mine.in(completed.messages),
     ...threads,
-    ...(since !== undefined && resume === undefined ? { reset: true as const } : {}),
+    reset: since !== undefined && resume === undefined ? true : undefined,
     ...listPresent(room, person),
   };
 }
@@ -287,7 +287,7 @@ function toNewRoom({ limits }: Chat, connection: Connection, { name, topic, kind
     id: newRoomId(),
     kind,
     name,
-    ...(topic ? { topic } : {}),
+    topic: topic || undefined,
     by: userOf(connection),
     clientId,
     most: limits.roomsOfUser,

@@ -23,8 +23,8 @@ export async function postMessage(
   const page = previews === undefined ? null : firstPage(text);
   const said = {
     ...{ room, user, text, clientId },
-    ...(card === undefined || cards === undefined ? {} : { card }),
-    ...(page === null ? {} : { preview: page }),
+    card: cards && card,
+    preview: page ?? undefined,
   };
   const { message, repeated } = await history.write.send({ ...said, sentAt: Date.now(), asMember: false });
   if (!repeated) previews?.begin(message);
@@ -63,7 +63,7 @@ export async function putRoom(
     throw new RequestError('bad_request', 'IDs that begin with u-, d- or r- are reserved for the server');
   }
   const { topic, ...rest } = room;
-  const done = await history.write.putRoom({ ...rest, ...(topic ? { topic } : {}), at: Date.now() });
+  const done = await history.write.putRoom({ ...rest, topic: topic || undefined, at: Date.now() });
   return { room: apiRoom(done.room), created: done.created };
 }
 
@@ -121,9 +121,9 @@ export async function ban(
   actor?: string,
 ): Promise<number> {
   const ban: Ban = {
-    ...(seconds === undefined ? {} : { until: Date.now() + seconds * 1000 }),
-    ...(reason ? { reason } : {}),
-    ...(actor === undefined ? {} : { by: actor }),
+    until: seconds === undefined ? undefined : Date.now() + seconds * 1000,
+    reason: reason || undefined,
+    by: actor,
   };
   // The stored ban also closes connections, but without a count, and it finds only those opened after the kick.
   const [closed] = await Promise.all([
@@ -134,7 +134,7 @@ export async function ban(
 }
 
 export async function unban({ history }: Chat, user: string, actor?: string): Promise<void> {
-  await history.write.setBan({ user, ban: null, ...(actor === undefined ? {} : { actor }) });
+  await history.write.setBan({ user, ban: null, actor });
 }
 
 /**
@@ -166,9 +166,9 @@ export async function listActs(
 ): Promise<{ acts: Act[]; next?: string }> {
   const before = positionsIn(cursor);
   if (by !== undefined || scope !== undefined) {
-    const filter = { ...(by === undefined ? {} : { by }), ...(scope === undefined ? {} : { scope }) };
+    const filter = { by, scope };
     const { acts, next } = await read.acts({ ...filter, before: before.site, limit: actsListed });
-    return { acts, ...(next === undefined ? {} : { next: cursorOf([next]) }) };
+    return { acts, next: next === undefined ? undefined : cursorOf([next]) };
   }
   const limit = actsListed / 2;
   const [site, rooms] = await Promise.all(
@@ -176,7 +176,7 @@ export async function listActs(
   );
   const acts = [...(site?.acts ?? []), ...(rooms?.acts ?? [])].sort((a, b) => b.at - a.at);
   const isLast = site?.next === undefined && rooms?.next === undefined;
-  return { acts, ...(isLast ? {} : { next: cursorOf([site?.next ?? 0, rooms?.next ?? 0]) }) };
+  return { acts, next: isLast ? undefined : cursorOf([site?.next ?? 0, rooms?.next ?? 0]) };
 }
 
 function positionsIn(cursor: string): Record<AuditScope, number> {
@@ -202,8 +202,8 @@ export async function listEvents({ history }: Chat): Promise<{ waiting: number; 
     type,
     at,
     tries,
-    ...(roomId === undefined ? {} : { room: roomId }),
-    ...(seq === undefined ? {} : { seq }),
+    room: roomId,
+    seq,
   }));
   return { waiting, failed: shown };
 }
@@ -220,12 +220,12 @@ export async function lookUp(
     user: { id, name: user?.name ?? id },
     connections: await everywhere(id, { is: 'count' }),
     rooms: memberships.length,
-    ...(banned === null ? {} : { banned }),
+    banned: banned ?? undefined,
   };
 }
 
 function apiRoom({ id, name, topic, kind, members, head, lastSeq }: RoomRecord): ApiRoom {
-  return { id, name, ...(topic === undefined ? {} : { topic }), kind, members, head, lastSeq };
+  return { id, name, topic, kind, members, head, lastSeq };
 }
 
 /** Returns a ban as the banned user sees it, who does not learn which moderator made it. */

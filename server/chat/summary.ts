@@ -30,7 +30,7 @@ export function summaryOf(directory: Directory, room: Room, connection: Connecti
   const member = membership?.member;
   const readSeq = member === undefined ? 0 : Math.min(member.readSeq, record.lastSeq);
   const partner = partnerOf(directory, room, person);
-  // Runs for each room of each connection. Conditional spreads would cost several times as much.
+  const muted = directory.restrictions.muteOf(record.id, identity.id);
   const summary: RoomSummary = {
     id: record.id,
     name: partner?.user.name ?? record.name,
@@ -46,11 +46,17 @@ export function summaryOf(directory: Directory, room: Room, connection: Connecti
       membership === undefined ? 0 : countMentions(membership.mentions, person.blocked, record.firstSeq),
     notify: chosenNotify(record.kind, member),
     write: 'all',
+    topic: record.topic,
+    role: member?.role,
+    favourite: member?.favourite,
+    threadOnly: record.threadOnly?.total,
+    pins: record.pins,
+    mutedForMs: muted?.forMs,
+    mutedReason: muted?.mute.reason,
   };
   if (membership !== undefined && member !== undefined) {
     const quietMs = quietForMs(member);
     if (quietMs > 0) summary.quietForMs = quietMs;
-    if (member.favourite !== undefined) summary.favourite = member.favourite;
     if (isArchived(record, membership, person.blocked)) summary.archived = true;
     if (record.deleted !== undefined) {
       const deleted = runsAfter(record.deleted, readSeq);
@@ -59,16 +65,7 @@ export function summaryOf(directory: Directory, room: Room, connection: Connecti
   }
   Object.assign(summary, record.settings);
   if (record.firstSeq > 1) summary.firstSeq = record.firstSeq;
-  if (record.threadOnly !== undefined) summary.threadOnly = record.threadOnly.total;
   if (summary.may.includes('moderate')) summary.reports = record.reports ?? 0;
-  if (record.pins !== undefined) summary.pins = record.pins;
-  const muted = directory.restrictions.muteOf(record.id, identity.id);
-  if (muted !== undefined) {
-    summary.mutedForMs = muted.forMs;
-    if (muted.mute.reason !== undefined) summary.mutedReason = muted.mute.reason;
-  }
-  if (record.topic !== undefined) summary.topic = record.topic;
-  if (member !== undefined) summary.role = member.role;
   const previews = previewsFor(record, identity.id);
   if (previews !== undefined) summary.previews = previews;
   if (partner !== undefined) {
@@ -160,11 +157,11 @@ export function previewOf(message: StoredMessage): LastMessage {
         ? text
         : [...text.slice(0, 2 * previewLength)].slice(0, previewLength).join(''),
     sentAt,
-    ...(deletedAt === undefined ? {} : { deletedAt }),
-    ...(files === undefined ? {} : { files: files.length }),
-    ...(pictures === 0 ? {} : { pictures }),
-    ...(sound?.peaks === undefined ? {} : { voice: sound.duration ?? 0 }),
-    ...(card !== undefined && card === text ? { card: true } : {}),
+    deletedAt,
+    files: files?.length,
+    pictures: pictures || undefined,
+    voice: sound?.peaks === undefined ? undefined : (sound.duration ?? 0),
+    card: card !== undefined && card === text ? true : undefined,
   };
 }
 
@@ -311,12 +308,12 @@ export function canOf(
     findPeople: hasLogin && findPeople !== 'off',
     files: hasLogin && files.kind !== 'off',
     previews: hasLogin && previews,
-    ...(hasLogin && cards !== undefined ? { cards: true } : {}),
+    cards: hasLogin && cards !== undefined ? true : undefined,
     seen: hasLogin && seen,
     push: hasLogin && push?.browsers !== undefined,
     report: !roles.includes('reader'),
     mail: hasLogin && mails,
     hold: !moderator && (hold.mode !== 'off' || hold.words.length > 0),
-    ...(moderator ? { moderate: { people: true, log: admin, data: admin && moderateData } } : {}),
+    moderate: moderator ? { people: true, log: admin, data: admin && moderateData } : undefined,
   };
 }

@@ -206,10 +206,10 @@ export class Servers implements OtherServers {
       .filter(([, { alive, name }]) => name !== '' && (alive || !working.has(name)))
       .map(([id, { alive, downSince, name, run, took }]) => ({
         name,
-        ...(run && { run }),
-        ...(took !== undefined && { took }),
+        run,
+        took,
         working: alive,
-        ...(!alive && downSince !== undefined && { downSince }),
+        downSince: alive ? undefined : downSince,
         users: this.#elsewhere.usersOf(id),
       }));
   }
@@ -283,7 +283,7 @@ export class Servers implements OtherServers {
       at: Date.now(),
       run: this.run,
       ...this.#answered,
-      ...(site === null ? {} : { site }),
+      site: site ?? undefined,
     };
   }
 

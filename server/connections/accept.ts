@@ -345,7 +345,7 @@ export class SocketTransport {
     const login = await services.traces.below('session.identify', () => logins.identify(credentials));
     if ('code' in login) {
       this.#onRefusal(login);
-      return { code: login.code, ...(login.forClient && { reason: login.reason }) };
+      return { code: login.code, reason: login.forClient && login.reason };
     }
     if (!this.#admission.isTied(internalsOf(conn).id))
       return refuse({ code: 'session_store_unavailable' }, 'polling started before the site could be read');
@@ -472,10 +472,10 @@ function connectError(
     code,
     message: message ?? (reason === undefined ? known.message : known.message.replace(/\.$/, `: ${reason}.`)),
     retryable: known.retryable,
-    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-    ...(ban ? { ban: shownBan(ban) } : {}),
-    ...(code === 'unauthorized' && loginUrl !== undefined ? { loginUrl } : {}),
-    ...(code === 'unauthorized' && guests !== undefined ? { guests } : {}),
+    retryAfterMs,
+    ban: ban ? shownBan(ban) : undefined,
+    loginUrl: code === 'unauthorized' ? loginUrl : undefined,
+    guests: code === 'unauthorized' ? guests : undefined,
   };
   return Object.assign(new Error(code), { data });
 }

@@ -107,7 +107,7 @@ export class Accepted implements Subscriber, Client {
     const known = ban ?? this.#shared.services.chat.directory.banOf(identity.id);
     this.#socket.emit('session:ended', {
       reason,
-      ...(reason === 'kicked' && known !== null ? { ban: shownBan(known) } : {}),
+      ban: reason === 'kicked' && known !== null ? shownBan(known) : undefined,
     });
     this.#socket.disconnect(true);
     if (reason === 'logout') this.#shared.loggedOut(this.connection);
@@ -169,5 +169,5 @@ export function identityOf(
   const rooms = roomsIn(user);
   const guestRole = settings.guests?.may === 'write' ? 'guest' : 'reader';
   const roles: readonly SiteRole[] = isGuest(id) ? [guestRole] : (user.roles ?? []);
-  return { id, name: nameToShow(hold, { id, name }), roles, ...(rooms && { rooms }) };
+  return { id, name: nameToShow(hold, { id, name }), roles, rooms };
 }

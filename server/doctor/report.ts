@@ -193,7 +193,7 @@ async function* findings(
   const examined = 'site' in logins ? { site: { ...logins.site, onFile } } : logins;
   for await (const finding of examineLogins(examined, {
     cookie,
-    ...(config.sessionKeepalive && { withoutRenewal }),
+    withoutRenewal: config.sessionKeepalive ? withoutRenewal : undefined,
     mails: config.mail !== undefined,
     isProxy: (address) => addresses.isProxy(address),
   })) {

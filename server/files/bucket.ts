@@ -93,7 +93,7 @@ export function bucketStorage({ url, region, prefix, credentials }: FilesPlace &
           headers: signed.headers,
           signal: silence.signal,
           redirect: 'manual',
-          ...(body === undefined ? {} : { body }),
+          body,
         }),
         answerLimit + taken,
       )
@@ -124,7 +124,8 @@ export function bucketStorage({ url, region, prefix, credentials }: FilesPlace &
     },
     async open(name, part) {
       if (!storedName.test(name)) return null;
-      const headers = part === undefined ? {} : { Range: `bytes=${part.start}-${part.end}` };
+      const headers: Record<string, string> =
+        part === undefined ? {} : { Range: `bytes=${part.start}-${part.end}` };
       const { answer, silence } = await ask('GET', name, { headers });
       if (answer.status === 404) {
         await answer.body?.cancel();

@@ -215,7 +215,7 @@ export class Files {
           user,
           {
             ...{ path, maxBytes: this.#maxBytes, types: side === undefined ? this.#types : ['image/*'] },
-            ...(isPicture ? { side: roomPictureSide } : side === undefined ? {} : { side }),
+            side: isPicture ? roomPictureSide : side,
           },
           signal,
         )
@@ -237,7 +237,7 @@ export class Files {
         name: isPicture ? 'picture.webp' : fileName(name),
         type,
         size: made?.bytes.length ?? length,
-        ...(made === undefined ? {} : { image: { width: made.width, height: made.height, blur: made.blur } }),
+        image: made && { width: made.width, height: made.height, blur: made.blur },
         ...(media === undefined ? {} : playedAs(media, peaks)),
       };
       if (made !== undefined) {
@@ -367,9 +367,8 @@ function playedAs(
   { duration, shown }: Media,
   peaks: string | undefined,
 ): Pick<MessageFile, 'audio' | 'video'> {
-  const known = duration === undefined ? {} : { duration };
-  if (shown !== undefined) return { video: { ...shown, ...known } };
-  return { audio: { ...known, ...(peaks === undefined ? {} : { peaks }) } };
+  if (shown !== undefined) return { video: { ...shown, duration } };
+  return { audio: { duration, peaks } };
 }
 
 async function* counted(bytes: Upload['bytes'], count: (bytes: number) => void): AsyncGenerator<Buffer> {

@@ -49,8 +49,8 @@ export async function readMedia(
   return {
     type: hasPicture ? type.replace('audio/', 'video/') : type.replace('video/', 'audio/'),
     media: {
-      ...(isDuration(duration) ? { duration: Math.max(1, Math.round(duration)) } : {}),
-      ...(hasPicture ? { shown: { width: Math.round(width), height: Math.round(height) } } : {}),
+      duration: isDuration(duration) ? Math.max(1, Math.round(duration)) : undefined,
+      shown: hasPicture ? { width: Math.round(width), height: Math.round(height) } : undefined,
     },
   };
 }

@@ -44,7 +44,7 @@ function readBucket(text: string): FilesPlace | undefined {
   if (credentials === null) return undefined;
   const url = addressOf(bucket, region, options.get('endpoint'));
   if (url === undefined) return undefined;
-  return { kind: 's3', url, region, prefix, ...(credentials === undefined ? {} : { credentials }) };
+  return { kind: 's3', url, region, prefix, credentials };
 }
 
 /**

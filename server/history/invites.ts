@@ -193,14 +193,14 @@ export const inviteReads: ReadsOf<InviteReads> = {
       invite,
       room: {
         name: row.name as string,
-        ...(row.topic === null ? {} : { topic: row.topic as string }),
+        topic: (row.topic ?? undefined) as string | undefined,
         members: row.members as number,
       },
-      ...(row.tile_picture === null ? {} : { picture: row.tile_picture as string }),
+      picture: (row.tile_picture ?? undefined) as string | undefined,
       member: findMember(user),
       maker: {
         member: findMember(by),
-        ...(maker?.siteRole === undefined ? {} : { siteRole: maker.siteRole }),
+        siteRole: maker?.siteRole,
       },
     };
   },

@@ -218,9 +218,9 @@ export const schedule: Rule<LaterWrites['schedule']> = {
       message: {
         text,
         ...replyPlace(input),
-        ...(files === undefined ? {} : { files }),
-        ...(mentions === undefined || mentions.length === 0 ? {} : { mentions }),
-        ...(preview === undefined ? {} : { preview }),
+        files,
+        mentions: mentions === undefined || mentions.length === 0 ? undefined : mentions,
+        preview,
       },
       digest,
     };
@@ -258,9 +258,9 @@ export const reschedule: Rule<LaterWrites['reschedule']> = {
     const message = {
       text,
       ...replyPlace(stored.message),
-      ...(files.length === 0 ? {} : { files }),
-      ...(links.mentions === undefined || links.mentions.length === 0 ? {} : { mentions: links.mentions }),
-      ...(links.preview === undefined ? {} : { preview: links.preview }),
+      files: files.length === 0 ? undefined : files,
+      mentions: links.mentions === undefined || links.mentions.length === 0 ? undefined : links.mentions,
+      preview: links.preview,
     };
     const { closed, done, ...rest } = stored;
     const timed = due === undefined ? stored : { ...rest, at: due, due };
@@ -299,7 +299,7 @@ export const sendScheduled: Rule<LaterWrites['sendScheduled']> = {
         room,
         clientId: stored.clientId,
         user: named(work, user),
-        files: files.map(({ id, alt }) => ({ id, ...(alt === undefined ? {} : { alt }) })),
+        files: files.map(({ id, alt }) => ({ id, alt })),
         sentAt: at,
         asMember: true,
         siteModerator,
@@ -405,8 +405,8 @@ function recordChange(
 ): void {
   changes.push({
     ...{ type: 'later', room, id, user, is },
-    ...(code === undefined ? {} : { code }),
-    ...(seq === undefined ? {} : { seq }),
+    code,
+    seq,
   });
 }
 
@@ -443,7 +443,7 @@ export const laterReads: ReadsOf<LaterReads> = {
     );
     const [next] = yield* ask(sql`SELECT min(due) AS due FROM chat_later WHERE due > ${at}`);
     const due = next?.due as number | null | undefined;
-    return { scheduled: found.map(fromRow), ...(due == null ? {} : { next: due }) };
+    return { scheduled: found.map(fromRow), next: due ?? undefined };
   },
   *failedScheduled(_, { before, limit }) {
     return (yield* ask(sql`${select} done < ${before} ORDER BY done LIMIT ${limit}`)).map(fromRow);

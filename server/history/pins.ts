@@ -113,7 +113,7 @@ export const pinReads: ReadsOf<PinReads> = {
     const { page, last } = cutPage(rows, limit);
     return {
       pins: page.map(({ id, seq, at }) => ({ room: id as string, seq: seq as number, at: at as number })),
-      ...(last && { next: `${last.room} ${last.seq}` }),
+      next: last && `${last.room} ${last.seq}`,
     };
   },
 };

@@ -128,7 +128,7 @@ export const claimEvents: Rule<WebhookWrites['claimEvents']> = {
     return {
       events: claimed,
       retries: claimed.flatMap(({ id }) => (retried.has(id) ? id : [])),
-      ...(soonest === never ? {} : { next: soonest }),
+      next: soonest === never ? undefined : soonest,
     };
   },
 };
@@ -166,7 +166,7 @@ const sendableLoader: ValueLoader<{ at: number; most: number }, Sendable> = {
           )
         : [{ due: at }];
       const next = (later?.due as number | null | undefined) ?? undefined;
-      work.keep(sendableLoader, need, { retries, queued, ...(next === undefined ? {} : { next }) });
+      work.keep(sendableLoader, need, { retries, queued, next });
     }
     return [];
   },

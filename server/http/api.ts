@@ -60,7 +60,7 @@ export const bodies = {
       .array(
         z.union([
           siteUserId.transform((id) => ({ id })),
-          namedUser.transform(({ id, name }) => ({ id, ...(name === '' ? {} : { name }) })),
+          namedUser.transform(({ id, name }) => ({ id, name: name || undefined })),
         ]),
       )
       .max(maxUsers)

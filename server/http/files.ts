@@ -200,7 +200,7 @@ export function createFileRoutes<Who extends { id: string }>(
         .add({
           ...{ room, user: who.id, name, length, bytes: body(), signal: gone.signal, check },
           ...voice,
-          ...(isPicture ? { isPicture } : {}),
+          isPicture: isPicture || undefined,
         })
         .finally(stopped);
       if ('code' in file) throw new Refused(file.code, file.words);

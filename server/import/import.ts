@@ -144,7 +144,7 @@ class Import {
       id,
       kind,
       name,
-      ...(topic === undefined ? {} : { topic }),
+      topic,
       at: Date.now(),
     };
     const there = await this.#options.history.write.importRoom(input).catch((error: unknown) => {
@@ -223,7 +223,7 @@ class Import {
       clientId: clientIdOf(message),
       text: cleaned(text),
       sentAt: at,
-      ...(answered === undefined ? {} : { replyTo: answered }),
+      replyTo: answered,
     };
     if (files.length > 0 && (await this.#options.history.probe.importMessage(input)) === null) {
       const chosen = await this.#upload(files, room, user.id);

@@ -62,7 +62,7 @@ export async function* mattermostLines(
         id: roomOf(team, name),
         name: shortened(shown || name, maxRoomName),
         kind: kind === 'O' ? 'public' : 'private',
-        ...(header ? { topic: shortened(convertPlain(header, markup), maxTopic) } : {}),
+        topic: header ? shortened(convertPlain(header, markup), maxTopic) : undefined,
       };
     } else if (type === 'user' && user !== undefined) {
       const { username, nickname, first_name: first = '', last_name: last = '', teams } = user;
@@ -103,10 +103,9 @@ export async function* mattermostLines(
         user: post.user,
         at: post.create_at,
         text: textOf(post),
-        ...(replyTo === undefined ? {} : { replyTo }),
-        ...(files.length === 0
-          ? {}
-          : { files: files.slice(0, maxFiles).map((path) => ({ path: `data/${path}` })) }),
+        replyTo,
+        files:
+          files.length === 0 ? undefined : files.slice(0, maxFiles).map((path) => ({ path: `data/${path}` })),
       };
     }
   }

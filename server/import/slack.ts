@@ -144,7 +144,7 @@ export function* slackLines(folder: string): Generator<GivenLine | Skipped> {
             text: [convertText(textOf(message), markup), ...fileNames(message).map(escapeText)]
               .filter((line) => line !== '')
               .join('\n'),
-            ...(thread === undefined || thread === ts ? {} : { replyTo: `${id} ${thread}` }),
+            replyTo: thread === undefined || thread === ts ? undefined : `${id} ${thread}`,
           };
         }
       }

@@ -14,7 +14,7 @@ function ConfinedWorker(
   file: string | URL,
   { workerData, name }: threads.WorkerOptions = {},
 ): threads.Worker {
-  return new Worker(file, { workerData, ...(name === undefined ? {} : { name }) });
+  return new Worker(file, { workerData, name });
 }
 
 Worker.prototype.constructor = ConfinedWorker;

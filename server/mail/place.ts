@@ -47,9 +47,9 @@ export function readMailPlace(url: string): MailPlace | undefined {
       host,
       port: port === undefined ? ports[tls] : Number(port),
       tls,
-      ...(ca && { ca }),
-      ...(user && { user: decodeURIComponent(user) }),
-      ...(password && { password: decodeURIComponent(password) }),
+      ca: ca || undefined,
+      user: user ? decodeURIComponent(user) : undefined,
+      password: password ? decodeURIComponent(password) : undefined,
     };
   } catch {
     return undefined;

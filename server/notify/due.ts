@@ -197,7 +197,7 @@ export class Due {
         due: at + firstLook,
         pushes: await history.read.withDevices({ users }),
         pushDue: at + pushAfter,
-        ...(next === undefined ? { next: at + pause } : {}),
+        next: next === undefined ? at + pause : undefined,
       });
       after = next;
     }
@@ -237,7 +237,7 @@ export class Due {
       unread?.isNew === true
         ? roomsForNew(unread.rooms, { notified, lastNotified, at })
         : { rooms: unread?.rooms.filter((room) => isNews(room, notified, activeAt)) ?? [] };
-    if (rooms.length === 0) return [{ user, ...(next === undefined ? {} : { due: next }) }];
+    if (rooms.length === 0) return [{ user, due: next }];
     const { due, isQuiet } = dueAt(settings, rooms, { at, activeAt, lastNotified });
     if (due > at) {
       if (isQuiet) this.#options.onQuiet(due);
@@ -284,7 +284,7 @@ export class Due {
     if (outcome === undefined || again) await revert();
     const { first, longest } = retryDelays;
     const nextDue = again ? at + withJitter(Math.min(first * 2 ** attempts, longest)) : next;
-    return [{ user, ...(nextDue === undefined ? {} : { due: nextDue }) }];
+    return [{ user, due: nextDue }];
   }
 
   /**
@@ -326,7 +326,7 @@ function roomsForNew(
   const lost = notified.filter(({ room }) => !all.some((one) => one.room === room)).map((one) => one.at);
   if (lastNotified !== undefined && !notified.some((one) => one.at === lastNotified)) lost.push(lastNotified);
   const lostAt = Math.max(0, ...lost);
-  if (lostAt > after) return { rooms: [], ...(news.length > 0 ? { next: lostAt + betweenMailsToNew } : {}) };
+  if (lostAt > after) return { rooms: [], next: news.length > 0 ? lostAt + betweenMailsToNew : undefined };
   const recent = all.filter((room) => lastAt(room) > after);
   const authors = new Set(recent.flatMap((room) => room.authors));
   const rooms = news.filter((room) => room.authors.some((author) => !authors.has(author)));

@@ -152,18 +152,18 @@ export class Notifier {
     return {
       user: unread.user,
       total: unread.total,
-      ...(lang === undefined ? {} : { lang }),
-      ...(stop === undefined ? {} : { stop }),
-      ...(pageUrl === undefined ? {} : { link: pageUrl }),
+      lang,
+      stop,
+      link: pageUrl,
       rooms:
         text === 'nothing'
           ? []
           : unread.rooms.map(({ room, kind, name, peer, from, unread, mentions, isUserText, withheld }) => ({
               room,
               kind,
-              ...(withheld === 'all' ? {} : { name }),
-              ...(peer === undefined ? {} : { peer }),
-              ...(pageUrl === undefined ? {} : { link: linkTo(pageUrl, room, from) }),
+              name: withheld === 'all' ? undefined : name,
+              peer,
+              link: pageUrl === undefined ? undefined : linkTo(pageUrl, room, from),
               unread,
               mentions,
               userText: isUserText ? ['name'] : [],
@@ -180,7 +180,7 @@ export class Notifier {
   async waiting(): Promise<{ users: number; next?: number; pausedUntil?: number }> {
     const waiting = await this.#history.read.waitingUsers(null);
     const { pausedUntil = 0 } = this.#options.mail ?? {};
-    return { ...waiting, ...(pausedUntil > Date.now() ? { pausedUntil } : {}) };
+    return { ...waiting, pausedUntil: pausedUntil > Date.now() ? pausedUntil : undefined };
   }
 
   async close(): Promise<void> {

@@ -40,8 +40,8 @@ export function settingsOf(stored: StoredNotices, defaults: NotifyDefaults): Not
     quiet: quiet === 'off' ? null : { from, to, zone },
     text: shows as NotifySettings['text'],
     zone,
-    ...(lang === undefined ? {} : { lang }),
-    ...(mail !== 'off' || stopped === undefined ? {} : { mailStoppedAt: stopped }),
+    lang,
+    mailStoppedAt: mail === 'off' ? stopped : undefined,
   };
 }
 
@@ -53,7 +53,7 @@ export function shownSettings({
   quiet,
   text,
 }: NotifySettings): Answers['notify:get'] {
-  return { mail, push, quiet, text, ...(mailStoppedAt === undefined ? {} : { mailStoppedAt }) };
+  return { mail, push, quiet, text, mailStoppedAt };
 }
 
 /** Returns the stored form of a change. Null resets a setting. */

@@ -161,13 +161,13 @@ export async function unreadOf(
     rooms.push({
       ...one,
       ...messages,
-      ...(isMember(of.member) ? { member: of.member } : {}),
+      member: isMember(of.member) ? of.member : undefined,
       ...(peer === undefined ? {} : { peer, authors: [peer] }),
       ...(one.name === '' ? { withheld: 'all' } : {}),
     });
   }
   const total = rooms.reduce((sum, { unread }) => sum + unread, 0);
-  return { user: { id, name: user.name }, ...(arrived ? {} : { isNew: true as const }), total, rooms };
+  return { user: { id, name: user.name }, isNew: arrived ? undefined : true, total, rooms };
 }
 
 /** When a user was last notified of each room, as Unix ms. */
@@ -229,8 +229,8 @@ async function unreadIn(
   return {
     room: room.id,
     kind: room.kind,
-    ...(isUserText ? { isUserText } : {}),
-    ...(withheld === undefined ? {} : { withheld }),
+    isUserText: isUserText || undefined,
+    withheld,
     unread: Math.min(unread.length, mostUnread),
     mentions: Math.min(named.length, mostUnread),
     from: first.seq,
@@ -263,8 +263,8 @@ async function withReminders(
   const withheld = withheldIn(isUserText, member);
   const found = unread ?? {
     ...{ room: room.id, kind: room.kind, unread: 0, mentions: 0, first: [] },
-    ...(isUserText ? { isUserText } : {}),
-    ...(withheld === undefined ? {} : { withheld }),
+    isUserText: isUserText || undefined,
+    withheld,
     ...{ from: seqs[0] as number, newest: seqs.at(-1) as number, since, latest: since, authors: [] },
   };
   const all = new Set([...seqs, ...found.first]);
@@ -304,6 +304,6 @@ async function messagesIn(
   const last = left.find(({ seq }) => seq === newest);
   return {
     messages: left.filter(({ seq }) => first.includes(seq)),
-    ...(last === undefined ? {} : { last }),
+    last,
   };
 }

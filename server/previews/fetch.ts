@@ -60,7 +60,7 @@ async function fetchPage({ url, ...task }: FetchTask): Promise<NonNullable<Fetch
   if (image === undefined || !task.picture) return page;
   // If the picture fails, the page still has a title.
   const picture = await fetchPicture(image, base, got.url, allowed).catch(() => undefined);
-  return { ...page, ...(picture === undefined ? {} : { picture }) };
+  return { ...page, picture };
 }
 
 async function readPage({ headers, body }: Got): Promise<PageHead & { base?: string }> {

@@ -150,9 +150,9 @@ class HtmlReader {
     const image = this.#value('image');
     return {
       title,
-      ...(description === undefined ? {} : { description }),
-      ...(image === undefined ? {} : { image }),
-      ...(this.#base === undefined ? {} : { base: this.#base }),
+      description,
+      image,
+      base: this.#base,
     };
   }
 

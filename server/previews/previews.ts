@@ -73,7 +73,7 @@ export class Previews {
       const fetched = await this.#fetcher.fetch(user, { url, allowed: this.#hosts, picture });
       const isShown = fetched !== undefined && !(isPublished && (await this.#isListed(fetched, room)));
       const page = isShown ? await this.#pageOf(fetched, room, user) : undefined;
-      await store({ url, ...(page ? { page } : {}) });
+      await store({ url, page });
     };
     run().catch((error: Error) => {
       // The room was deleted.
@@ -97,8 +97,8 @@ export class Previews {
       picture === undefined ? undefined : await this.#keep(Buffer.from(picture, 'base64'), room, user);
     return {
       title,
-      ...(description === undefined ? {} : { description }),
-      ...(image === undefined ? {} : { image }),
+      description,
+      image,
     };
   }
 

@@ -106,7 +106,7 @@ const iconOf = ({ icon }: PushSite) => (icon === undefined ? {} : { icon });
 function anonymous({ name }: PushSite, texts: NotificationTexts, count = ''): Words {
   const message = texts.text('message');
   const body = name === undefined ? count : count || message;
-  return { title: name ?? message, ...(body === '' ? {} : { body }) };
+  return { title: name ?? message, body: body || undefined };
 }
 
 interface Words {

@@ -171,7 +171,7 @@ export class Pushes {
       got: [...got, ...some.map(({ device }) => device.id)],
     });
     const { user: author, text, files } = directory.messageOf(stored);
-    const message = { user: author, text, ...(files === undefined ? {} : { files }) };
+    const message = { user: author, text, files };
     const noted = waits.length === 0 ? sent : withGot(ready);
     const { lost } = await history.write.notePushing({ user, room, until, pushed: noted });
     if (lost) return settled(pushed, []);
@@ -210,7 +210,7 @@ export class Pushes {
     if (isOfReminder(room)) return this.#reminderReason({ user, room, pushed }, settings, at);
     const unread = await unreadOf(history, directory, user, {
       ...{ notified, messagesOf: [room], withoutReminders: true },
-      ...(only === undefined ? {} : { only }),
+      only,
     });
     const found = unread?.rooms.find((one) => one.room === room);
     if (unread === undefined || found === undefined) return { settled };

@@ -112,10 +112,10 @@ export class DeviceRegistry implements Devices {
       id,
       user,
       kind: 'token' in address ? 'app' : 'browser',
-      ...(name === undefined ? {} : { name }),
+      name,
       sealed: sealing.seal(`${id} ${user}`, sealed),
       at: Date.now(),
-      ...(until === undefined ? {} : { until }),
+      until,
     });
     return { id };
   }
@@ -173,7 +173,7 @@ export class DeviceRegistry implements Devices {
           id,
           user,
           sealed,
-          ...(until === undefined ? {} : { until }),
+          until,
           since,
         });
       return { is: 'expired' };
@@ -186,10 +186,9 @@ export class DeviceRegistry implements Devices {
       if (found.mayBeOver) return expired();
       const until = await this.#endOf(found);
       const isNew = Math.abs((until ?? 0) - (device.until ?? 0)) > worthStoring;
-      if (isNew || device.since !== undefined)
-        await history.write.noteDevice({ id, user, sealed, ...(until === undefined ? {} : { until }) });
+      if (isNew || device.since !== undefined) await history.write.noteDevice({ id, user, sealed, until });
       const rooms = roomsIn(found.user);
-      return { is: 'live', ...(rooms && { rooms }) };
+      return { is: 'live', rooms };
     }
     if ('code' in found) {
       if (found.code === 'session_store_unavailable') return { is: 'unknown' };

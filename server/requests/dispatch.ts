@@ -361,8 +361,8 @@ function failure(services: Services, event: string, error: unknown) {
     return {
       code,
       message: shown,
-      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-      ...(current === undefined ? {} : { current: current as Message }),
+      retryAfterMs,
+      current: current as Message | undefined,
     };
   }
   services.log.error({ err: error, event }, 'unexpected error in a request');

@@ -148,7 +148,7 @@ export const roomSetting = z
   .string()
   .transform((value) => {
     const [, id, name = value] = /^([A-Za-z0-9_-]{1,64}):(.*)$/s.exec(value) ?? [];
-    return { ...(id === undefined ? {} : { id }), name };
+    return { id, name };
   })
   .refine(({ id, name }) => !/^[udr]-/.test(id ?? name) && roomName.safeParse(name).success);
 

@@ -48,7 +48,7 @@ export async function bodiesOf(
       const data = {
         room: isGone ? { id: roomId, deleted: true } : roomOf(room),
         ...(seq === undefined ? {} : messageAt({ room: roomId, seq }, messageId, messages)),
-        ...(user === undefined ? {} : { user: userIn(user, names.get(user)) }),
+        user: user === undefined ? undefined : userIn(user, names.get(user)),
         ...(report === undefined ? {} : await reported(report, read, messageOf)),
         ...(held === undefined ? {} : await waiting(held, read)),
       };
@@ -64,7 +64,7 @@ const keyOf = ({ room, seq }: Place) => `${seq} ${room}`;
 
 function roomOf({ id, kind, name, topic, members, pair }: RoomRecord): object {
   if (kind === 'direct') return { id, kind, users: pair ?? [] };
-  return { id, kind, name, ...(topic === undefined ? {} : { topic }), members };
+  return { id, kind, name, topic, members };
 }
 
 function messageAt(place: Place, id: string | undefined, messages: ReadonlyMap<string, Message>): object {
@@ -92,7 +92,7 @@ async function reported(
   if (report === null) return { report: { id, deleted: true } };
   const { by, reason, text, at, message } = report;
   return {
-    report: { id, by, reason, ...(text === undefined ? {} : { text }), at },
+    report: { id, by, reason, text, at },
     ...(message === undefined ? {} : beginning('message', messageOf(message))),
   };
 }

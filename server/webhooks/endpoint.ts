@@ -98,5 +98,5 @@ export class Endpoint {
 function postedOf({ statusCode: status = 0, headers }: IncomingMessage): Posted {
   const isBusy = [429, 502, 503, 504].includes(status);
   const wait = isBusy ? retryAfter(headers['retry-after']) : 0;
-  return { status, ...(wait > 0 ? { wait } : {}), reason: `status ${status}` };
+  return { status, wait: wait > 0 ? wait : undefined, reason: `status ${status}` };
 }

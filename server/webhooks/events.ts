@@ -80,7 +80,7 @@ function eventOf(change: LoggedChange): Event | undefined {
   if (change.type === 'act') {
     const { kind, room: roomId, by } = change.act;
     if (kind !== 'room_changed' || roomId === undefined) return undefined;
-    return { type: 'room.changed', roomId, ...(by === undefined ? {} : { by }) };
+    return { type: 'room.changed', roomId, by };
   }
   if (change.type !== 'member') return undefined;
   const { before, now, room, user } = change;

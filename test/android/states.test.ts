@@ -23,7 +23,7 @@ const ask = (method: string, path: string, body?: object) =>
   fetch(`${site.chat.url}/api${path}`, {
     method,
     headers: { authorization: `Bearer ${key}` },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    body: JSON.stringify(body),
   });
 async function start(cookie: string, server = site.chat.url) {
   const app = nextJavaClient();

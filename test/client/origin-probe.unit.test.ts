@@ -12,7 +12,7 @@ afterAll(() => void vi.unstubAllGlobals());
 
 /** Returns the delay for a 429 response with this header. */
 async function limited(retryAfter: string | undefined): Promise<number> {
-  const headers = retryAfter === undefined ? {} : { 'Retry-After': retryAfter };
+  const headers: Record<string, string> = retryAfter === undefined ? {} : { 'Retry-After': retryAfter };
   fetched.mockResolvedValueOnce(new Response(null, { status: 429, headers }));
   const verdict = await causeOfRefusal(server);
   if (verdict.kind !== 'limited') throw new Error(verdict.kind);

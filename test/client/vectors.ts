@@ -54,9 +54,9 @@ export function short(message: Message): ShortMessage {
     user: user.id,
     clientId,
     text,
-    ...(editedAt === undefined ? {} : { editedAt }),
-    ...(deletedAt === undefined ? {} : { deletedAt }),
-    ...(reactions === undefined ? {} : { reactions }),
+    editedAt,
+    deletedAt,
+    reactions,
   };
 }
 

@@ -165,7 +165,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       }: { shared?: Shared; onFailure?: (error: Error) => void; patience?: number } = {},
     ): Promise<History> {
       const place = readHistoryPlace(url) as HistoryPlace;
-      const options = { onFailure, patience, ...(shared === undefined ? {} : { shared }) };
+      const options = { onFailure, patience, shared };
       const history = await openHistory(place, options);
       closing.push(() => history.close());
       return history;
@@ -651,7 +651,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
             rooms: ['lobby'],
             everyPublic: false,
             limit: 3,
-            ...(from === undefined ? {} : { from }),
+            from,
           });
           found.push(...page.messages.map((one) => one.text));
           from = page.next;

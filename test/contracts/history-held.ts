@@ -37,7 +37,7 @@ export function heldContract(now: Now) {
   const reject = (id: string, reason?: string) =>
     write.rejectPending({
       ...{ room, id, by: ann.id, siteModerator: true, at: later },
-      ...(reason === undefined ? {} : { reason }),
+      reason,
     });
   const texts = async () =>
     (await read.newest({ room, upTo: 99, limit: 99 })).messages.map(({ text }) => text);

@@ -434,7 +434,7 @@ export function moderationContract(now: Now) {
     await write.delete({ room: 'lobby', seq: 1, user: ben.id });
     await now().reload();
     const list = async (rooms: string[] | null, from?: string, limit = 9) =>
-      read.reports({ rooms, limit, ...(from === undefined ? {} : { from }) });
+      read.reports({ rooms, limit, from });
     const { reports } = await list(['lobby', 'garden']);
     expect(reports).toMatchObject([
       { seq: 2, by: ann.id, message: { text: 'ruder' } },
@@ -474,8 +474,7 @@ export function moderationContract(now: Now) {
     await write.expire({ room: 'lobby', firstSeq: 2 });
     expect(await read.room({ room: 'lobby' })).toMatchObject({ reports: 1 });
     expect((await list(null)).reports.map(({ seq }) => seq)).toEqual([2]);
-    const own = (user: string, from?: string) =>
-      read.reportsBy({ user, limit: 1, ...(from === undefined ? {} : { from }) });
+    const own = (user: string, from?: string) => read.reportsBy({ user, limit: 1, from });
     await write.report({ room: 'lobby', seq: 3, by: ann.id });
     await write.closeReport({
       room: 'lobby',
@@ -617,7 +616,7 @@ export function moderationContract(now: Now) {
     const file = (id: string, image?: object) => ({
       room: 'lobby',
       user: ann.id,
-      file: { id, name: id, type: 'x/y', size: 1, ...(image ? { image } : {}) } as never,
+      file: { id, name: id, type: 'x/y', size: 1, image: image || undefined } as never,
       at,
     });
     for (const id of ['p1', 'p2', 'p3']) await write.addFile(file(id, { width: 1, height: 1, blur: 'L' }));

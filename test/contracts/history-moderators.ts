@@ -151,9 +151,9 @@ export function moderatorsContract(now: Now) {
       await write.arrive({ user, at: at + (n < 4 ? n : 4) });
     await write.arrive({ user: { ...ann, name: 'Anna' }, at: at + 9 });
     const pages = async (query?: string) => {
-      const of = { limit: 2, ...(query === undefined ? {} : { query }) };
+      const of = { limit: 2, query };
       const found = await pagesOf(({ from: after }: { from?: ArrivalPlace }) =>
-        read.arrivals({ ...of, ...(after && { after }) }),
+        read.arrivals({ ...of, after }),
       );
       for (const { users } of found) expect(users.length).toBeLessThanOrEqual(2);
       return found.flatMap(({ users }) => users.map(({ id }) => id));
@@ -287,7 +287,7 @@ export function moderatorsContract(now: Now) {
   test('excludes deletions in rooms invisible to the moderator before limiting the count', async () => {
     await den();
     const deleted = (room: string, open = false) =>
-      ({ kind: 'message_deleted', at, by: cat.id, user: ben.id, room, ...(open ? { open } : {}) }) as const;
+      ({ kind: 'message_deleted', at, by: cat.id, user: ben.id, room, open: open || undefined }) as const;
     await keep([deleted('lobby', true), deleted('den'), deleted('den')]);
     const removed = async (known: object, most = 9) =>
       (await read.activity({ user: ben.id, most, mostRooms: 9, ...everywhere, ...known })).removed;

@@ -23,7 +23,7 @@ export function previewsContract(now: Now) {
     return (await write.send({ ...message, asMember: true })).message;
   };
   const fill = (seq: number, page?: Writes['preview']['in']['page']) =>
-    write.preview({ room, seq, url, ...(page === undefined ? {} : { page }), at });
+    write.preview({ room, seq, url, page, at });
   const edit = async (seq: number, over: Partial<Writes['edit']['in']>) =>
     (await write.edit({ room, seq, user: ann.id, text, at, ...over })).message;
   const remove = (seq: number, user = ann.id, moderator = false, over = {}) =>

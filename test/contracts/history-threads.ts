@@ -25,7 +25,7 @@ export function threadsContract(now: Now) {
     (
       await write.send({
         ...{ room, user, clientId: `t${n++}`, text: 'hello', sentAt: at + n, asMember: true },
-        ...(replyTo === undefined ? {} : { replyTo }),
+        replyTo,
         ...over,
       })
     ).message;

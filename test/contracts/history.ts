@@ -1311,7 +1311,7 @@ function contract(open: () => Promise<TestedHistory>) {
         const found: string[][] = [];
         let after: MemberPlace | undefined;
         do {
-          const page = await read.findMembers({ room: id, query, limit, ...(after && { after }) });
+          const page = await read.findMembers({ room: id, query, limit, after });
           found.push(page.members.map(({ user }) => user.name));
           after = page.next;
         } while (after !== undefined);
@@ -1377,7 +1377,7 @@ function contract(open: () => Promise<TestedHistory>) {
       }
       await addPeople(id, ['4', '3', '2', '1']);
       const members = async (after?: MemberPlace) => {
-        const page = { room: id, limit: 10, ...(after === undefined ? {} : { after }) };
+        const page = { room: id, limit: 10, after };
         return (await read.members(page)).members.map(({ user, place }) => {
           expect(place.id).toBe(user.id);
           return place.sort.startsWith('\u{10ffff}') ? user.id : user.name;
@@ -1664,7 +1664,7 @@ function contract(open: () => Promise<TestedHistory>) {
       });
       await send(message({ text: 'see https://den.example', room: id, sentAt: at + 6000 }));
       const find = async (only: SearchFilter, query?: string) => {
-        const request = { only, rooms: ['lobby'], everyPublic: false, limit: 1, ...(query && { query }) };
+        const request = { only, rooms: ['lobby'], everyPublic: false, limit: 1, query: query || undefined };
         const pages = await pagesOf((place) => read.search({ ...request, ...place }));
         return pages.flatMap(({ messages }) => messages.map(({ text }) => text));
       };
@@ -1696,7 +1696,7 @@ function contract(open: () => Promise<TestedHistory>) {
       await Promise.all(rooms.map((room) => write.putRoom({ id: room, name: room })));
       const say = (room: string, text: string) => send(message({ room, text }));
       const search = (query: string, limit: number, from?: string) =>
-        read.search({ query, rooms, everyPublic: true, limit, ...(from ? { from } : {}) });
+        read.search({ query, rooms, everyPublic: true, limit, from: from || undefined });
       for (let n = 0; n < 3; n++) await say(hidden, 'the code is 7391');
       await say('team-7', 'my code');
       await say(hidden, 'the code is 7391');
@@ -1722,7 +1722,7 @@ function contract(open: () => Promise<TestedHistory>) {
       await write.edit({ ...act, seq: 4, text: 'another text' });
       await write.expire({ room: id, firstSeq: 2 });
       const search = (from?: string) =>
-        read.search({ query: 'word', rooms: [id], everyPublic: false, limit: 1, ...(from ? { from } : {}) });
+        read.search({ query: 'word', rooms: [id], everyPublic: false, limit: 1, from: from || undefined });
       const newest = await search();
       expect(newest).toMatchObject({ messages: [{ seq: 5 }], next: expect.any(String) });
       const oldest = await search(newest.next);

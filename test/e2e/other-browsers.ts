@@ -124,7 +124,7 @@ export async function startWebKit(): Promise<OtherBrowser> {
   const send = async <Result = unknown>(method: string, path: string, body?: object): Promise<Result> => {
     const answer = await fetch(`http://127.0.0.1:${port}/session${path}`, {
       method,
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      body: JSON.stringify(body),
     });
     const { value } = (await answer.json()) as { value: Result & { error?: string; message?: string } };
     if (!answer.ok) throw new Error(`${path}: ${value.error}: ${value.message}`);

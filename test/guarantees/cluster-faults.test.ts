@@ -53,7 +53,7 @@ async function api(server: { url: string }, method: string, path: string, body?:
   const answer = await fetch(`${server.url}/api${path}`, {
     method,
     headers: { authorization: `Bearer ${apiKey}`, 'content-type': 'application/json' },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    body: JSON.stringify(body),
   });
   return (await answer.json()) as Record<string, unknown>;
 }

@@ -103,7 +103,7 @@ async function api(method: string, path: string, body?: object): Promise<unknown
   const answer = await fetch(`${one.url}/api${path}`, {
     method,
     headers: { authorization: `Bearer ${apiKey}`, 'content-type': 'application/json' },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    body: JSON.stringify(body),
   });
   return answer.json();
 }

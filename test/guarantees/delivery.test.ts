@@ -61,7 +61,7 @@ async function changesSince(
     const page = await client.request('room:sync', {
       room,
       since,
-      ...(limit === undefined ? {} : { limit }),
+      limit,
     });
     messages.push(...page.messages);
     if (page.complete) return messages;

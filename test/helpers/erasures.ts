@@ -12,7 +12,7 @@ export function erasureSteps(history: History, by = 'one', at = Date.now()): () 
   return async () => {
     if (!isHeld) await holdErasures(history, by);
     isHeld = true;
-    const step = await history.write.eraseStep({ by, at, ...(kicked === undefined ? {} : { kicked }) });
+    const step = await history.write.eraseStep({ by, at, kicked });
     kicked = step?.kick ? step.user : undefined;
     return step;
   };

@@ -121,7 +121,7 @@ const api = (url: string, method: string, path: string, body?: object) =>
   http(url, `/api${path}`, {
     method,
     headers: { authorization: `Bearer ${apiKey}` },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    body: JSON.stringify(body),
   });
 
 /** Replaces `expect.poll`, which supports one test at a time. */

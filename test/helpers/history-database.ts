@@ -103,9 +103,9 @@ export async function openDatabase(
     onFailure: (error: Error) => {
       throw error;
     },
-    ...(onBatch === undefined ? {} : { onBatch }),
-    ...(shared === undefined ? {} : { shared }),
-    ...(onRenewal === undefined ? {} : { onRenewal }),
+    onBatch,
+    shared,
+    onRenewal,
   };
   return place.kind === 'sqlite'
     ? openHistory(place, options)

@@ -82,7 +82,7 @@ export async function startPeopleSite<Chat extends RunningChat = RunningChat>(
       const answer = await fetch(`${site.chat.url}/api${path}`, {
         method,
         headers: { authorization: `Bearer ${apiKey}` },
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        body: JSON.stringify(body),
       });
       return { status: answer.status, body: (await answer.json()) as ApiBody };
     },

@@ -155,7 +155,7 @@ export async function connectRaw(
   room?: string,
   localAddress?: string,
 ): Promise<RawClient> {
-  const client = await openRaw(port, { cookie, ...(localAddress && { localAddress }) });
+  const client = await openRaw(port, { cookie, localAddress: localAddress || undefined });
   const ready = client.packet((packet) => packet.startsWith('42["session:ready"'));
   client.send('40');
   await ready;

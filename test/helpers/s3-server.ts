@@ -57,7 +57,7 @@ export async function startS3Server(bucket = 'pictures'): Promise<S3Server> {
       secretAccessKey: key.secret,
       service,
       region: 'us-east-1',
-      ...(body === undefined ? {} : { body }),
+      body,
     }).sign();
     const answer = await fetch(signed.url, { method, headers: signed.headers, body: body ?? null });
     const text = await answer.text();

@@ -39,7 +39,7 @@ export class Tab {
       const page = await this.client.request('room:members', {
         room: this.room,
         present: true,
-        ...(cursor === undefined ? {} : { cursor }),
+        cursor,
       });
       for (const { user } of page.members) this.present.add(user.id);
       cursor = page.next;

@@ -30,7 +30,7 @@ export function raw(
         ...(options.body === undefined ? {} : { 'content-type': 'application/x-www-form-urlencoded' }),
         ...options.headers,
       },
-      ...(options.from === undefined ? {} : { localAddress: options.from }),
+      localAddress: options.from,
     });
     outgoing.on('error', reject).on('response', (incoming) => {
       let body = '';

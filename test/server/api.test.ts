@@ -266,7 +266,7 @@ test.each(['', '\u200b', '\u3164', '\u2800'])(
   'keeps the known name or shows the ID if the given name is invisible: %j',
   async (blank) => {
     const call = async (method: string, path: string, body?: object) =>
-      (await ask(path, { method, ...(body === undefined ? {} : { body: JSON.stringify(body) }) })).json();
+      (await ask(path, { method, body: JSON.stringify(body) })).json();
     const add = (one: object) => call('PATCH', '/api/rooms/named/members', { add: [one] });
     const nameOf = async (id: string) =>
       ((await call('GET', `/api/users/${id}`)) as { user: { name: string } }).user.name;

@@ -154,7 +154,7 @@ async function roomNamed(one: Person, name: string) {
 async function messagesOf(one: Person, room = ''): Promise<Message[]> {
   const found: Message[] = [];
   for (let before: number | undefined; ; ) {
-    const page = await one.request('message:history', { room, limit: 100, ...(before ? { before } : {}) });
+    const page = await one.request('message:history', { room, limit: 100, before: before || undefined });
     found.unshift(...page.messages);
     if (page.complete) return found;
     before = page.messages[0]?.seq;

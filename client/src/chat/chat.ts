@@ -348,7 +348,7 @@ export class Chat implements ConnectionListener {
     const answer = await this.connection.request('message:delete', {
       room,
       seq,
-      ...(reason === undefined ? {} : { reason }),
+      reason,
     });
     this.#acknowledged(answer.message);
   }

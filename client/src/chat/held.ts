@@ -14,15 +14,15 @@ export function heldItem(
     room,
     text,
     sentAt: at,
-    ...(replyTo === undefined ? {} : { replyTo }),
-    ...(threadOnly && { threadOnly }),
-    ...(mentions === undefined ? {} : { mentions }),
-    ...(files === undefined ? {} : { files: files.map((file) => ({ ...file, key: file.id })) }),
+    replyTo,
+    threadOnly,
+    mentions,
+    files: files?.map((file) => ({ ...file, key: file.id })),
   };
   const { failed: _, reason: _reason, ...kept } = item;
   if (rejected === undefined) return { ...kept, held: id, failed: 'held' };
   const { reason } = rejected;
-  return { ...kept, held: id, failed: 'rejected', ...(reason === undefined ? {} : { reason }) };
+  return { ...kept, held: id, failed: 'rejected', reason };
 }
 
 /** Updates the outbox after a change of a pending message, perhaps from another device. */

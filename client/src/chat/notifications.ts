@@ -223,7 +223,7 @@ export class Notifications implements Follower {
     const notification = notificationOf(this.#titleOf(room, message), {
       body: secret ? '' : body,
       tag: `${this.#name} ${room.id}`,
-      ...(logo === undefined ? {} : { icon: this.#chat.server + logo }),
+      icon: logo === undefined ? undefined : this.#chat.server + logo,
       silent: this.#host.getAttribute('sound') !== 'on',
     });
     if (notification === undefined) return;

@@ -93,12 +93,12 @@ export class Outbox {
       room,
       text,
       sentAt: this.#time(room),
-      ...(replyTo === undefined ? {} : { replyTo }),
-      ...(threadOnly && { threadOnly }),
-      ...(mentions.length === 0 ? {} : { mentions }),
-      ...(files && { files }),
-      ...(bare && { preview: false }),
-      ...(card && { card }),
+      replyTo,
+      threadOnly: threadOnly || undefined,
+      mentions: mentions.length === 0 ? undefined : mentions,
+      files,
+      preview: bare ? false : undefined,
+      card: card || undefined,
     });
   }
 

@@ -32,8 +32,7 @@ export async function setNotify(
   notify: Notify,
   quietForMs?: number,
 ): Promise<void> {
-  const quiet = quietForMs === undefined ? {} : { quietForMs };
-  put(caller, await caller.chat.connection.request('room:notify', { room: id, notify, ...quiet }));
+  put(caller, await caller.chat.connection.request('room:notify', { room: id, notify, quietForMs }));
 }
 
 /** Makes a room a favourite or not, or moves it into or out of the archive. */

@@ -94,7 +94,7 @@ export class RoomMembers implements Follower {
             room: this.#room.id,
             present,
             limit: PAGE,
-            ...(list.next === undefined ? {} : { cursor: list.next ?? '' }),
+            cursor: list.next === undefined ? undefined : (list.next ?? ''),
           })
           .finally(() => this.#awaited.delete(newer));
         if (this.#turn !== turn) return;

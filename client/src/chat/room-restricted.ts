@@ -52,7 +52,7 @@ export class RoomRestricted implements Follower {
     do {
       const { users, next } = await this.#connection.request('room:restricted', {
         room: this.#room.id,
-        ...(cursor === undefined ? {} : { cursor }),
+        cursor,
       });
       all.push(...users);
       cursor = next;

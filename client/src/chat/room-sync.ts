@@ -56,7 +56,7 @@ export class RoomSync {
       const since = isOutdated ? undefined : head;
       const answer = await this.#connection.request('room:join', {
         room: room.id,
-        ...(since === undefined ? {} : { since }),
+        since,
       });
       if (!current()) return;
       timeline.joined(answer, since);

@@ -124,8 +124,11 @@ export class Rooms {
   async loadOthers(): Promise<void> {
     await this.#tasks.once('list others', async (current) => {
       if (this.#next === null) return;
-      const cursor = this.#next === undefined ? {} : { cursor: this.#next };
-      const answer = await this.#connection.request('room:list', { member: false, limit: PAGE, ...cursor });
+      const answer = await this.#connection.request('room:list', {
+        member: false,
+        limit: PAGE,
+        cursor: this.#next,
+      });
       if (!current()) return;
       this.#listOthers(answer.rooms);
       this.#next = answer.next ?? null;
@@ -267,7 +270,7 @@ export class Rooms {
         do {
           const answer = await this.#connection.request('room:list', {
             limit: PAGE,
-            ...(cursor === undefined ? {} : { cursor }),
+            cursor,
           });
           if (!current()) return;
           above = this.#list(answer.rooms, above, missing);

@@ -114,11 +114,11 @@ export class Search implements Follower {
       // A page may be empty although there are older hits.
       do {
         const { messages, next } = await this.#connection.request('message:search', {
-          ...(isBlank(state.query) ? {} : { query: state.query }),
+          query: isBlank(state.query) ? undefined : state.query,
           ...state.filters,
           limit: PAGE,
-          ...(state.room === undefined ? {} : { room: state.room }),
-          ...(this.#next === undefined ? {} : { cursor: this.#next }),
+          room: state.room,
+          cursor: this.#next,
         });
         if (asked !== this.#asked) return;
         this.#next = next;

@@ -330,8 +330,8 @@ export class CaseDetail extends Component<Props> {
       return (await chat.request('report:context', { id }).catch(gone)).messages;
     }
     const { room, seq } = one.held;
-    const before = seq === undefined ? {} : { before: seq + 1 };
-    return (await chat.request('message:history', { room, limit: BEFORE, ...before })).messages;
+    const before = seq && seq + 1;
+    return (await chat.request('message:history', { room, limit: BEFORE, before })).messages;
   }
 }
 

@@ -106,7 +106,7 @@ export class ErasePerson extends Component<Props> {
     const { id, name } = person.user;
     const reason = this.#reason.trim();
     void this.#submission.run(
-      () => context.chat.request('moderate:erase', { user: id, name, ...(reason && { reason }) }),
+      () => context.chat.request('moderate:erase', { user: id, name, reason: reason || undefined }),
       () => {
         close();
         done();

@@ -54,7 +54,7 @@ export class Pages<Item> {
     this.#busy = true;
     try {
       if (this.#desk.connection.state.kind !== 'ready') await this.#desk.connection.connected();
-      const [items, next, all] = await this.#ask(cursor === undefined ? {} : { cursor });
+      const [items, next, all] = await this.#ask({ cursor });
       if (asked !== this.#asked) return;
       this.items = cursor === undefined ? items : [...this.items, ...items];
       this.next = next;

@@ -34,7 +34,10 @@ export class PeoplePage implements Part {
       chat,
       async (cursor) => {
         const query = this.#query.trim();
-        const answer = await chat.request('moderate:people', { ...(query !== '' && { query }), ...cursor });
+        const answer = await chat.request('moderate:people', {
+          query: query || undefined,
+          ...cursor,
+        });
         return [answer.people, answer.next, answer.all];
       },
       changed,

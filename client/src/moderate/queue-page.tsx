@@ -288,7 +288,7 @@ export class QueuePage implements Part {
       picture: how === 'mute' ? 'muted' : 'ban',
       label: strings.text(`${how}.action`),
       key: how === 'mute' ? 'M' : 'B',
-      ...(how === 'ban' && { kind: 'bad' }),
+      kind: how === 'ban' ? 'bad' : undefined,
       run: () => this.#restrict(one, how),
     });
     const ways = (['mute', 'ban'] as const).filter((how) => this.#places(one, how).length > 0);
@@ -301,7 +301,7 @@ export class QueuePage implements Part {
     const reason = toldReason(one.reports, strings);
     this.#decide(
       one,
-      { done: 'deleted', ...(reason === undefined ? {} : { reason }) },
+      { done: 'deleted', reason },
       reason === undefined ? strings.text('mod.deletedPlain') : strings.text('mod.deleted', { name }),
     );
   }
@@ -318,7 +318,7 @@ export class QueuePage implements Part {
           close();
           this.#decide(
             one,
-            { done: 'rejected', ...(reason === '' ? {} : { reason }) },
+            { done: 'rejected', reason: reason || undefined },
             strings.text('mod.rejected', { name }),
           );
         }}
@@ -385,7 +385,7 @@ export class QueuePage implements Part {
     else await chat.request(`room:${how}`, { room, user: user.id, ...restriction });
     const { reason } = restriction;
     const done = one.kind === 'held' ? 'rejected' : 'deleted';
-    return this.queue.send(one, { done, ...(reason === undefined ? {} : { reason }) });
+    return this.queue.send(one, { done, reason });
   }
 
   #undo(): boolean {
@@ -422,7 +422,7 @@ export class QueuePage implements Part {
     decide();
     const { cases } = this;
     const next = cases[at] ?? cases.at(-1);
-    go({ section: 'queue', ...(next && { id: next.key }) }, 'instead');
+    go({ section: 'queue', id: next?.key }, 'instead');
     focusDetail();
     say(
       next === undefined

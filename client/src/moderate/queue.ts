@@ -296,8 +296,8 @@ export class Queue implements Follower {
       // The link preview may have been loaded after the decision, so the moderator has not seen it.
       const unseen = preview !== undefined && preview.title === undefined;
       if (decision.done === 'approved')
-        await desk.request('held:approve', { id, ...(unseen && { preview: false }) });
-      else await desk.request('held:reject', { id, ...(decision.reason && { reason: decision.reason }) });
+        await desk.request('held:approve', { id, preview: unseen ? false : undefined });
+      else await desk.request('held:reject', { id, reason: decision.reason || undefined });
     } else if (decision.done !== 'approved' && decision.done !== 'rejected') {
       const { id } = one.reports[0];
       return (await desk.request('report:close', { id, ...decision, all: true })).report.closed;
@@ -314,7 +314,7 @@ export class Queue implements Follower {
     let cursor: string | undefined;
     try {
       do {
-        const page = await ask({ limit: PAGE, ...(cursor === undefined ? {} : { cursor }) });
+        const page = await ask({ limit: PAGE, cursor });
         found.push(...listed(page));
         cursor = page.next;
       } while (cursor !== undefined && found.length < MOST);

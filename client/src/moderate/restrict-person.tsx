@@ -53,8 +53,8 @@ export class RestrictPerson extends Component<Props> {
         how={how}
         name={name}
         room={place?.name ?? ''}
-        {...(place === undefined && { text: strings.text('mod.banText', { name }) })}
-        {...(this.#takes && { label: strings.text('mod.banSubmit', { n: this.#recent }) })}
+        text={place === undefined ? strings.text('mod.banText', { name }) : undefined}
+        label={this.#takes ? strings.text('mod.banSubmit', { n: this.#recent }) : undefined}
         reasoned
         run={this.#run}
         close={close}

@@ -26,9 +26,9 @@ function withReactions(message: Message, { rev, changes }: Reacted, me: string):
       .slice(0, NAMED);
     const mine = added.includes(me) || (known?.mine && !removed.includes(me));
     if (count === 0) list.delete(emoji);
-    else list.set(emoji, { emoji, count, users, ...(mine ? { mine } : {}) });
+    else list.set(emoji, { emoji, count, users, mine: mine || undefined });
   }
-  return { ...rest, rev, ...(list.size > 0 ? { reactions: [...list.values()] } : {}) };
+  return { ...rest, rev, reactions: list.size > 0 ? [...list.values()] : undefined };
 }
 
 /**

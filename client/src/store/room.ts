@@ -147,8 +147,8 @@ export class Room {
       members,
       ...(news ? { head, lastSeq, threadOnly, deleted } : {}),
       ...(firstSeq === undefined ? {} : { firstSeq }),
-      ...(topic === undefined ? {} : { topic }),
-      ...(shown === undefined ? {} : { last: shown }),
+      topic,
+      last: shown,
     };
   }
 
@@ -342,11 +342,11 @@ export function preview({
     user,
     text: short,
     sentAt,
-    ...(deletedAt === undefined ? {} : { deletedAt }),
-    ...(files && { files: files.length }),
-    ...(pictures && { pictures }),
-    ...(sound?.peaks === undefined ? {} : { voice: sound.duration ?? 0 }),
-    ...(card && card === text && { card: true }),
-    ...(hidden && { hidden }),
+    deletedAt,
+    files: files?.length,
+    pictures: pictures || undefined,
+    voice: sound?.peaks === undefined ? undefined : (sound.duration ?? 0),
+    card: card && card === text ? true : undefined,
+    hidden,
   };
 }

@@ -137,7 +137,7 @@ export function merged(lang: string, ours: Texts, owners: OwnersTexts): Texts {
     return { ...by, ...Object.fromEntries(their) };
   };
   const { all } = ours;
-  return { lang, by: together(ours.by), ...(all && { all: async () => together(await all()) }) };
+  return { lang, by: together(ours.by), all: all && (async () => together(await all())) };
 }
 
 /** A copy of the function in languages.ts. */

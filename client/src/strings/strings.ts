@@ -150,7 +150,7 @@ export class Strings {
       weekday: 'long',
       day: 'numeric',
       month: 'long',
-      ...(sameYear ? {} : { year: 'numeric' }),
+      year: sameYear ? undefined : 'numeric',
     }).format(at);
   }
 }

@@ -65,7 +65,7 @@ export class Speaker implements Follower {
   arrived(room: Room, { user: { id, name }, seq, text, mentions: named, files }: NewMessage): void {
     const source = { room: room.id, seq, user: id };
     const words = shortened(wordsOf(text, typeof files === 'number' ? [] : files, this.#strings));
-    if (mentions({ ...(named && { mentions: named }) }, this.#chat.me?.id))
+    if (mentions({ mentions: named }, this.#chat.me?.id))
       return this.alert(this.#strings.text('say.mention', { name, text: words }), source);
     const now = performance.now();
     this.#recent = [...this.#recent.filter((at) => now - at < BURST_MS), now];

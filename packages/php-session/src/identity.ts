@@ -96,7 +96,7 @@ export function findUser(session: PhpValue, paths: UserPaths): CheckResult<Found
     idVersionKey !== undefined && Object.hasOwn(Object(session), idVersionKey)
       ? bytesAt(follow(session, [idVersionKey]))
       : null;
-  return { state: 'user', user, proof, ...(idVersion !== null && { idVersion }) };
+  return { state: 'user', user, proof, idVersion: idVersion ?? undefined };
 }
 
 const noProof: FoundUser['proof'] = [];

@@ -97,7 +97,7 @@ const login = (id: string, ends?: number): Login => ({
   handle: id,
   user: { id, name: id },
   state: null,
-  ...(ends && { ends }),
+  ends: ends || undefined,
 });
 
 /** Logins whose checks return `result`, without notifications. */

@@ -42,13 +42,13 @@ export async function findCards(
   connection: Connection,
   { about, query, lang }: RequestPayload<'card:find'>,
 ): Promise<Answers['card:find']> {
-  const search = { ...(about === undefined ? {} : { about }), query };
+  const search = { about, query };
   return { cards: await siteOf(chat).find(readerOf(connection, lang), search) };
 }
 
 const readerOf = (connection: Connection, lang?: string): CardReader => ({
   ...userOf(connection),
-  ...(lang === undefined ? {} : { lang }),
+  lang,
 });
 
 /** The request is `forbidden` without cards, so this does not fail. */

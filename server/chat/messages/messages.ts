@@ -37,7 +37,7 @@ function toSender(connection: Connection, room: Room) {
     sentAt: Date.now(),
     asMember: true,
     siteModerator: moderatesSite(connection.identity),
-    ...(lastOwn === undefined ? {} : { lastOwn }),
+    lastOwn,
   };
 }
 
@@ -63,9 +63,9 @@ export function newMessage(
     clientId,
     text,
     ...replyPlace({ replyTo, threadOnly }),
-    ...(files === undefined ? {} : { files }),
-    ...(poll === undefined ? {} : { poll }),
-    ...(card === undefined || isVisitor(connection.identity) ? {} : { card }),
+    files,
+    poll,
+    card: isVisitor(connection.identity) ? undefined : card,
     ...linksOf(connection, previews !== undefined && preview, text, mentions),
   };
 }
@@ -83,8 +83,8 @@ function linksOf(
   if (isVisitor(identity)) return {};
   const page = hasPreview ? firstPage(text) : null;
   return {
-    ...(mentions === undefined ? {} : { mentions: inOrder(mentions) }),
-    ...(page === null ? {} : { preview: page }),
+    mentions: mentions && inOrder(mentions),
+    preview: page ?? undefined,
   };
 }
 
@@ -98,7 +98,7 @@ export const newForward = (
   ...toSender(connection, room),
   from,
   clientId,
-  ...(directory.find(connection.person, from.room) === undefined ? { hidden: true as const } : {}),
+  hidden: directory.find(connection.person, from.room) === undefined ? (true as const) : undefined,
 });
 
 /** Resolves when the copy is on disk. The history decides whether the user may read the original message. */
@@ -190,7 +190,7 @@ export async function send(
   if (!repeated) chat.previews?.begin(output.message);
   const message = await messageFor(chat, connection.person, output.message);
   const unreached = await isUnreached(chat, connection, room);
-  return { answer: { message, ...(unreached ? { unreached } : {}) }, repeated };
+  return { answer: { message, unreached: unreached || undefined }, repeated };
 }
 
 /**
@@ -283,10 +283,10 @@ export async function edit(
       seq,
       user,
       text,
-      ...(files === undefined ? {} : { files }),
+      files,
       ...linksOf(connection, chat.previews !== undefined, text, mentions),
       siteModerator: moderatesSite(connection.identity),
-      ...(rev === undefined ? {} : { rev }),
+      rev,
       at: Date.now(),
     };
     const store = async () =>
@@ -366,7 +366,7 @@ export async function reactors(
   if (page === null) throw new RequestError('unknown_message');
   const { users, next } = page;
   const names = await namesIn(chat, room, users, person.user.id);
-  return { users: [...names.values()], ...(next === undefined ? {} : { next: cursorOf([next]) }) };
+  return { users: [...names.values()], next: next === undefined ? undefined : cursorOf([next]) };
 }
 
 export async function deleteMessage(
@@ -388,7 +388,7 @@ export async function deleteMessage(
     user,
     moderator: author !== user,
     siteModerator: moderatesSite(connection.identity),
-    ...(reason ? { reason } : {}),
+    reason: reason || undefined,
     at: Date.now(),
   });
   if (changed && author !== user && reason) sendDeletionReason(chat, author, { room: id, seq, reason });
@@ -532,23 +532,23 @@ export async function search(
     }),
     async (rooms) => {
       const wanted = {
-        ...(query === undefined ? {} : { query }),
+        query,
         only: {
-          ...(from === undefined ? {} : { from }),
-          ...(has === undefined ? {} : { has }),
-          ...(sentFrom === undefined ? {} : { sentFrom }),
-          ...(sentBefore === undefined ? {} : { sentBefore }),
+          from,
+          has,
+          sentFrom,
+          sentBefore,
         },
         ...rooms,
         everyPublic: room === undefined && !isVisiting,
-        ...(cursor === undefined ? {} : { from: cursor }),
+        from: cursor,
         limit,
       };
       const page = await chat.history.read.search(wanted);
       const { messages, next } = await pageFor(chat, person, page);
       // The rooms of these messages may have been deleted during the read.
       const readable = messages.filter((message) => chat.directory.find(person, message.room) !== undefined);
-      return { messages: readable, ...(next === undefined ? {} : { next }) };
+      return { messages: readable, next };
     },
   );
 }

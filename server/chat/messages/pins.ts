@@ -52,7 +52,7 @@ export const pinEffect: Effect<'pin'> = {
         const [pin] = await toPins(chat, room, await history.read.pins({ room: id, seq }));
         if (directory.isReplaced(room.record)) return;
         const count = room.record.pins ?? 0;
-        const payload = { room: id, seq, ...(pin === undefined ? {} : { pin }), count };
+        const payload = { room: id, seq, pin, count };
         publisher.toRoom(id, 'pin:changed', payload);
       });
   },

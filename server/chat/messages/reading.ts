@@ -61,9 +61,7 @@ export const readEffect: Effect<'read'> = {
         room: id,
         user,
         seq: readSeq,
-        ...(unread === undefined
-          ? {}
-          : { mentions: countMentions(mentions, reader?.blocked ?? nobody, firstSeq) }),
+        mentions: unread && countMentions(mentions, reader?.blocked ?? nobody, firstSeq),
       });
     };
   },
@@ -75,7 +73,7 @@ function applyRead({ memberships, blocked }: Person, change: Change & { type: 'r
   const { seenSeq: _, ...member } = membership.member;
   const { seenSeq, unread } = change;
   const readSeq = unread === undefined ? Math.max(member.readSeq, change.readSeq) : change.readSeq;
-  membership.member = { ...member, readSeq, ...(seenSeq === undefined ? {} : { seenSeq }) };
+  membership.member = { ...member, readSeq, seenSeq };
   let { mentions } = membership;
   for (const [seq, author] of unread ?? [])
     mentions = withMention(withoutMention(mentions, seq), author, seq, blocked);

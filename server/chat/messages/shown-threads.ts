@@ -19,8 +19,8 @@ export function shownThread(
     root,
     replies: hidden.reduce((count, author) => count - author.replies, replies),
     authors: last.map(({ user }) => user),
-    ...(last[0] === undefined ? {} : { lastAt: last[0].at }),
-    ...(fresh === 0 ? {} : { new: fresh }),
+    lastAt: last[0]?.at,
+    new: fresh || undefined,
   };
 }
 

@@ -30,7 +30,7 @@ export async function threadsFor(
           room,
           threads: threadsIn(messages),
           apart: [...blocked],
-          ...(readSeq === undefined ? {} : { unread: { after: readSeq, user: user.id } }),
+          unread: readSeq === undefined ? undefined : { after: readSeq, user: user.id },
         });
   const byNumber = new Map(stored.map((one) => [one.thread, shownThread(one, blocked)]));
   const replied = new Set(messages.flatMap(({ thread }) => thread ?? []));

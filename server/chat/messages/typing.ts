@@ -141,7 +141,7 @@ export class Typing {
     const isAnnounced = before === undefined || now - before.announcedAt >= repeatMs;
     users.set(user.id, {
       user,
-      ...(connection === undefined ? {} : { connection }),
+      connection,
       ends,
       announcedAt: isAnnounced ? now : before.announcedAt,
     });

@@ -13,8 +13,8 @@ export async function acts(
   return readKnown(chat, connection, async (known) => {
     const page = await chat.history.read.actsIn({
       ...known,
-      ...(scope === undefined ? {} : { scope }),
-      ...(cursor === undefined ? {} : { from: cursor }),
+      scope,
+      from: cursor,
       limit,
     });
     const named = await namesForSite(
@@ -28,12 +28,12 @@ export async function acts(
         const name = isKnown(chat, known, room) ? chat.directory.room(room)?.record.name : undefined;
         return {
           ...act,
-          ...(by === undefined ? {} : { by: named(by) }),
-          ...(user === undefined ? {} : { user: named(user) }),
-          ...(name === undefined ? {} : { name }),
+          by: by === undefined ? undefined : named(by),
+          user: user === undefined ? undefined : named(user),
+          name,
         };
       }),
-      ...(page.next === undefined ? {} : { next: page.next }),
+      next: page.next,
     };
   });
 }

@@ -188,11 +188,11 @@ export async function listPending(
       const page = await history.read.pendingIn({
         ...rooms,
         everyPublic,
-        ...(cursor === undefined ? {} : { from: cursor }),
+        from: cursor,
         limit,
       });
       const held = await toHeld(history, page.held);
-      return { held, ...(page.next === undefined ? {} : { next: page.next }) };
+      return { held, next: page.next };
     },
   );
 }
@@ -228,8 +228,14 @@ export async function rejectPending(
   const { room } = await toDecide(chat, connection, id);
   const by = connection.person.user.id;
   const siteModerator = moderatesSite(connection.identity);
-  const why = reason ? { reason } : {};
-  await chat.history.write.rejectPending({ room, id, by, siteModerator, ...why, at: Date.now() });
+  await chat.history.write.rejectPending({
+    room,
+    id,
+    by,
+    siteModerator,
+    reason: reason || undefined,
+    at: Date.now(),
+  });
   return {};
 }
 
@@ -297,11 +303,11 @@ function announcePendingChange(chat: Chat, { room, id, user, is, by }: Change & 
     const decidedBy = by === undefined ? undefined : (await namesForSite(chat, [by]))(by);
     if (directory.isReplaced(record)) return;
     const change = { id, room, is };
-    const toAuthor = { ...change, ...(held === undefined ? {} : { held }) };
+    const toAuthor = { ...change, held };
     publisher.toConnections(authorConnections(), 'held:changed', toAuthor);
     publisher.toConnections(decidingConnections(), 'held:changed', {
       ...(is === 'held' ? toAuthor : change),
-      ...(decidedBy === undefined ? {} : { by: decidedBy }),
+      by: decidedBy,
     });
   });
 }

@@ -35,7 +35,7 @@ export async function overview(chat: Chat, connection: Connection): Promise<Answ
     );
     return {
       here: users.length,
-      ...(recent === null ? {} : { week: users.length + recent.all - recent.among }),
+      week: recent === null ? undefined : users.length + recent.all - recent.among,
       messages: Array.from({ length: daysShown }, (_, n) => ({
         day: new Date((first + n) * day).toISOString().slice(0, 10),
         count: counts.get(first + n) ?? 0,
@@ -44,23 +44,21 @@ export async function overview(chat: Chat, connection: Connection): Promise<Answ
       private: rooms.filter(({ kind }) => kind === 'private').length,
       fresh: rooms.filter(({ createdAt }) => createdAt >= week).length,
       reports: rooms.reduce((sum, { reports = 0 }) => sum + reports, 0),
-      ...(files === null ? {} : { files: sizeOf(files) }),
-      ...(events === null ? {} : { events: { waiting: events.waiting, failed: events.failed.length } }),
-      ...(missing.length === 0 ? {} : { missing: [...missing] }),
-      ...(others === undefined
-        ? {}
-        : {
-            servers: [{ ...others.own, working: true, users: own }, ...elsewhere]
-              .map(({ name, run, took, working, downSince, users: here }) => ({
-                name,
-                working,
-                here: here.length,
-                ...(working && took !== undefined ? { took } : {}),
-                ...(downSince === undefined ? {} : { downSince: Math.round(downSince) }),
-                ...run,
-              }))
-              .sort((a, b) => (a.name < b.name ? -1 : 1)),
-          }),
+      files: files === null ? undefined : sizeOf(files),
+      events: events === null ? undefined : { waiting: events.waiting, failed: events.failed.length },
+      missing: missing.length === 0 ? undefined : [...missing],
+      servers:
+        others &&
+        [{ ...others.own, working: true, users: own }, ...elsewhere]
+          .map(({ name, run, took, working, downSince, users: here }) => ({
+            name,
+            working,
+            here: here.length,
+            took: working ? took : undefined,
+            downSince: downSince === undefined ? undefined : Math.round(downSince),
+            ...run,
+          }))
+          .sort((a, b) => (a.name < b.name ? -1 : 1)),
     };
   });
 }
@@ -71,7 +69,7 @@ const filesCountedOfRoom = 2000;
 
 const sizeOf = ({ bytes, more }: { bytes: number; more: boolean }): { bytes: number; more?: true } => ({
   bytes,
-  ...(more ? { more } : {}),
+  more: more || undefined,
 });
 
 /** Returns the number of messages and the size of the files in these rooms. */

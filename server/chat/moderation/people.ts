@@ -27,8 +27,8 @@ export async function people(
   const [key, user] =
     cursor === undefined ? [] : decodeCursor(cursor, [query === undefined ? 'count' : 'string', 'string']);
   const page = await chat.history.read.arrivals({
-    ...(query === undefined ? {} : { query }),
-    ...(key === undefined || user === undefined ? {} : { after: { key, user } }),
+    query,
+    after: key === undefined || user === undefined ? undefined : { key, user },
     limit,
   });
   const users = page.users.map(({ id }) => id);
@@ -45,8 +45,8 @@ export async function people(
         reports: counts.get(one.id) ?? 0,
         restricted: restrictionsOf(chat, known, one.id).length,
       })),
-      ...(all > mostCounted ? {} : { all }),
-      ...(page.next === undefined ? {} : { next: cursorOf([page.next.key, page.next.user]) }),
+      all: all > mostCounted ? undefined : all,
+      next: page.next && cursorOf([page.next.key, page.next.user]),
     };
   });
 }
@@ -77,10 +77,10 @@ export async function person(
     return {
       user: userOf(known),
       here,
-      ...(settings.lastSeen && !here && last.at !== undefined ? { lastHere: last.at } : {}),
-      ...(since === 0 ? {} : { since }),
+      lastHere: settings.lastSeen && !here ? last.at : undefined,
+      since: since || undefined,
       messages: did.messages,
-      ...(did.onlyIn === undefined ? {} : { onlyIn: did.onlyIn }),
+      onlyIn: did.onlyIn,
       recent: recent.length,
       rooms: did.rooms,
       restrictions,
@@ -88,7 +88,7 @@ export async function person(
       reportsBy: did.reports,
       removed: did.removed,
       may: { ban: isLower, export: data, erase },
-      ...(erases === null ? {} : { erases }),
+      erases: erases ?? undefined,
     };
   });
 }
@@ -122,7 +122,7 @@ export async function ban(
           user: actor,
           moderator: true,
           ...(isPublic ? { anywhere: true } : { siteModerator: true }),
-          ...(reason ? { reason } : {}),
+          reason: reason || undefined,
           at: Date.now(),
         })
         .catch(ifGone);
@@ -141,7 +141,7 @@ async function rejectWaiting(
 ): Promise<void> {
   const waiting = (await chat.history.read.pendingBy({ user })).filter(({ closed }) => closed === undefined);
   for (const { id } of waiting) {
-    await rejectPending(chat, connection, { id, ...(reason === undefined ? {} : { reason }) }).catch(ifGone);
+    await rejectPending(chat, connection, { id, reason }).catch(ifGone);
   }
 }
 
@@ -163,7 +163,7 @@ export async function erase(
   const known = await lower(chat, connection, user);
   if (known.name !== name) throw new RequestError('conflict', 'name is not the current name of the user');
   const actor = connection.person.user.id;
-  await site.erase(chat, user, 'delete', { actor, ...(reason ? { reason } : {}) });
+  await site.erase(chat, user, 'delete', { actor, reason: reason || undefined });
   return {};
 }
 
@@ -258,5 +258,5 @@ async function namedRestrictions(
     chat,
     laid.flatMap(({ by }) => by ?? []),
   );
-  return laid.map(({ by, ...one }) => ({ ...one, ...(by === undefined ? {} : { by: names(by) }) }));
+  return laid.map(({ by, ...one }) => ({ ...one, by: by === undefined ? undefined : names(by) }));
 }

@@ -13,8 +13,8 @@ export function removalBy(room: string, { until, reason }: Restriction): Removal
     room,
     readable: false,
     reason: 'banned',
-    ...(reason === undefined ? {} : { text: reason }),
-    ...(until === undefined ? {} : { until }),
+    text: reason,
+    until,
   };
 }
 

@@ -27,8 +27,14 @@ export async function report(
   { person }: Connection,
   { room, seq, reason, text }: RequestPayload<'message:report'>,
 ): Promise<{ repeated: boolean }> {
-  const comment = text === undefined || text === '' ? {} : { text };
-  return history.write.report({ room, seq, by: person.user.id, reason, ...comment, at: Date.now() });
+  return history.write.report({
+    room,
+    seq,
+    by: person.user.id,
+    reason,
+    text: text || undefined,
+    at: Date.now(),
+  });
 }
 
 export async function listReports(
@@ -37,7 +43,7 @@ export async function listReports(
   { since, cursor, limit }: RequestPayload<'report:list'>,
 ): Promise<Answers['report:list']> {
   const asker = connection.person.user.id;
-  const decided = since === undefined ? {} : { decided: await decidedSince(chat, connection, since) };
+  const decided = since === undefined ? undefined : await decidedSince(chat, connection, since);
   return readWithin(
     () => ({
       rooms: moderatesSite(connection.identity) ? null : moderatedRooms(connection),
@@ -47,14 +53,14 @@ export async function listReports(
     async (rooms) => {
       const page = await chat.history.read.reports({
         ...rooms,
-        ...(cursor === undefined ? {} : { from: cursor }),
+        from: cursor,
         limit,
       });
       const shown = await Promise.all(page.reports.map((stored) => shownReport(chat, stored, asker)));
       return {
         reports: shown.filter((report) => report !== null),
-        ...decided,
-        ...(page.next === undefined ? {} : { next: page.next }),
+        decided,
+        next: page.next,
       };
     },
   );
@@ -151,7 +157,6 @@ export async function closeReport(
     all
       ? (await history.read.reportsOf({ room, seq, limit: maxReportsOfMessage })).map((report) => report.id)
       : [];
-  const why = reason ? { reason } : {};
   let isOurs = false;
   await decided(async () => {
     const decidedFor = stateOf((await history.read.room({ room })) ?? record);
@@ -166,7 +171,11 @@ export async function closeReport(
       ? { author, restriction: restrictionOf(by, { seconds, reason }, at) }
       : {};
     const closing = { room, seq, id, others: without(id, await readOtherIds()), by, done, at, decidedFor };
-    const output = await history.write.closeReport({ ...closing, ...restriction, ...why });
+    const output = await history.write.closeReport({
+      ...closing,
+      ...restriction,
+      reason: reason || undefined,
+    });
     isOurs = output.decided;
     return output;
   });

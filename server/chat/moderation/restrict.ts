@@ -72,8 +72,8 @@ export function restrictionOf(
   at: number,
 ): Restriction {
   return {
-    ...(seconds === undefined ? {} : { until: at + seconds * 1000 }),
-    ...(reason ? { reason } : {}),
+    until: seconds === undefined ? undefined : at + seconds * 1000,
+    reason: reason || undefined,
     by,
   };
 }
@@ -109,7 +109,7 @@ export async function restricted(
       user: names.get(user) as User,
       by: names.get(by) as User,
     })),
-    ...(all.length > page.length ? { next: cursorOf([page.at(-1)?.user ?? '']) } : {}),
+    next: all.length > page.length ? cursorOf([page.at(-1)?.user ?? '']) : undefined,
   };
 }
 

@@ -20,11 +20,11 @@ export async function toHeld(
       ...(seq === undefined ? { clientId } : { seq }),
       why,
       ...content,
-      ...(files === undefined ? {} : { files: [...files] }),
-      ...(mentions === undefined ? {} : { mentions: [...mentions] }),
-      ...(preview === undefined ? {} : { preview }),
+      files: files && [...files],
+      mentions: mentions && [...mentions],
+      preview,
       at,
-      ...(closed === undefined ? {} : { rejected: closed }),
+      rejected: closed,
     };
   });
 }

@@ -46,9 +46,9 @@ export async function shownReport(
     message: parts.directory.messageOf(message, asker),
     by: named(by),
     reason,
-    ...(text === undefined ? {} : { text }),
+    text,
     at,
-    ...(closed === undefined ? {} : { closed: { ...closed, by: named(closed.by) } }),
+    closed: closed && { ...closed, by: named(closed.by) },
   };
 }
 

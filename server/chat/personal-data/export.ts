@@ -51,17 +51,17 @@ export async function exported(
   const pictures = await history.read.picturesBy({ user: id });
   const about = {
     user: { id, name: user?.name ?? id },
-    ...(user?.siteRole === undefined ? {} : { siteRole: user.siteRole }),
-    ...(banned === null ? {} : { banned: withoutModerator(banned) }),
+    siteRole: user?.siteRole,
+    banned: banned === null ? undefined : withoutModerator(banned),
     // 0: the user never connected, or first connected before the server stored this time.
-    ...(firstHere === 0 ? {} : { since: firstHere }),
-    ...(here.at === undefined ? {} : { lastHere: here.at }),
-    ...(here.hidden ? { hidden: true } : {}),
+    since: firstHere || undefined,
+    lastHere: here.at,
+    hidden: here.hidden ? true : undefined,
     notices,
-    ...(activeAt === undefined ? {} : { activeAt }),
+    activeAt,
     notified,
-    ...(lastNotified === undefined ? {} : { lastNotified }),
-    ...(mailAddress === undefined ? {} : { mailAddress }),
+    lastNotified,
+    mailAddress,
     rooms: memberships.map(({ room, member, since }) => ({
       id: room.id,
       kind: room.kind,
@@ -69,12 +69,12 @@ export async function exported(
       role: member.role,
       since,
       readSeq: member.readSeq,
-      ...(member.wroteAt === undefined ? {} : { wroteAt: member.wroteAt }),
+      wroteAt: member.wroteAt,
       notify: chosenNotify(room.kind, member),
-      ...(member.quietUntil === undefined ? {} : { quietUntil: member.quietUntil }),
-      ...(member.favourite === undefined ? {} : { favourite: member.favourite }),
-      ...(member.archived === undefined ? {} : { archived: true }),
-      ...(wantsPreviews(room, id) ? { previews: 'on' } : {}),
+      quietUntil: member.quietUntil,
+      favourite: member.favourite,
+      archived: member.archived === undefined ? undefined : true,
+      previews: wantsPreviews(room, id) ? 'on' : undefined,
       ...(member.role === 'owner' ? ownedOf(room) : {}),
     })),
     opened: await history.read.openedBy({ user: id }),
@@ -83,21 +83,21 @@ export async function exported(
     blocked,
     devices: (await history.read.devices({ user: id })).map(({ kind, name, at }) => ({
       kind,
-      ...(name === undefined ? {} : { name }),
+      name,
       at,
     })),
     invites: (await history.read.invitesBy({ user: id })).map(({ room, at, until, uses, used }) => ({
       room,
       at,
-      ...(until === undefined ? {} : { until }),
-      ...(uses === undefined ? {} : { uses }),
+      until,
+      uses,
       used,
     })),
     restricted: restricted.map(({ room, kind, restriction: { until, reason } }) => ({
       room,
       kind,
-      ...(until === undefined ? {} : { until }),
-      ...(reason === undefined ? {} : { reason }),
+      until,
+      reason,
     })),
   };
   const files: { id: string; name: string }[] = pictures.map(({ id, name }) => ({ id, name }));
@@ -149,7 +149,7 @@ export async function exported(
     do {
       const page: Reads['reportsBy']['out'] = await history.read.reportsBy({
         user: id,
-        ...(from === undefined ? {} : { from }),
+        from,
         limit: atOnce,
       });
       const own = page.reports.map(({ id, room, seq, reason, text, at }) => ({
@@ -157,7 +157,7 @@ export async function exported(
         room,
         seq,
         reason,
-        ...(text === undefined ? {} : { text }),
+        text,
         at,
       }));
       if (own.length > 0) yield lines(own);
@@ -226,7 +226,7 @@ export async function exported(
 const withoutModerator = ({ by: _, ...ban }: Ban) => ban;
 
 const ownedOf = ({ topic, settings }: RoomRecord) => ({
-  ...(topic === undefined ? {} : { topic }),
+  topic,
   ...settings,
 });
 

@@ -272,7 +272,7 @@ function withoutContents({
   return {
     ...{ id, room, seq, rev, clientId, user, sentAt, text: '' },
     ...replyPlace(place),
-    ...(thread === undefined ? {} : { thread }),
+    thread,
   };
 }
 

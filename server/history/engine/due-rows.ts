@@ -33,7 +33,7 @@ const loader: ValueLoader<Wanted, Due> = {
             );
       const rows = found.map((row) => rowFrom(table, row));
       const next = rows.length === most ? at : yield* nextDue();
-      work.keep(loader, wanted, { rows, ...(next === undefined ? {} : { next }) });
+      work.keep(loader, wanted, { rows, next });
 
       function* nextDue(): Asking<number | undefined> {
         const [later] = yield* transaction.query(sql`SELECT min(due) AS due FROM ${name} WHERE due > ${at}`);
@@ -68,7 +68,7 @@ export function claimRows<Of extends { due?: number; claimed?: 1 }>(
 ): { rows: readonly Of[]; next?: number } {
   const found = dueRows(work, table, at, most);
   for (const row of found.rows) work.put(table, { ...kept(row), due: until, claimed: 1 });
-  return { rows: found.rows, ...(found.next === undefined ? {} : { next: found.next }) };
+  return { rows: found.rows, next: found.next };
 }
 
 /**

@@ -49,7 +49,7 @@ export function pageOfSearch(
     (message) => Buffer.byteLength(JSON.stringify(message)) + 1,
   );
   const next = last?.num ?? (rest > 0 ? rest + 1 : undefined);
-  return { messages: page, ...(next !== undefined && { next: cursors.seal('search', next) }) };
+  return { messages: page, next: next === undefined ? undefined : cursors.seal('search', next) };
 }
 
 /**

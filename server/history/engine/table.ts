@@ -39,7 +39,7 @@ export const table = <Of extends object>(
   key: readonly (keyof Of & string)[],
   columns: Readonly<Record<keyof Of & string, ColumnName>>,
   erased?: Table<Of>['erased'],
-): Table<Of> => ({ name, key, columns, ...(erased === undefined ? {} : { erased }) });
+): Table<Of> => ({ name, key, columns, erased });
 
 /** Converts a row of the database. @param room the ID of the room, for tables with a `room` column */
 export function rowFrom<Of extends object>({ columns }: Table<Of>, row: Row, room?: string): Of {

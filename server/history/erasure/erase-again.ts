@@ -22,7 +22,7 @@ export async function eraseAgain(history: History, erasures: readonly LostErasur
   for (;;) {
     const step = await history.write.eraseStep({
       by,
-      ...(kicked === undefined ? {} : { kicked }),
+      kicked,
       at: Date.now(),
     });
     if (step === null) break;

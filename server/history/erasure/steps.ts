@@ -52,7 +52,7 @@ export const steps: { [Stage in ErasureStage]: Step } = {
       if (!isMember(getMember(work, id, other))) return removeRoom(work, requireRoom(work, id), changes);
       removeMember(work, { room: id, user, at }, changes);
       const { pair: _, previewsOf: _wish, createdBy, ...room } = requireRoom(work, id);
-      setRoom(work, { ...room, ...(createdBy === other ? { createdBy } : {}) });
+      setRoom(work, { ...room, createdBy: createdBy === other ? createdBy : undefined });
       changes.push({ type: 'room', is: 'changed', room: recordOf(work, room) });
       noteErased(work, user, id);
     },
@@ -221,7 +221,7 @@ export const steps: { [Stage in ErasureStage]: Step } = {
       });
       // The message keeps its `rev`, here and below. The stage `resets` raises the head of the room once for all
       // changes.
-      setReacted(work, { ...kept, ...(reactions.length === 0 ? {} : { reactions }) }, reacted);
+      setReacted(work, { ...kept, reactions: reactions.length === 0 ? undefined : reactions }, reacted);
       note(work, user, id);
     },
   },

@@ -40,7 +40,7 @@ export function fileFrom(row: Row): StoredFile {
     id: row.file_id as string,
     user: row.file_user as string,
     state: states[row.file_state as number] as StoredFile['state'],
-    ...(row.file_seq === null ? {} : { seq: row.file_seq as number }),
+    seq: (row.file_seq ?? undefined) as number | undefined,
     at: row.file_at as number,
     about: JSON.parse(row.file_about as string) as AboutFile,
     stored: row.file_stored as string,

@@ -133,7 +133,7 @@ export const acceptInvite: Rule<InviteWrites['acceptInvite']> = {
     const { siteRole } = getUser(work, by) ?? {};
     const maker = {
       member: getMember(work, id, by) ?? null,
-      ...(siteRole === undefined ? {} : { siteRole }),
+      siteRole,
     };
     if (!opens(link, { member, maker }, at)) refuse('unknown_invite');
     if (most > 0 && room.members >= most) refuse('limit_reached');
@@ -301,7 +301,7 @@ export const memberReads: ReadsOf<MemberReads> = {
     const last = rows.length < limit ? undefined : members.at(-1)?.user;
     return {
       members: members.filter(({ user }) => isGuest(user)),
-      ...(last === undefined ? {} : { next: last }),
+      next: last,
     };
   },
   *membersOf({ dialect }, { room, users }) {
@@ -317,6 +317,6 @@ export const memberReads: ReadsOf<MemberReads> = {
     const rows = yield* ask(selectListed(room, isBehind(after), limit + 1));
     const { page, last } = cutPage(rows, limit);
     const members = page.map(listedFrom);
-    return { members, ...(last === undefined ? {} : { next: listedFrom(last).place }) };
+    return { members, next: last && listedFrom(last).place };
   },
 };

@@ -29,7 +29,7 @@ export function isModerator(member: MemberRecord | undefined, siteModerator = fa
 export function countMembers(work: Work, room: RoomRow, delta: 1 | -1, at: number): void {
   const { emptySince: _, ...rest } = room;
   const members = room.members + delta;
-  setRoom(work, { ...rest, members, access: room.access + 1, ...(members === 0 ? { emptySince: at } : {}) });
+  setRoom(work, { ...rest, members, access: room.access + 1, emptySince: members === 0 ? at : undefined });
 }
 
 /**
@@ -60,7 +60,7 @@ export function putMember(
   }
   const record = recordOf(work, requireRoom(work, room));
   const { actedPublic = false } = getUser(work, user) ?? {};
-  const changed = { ...named(work, user), ...(actedPublic ? { actedPublic } : {}) };
+  const changed = { ...named(work, user), actedPublic: actedPublic || undefined };
   changes.push({ type: 'member', room: record, user: changed, before, now, by, cause });
 }
 
@@ -133,10 +133,10 @@ export function add(
         sources: bits,
         role: how.role,
         readSeq,
-        ...(readSeq === 0 ? {} : { fromSeq: readSeq }),
+        fromSeq: readSeq || undefined,
         acted: nowActed,
-        ...(wroteAt === undefined ? {} : { wroteAt }),
-        ...(restricted === undefined ? {} : { restricted }),
+        wroteAt,
+        restricted,
       };
   if (wasMember && now.sources === before.sources && now.acted === before.acted) return;
   if (!wasMember) countMembers(work, room, 1, how.at);

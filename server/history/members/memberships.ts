@@ -122,7 +122,7 @@ export const membershipReads: ReadsOf<MembershipReads> = {
         member: memberFrom(row),
         since: row.since as number,
         mentions: mentionsByAuthor(mentionsByRoom.get(row.num as number)),
-        ...(partner === undefined ? {} : { partner }),
+        partner,
       };
     });
     return {

@@ -211,7 +211,7 @@ export const readingReads: ReadsOf<ReadingReads> = {
       const row = rows[n] as Row;
       return {
         room,
-        ...(row.sources === null ? {} : { member: memberFrom(row) }),
+        member: row.sources === null ? undefined : memberFrom(row),
         mentions: mentionsByAuthor(mentionsByRoom.get(row.num as number)),
       };
     });

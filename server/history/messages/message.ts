@@ -49,8 +49,8 @@ export const replyPlace = ({
 }: {
   [Field in keyof ReplyPlace]: ReplyPlace[Field] | undefined;
 }): ReplyPlace => ({
-  ...(replyTo === undefined ? {} : { replyTo }),
-  ...(threadOnly === undefined ? {} : { threadOnly }),
+  replyTo,
+  threadOnly,
 });
 
 /** Returns what a deleted message keeps. @param deletedBy absent after an erasure */
@@ -60,9 +60,9 @@ export const toTombstone = (
   deletedBy?: NonNullable<StoredMessage['deletedBy']>,
 ): StoredMessage => ({
   ...{ id, room, seq, rev, clientId, user, text: '', sentAt, deletedAt },
-  ...(deletedBy === undefined ? {} : { deletedBy }),
+  deletedBy,
   ...replyPlace(place),
-  ...(thread === undefined ? {} : { thread }),
+  thread,
 });
 
 /** Returns why the text cannot be edited, or undefined if it can. */
@@ -246,8 +246,8 @@ function richOf(
   const rich: Rich = {
     ...reacted,
     reactions: reactions.map(({ emoji, count, users }) => [emoji, count, users]),
-    ...(poll === undefined ? {} : { poll }),
-    ...(card === undefined ? {} : { card }),
+    poll,
+    card,
   };
   return JSON.stringify(rich);
 }
@@ -279,27 +279,26 @@ export function messageFrom(row: Row, room: string): StoredMessage {
     user: { id: row.user_id as string, name: row.user_name as string },
     text: row.text as string,
     sentAt: row.sent_at as number,
-    ...(row.edited_at === null ? {} : { editedAt: row.edited_at as number }),
+    editedAt: (row.edited_at ?? undefined) as number | undefined,
     ...(row.deleted_at === null
       ? {}
       : {
           deletedAt: row.deleted_at as number,
-          ...(row.deleted_by === null
-            ? {}
-            : { deletedBy: row.deleted_by as NonNullable<StoredMessage['deletedBy']> }),
+          deletedBy: (row.deleted_by ?? undefined) as StoredMessage['deletedBy'],
         }),
-    ...(row.reply_to === null ? {} : { replyTo: row.reply_to as number }),
-    ...(row.thread === null ? {} : { thread: row.thread as number }),
-    ...(row.thread_only === null ? {} : { threadOnly: true as const }),
-    ...(row.files === null ? {} : { files: JSON.parse(row.files as string) as MessageFile[] }),
-    ...(mentions.length === 0 ? {} : { mentions }),
-    ...(row.preview === null ? {} : { preview: JSON.parse(row.preview as string) as Preview }),
-    ...(row.origin === null ? {} : { forwarded: forwardedFrom(row) }),
-    ...(reactions.length === 0
-      ? {}
-      : { reactions: reactions.map(([emoji, count, users]): Reaction => ({ emoji, count, users })) }),
-    ...(poll === undefined ? {} : { poll }),
-    ...(card === undefined ? {} : { card }),
+    replyTo: (row.reply_to ?? undefined) as number | undefined,
+    thread: (row.thread ?? undefined) as number | undefined,
+    threadOnly: row.thread_only === null ? undefined : true,
+    files: row.files === null ? undefined : (JSON.parse(row.files as string) as MessageFile[]),
+    mentions: mentions.length === 0 ? undefined : mentions,
+    preview: row.preview === null ? undefined : (JSON.parse(row.preview as string) as Preview),
+    forwarded: row.origin === null ? undefined : forwardedFrom(row),
+    reactions:
+      reactions.length === 0
+        ? undefined
+        : reactions.map(([emoji, count, users]): Reaction => ({ emoji, count, users })),
+    poll,
+    card,
   };
 }
 

@@ -185,9 +185,9 @@ function buildForwardedContent(
   const author = { id: source.user.id, name: showsAuthor ? source.user.name : '' };
   return {
     text: source.text,
-    ...(files.length === 0 ? {} : { files }),
+    files: files.length === 0 ? undefined : files,
     // The copy shows its readers what the site shows them.
-    ...(source.card === undefined ? {} : { card: source.card }),
+    card: source.card,
     forwarded: source.forwarded ?? { user: author, shown: showsAuthor },
   };
 }
@@ -279,9 +279,9 @@ export function editedTo(
   const preview = changedPreview(room, before, input);
   return {
     text,
-    ...(files.length === 0 ? {} : { files }),
-    ...(mentions.length === 0 ? {} : { mentions }),
-    ...(preview === undefined ? {} : { preview }),
+    files: files.length === 0 ? undefined : files,
+    mentions: mentions.length === 0 ? undefined : mentions,
+    preview,
   };
 }
 

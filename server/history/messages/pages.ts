@@ -192,5 +192,5 @@ function* nextRoomWritten(user: string, num: number): Asking<{ next?: string }> 
   );
   if (next !== undefined) return { next: `${next.num} 0` };
   const [later] = yield* ask(sql`SELECT num FROM chat_rooms WHERE num > ${end} ORDER BY num LIMIT 1`);
-  return later === undefined ? {} : { next: `${end} ${Number.MAX_SAFE_INTEGER}` };
+  return { next: later && `${end} ${Number.MAX_SAFE_INTEGER}` };
 }

@@ -192,12 +192,12 @@ export function contentOf(
     text,
     // A direct room has no members who could miss the thread.
     ...replyPlace({ replyTo, threadOnly: room.kind === 'direct' ? undefined : threadOnly }),
-    ...(thread === undefined ? {} : { thread }),
-    ...(files.length === 0 ? {} : { files }),
-    ...(mentions.length === 0 ? {} : { mentions }),
-    ...(preview === undefined || !showsPreviews(room) ? {} : { preview: { url: preview } }),
-    ...(poll === undefined ? {} : { poll }),
-    ...(card === undefined ? {} : { card }),
+    thread,
+    files: files.length === 0 ? undefined : files,
+    mentions: mentions.length === 0 ? undefined : mentions,
+    preview: preview === undefined || !showsPreviews(room) ? undefined : { url: preview },
+    poll,
+    card,
   };
 }
 

@@ -103,7 +103,7 @@ export const setPreviews: Rule<PreviewWrites['setPreviews']> = {
     );
     const chosen = low ? (high ? 'both' : 'low') : high ? 'high' : undefined;
     if (chosen === previewsOf) return {};
-    setRoom(work, { ...room, ...(chosen === undefined ? {} : { previewsOf: chosen }) });
+    setRoom(work, { ...room, previewsOf: chosen });
     changes.push({ type: 'room', is: 'changed', room: recordOf(work, requireRoom(work, id)) });
     return {};
   },

@@ -189,7 +189,7 @@ export const react: Rule<ReactionWrites['react']> = {
     const message: StoredMessage = {
       ...fields,
       rev,
-      ...(byEmoji.size === 0 ? {} : { reactions: inOrder([...byEmoji.values()]) }),
+      reactions: byEmoji.size === 0 ? undefined : inOrder([...byEmoji.values()]),
     };
     setReacted(work, message, { rev, textRev: textRevOf(work, before), placed });
     setRoom(work, { ...room, head: rev });
@@ -200,8 +200,8 @@ export const react: Rule<ReactionWrites['react']> = {
       reacted: [...changesByEmoji].map(([emoji, { added, removed }]): MessageReacted['changes'][number] => ({
         emoji,
         count: byEmoji.get(emoji)?.count ?? 0,
-        ...(added.length === 0 ? {} : { added }),
-        ...(removed.length === 0 ? {} : { removed }),
+        added: added.length === 0 ? undefined : added,
+        removed: removed.length === 0 ? undefined : removed,
       })),
     });
     return { message, results };
@@ -446,7 +446,7 @@ export const reactionReads: ReadsOf<ReactionReads> = {
     const { page, last } = cutPage(rows, limit);
     return {
       users: page.map(({ user_id }) => user_id as string),
-      ...(last && { next: last.place as number }),
+      next: last && (last.place as number),
     };
   },
   *reactionsBy(_, { user, from, limit }) {
@@ -466,6 +466,6 @@ export const reactionReads: ReadsOf<ReactionReads> = {
       seq: seq as number,
       emoji: emoji as string,
     }));
-    return { reactions, ...(last && { next: `${last.place} ${last.emoji}` }) };
+    return { reactions, next: last && `${last.place} ${last.emoji}` };
   },
 };

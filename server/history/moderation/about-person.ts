@@ -69,7 +69,7 @@ export const aboutPersonReads: ReadsOf<AboutPersonReads> = {
     );
     return {
       messages,
-      ...(isOneRoom ? { onlyIn: written?.room as string } : {}),
+      onlyIn: isOneRoom ? (written?.room as string) : undefined,
       reports,
       removed,
       rooms: memberships.map(({ room_id, name, kind, role }) => ({

@@ -175,7 +175,7 @@ export const actReads: ReadsOf<ActReads> = {
               ORDER BY num DESC LIMIT ${limit + 1}`,
     );
     const { page, last } = cutPage(rows, limit);
-    return { acts: page.map(actFrom), ...(last && { next: last.num as number }) };
+    return { acts: page.map(actFrom), next: last && (last.num as number) };
   },
   *actsIn({ dialect, cursors }, { rooms, except, scope, from, limit }) {
     const before = cursors.open('act', from);
@@ -189,7 +189,7 @@ export const actReads: ReadsOf<ActReads> = {
         : sql`UNION ALL SELECT * FROM (SELECT ${actSelection} FROM chat_audit WHERE ${inOwnRooms(dialect, rooms)} AND shown IS NULL AND ${end}) AS other`;
     const rows = yield* ask(sql`${open} ${own} ORDER BY num DESC LIMIT ${limit + 1}`);
     const { page, last } = cutPage(rows, limit);
-    return { acts: page.map(actFrom), ...(last && { next: cursors.seal('act', last.num as number) }) };
+    return { acts: page.map(actFrom), next: last && cursors.seal('act', last.num as number) };
   },
   decisionsBy: ({ dialect }, { user, since, most, ...visibleRooms }) =>
     askNumber(

@@ -280,7 +280,7 @@ export const rejectPending: Rule<PendingWrites['rejectPending']> = {
   run(work, input, changes) {
     const { room, by, reason, at } = input;
     const pending = requirePending(work, input);
-    const closed = { at, ...(reason === undefined ? {} : { reason }) };
+    const closed = { at, reason };
     work.put(pendingMessages, { ...pending, closed });
     recordPendingChange(pending, { is: 'rejected', by }, changes);
     tellAct(changes, {
@@ -375,14 +375,14 @@ function approveEdit(
   const url = firstPage(content.text);
   const input = {
     ...content,
-    ...(files === undefined ? {} : { files: files.map(toChosenFile) }),
-    ...(url === null ? {} : { preview: url }),
+    files: files?.map(toChosenFile),
+    preview: url ?? undefined,
   };
   const edited = editedTo(work, room, before, input, { free: false, reserved: filesOfEdit(work, before) });
   if (edited === null) return before;
   const { preview: next, ...rest } = edited;
   const shown = next === before.preview ? next : previewToShow(work, room, preview);
-  const edit = { ...rest, ...(shown === undefined ? {} : { preview: shown }), at };
+  const edit = { ...rest, preview: shown, at };
   const message = storeEdit(work, room, before, edit, changes);
   attachPicture(work, message, at);
   return message;
@@ -439,7 +439,7 @@ function requireBelowLimit(pendingInRoom: readonly PendingMessage[]): void {
   if (pendingInRoom.length >= maxPendingOfUser) refuse('limit_reached', pendingLimitReason);
 }
 
-const toChosenFile = ({ id, alt }: MessageFile) => ({ id, ...(alt === undefined ? {} : { alt }) });
+const toChosenFile = ({ id, alt }: MessageFile) => ({ id, alt });
 
 const kept = (input: KeptContent): KeptContent =>
   Object.fromEntries(keptContent.map((field) => [field, input[field]])) as unknown as KeptContent;
@@ -479,7 +479,7 @@ export const pendingReads: ReadsOf<PendingReads> = {
           WHERE ${inRooms(rooms)} OR ${isPublic} ORDER BY num DESC LIMIT ${limit + 1}`,
     );
     const { page, last } = cutPageBySize(rows, limit, pendingFrom, sizeOfPending);
-    return { held: page, ...(last && { next: cursors.seal('held', last.num as number) }) };
+    return { held: page, next: last && cursors.seal('held', last.num as number) };
   },
   *pendingBefore(_, { before, limit }) {
     const rows = yield* ask(sql`${selectPending} WHERE at < ${before} ORDER BY at LIMIT ${limit}`);

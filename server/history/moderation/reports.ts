@@ -150,7 +150,7 @@ export const closeReport: Rule<ReportWrites['closeReport']> = {
     const { by, done, at } = closed;
     if (done === 'deleted') {
       const message = { room: id, seq, user: by, moderator: true, anywhere: true, at } as const;
-      deleteMessage.run(work, { ...message, ...(reason === undefined ? {} : { reason }) }, changes);
+      deleteMessage.run(work, { ...message, reason }, changes);
     } else if (author !== undefined && restriction !== undefined && done !== 'nothing') {
       restrict.run(work, { room: id, user: author, kind: done, restriction, at }, changes);
     }
@@ -218,7 +218,7 @@ function pageOfReports(
   limit: number,
 ): ReportReads['reports']['out'] {
   const { page, last } = cutPageBySize(rows, limit, reportFrom, sizeOfReport);
-  return { reports: page, ...(last && { next: cursors.seal('report', last.num as number) }) };
+  return { reports: page, next: last && cursors.seal('report', last.num as number) };
 }
 
 /** Returns the condition that a report is about a message in one of these rooms. */

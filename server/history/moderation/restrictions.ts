@@ -128,7 +128,7 @@ function applyRestriction(
       };
     }
   } else if (restriction === null) {
-    now = { ...rest, ...(isBanned(before) ? { held: before.held } : {}), ...restrictedNow };
+    now = { ...rest, held: isBanned(before) ? before.held : undefined, ...restrictedNow };
   }
   const isMemberNow = isMember(now);
   if (isMemberNow === wasMember) setRoom(work, { ...room, access: room.access + 1 });

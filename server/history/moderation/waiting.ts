@@ -115,7 +115,7 @@ export function dropPending(
 ): void {
   work.remove(pendingMessages, pending);
   unreserveFiles(work, pending, at);
-  recordPendingChange(pending, { is, ...(by === undefined ? {} : { by }) }, changes);
+  recordPendingChange(pending, { is, by }, changes);
 }
 
 export function recordPendingChange(

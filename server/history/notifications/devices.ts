@@ -121,8 +121,8 @@ export const noteDevice: Rule<DeviceWrites['noteDevice']> = {
     const { until: _until, since: _since, ...fields } = stored;
     work.put(devices, {
       ...fields,
-      ...(until === undefined ? {} : { until }),
-      ...(since === undefined ? {} : { since }),
+      until,
+      since,
     });
     return {};
   },

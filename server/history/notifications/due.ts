@@ -211,7 +211,7 @@ export const noteNotified: Rule<DueWrites['noteNotified']> = {
       if (getRoom(work, room) === undefined) continue;
       const [last] = event === undefined ? [] : work.find(notified, { room, user });
       const before = last !== undefined && queuedAt.has(last.at) ? last.before : last?.at;
-      work.put(notified, { room, user, at, ...(before === undefined ? {} : { before }) });
+      work.put(notified, { room, user, at, before });
     }
     work.put(lastNotified, { user, at });
     if (sending) markSending(work, user);
@@ -327,6 +327,6 @@ export const dueReads: ReadsOf<DueReads> = {
   *waitingUsers() {
     const [row] = yield* ask(raw('SELECT count(*) AS num, min(due) AS due FROM chat_due'));
     const next = row?.due as number | null | undefined;
-    return { users: (row?.num as number | undefined) ?? 0, ...(next == null ? {} : { next }) };
+    return { users: (row?.num as number | undefined) ?? 0, next: next ?? undefined };
   },
 };

@@ -62,7 +62,7 @@ export const noteMailAddress: Rule<MailWrites['noteMailAddress']> = {
   run(work, { user, ...set }) {
     const [stored] = work.find(mailAddresses, { user });
     const { address, ...row } = { ...stored, ...set, user };
-    if (!isGone(work, user)) work.put(mailAddresses, { ...row, ...(address ? { address } : {}) });
+    if (!isGone(work, user)) work.put(mailAddresses, { ...row, address: address || undefined });
     return {};
   },
 };

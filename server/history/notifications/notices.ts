@@ -162,13 +162,13 @@ export const noticeReads: ReadsOf<NoticeReads> = {
     const [last] = yield* ask(sql`SELECT at FROM chat_last_notified WHERE user_id = ${user}`);
     return {
       notices: stored,
-      ...(active && { activeAt: active.at as number }),
+      activeAt: active && (active.at as number),
       notified: notified.map(({ room_id, at, at_before }) => ({
         room: room_id as string,
         at: at as number,
-        ...(at_before === null ? {} : { before: at_before as number }),
+        before: (at_before ?? undefined) as number | undefined,
       })),
-      ...(last && { lastNotified: last.at as number }),
+      lastNotified: last && (last.at as number),
     };
   },
   *concernedMembers(_, { room, everyone, after, limit }) {
@@ -185,6 +185,6 @@ export const noticeReads: ReadsOf<NoticeReads> = {
     );
     const users = rows.map(({ user_id }) => user_id as string);
     const next = users.length === limit ? users.at(-1) : undefined;
-    return { users, ...(next === undefined ? {} : { next }) };
+    return { users, next };
   },
 };

@@ -97,7 +97,7 @@ export const claimPushes: Rule<PushWrites['claimPushes']> = {
         user,
         room: roomId,
         sending: sending === 1,
-        ...(pushed === undefined ? {} : { pushed }),
+        pushed,
       })),
       ...next,
     };

@@ -62,7 +62,7 @@ export const arrive: Rule<ArrivalWrites['arrive']> = {
     const stored = getUser(work, user.id);
     if (stored !== undefined && stored.siteRole !== siteRole) {
       const { siteRole: _, ...rest } = stored;
-      putUser(work, { ...rest, ...(siteRole === undefined ? {} : { siteRole }) }, changes);
+      putUser(work, { ...rest, siteRole }, changes);
     }
     if (rooms === undefined) return {};
     const listedIds = new Set(rooms.map(({ id }) => id));
@@ -109,7 +109,7 @@ export const arrivalReads: ReadsOf<ArrivalReads> = {
       key: (query === undefined ? last.at : last.sort) as number | string,
       user: last.id as string,
     };
-    return { users: page.map(userFrom), ...(next && { next }) };
+    return { users: page.map(userFrom), next };
   },
   arrived: (_, { most }) => countUpTo(most, sql`SELECT at FROM chat_arrivals WHERE at >= 0`),
 };

@@ -78,7 +78,7 @@ export const lastHereReads: ReadsOf<LastHereReads> = {
     );
     const hidden = row?.hidden === 1;
     const isVisible = row !== undefined && !hidden && block === undefined;
-    return { ...(isVisible ? { at: row.at as number } : {}), hidden };
+    return { at: isVisible ? (row.at as number) : undefined, hidden };
   },
   *recentlyHere({ dialect }, { since, users }) {
     const count = (condition: Sql) =>

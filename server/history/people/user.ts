@@ -17,6 +17,6 @@ export function userFrom(row: Row): UserRecord {
     id: row.id as string,
     name: row.name as string,
     actedPublic: row.acted_public === 1,
-    ...(row.site_role === null ? {} : { siteRole: row.site_role as NonNullable<UserRecord['siteRole']> }),
+    siteRole: (row.site_role ?? undefined) as UserRecord['siteRole'],
   };
 }

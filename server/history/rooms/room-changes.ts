@@ -33,7 +33,7 @@ export function requireRoomOf(work: Work, id: string, user: string): RoomRow {
 export function recordOf(work: Work, row: RoomRow): RoomRecord {
   const room = withoutRuleFields(getRoom(work, row.id) ?? row);
   const last = lastInRoom(room) < room.firstSeq ? undefined : getLastMessage(work, row.id);
-  return { ...room, ...(last === undefined ? {} : { last }) };
+  return { ...room, last };
 }
 
 export function removeRoom(work: Work, room: RoomRow, changes: Change[]): void {
@@ -49,11 +49,11 @@ export function removeRoom(work: Work, room: RoomRow, changes: Change[]): void {
 
 export function countReports(work: Work, { reports = 0, ...room }: RoomRow, more: 1 | -1): void {
   const now = reports + more;
-  setRoom(work, { ...room, ...(now === 0 ? {} : { reports: now }) });
+  setRoom(work, { ...room, reports: now || undefined });
 }
 
 export function countPins(work: Work, { pins: _, ...room }: RoomRow, now: number): void {
-  setRoom(work, { ...room, ...(now === 0 ? {} : { pins: now }) });
+  setRoom(work, { ...room, pins: now || undefined });
 }
 
 /** Returns the message, unless it expired: see `expire`. */

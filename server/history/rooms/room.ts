@@ -248,7 +248,7 @@ export function roomFrom(row: Row): RoomRecord {
     id: row.id as string,
     kind: row.kind as RoomRecord['kind'],
     name: row.name as string,
-    ...(row.topic === null ? {} : { topic: row.topic as string }),
+    topic: (row.topic ?? undefined) as string | undefined,
     head: row.head as number,
     lastSeq: row.last_seq as number,
     firstSeq: row.first_seq as number,
@@ -256,17 +256,14 @@ export function roomFrom(row: Row): RoomRecord {
     members: row.members as number,
     createdAt: row.created_at as number,
     settings: settingsFrom(row),
-    ...(row.previews_of === null
-      ? {}
-      : { previewsOf: row.previews_of as NonNullable<RoomRecord['previewsOf']> }),
-    ...(row.thread_only_runs === null
-      ? {}
-      : { threadOnly: JSON.parse(row.thread_only_runs as string) as ThreadOnly }),
-    ...(row.deleted_runs === null ? {} : { deleted: JSON.parse(row.deleted_runs as string) as Runs }),
-    ...(row.reports === null ? {} : { reports: row.reports as number }),
-    ...(row.pins === null ? {} : { pins: row.pins as number }),
-    ...(row.reset_rev === null ? {} : { reset: row.reset_rev as number }),
-    ...(row.pair_low === null ? {} : { pair: [row.pair_low as string, row.pair_high as string] as const }),
+    previewsOf: (row.previews_of ?? undefined) as RoomRecord['previewsOf'],
+    threadOnly:
+      row.thread_only_runs === null ? undefined : (JSON.parse(row.thread_only_runs as string) as ThreadOnly),
+    deleted: row.deleted_runs === null ? undefined : (JSON.parse(row.deleted_runs as string) as Runs),
+    reports: (row.reports ?? undefined) as number | undefined,
+    pins: (row.pins ?? undefined) as number | undefined,
+    reset: (row.reset_rev ?? undefined) as number | undefined,
+    pair: row.pair_low === null ? undefined : ([row.pair_low as string, row.pair_high as string] as const),
   };
 }
 
@@ -279,10 +276,10 @@ function settingsFrom(row: Row): RoomSettings {
 /** Builds a room with the fields that only the rules need. */
 export const roomRowFrom = (row: Row): RoomRow => ({
   ...roomFrom(row),
-  ...(row.created_by === null ? {} : { createdBy: row.created_by as string }),
-  ...(row.client_id === null ? {} : { clientId: row.client_id as string }),
-  ...(row.empty_since === null ? {} : { emptySince: row.empty_since as number }),
-  ...(row.day === null ? {} : { sent: { day: row.day as number, messages: row.sent as number } }),
+  createdBy: (row.created_by ?? undefined) as string | undefined,
+  clientId: (row.client_id ?? undefined) as string | undefined,
+  emptySince: (row.empty_since ?? undefined) as number | undefined,
+  sent: row.day === null ? undefined : { day: row.day as number, messages: row.sent as number },
 });
 
 /** The columns that `roomRowFrom` reads, and the room's number. */

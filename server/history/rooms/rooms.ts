@@ -221,8 +221,8 @@ export const expire: Rule<RoomWrites['expire']> = {
     const now = {
       ...rest,
       firstSeq: first,
-      ...(left === 0 ? {} : { reports: left }),
-      ...(stillPinned === 0 ? {} : { pins: stillPinned }),
+      reports: left || undefined,
+      pins: stillPinned || undefined,
     };
     setRoom(work, now);
     expireReplies(work, id, room.firstSeq, first);
@@ -285,7 +285,7 @@ function update(
   const now: RoomRow = {
     ...rest,
     name,
-    ...(topic ? { topic } : {}),
+    topic: topic || undefined,
     settings: stored({ ...room.settings, ...settings }),
   };
   const changed = [

@@ -246,7 +246,7 @@ export const threadReads: ReadsOf<ThreadReads> = {
     const { page, last } = cutPage(rows, limit);
     return {
       threads: page.map(({ room, thread }) => ({ room: room as string, thread: thread as number })),
-      ...(last && { next: `${last.num} ${last.thread}` }),
+      next: last && `${last.num} ${last.thread}`,
     };
   },
 };

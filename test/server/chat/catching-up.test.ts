@@ -53,7 +53,7 @@ let clientIds = 0;
 const say = (room: string, by: string, text = 'news', mentioned?: string, over: object = {}) =>
   history.write.send({
     ...{ room, clientId: `c${clientIds++}`, user: user(by), text, sentAt: at, asMember: true, ...over },
-    ...(mentioned === undefined ? {} : { mentions: [{ user: mentioned, start: 0, length: 1 }] }),
+    mentions: mentioned === undefined ? undefined : [{ user: mentioned, start: 0, length: 1 }],
   });
 /** Replies to the first message of the room. */
 const reply = (room: string, by: string, mentioned?: string) =>

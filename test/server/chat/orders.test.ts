@@ -173,7 +173,7 @@ test('tells other servers which users joined a room, also in the earlier format'
   expect(counts).toMatchObject([{ count: 1 }, { count: 0 }]);
   // A push about a room does not reach users who lost the room.
   const push = { is: 'push', name: 'deleted' } as const;
-  const rooms = ['lobby', 'den', undefined].map((room) => ({ ...push, ...(room && { room }) }));
+  const rooms = ['lobby', 'den', undefined].map((room) => ({ ...push, room: room || undefined }));
   const reached = await Promise.all(rooms.map((order) => here.obey('7', order)));
   expect(reached.map(({ count }) => count)).toEqual([1, 0, 1]);
 });

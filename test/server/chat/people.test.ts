@@ -131,7 +131,7 @@ describe('rooms of users', () => {
     const listed = async (query: string, limit = 50) => {
       const found: string[] = [];
       for (let next: string | undefined, more = true; more; ) {
-        const request = { member: false, query, limit, ...(next ? { cursor: next } : {}) };
+        const request = { member: false, query, limit, cursor: next || undefined };
         const page = await ann.request('room:list', request);
         found.push(...page.rooms.map(({ name }) => name.slice(0, 1)));
         next = page.next;

@@ -5,7 +5,7 @@ test('returns the next end after additions, changes and removals', () => {
   const restrictions = new Restrictions();
   const ends: (number | null)[] = [];
   const restrict = (user: string, kind: 'muted' | 'banned', until?: number | null) => {
-    const now = until === null ? null : { by: '1', ...(until === undefined ? {} : { until }) };
+    const now = until === null ? null : { by: '1', until };
     restrictions.set('den', user, kind, now);
     ends.push(restrictions.nextEnd);
   };

@@ -8,7 +8,7 @@ import { configOf } from '../../helpers/config.ts';
 function withFailingCheck(part?: Part): Health {
   const health = new Health(configOf({}));
   health.add({
-    ...(part && { part }),
+    part,
     works: () => Promise.reject(new Error('EIO: i/o error, statfs')),
     describe: () => undefined,
   });

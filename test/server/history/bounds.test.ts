@@ -214,7 +214,7 @@ test('spreads a search over long repetitive texts over several pages', async () 
   // Each text contains all pairs of the needle thousands of times, but not the needle.
   await fill(history, 'lobby', 1500, (n) => `ba${'a'.repeat(3900)}b ${n}`);
   const find = (query: string, from?: string) =>
-    history.read.search({ query, rooms: [], everyPublic: true, limit: 50, ...(from ? { from } : {}) });
+    history.read.search({ query, rooms: [], everyPublic: true, limit: 50, from: from || undefined });
   // The index is up to date when it contains the newest message.
   await vi.waitUntil(async () => (await find('b 1499')).messages.length === 1, { timeout: hanging });
   const found: string[] = [];
@@ -246,7 +246,7 @@ test('searches the members of a room of 5,000 in several pages', async () => {
   let pages = 0;
   let after: MemberPlace | undefined;
   do {
-    const search = { room: 'lobby', query: 'zan', limit: 10, ...(after === undefined ? {} : { after }) };
+    const search = { room: 'lobby', query: 'zan', limit: 10, after };
     const page = await history.read.findMembers(search);
     found.push(...page.members.map(({ user }) => user.name));
     after = page.next;

@@ -38,8 +38,8 @@ const open = (
     onFailure: (error) => {
       throw error;
     },
-    ...(onBatch === undefined ? {} : { onBatch }),
-    ...(onRenewal === undefined ? {} : { onRenewal }),
+    onBatch,
+    onRenewal,
   });
 
 /** SQLite's own tables, tables whose numbers only grow, and what the tables are. */
@@ -129,7 +129,7 @@ test('keeps entries in the change log until their consumer has processed them', 
   expect(count()).toBe(0);
   const as = { name: 'some', by: 'one', types: ['message'] as const, lease: 1000, most: 100 };
   const consume = async (done?: number) => {
-    const answer = await history.write.consume({ ...as, ...(done === undefined ? {} : { done }) });
+    const answer = await history.write.consume({ ...as, done });
     if ('leasedForMs' in answer) throw new Error('another server has the lease');
     return answer;
   };
@@ -393,7 +393,7 @@ test('finds all matches page by page, before and after indexing', async () => {
         rooms: rooms.slice(0, 6),
         everyPublic: false,
         limit,
-        ...(from ? { from } : {}),
+        from: from || undefined,
       });
       texts.push(...page.messages.map(({ id }) => id));
       from = page.next;

@@ -46,7 +46,7 @@ async function reader(id: number, ownName = `User ${id}`, at = site): Promise<Re
       return {
         status: answer.status,
         ids: here?.map((user) => user.id),
-        ...(nextMs === undefined ? {} : { nextMs }),
+        nextMs,
       };
     },
   };

@@ -105,12 +105,13 @@ test('lets only an allowed origin read the response', async () => {
   expect(allowed.status).toBe(200);
   expect(allowed.headers.get('access-control-allow-origin')).toBe('https://www.example.org');
   expect(allowed.headers.get('access-control-allow-credentials')).toBe('true');
-  for (const headers of [
+  const refused: Record<string, string>[] = [
     { origin: 'https://evil.example' },
     {},
     { 'sec-fetch-site': 'cross-site' },
     { ...sameOrigin, 'sec-fetch-dest': 'image' },
-  ]) {
+  ];
+  for (const headers of refused) {
     expect(await me({ cookie, ...headers })).toMatchObject({
       status: 403,
       body: { error: { code: 'origin_not_allowed' } },

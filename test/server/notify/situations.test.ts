@@ -394,7 +394,7 @@ const addresses = new Map<string, string>();
 const browsers = new Map<string, RegisteredBrowser[]>();
 
 function noticeOf(unread: number, mentions: number, isNameless: boolean): Notice {
-  return { unread, ...(mentions === 0 ? {} : { mentions }), ...(isNameless ? { isNameless } : {}) };
+  return { unread, ...(mentions === 0 ? {} : { mentions }), isNameless: isNameless || undefined };
 }
 
 /** Returns a user’s notifications as the texts of the mails show them. */

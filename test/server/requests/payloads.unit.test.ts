@@ -9,7 +9,7 @@ const mentions = (count: number) => Array.from({ length: count }, (_, n) => at('
 const made = (over: object) => ({ name: 'x', kind: 'private', clientId: 'a', ...over });
 const sent = (over: object) => ({ text: 'x', clientId: 'a', ...over });
 const spam = (over: object) => ({ seq: 1, reason: 'spam', ...over });
-const quiet = (from: string, zone?: string) => ({ quiet: { from, to: '07:00', ...(zone ? { zone } : {}) } });
+const quiet = (from: string, zone?: string) => ({ quiet: { from, to: '07:00', zone: zone || undefined } });
 
 const accepted: Partial<Record<RequestName, object[]>> = {
   'room:list': [{ member: false, query: x(100), limit: 200 }],

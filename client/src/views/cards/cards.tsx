@@ -77,8 +77,8 @@ export class Cards implements Follower {
 
   async #request(room: string, query: string, about = this.#context.attribute('data-about')) {
     const { chat, strings } = this.#context;
-    const page = about === null || !/^[!-~]{1,200}$/.test(about) ? {} : { about };
-    return (await chat.request('card:find', { room, query, ...page, lang: strings.locale })).cards;
+    const page = about !== null && /^[!-~]{1,200}$/.test(about) ? about : undefined;
+    return (await chat.request('card:find', { room, query, about: page, lang: strings.locale })).cards;
   }
 
   #askAboutPage({ room }: Place): void {

@@ -25,7 +25,7 @@ export function FilterField({ label, query, field, typed, pressed }: Props) {
         autocomplete="off"
         maxLength={LONGEST}
         value={query}
-        {...(field && { ref: field })}
+        ref={field}
         onInput={(event) => typed(event.currentTarget.value)}
         onKeyDown={pressed}
       />

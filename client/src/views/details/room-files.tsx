@@ -266,7 +266,7 @@ export class RoomFiles extends Component<Props, State> implements Follower {
     const asked = this.#asked;
     this.#busy = true;
     try {
-      const payload = { room: room.id, what, ...(before === undefined ? {} : { before }) };
+      const payload = { room: room.id, what, before };
       const page = await context.chat.request('room:files', payload);
       if (asked !== this.#asked) return;
       this.#busy = false;

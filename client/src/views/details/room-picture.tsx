@@ -32,7 +32,7 @@ export class RoomPicture extends Component<Props, State> {
     return (
       <Row
         title={label}
-        {...(picture !== '' && hasEmoji ? { hint: strings.text('settings.picture.hint') } : {})}
+        hint={picture !== '' && hasEmoji ? strings.text('settings.picture.hint') : undefined}
       >
         {picture !== '' && chosen === undefined && (
           <RemoveButton label={label} text={strings.text('link.remove')} remove={() => change('')} />

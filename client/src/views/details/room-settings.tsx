@@ -134,7 +134,7 @@ export class RoomSettings extends Component<Props> {
       <ul class="sets">
         <Row
           title={label}
-          {...(previews === 'asked' ? { hint: context.strings.text('settings.previews.both') } : {})}
+          hint={previews === 'asked' ? context.strings.text('settings.previews.both') : undefined}
         >
           <Switch
             label={label}
@@ -266,8 +266,8 @@ export class RoomSettings extends Component<Props> {
         // Only the changed fields, because another user may be changing the others.
         updateRoom(context, {
           room: room.id,
-          ...(name === nameBefore ? {} : { name }),
-          ...(topic === topicBefore ? {} : { topic }),
+          name: name === nameBefore ? undefined : name,
+          topic: topic === topicBefore ? undefined : topic,
         }),
       () => {
         this.#before = { name, topic };

@@ -334,8 +334,7 @@ export class Attachments {
     for (const file of shown) {
       const isFull = !this.#hasRoom([...items, ...added]);
       const problem = entries[files.indexOf(file)]?.isDirectory ? 'folder' : isFull ? 'tooMany' : undefined;
-      const over: { problem?: UploadProblem } = problem === undefined ? {} : { problem };
-      added.push({ upload: this.uploads.add(place.room.id, file, chat.limits.file, over) });
+      added.push({ upload: this.uploads.add(place.room.id, file, chat.limits.file, { problem }) });
     }
     this.#set(place, [...items, ...added]);
     return added;
@@ -460,5 +459,5 @@ export class Attachments {
 
 /** Returns the file in the form that a pending message has it. */
 function sent({ key, name, type, size, voice, stored }: Upload, alt: string | undefined): SentFile {
-  return { name, type, size, ...(voice && { audio: voice }), ...stored, key, ...(alt ? { alt } : {}) };
+  return { name, type, size, audio: voice, ...stored, key, ...(alt ? { alt } : {}) };
 }

@@ -200,15 +200,15 @@ class Later implements Follower {
     const text = cleaned(draft.text);
     const mentions = this.#context.mentions(draft, text);
     const tray = this.#context.tray(draft);
-    const files = tray?.stored?.map(({ id = '', alt }) => ({ id, ...(alt ? { alt } : {}) }));
+    const files = tray?.stored?.map(({ id = '', alt }) => ({ id, alt: alt || undefined }));
     const content = {
       room: room.id,
       text,
-      ...(replyTo === undefined ? {} : { replyTo }),
-      ...(thread?.only ? { threadOnly: true as const } : {}),
-      ...(files === undefined ? {} : { files }),
-      ...(mentions === undefined ? {} : { mentions: [...mentions] }),
-      ...(bare ? { preview: false } : {}),
+      replyTo,
+      threadOnly: thread?.only ? (true as const) : undefined,
+      files,
+      mentions: mentions && [...mentions],
+      preview: bare ? false : undefined,
     };
     // If the answer is lost, the server may have the message. Another attempt with the same ID then finds it.
     const key = JSON.stringify(content);

@@ -247,8 +247,8 @@ export class ScheduledList extends Component<Props> {
       chat.request('scheduled:edit', {
         id,
         rev,
-        ...(at === undefined ? {} : { at }),
-        ...(text === edit.of.text ? {} : { text }),
+        at,
+        text: text === edit.of.text ? undefined : text,
       }),
     );
   };

@@ -38,7 +38,7 @@ export function when(at: number, strings: Strings, zone = false): string {
     weekday: 'short',
     day: 'numeric',
     month: 'short',
-    ...(sameYear ? {} : { year: 'numeric' }),
+    year: sameYear ? undefined : 'numeric',
   }).format(at);
   const parts = zone ? new Intl.DateTimeFormat(locale, { timeZoneName: 'short' }).formatToParts(at) : [];
   const { value } = parts.find(({ type }) => type === 'timeZoneName') ?? {};

@@ -39,8 +39,8 @@ export class Deletions implements Follower {
     const { id, room, seq, rev, clientId, user, sentAt, replyTo, thread } = message;
     chat.deleting.set(id, {
       ...{ id, room, seq, rev, clientId, user, text: '', sentAt, deletedAt: chat.clock.now },
-      ...(replyTo === undefined ? {} : { replyTo }),
-      ...(thread === undefined ? {} : { thread }),
+      replyTo,
+      thread,
     });
     chat.store?.set(storageKey(id), { room, seq, until: chat.clock.now + UNDO_MS });
     this.#unconfirmed.set(id, { room, seq });

@@ -232,8 +232,8 @@ export class NewPoll extends Component<Props> {
       return {
         event: {
           start,
-          ...(end === undefined ? {} : { end }),
-          ...(isBlank(place) ? {} : { place }),
+          end,
+          place: isBlank(place) ? undefined : place,
         },
       };
     }
@@ -242,8 +242,8 @@ export class NewPoll extends Component<Props> {
     if (options.some((option) => codePoints(option) > LONGEST_OPTION)) return undefined;
     return {
       options,
-      ...(this.#multiple ? { multiple: true as const } : {}),
-      ...(this.#anonymous ? { anonymous: true as const } : {}),
+      multiple: this.#multiple ? (true as const) : undefined,
+      anonymous: this.#anonymous ? (true as const) : undefined,
     };
   }
 

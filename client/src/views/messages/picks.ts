@@ -62,7 +62,7 @@ export class Picks implements Follower {
 
   /** The query also finds other users whose ID starts with this one, so the pages are searched for the exact ID. */
   async #isIn(room: Room, user: string, cursor?: string): Promise<boolean> {
-    const page = { limit: PAGE, ...(cursor === undefined ? {} : { cursor }) };
+    const page = { limit: PAGE, cursor };
     const { members, next } = await this.#chat.request('room:members', {
       room: room.id,
       query: user,

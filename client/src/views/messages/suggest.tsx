@@ -365,7 +365,7 @@ export class Suggest implements Follower {
       const key = `${room.id} ${wanted}`;
       if (this.#asked.has(key)) continue;
       this.#asked.add(key);
-      const payload = { room: room.id, limit: PAGE, ...(wanted === '' ? {} : { query: wanted }) };
+      const payload = { room: room.id, limit: PAGE, query: wanted || undefined };
       try {
         const { members } = await this.#context.chat.request('room:members', payload);
         this.#members.set(key, members);

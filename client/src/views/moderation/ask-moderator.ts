@@ -35,7 +35,7 @@ async function findModerators(room: Room, { chat }: Context): Promise<User[]> {
   for (let page = 0; page < MOST_PAGES; page++) {
     const { members, next } = await chat.request('room:members', {
       room: room.id,
-      ...(cursor === undefined ? {} : { cursor }),
+      cursor,
     });
     const others = members.filter(({ user, role }) => role !== 'member' && user.id !== chat.me?.id);
     found.push(...others.map(({ user }) => user));

@@ -108,7 +108,7 @@ export class OnHold implements Follower {
       do {
         const page = await chat.request('held:list', {
           limit: PAGE,
-          ...(cursor === undefined ? {} : { cursor }),
+          cursor,
         });
         found.push(...page.held);
         cursor = page.next;

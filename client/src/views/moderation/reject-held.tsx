@@ -24,7 +24,7 @@ export class RejectHeld extends Component<Props> {
         submission={this.#submission}
         submit={(reason) =>
           void this.#submission.run(
-            () => chat.request('held:reject', { id, ...(reason && { reason }) }),
+            () => chat.request('held:reject', { id, reason: reason || undefined }),
             close,
           )
         }

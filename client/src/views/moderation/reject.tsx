@@ -28,7 +28,7 @@ export class Reject extends Component<Props> {
         context={context}
         title={title}
         typed={this.#reason !== ''}
-        {...(submission && { submission })}
+        submission={submission}
         label={strings.text('held.reject')}
         bad
         submit={() => over <= 0 && this.props.submit(this.#reason.trim())}

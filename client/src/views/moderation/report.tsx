@@ -88,7 +88,7 @@ export class ReportMessage extends Component<Props> {
           room,
           seq,
           reason,
-          ...(text === '' ? {} : { text }),
+          text: text || undefined,
         }),
       () => {
         close();

@@ -185,8 +185,7 @@ export class Reports extends Component<Props> {
     { seconds }: { seconds?: number } = {},
   ): Promise<void> {
     const { chat } = this.props.context;
-    for (const { id } of reports)
-      await chat.request('report:close', { id, done, ...(seconds === undefined ? {} : { seconds }) });
+    for (const { id } of reports) await chat.request('report:close', { id, done, seconds });
     this.#muting = undefined;
     const closed = new Set(reports.map(({ id }) => id));
     this.#reports = this.#reports?.filter(({ id }) => !closed.has(id));

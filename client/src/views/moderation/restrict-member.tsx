@@ -54,7 +54,7 @@ export class RestrictMember extends Component<Props> {
     let cursor: string | undefined;
     do {
       const page = await context.chat
-        .request('room:restricted', { room: room.id, ...(cursor === undefined ? {} : { cursor }) })
+        .request('room:restricted', { room: room.id, cursor })
         // Without the list, the user can still mute.
         .catch(() => undefined);
       if (page === undefined) return;

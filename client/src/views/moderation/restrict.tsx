@@ -107,8 +107,8 @@ export class Restrict extends Component<Props> {
     if ([...reason].length > LONGEST_REASON) return;
     const seconds = TIMES[this.#time];
     const restriction = {
-      ...(seconds === undefined ? {} : { seconds }),
-      ...(reason === '' ? {} : { reason }),
+      seconds,
+      reason: reason || undefined,
     };
     this.#run(() => this.props.run(restriction));
   };

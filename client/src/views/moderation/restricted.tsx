@@ -81,9 +81,8 @@ export class Restricted extends Component<Props> {
 
   #load(): void {
     const { context, room } = this.props;
-    const cursor = this.#next === undefined ? {} : { cursor: this.#next };
     void this.#submission.run(
-      () => context.chat.request('room:restricted', { room: room.id, ...cursor }),
+      () => context.chat.request('room:restricted', { room: room.id, cursor: this.#next }),
       ({ users, next }) => {
         this.#users = [...(this.#users ?? []), ...users];
         this.#next = next;

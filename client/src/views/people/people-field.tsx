@@ -327,11 +327,11 @@ export class PeopleField extends Component<Props> {
   async #ask(query: string): Promise<Found> {
     const { context, members, room } = this.props;
     if (members === undefined) {
-      const payload = { query, limit: NAMES, ...(room === undefined ? {} : { room }) };
+      const payload = { query, limit: NAMES, room };
       return context.chat.request('user:find', payload);
     }
     // Requests one more, because the result may contain the user of this client, who is not offered.
-    const payload = { room: members.id, limit: NAMES + 1, ...(query === '' ? {} : { query }) };
+    const payload = { room: members.id, limit: NAMES + 1, query: query || undefined };
     const answer = await context.chat.request('room:members', payload);
     return { users: answer.members.map(({ user }) => user), inRoom: [] };
   }

@@ -81,7 +81,7 @@ export function QuietHours({ context: { strings }, notices: { quiet }, set }: No
   const zone = ownZone();
   const save = (change: Partial<typeof USUAL_HOURS>) => {
     const { from, to } = { ...(quiet ?? USUAL_HOURS), ...change };
-    set({ quiet: { from, to, ...(zone === undefined ? {} : { zone }) } });
+    set({ quiet: { from, to, zone } });
   };
   return (
     <Section picture="moon" title={label}>

@@ -113,8 +113,8 @@ export class NewRoom extends Component<Props> {
     const fields = {
       name,
       kind: this.#kind,
-      ...(topic === '' ? {} : { topic }),
-      ...(members.length === 0 ? {} : { members: [...members] }),
+      topic: topic || undefined,
+      members: members.length === 0 ? undefined : [...members],
     };
     const same = JSON.stringify(fields);
     if (this.#attempt?.fields !== same) this.#attempt = { fields: same, clientId: newId() };

@@ -70,7 +70,7 @@ export class GoToDay extends Component<Props> {
         room: this.props.room.id,
         sentBefore,
         limit: 1,
-        ...(cursor === undefined ? {} : { cursor }),
+        cursor,
       });
       if (messages[0] !== undefined) return messages[0].seq;
       // A page may be empty although there are older messages.

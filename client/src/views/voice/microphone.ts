@@ -26,7 +26,7 @@ export class Microphone {
     target.channelCount = 1;
     this.#meter.connect(target);
     const mimeType = types.find((type) => MediaRecorder.isTypeSupported(type));
-    const options = { audioBitsPerSecond: BITS_A_SECOND, ...(mimeType && { mimeType }) };
+    const options = { audioBitsPerSecond: BITS_A_SECOND, mimeType: mimeType || undefined };
     this.#recorder = new MediaRecorder(target.stream, options);
     this.#recorder.addEventListener('dataavailable', ({ data }) => data.size > 0 && part(data));
     this.#sound.addEventListener('statechange', () => {

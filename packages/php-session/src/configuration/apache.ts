@@ -275,7 +275,7 @@ function parse(text: string, file: string, ignored: ReadonlySet<string> = new Se
     const [name = '', ...args] = splitWords(isBlock ? row.slice(1).replace(/>\s*$/, '') : row);
     if (!isBlock && ignored.has(name.toLowerCase())) continue;
     const block: Directive[] = [];
-    blocks.at(-1)?.push({ name: name.toLowerCase(), args, file, line, ...(isBlock ? { block } : {}) });
+    blocks.at(-1)?.push({ name: name.toLowerCase(), args, file, line, block: isBlock ? block : undefined });
     if (isBlock && blocks.push(block) > maxNesting) throw nestingError({ file, line });
   }
   return blocks[0] as Directive[];

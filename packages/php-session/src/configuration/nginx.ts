@@ -120,7 +120,7 @@ async function readFile(system: System, file: string, depth: number): Promise<Di
         args,
         file,
         line: firstLine,
-        ...(token === '{' ? { block } : {}),
+        block: token === '{' ? block : undefined,
       });
       if (token === '{' && blocks.push(block) > maxNesting) throw nestingError({ file, line });
     } else if (token === '}') {

@@ -111,7 +111,7 @@ class Interpreter {
     const { constants, variables, members, references } = this.#state;
     const values = [...references].map(([name, path]) => [name, this.#read(path)] as const);
     for (const [name, value] of values) variables.set(name, value);
-    return { constants, variables, members, ...(returned === undefined ? {} : { returned }) };
+    return { constants, variables, members, returned };
   }
 
   #runFile(file: string): ConfigurationValue | undefined {

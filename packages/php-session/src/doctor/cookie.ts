@@ -66,7 +66,10 @@ async function readCookieNames(place: SitePlace): Promise<{ name?: string; siteN
     });
     logins.close();
     if (session === undefined) return {};
-    return { name: session.cookie.name, ...(cookieName && siteName !== undefined && { siteName }) };
+    return {
+      name: session.cookie.name,
+      siteName: cookieName && siteName !== undefined ? siteName : undefined,
+    };
   } catch (error) {
     // A later finding reports this error.
     if (error instanceof ConfigurationError) return {};

@@ -83,7 +83,7 @@ function describeContent(session: PhpValue): SessionDescription {
         const result = findUser(session, {
           id: parsePath(id),
           name: parsePath(name),
-          ...(roles === '' ? {} : { roles: parsePath(roles) }),
+          roles: roles === '' ? undefined : parsePath(roles),
         });
         return result.state === 'user' ? result.user : { problem: result.reason };
       } catch (error) {

@@ -291,7 +291,7 @@ export function withApplication(
     ...(isOwn(given.id, userId) && {
       firstIds: firstIds?.map(toPath),
       otherIds: otherIds?.map(toPath),
-      ...(typed && { typed: typed === true || toPath(typed) }),
+      typed: typed ? typed === true || toPath(typed) : undefined,
     }),
     ...(userName &&
       isDeepStrictEqual(given.name, parsePath(userName)) && {

@@ -107,13 +107,11 @@ export function changingLogins(
       };
     },
     ttl: (login) => logins.ttl(login),
-    ...(first.accounts && {
-      accounts: {
-        names: async (ids) => (await logins.accounts?.names(ids)) ?? new Map(),
-        search: async (text, limit) => (await logins.accounts?.search(text, limit)) ?? [],
-      },
-    }),
-    ...(first.findMail && { findMail: async (user) => (await logins.findMail?.(user)) ?? null }),
+    accounts: first.accounts && {
+      names: async (ids) => (await logins.accounts?.names(ids)) ?? new Map(),
+      search: async (text, limit) => (await logins.accounts?.search(text, limit)) ?? [],
+    },
+    findMail: first.findMail && (async (user) => (await logins.findMail?.(user)) ?? null),
     get lifetime() {
       return logins.lifetime;
     },

@@ -128,7 +128,7 @@ function parseRedis(savePath: string): { place: string; options: Record<string, 
   const database = options.get('database') ?? '0';
   if (!/^\d{1,5}$/.test(database)) return null;
   const own = options.get('prefix');
-  const prefix = own === null ? {} : { prefix: own };
+  const prefix: Record<string, string> = own === null ? {} : { prefix: own };
   return path === undefined
     ? {
         place: `${scheme === 'tls' ? 'rediss' : 'redis'}://${login}${host}:${port}/${database}`,

@@ -342,8 +342,8 @@ function decodeSession(data: Buffer | null): Session | null | undefined {
   };
   const [id, now] = [at('id'), at('now')];
   return {
-    ...(typeof id === 'number' || typeof id === 'string' ? { user: String(id) } : {}),
-    ...(typeof now === 'number' ? { now } : {}),
+    user: typeof id === 'number' || typeof id === 'string' ? String(id) : undefined,
+    now: typeof now === 'number' ? now : undefined,
     checked: Number(at('checked')) !== 0,
     mustSetUp: Number(at('setup')) !== 0,
   };

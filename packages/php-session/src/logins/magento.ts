@@ -34,6 +34,7 @@ import { addressHint, type Claim, enableHint, rejectFinally, toRoles } from './c
 import { unmapIpv4 } from './ip-address.ts';
 import { findRoot, matchFile, type SiteFolder } from './site-folder.ts';
 import {
+  type LoginTable,
   requirePrefix,
   seldomChanged,
   selectAccounts,
@@ -238,7 +239,7 @@ export const magento: MemberApplication<Files, Site, CustomerClaim> = {
       name: 'c.firstname',
     }),
 
-  logins({ prefix, hasCutoff }) {
+  logins({ prefix, hasCutoff }): Record<string, LoginTable> {
     const group = `(SELECT g.customer_group_code FROM ${prefix}customer_group g WHERE g.customer_group_id = c.group_id) AS group_name`;
     const own = `c.firstname AS firstname, c.is_active AS is_active, c.confirmation AS confirmation, c.website_id AS website_id, ${group}`;
     const columns = texts(
@@ -284,8 +285,8 @@ export const magento: MemberApplication<Files, Site, CustomerClaim> = {
     const differs = findDifference(site, { address, agent }, from);
     const claim: CustomerClaim = {
       ...{ table: 'customers', lookup: customer, secrets, customer },
-      ...(destroyed ? { ends: Number(destroyed) + lifetime } : {}),
-      ...(differs === null ? {} : { differs }),
+      ends: destroyed ? Number(destroyed) + lifetime : undefined,
+      differs: differs ?? undefined,
     };
     if (!hasCutoff || ofVisitor !== customer || !isNumber(visitor)) return claim;
     // The visitor's row has the session's beginning. Magento deletes old rows.
@@ -312,7 +313,7 @@ export const magento: MemberApplication<Files, Site, CustomerClaim> = {
       name: displayName(text('firstname')) || id,
       ...toRoles(site.admins?.includes(group), site.moderators?.includes(group)),
     };
-    return { state: 'user', user, ...(ends === undefined ? {} : { idle: ends + 1 }) };
+    return { state: 'user', user, idle: ends === undefined ? undefined : ends + 1 };
   },
 
   async describe(_, { prefix }, ask) {

@@ -242,7 +242,7 @@ export const moodle: Application<Files, Site, CookieClaim> = {
         {
           ...{ view: 'chat_moodle_sessions', id: 'sid', columns: texts(...sessionColumns) },
           of: { sid: sessionColumns },
-          ...(data === 'NULL' ? { short: true } : {}),
+          short: data === 'NULL' ? true : undefined,
           select: `SELECT ${sessionSql} FROM ${table('sessions')} AS s`,
         },
         loginPart({

@@ -28,6 +28,7 @@ import { type Claim, enableHint, hasAny, toRoles } from './claim.ts';
 import { fileContains, readLifetime } from './own-sessions.ts';
 import { matchFile, type SiteFolder } from './site-folder.ts';
 import {
+  type LoginTable,
   requirePrefix,
   seldomChanged,
   selectAccounts,
@@ -148,7 +149,7 @@ export const opencart: MemberApplication<Files, Site, CustomerClaim> = {
         (sessions.is === 'db' ? inTable : sessions.is === 'file' ? inFiles(sessions.url) : sessions.url),
       ids: ['customer_id'],
       proof: ['customer_id', 'customer.type'],
-      ...(factorCookie === null ? {} : { otherCookies: [factorCookie] }),
+      otherCookies: factorCookie === null ? undefined : [factorCookie],
     };
   },
 
@@ -162,7 +163,7 @@ export const opencart: MemberApplication<Files, Site, CustomerClaim> = {
       decode: withoutEntities,
     }),
 
-  logins({ prefix, factorCookie, factorEnds }, { lines }) {
+  logins({ prefix, factorCookie, factorEnds }, { lines }): Record<string, LoginTable> {
     const groups = `SELECT ${lines('d.name')} FROM ${prefix}customer_group_description d WHERE d.customer_group_id = c.customer_group_id`;
     const customer = `c.customer_id AS customer_id, c.firstname AS firstname, c.status AS status, (${groups}) AS group_names`;
     const columns = texts('customer_id', 'firstname', 'status', 'group_names');
@@ -222,7 +223,7 @@ export const opencart: MemberApplication<Files, Site, CustomerClaim> = {
       name: displayName(withoutEntities(text('firstname'))) || id,
       ...toRoles(hasAny(groups, site.admins), hasAny(groups, site.moderators)),
     };
-    return { state: 'user', user, ...(left === null ? {} : { idle: now + left }) };
+    return { state: 'user', user, idle: left === null ? undefined : now + left };
   },
 
   async describe(folder) {

@@ -269,11 +269,11 @@ function asLogin(
 ): SessionResult {
   const state = {
     id,
-    ...(cookieValue !== undefined && { cookieValue }),
+    cookieValue,
     bytes: ownCopy(bytes),
     version,
     proof,
-    ...(idVersion !== undefined && { idVersion }),
+    idVersion,
   };
   return { state: 'user', login: { handle: toHandle('php', user.id, [id]), user, state } };
 }

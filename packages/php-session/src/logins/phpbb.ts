@@ -282,7 +282,7 @@ export const phpbb: Application<Files, Site, CookieClaim> = {
     if (isFilled(sid)) {
       return {
         ...{ table: 'sessions' as const, lookup: sid, secrets: [sid, ...place], from },
-        ...(byKey === undefined ? {} : { fallback: byKey }),
+        fallback: byKey,
       };
     }
     if (isFour && byKey !== undefined) return byKey;
@@ -416,7 +416,7 @@ function checkUser(
     name: displayName(withoutEntities(text('username'))) || id,
     ...toRoles(isAdmin, hasAny(groups, site.listed.moderators)),
   };
-  return { state: 'user', user, ...(idle === undefined ? {} : { idle }) };
+  return { state: 'user', user, idle };
 }
 
 /**
@@ -534,7 +534,7 @@ function readDatabase(
     };
     return {
       database: serverDatabase({ kind: 'postgres', ...place, user, password, name: database }),
-      ...(schema === undefined ? {} : { schema }),
+      schema,
     };
   }
   throw new ConfigurationError(

@@ -106,11 +106,7 @@ export async function siteFolder({
     users: async () => (await system.text('/etc/passwd')) ?? '',
     environment: environment ?? {},
     php: (file, surroundings) =>
-      readConfiguration(
-        resolve(file),
-        { ...surroundings, ...(variables === undefined ? {} : { environment: variables }) },
-        given,
-      ),
+      readConfiguration(resolve(file), { ...surroundings, environment: variables }, given),
     async env(file, form, before) {
       const path = resolve(file);
       const found = parseEnv(await readText(path), path, form, { before, environment });

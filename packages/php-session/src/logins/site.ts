@@ -173,7 +173,7 @@ async function locateDatabase({ title }: { title: string }, own: SiteDatabase): 
       `PHP reaches the site's database by a Unix socket, but this machine has no ${sockets.join(', ')}: start the database, or if the socket is elsewhere, set ${option('siteDatabase')}`,
     );
   }
-  const charset = own.kind === 'sqlite' ? {} : { charset: 'utf8mb4' };
+  const charset: Record<string, string> = own.kind === 'sqlite' ? {} : { charset: 'utf8mb4' };
   try {
     return parseDatabaseUrl(await databaseUrl(own, { timeout: `${queryTimeoutMs}ms`, ...charset }));
   } catch (error) {
@@ -318,7 +318,7 @@ export function accountTables(title: string, accounts: Accounts, place: SitePlac
     settings: (_, sql) => accounts.settings?.(sql) ?? null,
     site: (_, settings): ReadonlySet<string> => new Set(settings.keys()),
     logins: (known, sql) => ({ users: accounts.users(sql, known as ReadonlySet<string>) }),
-    ...(mails && { mails: (known, sql) => mails(sql, known as ReadonlySet<string>) }),
+    mails: mails && ((known, sql) => mails(sql, known as ReadonlySet<string>)),
     accounts: (known, sql) => accounts.all(sql, known as ReadonlySet<string>),
   };
   return { application, found: accounts, reader: siteReader(application, place, accounts) };

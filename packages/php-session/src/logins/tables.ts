@@ -161,8 +161,8 @@ export function claimedLogins(
         handle: toHandle(application.kind, user.id, claim.secrets),
         user,
         state: { claim, id, digest, parts, site, idle, memo },
-        ...(ends === undefined ? {} : { ends }),
-        ...(mayBeOver && { mayBeOver }),
+        ends,
+        mayBeOver,
       },
     };
   }

@@ -140,7 +140,7 @@ test('rejects sessions and cookies without a customer', async () => {
 test('rejects a session of an administrator as a customer if OpenCart records it', async () => {
   const { logIn, login, who, isUser, changed } = await siteFor();
   const session = (type?: string) => ({
-    data: { customer_id: '7', customer: { customer_id: '7', firstname: 'Ann', ...(type && { type }) } },
+    data: { customer_id: '7', customer: { customer_id: '7', firstname: 'Ann', type: type || undefined } },
   });
   expect(await isUser(await logIn('7', session()))).toBe(true);
   // OpenCart 4.1.0.4 stores the row of customer_token together with the customer.

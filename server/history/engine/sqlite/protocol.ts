@@ -101,8 +101,8 @@ export function refusal({ code, message, retryAfterMs, current }: RequestError):
   return {
     code,
     detail: message,
-    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-    ...(current === undefined ? {} : { current }),
+    retryAfterMs,
+    current,
   };
 }
 

@@ -346,8 +346,8 @@ class Thread {
         const { code, detail, retryAfterMs, current } = outcome;
         pending?.reject(
           new RequestError(code, detail, {
-            ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-            ...(current === undefined ? {} : { current }),
+            retryAfterMs,
+            current,
           }),
         );
       }

@@ -86,10 +86,7 @@ function openLines(
   onPush?: (line: string) => boolean,
 ): Pipeline<string> {
   const [name, address] = [serverName(server), toAddress(server)];
-  return new Pipeline(
-    { name, address, createParser: createLineParser, ...(onPush && { onPush }) },
-    timeoutMs,
-  );
+  return new Pipeline({ name, address, createParser: createLineParser, onPush }, timeoutMs);
 }
 
 /** Returns the name of a server in errors. */

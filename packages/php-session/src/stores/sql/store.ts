@@ -62,7 +62,7 @@ export function sqlStore(driver: SqlDriver): StoreKind {
     const locate = driver.locate(url);
     return {
       format: 'php',
-      ...(expiry !== undefined && expiry.after > 0 ? { lifetime: expiry.after } : {}),
+      lifetime: expiry !== undefined && expiry.after > 0 ? expiry.after : undefined,
       open: () => openSql(locate(), statements, prefix),
     };
   };
@@ -162,7 +162,7 @@ function openSql(database: Database, statements: Statements, prefix: string): Se
     async touch(id, seconds) {
       if (renew !== undefined) await database.change(renew(seconds), prefix + id);
     },
-    ...(database.subscribe && { subscribe: database.subscribe.bind(database) }),
+    subscribe: database.subscribe?.bind(database),
     ...(renew === undefined && { checkRenewal: async () => undefined }),
     async keys(end) {
       // `_` matches any character. It replaces characters that could end the SQL text.
