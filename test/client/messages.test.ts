@@ -292,6 +292,16 @@ test('opens the menu of a message by a right-click, except where the browser’s
   await page.get('menu', 'Message actions');
 });
 
+test('names the key that deletes a message as the keyboards of the language do', async () => {
+  await room('key-names', 'Bring a rake.');
+  const page = await openPage(site.chat.url, alice.cookie, { attributes: { lang: 'de' }, connected: false });
+  await page.open('key-names');
+  (await page.message('Bring a rake.')).focus();
+  page.press('Enter');
+  const item = await page.get('menuitem', 'Löschen');
+  expect(item.querySelector('kbd')?.textContent).toBe('Entf');
+});
+
 test('shows who has seen a message if the room shows read receipts', async () => {
   const { id, page } = await room('seen', 'who has read this?');
   const message = await page.message('who has read this?');

@@ -148,7 +148,7 @@ function messageItems(entry: Entry, context: Context, writing: Writing, opener: 
     (own || moderates) && {
       picture: 'delete',
       label: strings.text('action.delete'),
-      key: 'Del',
+      key: strings.text('keys.delete'),
       apart: own,
       bad: true,
       run: () => (own ? context.deleteOwn(message) : dialog({ kind: 'delete', message })),
@@ -173,7 +173,7 @@ function unsentItems({ pending, ...entry }: Entry, context: Context, writing: Wr
     {
       picture: 'delete',
       label: strings.text('msg.discard'),
-      key: 'Del',
+      key: strings.text('keys.delete'),
       apart: true,
       bad: true,
       run: () => discard({ ...entry, pending }),
