@@ -33,10 +33,12 @@ test('names keys as the keyboards of the language do', () => {
       ...(['shift', 'enter', 'delete'] as const).map((key) => strings.text(`keys.${key}`)),
     ];
   };
-  expect([names('en'), names('de'), names('fr')]).toEqual([
+  expect(['en', 'de', 'fr', 'es', 'it'].map(names)).toEqual([
     ['Ctrl', 'Shift', 'Enter', 'Del'],
     ['Strg', 'Umschalt', 'Enter', 'Entf'],
     ['Ctrl', 'Maj', 'Entrée', 'Suppr'],
+    ['Ctrl', 'Mayús', 'Intro', 'Supr'],
+    ['Ctrl', 'Maiusc', 'Invio', 'Canc'],
   ]);
 });
 
@@ -196,6 +198,16 @@ test.each(languages)('%s has every text with the placeholders of English and all
     ),
   ).toEqual([]);
 });
+
+test.each(['ar', 'he'])(
+  '%s has no text whose first letter is Latin, which would reverse its order',
+  (lang) => {
+    // Some elements take their direction from the first letter. Values are isolated, so they do not count.
+    const isReversed = (text: string) =>
+      /^[^\u0590-\u08ff\u200f]*[a-z]/i.test(text.replaceAll(/\{\w+\}/g, '')) && /[\u0590-\u08ff]/.test(text);
+    expect(Object.entries(textsIn(lang)).filter(([, text]) => isReversed(text))).toEqual([]);
+  },
+);
 
 test('the client contains a file for each supported language', () => {
   expect(languages.length).toBeGreaterThan(2);
