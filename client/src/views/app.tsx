@@ -120,6 +120,7 @@ export class AppView {
       tray: (place) => this.#late.parts?.tray(place),
       voice: (place) => this.#late.parts?.voice.controls(place),
       attach: (...of) => this.#late.withPanels(() => this.#late.parts?.files.attach(...of)),
+      pickFiles: (...of) => this.#late.withPanels(() => this.#late.parts?.files.pickFiles(...of)),
       codeHead: (language) => this.#late.panels?.codeHead(language, this.#context),
       poll: (entry) => this.#late.panels?.poll(entry, this.#context),
       card: (entry) => this.#late.panels?.siteCard(entry, this.#context),

@@ -137,6 +137,12 @@ export interface Place {
 export const keyOf = ({ room, thread }: Place): string =>
   thread === undefined ? room.id : `${room.id}/${thread.number}`;
 
+/** Such as a `DataTransfer`. The items tell which files are folders, but only during the event. */
+export interface FileSource {
+  readonly files: Iterable<File>;
+  readonly items?: DataTransferItemList;
+}
+
 /** The files and the card attached to a draft. */
 export interface Tray {
   /** Whether a file or a card can be sent. */
@@ -269,14 +275,14 @@ export interface Context extends ControlContext {
   tray(place: Place): Tray | undefined;
   /** Records voice messages. Undefined if that is not possible. */
   voice(place: VoicePlace): VoiceControls | undefined;
-  /** Attaches files. Without `files`, opens the file picker. `stored` is called when the server has stored the last one. */
-  attach(
-    place: Place,
-    files?: Iterable<File>,
-    stored?: () => void,
-    picked?: () => void,
-    items?: DataTransferItemList,
-  ): void;
+  /**
+   * Attaches the files of a paste, a drop or a view.
+   *
+   * @param stored - called when the server has stored the last file
+   */
+  attach(place: Place, data: FileSource, stored?: () => void): void;
+  /** @param picked - called when the user has chosen files in the picker */
+  pickFiles(place: Place, picked: () => void): void;
   /** The line above a block of code. */
   codeHead(language: string | undefined): ComponentChildren;
   /**

@@ -5,7 +5,7 @@ import { withLock } from '../../chat/tab-lock.ts';
 import { type Upload, type UploadProblem, Uploads, type VoiceNote } from '../../chat/uploads.ts';
 import { messageFile, type Pending, type SentFile } from '../../store/entries.ts';
 import type { Room } from '../../store/room.ts';
-import { type Context, keyOf, type Place, type VoicePlace } from '../context.ts';
+import { type Context, type FileSource, keyOf, type Place, type VoicePlace } from '../context.ts';
 import { apply } from '../messages/format-bar.tsx';
 import { uploadProblem } from './upload-problem.ts';
 
@@ -129,41 +129,38 @@ export class Attachments {
     return this.#context.chat.can.files && room.summary.may.includes('send');
   }
 
-  /**
-   * Adds files, or those of a paste or drop. Without `files`, opens the file picker.
-   *
-   * @param stored - called when the server has stored the last file
-   * @param picked - called when the user has chosen files in the picker
-   * @param items - of the paste or drop. They tell which files are folders, but only during the event
-   */
-  attach(
-    place: Place,
-    files?: Iterable<File>,
-    stored?: () => void,
-    picked?: () => void,
-    items?: DataTransferItemList,
-  ): void {
-    const { strings, toast } = this.#context;
-    if (!this.may(place.room)) return toast(strings.text('composer.noFiles'), 'bad');
-    if (files !== undefined) {
-      const last = this.#add(place, [...files], items).at(-1)?.upload;
-      if (stored === undefined) return;
-      const stop = this.uploads.follow((upload) => {
-        if (upload !== last) return;
-        const isCancelled = this.uploads.get(upload.key) === undefined;
-        if (isCancelled || upload.stored !== undefined) stop();
-        if (!isCancelled && upload.stored !== undefined) stored();
-      });
-      return;
-    }
+  /** See `Context`. */
+  attach(place: Place, data: FileSource, stored?: () => void): void {
+    if (this.#refuses(place)) return;
+    const last = this.#add(place, data).at(-1)?.upload;
+    if (stored === undefined) return;
+    const stop = this.uploads.follow((upload) => {
+      if (upload !== last) return;
+      const isCancelled = this.uploads.get(upload.key) === undefined;
+      if (isCancelled || upload.stored !== undefined) stop();
+      if (!isCancelled && upload.stored !== undefined) stored();
+    });
+  }
+
+  /** See `Context`. */
+  pickFiles(place: Place, picked: () => void): void {
+    if (this.#refuses(place)) return;
     const input = document.createElement('input');
     input.type = 'file';
     input.multiple = true;
     input.addEventListener('change', () => {
-      this.#add(place, [...(input.files ?? [])]);
-      picked?.();
+      this.#add(place, { files: input.files ?? [] });
+      picked();
     });
     input.click();
+  }
+
+  /** Tells the user if the room takes no files. */
+  #refuses({ room }: Place): boolean {
+    const { strings, toast } = this.#context;
+    if (this.may(room)) return false;
+    toast(strings.text('composer.noFiles'), 'bad');
+    return true;
   }
 
   remove(place: Place, { upload }: Attached): void {
@@ -322,12 +319,13 @@ export class Attachments {
     else store?.set(`tray/${place}`, kept);
   }
 
-  #add(place: Place, files: readonly File[], given?: DataTransferItemList): Attached[] {
+  #add(place: Place, data: FileSource): Attached[] {
     const { chat, strings, toast } = this.#context;
+    const files = [...data.files];
     const items = this.items(place);
     const shown = files.slice(0, Math.max(0, MOST_TILES - items.length));
     if (shown.length < files.length) toast(strings.text('file.tooMany', { n: chat.limits.files }), 'bad');
-    const entries = [...(given ?? [])]
+    const entries = [...(data.items ?? [])]
       .filter(({ kind }) => kind === 'file')
       .map((item) => item.webkitGetAsEntry());
     const added: Attached[] = [];
@@ -433,22 +431,17 @@ export class Attachments {
 
   #over(event: DragEvent): void {
     const { current } = this.#context.chat;
-    const isHere = event.target instanceof Element && event.target.closest('.main') !== null;
-    const isFile = event.dataTransfer?.types.includes('Files') === true;
+    const { target, dataTransfer } = event;
+    const isHere = target instanceof Element && target.closest('.main') !== null;
+    const isFile = dataTransfer?.types.includes('Files') === true;
     if (!isFile) return this.#overLink(event, isHere);
     // The field handles drops itself.
     if (event.type === 'drop' && isHere && current !== undefined && !event.defaultPrevented)
-      this.attach(
-        { room: current },
-        event.dataTransfer?.files,
-        undefined,
-        undefined,
-        event.dataTransfer?.items,
-      );
+      this.attach({ room: current }, dataTransfer);
     // Otherwise the browser would leave the page and open the file.
     event.preventDefault();
-    const isField = event.target instanceof Element && event.target.matches('.talk textarea');
-    if (!isHere && !isField && event.dataTransfer) event.dataTransfer.dropEffect = 'none';
+    const isField = target instanceof Element && target.matches('.talk textarea');
+    if (!isHere && !isField) dataTransfer.dropEffect = 'none';
     const left = event.type === 'dragleave' && !(event.relatedTarget instanceof Node);
     const dragged = isHere && event.type !== 'drop' && !left && current !== undefined && this.may(current);
     if (dragged === this.dragged) return;

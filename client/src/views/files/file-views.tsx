@@ -69,8 +69,14 @@ export class FileViews implements Follower {
     };
   }
 
+  /** See `Context`. */
   attach(...of: Parameters<Attachments['attach']>): void {
     this.#attachments.attach(...of);
+  }
+
+  /** See `Context`. */
+  pickFiles(...of: Parameters<Attachments['pickFiles']>): void {
+    this.#attachments.pickFiles(...of);
   }
 
   /** Whether the user may send files to the room. */

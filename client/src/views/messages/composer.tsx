@@ -233,7 +233,7 @@ export class Composer extends Component<Props> implements Follower {
             class="icon"
             aria-label={strings.text('file.attach')}
             onClick={() =>
-              context.attach(this.props, undefined, undefined, () => {
+              context.pickFiles(this.props, () => {
                 // On a touch screen, the focus would open the keyboard.
                 if (!context.touch()) this.focus();
               })
@@ -528,7 +528,7 @@ export class Composer extends Component<Props> implements Follower {
     if (data === null || field === null) return;
     if (meansFiles(data)) {
       event.preventDefault();
-      return this.props.context.attach(this.props, data.files, undefined, undefined, data.items);
+      return this.props.context.attach(this.props, data);
     }
     const text = data.getData('text/plain');
     const clean = cleaned(text);

@@ -58,7 +58,7 @@ function asFile({ room, thread, text }: StripProps, { chat, strings, attach }: C
             if (detail > 1) return;
             const field = currentTarget.closest('.field')?.querySelector('textarea');
             const file = new File([text], 'text.txt', { type: 'text/plain' });
-            attach({ room, thread }, [file], () => field?.value === text && empty(field));
+            attach({ room, thread }, { files: [file] }, () => field?.value === text && empty(field));
           }}
         >
           {strings.text('composer.asFile')}
