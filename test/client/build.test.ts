@@ -90,10 +90,10 @@ test('the script of a page knows the address of each language', () => {
   }
 });
 
-test('a language is at most 3 KB with brotli before the first messages, and then at most 8 KB', () => {
+test('a language is at most 2.5 KB with brotli before the first messages, and then at most 8.5 KB', () => {
   for (const lang of languages) {
-    expect(read(`${chunk(`assets/${lang}-`)}.br`).length, lang).toBeLessThanOrEqual(3 * 1024);
-    expect(read(`${chunk(`assets/late-${lang}-`)}.br`).length, lang).toBeLessThanOrEqual(8 * 1024);
+    expect(read(`${chunk(`assets/${lang}-`)}.br`).length, lang).toBeLessThanOrEqual(2.5 * 1024);
+    expect(read(`${chunk(`assets/late-${lang}-`)}.br`).length, lang).toBeLessThanOrEqual(8.5 * 1024);
   }
 });
 

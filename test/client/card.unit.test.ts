@@ -3,7 +3,7 @@ import type { ConnectionState } from '../../client/src/connection/connection-sta
 import { Strings } from '../../client/src/strings/strings.ts';
 import { noticeOfConnection } from '../../client/src/views/banner.tsx';
 import { cardOf } from '../../client/src/views/card.tsx';
-import { bannedCard } from '../../client/src/views/visitor-cards.tsx';
+import { endedCard } from '../../client/src/views/ended-cards.tsx';
 import { textsIn } from '../../client/strings-plugin.ts';
 
 const strings = new Strings({ lang: 'en', by: textsIn('en') });
@@ -43,7 +43,7 @@ test.each([
   ['kicked', 'You were disconnected', 'The site ended this chat session.', 'Log in again'],
   ['user_changed', 'Someone else is logged in', /^Alice was using this page\./, 'Continue'],
 ] as const)('shows the card for a session that ended with %s', (reason, title, text, label) => {
-  const card = cardOf(chatIn(ended({ reason })), strings, null);
+  const card = endedCard(chatIn(ended({ reason })), strings, null);
   expect(card).toMatchObject({ title, text: expect.stringMatching(text), action: { label } });
 });
 
@@ -55,7 +55,7 @@ test.each([
 ] as const)(
   'names saved messages and drafts unless the user logged out: %s, %i unsent, drafts: %s',
   (reason, unsent, drafts, text) => {
-    expect(cardOf(chatIn(ended({ reason }), unsent, drafts), strings, null)?.text).toBe(text);
+    expect(endedCard(chatIn(ended({ reason }), unsent, drafts), strings, null)?.text).toBe(text);
   },
 );
 
@@ -78,14 +78,14 @@ test.each([
   ['reloads the page if the address is a script', 'javascript:alert(1)', undefined, 'reloaded'],
 ] as const)('asks a guest to log in, and %s', (_, ofPage, ofServer, leadsTo) => {
   const state = ended({ reason: 'unauthorized', user: undefined, loginUrl: ofServer });
-  const card = cardOf(chatIn(state), strings, ofPage);
+  const card = endedCard(chatIn(state), strings, ofPage);
   expect(card?.title).toBe('Please log in');
   card?.action?.press();
   expect(left).toEqual(leadsTo === undefined ? [] : [leadsTo]);
 });
 
 test('reloads the page if another user is logged in, even if a login address is set', () => {
-  cardOf(chatIn(ended({ reason: 'user_changed' })), strings, '/login')?.action?.press();
+  endedCard(chatIn(ended({ reason: 'user_changed' })), strings, '/login')?.action?.press();
   expect(left).toEqual(['reloaded']);
 });
 
@@ -96,7 +96,7 @@ test.each([
 ] as const)(
   'shows a card without a button if the connection is rejected because of %s',
   (cause, title, text) => {
-    const card = cardOf(chatIn({ kind: 'refused', cause }), strings, '/login');
+    const card = endedCard(chatIn({ kind: 'refused', cause }), strings, '/login');
     expect(card).toEqual({ picture: 'alert', title, text });
   },
 );
@@ -108,7 +108,7 @@ test.each([
     /^Until .*May 6, 2030.* Reason: spam$/,
   ],
 ] as const)('shows end and reason of a ban without a button', (state, text) => {
-  const card = bannedCard(chatIn(state), strings);
+  const card = endedCard(chatIn(state), strings, null);
   expect(card).toEqual({
     picture: 'ban',
     title: 'You may not use this chat',
@@ -117,13 +117,13 @@ test.each([
 });
 
 test('shows the check of a session after 300 ms', () => {
-  const at = (since: number) => cardOf(chatIn({ kind: 'checking', since, user }), strings, null)?.title;
+  const at = (since: number) => cardOf(chatIn({ kind: 'checking', since, user }), strings)?.title;
   expect([at(now - 299), at(now - 300)]).toEqual([undefined, 'Checking your login…']);
 });
 
 test('shows a card two seconds after a failed first connection', () => {
   const at = (over: object) =>
-    cardOf(chatIn(lost({ first: true, since: now - 2000, retryAt: now + 4100, ...over })), strings, null);
+    cardOf(chatIn(lost({ first: true, since: now - 2000, retryAt: now + 4100, ...over })), strings);
   expect(at({})).toMatchObject({ title: 'The chat can’t be reached', note: 'Trying again in 5 s' });
   at({})?.action?.press();
   expect(left).toEqual(['tried']);

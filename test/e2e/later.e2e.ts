@@ -87,3 +87,23 @@ test('offers a retry for code or texts that cannot be loaded, then reloads the p
   await expect(page.getByRole('menuitem', { name: 'Leave room' })).toBeVisible();
   expect(loads).toBe(1);
 });
+
+test('offers a retry for the card of a login that cannot be loaded, then announces the card', async ({
+  page,
+  site,
+}) => {
+  const isPanels = /\/assets\/panels-/;
+  await page.route(isPanels, (route) => route.abort());
+  await page.goto(
+    site.host(`<!doctype html><title>Shop</title><link rel="icon" href="data:,">
+      <script type="module" src="${site.chat.url}/php-chat.js"></script><php-chat></php-chat>`),
+  );
+  const again = page.getByRole('button', { name: 'Try again' });
+  await expect(again).toBeVisible();
+  await expect(page.getByRole('heading', { name: 'Checking your login…' })).toBeVisible();
+  await page.unroute(isPanels);
+  await again.click();
+  await expect(page.getByRole('heading', { name: 'Please log in' })).toBeVisible();
+  await expect(page.locator('php-chat [role="alert"]')).toHaveText('Please log in');
+  await expect(again).toHaveCount(0);
+});

@@ -6,9 +6,9 @@ import { CardView, cardOf } from '../views/card.tsx';
 import { Icon, type IconName } from '../views/controls/icon.tsx';
 import { Toasts } from '../views/controls/toasts.tsx';
 import { Tooltip } from '../views/controls/tooltip.tsx';
+import { endedCard } from '../views/ended-cards.tsx';
 import { Avatar } from '../views/people/avatar.tsx';
 import { Portraits } from '../views/people/portraits.ts';
-import { bannedCard } from '../views/visitor-cards.tsx';
 import type { DeskContext } from './desk-context.ts';
 import { Keys, keysAreOn, plainKey } from './keys.tsx';
 import { LatePart } from './late-part.tsx';
@@ -203,8 +203,8 @@ export class ModerateView {
   #card(): ComponentChildren {
     const { chat, strings, attribute } = this.#context;
     const card =
-      bannedCard(chat, strings) ??
-      cardOf(chat, strings, attribute('login-url')) ??
+      endedCard(chat, strings, attribute('login-url')) ??
+      cardOf(chat, strings) ??
       (this.#queue.queue.state === 'forbidden' && chat.me !== undefined
         ? {
             picture: 'shield' as const,

@@ -29,6 +29,8 @@ import { refusal } from './refusal.ts';
 import { RoomEntry } from './rooms/room-entry.ts';
 import { RoomList } from './rooms/room-list.tsx';
 
+const isOver = ({ kind }: ConnectionState) => kind === 'ended' || kind === 'refused';
+
 /** The root view of the element: three panes and the layers above them. */
 export class AppView {
   readonly #root: ShadowRoot;
@@ -204,17 +206,13 @@ export class AppView {
     this.#resized.observe(root.host);
   }
 
-  /** Returns the card that is shown instead of the chat. Guests and banned users get theirs when the panels are loaded. */
+  /** Returns the card that is shown instead of the chat. `state` loads the panels, which have the cards of an end. */
   #card(): Card | undefined {
     const { chat, strings } = this.#context;
-    const { state } = chat.connection;
-    if (!('ban' in state && state.ban) && !('guests' in state && state.guests))
-      return cardOf(chat, strings, this.#loginUrl);
     const { panels } = this.#late;
-    if (panels !== undefined)
-      return panels.guestCard(chat, strings, this.#loginUrl) ?? panels.bannedCard(chat, strings);
-    this.#late.withPanels(() => this.#context.changed());
-    return { title: strings.text('ended.checking') };
+    if (!isOver(chat.connection.state)) return cardOf(chat, strings);
+    if (panels === undefined) return { title: strings.text('ended.checking') };
+    return panels.guestCard(chat, strings, this.#loginUrl) ?? panels.endedCard(chat, strings, this.#loginUrl);
   }
 
   render(): void {
@@ -226,7 +224,14 @@ export class AppView {
     this.#visit();
     const card = this.#card();
     this.#carded = card !== undefined;
-    if (card !== undefined) return this.#draw(<CardView {...card} />);
+    if (card !== undefined)
+      return this.#draw(
+        <>
+          <CardView {...card} />
+          {/* Loading the panels may have failed. */}
+          {this.#late.panels === undefined && this.#toasts.draw()}
+        </>,
+      );
     // The menu of a message would act on the newly opened room.
     if (this.#drawn !== undefined && this.#drawn !== chat.current?.id) this.#layers.put();
     this.#drawn = chat.current?.id;
@@ -306,11 +311,14 @@ export class AppView {
     this.#late.silently(({ hintAt }) => {
       if (chat.connection.state === state) hintAt(state, chat.server);
     });
-    if (state.kind !== 'ended' && state.kind !== 'refused') return;
+    if (!isOver(state)) return;
     this.#late.parts?.push.ended();
     this.#late.parts?.files.ended();
     this.render();
-    this.#sayCard();
+    this.#late.withPanels(() => {
+      this.render();
+      this.#sayCard();
+    });
   }
 
   /** The user cannot read the room that the page names. */

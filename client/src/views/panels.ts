@@ -12,6 +12,7 @@ import { openRoomMenu } from './rooms/room-menu.tsx';
 
 export { folded } from '../../../server/text/folding.ts';
 export { siteCard } from './cards/site-card.tsx';
+export { endedCard, guestCard } from './ended-cards.tsx';
 export { hintAt, hintAtUnknownRoom } from './hints.ts';
 export { clashOf } from './messages/clash.tsx';
 export { codeHead } from './messages/code-head.tsx';
@@ -28,7 +29,6 @@ export { repliesLine } from './replies/replies-line.tsx';
 export { AskCard } from './rooms/ask-card.tsx';
 export { NoRoom } from './rooms/no-room.tsx';
 export { step } from './rooms/step.ts';
-export { bannedCard, guestCard } from './visitor-cards.tsx';
 
 /** Styles of most panels, menus and files. */
 export const sheet = sheetOf([style, landing, pollStyle, cardStyle].join('\n'));
