@@ -46,4 +46,13 @@ test('requests the count each minute, but for five minutes not again after a fai
   expect(await requestsWithin(5 * minute)).toBe(0);
   expect(count).toBe(3);
   expect(await requestsWithin(2 * minute)).toBe(2);
+  // The user sets the clock back.
+  const setBack = () => vi.setSystemTime(Date.now() - 24 * 60 * minute);
+  setBack();
+  expect(await requestsWithin(minute)).toBe(1);
+  isUp = false;
+  expect(await requestsWithin(minute)).toBe(1);
+  isUp = true;
+  setBack();
+  expect(await requestsWithin(minute)).toBe(1);
 });

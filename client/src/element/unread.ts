@@ -3,8 +3,8 @@ import { storedValue } from './stored-value.ts';
 
 /** A message to the browser's other pages about the unread count of a chat server. */
 type Told =
-  /** `live`: the count is from a connected chat, so it is current. Otherwise it was correct at the time `at`. */
-  { readonly count: number; readonly live: boolean; readonly at: number } | 'ask';
+  /** `live`: the count is from a connected chat, which also reports the next one. */
+  { readonly count: number; readonly live: boolean } | 'ask';
 
 const MINUTE = 60_000;
 /** Other pages have this time to respond. They respond within a few milliseconds. */
@@ -32,15 +32,16 @@ export class Unread {
   readonly #chats = new Map<object, number>();
   #channel: BroadcastChannel | undefined;
   #known = 0;
-  /** The time at which `#known` was correct. */
-  #at = Number.NEGATIVE_INFINITY;
+  /** The time at which `#known` was received. */
+  #at = 0;
   /** Whether `#known` is from a connected chat in another page. */
   #live = false;
   #tick: ReturnType<typeof setInterval> | undefined;
   #stop = new AbortController();
   #asking = false;
   #ticketUrl: string | undefined;
-  #notBefore = 0;
+  /** The time of the last failed request. */
+  #refused = 0;
 
   private constructor(server: string) {
     this.#server = server;
@@ -49,11 +50,8 @@ export class Unread {
   /** Returns the instance for the server of an element, which all elements of the page share. */
   static of(element: Element): Unread {
     const server = serverAddress(element);
-    let unread = Unread.#servers.get(server);
-    if (unread === undefined) {
-      unread = new Unread(server);
-      Unread.#servers.set(server, unread);
-    }
+    const unread = Unread.#servers.get(server) ?? new Unread(server);
+    Unread.#servers.set(server, unread);
     unread.#ticketUrl ??= element.getAttribute('ticket-url') ?? undefined;
     return unread;
   }
@@ -77,7 +75,7 @@ export class Unread {
   live(chat: object, count: number): void {
     this.#chats.set(chat, count);
     this.#open();
-    this.#tell(count, true, Date.now());
+    this.#tell(count, true);
     this.#told();
   }
 
@@ -86,8 +84,8 @@ export class Unread {
     const count = this.#chats.get(chat);
     if (count === undefined) return;
     this.#chats.delete(chat);
-    this.#learn(count, Date.now());
-    this.#tell(count, false, this.#at);
+    this.#learn(count);
+    this.#tell(count, false);
     this.#close();
   }
 
@@ -125,26 +123,25 @@ export class Unread {
     this.#live = false;
   }
 
-  #tell(count: number, live: boolean, at: number): void {
-    this.#channel?.postMessage({ count, live, at } satisfies Told);
+  #tell(count: number, live: boolean): void {
+    this.#channel?.postMessage({ count, live } satisfies Told);
   }
 
   #heard(told: Told): void {
     if (told !== 'ask') {
       // Any script of the site can post here.
-      if (typeof told?.count !== 'number' || typeof told.at !== 'number') return;
+      if (typeof told?.count !== 'number') return;
       this.#live = told.live;
-      this.#learn(told.count, told.at);
+      this.#learn(told.count);
       return;
     }
     const live = this.#chats.size > 0;
-    const at = live ? Date.now() : this.#at;
-    if (Date.now() - at < SAME_MS) this.#tell(this.count, live, at);
+    if (live || isWithin(SAME_MS, this.#at)) this.#tell(this.count, live);
   }
 
-  #learn(count: number, at: number): void {
+  #learn(count: number): void {
     this.#known = count;
-    this.#at = at;
+    this.#at = Date.now();
     this.#told();
   }
 
@@ -155,18 +152,17 @@ export class Unread {
   /** Asks the other pages and then the server, unless the count is younger than `fresh` milliseconds. */
   async #look(fresh: number): Promise<void> {
     if (document.hidden || this.#chats.size > 0 || this.#asking) return;
-    if (Date.now() - this.#at < fresh || Date.now() < this.#notBefore) return;
+    if (isWithin(fresh, this.#at) || isWithin(REFUSED_MS, this.#refused)) return;
     this.#asking = true;
     try {
-      const asked = Date.now();
       this.#live = false;
       this.#channel?.postMessage('ask' satisfies Told);
       await new Promise((resolve) => setTimeout(resolve, ANSWER_MS));
-      const answered = () => this.#live || asked - this.#at < SAME_MS;
+      const answered = () => this.#live || isWithin(SAME_MS, this.#at);
       if (!answered()) await this.#first(async () => void (answered() || (await this.#ask())));
     } catch {
       // The last count stays.
-      this.#notBefore = Date.now() + REFUSED_MS;
+      this.#refused = Date.now();
     } finally {
       this.#asking = false;
     }
@@ -204,10 +200,10 @@ export class Unread {
       cache: 'no-store',
       signal: AbortSignal.timeout(TIMEOUT_MS),
     });
-    if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
+    if (!answer.ok) throw new Error();
     const { unread = 0 } = (await answer.json()) as { unread?: number };
-    this.#learn(unread, Date.now());
-    this.#tell(unread, false, this.#at);
+    this.#learn(unread);
+    this.#tell(unread, false);
   }
 
   /** The cookie is enough, except for a login by ticket and a guest. */
@@ -218,6 +214,9 @@ export class Unread {
     return login.loginHeader(this.#ticketUrl, guest);
   }
 }
+
+/** Whether less than `ms` have passed since a time. If the clock was set back, the time may be in the future. */
+const isWithin = (ms: number, since: number) => Math.abs(Date.now() - since) < ms;
 
 /** Creates the visible count, or nothing at 0. It is hidden from screen readers, which read a text next to it. */
 export function unreadNumber(count: number, className: string): Node | '' {
