@@ -66,6 +66,8 @@ export class PhpChatLauncher extends HTMLElement {
     this.#root.adoptedStyleSheets = [sharedSheet(style)];
     const slot = document.createElement('slot');
     slot.name = 'chat';
+    // A page that morphs its content to a new response removes the chat, which the response does not have.
+    slot.addEventListener('slotchange', () => this.#panel.open && this.#load());
     this.#panel.append(slot);
     this.#button.addEventListener('click', () => (this.#panel.open ? this.close() : this.open()));
     // `cancel` is the Back of a phone. Esc is handled as a key, so that elements inside can use it first.
@@ -77,7 +79,10 @@ export class PhpChatLauncher extends HTMLElement {
     };
     this.#panel.addEventListener('cancel', shut);
     this.addEventListener('keydown', (event) => {
-      if (event.key === 'Escape' && !event.defaultPrevented && this.#panel.open) shut(event);
+      if (event.key !== 'Escape' || event.defaultPrevented || !this.#panel.open) return;
+      shut(event);
+      // The page must not get its `keyup` either, which arrives at the element that has the focus then.
+      addEventListener('keyup', (up) => up.stopPropagation(), { capture: true, once: true });
     });
     this.addEventListener('php-chat:close', () => this.close());
     this.addEventListener('php-chat:unread', ({ detail }) => {
@@ -102,9 +107,11 @@ export class PhpChatLauncher extends HTMLElement {
     // The attributes may have changed while the element was not in the page.
     this.#hand();
     this.#read();
-    this.#small.addEventListener('change', this.#resized);
+    this.#small.onchange = this.#resized;
     this.#ends.push(
-      () => this.#small.removeEventListener('change', this.#resized),
+      () => {
+        this.#small.onchange = null;
+      },
       openChatWith(this, true),
       Unread.of(this).watch((count) => {
         // The chat of a single room reports its count only to this launcher.
@@ -148,7 +155,7 @@ export class PhpChatLauncher extends HTMLElement {
     this.#kept(false);
     this.#draw();
     void this.#meet(this.#ends);
-    (this.#opener?.isConnected === true ? this.#opener : this.#button).focus();
+    (this.#opener?.isConnected ? this.#opener : this.#button).focus();
     this.#opener = undefined;
   }
 
@@ -232,8 +239,7 @@ export class PhpChatLauncher extends HTMLElement {
     const focus = this.#focused();
     this.#panel.close();
     this.#show(true);
-    if (focus?.isConnected === true) focus.focus();
-    else this.#chat?.focus();
+    (focus?.isConnected ? focus : this.#chat)?.focus();
   };
 
   #read(): void {
