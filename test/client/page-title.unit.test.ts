@@ -1,4 +1,5 @@
 import { beforeEach, expect, test, vi } from 'vitest';
+import type { Chat } from '../../client/src/chat/chat.ts';
 
 /** The page's title, and an observer of it like that of browsers. */
 class Head {
@@ -51,12 +52,13 @@ class Head {
 
 let head: Head;
 let showInTitle: (unread: number) => void;
+let countInTitle: typeof import('../../client/src/views/page-title.ts').countInTitle;
 
 beforeEach(async () => {
   vi.useFakeTimers();
   vi.resetModules();
   head = new Head();
-  ({ showInTitle } = await import('../../client/src/views/page-title.ts'));
+  ({ showInTitle, countInTitle } = await import('../../client/src/views/page-title.ts'));
   return () => {
     vi.useRealTimers();
     vi.unstubAllGlobals();
@@ -112,5 +114,21 @@ test('without unread messages the title belongs to the page', () => {
   expect(head.title).toBe('Orders');
   head.set('Shop');
   expect(vi.getTimerCount()).toBe(0);
+  expect(head.title).toBe('Shop');
+});
+
+test('the count stays if one of two chats leaves the page', () => {
+  const chatWith = (unread: number) => {
+    const host = { addEventListener() {}, getAttribute: () => null } as unknown as HTMLElement;
+    const chat = { connection: { state: { kind: 'ready' } }, totals: { unread } } as unknown as Chat;
+    const removed = new AbortController();
+    countInTitle(host, chat, removed.signal);
+    return removed;
+  };
+  const [some, other] = [chatWith(3), chatWith(2)];
+  expect(head.title).toBe('(3) Shop');
+  some.abort();
+  expect(head.title).toBe('(2) Shop');
+  other.abort();
   expect(head.title).toBe('Shop');
 });

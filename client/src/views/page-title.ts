@@ -6,7 +6,8 @@ const SETTLED_MS = 2000;
 
 /** The counts that were put before the page's title. Another number there belongs to the page. */
 const counted = new Set<string>();
-/** Shared by the elements of the page. They would replace each other's counts forever. */
+/** The unread counts of the page's elements. The title has the highest, because most of them count the same messages. */
+const unreadIn = new Map<HTMLElement, number>();
 let count = '';
 /** Set while the page changes its title. */
 let settling: ReturnType<typeof setTimeout> | undefined;
@@ -14,9 +15,16 @@ let observer: MutationObserver | undefined;
 
 /** Shows the unread count of an element in the page's title until the signal aborts. */
 export function countInTitle(host: HTMLElement, chat: Chat, signal: AbortSignal): void {
-  const show = (unread: number) => host.getAttribute('title-count') !== 'off' && showInTitle(unread);
+  const show = (unread: number) => {
+    if (host.getAttribute('title-count') === 'off') return;
+    unreadIn.set(host, unread);
+    showInTitle(Math.max(...unreadIn.values()));
+  };
   host.addEventListener('php-chat:unread', ({ detail }) => show(detail.count), { signal });
-  signal.addEventListener('abort', () => show(0));
+  signal.addEventListener('abort', () => {
+    show(0);
+    unreadIn.delete(host);
+  });
   // The event was fired before this code loaded.
   if (chat.connection.state.kind === 'ready') show(chat.totals.unread);
 }
