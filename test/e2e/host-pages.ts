@@ -63,6 +63,25 @@ document.addEventListener('keyup', (event) => {
   document.down = [...down].join('+');
 });`;
 
+/** Like Dropzone on the whole page. */
+const dropzone = `for (const type of ['dragenter', 'dragover', 'dragleave', 'drop'])
+  document.addEventListener(type, (event) => {
+    fired(type);
+    event.preventDefault();
+  });`;
+
+/** Like Lenis, which scrolls the page itself. */
+const smoothScrolling = `for (const type of ['wheel', 'touchmove'])
+  addEventListener(type, (event) => {
+    fired(type);
+    event.preventDefault();
+  }, { passive: false });`;
+
+/** Like WordPress plugins that keep visitors from copying texts. */
+const copyProtection = `document.onmousedown = document.onselectstart = ({ target }) =>
+  /^(INPUT|TEXTAREA|SELECT)$/.test(target.nodeName);
+document.oncopy = document.oncontextmenu = document.ondragstart = () => false;`;
+
 /** Listeners for fields that assume that the target is a field. */
 const delegated = `for (const type of ['input', 'beforeinput', 'paste', 'copy', 'cut'])
   document.addEventListener(type, (event) => {
@@ -320,6 +339,52 @@ export const hostPages: readonly HostPage[] = [
       expect(await firedIn(page)).toEqual(['beforeinput', 'input a']);
     },
   },
+  {
+    name: 'a dropzone',
+    body: '<p>outside</p>CHAT',
+    script: dropzone,
+    async check(page) {
+      const dataTransfer = await page.evaluateHandle(() => {
+        const data = new DataTransfer();
+        data.items.add(new File(['words'], 'plan.txt', { type: 'text/plain' }));
+        return data;
+      });
+      const remove = page.getByRole('button', { name: 'Remove plan.txt' });
+      for (const place of [page.getByRole('log'), field(page)]) {
+        for (const type of ['dragenter', 'dragover', 'drop'])
+          await place.dispatchEvent(type, { dataTransfer });
+        await remove.click();
+        await expect(remove).toHaveCount(0);
+      }
+      expect(await firedIn(page)).toEqual([]);
+      await page.getByText('outside').dispatchEvent('drop', { dataTransfer });
+      expect(await firedIn(page)).toEqual(['drop']);
+    },
+  },
+  {
+    name: 'smooth scrolling by a script',
+    css: 'php-chat { --pc-height: 320px }',
+    body: '<p>outside</p>CHAT',
+    script: smoothScrolling,
+    async check(page) {
+      const log = page.getByRole('log');
+      const top = () => log.evaluate(({ scrollTop }) => scrollTop);
+      const before = await top();
+      expect(before).toBeGreaterThan(50);
+      await log.hover();
+      await page.mouse.wheel(0, -50);
+      await expect.poll(top).toBeLessThan(before);
+      await log.dispatchEvent('touchmove');
+      expect(await firedIn(page)).toEqual([]);
+      for (const place of [page.getByText('outside'), page.getByRole('button', { name: 'Room menu' })]) {
+        await place.hover();
+        await page.mouse.wheel(0, 50);
+        await expect.poll(() => firedIn(page)).toEqual(['wheel']);
+      }
+    },
+  },
+  // Here a click must focus the field. A chat without anything else focuses it when it loads.
+  { name: 'a script against copying', body: '<p>outside</p>CHAT', script: copyProtection },
   { name: 'a frame', soak: true, body: `<iframe style="width: 100%; height: 700px"></iframe>` },
   {
     name: 'a launcher next to a modal and shortcuts',

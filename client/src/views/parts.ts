@@ -10,6 +10,7 @@ import { DetailsPane } from './details/details-pane.tsx';
 import { FileViews } from './files/file-views.tsx';
 import { followPage } from './follow-page.ts';
 import { hintAtScripts } from './hints.ts';
+import { keepGestures } from './kept-gestures.ts';
 import { startLater } from './later/later.tsx';
 import { DayPill } from './messages/day-pill.tsx';
 import { Deletions } from './messages/deletions.ts';
@@ -158,6 +159,7 @@ export function start(
   chat.followers.add(catchUp);
   followPage(root, signal);
   countInTitle(root.host as HTMLElement, chat, signal);
+  keepGestures(root, signal);
   chat.followers.add(startLater(context));
   void hintAtScripts();
   // Redraws the visible messages, because the code for their files, reactions and mentions has just loaded.
