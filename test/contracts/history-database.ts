@@ -736,6 +736,19 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       await expect.poll(() => renewals).toEqual(['begins', 'ends']);
       expect(await count('chat_blocks WHERE folding = 0')).toBe(0);
       await finds();
+      // Another server renames a user while this one renews the keys.
+      await database.query(`UPDATE chat_users SET folding = 0`);
+      await database.query('BEGIN');
+      await database.query(`UPDATE chat_users SET name = 'Pepe' WHERE id = 'j'`);
+      const renewing = history.write.renewKeys(most);
+      const waiting =
+        engine.dialect(database).name === 'PostgreSQL'
+          ? `pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`
+          : `information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'`;
+      await expect.poll(() => count(waiting)).toBe(1);
+      await database.query('COMMIT');
+      expect(await renewing).toEqual({ users });
+      expect(await history.read.users({ ids: ['j'] })).toMatchObject([{ name: 'Pepe' }]);
       // No term of a deleted text is left, not even of the earlier version.
       const at = { room: 'lobby', user: ann.id, at: 0, moderator: true };
       for (let seq = 1; seq <= 2 * 128; seq++) await history.write.delete({ ...at, seq });

@@ -94,11 +94,12 @@ export function setUser(work: Work, row: UserRecord): void {
  */
 const outdatedLoader: ValueLoader<{ most: number }, readonly string[]> = {
   name: 'outdated keys',
-  *find({ transaction }, work, needs) {
+  *find({ dialect, transaction }, work, needs) {
     const all: string[] = [];
     for (const need of needs) {
+      // Locked before the users are loaded, so that another server cannot rename or erase them in between.
       const rows = yield* transaction.query(
-        sql`SELECT id FROM chat_users WHERE folding < ${foldingVersion} ORDER BY folding, id LIMIT ${need.most}`,
+        sql`SELECT id FROM chat_users WHERE folding < ${foldingVersion} ORDER BY folding, id LIMIT ${need.most} ${dialect.lock}`,
       );
       const ids = rows.map(({ id }) => id as string);
       work.keep(outdatedLoader, need, ids);
