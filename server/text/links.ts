@@ -37,23 +37,23 @@ const MAIL_NAME = `(?![${UNSPACED}${BLANK}])[\\p{L}\\p{M}\\p{N}._%+-]`;
 /** The flag `i` would make `ι` a mark, and `ſ` an `s`. */
 const inAnyCase = (word: string): string =>
   word.replace(/[a-z]/g, (letter) => `[${letter}${letter.toUpperCase()}]`);
-/** The start of a possible link, and the address up to its last possible character. */
-const CANDIDATE = new RegExp(
+/** The start of a possible link, or a whole mail address. */
+const START = new RegExp(
   [
-    `(?<![${WORD}])(?:${inAnyCase('https')}?://|${inAnyCase('mailto')}:)${CHARACTER}+`,
-    `(?<![${WORD}@./-])${inAnyCase('www')}\\.${CHARACTER}+`,
+    `((?<![${WORD}])(?:${inAnyCase('https')}?://|${inAnyCase('mailto')}:)|(?<![${WORD}@./-])${inAnyCase('www')}\\.)(?=${CHARACTER})`,
     `(?<![${WORD}._%+/@-])(?=[\\p{L}\\p{N}])(?:${MAIL_NAME}){1,64}@${LABEL}\\.${NAMES}`,
   ].join('|'),
   'gu',
 );
+const CHARACTERS = new RegExp(`(?:${CHARACTER})+`, 'uy');
 /** The parts of an address before its path: scheme, host and port, and what else is there. */
 const BEGINNING = new RegExp(
   `^(https?://)?((?=[\\p{L}\\p{N}])${NAMES}|\\[[\\da-f:.]+\\])(:\\d{1,5}(?!\\d))?([^/?#]*)`,
   'iu',
 );
-const MAIL = new RegExp(`^(?:mailto:)?[^@?]*@(${NAMES})`, 'iu');
+const MAIL = new RegExp(`^(?:mailto:)?[^@?]{0,1000}@(${NAMES})`, 'iu');
 /** The last name of a host whose first letters are in ASCII, and others are not. No such name exists. */
-const MIXED_END = /(?<=\.[A-Za-z\d-]+)(?![A-Za-z\d_-])[^.]+$/u;
+const MIXED_END = /(?<=\.[A-Za-z\d-]+)(?=[^\0-\x7f])[^.]+$/u;
 /** Punctuation at the end of an address, which belongs to the sentence. */
 const TAIL = /(?!-)[.,;:!?'*~\\\p{Pd}]/u;
 /** No host ends in these. A path may, as in random IDs. */
@@ -67,17 +67,24 @@ export function links(text: string): Piece[] {
   const pieces: Piece[] = [];
   let done = 0;
   let italic: number | undefined;
-  CANDIDATE.lastIndex = 0;
-  for (let match = CANDIDATE.exec(text); match !== null; match = CANDIDATE.exec(text)) {
-    const [candidate] = match;
+  /** The end of the characters of an address that were scanned last. Each character is scanned once. */
+  let scanned = 0;
+  START.lastIndex = 0;
+  for (let match = START.exec(text); match !== null; match = START.exec(text)) {
+    let [candidate] = match;
+    if (match[1]) {
+      CHARACTERS.lastIndex = START.lastIndex;
+      if (scanned < START.lastIndex && CHARACTERS.test(text)) scanned = CHARACTERS.lastIndex;
+      candidate = text.slice(match.index, scanned);
+    }
     italic ??= text.search(STARTS_ITALIC);
     const link = linkOf(addressIn(candidate, italic >= 0 && italic < match.index));
     // Other candidates may follow in the same one.
-    CANDIDATE.lastIndex = match.index + (link?.text ?? refused(candidate)).length;
+    START.lastIndex = match.index + (link?.text ?? refused(candidate)).length;
     if (link === undefined) continue;
     if (match.index > done) pieces.push(text.slice(done, match.index));
     pieces.push(link);
-    done = CANDIDATE.lastIndex;
+    done = START.lastIndex;
   }
   if (done < text.length) pieces.push(text.slice(done));
   return pieces;
@@ -127,6 +134,8 @@ function addressIn(candidate: string, afterItalic: boolean): string {
 }
 
 const CLOSING: Readonly<Record<string, string>> = { '(': ')', '[': ']', '{': '}' };
+/** The maximum number of nested brackets, because each address is scanned for the counterparts. */
+const MOST_BRACKETS = 32;
 
 /** Ends an address before a bracket that has no counterpart in it, and before the punctuation of the sentence. */
 function trimmed(address: string, pathStart = address.length, afterItalic = false): string {
@@ -134,8 +143,9 @@ function trimmed(address: string, pathStart = address.length, afterItalic = fals
   let end = pathStart;
   for (; end < address.length; end++) {
     const sign = address[end] ?? '';
-    if (sign in CLOSING) open.push(end);
-    else if (/[)\]}]/u.test(sign)) {
+    if (sign in CLOSING) {
+      if (open.push(end) > MOST_BRACKETS) break;
+    } else if (/[)\]}]/u.test(sign)) {
       if (CLOSING[address[open.at(-1) ?? -1] ?? ''] !== sign) break;
       open.pop();
     }

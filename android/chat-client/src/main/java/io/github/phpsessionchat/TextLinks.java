@@ -21,6 +21,9 @@ final class TextLinks {
   private static final String CLOSING = ")]}";
   private static final String TAIL = ".,;:!?'*~\\";
   private static final int MAX_MAIL_NAME = 64;
+  private static final int MAX_MAILTO_NAME = 1000;
+  /** The maximum number of nested brackets, because each address is scanned for the counterparts. */
+  private static final int MAX_BRACKETS = 32;
   private static final int MAX_PORT_DIGITS = 5;
   private static final int MAX_PORT = 65535;
   private static final int HTTP_PORT = 80;
@@ -34,8 +37,9 @@ final class TextLinks {
     int done = 0;
     int italic = Integer.MIN_VALUE;
     int at = 0;
+    Characters characters = new Characters(text);
     while (at < text.length()) {
-      int end = candidateEnd(text, at);
+      int end = candidateEnd(text, at, characters);
       if (end < 0) {
         at += Character.charCount(text.codePointAt(at));
         continue;
@@ -82,17 +86,17 @@ final class TextLinks {
   }
 
   /** Returns the end of the possible address at an index, or -1. */
-  private static int candidateEnd(String text, int at) {
+  private static int candidateEnd(String text, int at, Characters characters) {
     int c = text.codePointAt(at);
     if (!TextCharacters.isLetterOrNumber(c)) return -1;
     int before = at == 0 ? -1 : text.codePointBefore(at);
     String scheme = startsWith(text, at, HTTP) ? HTTP : startsWith(text, at, HTTPS) ? HTTPS : startsWith(text, at, MAILTO) ? MAILTO : "";
     if (!scheme.isEmpty() && !isWord(before)) {
-      int end = charactersEnd(text, at + scheme.length());
+      int end = characters.end(at + scheme.length());
       if (end > at + scheme.length()) return end;
     }
     if (startsWith(text, at, WWW) && "@./-".indexOf(before) < 0 && !isWord(before)) {
-      int end = charactersEnd(text, at + WWW.length());
+      int end = characters.end(at + WWW.length());
       if (end > at + WWW.length()) return end;
     }
     return "._%+/@-".indexOf(before) >= 0 || isWord(before) ? -1 : mailEnd(text, at);
@@ -115,14 +119,25 @@ final class TextLinks {
     return startsWith(text, 0, start);
   }
 
-  private static int charactersEnd(String text, int start) {
-    int i = start;
-    while (i < text.length()) {
-      int c = text.codePointAt(i);
-      if (!isOfAddress(c) && !isInsideWord(text, i, c) && !isJoiner(text, i, c)) break;
-      i += Character.charCount(c);
+  /** Finds the end of the characters of an address. Scans each character once. */
+  private static final class Characters {
+    private final String text;
+    private int scanned;
+
+    Characters(String text) {
+      this.text = text;
     }
-    return i;
+
+    int end(int start) {
+      int i = Math.max(start, scanned);
+      while (i < text.length()) {
+        int c = text.codePointAt(i);
+        if (!isOfAddress(c) && !isInsideWord(text, i, c) && !isJoiner(text, i, c)) break;
+        i += Character.charCount(c);
+      }
+      scanned = i;
+      return i;
+    }
   }
 
   private static boolean isOfAddress(int c) {
@@ -245,7 +260,8 @@ final class TextLinks {
 
   private static String mailAddress(String candidate, boolean afterItalic) {
     int at = 0;
-    while (at < candidate.length() && candidate.charAt(at) != '@' && candidate.charAt(at) != '?') at++;
+    int most = MAX_MAILTO_NAME + (startsWith(candidate, MAILTO) ? MAILTO.length() : 0);
+    while (at < candidate.length() && at < most && candidate.charAt(at) != '@' && candidate.charAt(at) != '?') at++;
     int end = at < candidate.length() && candidate.charAt(at) == '@' ? namesEnd(candidate, at + 1) : 0;
     if (end == at + 1) end = 0;
     String host = end == 0 ? "" : candidate.substring(at + 1, end);
@@ -262,7 +278,7 @@ final class TextLinks {
     int start = host.lastIndexOf('.') + 1;
     int i = start;
     while (i < host.length() && isOfAsciiName(host.charAt(i))) i++;
-    return start > 0 && i > start && i < host.length() && host.charAt(i) != '_' ? i : -1;
+    return start > 0 && i > start && i < host.length() && host.charAt(i) >= 0x80 ? i : -1;
   }
 
   private static boolean isOfAsciiName(char c) {
@@ -279,8 +295,10 @@ final class TextLinks {
     int end = pathStart;
     for (; end < address.length(); end++) {
       char sign = address.charAt(end);
-      if (OPENING.indexOf(sign) >= 0) open.add(end);
-      else if (CLOSING.indexOf(sign) >= 0) {
+      if (OPENING.indexOf(sign) >= 0) {
+        open.add(end);
+        if (open.size() > MAX_BRACKETS) break;
+      } else if (CLOSING.indexOf(sign) >= 0) {
         int last = open.size() - 1;
         if (last < 0 || OPENING.indexOf(address.charAt(open.get(last))) != CLOSING.indexOf(sign)) break;
         open.remove(last);
