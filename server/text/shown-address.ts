@@ -1,9 +1,10 @@
 /**
- * A label in Latin letters with visible marks, in characters of East Asia, or in Cyrillic letters of which one looks
- * unlike Latin. Letters of ASCII do not mix with the others, some of which look like a `/` or like a letter of ASCII.
+ * A label in Latin letters with visible marks, in characters of East Asia, or in Cyrillic letters, of which one looks
+ * unlike Latin, digits and `-`. Letters of ASCII do not mix with the others, some of which look like a `/` or like a
+ * letter of ASCII.
  */
 const CLEAR =
-  /^((?!.*[ıĸŀŉ])[a-z\dß-öø-ž-]+|[\p{sc=Han}\p{sc=Hira}\p{sc=Kana}ー가-힣\d-]+|(?=.*[бджийлфцчшщъыэюя])[\p{sc=Cyrl}\d-]+)$/u;
+  /^((?!.*[ıĸŀŉ])[a-z\dß-öø-ž-]+|(?![〇一ノー\d-]+$)[\p{sc=Han}\p{sc=Hira}\p{sc=Kana}ー가-힣\d-]+|(?=.*[джийлфцшщъыэюя])[\p{sc=Cyrl}\d-]+)$/u;
 const MAIL_HOST = /(?<=@|%40)[\p{L}\p{M}\p{N}_-]+(?:\.[\p{L}\p{M}\p{N}_-]+)*/gu;
 /** Parsing a host takes quadratic time in its length, so this is tested before. */
 export const LONG_HOST = /^.{254}/u;

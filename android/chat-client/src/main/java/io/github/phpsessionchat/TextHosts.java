@@ -14,14 +14,14 @@ final class TextHosts {
   /** A host in ASCII. OkHttp rejects some that browsers accept, such as {@code xn--1}. */
   private static final Pattern NAMES = Pattern.compile("[A-Za-z0-9_\\-]{1,63}(?:\\.[A-Za-z0-9_\\-]{1,63})*");
   /**
-   * A label in Latin letters with visible marks, in characters of East Asia, or in Cyrillic letters of which one looks
-   * unlike Latin.
+   * A label in Latin letters with visible marks, in characters of East Asia, or in Cyrillic letters, of which one looks
+   * unlike Latin, digits and {@code -}.
    */
   private static final Pattern CLEAR =
       Pattern.compile(
           "(?!.*[ıĸŀŉ])[a-z0-9ß-öø-ž\\-]+"
-              + "|[\\p{sc=Han}\\p{sc=Hira}\\p{sc=Kana}ー가-힣0-9\\-]+"
-              + "|(?=.*[бджийлфцчшщъыэюя])[\\p{sc=Cyrl}0-9\\-]+");
+              + "|(?![〇一ノー0-9\\-]+$)[\\p{sc=Han}\\p{sc=Hira}\\p{sc=Kana}ー가-힣0-9\\-]+"
+              + "|(?=.*[джийлфцшщъыэюя])[\\p{sc=Cyrl}0-9\\-]+");
   private static final Pattern CYRILLIC = Pattern.compile("[\\p{sc=Cyrl}0-9.\\-]+");
   /** The hosts in an address for mails, which may have several recipients, also after {@code ?}. */
   private static final Pattern MAIL_HOST = Pattern.compile("(@|%40)([\\p{L}\\p{M}\\p{N}_\\-]+(?:\\.[\\p{L}\\p{M}\\p{N}_\\-]+)*)");
