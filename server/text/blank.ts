@@ -1,5 +1,8 @@
-/** Whether a text has no visible character. Braille's empty pattern is invisible, but has no such Unicode property. */
-export const isBlank = (text: string) => /^[\p{White_Space}\p{Cc}\p{Cf}\p{DI}\u2800]*$/u.test(text);
+/**
+ * Whether a text has no visible character. Some characters are blank without such a Unicode property: an empty pattern
+ * of Braille and a note without a head.
+ */
+export const isBlank = (text: string) => /^[\p{White_Space}\p{Cc}\p{Cf}\p{DI}\u2800\u{1d159}]*$/u.test(text);
 
 const control = /[\p{Cc}\p{Zl}\p{Zp}]/u;
 const controls = new RegExp(control, 'gu');

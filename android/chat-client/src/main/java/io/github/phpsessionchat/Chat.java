@@ -2670,30 +2670,6 @@ public final class Chat {
     return id.toString();
   }
 
-  /** Characters that render as nothing, in addition to the categories below. */
-  private static final String INVISIBLE =
-      "\u034F\u115F\u1160\u17B4\u17B5\u180B\u180C\u180D\u180F\u2065\u2800\u3164\uFFA0"
-          + "\uFE00\uFE01\uFE02\uFE03\uFE04\uFE05\uFE06\uFE07"
-          + "\uFE08\uFE09\uFE0A\uFE0B\uFE0C\uFE0D\uFE0E\uFE0F"
-          + "\uFFF0\uFFF1\uFFF2\uFFF3\uFFF4\uFFF5\uFFF6\uFFF7\uFFF8";
-
-  /** Whether the text has no visible character. Same rule as the server's. */
-  static boolean isBlank(String text) {
-    for (int i = 0; i < text.length(); i += Character.charCount(text.codePointAt(i))) {
-      int c = text.codePointAt(i);
-      int type = Character.getType(c);
-      boolean isInvisible =
-          Character.isWhitespace(c)
-              || Character.isSpaceChar(c)
-              || type == Character.CONTROL
-              || type == Character.FORMAT
-              || INVISIBLE.indexOf(c) >= 0
-              || c >= 0xE0000 && c <= 0xE0FFF;
-      if (!isInvisible) return false;
-    }
-    return true;
-  }
-
   private static boolean isWellFormed(String text) {
     for (int i = 0; i < text.length(); i++) {
       char c = text.charAt(i);

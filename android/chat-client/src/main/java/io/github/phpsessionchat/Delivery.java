@@ -260,7 +260,7 @@ final class Delivery {
         files.add(file);
       }
     }
-    if (files.isEmpty() && !item.files.isEmpty() && Chat.isBlank(item.text)) {
+    if (files.isEmpty() && !item.files.isEmpty() && MessageText.isBlank(item.text)) {
       discard(clientId);
       return;
     }

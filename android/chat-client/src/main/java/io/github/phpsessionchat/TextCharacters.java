@@ -15,16 +15,24 @@ final class TextCharacters {
     0x2060, 0x206f, 0x3164, 0x3164, 0xfe00, 0xfe0f, 0xfeff, 0xfeff, 0xffa0, 0xffa0, 0xfff0, 0xfff8, 0x1bca0, 0x1bca3,
     0x1d173, 0x1d17a, 0xe0000, 0xe0fff,
   };
-  private static final int BRAILLE_BLANK = 0x2800;
+  /** Characters that are blank without such a property: a pattern of Braille, a note without a head. */
+  private static final int[] BLANK = {0x2800, 0x1d159};
 
   private TextCharacters() {}
 
   static boolean isBlank(String text) {
     for (int i = 0; i < text.length(); i += Character.charCount(text.codePointAt(i))) {
       int c = text.codePointAt(i);
-      if (!isSpace(c) && !isInvisible(c) && Character.getType(c) != Character.CONTROL && c != BRAILLE_BLANK) return false;
+      if (!isSpace(c) && !isInvisible(c) && Character.getType(c) != Character.CONTROL && !isBlank(c)) return false;
     }
     return true;
+  }
+
+  private static boolean isBlank(int c) {
+    for (int blank : BLANK) {
+      if (c == blank) return true;
+    }
+    return false;
   }
 
   /** Whether a character is a blank, as {@code \s} in JavaScript. */
