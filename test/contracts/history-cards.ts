@@ -38,7 +38,7 @@ export function cardsContract(now: Now) {
     expect(await stored(copy.seq)).toMatchObject({ text: 'Where is it?', card, forwarded: {} });
     await write.delete({ room, seq, user: ann.id, moderator: false, at });
     const { messages } = await read.after({ room, after: seq - 1, upTo: seq, limit: 1 });
-    expect(messages[0]).not.toHaveProperty('card');
+    expect(messages[0]).not.toHaveProperty('card', expect.anything());
   });
 
   test('distinguishes a repeat from a message with another card and the same clientId', async () => {
@@ -74,7 +74,7 @@ export function cardsContract(now: Now) {
     for (const one of [seq, copy.seq]) {
       const { messages } = await read.after({ room, after: one - 1, upTo: one, limit: 1 });
       expect(messages[0]).toMatchObject({ text: 'Where?' });
-      expect(messages[0]).not.toHaveProperty('card');
+      expect(messages[0]).not.toHaveProperty('card', expect.anything());
     }
   });
 }

@@ -192,8 +192,8 @@ export function erasureContract(now: Now) {
     ]);
     const [one, two, three, four, five] = messages;
     expect(one).toMatchObject({ user: deletedUser, mentions: [{ user: ben.id }], clientId: 'erased-1' });
-    expect(one).not.toHaveProperty('files');
-    expect(one).not.toHaveProperty('deletedAt');
+    expect(one).not.toHaveProperty('files', expect.anything());
+    expect(one).not.toHaveProperty('deletedAt', expect.anything());
     expect(one?.reactions).toEqual([{ emoji: '👍', count: 1, users: [ben.id] }]);
     // Other users are named instead of the erased user.
     const others = Array.from({ length: 10 }, (_, i) => `m${i}`);
@@ -202,10 +202,10 @@ export function erasureContract(now: Now) {
       reactions: [{ emoji: '👍', count: 11, users: others }],
     });
     expect(three).toMatchObject({ deletedAt: expect.any(Number) });
-    expect(three).not.toHaveProperty('deletedBy');
+    expect(three).not.toHaveProperty('deletedBy', expect.anything());
     expect(four).toMatchObject({ deletedBy: 'author', deletedAt: at });
     expect(five).toMatchObject({ replyTo: 1 });
-    expect(five).not.toHaveProperty('reactions');
+    expect(five).not.toHaveProperty('reactions', expect.anything());
     for (const id of [carried, bare]) expect(await read.file({ id, user: ben.id })).toBeNull();
     expect((await write.dropFiles({ before: 0, most: 100 })).ids).toHaveLength(3);
 
@@ -215,7 +215,7 @@ export function erasureContract(now: Now) {
       [1, ben.id, deletedUser.id],
     ]);
     expect(reports[1]?.message).toMatchObject({ text: 'text and more' });
-    expect(reports[1]?.message).not.toHaveProperty('files');
+    expect(reports[1]?.message).not.toHaveProperty('files', expect.anything());
     expect(await read.report({ id: closed })).toMatchObject({ closed: { by: deletedUser.id } });
     const lobby = await read.room({ room: 'lobby' });
     expect(lobby).toMatchObject({
@@ -232,7 +232,7 @@ export function erasureContract(now: Now) {
       [cat.id, 'member'],
     ]);
     expect(await read.room({ room: alone })).toMatchObject({ members: 0 });
-    expect(await read.room({ room: direct })).not.toHaveProperty('pair');
+    expect(await read.room({ room: direct })).not.toHaveProperty('pair', expect.anything());
     expect(await read.room({ room: unseen })).toBeNull();
     const refused = expect.objectContaining({ code: 'forbidden' });
     await expect(send(ben, { room: direct, asMember: true })).rejects.toEqual(refused);
@@ -293,7 +293,7 @@ export function erasureContract(now: Now) {
     const reported = async () => (await read.reports({ rooms: null, limit: 50 })).reports;
     const [report, ...others] = await reported();
     expect(report?.message).toMatchObject({ text: 'words', forwarded: { user: deletedUser, shown: true } });
-    expect(report?.message).not.toHaveProperty('files');
+    expect(report?.message).not.toHaveProperty('files', expect.anything());
     expect(others).toEqual([]);
     expect((await write.dropFiles({ before: 0, most: 100 })).stored).toHaveLength(2);
     expect(await now().holding(ann.name)).toEqual([]);

@@ -309,7 +309,7 @@ export function moderationContract(now: Now) {
     await write.setPreferences({ room: 'lobby', user: ben.id, set: { notify: 'none' } });
     await restrict(ben.id, 'banned', { by });
     await restrict(ben.id, 'banned', null);
-    expect(await memberOf(ben.id)).not.toHaveProperty('notify');
+    expect(await memberOf(ben.id)).not.toHaveProperty('notify', expect.anything());
   });
 
   test('lets members add a muted user, but not a banned user or a user who left', async () => {
@@ -332,7 +332,7 @@ export function moderationContract(now: Now) {
     await write.addMembers({ room, users: [{ id: '1' }], source: 'api', mayReturn: true });
     await restrict('1', 'banned', null, { room });
     expect(await memberOf('1', room)).toMatchObject({ sources: sources.api });
-    expect(await memberOf('1', room)).not.toHaveProperty('left');
+    expect(await memberOf('1', room)).not.toHaveProperty('left', expect.anything());
   });
 
   test('ends bans of users who are not members when they expire or the room is deleted', async () => {
@@ -596,7 +596,7 @@ export function moderationContract(now: Now) {
     const first = await read.pinsBy({ user: ann.id, from: '', limit: 2 });
     const rest = await read.pinsBy({ user: ann.id, from: first.next ?? '', limit: 2 });
     expect([...first.pins, ...rest.pins]).toEqual([1, 2, 3].map((seq) => ({ room: 'lobby', seq, at })));
-    expect(rest).not.toHaveProperty('next');
+    expect(rest).not.toHaveProperty('next', expect.anything());
     expect(await pin(1, { pinned: false })).toEqual(done);
     expect(await pin(1, { pinned: false })).toEqual(same);
     await expectRefusal(pin(1), 'unknown_message');
@@ -604,7 +604,7 @@ export function moderationContract(now: Now) {
     expect((await list()).map(({ pin }) => pin.seq)).toEqual([3]);
     expect(await read.room({ room: 'lobby' })).toMatchObject({ pins: 1 });
     await pin(3, { pinned: false });
-    expect(await read.room({ room: 'lobby' })).not.toHaveProperty('pins');
+    expect(await read.room({ room: 'lobby' })).not.toHaveProperty('pins', expect.anything());
     await pin(3);
     await write.deleteRoom({ room: 'lobby' });
     expect(await list()).toEqual([]);

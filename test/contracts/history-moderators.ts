@@ -220,9 +220,9 @@ export function moderatorsContract(now: Now) {
     expect(await recent({ rooms: ['den'] }, 0, 3)).toHaveLength(3);
     const own = { rooms: ['den'], except: [] };
     const both = { user: ben.id, mostRooms: 9, ...own };
-    expect(await read.activity({ ...both, most: 9 })).not.toHaveProperty('onlyIn');
+    expect(await read.activity({ ...both, most: 9 })).not.toHaveProperty('onlyIn', expect.anything());
     // The count stopped while all counted messages were in one room.
-    expect(await read.activity({ ...both, most: 1 })).not.toHaveProperty('onlyIn');
+    expect(await read.activity({ ...both, most: 1 })).not.toHaveProperty('onlyIn', expect.anything());
     expect(await read.activity({ user: ann.id, most: 2, mostRooms: 1, ...own })).toMatchObject({
       messages: 0,
       reports: 2,

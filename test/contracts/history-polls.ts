@@ -154,7 +154,7 @@ export function pollsContract(now: Now) {
     await carryOutErasures(now().history, 'one', at);
     const after = await stored(seq);
     expect(after).toMatchObject({ poll: { anonymous: true } });
-    expect(after).not.toHaveProperty('reactions');
+    expect(after).not.toHaveProperty('reactions', expect.anything());
   });
 
   test('deletes a poll with its message, and copies only its question', async () => {
@@ -164,12 +164,12 @@ export function pollsContract(now: Now) {
     const copy = { room, from: { room, seq }, user: ben, clientId: 'copy', sentAt: at, asMember: true };
     const { message: forwarded } = await write.forward(copy);
     expect(forwarded).toMatchObject({ text: 'Lunch?', forwarded: {} });
-    for (const part of ['poll', 'reactions']) expect(forwarded).not.toHaveProperty(part);
+    for (const part of ['poll', 'reactions']) expect(forwarded).not.toHaveProperty(part, expect.anything());
     await expectRefusal(write.edit({ room, seq, user: ann.id, text: 'Dinner?', at }), 'forbidden');
     await write.delete({ room, seq, user: ann.id, moderator: false, at });
     const deleted = await stored(seq);
     expect(deleted).toMatchObject({ deletedBy: 'author', text: '' });
-    for (const part of ['poll', 'reactions']) expect(deleted).not.toHaveProperty(part);
+    for (const part of ['poll', 'reactions']) expect(deleted).not.toHaveProperty(part, expect.anything());
     await expectRefusal(end(seq), 'unknown_message');
     expect(await read.reactors({ room, seq, emoji: '1', after: 0, limit: 9 })).toBeNull();
   });

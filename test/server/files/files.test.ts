@@ -381,7 +381,7 @@ test('accepts text in common encodings and a PDF with leading bytes, and stores 
 
 test('reads the metadata of sound and video, and serves them in parts', async () => {
   const add = async (bytes: Buffer, name: string, peaks?: string) => {
-    const options = { name, peaks };
+    const options = { name, ...(peaks === undefined ? {} : { peaks }) };
     const { status, file, code } = await upload(site.chat.url, annsCookie, bytes, options);
     return status === 201 ? file : `${status} ${code}`;
   };

@@ -98,7 +98,7 @@ test.concurrent('removes data older than CHAT_RETENTION from rooms, unread count
     .toContainEqual(expect.objectContaining({ room: 'lobby', head: 1, lastSeq: 1, firstSeq: 2 }));
   const lobby = (await bob.request('room:list', {})).rooms.find(({ id }) => id === 'lobby');
   expect(lobby).toMatchObject({ unread: 0, readSeq: 0, firstSeq: 2 });
-  expect(lobby).not.toHaveProperty('last');
+  expect(lobby).not.toHaveProperty('last', expect.anything());
   expect((await bob.request('message:history', { room: 'lobby' })).messages).toEqual([]);
   const { messages } = await bob.request('message:search', { query: 'Wm4kZ' });
   expect(messages).toMatchObject([{ text: direct }]);

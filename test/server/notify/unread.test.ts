@@ -215,7 +215,7 @@ test('contains no message that is deleted during the read', async () => {
   const directory = { banOf: () => null } as unknown as Parameters<typeof unreadOf>[1];
   const found = await unreadOf({ read }, directory, 'kim', { notified: [], messagesOf: ['barn'] });
   expect(found?.rooms).toMatchObject([{ room: 'barn', newest: 3, messages: [{ seq: 2 }] }]);
-  expect(found?.rooms[0]).not.toHaveProperty('last');
+  expect(found?.rooms[0]).not.toHaveProperty('last', expect.anything());
 });
 
 test('omits a private room that replaces a public room of the same ID during the read', async () => {
