@@ -45,12 +45,24 @@ final class TextHosts {
   private static @Nullable String canonical(String host) {
     if (NAMES.matcher(host).matches()) return host.toLowerCase(Locale.ROOT);
     try {
-      String canonical = new HttpUrl.Builder().scheme("http").host(host).build().host();
+      String canonical = new HttpUrl.Builder().scheme("http").host(lowerCase(host)).build().host();
       if (!host.startsWith("[")) return canonical;
       return "[" + (canonical.indexOf(':') < 0 ? mapped(canonical) : canonical) + "]";
     } catch (IllegalArgumentException e) {
       return null;
     }
+  }
+
+  /**
+   * Returns the host in small letters, because OkHttp rejects some capitals that browsers accept, such as {@code Ӏ}.
+   * Unlike {@code toLowerCase}, this keeps {@code İ}, and {@code Σ} becomes {@code σ} at the end of a word too.
+   */
+  private static String lowerCase(String host) {
+    StringBuilder lower = new StringBuilder(host);
+    for (int i = 0; i < host.length(); i++) {
+      if (host.charAt(i) != 'İ') lower.setCharAt(i, Character.toLowerCase(host.charAt(i)));
+    }
+    return lower.toString();
   }
 
   /** Returns an address as users see it. Unless no other host looks the same, its host is in ASCII. */
