@@ -1,3 +1,5 @@
+import { normalizeEncoding } from '@exodus/bytes/encoding.js';
+
 /**
  * Finds the encoding of a page as browsers do (https://html.spec.whatwg.org/#determining-the-character-encoding). Their
  * search of the first bytes for a `<meta>` is optional, and omitted here: the parser finds the `<meta>`, wherever it is,
@@ -5,27 +7,11 @@
  * the parser needs, and requires a later Node.
  */
 
-/** Labels of encodings that browsers do not decode (https://encoding.spec.whatwg.org/#names-and-labels). */
-const undecoded: ReadonlySet<string> = new Set([
-  'replacement',
-  'csiso2022kr',
-  'hz-gb-2312',
-  'iso-2022-cn',
-  'iso-2022-cn-ext',
-  'iso-2022-kr',
-]);
-
 /** Returns the name of the encoding with this label, `replacement` if browsers do not decode it. */
 export function encodingOf(label: string): string | undefined {
-  const known = label.replace(/^[\t\n\f\r ]+|[\t\n\f\r ]+$/g, '').toLowerCase();
-  if (undecoded.has(known)) return 'replacement';
-  // Node does not know it. For a `<meta>`, HTML replaces it like this.
-  if (known === 'x-user-defined') return 'windows-1252';
-  try {
-    return new TextDecoder(known).encoding;
-  } catch {
-    return undefined;
-  }
+  const encoding = normalizeEncoding(label) ?? undefined;
+  // For a `<meta>`, HTML replaces it like this.
+  return encoding === 'x-user-defined' ? 'windows-1252' : encoding;
 }
 
 /** Bytes of the start of a page that `encodingOfStart` and `encodingOfXml` read. */

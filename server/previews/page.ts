@@ -1,3 +1,4 @@
+import { TextDecoder } from '@exodus/bytes/encoding.js';
 import { Parser } from 'htmlparser2';
 import { encodingOfMeta, encodingOfStart, encodingOfXml, startLength } from './encoding.ts';
 

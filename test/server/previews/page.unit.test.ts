@@ -44,8 +44,8 @@ test('a page has the same title as in a browser, whatever declares its encoding'
     fc.array(meta, { maxLength: 4 }),
     // The defaults differ, so there is always an encoding.
     fc.constant('<meta charset=macintosh>'),
-    // Two characters in most encodings. Rarer ones differ, because Node has other tables.
-    fc.constantFrom('<title>\xa4\xe9 \xc4\xe3', '<title>\xc3\xa9'),
+    // Two characters in most encodings, and characters of the extensions of EUC-KR and Big5.
+    fc.constantFrom('<title>\xa4\xe9 \xc4\xe3', '<title>\xc3\xa9', '<title>\xa1\x41 \xfa\x40'),
     fc.constant('</title>'),
   );
   fc.assert(
@@ -60,4 +60,15 @@ test('a page has the same title as in a browser, whatever declares its encoding'
     ),
     { numRuns: size(1000, 50) },
   );
+});
+
+test.each([
+  ['ks_c_5601-1987', '8c63b9e6b0a2c7cf', '똠방각하'],
+  ['windows-949', '8141c652', '갂힣'],
+  ['big5-hkscs', '9df6abd72e9def', '喺度.嘅'],
+  ['big5', '8862a4a4', 'Ê̄中'],
+])('a title in %s has the characters that browsers added to the encoding', (charset, bytes, title) => {
+  const reader = new PageReader({ charset, isXml: false });
+  reader.read(Buffer.concat([latin('<title>'), Buffer.from(bytes, 'hex'), latin('</title>')]));
+  expect(reader.end()?.title).toBe(title);
 });
