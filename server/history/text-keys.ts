@@ -53,6 +53,14 @@ function findKeysIn({ id, name }: { id: string; name: string }, form: (text: str
 /** Shortens a find key, because the databases limit the size of indexed values. Folding may lengthen a name. */
 export const storedFindKey = (key: string): string => [...key].slice(0, 240).join('');
 
+/**
+ * Returns the starts of the find keys that match a query. Until the keys of a user are renewed, they are those of the
+ * name as it was typed.
+ */
+export const queryKeys = (query: string): string[] => [
+  ...new Set([folded(query), asTyped(query)].map(storedFindKey)),
+];
+
 /** Follows the last character of a text, so that this character also starts a pair. */
 const end = '\u{e100}';
 

@@ -28,6 +28,7 @@ import {
   openHistory,
   readHistoryPlace,
 } from '../../server/history/open.ts';
+import type { ArrivalPlace } from '../../server/history/people/arrivals.ts';
 import { tables } from '../../server/history/subjects.ts';
 import { pairsOf } from '../../server/history/text-keys.ts';
 import { selectSendable } from '../../server/history/webhooks.ts';
@@ -697,6 +698,19 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       await history.write.putRoom({ id: 'den', kind: 'private', name: 'den', at: 0 });
       const people = { room: 'den', users: [jose, long], source: 'api' as const, mayReturn: true, at: 0 };
       await history.write.addMembers(people);
+      for (const [id, name] of ['Zoë', 'Zoey', 'Zoë Zoëlle', 'Zola'].entries())
+        await history.write.arrive({ user: { id: `z${id}`, name }, at: 0 });
+      /** The users in the moderators' list, in pages of one. */
+      const findArrivals = async (query: string) => {
+        const found: string[] = [];
+        let after: ArrivalPlace | undefined;
+        do {
+          const page = await history.read.arrivals({ query, limit: 1, ...(after && { after }) });
+          found.push(...page.users.map(({ id }) => id));
+          after = page.next;
+        } while (after !== undefined);
+        return found;
+      };
       const finds = () => expectSearches(history, 'lobby');
       const findUsers = async (query: string) =>
         (await history.read.findUsers({ user: 'x', query, onlyShared: false, limit: 9 })).map(({ id }) => id);
@@ -719,10 +733,15 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
         );
       await database.query(`UPDATE chat_user_keys SET find_key = 'josé' WHERE find_key = 'jose'`);
       await database.query(`UPDATE chat_members SET sort = 'josé' WHERE user_id = 'j'`);
+      for (const key of ['zoe', 'zoe zoelle', 'zoelle'])
+        await database.query(
+          `UPDATE chat_user_keys SET find_key = '${key.replaceAll('zoe', 'zoë')}' WHERE find_key = '${key}'`,
+        );
       for (const table of ['chat_blocks', 'chat_users'])
         await database.query(`UPDATE ${table} SET folding = 0`);
       await finds();
       expect(await findUsers('José')).toEqual(['j']);
+      expect(await findArrivals('Zoë')).toEqual(['z1', 'z0', 'z2']);
       const renewals: Renewal[] = [];
       const other = await openDatabase(database.url, undefined, undefined, (is) => renewals.push(is));
       closing.push(() => other.close());
@@ -732,6 +751,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       expect(renewed).toContainEqual({ users });
       expect(await history.write.renewKeys(most)).toEqual({ users: 0 });
       expect([await findUsers('jose'), await findUsers('José')]).toEqual([['j'], ['j']]);
+      expect(await findArrivals('Zoë')).toEqual(['z0', 'z2', 'z1']);
       expect(await count(`chat_members WHERE user_id = 'j' AND sort = 'jose'`)).toBe(1);
       await expect.poll(() => renewals).toEqual(['begins', 'ends']);
       expect(await count('chat_blocks WHERE folding = 0')).toBe(0);

@@ -177,4 +177,9 @@ export const inList = (dialect: Dialect, column: ColumnName, values: readonly Va
   );
 
 /** Returns SQL without values. */
+export const unionAll = (statements: readonly Sql[]): Sql => ({
+  text: statements.map(({ text }, n) => `SELECT * FROM (${text}) AS some_${n}`).join(' UNION ALL '),
+  values: statements.flatMap(({ values }) => values),
+});
+
 export const raw = (text: string): Sql => ({ text, values: [] });

@@ -1,6 +1,5 @@
-import { folded } from '../../text/folding.ts';
 import type { SiteRole, User } from '../../wire/events.ts';
-import { ask, type Sql, sql } from '../engine/dialect.ts';
+import { ask, type Sql, sql, unionAll } from '../engine/dialect.ts';
 import { countUpTo, cutPage, type ReadsOf } from '../engine/read.ts';
 import { type Nothing, type Rule, refuse } from '../engine/rule.ts';
 import { type Need, rows } from '../engine/work.ts';
@@ -10,7 +9,7 @@ import { add, take } from '../members/membership.ts';
 import { lastMessageNeed } from '../messages/loaded.ts';
 import { getRoom } from '../rooms/loaded.ts';
 import { newRoom, siteRoom } from '../rooms/room-changes.ts';
-import { behindNames, storedFindKey } from '../text-keys.ts';
+import { behindNames, queryKeys } from '../text-keys.ts';
 import { arrivals, getUser, siteUsers, userNeed } from './loaded.ts';
 import { deletedUser, type UserRecord, userFrom } from './user.ts';
 import { putUser, rename, userSelection } from './users.ts';
@@ -122,14 +121,29 @@ function newestArrivals(after: ArrivalPlace | undefined, limit: number): Sql {
 
 /** Lists each user once, by the first matching key. */
 function arrivalsByName(query: string, after: ArrivalPlace | undefined, limit: number): Sql {
-  const first = storedFindKey(folded(query));
-  const { key, user } = after ?? { key: first, user: '' };
-  return sql`SELECT ${userSelection}, find_key AS sort FROM chat_user_keys AS user_keys
+  const starts = queryKeys(query);
+  const { key, user } = after ?? { key: '', user: '' };
+  const isEarlier = either(
+    starts.map(
+      (start) => sql`(earlier.find_key >= ${start} AND earlier.find_key < ${start + behindNames}
+                      AND earlier.find_key < user_keys.find_key)`,
+    ),
+  );
+  // A statement for each start, so that the database reads no keys between them.
+  const pages = starts.map(
+    (start) => sql`SELECT ${userSelection}, find_key AS sort FROM chat_user_keys AS user_keys
              JOIN chat_arrivals AS arrivals ON arrivals.user_id = user_keys.user_id
              JOIN chat_users AS users ON users.id = user_keys.user_id
-             WHERE find_key >= ${key} AND find_key < ${first + behindNames}
+             WHERE find_key >= ${start} AND find_key < ${start + behindNames} AND find_key >= ${key}
                AND (find_key > ${key} OR user_keys.user_id > ${user})
                AND NOT EXISTS (SELECT 1 FROM chat_user_keys AS earlier WHERE earlier.user_id = user_keys.user_id
-                 AND earlier.find_key >= ${first} AND earlier.find_key < user_keys.find_key)
-             ORDER BY find_key, user_keys.user_id LIMIT ${limit + 1}`;
+                 AND ${isEarlier})
+             ORDER BY find_key, user_keys.user_id LIMIT ${limit + 1}`,
+  );
+  return sql`${unionAll(pages)} ORDER BY sort, id LIMIT ${limit + 1}`;
 }
+
+const either = (conditions: readonly Sql[]): Sql => ({
+  text: `(${conditions.map(({ text }) => text).join(' OR ')})`,
+  values: conditions.flatMap(({ values }) => values),
+});

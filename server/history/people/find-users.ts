@@ -1,10 +1,10 @@
 import { asTyped, folded } from '../../text/folding.ts';
 import { isGuest } from '../../wire/guest.ts';
-import { type Asking, ask, type Dialect, inList, raw, type Sql, sql } from '../engine/dialect.ts';
+import { type Asking, ask, type Dialect, inList, raw, type Sql, sql, unionAll } from '../engine/dialect.ts';
 import type { ReadsOf } from '../engine/read.ts';
 import type { Row } from '../engine/table.ts';
 import { isBehind, listedFrom, type MemberPage, type MemberPlace, selectListed } from '../members/members.ts';
-import { behindNames, findKeys, storedFindKey, typedFindKeys } from '../text-keys.ts';
+import { behindNames, findKeys, queryKeys, typedFindKeys } from '../text-keys.ts';
 import { type UserRecord, userFrom } from './user.ts';
 import { userSelection } from './users.ts';
 
@@ -59,11 +59,6 @@ function rangeOfNames(query: string): SortRange {
   const from = [...folded(query)].slice(0, 128).join('');
   return { from, to: from + behindNames };
 }
-
-const unionAll = (statements: readonly Sql[]): Sql => ({
-  text: statements.map(({ text }, n) => `SELECT * FROM (${text}) AS some_${n}`).join(' UNION ALL '),
-  values: statements.flatMap(({ values }) => values),
-});
 
 /**
  * Collects matching users without duplicates, ordered by the call of `add`, then matches of the query as it was typed,
@@ -180,8 +175,7 @@ export const findUsersReads: ReadsOf<FindUsersReads> = {
     } else {
       // A user can have several matching keys, so a page of keys may be too short.
       const keysPerStatement = 4 * limit;
-      // Until the keys of a user are renewed, they are those of the name as it was typed.
-      for (const key of new Set([folded(query), asTyped(query)].map(storedFindKey))) {
+      for (const key of queryKeys(query)) {
         let after = { sort: key, id: '' };
         for (let scanned = 0; !matches.isFull && scanned < maxScannedKeys; scanned += keysPerStatement) {
           // Excludes users whom only other users added to rooms. They have no keys, so the database reads few rows
