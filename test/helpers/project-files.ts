@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
 const root = new URL('../..', import.meta.url).pathname;
-const made = new Set(['.git', 'node_modules', 'dist', 'data', 'target', 'test-results']);
+const made = new Set(['.git', 'node_modules', 'dist', 'data', 'out', 'target', 'test-results']);
 
 /**
  * Returns the paths of the project's files, without build output. Does not read the folders of build output, because
