@@ -353,10 +353,15 @@ object Samples {
         if (message.files.isNotEmpty()) append(" with ${message.files.keys.joinToString()}")
     }
 
-    private fun unsent(clientId: String, text: String, failed: String?, replyTo: Long = 0): PendingMessage = PendingMessage.fromJson(
-        JSONObject().put("clientId", clientId).put("room", "lobby").put("text", text).put("writtenAt", now)
-            .put("replyTo", replyTo).apply { if (failed != null) put("failed", failed) }.toString(),
-    )
+    private fun unsent(clientId: String, text: String, failed: String?, replyTo: Long = 0, file: String? = null): PendingMessage =
+        PendingMessage.fromJson(
+            JSONObject().put("clientId", clientId).put("room", "lobby").put("text", text).put("writtenAt", now)
+                .put("replyTo", replyTo)
+                .apply {
+                    if (failed != null) put("failed", failed)
+                    if (file != null) put("files", JSONArray(listOf(JSONObject().put("key", "k1").put("name", file).put("size", 1))))
+                }.toString(),
+        )
 
     val entries: List<Entry> =
         Entry.list(stored, listOf(unsent("p1", "I can bring it 👍", null), unsent("p2", "See you at ten", "forbidden")), alice)
@@ -364,6 +369,18 @@ object Samples {
     /** Messages of another user, as many as given. */
     fun messages(count: Int, text: String = ""): List<Entry> =
         Entry.list((1..count).map { message(it.toLong(), bob, "Message $it$text", count.toLong()) }, emptyList(), alice)
+
+    /** A message that mentions Bob, and an unsent file, whose names have signs of formats. */
+    val namesWithSigns: List<Entry> = Entry.list(
+        listOf(
+            message(1, li, "*Ask* @Bob", 2) {
+                val bob = JSONObject().put("id", "2").put("name", "*Bob* _K_")
+                put("mentions", JSONArray(listOf(JSONObject().put("user", bob).put("start", 6).put("length", 4))))
+            },
+        ),
+        listOf(unsent("p1", "*The* plan", null, file = "_plan_.txt")),
+        alice,
+    )
 
     val partOfHistory = HistoryView(false, true, true)
     val wholeHistory = HistoryView(true, true, true)

@@ -208,7 +208,7 @@ private fun Bubble(
         // If the author added no text, the text is the reference of the card.
         if (text.isNotEmpty() && text != message?.card) {
             Text(
-                formatted(text),
+                formatted(entry),
                 style = LocalTextStyle.current.copy(textDirection = TextDirection.Content),
                 color = if (entry.message?.isDeleted == true) colors.onSurfaceVariant else colors.onSurface,
                 fontStyle = if (entry.message?.isDeleted == true) FontStyle.Italic else null,

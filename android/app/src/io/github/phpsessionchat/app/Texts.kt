@@ -53,19 +53,21 @@ fun titleOf(room: RoomSummary) = room.with?.let { nameOf(it) } ?: room.name
 @Composable
 fun textOf(entry: Entry): String {
     val message = entry.message
-    val pending = entry.pending
     return when {
         message?.isDeleted == true -> stringResource(R.string.msg_deleted)
         message != null -> message.textWithNames()
-        pending != null -> (listOf(pending.text) + pending.files.map { it.name }).filter(String::isNotEmpty).joinToString("\n")
-        else -> entry.text
+        else -> (listOf(entry.text) + filesOf(entry)).filter(String::isNotEmpty).joinToString("\n")
     }
 }
 
 /** Returns the text of a message, or the names of its files if it has no text. */
 @Composable
 fun shortTextOf(entry: Entry): String =
-    MessageText.plain(textOf(entry)).ifEmpty { entry.message?.files.orEmpty().joinToString { it.name } }
+    if (entry.message?.isDeleted == true) stringResource(R.string.msg_deleted)
+    else entry.plainText().ifEmpty { (entry.message?.files?.map { it.name } ?: filesOf(entry)).joinToString() }
+
+/** Returns the names of the files that are not uploaded yet. */
+private fun filesOf(entry: Entry): List<String> = entry.pending?.files.orEmpty().map { it.name }
 
 /** Makes the links in a text open in the browser. */
 @Composable
@@ -74,11 +76,20 @@ fun linked(text: String): AnnotatedString {
     return remember(text, looks) { buildAnnotatedString { append(MessageText.links(text), looks) } }
 }
 
-/** Shows the links and formats of a message. */
+/** Shows the links and formats of a message. Names of users and files have none. */
 @Composable
-fun formatted(text: String): AnnotatedString {
+fun formatted(entry: Entry): AnnotatedString {
     val looks = Looks.current()
-    return remember(text, looks) { formatted(text, looks) }
+    if (entry.message?.isDeleted == true) return AnnotatedString(stringResource(R.string.msg_deleted))
+    return remember(entry.message ?: entry.pending, looks) {
+        buildAnnotatedString {
+            if (entry.text.isNotEmpty()) append(formatted(entry.blocks(), looks))
+            for (name in filesOf(entry)) {
+                if (length > 0) append('\n')
+                append(name)
+            }
+        }
+    }
 }
 
 class Looks(val link: TextLinkStyles, val code: SpanStyle, val quote: SpanStyle) {
@@ -97,8 +108,8 @@ class Looks(val link: TextLinkStyles, val code: SpanStyle, val quote: SpanStyle)
     }
 }
 
-fun formatted(text: String, looks: Looks): AnnotatedString = buildAnnotatedString {
-    for ((n, block) in MessageText.blocks(text).withIndex()) {
+fun formatted(blocks: List<Block>, looks: Looks): AnnotatedString = buildAnnotatedString {
+    for ((n, block) in blocks.withIndex()) {
         if (n > 0) append('\n')
         when (block.kind) {
             Block.Kind.TEXT -> append(block.pieces, looks)

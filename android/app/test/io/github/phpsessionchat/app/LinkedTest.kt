@@ -6,14 +6,17 @@ import androidx.compose.ui.text.TextLinkStyles
 import androidx.compose.ui.text.font.FontFamily
 import androidx.compose.ui.text.font.FontStyle
 import androidx.compose.ui.text.font.FontWeight
+import io.github.phpsessionchat.MessageText
 import org.junit.Assert.assertEquals
 import org.junit.Test
 
 class LinkedTest {
     private val looks = Looks(TextLinkStyles(), SpanStyle(fontFamily = FontFamily.Monospace), SpanStyle())
 
+    private fun formatted(text: String) = formatted(MessageText.blocks(text), looks)
+
     private fun links(text: String): List<Pair<String, String>> {
-        val shown = formatted(text, looks)
+        val shown = formatted(text)
         return shown.getLinkAnnotations(0, shown.length).map {
             (it.item as LinkAnnotation.Url).url to shown.substring(it.start, it.end)
         }
@@ -33,11 +36,11 @@ class LinkedTest {
 
     @Test fun `shows lists, quotations and code as lines`() {
         val text = "to do:\n- a\n- b\n3. c\n> d\n> e\n```\nf\n  g\n```\nend"
-        assertEquals("to do:\n• a\n• b\n3. c\n▏d\n▏e\nf\n  g\nend", formatted(text, looks).text)
+        assertEquals("to do:\n• a\n• b\n3. c\n▏d\n▏e\nf\n  g\nend", formatted(text).text)
     }
 
     @Test fun `shows bold, italic and code without their signs`() {
-        val shown = formatted("**a *b*** `c`", looks)
+        val shown = formatted("**a *b*** `c`")
         assertEquals("a b c", shown.text)
         fun parts(isShown: (SpanStyle) -> Boolean) =
             shown.spanStyles.filter { isShown(it.item) }.map { shown.substring(it.start, it.end) }

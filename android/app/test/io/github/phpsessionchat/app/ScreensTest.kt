@@ -72,6 +72,13 @@ class ScreensTest : ScreenTest() {
     }
 
     @Test
+    fun doesNotFormatNames() {
+        showConversation(Samples.namesWithSigns)
+        compose.onNodeWithText("Ask @*Bob* _K_").assertIsDisplayed()
+        compose.onNodeWithText("The plan\n_plan_.txt").assertIsDisplayed()
+    }
+
+    @Test
     fun saysInTheListOfRoomsThatAMessageWasNotSent() {
         showRooms(Samples.scheduled)
         compose.onNodeWithText("A scheduled message was not sent.").performClick()

@@ -74,6 +74,24 @@ public final class Entry {
     return Collections.unmodifiableList(list);
   }
 
+  /**
+   * Parses the text. Mentions have the current names, which are never formatted.
+   *
+   * @return its paragraphs, quotations, lists and blocks of code, in order
+   */
+  public List<MessageText.Block> blocks() {
+    return NamedText.blocks(text, message == null ? pending.mentions : message.mentions);
+  }
+
+  /**
+   * Returns the words of the text without the signs of its formats. Mentions have the current names.
+   *
+   * @return the words
+   */
+  public String plainText() {
+    return MessageText.plain(blocks());
+  }
+
   @Override
   public String toString() {
     return message == null ? pending.toString() : message.toString();

@@ -2,6 +2,7 @@ package io.github.phpsessionchat;
 
 import java.util.List;
 import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
 /** A mention of a user in the text of a {@link Message}. */
 public final class Mention {
@@ -40,6 +41,11 @@ public final class Mention {
    * typed text if that cannot be a name, because a name would hide the words, or if the name is unknown.
    */
   static String replaceNames(String text, List<Mention> mentions) {
+    return replaceNames(text, mentions, null);
+  }
+
+  /** @param names if set, gets the words of each mention, and the text gets a sign of {@link NamedText} instead */
+  static String replaceNames(String text, List<Mention> mentions, @Nullable List<String> names) {
     StringBuilder result = new StringBuilder();
     int done = 0;
     int doneCharacters = 0;
@@ -51,8 +57,13 @@ public final class Mention {
       result.append(text, done, begin);
       boolean hasName = !mention.user.id.equals(EVERYBODY) && !mention.user.id.equals(mention.user.name);
       boolean isName = mention.length <= MAX_NAME_LENGTH && text.substring(begin, end).indexOf('\n') < 0;
-      if (!hasName || !isName) result.append(text, begin, end);
-      else result.append(text.charAt(begin) == '@' ? "@" : "").append(mention.user.name);
+      String typed = text.substring(begin, end);
+      String words = hasName && isName ? (typed.startsWith("@") ? "@" : "") + mention.user.name : typed;
+      if (names == null || names.size() == NamedText.MAX_SIGNS) result.append(words);
+      else {
+        result.append(NamedText.sign(names.size()));
+        names.add(words);
+      }
       done = end;
       doneCharacters = mention.start + mention.length;
     }

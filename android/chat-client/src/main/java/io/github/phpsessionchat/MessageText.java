@@ -75,6 +75,16 @@ public final class MessageText {
       this.pieces = Collections.unmodifiableList(pieces);
     }
 
+    private static List<Piece> withNames(List<Piece> pieces, NamedText named) {
+      List<Piece> all = new ArrayList<>();
+      for (Piece piece : pieces) {
+        Link link = piece.link;
+        if (link != null) link = new Link(link.href, link.host, named.withNames(link.text), named.withNames(link.shown));
+        all.add(new Piece(piece.kind, named.withNames(piece.text), link, withNames(piece.pieces, named)));
+      }
+      return all;
+    }
+
     static Piece text(String text) {
       return new Piece(Kind.TEXT, text, null, Collections.emptyList());
     }
@@ -140,6 +150,12 @@ public final class MessageText {
       this.language = language;
     }
 
+    Block withNames(NamedText named) {
+      List<List<Piece>> all = new ArrayList<>();
+      for (List<Piece> item : items) all.add(Collections.unmodifiableList(Piece.withNames(item, named)));
+      return new Block(kind, Piece.withNames(pieces, named), all, start, named.withNames(code), language);
+    }
+
     static Block text(List<Piece> pieces) {
       return new Block(Kind.TEXT, pieces, Collections.emptyList(), NO_NUMBERS, "", null);
     }
@@ -188,9 +204,10 @@ public final class MessageText {
   }
 
   /**
-   * Parses the text of a message.
+   * Parses the text of a message, without its mentions. With them, use {@link Entry#blocks()}, because a name may have
+   * signs of formats.
    *
-   * @param text the text, such as {@link Message#textWithNames()}
+   * @param text the text
    * @return its paragraphs, quotations, lists and blocks of code, in order
    */
   public static List<Block> blocks(String text) {
@@ -220,15 +237,20 @@ public final class MessageText {
   }
 
   /**
-   * Returns the words of a message without the signs of its formats, for example for a notification.
+   * Returns the words of a message without the signs of its formats, for example for a notification. With current names,
+   * use {@link Entry#plainText()}.
    *
    * @param text the text of a message
    * @return its words
    */
   public static String plain(String text) {
+    return plain(blocks(text));
+  }
+
+  static String plain(List<Block> blocks) {
     StringBuilder words = new StringBuilder();
     String separator = "";
-    for (Block block : blocks(text)) {
+    for (Block block : blocks) {
       words.append(separator).append(block.code);
       addWords(block.pieces, words);
       for (int i = 0; i < block.items.size(); i++) {

@@ -4,7 +4,12 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.github.phpsessionchat.MessageText.Piece;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
+import java.util.List;
+import org.json.JSONArray;
 import org.json.JSONObject;
 import org.junit.jupiter.api.Test;
 
@@ -61,6 +66,35 @@ class MentionsTest {
     assertEquals(text, Mention.replaceNames(text, Collections.singletonList(all)));
     Mention lines = new Mention(new User("1", "Alice"), 0, 3);
     assertEquals("a\nb", Mention.replaceNames("a\nb", Collections.singletonList(lines)));
+  }
+
+  @Test
+  void areNeverFormatted() {
+    JSONObject bob = new JSONObject().put("id", "2").put("name", "*Bob* `K` https://a.example/");
+    JSONObject unknown = new JSONObject().put("id", "_3_").put("name", "_3_");
+    JSONArray mentions = new JSONArray();
+    mentions.put(new JSONObject().put("user", bob).put("start", 6).put("length", 4));
+    mentions.put(new JSONObject().put("user", unknown).put("start", 12).put("length", 3));
+    JSONObject json = new JSONObject().put("text", "*Ask* @Bob, _x_ or **_@Al_**").put("mentions", mentions);
+    Entry entry = Entry.of(Wire.message(json));
+    assertEquals("Ask @*Bob* `K` https://a.example/, _x_ or @Al", entry.plainText());
+    List<Piece> pieces = entry.blocks().get(0).pieces;
+    assertEquals(Arrays.asList(Piece.Kind.ITALIC, Piece.Kind.TEXT, Piece.Kind.BOLD), kinds(pieces));
+    json.put("text", "- *a* @Bob\n```\n_x_\n```").put("mentions", new JSONArray().put(mentions.getJSONObject(0)));
+    assertEquals("a @*Bob* `K` https://a.example/\n_x_", Entry.of(Wire.message(json)).plainText());
+  }
+
+  @Test
+  void keepTheTypedTextNextToANoncharacter() {
+    JSONObject mention = new JSONObject(mention("1", "2,\"length\":4"));
+    JSONObject json = new JSONObject().put("text", "\ufdd0 @Bob").put("mentions", new JSONArray().put(mention));
+    assertEquals("\ufdd0 @Bob", Entry.of(Wire.message(json)).plainText());
+  }
+
+  private static List<Piece.Kind> kinds(List<Piece> pieces) {
+    List<Piece.Kind> kinds = new ArrayList<>();
+    for (Piece piece : pieces) kinds.add(piece.kind);
+    return kinds;
   }
 
   private static String mention(String user, String place) {
