@@ -307,6 +307,9 @@ object Samples {
     private val notices = JSONObject().put("mail", 15).put("push", true).put("text", "text").put("mailTo", "alice@example.org")
         .put("quiet", JSONObject().put("from", "22:00").put("to", "07:00").put("zone", "Europe/Paris"))
 
+    val noticesWithEarlyEnd: Notices =
+        Wire.notices(JSONObject(notices.toString()).put("quiet", JSONObject().put("from", "22:00").put("to", "02:30")))
+
     val noticesWithoutAddress: Notices = Wire.notices(JSONObject().put("mail", 15).put("push", true).put("mailTo", JSONObject.NULL))
 
     val settings = UserSettings(

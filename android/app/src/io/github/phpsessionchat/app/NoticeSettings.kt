@@ -17,9 +17,9 @@ import io.github.phpsessionchat.Notices
 import io.github.phpsessionchat.Notices.Quiet
 import io.github.phpsessionchat.Notices.Shown
 import io.github.phpsessionchat.NoticesChange
-import java.time.LocalDate
 import java.time.LocalTime
 import java.time.ZoneId
+import java.util.Formatter
 import java.util.Locale
 
 /** The offered delays of mails, in minutes. */
@@ -110,7 +110,8 @@ private fun pickTime(context: Context, time: LocalTime, onTime: (String) -> Unit
     ).show()
 }
 
+/** Formats the time in UTC, because the device's clock may skip it today. */
 private fun timeOfDay(context: Context, time: LocalTime): String {
-    val today = time.atDate(LocalDate.now()).atZone(ZoneId.systemDefault()).toInstant().toEpochMilli()
-    return DateUtils.formatDateTime(context, today, DateUtils.FORMAT_SHOW_TIME)
+    val ms = time.toSecondOfDay() * DateUtils.SECOND_IN_MILLIS
+    return DateUtils.formatDateRange(context, Formatter(Locale.getDefault()), ms, ms, DateUtils.FORMAT_SHOW_TIME, "UTC").toString()
 }

@@ -16,6 +16,14 @@ import io.github.phpsessionchat.Device
 import io.github.phpsessionchat.NoticesChange
 import io.github.phpsessionchat.Samples
 import io.github.phpsessionchat.User
+import java.time.LocalDate
+import java.time.ZoneOffset
+import java.time.zone.ZoneOffsetTransition
+import java.time.zone.ZoneRules
+import java.time.zone.ZoneRulesProvider
+import java.util.SimpleTimeZone
+import java.util.TimeZone
+import java.util.TreeMap
 import org.junit.Assert.assertEquals
 import org.junit.Test
 import org.robolectric.shadows.ShadowDialog
@@ -32,6 +40,29 @@ class SampleSettings(private val calls: MutableList<String>) : SettingsActions {
     private fun record(call: String) {
         calls += call
     }
+}
+
+/** A time zone in which the clock goes from 2:00 to 3:00 today and tomorrow, and back at noon. */
+private object SkippingHour : ZoneRulesProvider() {
+    const val ID = "Test/Skipping"
+    private val before = ZoneOffset.ofHours(-1)
+
+    override fun provideZoneIds() = setOf(ID)
+    override fun provideVersions(zoneId: String) = TreeMap(mapOf("1" to rules))
+    override fun provideRules(zoneId: String, forCaching: Boolean) = rules
+
+    private val rules = ZoneRules.of(
+        before,
+        before,
+        emptyList(),
+        (0L..1L).map { LocalDate.now().plusDays(it) }.flatMap {
+            listOf(
+                ZoneOffsetTransition.of(it.atTime(2, 0), before, ZoneOffset.UTC),
+                ZoneOffsetTransition.of(it.atTime(12, 0), ZoneOffset.UTC, before),
+            )
+        },
+        emptyList(),
+    )
 }
 
 class SettingsTest : ScreenTest() {
@@ -67,6 +98,20 @@ class SettingsTest : ScreenTest() {
         ShadowDialog.getLatestDialog().dismiss()
         compose.onNodeWithText("Email and push wait until they’re over.").performClick()
         assertEquals(listOf("""set {"quiet":null}"""), calls)
+    }
+
+    @Test
+    fun showsTheStoredTimeOnADayWhoseClockSkipsIt() {
+        val usual = TimeZone.getDefault()
+        ZoneRulesProvider.registerProvider(SkippingHour)
+        try {
+            TimeZone.setDefault(SimpleTimeZone(-60 * 60 * 1000, SkippingHour.ID))
+            showSettings(UserSettings(Samples.noticesWithEarlyEnd))
+            scrollTo("To")
+            compose.onNodeWithText("2:30", substring = true).assertIsDisplayed()
+        } finally {
+            TimeZone.setDefault(usual)
+        }
     }
 
     @Test
