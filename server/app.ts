@@ -111,7 +111,13 @@ export async function startApp(
     onAsideFailure: asideFailures(log, quiet),
     onEndFailure: (err) => quiet.warn('ends', { err }, 'could not lift expired mutes and bans, retrying'),
     onSweepFailure: (err) => log.error({ err }, 'could not delete expired data, retrying'),
-    onKeysRenewed: (users) => log.info({ users }, 'renewed the search keys of users'),
+    onKeysRenewed({ users, more }) {
+      if (more) health.renewing.add('search keys of users');
+      else {
+        health.renewing.delete('search keys of users');
+        log.info({ users }, 'renewed the search keys of users');
+      }
+    },
     onKeysFailure: (err) => log.error({ err }, 'could not renew the search keys of users, retrying'),
     onDueFailure: (err) => quiet.warn('due', { err }, 'could not send scheduled messages, retrying'),
     onOtherRoom: (room) => log.warn(describeRoomConflict(room), 'configuration problem found'),

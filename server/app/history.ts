@@ -57,7 +57,7 @@ export async function openSharedHistory(
   config: Config,
   options: Telemetry & { logins: Logins; traces: Traces; onFailure: (error: Error) => void },
 ): Promise<SharedHistory> {
-  const { logins, traces, onFailure, log, quiet, metrics } = options;
+  const { logins, traces, onFailure, log, quiet, metrics, health } = options;
   let servers: Servers | undefined;
   const cluster = await openCluster(config, { ...options, onSaid: (what) => servers?.heard(what) });
   const opened = await openHistory(config.history, {
@@ -70,8 +70,13 @@ export async function openSharedHistory(
       else log.info(is, 'migrating the history, this may take minutes');
     },
     onRenewal: (is) => {
-      if (is === 'begins') log.info('renewing the search index, searches take longer until then');
-      else log.info('renewed the search index');
+      if (is === 'begins') {
+        health.renewing.add('search index');
+        log.info('renewing the search index, searches take longer until then');
+      } else {
+        health.renewing.delete('search index');
+        log.info('renewed the search index');
+      }
     },
     patience: config.drain.within + killedServerGraceMs,
     onWaiting: () => log.info('history in use by another chat server, waiting for it to stop'),
@@ -84,7 +89,7 @@ export async function openSharedHistory(
   const watched = watchWrites(opened, writes);
   const history = traces === noTraces ? watched : tracedHistory(watched, traces);
   if (cluster !== undefined) servers = openServers(cluster.self, history, logins, options);
-  addChecks(options.health, { config, history, writes, bus: cluster?.bus, servers });
+  addChecks(health, { config, history, writes, bus: cluster?.bus, servers });
   return {
     history,
     servers,

@@ -20,7 +20,7 @@ import { PageReaders } from './page-readers.ts';
 import { Partners } from './partners.ts';
 import { Presence } from './presence.ts';
 import { enforceRetention, type Retention } from './retention.ts';
-import { renewSearchKeys } from './search-keys.ts';
+import { type KeyRenewal, renewSearchKeys } from './search-keys.ts';
 import { sendSummary } from './summary.ts';
 
 interface ChatOptions {
@@ -31,8 +31,8 @@ interface ChatOptions {
   onEndFailure: (error: Error) => void;
   /** Called when expired data could not be deleted: see `enforceRetention`. */
   onSweepFailure: (error: Error) => void;
-  /** Called when the search keys of users were, or could not be, renewed: see `renewSearchKeys`. */
-  onKeysRenewed: (users: number) => void;
+  /** Called while the search keys of users are renewed, and when they could not be: see `renewSearchKeys`. */
+  onKeysRenewed: (renewal: KeyRenewal) => void;
   onKeysFailure: (error: Error) => void;
   /** Called when scheduled messages could not be sent: see `sendWhenDue`. */
   onDueFailure: (error: Error) => void;

@@ -1,5 +1,5 @@
 import type { Finding } from 'php-sessions/doctor';
-import { problem } from '../doctor/finding.ts';
+import { problem, warning } from '../doctor/finding.ts';
 import type { Part } from '../http/metrics.ts';
 import { Arrivals } from './arrivals.ts';
 
@@ -18,6 +18,8 @@ export interface Check {
  */
 export class Health {
   readonly arrivals: Arrivals;
+  /** What is renewed in the background after an upgrade: see `foldingVersion`. */
+  readonly renewing = new Set<'search index' | 'search keys of users'>();
   readonly #checks: Check[] = [];
   #missing: Promise<Part[]> | undefined;
 
@@ -65,6 +67,17 @@ export class Health {
         }
       }),
     );
-    return [...found.flat(), ...this.arrivals.findings()];
+    return [...found.flat(), ...this.#renewals(), ...this.arrivals.findings()];
+  }
+
+  #renewals(): Finding[] {
+    if (this.renewing.size === 0) return [];
+    const what = [...this.renewing].join(' and the ');
+    return [
+      warning(
+        `The server renews the ${what} after an upgrade, so searches take longer.`,
+        'Wait. A restart continues the renewal.',
+      ),
+    ];
   }
 }

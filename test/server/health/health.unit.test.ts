@@ -27,3 +27,13 @@ test('counts a part as missing if its check fails', async () => {
   expect(await withFailingCheck('disk space').missing()).toEqual(['disk space', 'bus']);
   expect(await withFailingCheck().missing()).toEqual(['bus']);
 });
+
+test('reports what is renewed after an upgrade, until it ends', async () => {
+  const health = new Health(configOf({}));
+  health.renewing.add('search index').add('search keys of users');
+  const text =
+    'The server renews the search index and the search keys of users after an upgrade, so searches take longer.';
+  expect(await health.findings()).toMatchObject([{ level: 'warning', text }]);
+  health.renewing.clear();
+  expect(await health.findings()).toEqual([]);
+});

@@ -356,6 +356,22 @@ test('finds folded texts and users in a history of an earlier version', async ()
   await history.close();
 });
 
+test('reports that the index is renewed, also after a restart during the renewal', async () => {
+  const path = await newFile();
+  let history = await open(path);
+  await history.write.publicRooms(lobby);
+  await Promise.all(Array.from({ length: 600 }, (_, n) => history.write.send(message(`m${n}`))));
+  await indexed(path);
+  await history.close();
+  const index = new DatabaseSync(indexOf(path));
+  index.exec('DELETE FROM terms; DELETE FROM block_terms; UPDATE state SET message = 1');
+  index.close();
+  const renewals: Renewal[] = [];
+  history = await open(path, undefined, (is) => renewals.push(is));
+  await expect.poll(() => renewals).toEqual(['begins', 'ends']);
+  await history.close();
+});
+
 test('finds all matches page by page, before and after indexing', async () => {
   const path = await newFile();
   const history = await open(path);

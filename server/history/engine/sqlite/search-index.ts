@@ -35,7 +35,7 @@ const maxRows = 128;
  */
 export class SearchIndex {
   readonly db: DatabaseSync;
-  /** Whether the index replaces an earlier one, and has not reached the end of the history yet. */
+  /** Whether the index is being built, so that searches take longer until it reaches the end of the history. */
   isRenewing = false;
   readonly #statements: {
     set: StatementSync;

@@ -86,6 +86,11 @@ const cursors = new SealedCursors(digestKeyOf(history));
 const connection = new SqliteConnection(history);
 const context = { dialect: sqlite(history), cursors };
 const index = SearchIndex.open(history, path);
+// A server that was stopped may have left an index that is far behind.
+const { newest } = history.prepare('SELECT coalesce(max(num), 0) AS newest FROM chat_messages').get() as {
+  newest: number;
+};
+index.isRenewing ||= newest - index.message > messagesPerStep;
 let timer: NodeJS.Timeout | undefined;
 /** When the index last applied an edited or deleted text. */
 let lastTextChange = Number.NEGATIVE_INFINITY;
