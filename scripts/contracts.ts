@@ -3,6 +3,8 @@ import { z } from 'zod';
 import { bodies, names as pathNames, routes } from '../server/http/api.ts';
 import { connectErrors, httpErrors, requestErrors } from '../server/wire/errors.ts';
 import { answers, events, requests, shapes } from '../server/wire/events.ts';
+import { javaFiles } from './java-client.ts';
+import { javaFolder } from './java-types.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
 
@@ -204,6 +206,8 @@ export function openApi(): Json {
 const written = (value: Json) => `${JSON.stringify(value, null, 2)}\n`;
 
 if (import.meta.main) {
-  writeFileSync(new URL('../docs/asyncapi.json', import.meta.url), written(asyncApi()));
+  const events = asyncApi();
+  writeFileSync(new URL('../docs/asyncapi.json', import.meta.url), written(events));
   writeFileSync(new URL('../docs/openapi.json', import.meta.url), written(openApi()));
+  for (const [name, source] of javaFiles(events)) writeFileSync(new URL(name, javaFolder), source);
 }

@@ -229,32 +229,37 @@ const reaction = z.object({
 const entryId = z.string().regex(/^[!-~]{1,64}$/);
 /** The description of a picture for users who cannot see it. */
 const alt = line(250);
-const duration = seq.describe('In milliseconds.');
+const duration = seq.describe('The duration in milliseconds. Absent if unknown.');
+const width = seq.describe('The width in pixels as displayed.');
+const height = seq.describe('The height in pixels as displayed.');
 /** 46 loudness values from 0 to 31, each a base-32 digit. */
 export const peaks = z.string().regex(/^[0-9a-v]{46}$/);
 /** Maximum files per message. */
 export const mostFiles = 10;
 /** A file in a message. */
 const file = z.object({
-  id: fileId,
-  name: z.string(),
-  type: z.string().describe('Detected from the bytes.'),
-  size: counter.describe('In bytes.'),
+  id: fileId.describe('The file ID.'),
+  name: z.string().describe('The file name without a path. Another user may have chosen it.'),
+  type: z.string().describe('The MIME type, detected from the bytes.'),
+  size: counter.describe('The size in bytes.'),
   alt: alt.exactOptional().describe('A description for users who cannot see the picture.'),
   image: z
-    .object({ width: seq, height: seq, blur: z.string().max(64).describe('A BlurHash.') })
-    .exactOptional(),
+    .object({ width, height, blur: z.string().max(64).describe('A BlurHash, for a blurred picture.') })
+    .exactOptional()
+    .describe('The dimensions of a picture. Absent if the file has no preview.'),
   audio: z
     .object({
       duration: duration.exactOptional(),
-      peaks: peaks.exactOptional().describe('Present on a voice message.'),
+      peaks: peaks
+        .exactOptional()
+        .describe('The loudness of a voice message, as its sender measured it. Absent for other sound.'),
     })
     .exactOptional()
-    .describe('Present if browsers play the sound.'),
+    .describe('Data of sound. Absent if browsers cannot play it.'),
   video: z
-    .object({ width: seq, height: seq, duration: duration.exactOptional() })
+    .object({ width, height, duration: duration.exactOptional() })
     .exactOptional()
-    .describe('Present if browsers play the video.'),
+    .describe('Data of a video. Absent if browsers cannot play it.'),
 });
 /** The `access` of file URLs, for a login by ticket or a guest. With a ticket, it expires when the ticket does. */
 const fileAccess = z.string();

@@ -123,7 +123,7 @@ public final class OfflineCopy {
       mentions.add(Wire.payload("user", user(mention.user), "start", mention.start, "length", mention.length));
     }
     List<JSONObject> files = new ArrayList<>();
-    for (ChatFile file : message.files) files.add(Wire.file(file));
+    for (ChatFile file : message.files) files.add(file.toJsonObject());
     List<JSONObject> reactions = new ArrayList<>();
     for (Reaction reaction : message.reactions) {
       reactions.add(

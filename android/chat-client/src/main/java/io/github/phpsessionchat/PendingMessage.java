@@ -93,7 +93,7 @@ public final class PendingMessage {
     }
     JSONArray sent = new JSONArray();
     for (PendingFile one : files) {
-      JSONObject file = one.file == null ? null : Wire.file(one.file);
+      JSONObject file = one.file == null ? null : one.file.toJsonObject();
       sent.put(Wire.payload("key", one.key, "name", one.name, "size", one.size, "alt", one.alt, "file", file));
     }
     return Wire.payload(
@@ -123,7 +123,7 @@ public final class PendingMessage {
       JSONObject read = new JSONObject(json);
       List<PendingFile> files = new ArrayList<>();
       for (JSONObject one : Wire.list(read, "files", file -> file)) {
-        ChatFile file = one.has("file") ? Wire.file(Wire.object(one, "file")) : null;
+        ChatFile file = Wire.optional(one, "file", ChatFile::fromJson);
         files.add(
             new PendingFile(
                 one.getString("key"), one.getString("name"), one.getLong("size"), Wire.text(one, "alt"), file));

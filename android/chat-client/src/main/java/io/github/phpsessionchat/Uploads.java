@@ -240,7 +240,7 @@ final class Uploads {
   }
 
   private void handleResponse(Item item, int status, JSONObject body, long retryAfterMs) {
-    ChatFile file = Wire.file(Wire.object(body, "file"));
+    ChatFile file = ChatFile.fromJson(Wire.object(body, "file"));
     if (status == 201 && !file.id.isEmpty()) {
       item.file = file;
       item.sent = item.source.size;

@@ -27,7 +27,11 @@ final class Wire {
 
   /** Builds an object from alternating names and values. Null values are omitted. */
   static JSONObject payload(@Nullable Object... namesAndValues) {
-    JSONObject json = new JSONObject();
+    return put(new JSONObject(), namesAndValues);
+  }
+
+  /** Adds alternating names and values. Null values are omitted. */
+  static JSONObject put(JSONObject json, @Nullable Object... namesAndValues) {
     try {
       for (int i = 0; i < namesAndValues.length; i += 2) {
         Object value = namesAndValues[i + 1];
@@ -94,7 +98,7 @@ final class Wire {
     draft.thread = number(json, "thread");
     draft.threadOnly = json.optBoolean("threadOnly");
     draft.mentions = list(json, "mentions", Wire::mention);
-    draft.files = list(json, "files", Wire::file);
+    draft.files = list(json, "files", ChatFile::fromJson);
     draft.preview = preview(json.optJSONObject("preview"));
     JSONObject forwarded = json.optJSONObject("forwarded");
     draft.forwarded = forwarded != null;
@@ -120,55 +124,21 @@ final class Wire {
     return new Mention(user(object(json, "user")), count(json, "start"), count(json, "length"));
   }
 
-  static ChatFile file(JSONObject json) {
-    JSONObject image = json.optJSONObject("image");
-    JSONObject audio = json.optJSONObject("audio");
-    JSONObject video = json.optJSONObject("video");
-    return new ChatFile(
-        json.optString("id"),
-        json.optString("name"),
-        json.optString("type"),
-        number(json, "size"),
-        text(json, "alt"),
-        image == null
-            ? null
-            : new ChatFile.Image(count(image, "width"), count(image, "height"), image.optString("blur")),
-        audio == null ? null : new ChatFile.Audio(number(audio, "duration"), text(audio, "peaks")),
-        video == null
-            ? null
-            : new ChatFile.Video(count(video, "width"), count(video, "height"), number(video, "duration")));
-  }
-
   private static @Nullable LinkPreview preview(@Nullable JSONObject json) {
     if (json == null) return null;
     JSONObject image = json.optJSONObject("image");
-    ChatFile picture =
-        image == null
-            ? null
-            : new ChatFile(
-                image.optString("id"),
-                "preview.webp",
-                "image/webp",
-                0,
-                null,
-                new ChatFile.Image(count(image, "width"), count(image, "height"), ""),
-                null,
-                null);
+    ChatFile picture = image == null ? null : picture(image.optString("id"), "preview.webp", new ChatFile.Image(count(image, "width"), count(image, "height"), ""));
     return new LinkPreview(json.optString("url"), text(json, "title"), text(json, "description"), picture);
   }
 
-  static JSONObject file(ChatFile file) {
-    ChatFile.Image image = file.image;
-    JSONObject picture =
-        image == null ? null : payload("width", image.width, "height", image.height, "blur", image.blur);
-    ChatFile.Audio audio = file.audio;
-    JSONObject sound = audio == null ? null : payload("duration", audio.duration, "peaks", audio.peaks);
-    ChatFile.Video video = file.video;
-    JSONObject film =
-        video == null ? null : payload("width", video.width, "height", video.height, "duration", video.duration);
-    return payload(
-        "id", file.id, "name", file.name, "type", file.type, "size", file.size, "alt", file.alt, "image", picture, "audio", sound,
-        "video", film);
+  /** A picture that the contract describes only by its ID and size. */
+  private static ChatFile picture(String id, String name, ChatFile.@Nullable Image size) {
+    ChatFile.Draft draft = new ChatFile.Draft();
+    draft.id = id;
+    draft.name = name;
+    draft.type = "image/webp";
+    draft.image = size;
+    return draft.done();
   }
 
   /** Returns the mentions in the format of requests; null if there are no mentions. */
@@ -317,7 +287,7 @@ final class Wire {
     draft.color = named(RoomSummary.Color.class, text(json, "color"), null);
     draft.emoji = text(json, "emoji");
     String picture = text(json, "picture");
-    if (picture != null) draft.picture = new ChatFile(picture, "picture.webp", "image/webp", 0, null, null, null, null);
+    if (picture != null) draft.picture = picture(picture, "picture.webp", null);
     return draft.done();
   }
 
@@ -363,7 +333,7 @@ final class Wire {
         json.optString("text"),
         number(json, "replyTo"),
         list(json, "mentions", Wire::mention),
-        list(json, "files", Wire::file),
+        list(json, "files", ChatFile::fromJson),
         preview(json.optJSONObject("preview")),
         number(json, "at"));
   }
@@ -376,7 +346,7 @@ final class Wire {
         number(json, "rev"),
         json.optString("text"),
         number(json, "replyTo"),
-        list(json, "files", Wire::file),
+        list(json, "files", ChatFile::fromJson),
         number(json, "at"),
         failed == null ? null : failed.optString("code"));
   }
@@ -517,6 +487,12 @@ final class Wire {
     return object(answer, "held").optString("id");
   }
 
+  /** Returns null if the value is missing. */
+  static <T> @Nullable T optional(JSONObject json, String name, Reader<T> reader) {
+    JSONObject object = json.optJSONObject(name);
+    return object == null ? null : reader.read(object);
+  }
+
   /** Omits items that are not objects. */
   static <T> List<T> list(JSONObject json, String name, Reader<T> reader) {
     JSONArray array = json.optJSONArray(name);
@@ -527,6 +503,21 @@ final class Wire {
       if (item != null) list.add(reader.read(item));
     }
     return Collections.unmodifiableList(list);
+  }
+
+  interface Writer<T> {
+    JSONObject write(T value);
+  }
+
+  static <T> JSONArray array(List<T> items, Writer<T> writer) {
+    JSONArray array = new JSONArray();
+    for (T item : items) array.put(writer.write(item));
+    return array;
+  }
+
+  /** Returns an unmodifiable copy. */
+  static <T> List<T> copy(List<T> items) {
+    return items.isEmpty() ? Collections.emptyList() : Collections.unmodifiableList(new ArrayList<>(items));
   }
 
   static List<String> texts(JSONObject json, String name) {

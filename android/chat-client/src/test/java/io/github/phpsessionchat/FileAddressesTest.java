@@ -23,7 +23,7 @@ class FileAddressesTest {
   }
 
   private static String download(String name) {
-    ChatFile file = new ChatFile("0123456789abcdef", name, "image/png", 1, null, null, null, null);
+    ChatFile file = Vectors.file(name);
     return at(SERVER, null, null).download(file, false).url().toString();
   }
 
@@ -35,7 +35,7 @@ class FileAddressesTest {
 
   @Test
   void previewHasASizeParameter() {
-    ChatFile file = new ChatFile("0123456789abcdef", "a", "image/png", 1, null, null, null, null);
+    ChatFile file = Vectors.file("a");
     String url = at("http://[::1]", null, null).download(file, true).url().toString();
     assertEquals("http://[::1]/files/0123456789abcdef/a?size=preview", url);
   }

@@ -14,6 +14,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
+import org.json.JSONObject;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -45,13 +46,11 @@ class FileOutboxTest {
   @Test
   void keepsMentionsAndFilesAndReadsTheOldFormat() throws IOException {
     Mention mention = Mention.in("@李 hi", new User("李/\"1\"", "李"), 0, 2);
-    ChatFile.Image image = new ChatFile.Image(640, 480, "LEHV6nWB2yk8pyo0adR*.7kCMdnj");
-    ChatFile there = new ChatFile("0123456789abcdef", "a.png", "image/png", 7, null, image, null, null);
+    ChatFile there =
+        file("'id':'0123456789abcdef','name':'a.png','type':'image/png','size':7,'image':{'width':640,'height':480,'blur':'LEHV6nWB2yk8pyo0adR*.7kCMdnj'}");
     PendingFile done = new PendingFile("k1", "a \u202E.png", 9, "a cat", there);
-    ChatFile.Audio voice = new ChatFile.Audio(1500, "0v");
-    ChatFile said = new ChatFile("0123456789abcde0", "v.webm", "audio/webm", 7, null, null, voice, null);
-    ChatFile.Video film = new ChatFile.Video(640, 360, 0);
-    ChatFile seen = new ChatFile("0123456789abcde1", "f.mp4", "video/mp4", 7, null, null, null, film);
+    ChatFile said = file("'id':'0123456789abcde0','audio':{'duration':1500,'peaks':'0v'}");
+    ChatFile seen = file("'id':'0123456789abcde1','video':{'width':640,'height':360}");
     PendingFile lost = new PendingFile("k2", "b", 1L << 40, null, null);
     outbox.put(
         ALICE,
@@ -211,6 +210,10 @@ class FileOutboxTest {
     Path own = own();
     outbox.keepOnly(null);
     return own;
+  }
+
+  private static ChatFile file(String json) {
+    return ChatFile.fromJson(new JSONObject("{" + json + "}"));
   }
 
   private static PendingMessage message(String clientId, String text, String failed) {

@@ -20,7 +20,7 @@ import org.junit.jupiter.api.Test;
 
 /** When the client fetches and renews tickets. */
 class TicketsTest {
-  private static final ChatFile FILE = new ChatFile("0123456789abcdef", "a", "image/png", 1, null, null, null, null);
+  private static final ChatFile FILE = Vectors.file("a");
 
   private final ExecutorService main = Executors.newSingleThreadExecutor();
   private final EventRecorder events = new EventRecorder();

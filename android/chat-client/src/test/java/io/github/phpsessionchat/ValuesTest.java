@@ -53,7 +53,7 @@ class ValuesTest {
     List<Object> values =
         Arrays.asList(
             Wire.message(json), Wire.last(json), Wire.room(json), Wire.report(json), Wire.restriction(json),
-            Wire.removal(json), Wire.member(json), Wire.file(file), Wire.identity(json, null),
+            Wire.removal(json), Wire.member(json), ChatFile.fromJson(file), Wire.identity(json, null),
             Wire.device(json.put("name", "secret")), Wire.notices(json.put("mailTo", "secret")),
             Wire.invite(json, "secret"), Wire.invitedRoom(json.put("name", "secret")), ChatLink.parse("https://a.example/#join=secret"),
             Wire.page(new JSONObject().put("messages", new JSONArray().put(json)), "messages", Wire::message),

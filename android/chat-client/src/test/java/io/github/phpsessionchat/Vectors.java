@@ -34,6 +34,10 @@ final class Vectors {
     return Wire.message(whole.put("id", "m" + json.getLong("seq")).put("room", "r").put("sentAt", json.getLong("seq")));
   }
 
+  static ChatFile file(String name) {
+    return ChatFile.fromJson(new JSONObject().put("id", "0123456789abcdef").put("name", name));
+  }
+
   static List<Message> messages(JSONObject json, String name) {
     List<Message> messages = new ArrayList<>();
     for (Object one : json.getJSONArray(name)) messages.add(message((JSONObject) one));
