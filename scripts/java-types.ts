@@ -42,7 +42,7 @@ export interface JavaOptions {
   schemas: Record<string, Schema>;
   /** Settings by field, such as `Message.card`. */
   choices: Record<string, Choice>;
-  /** Names of numbers that are `int`. All others are `long`. */
+  /** The fields that are `int`, such as `Reaction.count`. All other numbers are `long`. */
   ints: ReadonlySet<string>;
   /** The schemas that the client writes. Only these get `toJsonObject`, and the types of their fields. */
   written: readonly string[];
@@ -111,8 +111,8 @@ class Generator {
         setters === undefined
           ? this.members(this.classOf(schema))
           : this.setters(schema, source.replace(region, ''), enclosingClass(file, source, Number(at)));
-      const code = lines.map((line) => (line === '' ? '' : `${indent}${line}`)).join('\n');
-      return `${indent}${begin(schema + (setters ?? ''))}\n${code}\n${indent}${end}`;
+      const code = [begin(schema + (setters ?? '')), ...lines, end];
+      return code.map((line) => (line === '' ? '' : `${indent}${line}`)).join('\n');
     });
     return withImports(now);
   }
@@ -195,6 +195,8 @@ class Generator {
   ) {
     const key = `json, "${name}"`;
     const optional = (absent: string, value: string) => (isRequired ? value : `${absent} ? null : ${value}`);
+    const chosen = this.options.choices[path]?.type;
+    if (chosen !== undefined && chosen !== 'String') return { type: chosen, read: '', write: '' };
     const target = targetOf(schema, path);
     if (target !== undefined) {
       const type = this.classOf(target).name;
@@ -221,10 +223,7 @@ class Generator {
         write: optional(`${name}.isEmpty()`, `new JSONArray(${name})`),
       };
     }
-    if (this.options.choices[path]?.type !== undefined) {
-      return { type: '', read: `Wire.text(${key})`, write: name };
-    }
-    if (schema.enum !== undefined) {
+    if (schema.enum !== undefined && chosen === undefined) {
       const type = this.enumOf(path, name, schema.enum);
       return {
         type: `@Nullable ${type}`,
@@ -233,10 +232,14 @@ class Generator {
       };
     }
     if (schema.type === 'boolean') {
-      return { type: 'boolean', read: `json.optBoolean("${name}")`, write: optional(`!${name}`, name) };
+      return {
+        type: 'boolean',
+        read: `json.optBoolean("${name}")`,
+        write: isRequired ? name : `${name} ? true : null`,
+      };
     }
     if (schema.type === 'integer') {
-      const isInt = ints.has(path.split('.').at(-1) ?? '');
+      const isInt = ints.has(path);
       return {
         type: isInt ? 'int' : 'long',
         read: `Wire.${isInt ? 'count' : 'number'}(${key})`,
@@ -289,7 +292,7 @@ class Generator {
       if (isWritten) lines.push('', ...toJson('Wire.payload(', fields));
     }
     const isNested = one.name.includes('.');
-    const id = ['id', 'seq', 'title'].find((id) => fields.some(({ name }) => name === id));
+    const id = ['id', 'seq'].find((id) => fields.some(({ name }) => name === id));
     if (!isNested && !isBase && !isInHand(/ toString\(\)/)) {
       const words = name.replaceAll(/\B[A-Z]/g, (letter) => ` ${letter}`).toLowerCase();
       lines.push(
@@ -363,7 +366,7 @@ class Generator {
       (field) =>
         !field.type.startsWith('List<') &&
         !new RegExp(` ${field.name}\\(`).test(handwritten) &&
-        field.name !== 'text',
+        field.type !== 'String',
     );
     return fields
       .flatMap((field) => {

@@ -66,15 +66,22 @@ const poll = z.object({
     .max(mostOptions)
     .refine(hasDistinct, { message: 'an option appears twice' })
     .exactOptional()
-    .describe('Absent from an event, whose options are: coming, not coming, maybe.'),
+    .describe('The options. Absent for an event, whose options are: coming, not coming, maybe.'),
   event: z
-    .object({ start: date, end: date.exactOptional(), place: label(250).exactOptional() })
+    .object({
+      start: date.describe('When it starts, as Unix time in milliseconds.'),
+      end: date.exactOptional().describe('When it ends. Absent if unknown.'),
+      place: label(250).exactOptional().describe('The place.'),
+    })
     .refine(({ start, end = start }) => end >= start, { message: 'the event ends before it starts' })
-    .exactOptional(),
-  multiple: z.literal(true).exactOptional().describe('Users may choose several options.'),
-  anonymous: z.literal(true).exactOptional().describe('Nobody sees who chose what.'),
-  until: date.exactOptional().describe('From this time the server accepts no votes.'),
-  endedAt: time.exactOptional().describe('When the author or a moderator ended it.'),
+    .exactOptional()
+    .describe('The event. Absent for a poll.'),
+  multiple: z.literal(true).exactOptional().describe('Whether users may choose several options.'),
+  anonymous: z.literal(true).exactOptional().describe('Whether nobody sees who chose what.'),
+  until: date
+    .exactOptional()
+    .describe('From this time the server accepts no votes. Absent if there is no such time.'),
+  endedAt: time.exactOptional().describe('When the author or a moderator ended it. Absent if they did not.'),
 });
 const newPoll = poll
   .omit({ endedAt: true })
@@ -86,7 +93,10 @@ const newPoll = poll
   });
 
 /** A user as others see them. `name`: at most 64 characters. */
-const user = z.object({ id: userId, name: z.string() });
+const user = z.object({
+  id: userId.describe('The user ID of the site.'),
+  name: z.string().describe('The name, or the ID if the name is unknown.'),
+});
 const kind = z.enum(['public', 'private', 'direct']);
 const role = z.enum(['owner', 'moderator', 'member']);
 const siteRole = z.enum(['admin', 'moderator', 'guest', 'reader']);
@@ -202,7 +212,11 @@ const roomSummary = z.object({
 });
 
 /** A mention of a user, with its position in the text in characters. Mentions do not overlap. */
-const mention = z.object({ user, start: counter, length: seq });
+const mention = z.object({
+  user: user.describe('The user.'),
+  start: counter.describe('The start in the text, in code points.'),
+  length: seq.describe('The length in code points.'),
+});
 
 const roomMember = z.object({
   user,
@@ -215,10 +229,15 @@ const roomMember = z.object({
 
 /** Reactions with the same emoji to a message, or votes for the same option. */
 const reaction = z.object({
-  emoji: z.string().describe('For votes, the number of the option, in an anonymous poll after `?`.'),
-  count: seq,
+  emoji: z
+    .string()
+    .describe('The emoji. For votes, the number of the option, in an anonymous poll after `?`.'),
+  count: seq.describe('The number of users.'),
   users: z.array(userId).describe('The first 10 users by time. Empty in an anonymous poll.'),
-  mine: z.literal(true).exactOptional().describe('The requesting user reacted with it. Only in responses.'),
+  mine: z
+    .literal(true)
+    .exactOptional()
+    .describe('Whether the requesting user is one of the users. Only in responses.'),
 });
 
 /**
@@ -277,10 +296,13 @@ const chosenFiles = z
  * arrived. `image` is a file that is not among the files of the message.
  */
 const preview = z.object({
-  url: z.string(),
-  title: z.string().exactOptional(),
-  description: z.string().exactOptional(),
-  image: z.object({ id: fileId, width: seq, height: seq }).exactOptional(),
+  url: z.string().describe('The address.'),
+  title: z
+    .string()
+    .exactOptional()
+    .describe('The title. Absent while the server fetches the page, and if that failed.'),
+  description: z.string().exactOptional().describe('The description.'),
+  image: z.object({ id: fileId, width: seq, height: seq }).exactOptional().describe('A small picture.'),
 });
 
 /** What a card is about, by an ID that the site understands, such as `order:4711`. */
@@ -303,34 +325,55 @@ const card = z.object({
 
 /** A stored message. */
 const message = z.object({
-  id: z.string(),
-  room: roomId,
-  seq,
-  rev: seq,
-  clientId,
-  user,
-  text: z.string(),
-  sentAt: time,
-  editedAt: time.exactOptional(),
-  deletedAt: time.exactOptional(),
-  deletedBy: z.enum(['author', 'moderator']).exactOptional(),
-  replyTo: seq.exactOptional(),
-  /** For a reply, the first message of the thread, which may be expired. */
-  thread: seq.exactOptional(),
-  /** Clients show the reply in its thread, and not among the messages of the room. */
-  threadOnly: z.literal(true).exactOptional(),
-  /** By position, with current names. Absent without mentions. */
-  mentions: z.array(mention).exactOptional(),
-  /** In display order. Absent without files. */
-  files: z.array(file).exactOptional(),
-  preview: preview.exactOptional(),
-  /** Present on a copy of another message. `user`: the original author, if the original was in a public room. */
-  forwarded: z.object({ user: user.exactOptional() }).exactOptional(),
-  /** The requesting user blocked the author. Only in responses. */
-  hidden: z.literal(true).exactOptional(),
-  /** In order of first use, then votes by option. Absent without reactions. */
-  reactions: z.array(reaction).exactOptional(),
-  poll: poll.exactOptional(),
+  id: z.string().describe('The message ID.'),
+  room: roomId.describe('The room ID.'),
+  seq: seq.describe('The number of the message in the room, without gaps.'),
+  rev: seq.describe('The number of the last change of the message, counted in the room.'),
+  clientId: clientId.describe('The ID that the sending client chose.'),
+  user: user.describe('The author, with the name at the time of sending.'),
+  text: z.string().describe('The text. Empty if the message was deleted, or has only files.'),
+  sentAt: time.describe('When it was stored, as Unix time in milliseconds.'),
+  editedAt: time.exactOptional().describe('When it was last edited. Absent if it was not edited.'),
+  deletedAt: time.exactOptional().describe('When it was deleted. Absent if it was not deleted.'),
+  deletedBy: z
+    .enum(['author', 'moderator'])
+    .exactOptional()
+    .describe('Who deleted it. Absent if it was not deleted, or was deleted with the data of its author.'),
+  replyTo: seq
+    .exactOptional()
+    .describe('The `seq` of the message that it replies to. Absent if it is not a reply.'),
+  thread: seq
+    .exactOptional()
+    .describe(
+      'For a reply, the first message of the thread, which may be expired. Absent if it is not a reply.',
+    ),
+  threadOnly: z
+    .literal(true)
+    .exactOptional()
+    .describe('Whether clients show the reply in its thread, and not among the messages of the room.'),
+  mentions: z
+    .array(mention)
+    .exactOptional()
+    .describe('The mentions by position, with current names. Absent without mentions.'),
+  files: z.array(file).exactOptional().describe('The files in display order. Absent without files.'),
+  preview: preview.exactOptional().describe('A preview of the first link in the text.'),
+  forwarded: z
+    .object({
+      user: user
+        .exactOptional()
+        .describe('The author of the original message. Absent if it was not in a public room.'),
+    })
+    .exactOptional()
+    .describe('The original message. Absent if this is not a copy of a message.'),
+  hidden: z
+    .literal(true)
+    .exactOptional()
+    .describe('Whether the requesting user blocked the author. Only in responses.'),
+  reactions: z
+    .array(reaction)
+    .exactOptional()
+    .describe('The reactions in order of first use, then the votes by option. Absent without reactions.'),
+  poll: poll.exactOptional().describe('A poll or an event.'),
   card: cardRef.exactOptional().describe('The reference of a card, which each reader gets by `card:get`.'),
 });
 
@@ -440,24 +483,32 @@ export type HoldReason = z.output<typeof holdReason>;
  * only its author and the moderators see it.
  */
 const held = z.object({
-  id: z.string(),
-  room: roomId,
-  user,
-  clientId: clientId.exactOptional().describe('Absent from an edit.'),
-  seq: seq.exactOptional().describe('The edited message.'),
-  why: holdReason,
+  id: z.string().describe('The ID of the pending message.'),
+  room: roomId.describe('The room ID.'),
+  user: user.describe('The author.'),
+  clientId: clientId.exactOptional().describe('The ID that the sending client chose. Absent on an edit.'),
+  seq: seq.exactOptional().describe('The edited message. Absent on a new message.'),
+  why: holdReason.describe('Why it needs approval.'),
   text: z.string(),
   replyTo: seq.exactOptional(),
   threadOnly: z.literal(true).exactOptional(),
-  /** Absent on an edit that does not change the files. */
-  files: z.array(file).exactOptional(),
+  files: z
+    .array(file)
+    .exactOptional()
+    .describe('The files in display order. Absent without files, and on an edit that does not change them.'),
   mentions: z.array(z.object({ user: userId, start: counter, length: seq })).exactOptional(),
-  /** On an edit, present only for a new link. Without a title, the page is being fetched or has nothing to show. */
-  preview: preview.exactOptional(),
+  preview: preview
+    .exactOptional()
+    .describe('A preview of the first link in the text. Absent on an edit without a new link.'),
   card: cardRef.exactOptional(),
-  /** When it was sent. */
-  at: time,
-  rejected: z.object({ at: time, reason: z.string().exactOptional() }).exactOptional(),
+  at: time.describe('When it was sent, as Unix time in milliseconds.'),
+  rejected: z
+    .object({
+      at: time.describe('When it was rejected, as Unix time in milliseconds.'),
+      reason: z.string().exactOptional().describe('The reason that the moderator gave.'),
+    })
+    .exactOptional()
+    .describe('The rejection by a moderator. Absent while the message is pending.'),
 });
 export type Held = z.output<typeof held>;
 
@@ -465,20 +516,23 @@ const errorCode = z.enum(Object.keys(requestErrors) as [RequestErrorCode, ...Req
 
 /** A message that its author wrote to be sent at the time `at`. Only its author sees it. */
 const scheduled = z.object({
-  id: z.string(),
-  room: roomId,
-  clientId: clientId.describe('The sent message keeps it.'),
+  id: z.string().describe('The ID of the scheduled message.'),
+  room: roomId.describe('The room ID. The author may have lost the room.'),
+  clientId: clientId.describe('The ID that the client chose. The sent message keeps it.'),
   rev: seq.describe('Rises by one with each edit.'),
   text: z.string(),
   replyTo: seq.exactOptional(),
   threadOnly: z.literal(true).exactOptional(),
-  files: z.array(file).exactOptional(),
+  files: z.array(file).exactOptional().describe('The files in display order. Absent without files.'),
   mentions: z.array(z.object({ user: userId, start: counter, length: seq })).exactOptional(),
-  at: time,
+  at: time.describe('When it is sent, as Unix time in milliseconds.'),
   failed: z
-    .object({ at: time, code: errorCode })
+    .object({
+      at: time.describe('When sending failed, as Unix time in milliseconds.'),
+      code: errorCode.describe('The error code.'),
+    })
     .exactOptional()
-    .describe('Present if it was not sent, with the reason.'),
+    .describe('Why it was not sent. Absent while it is scheduled.'),
 });
 export type Scheduled = z.output<typeof scheduled>;
 

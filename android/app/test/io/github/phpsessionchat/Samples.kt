@@ -58,7 +58,7 @@ object Samples {
 
     val manyRooms: List<RoomSummary> = rooms + (1..12).map { Wire.room(room("r$it", "room $it", "private")) }
 
-    private fun message(seq: Long, author: User, text: String, minutes: Long, more: JSONObject.() -> Unit = {}): Message = Wire.message(
+    private fun message(seq: Long, author: User, text: String, minutes: Long, more: JSONObject.() -> Unit = {}): Message = Message.fromJson(
         JSONObject().put("id", "m$seq").put("room", "lobby").put("seq", seq).put("clientId", "c$seq")
             .put("user", json(author)).put("text", text).put("sentAt", now - minutes * MINUTE).apply(more),
     )
@@ -220,7 +220,10 @@ object Samples {
     val pins: List<PinnedMessage> = listOf(pin(7, bob, "The gate code is on the board"), pin(3, layla, "المفتاح معي، أراكم في العاشرة."))
 
     private fun scheduled(id: String, text: String, days: Int, failed: String? = null) =
-        ScheduledMessage(id, if (failed == null) "lobby" else "gone", 1, text, 0, emptyList(), now + days * 24 * 60 * MINUTE, failed)
+        ScheduledMessage.fromJson(
+            JSONObject().put("id", id).put("room", if (failed == null) "lobby" else "gone").put("rev", 1).put("text", text)
+                .put("at", now + days * 24 * 60 * MINUTE).apply { if (failed != null) put("failed", JSONObject().put("code", failed)) },
+        )
 
     /** A message that waits, and one whose room the user has lost. */
     val scheduled: List<ScheduledMessage> =
@@ -275,9 +278,14 @@ object Samples {
     )
 
     val held: List<HeldMessage> = listOf(
-        HeldMessage("h1", "market", bob, 0, "Cheap pallets, all new: https://pallets.example", 0, emptyList(), emptyList(), null, now),
-        HeldMessage("h2", "lobby", layla, 6, "المفتاح معي", 0, emptyList(), emptyList(), null, now - 5 * MINUTE),
+        heldMessage("h1", "market", bob, "Cheap pallets, all new: https://pallets.example", now),
+        heldMessage("h2", "lobby", layla, "المفتاح معي", now - 5 * MINUTE) { put("seq", 6) },
     )
+
+    private fun heldMessage(id: String, room: String, author: User, text: String, at: Long, more: JSONObject.() -> Unit = {}) =
+        HeldMessage.fromJson(
+            JSONObject().put("id", id).put("room", room).put("user", json(author)).put("text", text).put("at", at).apply(more),
+        )
 
     private fun report(id: String, message: Message, by: User, reason: Report.Reason, text: String? = null) =
         Report(id, message.room, message, by, reason, text, now, null)
@@ -349,10 +357,11 @@ object Samples {
     fun textOf(edit: MessageEdit): String = edit.text + edit.mentions.joinToString("") { ", mentions ${it.user.id} at ${it.start}" }
 
     fun textOf(message: NewMessage): String = buildString {
-        append(message.text)
-        if (message.replyTo != 0L) append(", a reply to ${message.replyTo}")
-        if (message.threadOnly) append(" only there")
-        for (mention in message.mentions) append(", mentions ${mention.user.id} at ${mention.start}")
+        val content = message.draft
+        append(content.text)
+        if (content.replyTo != 0L) append(", a reply to ${content.replyTo}")
+        if (content.threadOnly) append(" only there")
+        for (mention in content.mentions) append(", mentions ${mention.user.id} at ${mention.start}")
         if (message.files.isNotEmpty()) append(" with ${message.files.keys.joinToString()}")
     }
 

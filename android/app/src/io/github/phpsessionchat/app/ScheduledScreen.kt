@@ -123,7 +123,7 @@ private fun ScheduledRow(message: ScheduledMessage, room: RoomSummary?, actions:
             style = MaterialTheme.typography.bodyLarge.copy(textDirection = TextDirection.Content),
         )
         // The name of a lost room says it already.
-        message.failed?.takeIf { room != null }?.let { Text(stringResource(failureText(it)), color = colors.error, style = MaterialTheme.typography.bodyMedium) }
+        message.failed?.takeIf { room != null }?.let { Text(stringResource(failureText(it.code)), color = colors.error, style = MaterialTheme.typography.bodyMedium) }
         FlowRow {
             TextButton(onEdit) { Text(stringResource(R.string.action_edit)) }
             TextButton({ actions.sendNow(message) }) { Text(stringResource(R.string.later_now)) }

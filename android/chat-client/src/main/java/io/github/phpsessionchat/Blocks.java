@@ -45,7 +45,7 @@ final class Blocks {
           void handleResponse(JSONObject data) {
             try {
               List<String> now = new ArrayList<>();
-              for (User user : Wire.list(data, "users", Wire::user)) now.add(user.id);
+              for (User user : Wire.list(data, "users", User::fromJson)) now.add(user.id);
               boolean isUnchanged = isLoaded && users.size() == now.size() && users.containsAll(now);
               isLoaded = true;
               users.clear();

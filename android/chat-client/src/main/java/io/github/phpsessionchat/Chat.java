@@ -417,7 +417,7 @@ public final class Chat {
     sendRequest(
         "message:history",
         Wire.payload("room", room, "before", before),
-        data -> Wire.historyPage(data, json -> blocks.apply(Wire.message(json))),
+        data -> Wire.historyPage(data, json -> blocks.apply(Message.fromJson(json))),
         callback);
   }
 
@@ -603,7 +603,7 @@ public final class Chat {
     Objects.requireNonNull(room, "room");
     NewMessage written = Objects.requireNonNull(message, "message").copy();
     String clientId = newClientId();
-    boolean wellFormed = isWellFormed(written.text);
+    boolean wellFormed = isWellFormed(written.draft.text);
     for (String alt : written.files.values()) wellFormed &= alt == null || isWellFormed(alt);
     // An unpaired surrogate would arrive as a question mark.
     if (!wellFormed) fail(clientId, room, written, "bad_request");
@@ -640,14 +640,8 @@ public final class Chat {
   public void schedule(String room, NewMessage message, long at, @Nullable Callback<ScheduledMessage> callback) {
     Objects.requireNonNull(room, "room");
     if (!message.files.isEmpty()) throw new IllegalArgumentException("a scheduled message cannot have files");
-    JSONObject payload =
-        Wire.payload(
-            "room", room, "at", at, "text", message.text, "clientId", newClientId(),
-            "replyTo", message.replyTo > 0 ? message.replyTo : null,
-            "threadOnly", message.threadOnly ? true : null,
-            "mentions", Wire.mentions(message.mentions),
-            "preview", message.withoutPreview ? false : null);
-    sendRequest("scheduled:add", payload, data -> Wire.scheduled(Wire.object(data, "scheduled")), callback);
+    JSONObject payload = Wire.put(message.toPending(newClientId(), room).done().toRequest(), "at", at);
+    sendRequest("scheduled:add", payload, data -> ScheduledMessage.fromJson(Wire.object(data, "scheduled")), callback);
   }
 
   /**
@@ -656,7 +650,7 @@ public final class Chat {
    * @param callback gets the messages, by time
    */
   public void scheduled(@Nullable Callback<List<ScheduledMessage>> callback) {
-    sendRequest("scheduled:list", new JSONObject(), data -> Wire.list(data, "scheduled", Wire::scheduled), callback);
+    sendRequest("scheduled:list", new JSONObject(), data -> Wire.list(data, "scheduled", ScheduledMessage::fromJson), callback);
   }
 
   /**
@@ -672,7 +666,7 @@ public final class Chat {
       ScheduledMessage message, String text, long at, @Nullable Callback<ScheduledMessage> callback) {
     String changed = text.equals(message.text) ? null : text;
     JSONObject payload = Wire.payload("id", message.id, "rev", message.rev, "at", at, "text", changed);
-    sendRequest("scheduled:edit", payload, data -> Wire.scheduled(Wire.object(data, "scheduled")), callback);
+    sendRequest("scheduled:edit", payload, data -> ScheduledMessage.fromJson(Wire.object(data, "scheduled")), callback);
   }
 
   /**
@@ -729,19 +723,10 @@ public final class Chat {
   }
 
   private void fail(String clientId, String room, NewMessage message, String code) {
-    PendingMessage unsent =
-        new PendingMessage(
-            clientId,
-            room,
-            message.text,
-            System.currentTimeMillis(),
-            message.replyTo,
-            message.threadOnly,
-            new ArrayList<>(message.mentions),
-            Collections.<PendingFile>emptyList(),
-            message.withoutPreview,
-            message.card,
-            code);
+    PendingMessage.Draft draft = message.toPending(clientId, room);
+    draft.writtenAt = System.currentTimeMillis();
+    draft.failed = code;
+    PendingMessage unsent = draft.done();
     post(() -> listener.onUnsent(unsent));
   }
 
@@ -856,7 +841,7 @@ public final class Chat {
             "sentFrom", search.sentFrom,
             "sentBefore", search.sentBefore,
             "cursor", cursor);
-    sendRequest("message:search", payload, data -> Wire.page(data, "messages", Wire::message), callback);
+    sendRequest("message:search", payload, data -> Wire.page(data, "messages", Message::fromJson), callback);
   }
 
   /**
@@ -1275,7 +1260,7 @@ public final class Chat {
     Objects.requireNonNull(message, "message");
     Objects.requireNonNull(emoji, "emoji");
     JSONObject payload = Wire.payload("room", message.room, "seq", message.seq, "emoji", emoji, "cursor", cursor);
-    sendRequest("message:reactions", payload, data -> Wire.page(data, "users", Wire::user), callback);
+    sendRequest("message:reactions", payload, data -> Wire.page(data, "users", User::fromJson), callback);
   }
 
   /**
@@ -1368,10 +1353,10 @@ public final class Chat {
         Wire.payload("room", room, "thread", thread, "before", before == 0 ? null : before),
         data ->
             new RepliesPage(
-                blocks.apply(Wire.message(Wire.object(data, "root"))),
+                blocks.apply(Message.fromJson(Wire.object(data, "root"))),
                 Wire.replies(Wire.object(data, "thread")),
                 data.optBoolean("following"),
-                Wire.list(data, "messages", json -> blocks.apply(Wire.message(json))),
+                Wire.list(data, "messages", json -> blocks.apply(Message.fromJson(json))),
                 data.optBoolean("complete")),
         callback);
   }
@@ -1596,7 +1581,7 @@ public final class Chat {
    * @param callback gets the messages, newest first; fails with {@code forbidden} if the user decides in no room
    */
   public void held(@Nullable String cursor, @Nullable Callback<Page<HeldMessage>> callback) {
-    sendRequest("held:list", Wire.payload("cursor", cursor), data -> Wire.page(data, "held", Wire::held), callback);
+    sendRequest("held:list", Wire.payload("cursor", cursor), data -> Wire.page(data, "held", HeldMessage::fromJson), callback);
   }
 
   /**
@@ -1726,7 +1711,7 @@ public final class Chat {
    * @param callback gets the users, the latest block first
    */
   public void blocked(@Nullable Callback<List<User>> callback) {
-    sendRequest("user:blocked", new JSONObject(), data -> Wire.list(data, "users", Wire::user), callback);
+    sendRequest("user:blocked", new JSONObject(), data -> Wire.list(data, "users", User::fromJson), callback);
   }
 
 
@@ -1754,7 +1739,7 @@ public final class Chat {
     sendRequest(
         "user:find",
         payload,
-        data -> new Found(Wire.list(data, "users", Wire::user), Wire.texts(data, "inRoom")),
+        data -> new Found(Wire.list(data, "users", User::fromJson), Wire.texts(data, "inRoom")),
         callback);
   }
 
@@ -1904,7 +1889,7 @@ public final class Chat {
           break;
         case "message:new":
         case "message:changed":
-          if (room != null) handleMessage(room, blocks.apply(Wire.message(payload)));
+          if (room != null) handleMessage(room, blocks.apply(Message.fromJson(payload)));
           break;
         case "message:reacted":
           if (room == null) break;
@@ -1913,7 +1898,7 @@ public final class Chat {
           changed(room);
           break;
         case "mention":
-          handleMention(Wire.message(Wire.object(payload, "message")));
+          handleMention(Message.fromJson(Wire.object(payload, "message")));
           break;
         case "thread:changed":
           if (room != null) reportReplies(room, Wire.list(payload, "threads", Wire::replies));
@@ -1956,7 +1941,7 @@ public final class Chat {
           postForUser(() -> listener.onCardChanged(cardRoom, card));
           break;
         case "typing:changed":
-          User typist = Wire.user(Wire.object(payload, "user"));
+          User typist = User.fromJson(Wire.object(payload, "user"));
           if (!blocks.isBlocked(typist.id)) typing.update(payload.optString("room"), typist, payload.optBoolean("typing"));
           break;
         case "read:changed":
@@ -2093,7 +2078,7 @@ public final class Chat {
     List<RoomMember> changed = new ArrayList<>();
     List<User> gone = new ArrayList<>();
     for (JSONObject entry : Wire.list(change, "changed", json -> json)) {
-      if (entry.optBoolean("gone")) gone.add(Wire.user(Wire.object(entry, "user")));
+      if (entry.optBoolean("gone")) gone.add(User.fromJson(Wire.object(entry, "user")));
       else changed.add(Wire.member(entry));
     }
     boolean partial = change.optBoolean("partial");
@@ -2142,7 +2127,7 @@ public final class Chat {
   }
 
   private void presenceChanged(Room room, JSONObject change) {
-    if (room.applyPresence(Wire.list(change, "joined", Wire::user), Wire.texts(change, "left"), Wire.count(change, "count"))) {
+    if (room.applyPresence(Wire.list(change, "joined", User::fromJson), Wire.texts(change, "left"), Wire.count(change, "count"))) {
       reportPresent(room);
     }
     if (room.summary.with != null) listChanged();
@@ -2270,22 +2255,9 @@ public final class Chat {
 
     @Override
     public void send(PendingMessage item, Reply reply) {
-      JSONArray files = new JSONArray();
-      for (PendingFile entry : item.files) files.put(Wire.payload("id", entry.file.id, "alt", entry.alt));
-      JSONObject payload =
-          Wire.payload(
-              "room", item.room,
-              "text", item.text,
-              "clientId", item.clientId,
-              "replyTo", item.replyTo == 0 ? null : item.replyTo,
-              "threadOnly", item.threadOnly ? true : null,
-              "mentions", Wire.mentions(item.mentions),
-              "files", item.files.isEmpty() ? null : files,
-              "preview", item.withoutPreview ? false : null,
-              "card", item.card);
       connection.request(
           "message:send",
-          payload,
+          item.toRequest(),
           new Reply() {
             @Override
             public void ok(JSONObject data) {
@@ -2496,9 +2468,9 @@ public final class Chat {
           void handleResponse(JSONObject data) {
             Map<String, String> ids = new HashMap<>();
             Set<String> rejected = new HashSet<>();
-            for (JSONObject entry : Wire.list(data, "held", json -> json)) {
-              ids.put(entry.optString("clientId"), entry.optString("id"));
-              if (entry.has("rejected")) rejected.add(entry.optString("id"));
+            for (HeldMessage message : Wire.list(data, "held", HeldMessage::fromJson)) {
+              if (message.clientId != null) ids.put(message.clientId, message.id);
+              if (message.rejected != null) rejected.add(message.id);
             }
             if (delivery == asking) asking.compareHeld(before, ids, rejected);
           }
@@ -2506,7 +2478,7 @@ public final class Chat {
   }
 
   private Message acknowledged(JSONObject data) {
-    Message message = Wire.message(Wire.object(data, "message"));
+    Message message = Message.fromJson(Wire.object(data, "message"));
     uploads.removeAttached(message.files);
     stored(message);
     return message;

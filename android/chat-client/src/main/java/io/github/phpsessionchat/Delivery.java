@@ -191,23 +191,19 @@ final class Delivery {
       Upload upload = port.upload(one.getKey());
       if (upload == null || upload.failed != null || !upload.room.equals(room)) failed = NOT_UPLOADED;
       if (upload == null) continue;
-      PendingFile file = new PendingFile(upload.key, upload.name, upload.size, one.getValue(), null);
-      files.add(upload.file == null ? file : file.as(upload.file));
+      PendingFile.Draft file = new PendingFile.Draft();
+      file.key = upload.key;
+      file.name = upload.name;
+      file.size = upload.size;
+      file.alt = one.getValue();
+      file.file = upload.file;
+      files.add(file.done());
     }
-    List<Mention> mentions = new ArrayList<>(message.mentions);
-    PendingMessage item =
-        new PendingMessage(
-            clientId,
-            room,
-            message.text,
-            at,
-            message.replyTo,
-            message.threadOnly,
-            mentions,
-            files,
-            message.withoutPreview,
-            message.card,
-            failed);
+    PendingMessage.Draft draft = message.toPending(clientId, room);
+    draft.writtenAt = at;
+    draft.files = files;
+    draft.failed = failed;
+    PendingMessage item = draft.done();
     if (put(item) && failed != null) port.failed(item);
   }
 
@@ -413,7 +409,7 @@ final class Delivery {
               else fail(item, HELD);
             } else {
               remove(item.clientId);
-              port.sent(Wire.message(Wire.object(data, "message")));
+              port.sent(Message.fromJson(Wire.object(data, "message")));
             }
             sendNext(room);
           }

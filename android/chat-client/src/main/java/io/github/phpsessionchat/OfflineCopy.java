@@ -35,7 +35,7 @@ public final class OfflineCopy {
   public static String writeRooms(User me, List<RoomSummary> rooms, int limit) {
     JSONArray written = new JSONArray();
     for (RoomSummary room : rooms.subList(0, Math.min(limit, rooms.size()))) written.put(room(room));
-    return Wire.payload("user", user(me), "rooms", written).toString();
+    return Wire.payload("user", me.toJsonObject(), "rooms", written).toString();
   }
 
   /**
@@ -61,7 +61,7 @@ public final class OfflineCopy {
     List<JSONObject> written = new ArrayList<>();
     for (int i = entries.size() - 1; i >= 0 && written.size() < limit; i--) {
       Message message = entries.get(i).message;
-      if (message != null && !message.hidden) written.add(message(message));
+      if (message != null && !message.hidden) written.add(message.toJsonObject());
     }
     Collections.reverse(written);
     return Wire.payload("messages", array(written)).toString();
@@ -76,7 +76,7 @@ public final class OfflineCopy {
   public static @Nullable List<Entry> readMessages(String text) {
     JSONObject json = parse(text);
     if (json == null || !json.has("messages")) return null;
-    return Entry.list(Wire.list(json, "messages", Wire::message), Collections.<PendingMessage>emptyList(), null);
+    return Entry.list(Wire.list(json, "messages", Message::fromJson), Collections.<PendingMessage>emptyList(), null);
   }
 
   private static @Nullable JSONObject parse(String text) {
@@ -95,7 +95,7 @@ public final class OfflineCopy {
         "kind", Wire.name(room.kind),
         "member", room.member,
         "members", room.members,
-        "with", room.with == null ? null : user(room.with),
+        "with", room.with == null ? null : room.with.toJsonObject(),
         "head", room.head,
         "lastSeq", room.lastSeq,
         "firstSeq", room.firstSeq,
@@ -108,70 +108,13 @@ public final class OfflineCopy {
   private static JSONObject last(RoomSummary.Last last) {
     return Wire.payload(
         "seq", last.seq,
-        "user", user(last.user),
+        "user", last.user.toJsonObject(),
         "text", last.hidden ? "" : last.text,
         "sentAt", last.sentAt,
         "deletedAt", last.deletedAt,
         "files", last.files,
         "voice", last.voice < 0 ? null : last.voice,
         "hidden", last.hidden);
-  }
-
-  private static JSONObject message(Message message) {
-    List<JSONObject> mentions = new ArrayList<>();
-    for (Mention mention : message.mentions) {
-      mentions.add(Wire.payload("user", user(mention.user), "start", mention.start, "length", mention.length));
-    }
-    List<JSONObject> files = new ArrayList<>();
-    for (ChatFile file : message.files) files.add(file.toJsonObject());
-    List<JSONObject> reactions = new ArrayList<>();
-    for (Reaction reaction : message.reactions) {
-      reactions.add(
-          Wire.payload(
-              "emoji", reaction.emoji, "count", reaction.count, "users", new JSONArray(reaction.users), "mine", reaction.mine));
-    }
-    JSONObject forwarded = message.forwarded ? new JSONObject() : null;
-    if (message.forwardedFrom != null) forwarded = Wire.payload("user", user(message.forwardedFrom));
-    return Wire.payload(
-        "id", message.id,
-        "room", message.room,
-        "seq", message.seq,
-        "rev", message.rev,
-        "clientId", message.clientId,
-        "user", user(message.user),
-        "text", message.text,
-        "sentAt", message.sentAt,
-        "editedAt", message.editedAt,
-        "deletedAt", message.deletedAt,
-        "deletedBy", message.deletedBy == null ? null : Wire.name(message.deletedBy),
-        "replyTo", message.replyTo,
-        "thread", message.thread,
-        "threadOnly", message.threadOnly ? true : null,
-        "mentions", array(mentions),
-        "files", array(files),
-        "preview", preview(message.preview),
-        "forwarded", forwarded,
-        "reactions", array(reactions),
-        "poll", Wire.poll(message.poll),
-        "card", message.card);
-  }
-
-  private static @Nullable JSONObject preview(@Nullable LinkPreview preview) {
-    if (preview == null) return null;
-    return Wire.payload(
-        "url", preview.url,
-        "title", preview.title,
-        "description", preview.description,
-        "image", preview.image == null ? null : image(preview.image));
-  }
-
-  private static JSONObject image(ChatFile file) {
-    ChatFile.Image size = file.image;
-    return Wire.payload("id", file.id, "width", size == null ? null : size.width, "height", size == null ? null : size.height);
-  }
-
-  private static JSONObject user(User user) {
-    return Wire.payload("id", user.id, "name", user.name);
   }
 
   private static JSONArray array(List<JSONObject> items) {

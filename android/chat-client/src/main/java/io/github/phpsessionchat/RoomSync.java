@@ -82,7 +82,7 @@ final class RoomSync {
             Timeline.Changes changes = Wire.joined(data);
             timeline.joined(changes, since);
             room.update(Wire.room(Wire.object(data, "room")), changes.reset);
-            room.present = Wire.list(data, "present", Wire::user);
+            room.present = Wire.list(data, "present", User::fromJson);
             room.presentCount = Wire.count(data, "presentCount");
             room.joined = true;
             port.arrived(room, changes.messages);
@@ -217,6 +217,6 @@ final class RoomSync {
   }
 
   private static List<Message> messages(JSONObject data) {
-    return Wire.list(data, "messages", Wire::message);
+    return Wire.list(data, "messages", Message::fromJson);
   }
 }

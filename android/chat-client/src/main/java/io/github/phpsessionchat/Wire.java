@@ -77,37 +77,11 @@ final class Wire {
     }
   }
 
-  static User user(JSONObject json) {
-    return new User(json.optString("id"), json.optString("name"));
-  }
-
-  static Message message(JSONObject json) {
-    Message.Draft draft = new Message.Draft();
-    draft.id = json.optString("id");
-    draft.room = json.optString("room");
-    draft.seq = number(json, "seq");
-    draft.rev = number(json, "rev");
-    draft.clientId = json.optString("clientId");
-    draft.user = user(object(json, "user"));
-    draft.text = json.optString("text");
-    draft.sentAt = number(json, "sentAt");
-    draft.editedAt = number(json, "editedAt");
-    draft.deletedAt = number(json, "deletedAt");
-    draft.deletedBy = named(Message.DeletedBy.class, text(json, "deletedBy"), null);
-    draft.replyTo = number(json, "replyTo");
-    draft.thread = number(json, "thread");
-    draft.threadOnly = json.optBoolean("threadOnly");
-    draft.mentions = list(json, "mentions", Wire::mention);
-    draft.files = list(json, "files", ChatFile::fromJson);
-    draft.preview = preview(json.optJSONObject("preview"));
-    JSONObject forwarded = json.optJSONObject("forwarded");
-    draft.forwarded = forwarded != null;
-    draft.forwardedFrom = forwarded != null && forwarded.has("user") ? user(object(forwarded, "user")) : null;
-    draft.reactions = list(json, "reactions", Wire::reaction);
-    draft.poll = readPoll(json.optJSONObject("poll"));
-    draft.card = text(json, "card");
-    draft.hidden = json.optBoolean("hidden");
-    return draft.done();
+  /** Reads the user of a mention. Messages that are pending or scheduled have only the ID. */
+  static User mentioned(JSONObject mention) {
+    JSONObject user = mention.optJSONObject("user");
+    String id = mention.optString("user");
+    return user == null ? new User(id, id) : User.fromJson(user);
   }
 
   static Replies replies(JSONObject json) {
@@ -115,20 +89,19 @@ final class Wire {
         number(json, "thread"),
         number(json, "root"),
         count(json, "replies"),
-        list(json, "authors", Wire::user),
+        list(json, "authors", User::fromJson),
         number(json, "lastAt"),
         count(json, "new"));
   }
 
-  static Mention mention(JSONObject json) {
-    return new Mention(user(object(json, "user")), count(json, "start"), count(json, "length"));
+  static @Nullable ChatFile previewImage(@Nullable JSONObject json) {
+    if (json == null) return null;
+    return picture(json.optString("id"), "preview.webp", new ChatFile.Image(count(json, "width"), count(json, "height"), ""));
   }
 
-  private static @Nullable LinkPreview preview(@Nullable JSONObject json) {
-    if (json == null) return null;
-    JSONObject image = json.optJSONObject("image");
-    ChatFile picture = image == null ? null : picture(image.optString("id"), "preview.webp", new ChatFile.Image(count(image, "width"), count(image, "height"), ""));
-    return new LinkPreview(json.optString("url"), text(json, "title"), text(json, "description"), picture);
+  static @Nullable JSONObject previewImage(@Nullable ChatFile file) {
+    if (file == null || file.image == null) return null;
+    return payload("id", file.id, "width", file.image.width, "height", file.image.height);
   }
 
   /** A picture that the contract describes only by its ID and size. */
@@ -148,30 +121,6 @@ final class Wire {
     return mentions.isEmpty() ? null : named;
   }
 
-  private static @Nullable Poll readPoll(@Nullable JSONObject json) {
-    if (json == null) return null;
-    JSONObject event = json.optJSONObject("event");
-    return new Poll(
-        texts(json, "options"),
-        event == null ? null : new Poll.Event(number(event, "start"), number(event, "end"), text(event, "place")),
-        json.optBoolean("multiple"),
-        json.optBoolean("anonymous"),
-        number(json, "until"),
-        number(json, "endedAt"));
-  }
-
-  static @Nullable JSONObject poll(@Nullable Poll poll) {
-    if (poll == null) return null;
-    Poll.Event event = poll.event;
-    return payload(
-        "options", event == null ? new JSONArray(poll.options) : null,
-        "event", event == null ? null : payload("start", event.start, "end", event.end, "place", event.place),
-        "multiple", poll.multiple,
-        "anonymous", poll.anonymous,
-        "until", poll.until,
-        "endedAt", poll.endedAt);
-  }
-
   static Card card(JSONObject json) {
     return new Card(
         json.optString("about"),
@@ -181,10 +130,6 @@ final class Wire {
         text(json, "image"),
         text(json, "url"),
         list(json, "buttons", one -> new Card.Button(one.optString("id"), one.optString("label"))));
-  }
-
-  private static Reaction reaction(JSONObject json) {
-    return new Reaction(json.optString("emoji"), count(json, "count"), texts(json, "users"), json.optBoolean("mine"));
   }
 
   static Change reacted(JSONObject json) {
@@ -201,7 +146,7 @@ final class Wire {
   static RoomSummary.Last last(JSONObject json) {
     return new RoomSummary.Last(
         number(json, "seq"),
-        user(object(json, "user")),
+        User.fromJson(object(json, "user")),
         json.optString("text"),
         number(json, "sentAt"),
         number(json, "deletedAt"),
@@ -211,7 +156,7 @@ final class Wire {
   }
 
   static Answers.SeenBy seenBy(JSONObject json) {
-    return new Answers.SeenBy(list(json, "users", Wire::user), count(json, "total"));
+    return new Answers.SeenBy(list(json, "users", User::fromJson), count(json, "total"));
   }
 
   static Presence presence(JSONObject json) {
@@ -246,7 +191,7 @@ final class Wire {
   }
 
   static PinnedMessage pinned(JSONObject json) {
-    return new PinnedMessage(last(json), user(object(json, "by")), number(json, "at"), number(json, "after"));
+    return new PinnedMessage(last(json), User.fromJson(object(json, "by")), number(json, "at"), number(json, "after"));
   }
 
   static RoomSummary room(JSONObject json) {
@@ -259,7 +204,7 @@ final class Wire {
     draft.members = count(json, "members");
     draft.role = named(RoomSummary.Role.class, text(json, "role"), null);
     draft.may = named(RoomSummary.Right.class, json.optJSONArray("may"));
-    draft.with = json.has("with") ? user(object(json, "with")) : null;
+    draft.with = json.has("with") ? User.fromJson(object(json, "with")) : null;
     draft.present = json.optBoolean("present");
     draft.head = number(json, "head");
     draft.lastSeq = number(json, "lastSeq");
@@ -301,15 +246,15 @@ final class Wire {
     return new Report(
         json.optString("id"),
         json.optString("room"),
-        message(object(json, "message")),
-        user(object(json, "by")),
+        Message.fromJson(object(json, "message")),
+        User.fromJson(object(json, "by")),
         named(Report.Reason.class, text(json, "reason"), Report.Reason.OTHER),
         text(json, "text"),
         number(json, "at"),
         closed == null
             ? null
             : new Report.Closed(
-                user(object(closed, "by")),
+                User.fromJson(object(closed, "by")),
                 named(Report.Done.class, text(closed, "done"), Report.Done.NOTHING),
                 number(closed, "at")));
   }
@@ -321,40 +266,13 @@ final class Wire {
         number(json, "seq"),
         number(json, "at"),
         json.optBoolean("due"),
-        json.has("message") ? message(object(json, "message")) : null);
-  }
-
-  static HeldMessage held(JSONObject json) {
-    return new HeldMessage(
-        json.optString("id"),
-        json.optString("room"),
-        user(object(json, "user")),
-        number(json, "seq"),
-        json.optString("text"),
-        number(json, "replyTo"),
-        list(json, "mentions", Wire::mention),
-        list(json, "files", ChatFile::fromJson),
-        preview(json.optJSONObject("preview")),
-        number(json, "at"));
-  }
-
-  static ScheduledMessage scheduled(JSONObject json) {
-    JSONObject failed = json.optJSONObject("failed");
-    return new ScheduledMessage(
-        json.optString("id"),
-        json.optString("room"),
-        number(json, "rev"),
-        json.optString("text"),
-        number(json, "replyTo"),
-        list(json, "files", ChatFile::fromJson),
-        number(json, "at"),
-        failed == null ? null : failed.optString("code"));
+        json.has("message") ? Message.fromJson(object(json, "message")) : null);
   }
 
   static Invite invite(JSONObject json, @Nullable String token) {
     return new Invite(
         json.optString("id"),
-        user(object(json, "by")),
+        User.fromJson(object(json, "by")),
         number(json, "at"),
         number(json, "until"),
         count(json, "uses"),
@@ -364,22 +282,22 @@ final class Wire {
 
   static InvitedRoom invitedRoom(JSONObject json) {
     return new InvitedRoom(
-        user(object(json, "by")),
+        User.fromJson(object(json, "by")),
         json.optString("name"),
         text(json, "topic"),
         count(json, "members"),
         count(json, "present"),
-        list(json, "people", Wire::user),
+        list(json, "people", User::fromJson),
         text(json, "room"));
   }
 
   static Restriction restriction(JSONObject json) {
     return new Restriction(
-        user(object(json, "user")),
+        User.fromJson(object(json, "user")),
         named(Restriction.Kind.class, text(json, "kind"), null),
         number(json, "until"),
         text(json, "reason"),
-        user(object(json, "by")));
+        User.fromJson(object(json, "by")));
   }
 
   static Removal removal(JSONObject json) {
@@ -392,7 +310,7 @@ final class Wire {
 
   static RoomMember member(JSONObject json) {
     RoomSummary.Role role = named(RoomSummary.Role.class, text(json, "role"), RoomSummary.Role.MEMBER);
-    return new RoomMember(user(object(json, "user")), role, json.optBoolean("present"));
+    return new RoomMember(User.fromJson(object(json, "user")), role, json.optBoolean("present"));
   }
 
   /**
@@ -425,7 +343,7 @@ final class Wire {
       draft.siteLogo = text(site, "logo");
     }
     if (json.has("firstRoom")) draft.firstRoom = text(json, "firstRoom");
-    draft.user = user(object(json, "user"));
+    draft.user = User.fromJson(object(json, "user"));
     draft.roles = Collections.unmodifiableSet(named(Identity.SiteRole.class, json.optJSONArray("roles")));
     draft.canCreatePublic = can.optBoolean("createPublic");
     draft.canCreatePrivate = can.optBoolean("createPrivate");
@@ -450,7 +368,7 @@ final class Wire {
   }
 
   private static Timeline.Changes changes(JSONObject answer, long head, long lastSeq) {
-    List<Message> messages = list(answer, "messages", Wire::message);
+    List<Message> messages = list(answer, "messages", Message::fromJson);
     return new Timeline.Changes(
         head, lastSeq, messages, answer.optBoolean("complete"), answer.optBoolean("reset"));
   }
@@ -462,7 +380,7 @@ final class Wire {
         code,
         error.optString("message", code),
         retryAfterMs(error),
-        current == null ? null : message(current));
+        current == null ? null : Message.fromJson(current));
   }
 
   /** Returns at most one hour. */
@@ -534,7 +452,7 @@ final class Wire {
 
   /** The next page has the messages before the last one. */
   static Answers.Page<Message> filesPage(JSONObject json) {
-    List<Message> messages = list(json, "messages", Wire::message);
+    List<Message> messages = list(json, "messages", Message::fromJson);
     boolean last = messages.isEmpty() || json.optBoolean("complete");
     return new Answers.Page<>(messages, last ? null : String.valueOf(messages.get(messages.size() - 1).seq));
   }

@@ -329,6 +329,20 @@ class ChatTest {
     assertThrows(IllegalArgumentException.class, () -> chat.schedule("lobby", withFile, 1, null));
   }
 
+  /** The server says whether it schedules them. */
+  @Test
+  void schedulesAllContentOfAMessage() throws Exception {
+    delayResponses("scheduled:add");
+    chat.start();
+    events.await("ONLINE");
+    chat.schedule("lobby", NewMessage.of("@bob").card("order:1").mention(new User("bob", "Bob"), 0, 4), 9000, null);
+    JSONObject added = server.awaitRequest("scheduled:add");
+    added.remove("clientId");
+    String mention = "{'user':'bob','start':0,'length':4}";
+    JSONObject expected = new JSONObject("{'room':'lobby','at':9000,'text':'@bob','card':'order:1','mentions':[" + mention + "]}");
+    assertTrue(expected.similar(added), added::toString);
+  }
+
   @Test
   void sendsShowsAndPressesCardsOfTheSite() throws Exception {
     delayResponses("message:send", "card:get", "card:press", "card:find");
@@ -341,7 +355,7 @@ class ChatTest {
         new JSONObject("{'about':'order:1','title':'Order 1','state':'paid','buttons':[{'id':'ship','label':'Ship'}]}");
     List<String> received = Collections.synchronizedList(new ArrayList<>());
     Message message =
-        Wire.message(new JSONObject("{'room':'lobby','seq':7,'user':{'id':'bob'},'text':'?','card':'order:1'}"));
+        Message.fromJson(new JSONObject("{'room':'lobby','seq':7,'user':{'id':'bob'},'text':'?','card':'order:1'}"));
     assertEquals("order:1", message.card);
     assertEquals("order:1", message.with(message.reactions, 8).card);
     chat.findCards("lobby", "ord", "fr", cards -> received.add(cards.get(0).about + " " + cards.get(0).image));

@@ -5,7 +5,6 @@ import static org.junit.jupiter.api.DynamicTest.dynamicTest;
 
 import java.io.IOException;
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
@@ -24,19 +23,7 @@ class EntryVectorsTest {
     List<PendingMessage> pending = new ArrayList<>();
     for (Object one : vector.getJSONArray("pending")) {
       JSONObject item = (JSONObject) one;
-      pending.add(
-          new PendingMessage(
-              item.getString("clientId"),
-              item.getString("room"),
-              item.getString("text"),
-              item.getLong("sentAt"),
-              item.optLong("replyTo"),
-              false,
-              Collections.emptyList(),
-              Collections.emptyList(),
-              false,
-              null,
-              Wire.text(item, "failed")));
+      pending.add(PendingMessage.fromJson(new JSONObject(item.toString()).put("writtenAt", item.getLong("sentAt"))));
     }
     List<String> expected = new ArrayList<>();
     for (Object one : vector.getJSONArray("list")) {

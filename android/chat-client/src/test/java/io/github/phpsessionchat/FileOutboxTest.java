@@ -48,13 +48,16 @@ class FileOutboxTest {
     Mention mention = Mention.in("@李 hi", new User("李/\"1\"", "李"), 0, 2);
     ChatFile there =
         file("'id':'0123456789abcdef','name':'a.png','type':'image/png','size':7,'image':{'width':640,'height':480,'blur':'LEHV6nWB2yk8pyo0adR*.7kCMdnj'}");
-    PendingFile done = new PendingFile("k1", "a \u202E.png", 9, "a cat", there);
+    PendingFile done = file("k1", "a \u202E.png", 9, "a cat", there);
     ChatFile said = file("'id':'0123456789abcde0','audio':{'duration':1500,'peaks':'0v'}");
     ChatFile seen = file("'id':'0123456789abcde1','video':{'width':640,'height':360}");
-    PendingFile lost = new PendingFile("k2", "b", 1L << 40, null, null);
+    PendingFile lost = file("k2", "b", 1L << 40, null, null);
+    PendingMessage.Draft message = NewMessage.of("@李 hi").replyTo(4).threadOnly().withoutPreview().card("order:1").toPending("a", "lobby");
+    message.mentions = Collections.singletonList(mention);
+    message.files = Arrays.asList(done, lost, file("k3", "v", 7, null, said), file("k4", "f", 7, null, seen));
     outbox.put(
         ALICE,
-        new PendingMessage("a", "lobby", "@李 hi", 1, 4, true, Arrays.asList(mention), Arrays.asList(done, lost, new PendingFile("k3", "v", 7, null, said), new PendingFile("k4", "f", 7, null, seen)), true, "order:1", null));
+        message.done());
     PendingMessage read = new FileOutbox(folder, SERVER).load(ALICE).get(0);
     assertEquals("李/\"1\" 李 0 2", read.mentions.get(0).user.id + " " + read.mentions.get(0).user + " " + read.mentions.get(0).start + " " + read.mentions.get(0).length);
     assertTrue(read.withoutPreview);
@@ -212,13 +215,25 @@ class FileOutboxTest {
     return own;
   }
 
+  private static PendingFile file(String key, String name, long size, String alt, ChatFile uploaded) {
+    PendingFile.Draft file = new PendingFile.Draft();
+    file.key = key;
+    file.name = name;
+    file.size = size;
+    file.alt = alt;
+    file.file = uploaded;
+    return file.done();
+  }
+
   private static ChatFile file(String json) {
     return ChatFile.fromJson(new JSONObject("{" + json + "}"));
   }
 
   private static PendingMessage message(String clientId, String text, String failed) {
-    return new PendingMessage(
-        clientId, "lobby", text, 1234, 7, false, Collections.emptyList(), Collections.emptyList(), false, null, failed);
+    PendingMessage.Draft message = NewMessage.of(text).replyTo(7).toPending(clientId, "lobby");
+    message.writtenAt = 1234;
+    message.failed = failed;
+    return message.done();
   }
 
   private static List<String> shown(List<PendingMessage> messages) {

@@ -298,7 +298,7 @@ class HostileServerTest {
     for (int i = 0; i < 200_000; i++) {
       mentions.put(new JSONObject().put("user", user).put("start", 1_999_998 - i % 2).put("length", 2));
     }
-    Message message = Wire.message(new JSONObject().put("text", text.toString()).put("mentions", mentions));
+    Message message = Message.fromJson(new JSONObject().put("text", text.toString()).put("mentions", mentions));
     String named = assertTimeoutPreemptively(TIMEOUT, message::textWithNames);
     assertTrue(named.endsWith("Bob"));
   }

@@ -17,7 +17,7 @@ class MentionsTest {
   private static Message read(String mentions) {
     String user = "\"user\":{\"id\":\"2\",\"name\":\"Bob\"}";
     String text = "\uD83D\uDC4B @Alice";
-    return Wire.message(new JSONObject("{\"seq\":1,\"rev\":2," + user + ",\"text\":\"" + text + "\"" + mentions + "}"));
+    return Message.fromJson(new JSONObject("{\"seq\":1,\"rev\":2," + user + ",\"text\":\"" + text + "\"" + mentions + "}"));
   }
 
   @Test
@@ -76,19 +76,19 @@ class MentionsTest {
     mentions.put(new JSONObject().put("user", bob).put("start", 6).put("length", 4));
     mentions.put(new JSONObject().put("user", unknown).put("start", 12).put("length", 3));
     JSONObject json = new JSONObject().put("text", "*Ask* @Bob, _x_ or **_@Al_**").put("mentions", mentions);
-    Entry entry = Entry.of(Wire.message(json));
+    Entry entry = Entry.of(Message.fromJson(json));
     assertEquals("Ask @*Bob* `K` https://a.example/, _x_ or @Al", entry.plainText());
     List<Piece> pieces = entry.blocks().get(0).pieces;
     assertEquals(Arrays.asList(Piece.Kind.ITALIC, Piece.Kind.TEXT, Piece.Kind.BOLD), kinds(pieces));
     json.put("text", "- *a* @Bob\n```\n_x_\n```").put("mentions", new JSONArray().put(mentions.getJSONObject(0)));
-    assertEquals("a @*Bob* `K` https://a.example/\n_x_", Entry.of(Wire.message(json)).plainText());
+    assertEquals("a @*Bob* `K` https://a.example/\n_x_", Entry.of(Message.fromJson(json)).plainText());
   }
 
   @Test
   void keepTheTypedTextNextToANoncharacter() {
     JSONObject mention = new JSONObject(mention("1", "2,\"length\":4"));
     JSONObject json = new JSONObject().put("text", "\ufdd0 @Bob").put("mentions", new JSONArray().put(mention));
-    assertEquals("\ufdd0 @Bob", Entry.of(Wire.message(json)).plainText());
+    assertEquals("\ufdd0 @Bob", Entry.of(Message.fromJson(json)).plainText());
   }
 
   private static List<Piece.Kind> kinds(List<Piece> pieces) {

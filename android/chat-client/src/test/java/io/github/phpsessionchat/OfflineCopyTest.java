@@ -17,6 +17,8 @@ import org.json.JSONObject;
 import org.junit.jupiter.api.Test;
 
 class OfflineCopyTest {
+  /** Larger than an int. */
+  private static final long NOW = 1_800_000_000_000L;
   private static final User ALICE = new User("1", "Alice");
 
   private static final JSONObject BOB = new JSONObject().put("id", "2").put("name", "Bob");
@@ -25,12 +27,12 @@ class OfflineCopyTest {
 
   private static JSONObject message(int seq) {
     JSONObject file =
-        new JSONObject().put("id", "f1").put("name", "a.m4a").put("type", "audio/mp4").put("size", 9).put("alt", "Birds")
+        new JSONObject().put("id", "f1").put("name", "a.m4a").put("type", "audio/mp4").put("size", 1L << 40).put("alt", "Birds")
             .put("image", IMAGE).put("audio", new JSONObject().put("duration", 1500).put("peaks", "0v"))
             .put("video", new JSONObject().put("width", 4).put("height", 3).put("duration", 7));
     return new JSONObject()
         .put("id", "m" + seq).put("room", "lobby").put("seq", seq).put("rev", 2).put("clientId", "c" + seq).put("user", BOB)
-        .put("text", "Hello @Alice").put("sentAt", 1000).put("editedAt", 2000).put("deletedAt", 3000)
+        .put("text", "Hello @Alice").put("sentAt", NOW).put("editedAt", NOW + 1).put("deletedAt", NOW + 2)
         .put("deletedBy", "moderator").put("replyTo", 4).put("thread", 5).put("threadOnly", true)
         .put("mentions", new JSONArray().put(new JSONObject().put("user", BOB).put("start", 6).put("length", 6)))
         .put("files", new JSONArray().put(file))
@@ -38,8 +40,8 @@ class OfflineCopyTest {
         .put("forwarded", new JSONObject().put("user", BOB))
         .put("reactions", new JSONArray().put(
             new JSONObject().put("emoji", "👍").put("count", 2).put("mine", true).put("users", new JSONArray().put("Bob"))))
-        .put("poll", new JSONObject().put("event", new JSONObject().put("start", 5).put("end", 6).put("place", "Park"))
-            .put("multiple", true).put("anonymous", true).put("until", 7).put("endedAt", 8))
+        .put("poll", new JSONObject().put("event", new JSONObject().put("start", NOW + 5).put("end", NOW + 6).put("place", "Park"))
+            .put("multiple", true).put("anonymous", true).put("until", NOW + 7).put("endedAt", NOW + 8))
         .put("card", "order:4711");
   }
 
@@ -73,12 +75,13 @@ class OfflineCopyTest {
 
   @Test
   void keepsAllOfAMessage() throws Exception {
-    Message message = Wire.message(message(1));
+    Message message = Message.fromJson(message(1));
     Message copy = OfflineCopy.readMessages(OfflineCopy.writeMessages(entries(message), 10)).get(0).message;
+    assertEquals(NOW + 5, copy.poll.event.start);
     JSONObject written = (JSONObject) fields(copy);
     assertEquals(((JSONObject) fields(message)).toString(2), written.toString(2));
     // Each field of the sample differs from a missing one.
-    JSONObject empty = (JSONObject) fields(Wire.message(new JSONObject()));
+    JSONObject empty = (JSONObject) fields(Message.fromJson(new JSONObject()));
     Set<String> missing = new TreeSet<>();
     for (String name : written.keySet()) if (written.get(name).toString().equals(empty.get(name).toString())) missing.add(name);
     assertEquals(Collections.singleton("hidden"), missing);
@@ -100,7 +103,7 @@ class OfflineCopyTest {
 
   @Test
   void keepsTheLastMessagesWithoutThoseOfBlockedUsers() {
-    List<Entry> all = entries(Wire.message(message(1)), Wire.message(message(2)), Wire.message(message(3)).hidden(true), Wire.message(message(4)));
+    List<Entry> all = entries(Message.fromJson(message(1)), Message.fromJson(message(2)), Message.fromJson(message(3)).hidden(true), Message.fromJson(message(4)));
     String text = OfflineCopy.writeMessages(all, 2);
     List<Entry> read = OfflineCopy.readMessages(text);
     assertEquals(2, read.size());
@@ -111,7 +114,7 @@ class OfflineCopyTest {
   @Test
   void damagedTextIsNotRead() {
     String rooms = OfflineCopy.writeRooms(ALICE, Collections.singletonList(Wire.room(room())), 10);
-    String messages = OfflineCopy.writeMessages(entries(Wire.message(message(1))), 10);
+    String messages = OfflineCopy.writeMessages(entries(Message.fromJson(message(1))), 10);
     for (int length = 0; length < rooms.length(); length++) assertNull(OfflineCopy.readRooms(rooms.substring(0, length)));
     for (int length = 0; length < messages.length(); length++) assertNull(OfflineCopy.readMessages(messages.substring(0, length)));
     assertNull(OfflineCopy.readRooms("{}"));

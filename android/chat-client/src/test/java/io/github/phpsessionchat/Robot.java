@@ -312,10 +312,10 @@ public final class Robot implements ChatListener {
         chat.held(Wire.text(c, "cursor"), answering(c));
         return;
       case "approve":
-        chat.approve(Wire.held(c.getJSONObject("message")), answering(c));
+        chat.approve(HeldMessage.fromJson(c.getJSONObject("message")), answering(c));
         return;
       case "reject":
-        chat.reject(Wire.held(c.getJSONObject("message")), Wire.text(c, "reason"), answering(c));
+        chat.reject(HeldMessage.fromJson(c.getJSONObject("message")), Wire.text(c, "reason"), answering(c));
         return;
       case "mute":
         chat.mute(room, c.getString("user"), c.optLong("seconds"), Wire.text(c, "reason"), answering(c));
@@ -800,8 +800,8 @@ public final class Robot implements ChatListener {
         .put("user", message.user.id)
         .put("text", message.text)
         .put("replyTo", message.replyTo)
-        .put("forwarded", message.forwarded)
-        .put("forwardedFrom", message.forwardedFrom == null ? null : message.forwardedFrom.id)
+        .put("forwarded", message.forwarded != null)
+        .put("forwardedFrom", message.forwarded == null || message.forwarded.user == null ? null : message.forwarded.user.id)
         .put("edited", message.isEdited())
         .put("hidden", message.hidden)
         .put("files", message.files.isEmpty() ? null : json(message.files))

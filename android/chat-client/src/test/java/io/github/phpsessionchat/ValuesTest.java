@@ -52,12 +52,12 @@ class ValuesTest {
     json.put("message", new JSONObject(json.toString())).put("last", new JSONObject(json.toString()));
     List<Object> values =
         Arrays.asList(
-            Wire.message(json), Wire.last(json), Wire.room(json), Wire.report(json), Wire.restriction(json),
+            Message.fromJson(json), Wire.last(json), Wire.room(json), Wire.report(json), Wire.restriction(json),
             Wire.removal(json), Wire.member(json), ChatFile.fromJson(file), Wire.identity(json, null),
             Wire.device(json.put("name", "secret")), Wire.notices(json.put("mailTo", "secret")),
             Wire.invite(json, "secret"), Wire.invitedRoom(json.put("name", "secret")), ChatLink.parse("https://a.example/#join=secret"),
-            Wire.page(new JSONObject().put("messages", new JSONArray().put(json)), "messages", Wire::message),
-            new PendingFile("k1", "secret", 5, "secret", null), new HistoryView(true, false, true));
+            Wire.page(new JSONObject().put("messages", new JSONArray().put(json)), "messages", Message::fromJson),
+            PendingFile.fromJson(json.put("key", "k1")), new HistoryView(true, false, true));
     for (Object value : values) {
       assertFalse(value.toString().contains("secret"), value::toString);
       assertFalse(value.toString().matches(".*@[0-9a-f]+"), value::toString);
@@ -83,15 +83,15 @@ class ValuesTest {
   void readsEachFieldFromItsOwnNameInPendingScheduledPinnedAndReportedMessages() {
     String common = "'id':'m1','room':'lobby','user':{'id':'bob'},'text':'t','replyTo':2,'files':[{'id':'f1'}],'at':3";
     HeldMessage held =
-        Wire.held(
+        HeldMessage.fromJson(
             new JSONObject(
                 "{" + common + ",'seq':4,'mentions':[{'user':{'id':'cat'},'start':0,'length':1}],'preview':{'url':'u','title':'T'}}"));
     assertEquals("m1 lobby bob t 2 f1 3", held.id + " " + held.room + " " + held.user.id + " " + held.text + " " + held.replyTo + " " + held.files.get(0).id + " " + held.at);
     assertEquals("4 cat T", held.seq + " " + held.mentions.get(0).user.id + " " + held.preview.title);
     ScheduledMessage scheduled =
-        Wire.scheduled(new JSONObject("{" + common + ",'rev':4,'failed':{'code':'muted','at':5}}"));
+        ScheduledMessage.fromJson(new JSONObject("{" + common + ",'rev':4,'failed':{'code':'muted','at':5}}"));
     assertEquals("m1 lobby t 2 f1 3", scheduled.id + " " + scheduled.room + " " + scheduled.text + " " + scheduled.replyTo + " " + scheduled.files.get(0).id + " " + scheduled.at);
-    assertEquals("4 muted", scheduled.rev + " " + scheduled.failed);
+    assertEquals("4 muted", scheduled.rev + " " + scheduled.failed.code);
     PinnedMessage pinned = Wire.pinned(new JSONObject("{'seq':1,'user':{'id':'bob'},'text':'t','by':{'id':'cat'},'at':3,'after':4}"));
     assertEquals("1 bob t cat 3 4", pinned.message.seq + " " + pinned.message.user.id + " " + pinned.message.text + " " + pinned.by.id + " " + pinned.at + " " + pinned.after);
     Report report =
@@ -101,6 +101,18 @@ class ValuesTest {
                     + "'closed':{'by':{'id':'dan'},'done':'deleted','at':4}}"));
     assertEquals("r1 lobby 1 cat SPAM note 3", report.id + " " + report.room + " " + report.message.seq + " " + report.by.id + " " + report.reason + " " + report.text + " " + report.at);
     assertEquals("dan DELETED 4", report.closed.by.id + " " + report.closed.done + " " + report.closed.at);
+  }
+
+  @Test
+  void readsTheContentOfHeldAndScheduledMessages() {
+    JSONObject json =
+        new JSONObject(
+            "{'id':'m1','text':'@cat','replyTo':2,'threadOnly':true,'card':'order:1','mentions':[{'user':'cat','start':0,'length':4}]}");
+    for (MessageContent message : Arrays.asList(HeldMessage.fromJson(json), ScheduledMessage.fromJson(json))) {
+      assertEquals("@cat 2 true order:1", message.text + " " + message.replyTo + " " + message.threadOnly + " " + message.card);
+      Mention mention = message.mentions.get(0);
+      assertEquals("cat 0 4", mention.user.id + " " + mention.start + " " + mention.length);
+    }
   }
 
   @Test

@@ -31,7 +31,7 @@ final class Vectors {
     User user = new User(json.getString("user"), "User " + json.getString("user"));
     JSONObject whole = new JSONObject(json.toString());
     whole.put("user", new JSONObject().put("id", user.id).put("name", user.name));
-    return Wire.message(whole.put("id", "m" + json.getLong("seq")).put("room", "r").put("sentAt", json.getLong("seq")));
+    return Message.fromJson(whole.put("id", "m" + json.getLong("seq")).put("room", "r").put("sentAt", json.getLong("seq")));
   }
 
   static ChatFile file(String name) {
