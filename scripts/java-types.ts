@@ -26,16 +26,26 @@ export interface Schema {
   items?: Schema;
   properties?: Record<string, Schema>;
   required?: string[];
+  oneOf?: Schema[];
 }
 
 /** Settings of a Java field that its schema does not have. */
 interface Choice {
+  /** The name in Java. */
+  name?: string;
   /** The Java type, with an expression that reads it from `json` and one that writes it. */
   type?: string;
   read?: string;
   write?: string;
+  /** The value if none is set. */
+  initial?: string;
+  /** The enum. Otherwise its name is that of the field. */
+  enum?: string;
+  /** The constant for values of an enum that this version does not know. Otherwise they are null. */
+  unknown?: string;
   /** The comment, if it concerns only Java. */
   doc?: string;
+  isOmitted?: true;
 }
 
 export interface JavaOptions {
@@ -50,6 +60,8 @@ export interface JavaOptions {
 
 interface Field {
   name: string;
+  /** The name in JSON. */
+  wire: string;
   type: string;
   isNullable: boolean;
   /** The value of a draft that does not set it. */
@@ -70,14 +82,10 @@ interface JavaClass {
   handwritten: string;
 }
 
-/** Returns all files of the Java client with generated code, by name. */
+/** Returns all files of the Java client by name. */
 export function readJava(): Map<string, string> {
   const names = readdirSync(javaFolder).filter((name) => name.endsWith('.java'));
-  const files = names.map((name): [string, string] => [
-    name,
-    readFileSync(new URL(name, javaFolder), 'utf8'),
-  ]);
-  return new Map(files.filter(([, source]) => source.search(region) >= 0));
+  return new Map(names.map((name) => [name, readFileSync(new URL(name, javaFolder), 'utf8')]));
 }
 
 /** Returns the files with their code generated again. Throws if the contract has something that Java lacks. */
@@ -87,11 +95,13 @@ export function generateJava(files: ReadonlyMap<string, string>, options: JavaOp
 }
 
 class Generator {
+  private readonly files: ReadonlyMap<string, string>;
   private readonly options: JavaOptions;
   private readonly classes: JavaClass[] = [];
   private readonly writtenSchemas: ReadonlySet<string>;
 
   constructor(files: ReadonlyMap<string, string>, options: JavaOptions) {
+    this.files = files;
     this.options = options;
     for (const [file, source] of files) {
       for (const match of source.matchAll(region)) {
@@ -114,7 +124,7 @@ class Generator {
       const code = [begin(schema + (setters ?? '')), ...lines, end];
       return code.map((line) => (line === '' ? '' : `${indent}${line}`)).join('\n');
     });
-    return withImports(now);
+    return now === source ? source : withImports(now);
   }
 
   private classOf(schema: string): JavaClass {
@@ -142,9 +152,9 @@ class Generator {
       const parent = this.classes.find(({ name }) => name === this.classOf(root).parent);
       const next = parent === undefined ? [] : [parent.schema];
       for (const [field, value] of Object.entries(this.schemaOf(root).properties ?? {})) {
-        const target =
-          this.options.choices[`${root}.${field}`]?.type === undefined && targetOf(value, `${root}.${field}`);
-        if (target) next.push(target);
+        const { type, isOmitted } = this.options.choices[`${root}.${field}`] ?? {};
+        const target = targetOf(value, `${root}.${field}`);
+        if (type === undefined && !isOmitted && target !== undefined) next.push(target);
       }
       this.reachable(next, all);
     }
@@ -159,28 +169,25 @@ class Generator {
       Object.keys(inherited === undefined ? {} : (this.schemaOf(inherited.schema).properties ?? {})),
     );
     return Object.entries(properties)
-      .filter(([field]) => !names.has(field))
+      .filter(([field]) => !names.has(field) && !this.options.choices[`${schema}.${field}`]?.isOmitted)
       .map(([field, value]) =>
         this.field(`${schema}.${field}`, name, field, value, required.includes(field)),
       );
   }
 
   private field(path: string, owner: string, wire: string, schema: Schema, isRequired: boolean): Field {
-    const { choices, ints } = this.options;
-    const choice = choices[path] ?? {};
-    const name = wire;
-    const typed = { ...this.typed(path, owner, name, schema, isRequired, ints), ...choice };
-    const isNullable = typed.type.startsWith('@Nullable ');
+    const { name = wire, doc = schema.description, ...choice } = this.options.choices[path] ?? {};
+    const typed = { ...this.typed(path, owner, wire, name, schema, isRequired), ...choice };
+    const isNullable = typed.type.includes('@Nullable ');
     const isList = /^(List|Set)</.test(typed.type);
-    const text = choice.doc ?? schema.description;
-    if (text === undefined) throw new Error(`${path} needs a description in the schema`);
+    if (doc === undefined) throw new Error(`${path} needs a description in the schema`);
+    const empty = isList ? 'Collections.emptyList()' : typed.type === 'String' ? '""' : undefined;
+    const { initial = empty, type, read, write } = typed;
     return {
-      name,
-      ...typed,
-      isNullable,
-      initial: isList ? ' = Collections.emptyList()' : typed.type === 'String' ? ' = ""' : '',
+      ...{ name, wire, type, isNullable, read, write },
+      initial: initial === undefined ? '' : ` = ${initial}`,
       copy: isList ? `Wire.copy(draft.${name})` : `draft.${name}`,
-      doc: comment(text, { isNullable, isList, type: typed.type, isUnknownNull: isRequired && isNullable }),
+      doc: comment(doc, { isNullable, isList, type, isUnknownNull: isRequired && isNullable }),
     };
   }
 
@@ -188,15 +195,16 @@ class Generator {
   private typed(
     path: string,
     owner: string,
+    wire: string,
     name: string,
     schema: Schema,
     isRequired: boolean,
-    ints: ReadonlySet<string>,
   ) {
-    const key = `json, "${name}"`;
+    const key = `json, "${wire}"`;
     const optional = (absent: string, value: string) => (isRequired ? value : `${absent} ? null : ${value}`);
-    const chosen = this.options.choices[path]?.type;
-    if (chosen !== undefined && chosen !== 'String') return { type: chosen, read: '', write: '' };
+    const choice = this.options.choices[path] ?? {};
+    if (choice.type !== undefined && choice.type !== 'String')
+      return { type: choice.type, read: '', write: '' };
     const target = targetOf(schema, path);
     if (target !== undefined) {
       const type = this.classOf(target).name;
@@ -209,57 +217,65 @@ class Generator {
         };
       }
       return {
-        type: isRequired ? nested : `@Nullable ${nested}`,
+        type: isRequired ? nested : nullable(nested),
         read: isRequired
           ? `${nested}.fromJson(Wire.object(${key}))`
           : `Wire.optional(${key}, ${nested}::fromJson)`,
         write: optional(`${name} == null`, `${name}.toJsonObject()`),
       };
     }
-    if (schema.type === 'array' && schema.items?.type === 'string' && schema.items.enum === undefined) {
+    if (schema.enum !== undefined && choice.type === undefined) {
+      const type = this.enumOf(
+        path,
+        owner,
+        choice.enum ?? name.charAt(0).toUpperCase() + name.slice(1),
+        schema.enum,
+      );
+      const unknown = choice.unknown === undefined ? 'null' : `${type}.${choice.unknown}`;
       return {
-        type: 'List<String>',
-        read: `Wire.texts(${key})`,
-        write: optional(`${name}.isEmpty()`, `new JSONArray(${name})`),
+        type: choice.unknown === undefined ? nullable(type) : type,
+        read: `Wire.named(${type}.class, Wire.text(${key}), ${unknown})`,
+        write:
+          choice.unknown === undefined ? `${name} == null ? null : Wire.name(${name})` : `Wire.name(${name})`,
       };
     }
-    if (schema.enum !== undefined && chosen === undefined) {
-      const type = this.enumOf(path, name, schema.enum);
-      return {
-        type: `@Nullable ${type}`,
-        read: `Wire.named(${type}.class, Wire.text(${key}), null)`,
-        write: `${name} == null ? null : Wire.name(${name})`,
-      };
+    switch (schema.items === undefined ? schema.type : `${schema.items.type}[]`) {
+      case 'boolean':
+        return {
+          type: 'boolean',
+          read: `json.optBoolean("${wire}")`,
+          write: isRequired ? name : `${name} ? true : null`,
+        };
+      case 'integer': {
+        const isInt = this.options.ints.has(path);
+        const type = isInt ? 'int' : 'long';
+        return {
+          type,
+          read: `Wire.${isInt ? 'count' : 'number'}(${key})`,
+          write: optional(`${name} == 0`, name),
+        };
+      }
+      case 'string':
+        return isRequired
+          ? { type: 'String', read: `json.optString("${wire}")`, write: name }
+          : { type: '@Nullable String', read: `Wire.text(${key})`, write: name };
+      case 'string[]': {
+        const write = optional(`${name}.isEmpty()`, `new JSONArray(${name})`);
+        return { type: 'List<String>', read: `Wire.texts(${key})`, write };
+      }
+      default:
+        throw new Error(`choose a Java type for ${path}`);
     }
-    if (schema.type === 'boolean') {
-      return {
-        type: 'boolean',
-        read: `json.optBoolean("${name}")`,
-        write: isRequired ? name : `${name} ? true : null`,
-      };
-    }
-    if (schema.type === 'integer') {
-      const isInt = ints.has(path);
-      return {
-        type: isInt ? 'int' : 'long',
-        read: `Wire.${isInt ? 'count' : 'number'}(${key})`,
-        write: optional(`${name} == 0`, name),
-      };
-    }
-    if (schema.type === 'string') {
-      return isRequired
-        ? { type: 'String', read: `json.optString("${name}")`, write: name }
-        : { type: '@Nullable String', read: `Wire.text(${key})`, write: name };
-    }
-    throw new Error(`choose a Java type for ${path}`);
   }
 
-  /** Returns the enum of a field, which must have the values of the contract. */
-  private enumOf(path: string, name: string, values: readonly string[]): string {
-    const type = name.charAt(0).toUpperCase() + name.slice(1);
-    const { handwritten } = this.classOf(path.slice(0, path.lastIndexOf('.')));
-    const body = new RegExp(`enum ${type} \\{([^}]*)\\}`).exec(handwritten.replaceAll(comments, ''))?.[1];
-    const constants: readonly string[] = body?.match(/\w+/g) ?? [];
+  /** Returns the enum of a field, which must have the values of the contract. Looks in the class of the field first. */
+  private enumOf(path: string, owner: string, type: string, values: readonly string[]): string {
+    const [outer = ''] = type.includes('.') ? type.split('.') : owner.split('.');
+    const find = (file: string) =>
+      new RegExp(`enum ${type.split('.').at(-1)} \\{([^}]*)\\}`).exec(
+        (this.files.get(`${file}.java`) ?? '').replaceAll(comments, ''),
+      )?.[1];
+    const constants: readonly string[] = (find(outer) ?? find(type))?.match(/\w+/g) ?? [];
     const missing = values.filter((value) => !constants.includes(value.toUpperCase()));
     if (missing.length > 0) throw new Error(`${path}: the enum ${type} lacks ${missing.join(', ')}`);
     return type;
@@ -410,6 +426,9 @@ function enclosingClass(file: string, source: string, at: number): string {
   return indent.length > 2 ? `${outer}.${nested}` : outer;
 }
 
+/** `@Nullable` stands before the last part of a nested type. */
+const nullable = (type: string) => type.replace(/(?=\w+$)/, '@Nullable ');
+
 const comments = /\/\*[\s\S]*?\*\/|\/\/.*/g;
 
 const constructorOf = (name: string, fields: readonly Field[]) => [
@@ -422,7 +441,7 @@ const toJson = (start: string, fields: readonly Field[]) => [
   'JSONObject toJsonObject() {',
   ...call(
     `return ${start}`,
-    fields.map(({ name, write }) => `"${name}", ${write}`),
+    fields.map(({ wire, write }) => `"${wire}", ${write}`),
     ');',
   ),
   '}',

@@ -109,11 +109,11 @@ const runs = z.array(z.tuple([seq, seq]));
 
 /** The newest message of a room in its current state. */
 const lastMessage = z.object({
-  seq,
-  user,
+  seq: seq.describe('The number of the message in the room.'),
+  user: user.describe('The author.'),
   text: z.string().describe('Cut to 120 characters.'),
-  sentAt: time,
-  deletedAt: time.exactOptional(),
+  sentAt: time.describe('When it was stored, as Unix time in milliseconds.'),
+  deletedAt: time.exactOptional().describe('When it was deleted. Absent if it was not deleted.'),
   files: seq.exactOptional().describe('The number of files.'),
   pictures: seq.exactOptional().describe('The number of pictures among the files. Absent if 0.'),
   voice: counter
@@ -121,15 +121,17 @@ const lastMessage = z.object({
     .describe(
       'The first file is a voice message of this duration in milliseconds, or 0 if the duration is unknown.',
     ),
-  card: z.literal(true).exactOptional().describe('The text is only the reference of a card.'),
-  /** This user blocked the author. Absent from events to several users. */
-  hidden: z.literal(true).exactOptional(),
+  card: z.literal(true).exactOptional().describe('Whether the text is only the reference of a card.'),
+  hidden: z
+    .literal(true)
+    .exactOptional()
+    .describe('Whether this user blocked the author. Not in events to several users.'),
 });
 
 /** A pinned message in its current state. */
 const pin = lastMessage.extend({
-  by: user,
-  at: time.describe('When the message was pinned.'),
+  by: user.describe('The user who pinned the message.'),
+  at: time.describe('When the message was pinned, as Unix time in milliseconds.'),
   after: counter.describe('The newest message at that time. Clients show “… pinned a message” after it.'),
 });
 /** A single emoji that Unicode recommends for general interchange. */
@@ -219,9 +221,9 @@ const mention = z.object({
 });
 
 const roomMember = z.object({
-  user,
-  role,
-  present: z.boolean(),
+  user: user.describe('The user.'),
+  role: role.describe('The role of the member in the room.'),
+  present: z.boolean().describe('Whether the member is online.'),
   after: counter
     .exactOptional()
     .describe('With `joined`: the newest message when the membership began, 0 for none.'),
@@ -311,16 +313,22 @@ export const cardRef = z.string().regex(/^[!-~]{1,200}$/);
 export const cardButtonId = z.string().regex(/^[\w.:-]{1,64}$/);
 /** What the site says about a reference to one user. Other users may get another card, or none. */
 const card = z.object({
-  about: cardRef,
-  title: z.string(),
-  text: z.string().exactOptional().describe('May have several lines.'),
-  state: z.string().exactOptional().describe('Such as “shipped”.'),
-  image: z.string().exactOptional().describe('A path on the site.'),
+  about: cardRef.describe('The reference.'),
+  title: z.string().describe('The title.'),
+  text: z.string().exactOptional().describe('The text. May have several lines.'),
+  state: z.string().exactOptional().describe('The state, such as “shipped”.'),
+  image: z.string().exactOptional().describe('A picture, as a path on the site.'),
   url: z.string().exactOptional().describe('The page of the subject, as a path on the site.'),
   buttons: z
-    .array(z.object({ id: cardButtonId, label: z.string() }))
+    .array(
+      z.object({
+        id: cardButtonId.describe('The ID, which the site chose.'),
+        label: z.string().describe('The label.'),
+      }),
+    )
     .max(mostButtons)
-    .exactOptional(),
+    .exactOptional()
+    .describe('The buttons.'),
 });
 
 /** A stored message. */
@@ -379,15 +387,14 @@ const message = z.object({
 
 /** A summary of a thread. Excludes deleted replies, and replies of users whom the requesting user blocked. */
 const thread = z.object({
-  thread: seq,
-  /** The first message that is not expired. Clients show the thread below it. */
-  root: seq,
-  replies: counter,
-  /** The last authors, at most three, newest first. */
-  authors: z.array(user),
-  lastAt: time.exactOptional(),
-  /** Replies that the requesting member did not read, counted up to 100. Only in responses. */
-  new: seq.exactOptional(),
+  thread: seq.describe('The thread, as in its replies.'),
+  root: seq.describe('The first message that is not expired. Clients show the thread below it.'),
+  replies: counter.describe('The number of replies.'),
+  authors: z.array(user).describe('The last authors, newest first.'),
+  lastAt: time
+    .exactOptional()
+    .describe('When the last reply was stored, as Unix time in milliseconds. Absent without replies.'),
+  new: seq.exactOptional().describe('Replies that the requesting member did not read. Only in responses.'),
 });
 
 const reportReason = z.enum(['spam', 'abuse', 'other']);
@@ -395,16 +402,23 @@ const reportEnd = z.enum(['deleted', 'muted', 'banned', 'nothing']);
 
 /** A report of a message. */
 const report = z.object({
-  id: z.string(),
-  room: roomId,
+  id: z.string().describe('The ID of the report.'),
+  room: roomId.describe('The room ID.'),
   message: message.describe(
     'The reported version, or the current version if the report is closed. For users who may not read the room, a closed report has no text, files and later changes.',
   ),
-  by: user,
-  reason: reportReason,
-  text: z.string().exactOptional(),
-  at: time,
-  closed: z.object({ by: user, done: reportEnd, at: time }).exactOptional(),
+  by: user.describe('The user who reported it.'),
+  reason: reportReason.describe('The reason.'),
+  text: z.string().exactOptional().describe('The text of the reporter.'),
+  at: time.describe('When it was reported, as Unix time in milliseconds.'),
+  closed: z
+    .object({
+      by: user.describe('The moderator.'),
+      done: reportEnd.describe('The action.'),
+      at: time.describe('When it was closed, as Unix time in milliseconds.'),
+    })
+    .exactOptional()
+    .describe('How it was closed. Absent while it is open.'),
 });
 
 const restrictionKind = z.enum(['muted', 'banned']);
@@ -538,23 +552,25 @@ export type Scheduled = z.output<typeof scheduled>;
 
 /** A private reminder of a message. */
 const reminder = z.object({
-  id: z.string(),
-  room: roomId,
-  seq,
-  at: time,
-  due: z.literal(true).exactOptional().describe('The time `at` is over. The user did not delete it yet.'),
-  message: message.exactOptional().describe('Absent if the user can no longer see it.'),
+  id: z.string().describe('The ID of the reminder.'),
+  room: roomId.describe('The room ID.'),
+  seq: seq.describe('The number of the message in the room.'),
+  at: time.describe('When it is due, as Unix time in milliseconds.'),
+  due: z
+    .literal(true)
+    .exactOptional()
+    .describe('Whether the time `at` is over. The user did not delete it yet.'),
+  message: message.exactOptional().describe('The message. Absent if the user can no longer see it.'),
 });
 
 /** An invite link to a private room. Only its creator receives the token, once. */
 const invite = z.object({
-  id: z.string(),
-  /** The creator. */
-  by: user,
-  at: time,
-  until: time.exactOptional().describe('Absent if the link does not expire.'),
+  id: z.string().describe('The ID of the link.'),
+  by: user.describe('The user who created it.'),
+  at: time.describe('When it was created, as Unix time in milliseconds.'),
+  until: time.exactOptional().describe('When it expires. Absent if the link does not expire.'),
   uses: seq.exactOptional().describe('Maximum users who can join by the link. Absent without a limit.'),
-  used: counter,
+  used: counter.describe('The number of users who joined by the link.'),
 });
 
 /** Actions that the operator's settings allow a user. All other actions are `forbidden`. */
@@ -1105,11 +1121,13 @@ export const answers = {
   'room:restricted': z.object({
     users: z.array(
       z.object({
-        user,
-        kind: restrictionKind,
-        until: time.exactOptional(),
-        reason: z.string().exactOptional(),
-        by: user,
+        user: user.describe('The user.'),
+        kind: restrictionKind.describe('The kind.'),
+        until: time
+          .exactOptional()
+          .describe('The end, as Unix time in milliseconds. Absent if it is permanent.'),
+        reason: z.string().exactOptional().describe('The reason.'),
+        by: user.describe('The user who restricted the user.'),
       }),
     ),
     next,
@@ -1120,9 +1138,9 @@ export const answers = {
   'invite:list': z.object({ invites: z.array(invite) }),
   'invite:revoke': nothing,
   'invite:look': z.object({
-    by: user,
-    name: z.string(),
-    topic: z.string().exactOptional(),
+    by: user.describe('The user who created the link.'),
+    name: z.string().describe('The name of the room.'),
+    topic: z.string().exactOptional().describe('The topic.'),
     members: counter.describe('The number of members.'),
     present: counter.describe('The number of present members.'),
     people: z.array(user).describe('Up to 3 of the members.'),
@@ -1136,16 +1154,19 @@ export const answers = {
   'user:block': nothing,
   'user:blocked': z.object({ users: z.array(user) }),
   'user:about': z.object({
-    /** The role in the room. Absent for users who are not members. */
-    role: role.exactOptional(),
-    present: z.boolean(),
-    /**
-     * The end of the last visit, rounded down to five minutes. Absent while the user is present, if unknown, and if the
-     * requester may not know it.
-     */
-    lastHere: time.exactOptional(),
-    /** Only about the requester, and only with CHAT_LAST_SEEN or CHAT_SEEN. */
-    hidden: z.boolean().exactOptional(),
+    role: role.exactOptional().describe('The role in the room. Absent for users who are not members.'),
+    present: z.boolean().describe('Whether the user is online, if the requester may know it.'),
+    lastHere: time
+      .exactOptional()
+      .describe(
+        'The end of the last visit, rounded down. Absent while the user is present, if unknown, and if the requester may not know it.',
+      ),
+    hidden: z
+      .boolean()
+      .exactOptional()
+      .describe(
+        'Whether the requester hides the last visit and read receipts. Only about the requester, and only with CHAT_LAST_SEEN or CHAT_SEEN.',
+      ),
   }),
   'user:hide': nothing,
   'notify:get': notices,
@@ -1158,11 +1179,10 @@ export const answers = {
   'device:list': z.object({
     devices: z.array(
       z.object({
-        id: z.string(),
-        kind: z.enum(['browser', 'app']),
-        name: z.string().exactOptional(),
-        /** The time of the last registration. */
-        at: time,
+        id: z.string().describe('The ID of the device.'),
+        kind: z.enum(['browser', 'app']).describe('The kind.'),
+        name: z.string().exactOptional().describe('The name.'),
+        at: time.describe('When it was last registered, as Unix time in milliseconds.'),
       }),
     ),
   }),
@@ -1431,11 +1451,14 @@ export const events = {
   'room:changed': roomSummary,
   'room:removed': z.object({
     room: roomId,
-    readable: z.boolean(),
-    reason: z.enum(removalReasons),
-    /** The reason and the end of a ban. */
-    text: z.string().exactOptional(),
-    until: time.exactOptional(),
+    readable: z.boolean().describe('Whether the room is public and the user may join again.'),
+    reason: z.enum(removalReasons).describe('The reason.'),
+    text: z.string().exactOptional().describe('The reason that was given for a ban.'),
+    until: time
+      .exactOptional()
+      .describe(
+        'The end of a ban, as Unix time in milliseconds. Absent if it is permanent, and for other reasons.',
+      ),
   }),
   'room:reset': z.object({ room: roomId }),
   'members:changed': z.object({

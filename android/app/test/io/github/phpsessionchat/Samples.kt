@@ -80,7 +80,12 @@ object Samples {
         message(6, layla, "المفتاح معي، أراكم في العاشرة.", 3) { put("replyTo", 4).put("thread", 4) },
     )
 
-    val threads: Map<Long, Replies> = mapOf(4L to Replies(4, 4, 12, listOf(layla, bob), now - 3 * MINUTE, 2))
+    val threads: Map<Long, Replies> = mapOf(4L to repliesOf(4, 4, 12, listOf(layla, bob), now - 3 * MINUTE, 2))
+
+    private fun repliesOf(thread: Long, root: Long, count: Int, authors: List<User>, lastAt: Long, unread: Int) = Replies.fromJson(
+        JSONObject().put("thread", thread).put("root", root).put("replies", count).put("authors", JSONArray(authors.map(::json)))
+            .put("lastAt", lastAt).put("new", unread),
+    )
 
     private fun reply(seq: Long, author: User, text: String, minutes: Long) =
         message(seq, author, text, minutes) { put("replyTo", 4).put("thread", 4) }
@@ -111,7 +116,7 @@ object Samples {
         alice,
     )
 
-    val expiredThreads: Map<Long, Replies> = threads + mapOf(2L to Replies(2, 51, 1, listOf(bob), now, 0))
+    val expiredThreads: Map<Long, Replies> = threads + mapOf(2L to repliesOf(2, 51, 1, listOf(bob), now, 0))
 
     /** A message of a blocked user. */
     val hiddenEntries: List<Entry> = Entry.list(listOf(message(7, bob, "You all know nothing", 2).hidden(true)), emptyList(), alice)
@@ -152,7 +157,7 @@ object Samples {
         alice,
     )
 
-    fun card(state: String, vararg buttons: String): Card = Wire.card(
+    fun card(state: String, vararg buttons: String): Card = Card.fromJson(
         JSONObject().put("about", "order:4711").put("title", "Order 4711").put("text", "2 × honey").put("state", state)
             .put("image", "/honey.jpg").put("url", "/orders/4711")
             .put("buttons", JSONArray(buttons.map { JSONObject().put("id", it.lowercase()).put("label", it) })),
@@ -170,7 +175,7 @@ object Samples {
 
     val found: List<Message> = stored.take(3)
 
-    val members: List<RoomMember> = listOf(bob, li, layla).map { Wire.member(JSONObject().put("user", json(it)).put("role", "member")) }
+    val members: List<RoomMember> = listOf(bob, li, layla).map { RoomMember.fromJson(JSONObject().put("user", json(it)).put("role", "member")) }
 
     /** A private room with a topic and all rights. */
     val largeRoom: RoomSummary = Wire.room(
@@ -194,7 +199,7 @@ object Samples {
         positions.mapIndexed { index, position -> Wire.room(room("f${index + 1}", "favourite $index", "private").put("favourite", position)) }
 
     private fun member(user: User, role: String, present: Boolean) =
-        Wire.member(JSONObject().put("user", json(user)).put("role", role).put("present", present))
+        RoomMember.fromJson(JSONObject().put("user", json(user)).put("role", role).put("present", present))
 
     /** Bob has left the room, Li has come to the chat, and Dana has joined as a moderator. */
     val memberChanges =
@@ -215,7 +220,7 @@ object Samples {
         Answers.Page(if (content == Message.Content.LINKS) stored.filter { it.seq == 2L } else stored.filter { it.seq == 3L }, cursor)
 
     private fun pin(seq: Long, author: User, text: String): PinnedMessage =
-        Wire.pinned(last(author, text, 60 * 24 * 3).put("seq", seq).put("by", json(alice)).put("at", now).put("after", 5))
+        PinnedMessage.fromJson(last(author, text, 60 * 24 * 3).put("seq", seq).put("by", json(alice)).put("at", now).put("after", 5))
 
     val pins: List<PinnedMessage> = listOf(pin(7, bob, "The gate code is on the board"), pin(3, layla, "المفتاح معي، أراكم في العاشرة."))
 
@@ -231,12 +236,17 @@ object Samples {
 
     /** A due reminder, and one of a message that the user can no longer see. */
     val reminders: List<Reminder> =
-        listOf(Reminder("n1", "lobby", 1, now - MINUTE, true, stored[0]), Reminder("n2", "gone", 2, now + 60 * MINUTE, false, null))
+        listOf(reminder("n1", "lobby", 1, now - MINUTE, stored[0]), reminder("n2", "gone", 2, now + 60 * MINUTE, null))
 
-    private fun invite(id: String, by: User, uses: Int, used: Int): Invite = Wire.invite(
+    /** @param message null if it is not due */
+    private fun reminder(id: String, room: String, seq: Long, at: Long, message: Message?) = Reminder.fromJson(
+        JSONObject().put("id", id).put("room", room).put("seq", seq).put("at", at)
+            .apply { if (message != null) put("due", true).put("message", message.toJsonObject()) },
+    )
+
+    private fun invite(id: String, by: User, uses: Int, used: Int): Invite = Invite.fromJson(
         JSONObject().put("id", id).put("by", json(by)).put("at", now).put("until", now + 7 * 24 * 60 * MINUTE)
             .put("uses", uses).put("used", used),
-        null,
     )
 
     val invites: List<Invite> = listOf(invite("i1", alice, 50, 0), invite("i2", bob, 0, 3))
@@ -269,10 +279,13 @@ object Samples {
         offered = offeredActions(bob, RoomSummary.Role.MODERATOR, largeRoom, identity),
     )
 
+    private fun restriction(user: User, kind: String, more: JSONObject.() -> Unit = {}) =
+        Restriction.fromJson(JSONObject().put("user", json(user)).put("kind", kind).put("by", json(alice)).apply(more))
+
     val restrictions: Answers.Page<Restriction> = Answers.Page(
         listOf(
-            Restriction(bob, Restriction.Kind.MUTED, now + 60 * MINUTE, "too many offers", alice),
-            Restriction(li, Restriction.Kind.BANNED, 0, null, alice),
+            restriction(bob, "muted") { put("until", now + 60 * MINUTE).put("reason", "too many offers") },
+            restriction(li, "banned"),
         ),
         null,
     )
@@ -288,7 +301,10 @@ object Samples {
         )
 
     private fun report(id: String, message: Message, by: User, reason: Report.Reason, text: String? = null) =
-        Report(id, message.room, message, by, reason, text, now, null)
+        Report.fromJson(
+            JSONObject().put("id", id).put("room", message.room).put("message", message.toJsonObject()).put("by", json(by))
+                .put("reason", reason.name.lowercase()).put("text", text).put("at", now),
+        )
 
     /** Two reports of one message, and one of another. */
     val reports: List<Report> = listOf(
@@ -329,7 +345,7 @@ object Samples {
 
     fun textOf(change: NoticesChange): String = change.payload.toString()
 
-    val invitation: InvitedRoom = Wire.invitedRoom(
+    val invitation: InvitedRoom = InvitedRoom.fromJson(
         JSONObject().put("by", json(bob)).put("name", "orchard board").put("topic", "Plans for the orchard").put("members", 3)
             .put("present", 1).put("people", JSONArray(listOf(bob, li, layla).map(::json))),
     )

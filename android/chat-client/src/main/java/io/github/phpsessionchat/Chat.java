@@ -700,7 +700,7 @@ public final class Chat {
   public void remind(String room, long seq, long at, @Nullable Callback<Reminder> callback) {
     Objects.requireNonNull(room, "room");
     JSONObject payload = Wire.payload("room", room, "seq", seq, "at", at);
-    sendRequest("reminder:set", payload, data -> Wire.reminder(Wire.object(data, "reminder")), callback);
+    sendRequest("reminder:set", payload, data -> Reminder.fromJson(Wire.object(data, "reminder")), callback);
   }
 
   /**
@@ -709,7 +709,7 @@ public final class Chat {
    * @param callback gets the reminders
    */
   public void reminders(@Nullable Callback<List<Reminder>> callback) {
-    sendRequest("reminder:list", new JSONObject(), data -> Wire.list(data, "reminders", Wire::reminder), callback);
+    sendRequest("reminder:list", new JSONObject(), data -> Wire.list(data, "reminders", Reminder::fromJson), callback);
   }
 
   /**
@@ -1011,7 +1011,7 @@ public final class Chat {
   public void deleteRoom(String room, @Nullable Callback<@Nullable Void> callback) {
     Objects.requireNonNull(room, "room");
     JSONObject payload = Wire.payload("room", room);
-    sendRequest("room:delete", payload, data -> removed(room, new Removal(RemovalReason.DELETED, false)), callback);
+    sendRequest("room:delete", payload, data -> removed(room, Removal.of(RemovalReason.DELETED, false)), callback);
   }
 
   /**
@@ -1024,7 +1024,7 @@ public final class Chat {
     Objects.requireNonNull(room, "room");
     Identity self = me;
     JSONObject payload = Wire.payload("room", room, "user", self == null ? "" : self.user.id);
-    sendRequest("room:remove", payload, data -> removed(room, new Removal(RemovalReason.LEFT, isPublic(room))), callback);
+    sendRequest("room:remove", payload, data -> removed(room, Removal.of(RemovalReason.LEFT, isPublic(room))), callback);
   }
 
   /**
@@ -1068,7 +1068,7 @@ public final class Chat {
     sendRequest(
         "invite:create",
         payload,
-        data -> Wire.invite(Wire.object(data, "invite"), Wire.text(data, "token")),
+        data -> Invite.fromJson(Wire.put(Wire.object(data, "invite"), "token", Wire.text(data, "token"))),
         callback);
   }
 
@@ -1083,7 +1083,7 @@ public final class Chat {
     sendRequest(
         "invite:list",
         Wire.payload("room", room),
-        data -> Wire.list(data, "invites", json -> Wire.invite(json, null)),
+        data -> Wire.list(data, "invites", Invite::fromJson),
         callback);
   }
 
@@ -1108,7 +1108,7 @@ public final class Chat {
    */
   public void lookAtInvite(String token, @Nullable Callback<InvitedRoom> callback) {
     Objects.requireNonNull(token, "token");
-    sendRequest("invite:look", Wire.payload("token", token), Wire::invitedRoom, callback);
+    sendRequest("invite:look", Wire.payload("token", token), InvitedRoom::fromJson, callback);
   }
 
   /**
@@ -1158,7 +1158,7 @@ public final class Chat {
         "room:members",
         payload,
         data ->
-            new Members(Wire.list(data, "members", Wire::member), Wire.text(data, "next"), Wire.count(data, "count")),
+            new Members(Wire.list(data, "members", RoomMember::fromJson), Wire.text(data, "next"), Wire.count(data, "count")),
         callback);
   }
 
@@ -1354,7 +1354,7 @@ public final class Chat {
         data ->
             new RepliesPage(
                 blocks.apply(Message.fromJson(Wire.object(data, "root"))),
-                Wire.replies(Wire.object(data, "thread")),
+                Replies.fromJson(Wire.object(data, "thread")),
                 data.optBoolean("following"),
                 Wire.list(data, "messages", json -> blocks.apply(Message.fromJson(json))),
                 data.optBoolean("complete")),
@@ -1404,7 +1404,7 @@ public final class Chat {
    */
   public void pinned(String room, @Nullable Callback<List<PinnedMessage>> callback) {
     Objects.requireNonNull(room, "room");
-    sendRequest("room:pins", Wire.payload("room", room), data -> Wire.list(data, "pins", Wire::pinned), callback);
+    sendRequest("room:pins", Wire.payload("room", room), data -> Wire.list(data, "pins", PinnedMessage::fromJson), callback);
   }
 
   /**
@@ -1430,7 +1430,7 @@ public final class Chat {
   public void about(String room, String user, @Nullable Callback<Presence> callback) {
     Objects.requireNonNull(room, "room");
     Objects.requireNonNull(user, "user");
-    sendRequest("user:about", Wire.payload("room", room, "user", user), Wire::presence, callback);
+    sendRequest("user:about", Wire.payload("room", room, "user", user), Presence::fromJson, callback);
   }
 
   /**
@@ -1476,7 +1476,7 @@ public final class Chat {
    * @param callback gets the devices, the latest registration first
    */
   public void devices(@Nullable Callback<List<Device>> callback) {
-    sendRequest("device:list", new JSONObject(), data -> Wire.list(data, "devices", Wire::device), callback);
+    sendRequest("device:list", new JSONObject(), data -> Wire.list(data, "devices", Device::fromJson), callback);
   }
 
   /**
@@ -1542,7 +1542,7 @@ public final class Chat {
    *     all rooms for a moderator or admin of the site
    */
   public void reports(@Nullable String cursor, @Nullable Callback<Page<Report>> callback) {
-    sendRequest("report:list", Wire.payload("cursor", cursor), data -> Wire.page(data, "reports", Wire::report), callback);
+    sendRequest("report:list", Wire.payload("cursor", cursor), data -> Wire.page(data, "reports", Report::fromJson), callback);
   }
 
   /**
@@ -1571,7 +1571,7 @@ public final class Chat {
             "seconds", seconds == 0 ? null : seconds,
             "reason", reason,
             "all", all);
-    sendRequest("report:close", payload, data -> Wire.report(Wire.object(data, "report")), callback);
+    sendRequest("report:close", payload, data -> Report.fromJson(Wire.object(data, "report")), callback);
   }
 
   /**
@@ -1682,7 +1682,7 @@ public final class Chat {
   public void restricted(String room, @Nullable String cursor, @Nullable Callback<Page<Restriction>> callback) {
     Objects.requireNonNull(room, "room");
     JSONObject payload = Wire.payload("room", room, "cursor", cursor);
-    sendRequest("room:restricted", payload, data -> Wire.page(data, "users", Wire::restriction), callback);
+    sendRequest("room:restricted", payload, data -> Wire.page(data, "users", Restriction::fromJson), callback);
   }
 
   /**
@@ -1798,12 +1798,12 @@ public final class Chat {
     Objects.requireNonNull(room, "room");
     Objects.requireNonNull(query, "query");
     JSONObject payload = Wire.payload("room", room, "query", query, "lang", language);
-    sendRequest("card:find", payload, data -> Wire.list(data, "cards", Wire::card), callback);
+    sendRequest("card:find", payload, data -> Wire.list(data, "cards", Card::fromJson), callback);
   }
 
   private static @Nullable Card shownCard(JSONObject data) {
     JSONObject card = data.optJSONObject("card");
-    return card == null ? null : Wire.card(card);
+    return card == null ? null : Card.fromJson(card);
   }
 
   // Events from the connection
@@ -1901,7 +1901,7 @@ public final class Chat {
           handleMention(Message.fromJson(Wire.object(payload, "message")));
           break;
         case "thread:changed":
-          if (room != null) reportReplies(room, Wire.list(payload, "threads", Wire::replies));
+          if (room != null) reportReplies(room, Wire.list(payload, "threads", Replies::fromJson));
           break;
         case "thread:followed":
           String threadRoom = payload.optString("room");
@@ -1918,7 +1918,7 @@ public final class Chat {
           listChanged();
           break;
         case "room:removed":
-          removed(payload.optString("room"), Wire.removal(payload));
+          removed(payload.optString("room"), Removal.fromJson(payload));
           break;
         case "room:reset":
           if (room == null) break;
@@ -1954,7 +1954,7 @@ public final class Chat {
           postForUser(() -> listener.onSeenBy(seenRoom, message, seen));
           break;
         case "report:changed":
-          handleReport(Wire.report(Wire.object(payload, "report")), Wire.count(payload, "open"));
+          handleReport(Report.fromJson(Wire.object(payload, "report")), Wire.count(payload, "open"));
           break;
         case "held:changed":
           String decision = payload.optString("is");
@@ -2013,9 +2013,10 @@ public final class Chat {
 
   private void reportMessage(Room room, RoomSummary.Last last, String text) {
     RoomSummary summary = room.summary;
-    RoomSummary.Last full =
-        new RoomSummary.Last(
-            last.seq, last.user, text, last.sentAt, last.deletedAt, last.files, last.voice, false);
+    RoomSummary.Last.Draft draft = new RoomSummary.Last.Draft(last);
+    draft.text = text;
+    draft.hidden = false;
+    RoomSummary.Last full = draft.done();
     blocks.announce(last.user.id, () -> postForUser(() -> listener.onNewMessage(summary, full)));
   }
 
@@ -2079,7 +2080,7 @@ public final class Chat {
     List<User> gone = new ArrayList<>();
     for (JSONObject entry : Wire.list(change, "changed", json -> json)) {
       if (entry.optBoolean("gone")) gone.add(User.fromJson(Wire.object(entry, "user")));
-      else changed.add(Wire.member(entry));
+      else changed.add(RoomMember.fromJson(entry));
     }
     boolean partial = change.optBoolean("partial");
     postForUser(
@@ -2091,7 +2092,7 @@ public final class Chat {
 
   private void pinChanged(Room room, JSONObject change) {
     JSONObject pin = change.optJSONObject("pin");
-    room.pin(Wire.number(change, "seq"), pin == null ? null : Wire.pinned(pin), Wire.count(change, "count"));
+    room.pin(Wire.number(change, "seq"), pin == null ? null : PinnedMessage.fromJson(pin), Wire.count(change, "count"));
     listChanged();
     if (room.pins == null) return;
     reportPins(room);
@@ -2113,7 +2114,7 @@ public final class Chat {
 
           @Override
           void handleResponse(JSONObject data) {
-            room.pins = Wire.list(data, "pins", Wire::pinned);
+            room.pins = Wire.list(data, "pins", PinnedMessage::fromJson);
             reportPins(room);
             if (room.pinChanges != changes) loadPins(room);
           }
@@ -2237,7 +2238,7 @@ public final class Chat {
 
     @Override
     public void gone(Room room) {
-      rooms.removed(room.id(), new Removal(RemovalReason.UNKNOWN, false));
+      rooms.removed(room.id(), Removal.of(RemovalReason.UNKNOWN, false));
     }
 
     @Override
@@ -2375,7 +2376,7 @@ public final class Chat {
   private void enter(Room room) {
     // The user was removed from this public room while offline. Joining would undo that.
     if (Boolean.TRUE.equals(openRooms.get(room.id())) && !room.summary.member) {
-      rooms.removed(room.id(), new Removal(RemovalReason.UNKNOWN, true));
+      rooms.removed(room.id(), Removal.of(RemovalReason.UNKNOWN, true));
       return;
     }
     room.open = true;

@@ -106,15 +106,7 @@ public final class OfflineCopy {
   }
 
   private static JSONObject last(RoomSummary.Last last) {
-    return Wire.payload(
-        "seq", last.seq,
-        "user", last.user.toJsonObject(),
-        "text", last.hidden ? "" : last.text,
-        "sentAt", last.sentAt,
-        "deletedAt", last.deletedAt,
-        "files", last.files,
-        "voice", last.voice < 0 ? null : last.voice,
-        "hidden", last.hidden);
+    return Wire.put(last.toJsonObject(), "text", last.hidden ? "" : last.text);
   }
 
   private static JSONArray array(List<JSONObject> items) {

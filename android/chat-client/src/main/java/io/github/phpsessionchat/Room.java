@@ -81,7 +81,7 @@ final class Room {
       draft.threadOnly = Wire.number(activity, "threadOnly");
       draft.unreadInThreads = Math.max(0, summary.unreadInThreads + draft.threadOnly - summary.threadOnly);
       draft.deleted = Runs.of(activity, "deleted");
-      draft.last = activity.has("last") ? Wire.last(Wire.object(activity, "last")) : null;
+      draft.last = activity.has("last") ? RoomSummary.Last.fromJson(Wire.object(activity, "last")) : null;
       reportedSeq = draft.lastSeq;
     }
     summary = draft.done();
@@ -252,10 +252,18 @@ final class Room {
   static RoomSummary.Last preview(Message message) {
     String text = message.text;
     if (text.codePointCount(0, text.length()) > PREVIEW_LENGTH) text = text.substring(0, text.offsetByCodePoints(0, PREVIEW_LENGTH));
-    int files = message.files.size();
-    ChatFile.Audio sound = files == 0 ? null : message.files.get(0).audio;
-    long voice = sound == null || sound.peaks == null ? -1 : sound.duration;
-    return new RoomSummary.Last(
-        message.seq, message.user, text, message.sentAt, message.deletedAt, files, voice, message.hidden);
+    RoomSummary.Last.Draft last = new RoomSummary.Last.Draft();
+    last.seq = message.seq;
+    last.user = message.user;
+    last.text = text;
+    last.sentAt = message.sentAt;
+    last.deletedAt = message.deletedAt;
+    last.files = message.files.size();
+    for (ChatFile file : message.files) if (file.image != null) last.pictures++;
+    ChatFile.Audio sound = last.files == 0 ? null : message.files.get(0).audio;
+    if (sound != null && sound.peaks != null) last.voice = sound.duration;
+    last.card = message.text.equals(message.card);
+    last.hidden = message.hidden;
+    return last.done();
   }
 }

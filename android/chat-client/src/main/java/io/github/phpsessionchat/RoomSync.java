@@ -212,7 +212,7 @@ final class RoomSync {
   }
 
   private void replies(Room room, JSONObject data) {
-    List<Replies> threads = Wire.list(data, "threads", Wire::replies);
+    List<Replies> threads = Wire.list(data, "threads", Replies::fromJson);
     if (!threads.isEmpty()) port.replies(room, threads);
   }
 

@@ -191,7 +191,7 @@ final class Rooms {
 
             @Override
             public void handleRejection(ChatError error) {
-              if (error.code.equals("unknown_room")) removed(id, new Removal(RemovalReason.UNKNOWN, false));
+              if (error.code.equals("unknown_room")) removed(id, Removal.of(RemovalReason.UNKNOWN, false));
             }
           });
     }

@@ -84,16 +84,6 @@ final class Wire {
     return user == null ? new User(id, id) : User.fromJson(user);
   }
 
-  static Replies replies(JSONObject json) {
-    return new Replies(
-        number(json, "thread"),
-        number(json, "root"),
-        count(json, "replies"),
-        list(json, "authors", User::fromJson),
-        number(json, "lastAt"),
-        count(json, "new"));
-  }
-
   static @Nullable ChatFile previewImage(@Nullable JSONObject json) {
     if (json == null) return null;
     return picture(json.optString("id"), "preview.webp", new ChatFile.Image(count(json, "width"), count(json, "height"), ""));
@@ -121,17 +111,6 @@ final class Wire {
     return mentions.isEmpty() ? null : named;
   }
 
-  static Card card(JSONObject json) {
-    return new Card(
-        json.optString("about"),
-        json.optString("title"),
-        text(json, "text"),
-        text(json, "state"),
-        text(json, "image"),
-        text(json, "url"),
-        list(json, "buttons", one -> new Card.Button(one.optString("id"), one.optString("label"))));
-  }
-
   static Change reacted(JSONObject json) {
     List<Change.Reacted> changes =
         list(
@@ -143,36 +122,8 @@ final class Wire {
     return Change.reactions(number(json, "seq"), number(json, "rev"), changes);
   }
 
-  static RoomSummary.Last last(JSONObject json) {
-    return new RoomSummary.Last(
-        number(json, "seq"),
-        User.fromJson(object(json, "user")),
-        json.optString("text"),
-        number(json, "sentAt"),
-        number(json, "deletedAt"),
-        count(json, "files"),
-        json.has("voice") ? number(json, "voice") : -1,
-        json.optBoolean("hidden"));
-  }
-
   static Answers.SeenBy seenBy(JSONObject json) {
     return new Answers.SeenBy(list(json, "users", User::fromJson), count(json, "total"));
-  }
-
-  static Presence presence(JSONObject json) {
-    return new Presence(
-        named(RoomSummary.Role.class, text(json, "role"), null),
-        json.optBoolean("present"),
-        number(json, "lastHere"),
-        json.optBoolean("hidden"));
-  }
-
-  static Device device(JSONObject json) {
-    return new Device(
-        json.optString("id"),
-        named(Device.Kind.class, text(json, "kind"), Device.Kind.BROWSER),
-        text(json, "name"),
-        number(json, "at"));
   }
 
   static Notices notices(JSONObject json) {
@@ -188,10 +139,6 @@ final class Wire {
         // Absent if the site sends the mails itself.
         !json.has("mailTo") || !json.isNull("mailTo"),
         number(json, "mailStoppedAt"));
-  }
-
-  static PinnedMessage pinned(JSONObject json) {
-    return new PinnedMessage(last(json), User.fromJson(object(json, "by")), number(json, "at"), number(json, "after"));
   }
 
   static RoomSummary room(JSONObject json) {
@@ -216,7 +163,7 @@ final class Wire {
       draft.unreadInThreads = Math.max(0, draft.unreadWithThreads() - number(json, "unread"));
     }
     draft.mentions = number(json, "mentions");
-    draft.last = json.has("last") ? last(object(json, "last")) : null;
+    draft.last = optional(json, "last", RoomSummary.Last::fromJson);
     draft.notify = named(RoomSummary.Notify.class, text(json, "notify"), RoomSummary.Notify.ALL);
     draft.quietUntil = json.has("quietForMs") ? after(number(json, "quietForMs")) : 0;
     draft.favourite = json.has("favourite") ? number(json, "favourite") : -1;
@@ -239,78 +186,6 @@ final class Wire {
   /** Returns the time after {@code ms} milliseconds by this machine's clock. */
   private static long after(long ms) {
     return ms >= UNLIMITED ? Long.MAX_VALUE : System.currentTimeMillis() + Math.max(0, ms);
-  }
-
-  static Report report(JSONObject json) {
-    JSONObject closed = json.optJSONObject("closed");
-    return new Report(
-        json.optString("id"),
-        json.optString("room"),
-        Message.fromJson(object(json, "message")),
-        User.fromJson(object(json, "by")),
-        named(Report.Reason.class, text(json, "reason"), Report.Reason.OTHER),
-        text(json, "text"),
-        number(json, "at"),
-        closed == null
-            ? null
-            : new Report.Closed(
-                User.fromJson(object(closed, "by")),
-                named(Report.Done.class, text(closed, "done"), Report.Done.NOTHING),
-                number(closed, "at")));
-  }
-
-  static Reminder reminder(JSONObject json) {
-    return new Reminder(
-        json.optString("id"),
-        json.optString("room"),
-        number(json, "seq"),
-        number(json, "at"),
-        json.optBoolean("due"),
-        json.has("message") ? Message.fromJson(object(json, "message")) : null);
-  }
-
-  static Invite invite(JSONObject json, @Nullable String token) {
-    return new Invite(
-        json.optString("id"),
-        User.fromJson(object(json, "by")),
-        number(json, "at"),
-        number(json, "until"),
-        count(json, "uses"),
-        count(json, "used"),
-        token);
-  }
-
-  static InvitedRoom invitedRoom(JSONObject json) {
-    return new InvitedRoom(
-        User.fromJson(object(json, "by")),
-        json.optString("name"),
-        text(json, "topic"),
-        count(json, "members"),
-        count(json, "present"),
-        list(json, "people", User::fromJson),
-        text(json, "room"));
-  }
-
-  static Restriction restriction(JSONObject json) {
-    return new Restriction(
-        User.fromJson(object(json, "user")),
-        named(Restriction.Kind.class, text(json, "kind"), null),
-        number(json, "until"),
-        text(json, "reason"),
-        User.fromJson(object(json, "by")));
-  }
-
-  static Removal removal(JSONObject json) {
-    return new Removal(
-        named(RemovalReason.class, text(json, "reason"), RemovalReason.UNKNOWN),
-        json.optBoolean("readable"),
-        text(json, "text"),
-        number(json, "until"));
-  }
-
-  static RoomMember member(JSONObject json) {
-    RoomSummary.Role role = named(RoomSummary.Role.class, text(json, "role"), RoomSummary.Role.MEMBER);
-    return new RoomMember(User.fromJson(object(json, "user")), role, json.optBoolean("present"));
   }
 
   /**

@@ -51,7 +51,7 @@ class OfflineCopyTest {
         .put("members", 3).put("with", BOB).put("head", 30).put("lastSeq", 20).put("firstSeq", 2).put("readSeq", 15)
         .put("mentions", 1).put("notify", "mentions")
         .put("last", new JSONObject().put("seq", 20).put("user", BOB).put("text", "Hi").put("sentAt", 1000)
-            .put("deletedAt", 2000).put("files", 1).put("voice", 900));
+            .put("deletedAt", 2000).put("files", 1).put("pictures", 1).put("voice", 900).put("card", true));
   }
 
   private static List<Entry> entries(Message... messages) {

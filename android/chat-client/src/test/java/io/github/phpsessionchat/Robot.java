@@ -304,7 +304,7 @@ public final class Robot implements ChatListener {
         return;
       case "closeReport":
         Report.Done done = Report.Done.valueOf(c.getString("done"));
-        Report closing = Wire.report(c.getJSONObject("report"));
+        Report closing = Report.fromJson(c.getJSONObject("report"));
         String why = Wire.text(c, "reason");
         chat.closeReport(closing, done, c.optLong("seconds"), why, c.optBoolean("all"), answering(c));
         return;

@@ -52,17 +52,17 @@ class ValuesTest {
     json.put("message", new JSONObject(json.toString())).put("last", new JSONObject(json.toString()));
     List<Object> values =
         Arrays.asList(
-            Message.fromJson(json), Wire.last(json), Wire.room(json), Wire.report(json), Wire.restriction(json),
-            Wire.removal(json), Wire.member(json), ChatFile.fromJson(file), Wire.identity(json, null),
-            Wire.device(json.put("name", "secret")), Wire.notices(json.put("mailTo", "secret")),
-            Wire.invite(json, "secret"), Wire.invitedRoom(json.put("name", "secret")), ChatLink.parse("https://a.example/#join=secret"),
+            Message.fromJson(json), RoomSummary.Last.fromJson(json), Wire.room(json), Report.fromJson(json), Restriction.fromJson(json),
+            Removal.fromJson(json), RoomMember.fromJson(json), ChatFile.fromJson(file), Wire.identity(json, null),
+            Device.fromJson(json.put("name", "secret")), Wire.notices(json.put("mailTo", "secret")),
+            Invite.fromJson(json.put("token", "secret")), InvitedRoom.fromJson(json.put("name", "secret")), ChatLink.parse("https://a.example/#join=secret"),
             Wire.page(new JSONObject().put("messages", new JSONArray().put(json)), "messages", Message::fromJson),
             PendingFile.fromJson(json.put("key", "k1")), new HistoryView(true, false, true));
     for (Object value : values) {
       assertFalse(value.toString().contains("secret"), value::toString);
       assertFalse(value.toString().matches(".*@[0-9a-f]+"), value::toString);
     }
-    assertEquals("42 is MUTED", Wire.restriction(json).toString());
+    assertEquals("42 is MUTED", Restriction.fromJson(json).toString());
   }
 
   @Test
@@ -92,10 +92,10 @@ class ValuesTest {
         ScheduledMessage.fromJson(new JSONObject("{" + common + ",'rev':4,'failed':{'code':'muted','at':5}}"));
     assertEquals("m1 lobby t 2 f1 3", scheduled.id + " " + scheduled.room + " " + scheduled.text + " " + scheduled.replyTo + " " + scheduled.files.get(0).id + " " + scheduled.at);
     assertEquals("4 muted", scheduled.rev + " " + scheduled.failed.code);
-    PinnedMessage pinned = Wire.pinned(new JSONObject("{'seq':1,'user':{'id':'bob'},'text':'t','by':{'id':'cat'},'at':3,'after':4}"));
+    PinnedMessage pinned = PinnedMessage.fromJson(new JSONObject("{'seq':1,'user':{'id':'bob'},'text':'t','by':{'id':'cat'},'at':3,'after':4}"));
     assertEquals("1 bob t cat 3 4", pinned.message.seq + " " + pinned.message.user.id + " " + pinned.message.text + " " + pinned.by.id + " " + pinned.at + " " + pinned.after);
     Report report =
-        Wire.report(
+        Report.fromJson(
             new JSONObject(
                 "{'id':'r1','room':'lobby','message':{'seq':1},'by':{'id':'cat'},'reason':'spam','text':'note','at':3,"
                     + "'closed':{'by':{'id':'dan'},'done':'deleted','at':4}}"));
@@ -113,6 +113,18 @@ class ValuesTest {
       Mention mention = message.mentions.get(0);
       assertEquals("cat 0 4", mention.user.id + " " + mention.start + " " + mention.length);
     }
+  }
+
+  @Test
+  void summarisesTheNewestMessageAsTheServerDoes() {
+    RoomSummary.Last picture =
+        Room.preview(Message.fromJson(new JSONObject("{'text':'t','files':[{'image':{'width':1}},{},{'image':{'width':1}}]}")));
+    assertEquals("3 2 -1 false", picture.files + " " + picture.pictures + " " + picture.voice + " " + picture.card);
+    RoomSummary.Last card = Room.preview(Message.fromJson(new JSONObject("{'text':'order:1','card':'order:1'}")));
+    assertEquals("0 0 -1 true", card.files + " " + card.pictures + " " + card.voice + " " + card.card);
+    RoomSummary.Last voice =
+        Room.preview(Message.fromJson(new JSONObject("{'card':'order:1','files':[{'audio':{'peaks':'0v'}}]}")));
+    assertEquals("1 0 0 false", voice.files + " " + voice.pictures + " " + voice.voice + " " + voice.card);
   }
 
   @Test
