@@ -211,7 +211,8 @@ test('shows who else reads the page once both users agreed', async ({ alice, bob
       const answer = await response.json();
       expect(answer).toEqual({ here: [], nextMs: expect.any(Number) });
       const shown = { here: readers[name as 'alice' | 'bob'], avatar: '/tomato.webp?{id}' };
-      await route.fulfill({ response, json: { nextMs: 100, ...(asked++ > 0 ? shown : { here: [] }) } });
+      const json = asked++ > 0 ? { nextMs: 60_000, ...shown } : { nextMs: 100, here: [] };
+      await route.fulfill({ response, json });
     });
     await page.reload();
   }
