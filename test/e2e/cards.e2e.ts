@@ -1,6 +1,6 @@
 import { asUser, privateRoom } from './as-user.ts';
 import { faultsIn } from './axe.ts';
-import { type CardAsk, expect, test } from './fixtures.ts';
+import { type CardAsk, expect, stepInSoak, test } from './fixtures.ts';
 
 test.use({ cards: true });
 
@@ -119,7 +119,7 @@ test('sends, shows and changes cards of the site', async ({ alice, bob, site }) 
     expect(await faultsIn(page)).toEqual([]);
   });
 
-  await test.step('is legible on phones, in the dark, from right to left and in large text', async () => {
+  await stepInSoak('is legible on phones, in the dark, from right to left and in large text', async () => {
     for (const width of [1280, 360]) {
       await page.setViewportSize({ width, height: 800 });
       await alice.shot(`cards-${width}-light`);

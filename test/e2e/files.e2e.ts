@@ -4,7 +4,7 @@ import { upload } from '../helpers/files.ts';
 import { mp4 } from '../helpers/media.ts';
 import { asUser, privateRoom } from './as-user.ts';
 import { faultsIn } from './axe.ts';
-import { expect, Person, type Site, test } from './fixtures.ts';
+import { expect, Person, type Site, stepInSoak, test } from './fixtures.ts';
 import { tellKept } from './kept-page.ts';
 import { seed } from './seed.ts';
 
@@ -157,7 +157,7 @@ test('sends files from the tray and shows them in the large view', async ({ alic
     await expect(noon).toBeFocused();
   });
 
-  await test.step('moves an enlarged picture with the pointer, also on a zoomed page', async () => {
+  await stepInSoak('moves an enlarged picture with the pointer, also on a zoomed page', async () => {
     const { page } = bob;
     const zoom = (value: string) =>
       page.evaluate((factor) => {
@@ -181,29 +181,32 @@ test('sends files from the tray and shows them in the large view', async ({ alic
     await zoom('');
   });
 
-  await test.step('shows a picture after a reload once the code for pictures is loaded, with one request', async () => {
-    await asUser(site, 'alice', async (ask) => {
-      await ask('room:join', { room });
-      await ask('message:react', { room, seq: 1, emoji: '👍', on: true });
-    });
-    const free = Promise.withResolvers<void>();
-    await bob.page.route(/\/assets\/panels-/, async (route) => {
-      await free.promise;
-      await route.continue();
-    });
-    const requests: string[] = [];
-    bob.page.on('request', (request) => {
-      if (request.url().includes('/files/')) requests.push(request.url());
-    });
-    await bob.page.reload();
-    await expect(sent).toContainText('this morning');
-    await expect(sent.locator('img')).toHaveCount(0);
-    free.resolve();
-    await expect(noon.locator('img')).toHaveJSProperty('complete', true);
-    await expect(noon.locator('canvas')).toHaveCount(0);
-    await expect(sent.getByRole('button', { name: '👍 1' })).toBeVisible();
-    expect(requests.filter((url) => url.includes('noon'))).toHaveLength(1);
-  });
+  await stepInSoak(
+    'shows a picture after a reload once the code for pictures is loaded, with one request',
+    async () => {
+      await asUser(site, 'alice', async (ask) => {
+        await ask('room:join', { room });
+        await ask('message:react', { room, seq: 1, emoji: '👍', on: true });
+      });
+      const free = Promise.withResolvers<void>();
+      await bob.page.route(/\/assets\/panels-/, async (route) => {
+        await free.promise;
+        await route.continue();
+      });
+      const requests: string[] = [];
+      bob.page.on('request', (request) => {
+        if (request.url().includes('/files/')) requests.push(request.url());
+      });
+      await bob.page.reload();
+      await expect(sent).toContainText('this morning');
+      await expect(sent.locator('img')).toHaveCount(0);
+      free.resolve();
+      await expect(noon.locator('img')).toHaveJSProperty('complete', true);
+      await expect(noon.locator('canvas')).toHaveCount(0);
+      await expect(sent.getByRole('button', { name: '👍 1' })).toBeVisible();
+      expect(requests.filter((url) => url.includes('noon'))).toHaveLength(1);
+    },
+  );
 
   await test.step('removes the files of a deleted message', async () => {
     await alice.messages.last().focus();
@@ -385,7 +388,7 @@ test('keeps uploads through changes of the session', async ({ alice, bob, site }
   const sentFile = (person: Person, name: string) =>
     person.messages.last().getByRole('link', { name: new RegExp(`^${name} ?\\.txt`) });
 
-  await test.step('does not send a message that was rejected during the upload of its file', async () => {
+  await stepInSoak('does not send a message that was rejected during the upload of its file', async () => {
     hold('late');
     await attach(alice, [text('notes.txt')]);
     await send(alice);
@@ -404,7 +407,7 @@ test('keeps uploads through changes of the session', async ({ alice, bob, site }
     await refused.getByRole('button', { name: 'Discard' }).click();
   });
 
-  await test.step('sends a message before an earlier message whose file is still uploading', async () => {
+  await stepInSoak('sends a message before an earlier message whose file is still uploading', async () => {
     hold('late');
     await attach(alice, [text('slow.txt')]);
     await send(alice);
@@ -433,7 +436,7 @@ test('keeps uploads through changes of the session', async ({ alice, bob, site }
     await expect(sentFile(bob, 'tray')).toBeVisible();
   });
 
-  await test.step('uploads the files of a disconnected tab only when that tab is back', async () => {
+  await stepInSoak('uploads the files of a disconnected tab only when that tab is back', async () => {
     hold('none');
     await attach(alice, [text('left.txt')]);
     await send(alice);

@@ -5,6 +5,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { json } from 'node:stream/consumers';
 import { test as base, expect, type Locator, type Page } from '@playwright/test';
+import { soak } from '../guarantees/size.ts';
 import { type ChatServer, emptyHistory, loadNext, nextChatServer } from '../helpers/chat-server.ts';
 import { ownPort } from '../helpers/child.ts';
 import { type Memcached, startMemcached } from '../helpers/memcached.ts';
@@ -329,5 +330,10 @@ export const test = base.extend<
     await use(person);
   },
 });
+
+/** A step that shows what another test of `npm test` shows in another way. It runs in `npm run test:soak`. */
+export const stepInSoak = async (title: string, run: () => Promise<void>): Promise<void> => {
+  if (soak) await test.step(title, run);
+};
 
 export { expect };

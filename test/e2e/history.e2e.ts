@@ -4,7 +4,7 @@ import { upload } from '../helpers/files.ts';
 import { wav } from '../helpers/media.ts';
 import { asUser, privateRoom } from './as-user.ts';
 import { faultsIn } from './axe.ts';
-import { expect, type Person, test } from './fixtures.ts';
+import { expect, type Person, stepInSoak, test } from './fixtures.ts';
 import { numbered, seed } from './seed.ts';
 
 test('scrolling up loads older messages, and newer ones do not move the view', async ({ alice, site }) => {
@@ -108,7 +108,7 @@ test('scrolling up loads older messages, and newer ones do not move the view', a
     expect(await moved()).toBeLessThan(1);
   });
 
-  await test.step('another tab takes the new look at once', async () => {
+  await stepInSoak('another tab takes the new look at once', async () => {
     const tab = await alice.page.context().newPage();
     await tab.goto(site.php.chatPage);
     const app = tab.locator('php-chat .app');

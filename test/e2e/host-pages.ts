@@ -128,11 +128,16 @@ export const hostPages: readonly HostPage[] = [
     css: `html { overflow: hidden scroll; box-sizing: border-box; text-rendering: optimizeLegibility }
       *, ::before, ::after { box-sizing: inherit } body { font: 400 1em/1.5 sans-serif; margin: 0 }`,
   },
-  { name: 'an old reset', css: `* { box-sizing: content-box; width: 100%; ${reset} }` },
+  {
+    name: 'an old reset',
+    soak: true,
+    css: `* { box-sizing: content-box; width: 100%; ${reset} }`,
+  },
   { name: '* { all: unset }', css: `* { all: unset } head, head * { display: none }` },
   { name: '* { height: auto }', css: `* { height: auto; max-height: none; min-height: 0 }`, soak: true },
   {
     name: 'right to left',
+    soak: true,
     attributes: 'lang="en" dir="rtl"',
     css: `body { direction: rtl; text-align: right }`,
   },
@@ -189,6 +194,7 @@ export const hostPages: readonly HostPage[] = [
   },
   {
     name: 'shortcuts of hotkeys-js',
+    soak: true,
     body: 'CHAT',
     script: pressedKeys,
     async check(page) {

@@ -91,7 +91,10 @@ test('says why an event cannot be sent', async ({ alice, site }) => {
   await expect(alice.message('Summer party')).toContainText('15:00–16:00');
 });
 
-test('shows polls and events on phones, in the dark and from right to left', async ({ alice, site }) => {
+test('shows polls and events on phones, in the dark and from right to left', { tag: '@soak' }, async ({
+  alice,
+  site,
+}) => {
   const room = await privateRoom(site, 'alice', 'plans', ['2', '3']);
   // In the zone of the browser, which is this one.
   const start = new Date(2027, 5, 12, 15).getTime();

@@ -3,7 +3,7 @@ import type { Locator } from '@playwright/test';
 import sharp from 'sharp';
 import { asUser, privateRoom } from './as-user.ts';
 import { faultsIn } from './axe.ts';
-import { expect, type Person, test } from './fixtures.ts';
+import { expect, type Person, stepInSoak, test } from './fixtures.ts';
 
 const openSettings = async ({ page }: Person) => {
   await page.getByRole('button', { name: 'Room menu' }).click();
@@ -130,7 +130,7 @@ test('shows a new picture of a room to others immediately, and removes it', asyn
     await expect.poll(() => loaded(settings.locator('.sign .tile'))).toBe(256);
   });
 
-  await test.step('an invite link shows the picture', async () => {
+  await stepInSoak('an invite link shows the picture', async () => {
     const { token } = await asUser(site, 'alice', (ask) => ask('invite:create', { room }));
     await visitor.enter(site, 'carol');
     await visitor.page.goto('about:blank');
@@ -140,7 +140,7 @@ test('shows a new picture of a room to others immediately, and removes it', asyn
     await visitor.shot('room-picture-invite');
   });
 
-  await test.step('another topic keeps the picture in the settings', async () => {
+  await stepInSoak('another topic keeps the picture in the settings', async () => {
     const topic = settings.getByRole('textbox', { name: 'Topic' });
     await topic.fill('flasks');
     await topic.press('Enter');
@@ -148,7 +148,7 @@ test('shows a new picture of a room to others immediately, and removes it', asyn
     expect(await loaded(settings.locator('.sign .tile'))).toBe(256);
   });
 
-  await test.step('a picture that did not load is requested again after a reconnect', async () => {
+  await stepInSoak('a picture that did not load is requested again after a reconnect', async () => {
     const { page: bobs } = bob;
     const pictures = '**/files/**';
     await bobs.route(pictures, (route) => route.abort());
@@ -175,7 +175,7 @@ test('shows a new picture of a room to others immediately, and removes it', asyn
     expect(await tileInList(bob).locator('img').getAttribute('src')).not.toBe(source);
   });
 
-  await test.step('the dialog that finds rooms shows the picture', async () => {
+  await stepInSoak('the dialog that finds rooms shows the picture', async () => {
     // It omits the open room.
     await bob.open('lobby');
     await bob.page.keyboard.press('Control+k');

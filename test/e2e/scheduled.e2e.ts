@@ -74,7 +74,7 @@ test('schedules a text by mouse and keyboard, lists it, changes it and sends it'
   }
 });
 
-test('fits a phone in light and dark, and in Arabic', async ({ alice }) => {
+test('fits a phone in light and dark, and in Arabic', { tag: '@soak' }, async ({ alice }) => {
   const { page } = alice;
   await alice.open('garden');
   await page.setViewportSize({ width: 360, height: 720 });

@@ -1,6 +1,6 @@
 import type { Page } from '@playwright/test';
 import { asUser } from './as-user.ts';
-import { expect, Person, test } from './fixtures.ts';
+import { expect, Person, stepInSoak, test } from './fixtures.ts';
 import { join, ownUser } from './own-user.ts';
 import { numbered, seed } from './seed.ts';
 
@@ -40,7 +40,7 @@ test('the chat’s own page works on a phone', async ({ page, site }) => {
     await expect(field(page, 'lobby')).toBeVisible();
   });
 
-  await test.step('goes Back to the rooms after a reload and from the URL of a room', async () => {
+  await stepInSoak('goes Back to the rooms after a reload and from the URL of a room', async () => {
     await page.reload();
     await expect(field(page, 'lobby')).toBeVisible();
     await page.goBack();
@@ -70,31 +70,34 @@ test('the chat’s own page works on a phone', async ({ page, site }) => {
     await page.reload();
   });
 
-  await test.step('opens the same room at the messages that arrived while the rooms were shown', async () => {
-    const line = page.getByRole('separator', { name: 'New' });
-    const bar = page.getByRole('region', { name: 'Catch up' });
-    const lobby = rooms(page).getByRole('button', { name: /^lobby/ });
-    await expect(field(page, 'lobby')).toBeVisible();
-    for (const round of ['first', 'second']) {
-      await back(page).click();
-      await seed(site, 'bob', 'lobby', [...numbered(40, round), `Who has the key of the ${round}?`]);
-      await expect(lobby).toHaveAccessibleName(/41 unread/);
-      await lobby.click();
-      await expect(line).toBeInViewport();
-      await expect(page.getByText(`${round} 1`, { exact: true })).toBeInViewport();
-      await expect(bar.getByRole('button', { name: `key of the ${round}` })).toBeVisible();
-      // Without news, the reader continues at the same place.
-      await page.getByText(`${round} 20`, { exact: true }).scrollIntoViewIfNeeded();
-      await back(page).click();
-      await lobby.click();
-      await expect(page.getByText(`${round} 20`, { exact: true })).toBeInViewport();
-      await page.getByRole('button', { name: /unread messages$/ }).click();
-      await expect(
-        page.getByText(`Who has the key of the ${round}?`, { exact: true }).last(),
-      ).toBeInViewport();
-      await join(site, user, 'lobby');
-    }
-  });
+  await stepInSoak(
+    'opens the same room at the messages that arrived while the rooms were shown',
+    async () => {
+      const line = page.getByRole('separator', { name: 'New' });
+      const bar = page.getByRole('region', { name: 'Catch up' });
+      const lobby = rooms(page).getByRole('button', { name: /^lobby/ });
+      await expect(field(page, 'lobby')).toBeVisible();
+      for (const round of ['first', 'second']) {
+        await back(page).click();
+        await seed(site, 'bob', 'lobby', [...numbered(40, round), `Who has the key of the ${round}?`]);
+        await expect(lobby).toHaveAccessibleName(/41 unread/);
+        await lobby.click();
+        await expect(line).toBeInViewport();
+        await expect(page.getByText(`${round} 1`, { exact: true })).toBeInViewport();
+        await expect(bar.getByRole('button', { name: `key of the ${round}` })).toBeVisible();
+        // Without news, the reader continues at the same place.
+        await page.getByText(`${round} 20`, { exact: true }).scrollIntoViewIfNeeded();
+        await back(page).click();
+        await lobby.click();
+        await expect(page.getByText(`${round} 20`, { exact: true })).toBeInViewport();
+        await page.getByRole('button', { name: /unread messages$/ }).click();
+        await expect(
+          page.getByText(`Who has the key of the ${round}?`, { exact: true }).last(),
+        ).toBeInViewport();
+        await join(site, user, 'lobby');
+      }
+    },
+  );
 
   const long = 'a room with a name that nobody can remember, nor read at one glance';
   await test.step('cuts long names in the field and the list, but shows them in the details', async () => {

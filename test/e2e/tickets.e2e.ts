@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Page } from '@playwright/test';
 import { startTicketSite } from '../helpers/ticket-site.ts';
-import { expect, test } from './fixtures.ts';
+import { expect, stepInSoak, test } from './fixtures.ts';
 
 const root = new URL('../../', import.meta.url).pathname;
 /** Waits for the next ticket that the page fetches. */
@@ -54,20 +54,23 @@ test('a site whose sessions the server cannot read', async ({ page }) => {
     expect(pictures).toEqual([]);
   });
 
-  await test.step('the chat stays open for three tickets, and during restarts of server and site', async () => {
-    const connections: string[] = [];
-    page.on('websocket', (socket) => connections.push(socket.url()));
-    await nextTicket(page);
-    await nextTicket(page);
-    await nextTicket(page);
-    await say('still here');
-    expect(connections).toEqual([]);
-    await site.restartPhp();
-    await nextTicket(page);
-    await site.restartChat();
-    await say('back again');
-    await expect(page.getByRole('article').filter({ hasText: 'back again' })).toContainText(/Sent|Seen/);
-  });
+  await stepInSoak(
+    'the chat stays open for three tickets, and during restarts of server and site',
+    async () => {
+      const connections: string[] = [];
+      page.on('websocket', (socket) => connections.push(socket.url()));
+      await nextTicket(page);
+      await nextTicket(page);
+      await nextTicket(page);
+      await say('still here');
+      expect(connections).toEqual([]);
+      await site.restartPhp();
+      await nextTicket(page);
+      await site.restartChat();
+      await say('back again');
+      await expect(page.getByRole('article').filter({ hasText: 'back again' })).toContainText(/Sent|Seen/);
+    },
+  );
 
   await test.step('a logout ends the chat when the site responds with 401', async () => {
     const other = await page.context().newPage();

@@ -3,7 +3,7 @@ import { upload } from '../helpers/files.ts';
 import { wav } from '../helpers/media.ts';
 import { privateRoom } from './as-user.ts';
 import { faultsIn } from './axe.ts';
-import { expect, type Person, type Site, test } from './fixtures.ts';
+import { expect, type Person, type Site, stepInSoak, test } from './fixtures.ts';
 import { seed } from './seed.ts';
 
 const button = ({ page }: Person, name: string) => page.getByRole('button', { name, exact: true });
@@ -116,23 +116,26 @@ test('records a voice message, sends it and plays it', async ({ alice, bob, site
     expect(await isListening(alice)).toBe(true);
   });
 
-  await test.step('pauses when the user leaves the room, and ignores a permission that comes late', async () => {
-    await alice.open('lobby');
-    expect(await isListening(alice)).toBe(false);
-    await expect(button(alice, 'Record a voice message')).toBeVisible();
-    await alice.open('said');
-    const answer = await askFirst(alice);
-    await button(alice, 'Continue recording').click();
-    await alice.open('lobby');
-    const count = () => page.evaluate(() => (window as unknown as { tracks: unknown[] }).tracks.length);
-    const before = await count();
-    await answer();
-    await expect.poll(count).toBeGreaterThan(before);
-    await expect.poll(() => isListening(alice)).toBe(false);
-    await alice.open('said');
-    await button(alice, 'Continue recording').click();
-    await waitForSecond(alice);
-  });
+  await stepInSoak(
+    'pauses when the user leaves the room, and ignores a permission that comes late',
+    async () => {
+      await alice.open('lobby');
+      expect(await isListening(alice)).toBe(false);
+      await expect(button(alice, 'Record a voice message')).toBeVisible();
+      await alice.open('said');
+      const answer = await askFirst(alice);
+      await button(alice, 'Continue recording').click();
+      await alice.open('lobby');
+      const count = () => page.evaluate(() => (window as unknown as { tracks: unknown[] }).tracks.length);
+      const before = await count();
+      await answer();
+      await expect.poll(count).toBeGreaterThan(before);
+      await expect.poll(() => isListening(alice)).toBe(false);
+      await alice.open('said');
+      await button(alice, 'Continue recording').click();
+      await waitForSecond(alice);
+    },
+  );
 
   await test.step('keeps the recording through a reload, and restores a discarded one', async () => {
     await expect.poll(async () => (await countRecordings(alice)).parts).toBeGreaterThan(0);

@@ -10,9 +10,9 @@ import { expect, Person, test } from './fixtures.ts';
 /** WordPress may respond slowly on a busy machine. */
 const answered = { timeout: 60_000 };
 
-test('“Test connection” reports what pages of the site receive from a chat under a path of the site', async ({
-  window,
-}) => {
+test('“Test connection” reports what pages of the site receive from a chat under a path of the site', {
+  tag: '@soak',
+}, async ({ window }) => {
   const wordpress = await startWordPress();
   const env = { CHAT_SITE: wordpress.folder };
   let chat = await nextChatServer({ ...env, CHAT_ORIGINS: 'https://example.org' });
