@@ -388,7 +388,7 @@ test('keeps uploads through changes of the session', async ({ alice, bob, site }
   const sentFile = (person: Person, name: string) =>
     person.messages.last().getByRole('link', { name: new RegExp(`^${name} ?\\.txt`) });
 
-  await stepInSoak('does not send a message that was rejected during the upload of its file', async () => {
+  await test.step('does not send a message that was rejected during the upload of its file', async () => {
     hold('late');
     await attach(alice, [text('notes.txt')]);
     await send(alice);

@@ -13,7 +13,7 @@ import { noon } from '../helpers/noon.ts';
 import { apiKey } from '../helpers/people.ts';
 import { quoted } from '../helpers/wordpress.ts';
 import { startWordPress, type WordPressApp } from '../helpers/wordpress-app.ts';
-import { expect, Person, stored, test } from './fixtures.ts';
+import { expect, Person, stepInSoak, stored, test } from './fixtures.ts';
 
 /** WordPress may respond slowly on a busy machine. */
 const answered = { timeout: 60_000 };
@@ -344,13 +344,15 @@ test('the WordPress plugin works from its installation to its removal', async ({
     );
     await member.page.goto(url);
     await expect(member.page.locator('.alignwide').getByRole('region', { name: 'lobby' })).toBeVisible();
-    await admin.goto(`${wordpress.url}/wp-admin/post.php?post=${id}&action=edit`);
-    // Newer versions of WordPress show the content in a frame.
-    const shown = async () => {
-      const places = admin.frames().map((frame) => frame.getByText('Logged-in members see the chat here.'));
-      return (await Promise.all(places.map((place) => place.count()))).includes(1);
-    };
-    await expect.poll(shown, answered).toBe(true);
+    await stepInSoak('with a placeholder in the editor', async () => {
+      await admin.goto(`${wordpress.url}/wp-admin/post.php?post=${id}&action=edit`);
+      // Newer versions of WordPress show the content in a frame.
+      const shown = async () => {
+        const places = admin.frames().map((frame) => frame.getByText('Logged-in members see the chat here.'));
+        return (await Promise.all(places.map((place) => place.count()))).includes(1);
+      };
+      await expect.poll(shown, answered).toBe(true);
+    });
   });
 
   await test.step('reports the state of the chat server in Site Health', async () => {
@@ -361,7 +363,7 @@ test('the WordPress plugin works from its installation to its removal', async ({
     expect(JSON.parse(wordpress.run(check)).at(-1).lines).toContain(`CHAT_ORIGINS=${wordpress.url}\n`);
   });
 
-  await test.step('reports in Site Health what the chat server lacks', async () => {
+  await stepInSoak('reports in Site Health what the chat server lacks', async () => {
     const full = createServer(({ url }, response) =>
       response.end(url === '/readyz' ? '{"missing":["disk space"]}' : '{"status":"ok"}'),
     );
