@@ -109,7 +109,7 @@ test('sends files from the tray and shows them in the large view', async ({ alic
     // The field shows that it has the focus.
     await expect(description).toHaveCSS('outline-style', 'solid');
     await description.fill('The orchard at noon');
-    expect(await faultsIn(alice.page)).toEqual([]);
+    expect(await faultsIn(alice.page, '[role="dialog"], dialog')).toEqual([]);
     await dialog.getByRole('button', { name: 'Save' }).click();
     await expect(alice.page.getByRole('button', { name: 'Describe noon.png, done' })).toBeVisible();
     await alice.shot('tray');
@@ -134,7 +134,7 @@ test('sends files from the tray and shows them in the large view', async ({ alic
     const first = bob.page.getByRole('dialog', { name: 'Picture 1 of 2' });
     const second = bob.page.getByRole('dialog', { name: 'Picture 2 of 2' });
     await expect(first.getByRole('img', { name: 'The orchard at noon' })).toBeVisible();
-    expect(await faultsIn(bob.page)).toEqual([]);
+    expect(await faultsIn(bob.page, '[role="dialog"], dialog')).toEqual([]);
     await bob.page.keyboard.press('ArrowRight');
     await expect(second).toContainText('shed.png · 2 of 2');
     await expect(bob.page.getByRole('button', { name: 'Next picture' })).toHaveCount(0);

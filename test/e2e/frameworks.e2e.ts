@@ -53,7 +53,10 @@ async function startSite(framework: string) {
 }
 
 for (const framework of ['laravel', 'symfony']) {
-  test(`a user of a ${framework} application chats until the logout`, async ({ page }) => {
+  test(`a user of a ${framework} application chats until the logout`, {
+    // test/php shows the login, the ticket and the logout of both.
+    tag: framework === 'laravel' ? [] : '@soak',
+  }, async ({ page }) => {
     const site = await startSite(framework);
     await page.goto(`${site.url}/talk`);
     await expect(page.locator('php-chat')).toHaveCount(0);

@@ -1,4 +1,4 @@
-import { startChatServer } from '../helpers/chat-server.ts';
+import { nextChatServer } from '../helpers/chat-server.ts';
 import { expect, test } from './fixtures.ts';
 import { ownUser } from './own-user.ts';
 
@@ -13,7 +13,7 @@ for (const [where, from] of Object.entries(titles))
     page,
     site,
   }) => {
-    const chat = await startChatServer({
+    const chat = await nextChatServer({
       CHAT_SESSION_STORE: site.memcached.url,
       CHAT_ORIGINS: 'http://www.shop.example',
     });
@@ -37,12 +37,12 @@ test('says that a page isn’t allowed after the server restarts without its ori
   const { session } = await ownUser(site, page.context());
   await page.context().addCookies([{ name: 'PHPSESSID', value: session, domain: 'shop.example', path: '/' }]);
   const settings = { CHAT_SESSION_STORE: site.memcached.url };
-  const chat = await startChatServer({ ...settings, CHAT_ORIGINS: 'http://shop.example' });
+  const chat = await nextChatServer({ ...settings, CHAT_ORIGINS: 'http://shop.example' });
   await page.goto(`http://shop.example:${chat.port}/`);
   await expect(page.getByText('Connected')).toBeVisible();
   await chat.stop();
   const port = String(chat.port);
-  const next = await startChatServer({
+  const next = await nextChatServer({
     ...settings,
     CHAT_ORIGINS: 'http://www.shop.example',
     CHAT_PORT: port,

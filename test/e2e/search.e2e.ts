@@ -6,7 +6,10 @@ const panel = ({ page }: Person) => page.getByRole('complementary', { name: 'Sea
 const field = (person: Person) => panel(person).getByRole('searchbox', { name: 'Search messages' });
 const hits = (person: Person) => panel(person).locator('.hit');
 
-test('a search hit leads to its message, even behind 400 newer messages', async ({ alice, site }) => {
+test('a search hit leads to its message, even behind 400 newer messages', { tag: '@soak' }, async ({
+  alice,
+  site,
+}) => {
   const { page } = alice;
   const [shed, yard] = await Promise.all([
     privateRoom(site, 'bob', 'shed', ['1']),

@@ -6,7 +6,7 @@ import type { Page } from '@playwright/test';
 import { givenSettings } from '../../server/settings/file.ts';
 import { nextChatServer } from '../helpers/chat-server.ts';
 import { startWordPress } from '../helpers/wordpress-app.ts';
-import { expect, Person, stored, test } from './fixtures.ts';
+import { expect, Person, stepInSoak, stored, test } from './fixtures.ts';
 
 /** WordPress may hash passwords and render pages slowly on a busy machine. */
 const answered = { timeout: 60_000 };
@@ -76,7 +76,7 @@ test('the chat follows WordPress logins on several devices until their logout', 
     await desk.person.shot('wordpress-chat');
   });
 
-  await test.step('shows a display name changed in WordPress in the open chat', async () => {
+  await stepInSoak('shows a display name changed in WordPress in the open chat', async () => {
     await mia.person.write('Hello from Mia');
     await expect(desk.person.message('Hello from Mia')).toBeVisible();
     await expect(desk.page.getByText('Mia & Söhne').first()).toBeVisible();
@@ -106,7 +106,7 @@ test('the chat follows WordPress logins on several devices until their logout', 
     await expect(mia.person.message('Welcome, Sofía').getByText(stored)).toBeVisible();
   });
 
-  await test.step("opens a direct room from a site's button by ID", async () => {
+  await stepInSoak("opens a direct room from a site's button by ID", async () => {
     const { page } = mia;
     for (const [id, shows] of [
       [noor, page.getByRole('heading', { name: 'Noor & Partners', exact: true })],
