@@ -771,7 +771,9 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       expect(await history.read.users({ ids: ['j'] })).toMatchObject([{ name: 'Pepe' }]);
       // No term of a deleted text is left, not even of the earlier version.
       const at = { room: 'lobby', user: ann.id, at: 0, moderator: true };
-      await Promise.all(Array.from({ length: 2 * 128 }, (_, i) => history.write.delete({ ...at, seq: i + 1 })));
+      await Promise.all(
+        Array.from({ length: 2 * 128 }, (_, i) => history.write.delete({ ...at, seq: i + 1 })),
+      );
       await expect.poll(() => count('chat_blocks WHERE stale = 1')).toBe(0);
       expect(await count('chat_terms WHERE block < 2')).toBe(0);
     });
