@@ -134,7 +134,7 @@ test('the chat follows WordPress logins on several devices until their logout', 
   await test.step('shows the message at the first login of its recipient', async () => {
     await phone.page.context().clearCookies();
     const { page, person } = await device('bob', 'sofia.m', own);
-    await page.getByRole('navigation', { name: 'Rooms' }).getByRole('button', { name: /^mia/ }).click();
+    await page.getByRole('navigation', { name: 'Rooms' }).getByRole('button', { name: /^mia/i }).click();
     await expect(person.message('Welcome, Sofía')).toBeVisible();
     await person.shot('wordpress-first-login');
   });
