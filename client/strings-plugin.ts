@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Plugin } from 'vite';
+import { withEnglish } from '../server/text/with-english.mjs';
 
 const folder = fileURLToPath(new URL('src/strings/languages/', import.meta.url));
 const module = 'virtual:texts/';
@@ -26,12 +27,7 @@ export function textsIn(lang: string): TextsByKey {
 }
 
 /** Returns the texts of a language, in English if they are not translated yet. */
-function completeIn(lang: string): TextsByKey {
-  const texts = textsIn(lang);
-  const isThere = (key: string) => key in texts || key.replace(/\.one$/, '.other') in texts;
-  const english = Object.entries(textsIn('en')).filter(([key]) => !isThere(key));
-  return { ...Object.fromEntries(english), ...texts };
-}
+const completeIn = (lang: string): TextsByKey => withEnglish(textsIn(lang), textsIn('en'));
 
 const chosen = (texts: TextsByKey, isChosen: (key: string) => boolean): TextsByKey =>
   Object.fromEntries(Object.entries(texts).filter(([key]) => isChosen(key)));

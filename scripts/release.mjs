@@ -6,7 +6,7 @@ import { billOfMaterials } from './bill-of-materials.mjs';
 import { packChart } from './chart.mjs';
 import { Problem, runCommand } from './command.mjs';
 import { architectures, makeDebianPackage } from './debian-package.mjs';
-import { root } from './npm-packages.mjs';
+import { root, runtime } from './npm-packages.mjs';
 import { runQuietly } from './quiet.mjs';
 
 const out = join(root, 'release');
@@ -14,6 +14,7 @@ const { name, version } = JSON.parse(readFileSync(join(root, 'package.json'), 'u
 
 /** Builds all artefacts of this version reproducibly. */
 async function release() {
+  requireTranslations();
   // The umask determines the modes of files.
   process.umask(0o022);
   // By default, files in the packages have the time of the last commit.
@@ -41,6 +42,15 @@ async function release() {
   writeFileSync(join(out, 'SHA256SUMS'), sums.join(''));
   console.log(sums.join(''));
   return 0;
+}
+
+/** Fails if texts are not translated. Until a release, they are shown in English. */
+function requireTranslations() {
+  const missing = output(runtime().node, ['scripts/missing-texts.ts']);
+  if (missing === '') return;
+  throw new Problem(
+    `These texts are not translated into the languages in brackets:\n\n${missing}\n\nFind where the chat shows each text, translate it with the words of client/README.md, commit all translations with screenshots, and run npm run release again.`,
+  );
 }
 
 /** @param {string | Buffer} bytes */

@@ -78,6 +78,25 @@ export function toMo(translations: ReadonlyMap<string, string>): Buffer {
   return Buffer.concat([numbers, ...strings]);
 }
 
+/**
+ * Returns the English texts of the plugin with their plural after \0, and those of its block after their context and
+ * \x04, as in `.mo` files.
+ */
+export function textsOfPlugin(): Set<string> {
+  const read = (file: string) => readFileSync(join(root, 'wordpress', file), 'utf8');
+  const calls = /\b(?:(?:esc_html|esc_attr)?_[_e]\(|_n\()\s*'([^']*)'(?:, '([^']*)', \$\w+)?/g;
+  const texts = readdirSync(join(root, 'wordpress'), { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.php'))
+    .flatMap((file) => [...read(file).matchAll(calls)])
+    .map(([, one = '', other]) => (other === undefined ? one : `${one}\0${other}`));
+  const { title, description, keywords } = JSON.parse(read('block/block.json'));
+  const inContext = { 'block title': [title], 'block description': [description], 'block keyword': keywords };
+  const ofBlock = Object.entries<string[]>(inContext).flatMap(([context, each]) =>
+    each.map((text) => `${context}\x04${text}`),
+  );
+  return new Set([...texts, ...ofBlock]);
+}
+
 /** Moves a class into the namespace of the plugin, because another plugin may have another version of the class. */
 const inOwnNamespace = (text: string) =>
   text.replace(

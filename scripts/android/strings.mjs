@@ -1,5 +1,6 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { withEnglish } from '../../server/text/with-english.mjs';
 import { root } from '../npm-packages.mjs';
 import { app, filesIn } from './libraries.mjs';
 
@@ -13,9 +14,9 @@ const languages = [join(root, 'client', 'src', 'strings', 'languages'), join(app
 const qualifiers = { en: '', he: '-iw', 'pt-BR': '-pt-rBR', 'zh-Hans': '-b+zh+Hans' };
 
 /**
- * Writes the texts as Android resources, in all languages. `msg.sent` becomes `R.string.msg_sent`, and
- * the plural forms `replies.count.one` and `.other` become `R.plurals.replies_count`. Texts that the app does not use
- * are left out.
+ * Writes the texts as Android resources, in all languages, in English if they are not translated yet. `msg.sent` becomes
+ * `R.string.msg_sent`, and the plural forms `replies.count.one` and `.other` become `R.plurals.replies_count`. Texts that
+ * the app does not use are left out.
  * @param {string} res the folder of the resources
  */
 export function writeStrings(res) {
@@ -32,7 +33,7 @@ export function writeStrings(res) {
     const language = file.replace('.json', '');
     const folder = join(res, `values${qualifiers[language] ?? `-${language}`}`);
     mkdirSync(folder, { recursive: true });
-    const texts = read(file);
+    const texts = withEnglish(read(file), english);
     const lines = [
       ...keys.map(
         (key) => `<string name="${resourceName(key)}">${toText(texts[key], english[key])}</string>`,

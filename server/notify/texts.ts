@@ -1,10 +1,11 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { withEnglish } from '../text/with-english.mjs';
 import type ours from './languages/en.json';
 
 const folder = new URL('./languages/', import.meta.url);
 
 /** The languages of mails and pushes. Each has a file of texts. */
-export const notificationLanguages = readdirSync(folder)
+const notificationLanguages = readdirSync(folder)
   .map((file) => file.replace('.json', ''))
   .sort();
 
@@ -14,11 +15,14 @@ type Values = Readonly<Record<string, string>>;
 
 const known = new Map<string, Record<string, string>>();
 
-/** Returns the texts of a language by key. */
-export function textsIn(lang: string): Record<string, string> {
-  const read = known.get(lang) ?? JSON.parse(readFileSync(new URL(`${lang}.json`, folder), 'utf8'));
-  known.set(lang, read);
-  return read;
+const read = (lang: string): Record<string, string> =>
+  JSON.parse(readFileSync(new URL(`${lang}.json`, folder), 'utf8'));
+
+/** Returns the texts of a language by key, in English if they are not translated yet. */
+function textsIn(lang: string): Record<string, string> {
+  const texts = known.get(lang) ?? withEnglish(read(lang), read('en'));
+  known.set(lang, texts);
+  return texts;
 }
 
 const base = (tag: string) => tag.toLowerCase().split(/[-_]/)[0];

@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSy
 import { join } from 'node:path';
 import { Script } from 'node:vm';
 import type { Plugin } from 'vite';
+import { sharedFolders } from '../../scripts/client-build.mjs';
 import { sourcesKey } from '../helpers/sources-key.ts';
 
 const root = new URL('../..', import.meta.url).pathname;
@@ -36,9 +37,9 @@ export function pageScript(): Promise<Script> {
 }
 
 async function make(): Promise<Script> {
-  const sources = /^(?!client\/dist).*\.(ts|tsx|css|json)$/;
+  const sources = /^(?!client\/dist).*\.(ts|tsx|mjs|css|json)$/;
   const files = ['package-lock.json', 'test/client/page-script.ts'];
-  const file = join(folder, `${sourcesKey(['client', 'server/wire'], sources, files)}.js`);
+  const file = join(folder, `${sourcesKey(['client', ...sharedFolders], sources, files)}.js`);
   if (!existsSync(file)) {
     mkdirSync(folder, { recursive: true });
     const made = mkdtempSync(join(folder, 'new-'));

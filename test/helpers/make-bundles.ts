@@ -44,7 +44,10 @@ function bundlesOf(): string {
   files.push('scripts/server-bundles.ts');
   return join(
     folder,
-    sourcesKey(['server', 'packages'], /\/src\/.*\.ts$|^server\/.*\.ts$/, ['package-lock.json', ...files]),
+    sourcesKey(['server', 'packages'], /\/src\/.*\.ts$|^server\/.*\.(ts|mjs)$/, [
+      'package-lock.json',
+      ...files,
+    ]),
   );
 }
 

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { readTranslations } from '../../scripts/wordpress-plugin.ts';
+import { pluginLocales, translationsOf } from '../../scripts/missing-texts.ts';
 
 const root = new URL('../..', import.meta.url).pathname;
 const read = (file: string) => readFileSync(join(root, 'wordpress', file), 'utf8');
@@ -31,39 +31,9 @@ test.each(php)('%s translates its texts in the text domain of the plugin', (file
   expect(calls.filter(([, domain]) => domain !== 'php-session-chat').map(([call]) => call)).toEqual([]);
 });
 
-/** The texts of the plugin, with the plural after \0, and those of its block, after their context and \x04. */
-const texts = [
-  ...php.flatMap((file) =>
-    [
-      ...read(file).matchAll(/\b(?:(?:esc_html|esc_attr)?_[_e]\(|_n\()\s*'([^']*)'(?:, '([^']*)', \$\w+)?/g),
-    ].map(([, one, other]) => (other === undefined ? one : `${one}\0${other}`)),
-  ),
-  ...(() => {
-    const { title, description, keywords } = JSON.parse(read('block/block.json'));
-    const inContext = {
-      'block title': [title],
-      'block description': [description],
-      'block keyword': keywords,
-    };
-    return Object.entries(inContext).flatMap(([context, each]) =>
-      each.map((text: string) => `${context}\x04${text}`),
-    );
-  })(),
-];
-const folder = 'languages/php-session-chat-';
-const locales = readdirSync(join(root, 'wordpress/languages')).map((file) =>
-  `languages/${file}`.slice(folder.length, -'.po'.length),
-);
-
-test('the plugin has the languages of the client', () => {
-  const ofClient = readdirSync(join(root, 'client/src/strings/languages')).map((file) => file.slice(0, 2));
-  expect(['en', ...locales.map((locale) => locale.slice(0, 2))].sort()).toEqual(ofClient.sort());
-});
-
-test.each(locales)('the texts in %s are complete, with the placeholders of the English ones', (locale) => {
-  const translations = readTranslations(read(`${folder}${locale}.po`));
+test.each(pluginLocales)('the translations in %s have the placeholders and plural forms', (locale) => {
+  const translations = translationsOf(locale);
   const header = translations.get('') ?? '';
-  expect([...translations.keys()].sort()).toEqual(['', ...new Set(texts)].sort());
   expect(header).toContain(`Language: ${locale}\n`);
   const forms = Number(/nplurals=(\d)/.exec(header)?.[1]);
   for (const [id, text] of translations) {

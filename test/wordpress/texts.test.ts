@@ -1,7 +1,8 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { strToU8, zipSync } from 'fflate';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { translationsOf } from '../../scripts/missing-texts.ts';
 import { toMo } from '../../scripts/wordpress-plugin.ts';
 import { startWordPress, type WordPressApp } from '../helpers/wordpress-app.ts';
 
@@ -36,6 +37,23 @@ test.each([
   const code = `$yes = fn () => __('Yes', 'php-session-chat'); switch_to_locale('${locale}');
     echo json_encode([$yes(), sprintf(_n('%1$d unread message at %2$s', '%1$d unread messages at %2$s', 2, 'php-session-chat'), 2, 'Club'), restore_previous_locale() ? $yes() : '']);`;
   expect(JSON.parse(wordpress.run(code))).toEqual([yes, expect.stringContaining(unread), 'Yes']);
+});
+
+test('texts that a language lacks are in English, also in plural forms', () => {
+  const lacking = [...translationsOf('ar')].filter(([text]) => !/^Yes$|unread message/.test(text));
+  const file = join(wordpress.folder, 'wp-content/plugins/php-session-chat/languages/php-session-chat-ar.mo');
+  const complete = readFileSync(file);
+  writeFileSync(file, toMo(new Map(lacking)));
+  onTestFinished(() => writeFileSync(file, complete));
+  const code = `switch_to_locale('ar');
+    $unread = fn (int $n) => sprintf(_n('%1$d unread message at %2$s', '%1$d unread messages at %2$s', $n, 'php-session-chat'), $n, 'Club');
+    echo json_encode([__('Yes', 'php-session-chat'), __('No', 'php-session-chat'), ...array_map($unread, [1, 2])]);`;
+  expect(JSON.parse(wordpress.run(code))).toEqual([
+    'Yes',
+    'لا',
+    '1 unread message at Club',
+    '2 unread messages at Club',
+  ]);
 });
 
 test('a mail names the sender of a direct message only if WordPress has a user with exactly this ID', () => {

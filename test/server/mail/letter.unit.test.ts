@@ -1,15 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { languages } from '../../../client/strings-plugin.ts';
 import type { StoredMessage } from '../../../server/history/history.ts';
 import { htmlOf, type MailSite } from '../../../server/mail/html.ts';
 import { type LetterOptions, letterOf, type UnreadIn } from '../../../server/mail/letter.ts';
 import { plainOf } from '../../../server/mail/plain.ts';
-import {
-  NotificationTexts,
-  notificationLanguage,
-  notificationLanguages,
-  textsIn,
-} from '../../../server/notify/texts.ts';
+import { NotificationTexts, notificationLanguage } from '../../../server/notify/texts.ts';
 import { contrast } from '../../../server/wire/branding.ts';
 
 const alice = { id: '7', name: 'Alice Moreau' };
@@ -333,31 +327,6 @@ test('marks a mail in Hebrew as right-to-left', () => {
   const { html, letter } = mail([market, lobby], { lang: 'he-IL' });
   expect(html).toContain('<html lang="he" dir="rtl">');
   expect(letter.title).toBe('17 הודעות חדשות בזמן שלא היית');
-});
-
-test('has all texts, placeholders and plural forms in each language of the client', () => {
-  expect(notificationLanguages).toEqual(languages);
-  const values = (text = '') => [...text.matchAll(/\{\w+\}/g)].map(String).filter((value) => value !== '{n}');
-  const english = textsIn('en');
-  for (const lang of notificationLanguages) {
-    const rules = new Intl.PluralRules(lang);
-    const forms = [...new Set([...Array.from({ length: 200 }, (_, n) => rules.select(n)), 'other'])];
-    const keys = Object.keys(english).flatMap((key) => {
-      const [, counted, form] = /^(.*)\.(one|other)$/.exec(key) ?? [];
-      if (counted === undefined) return key;
-      return form === 'other' ? forms.map((each) => `${counted}.${each}`) : [];
-    });
-    const ours = textsIn(lang);
-    expect(Object.keys(ours).sort(), lang).toEqual(keys.sort());
-    for (const [key, text] of Object.entries(ours)) {
-      expect(text.trim(), `${lang} ${key}`).not.toBe('');
-      const model = english[key] ?? english[key.replace(/\.\w+$/, '.other')];
-      expect(values(text).sort(), `${lang} ${key}`).toEqual(values(model).sort());
-      // A plural form that covers several numbers must contain the number.
-      const [, form = ''] = /\.(few|many|other)$/.exec(key) ?? [];
-      if (form !== '') expect(text, `${lang} ${key}`).toContain('{n}');
-    }
-  }
 });
 
 test('chooses a language exactly, by its base, or falls back to English', () => {

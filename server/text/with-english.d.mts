@@ -1,0 +1,4 @@
+export function withEnglish(
+  texts: Readonly<Record<string, string>>,
+  english: Readonly<Record<string, string>>,
+): Record<string, string>;
