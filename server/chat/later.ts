@@ -1,5 +1,5 @@
 import { Rounds } from '../changes/rounds.ts';
-import { type Change, type Reads, replyPlace } from '../history/history.ts';
+import type { Change, Reads } from '../history/history.ts';
 import { ConcurrencyLimit, RateLimit } from '../limits/by-key.ts';
 import { firstPage } from '../text/format.ts';
 import { RequestError } from '../wire/errors.ts';
@@ -191,11 +191,12 @@ export async function listScheduled(
 export async function editScheduled(
   chat: Chat,
   connection: Connection,
-  { id, rev, at, text, files, mentions }: RequestPayload<'scheduled:edit'>,
+  { id, rev, at, ...edited }: RequestPayload<'scheduled:edit'>,
 ): Promise<Answers['scheduled:edit']> {
   const stored = await findOwn(chat, connection, id);
   if (at !== undefined) checkTime(at);
-  const newText = text ?? stored.message.text;
+  const { text, mentions } = edited;
+  const newText = text ?? stored.content.text;
   // The history checks whether the message has files.
   checkText(newText, chat.limits.text, true);
   if (mentions !== undefined && text === undefined)
@@ -208,8 +209,7 @@ export async function editScheduled(
     user: stored.user,
     rev,
     due: at === undefined ? undefined : notBeforeNow(at),
-    text,
-    files,
+    ...edited,
     mentions: mentions && inOrder(mentions),
     preview: page ?? undefined,
     at: Date.now(),
@@ -254,11 +254,11 @@ async function findOwn(chat: Chat, { person }: Connection, id: string): Promise<
 async function holdReasonOf(
   chat: Chat,
   { roles }: Pick<Connection['identity'], 'roles'>,
-  { user, room, message: { text, files = [], mentions } }: ScheduledMessage,
+  { user, room, content }: ScheduledMessage,
 ) {
   const record = await chat.history.read.room({ room, bare: true });
   const author = { identity: { id: user, roles } };
-  return record === null ? null : findHoldReason(chat, author, { record }, text, files, mentions);
+  return record === null ? null : findHoldReason(chat, author, { record }, content);
 }
 
 async function send(
@@ -279,7 +279,7 @@ async function send(
   return output;
 }
 
-export function toScheduled({
+export const toScheduled = ({
   id,
   room,
   clientId,
@@ -288,23 +288,13 @@ export function toScheduled({
   done,
   closed,
   seq,
-  message,
-}: ScheduledMessage): Scheduled & { seq?: number } {
-  const { text, files, mentions } = message;
-  return {
-    id,
-    room,
-    clientId,
-    rev,
-    seq,
-    text,
-    ...replyPlace(message),
-    files: files && [...files],
-    mentions: mentions && [...mentions],
-    at,
-    failed: done === undefined || closed === undefined ? undefined : { at: done, code: closed.code },
-  };
-}
+  content,
+}: ScheduledMessage): Scheduled & { seq?: number } => ({
+  ...{ id, room, clientId, rev, seq },
+  ...content,
+  at,
+  failed: done === undefined || closed === undefined ? undefined : { at: done, code: closed.code },
+});
 
 /** Notifies the author's connections. A new or edited message may be the next to send. */
 export const laterEffect: Effect<'later'> = {
@@ -357,7 +347,7 @@ export function sendWhenDue(
 
   /** @returns whether the message was sent or failed. Otherwise later messages of the user in the room must wait. */
   const settle = async (stored: ScheduledMessage): Promise<boolean> => {
-    const { room, id, user, rev, message } = stored;
+    const { room, id, user, rev, content } = stored;
     const place = { room, id, rev, at: Date.now() };
     const postpone = async (ms: number) => {
       await history.write.settleScheduled({ ...place, due: place.at + ms });
@@ -368,7 +358,7 @@ export function sendWhenDue(
     try {
       if ((await askSite(chat, [user])).unknown.has(user))
         throw new RequestError('forbidden', 'the site no longer knows the author');
-      checkText(message.text, limits.text, message.files !== undefined);
+      checkText(content.text, limits.text, content.files !== undefined);
       const [author] = await history.read.users({ ids: [user] });
       const identity = { roles: author?.siteRole === undefined ? [] : [author.siteRole] };
       const why = await holdReasonOf(chat, identity, stored);

@@ -1,5 +1,6 @@
 import { type Act, type Ban, type ErasedMessages, type RoomRecord, sources } from '../history/history.ts';
 import { firstPage } from '../text/format.ts';
+import type { FieldsWith, NewContent } from '../wire/content.ts';
 import { RequestError } from '../wire/errors.ts';
 import { type AuditScope, auditScopes, type Message, type SiteBan, type User } from '../wire/events.ts';
 import type { Chat } from './chat.ts';
@@ -14,15 +15,21 @@ export type ApiRoom = Pick<RoomRecord, 'id' | 'name' | 'topic' | 'kind' | 'membe
 export async function postMessage(
   { history, limits, directory, previews, cards }: Chat,
   room: string,
-  { user, text, clientId, card }: { user: User; text: string; clientId: string; card?: string | undefined },
+  {
+    user,
+    clientId,
+    ...content
+  }: { user: User; clientId: string } & Pick<NewContent, FieldsWith<'api', true>>,
 ): Promise<{ message: Message; repeated: boolean }> {
+  const { text, card } = content;
   checkText(text, limits.text);
   const record = await history.read.room({ room });
   // The author of a message in a direct room must be one of its two users.
   if (record?.kind === 'direct' && !record.pair?.includes(user.id)) throw new RequestError('unknown_room');
   const page = previews === undefined ? null : firstPage(text);
   const said = {
-    ...{ room, user, text, clientId },
+    ...{ room, user, clientId },
+    ...content,
     card: cards && card,
     preview: page ?? undefined,
   };

@@ -43,7 +43,6 @@ export {
   type NewMention,
   type NewMessage,
   type Page,
-  replyPlace,
   type StoredMessage,
   sizeOf,
 } from './messages/message.ts';

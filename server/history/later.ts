@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { isBlank } from '../text/blank.ts';
+import type { WaitingContent } from '../wire/content.ts';
 import type { RequestErrorCode } from '../wire/errors.ts';
-import type { ChosenFile, HoldReason, MessageFile } from '../wire/events.ts';
+import type { HoldReason } from '../wire/events.ts';
 import type { Change } from './changes.ts';
 import { ask, sql } from './engine/dialect.ts';
 import { columnsOf, type ReadsOf } from './engine/read.ts';
@@ -10,15 +11,9 @@ import { type Row, rowFrom, table } from './engine/table.ts';
 import { rows, type Work } from './engine/work.ts';
 import { getMember, memberNeed } from './members/loaded.ts';
 import { isMember } from './members/member.ts';
+import { type NewMessage, pickSet, type StoredMessage } from './messages/message.ts';
+import { type EditedContent, plainAfter } from './messages/messages.ts';
 import {
-  type NewMention,
-  type NewMessage,
-  type ReplyPlace,
-  replyPlace,
-  type StoredMessage,
-} from './messages/message.ts';
-import {
-  contentOf,
   filesOf,
   mayPost,
   repeatOf,
@@ -26,6 +21,9 @@ import {
   saidBy,
   sameClientId,
   sendNeeds,
+  toNewContent,
+  waitingContentOf,
+  waitingFields,
 } from './messages/posting.ts';
 import { bans } from './moderation/bans.ts';
 import { hold } from './moderation/held.ts';
@@ -53,11 +51,10 @@ export interface ScheduledMessage {
   due?: number;
   /** When it failed, or when the reminder was due. */
   done?: number;
-  /** The `seq` of the message to remind of. Present on a reminder, whose `message` is empty. */
+  /** The `seq` of the message to remind of. Present on a reminder, whose `content` is empty. */
   seq?: number;
-  /** `preview`: the URL of the page to preview. */
-  message: Pick<NewMessage, 'text' | 'mentions' | 'preview'> &
-    ReplyPlace & { files?: readonly MessageFile[] };
+  /** `preview`: only the URL, because the page is fetched when the message is sent. */
+  content: WaitingContent;
   /** Why it failed. */
   closed?: { code: RequestErrorCode };
   /** Distinguishes a repeated request from another message with the same `clientId`. */
@@ -90,16 +87,7 @@ export interface LaterWrites {
    * user), `conflict` (edited after `rev`), `unknown_file`, `bad_request` (the message would be empty).
    */
   reschedule: {
-    in: Place & {
-      user: string;
-      rev?: number;
-      due?: number;
-      text?: string;
-      files?: readonly ChosenFile[];
-      mentions?: readonly NewMention[];
-      preview?: string;
-      at: number;
-    };
+    in: Place & Partial<EditedContent> & { user: string; rev?: number; due?: number; at: number };
     out: { scheduled: ScheduledMessage };
   };
   /**
@@ -165,7 +153,7 @@ export const scheduledMessages = table<ScheduledMessage>(
     due: 'due',
     done: 'done',
     seq: 'seq',
-    message: 'message',
+    content: 'content',
     closed: 'closed',
     digest: 'digest',
   },
@@ -187,7 +175,7 @@ export const schedule: Rule<LaterWrites['schedule']> = {
     rows(pendingMessages, { room: input.room, user: input.user.id }),
   ],
   run(work, input, changes) {
-    const { room: id, user, clientId, due, most, text, preview } = input;
+    const { room: id, user, clientId, due, most, preview } = input;
     const room = requireRoom(work, id);
     if (!isMember(getMember(work, id, user.id))) refuse('unknown_room');
     const fingerprint = saidBy(input);
@@ -205,8 +193,7 @@ export const schedule: Rule<LaterWrites['schedule']> = {
     if (message !== null) return { message, repeated: true };
     mayPost(work, room, { ...input, asMember: true });
     if (own.length >= most) refuse('limit_reached', roomLimitReason(most));
-    const { files } = contentOf(work, room, input, { free: false });
-    const { mentions } = input;
+    const content = waitingContentOf(work, room, input);
     const added: ScheduledMessage = {
       id: randomUUID(),
       room: id,
@@ -215,13 +202,8 @@ export const schedule: Rule<LaterWrites['schedule']> = {
       at: due,
       rev: 1,
       due,
-      message: {
-        text,
-        ...replyPlace(input),
-        files,
-        mentions: mentions === undefined || mentions.length === 0 ? undefined : mentions,
-        preview,
-      },
+      // The settings of previews at the time of sending decide.
+      content: preview === undefined ? content : { ...content, preview: { url: preview } },
       digest,
     };
     work.put(scheduledMessages, added);
@@ -240,32 +222,26 @@ export const reschedule: Rule<LaterWrites['reschedule']> = {
     if (stored.user !== user) refuse('unknown_message');
     if (rev !== undefined && rev !== stored.rev)
       refuse('conflict', 'the message was edited after you read it');
-    const { text = stored.message.text, mentions, preview } = input;
-    const { files: before = [] } = stored.message;
+    const { content: before } = stored;
+    const { files: filesBefore = [] } = before;
+    const plain = plainAfter(before, input);
     const files =
       chosen === undefined
-        ? before
+        ? filesBefore
         : filesOf(
             work,
             { room, user: named(work, user) },
-            { chosen, reserved: before.map((file) => file.id) },
+            { chosen, reserved: filesBefore.map((file) => file.id) },
           );
-    if (isBlank(text) && files.length === 0) refuse('bad_request', 'text is blank');
-    const links =
-      input.text === undefined
-        ? { mentions: stored.message.mentions, preview: stored.message.preview }
-        : { mentions, preview };
-    const message = {
-      text,
-      ...replyPlace(stored.message),
-      files: files.length === 0 ? undefined : files,
-      mentions: links.mentions === undefined || links.mentions.length === 0 ? undefined : links.mentions,
-      preview: links.preview,
-    };
+    if (isBlank(plain.text) && files.length === 0) refuse('bad_request', 'text is blank');
+    const { mentions, preview: url } = input;
+    const followsText =
+      input.text === undefined ? {} : { mentions, preview: url === undefined ? undefined : { url } };
+    const content = pickSet({ ...before, ...plain, files, ...followsText } as WaitingContent, waitingFields);
     const { closed, done, ...rest } = stored;
     const timed = due === undefined ? stored : { ...rest, at: due, due };
-    const scheduled: ScheduledMessage = { ...timed, rev: stored.rev + 1, message };
-    unreserveFiles(work, { room, message: { files: before } }, at);
+    const scheduled: ScheduledMessage = { ...timed, rev: stored.rev + 1, content };
+    unreserveFiles(work, { room, content: { files: filesBefore } }, at);
     keepFiles(work, scheduled);
     work.put(scheduledMessages, scheduled);
     recordChange(scheduled, 'edited', changes);
@@ -291,15 +267,14 @@ export const sendScheduled: Rule<LaterWrites['sendScheduled']> = {
     const [ban] = work.find(bans, { user });
     if (ban !== undefined && (ban.until ?? at + 1) > at)
       refuse('forbidden', 'the author is banned from the site');
-    const { files = [], ...content } = stored.message;
+    const { files = [] } = stored.content;
     const sent = hold.run(
       work,
       {
-        ...content,
+        ...toNewContent(stored.content),
         room,
         clientId: stored.clientId,
         user: named(work, user),
-        files: files.map(({ id, alt }) => ({ id, alt })),
         sentAt: at,
         asMember: true,
         siteModerator,
@@ -310,7 +285,7 @@ export const sendScheduled: Rule<LaterWrites['sendScheduled']> = {
     );
     work.remove(scheduledMessages, stored);
     // The message was sent before, for example by a client that repeated `message:send` with this `clientId`.
-    if (sent.repeated) unreserveFiles(work, { room, message: { files } }, at);
+    if (sent.repeated) unreserveFiles(work, { room, content: { files } }, at);
     recordChange(stored, 'sent', changes);
     return sent;
   },
@@ -337,7 +312,7 @@ export const remind: Rule<LaterWrites['remind']> = {
       rev: rev + 1,
       due,
       seq,
-      message: { text: '' },
+      content: { text: '' },
       digest: '',
     };
     work.put(scheduledMessages, reminder);
@@ -385,7 +360,7 @@ export const unschedule: Rule<LaterWrites['unschedule']> = {
     const [stored] = work.find(scheduledMessages, { room, id });
     if (stored === undefined || stored.user !== user) return {};
     work.remove(scheduledMessages, stored);
-    unreserveFiles(work, { room, message: { files: stored.message.files ?? [] } }, at);
+    unreserveFiles(work, { room, content: { files: stored.content.files } }, at);
     recordChange(stored, 'discarded', changes);
     return {};
   },

@@ -3,12 +3,11 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { z } from 'zod';
 import { answerInTime } from '../limits/answer-in-time.ts';
+import { apiContent } from '../wire/content.ts';
 import { RequestError, requestErrors } from '../wire/errors.ts';
 import {
   auditScopes,
   banReason,
-  cardRef,
-  clientId,
   longestSeconds,
   ownUserId,
   roomId,
@@ -17,6 +16,7 @@ import {
   userName,
 } from '../wire/events.ts';
 import { isGuest } from '../wire/guest.ts';
+import { clientId } from '../wire/values.ts';
 import { answerError, answerJson } from './answer.ts';
 import { answerZip, type ZipFile } from './zip.ts';
 
@@ -49,9 +49,8 @@ export const names = { room: roomId, user: ownUserId, sid: z.string().min(1).max
 export const bodies = {
   message: z.strictObject({
     user: namedUser.transform(({ id, name }) => ({ id, name: name || id })),
-    text: z.string(),
     clientId,
-    card: cardRef.optional(),
+    ...apiContent,
   }),
   push: z.strictObject({ name: z.string().regex(/^[\x21-\x7e]{1,64}$/), data: z.unknown().optional() }),
   room: z.strictObject({ name: roomName, topic: topic.optional(), kind: z.enum(['public', 'private']) }),

@@ -46,7 +46,7 @@ export class Previews {
   }
 
   /** Like `begin`, for a message that is pending approval. The moderator sees the page before the approval. */
-  beginPending({ id, room, user, message: { preview } }: PendingMessage): void {
+  beginPending({ id, room, user, content: { preview } }: PendingMessage): void {
     const { write } = this.#history;
     this.#fetch({ room, user, preview, isPublished: false }, (found) =>
       write.pendingPreview({ room, id, ...found, at: Date.now() }),

@@ -253,7 +253,9 @@ export const messageRequests: RequestHandlers<
       checkText(text, chat.limits.text, files.length > 0);
       checkMentions(text, mentions);
     },
-    allowed: ({ connection, room }) => connection.person.memberships.has(room.record.id),
+    allowed: ({ chat, connection, room, payload }) =>
+      connection.person.memberships.has(room.record.id) &&
+      (payload.card === undefined || chat.cards !== undefined),
     right: 'send',
     counts: () => ({ send: 1 }),
     run: ({ chat, connection, room, payload, notCounted, active }) =>

@@ -1,5 +1,5 @@
 import type { History, RoomRecord, StoredEvent, StoredMessage } from '../history/history.ts';
-import type { Message, User } from '../wire/events.ts';
+import type { Held, Message, User } from '../wire/events.ts';
 
 /** Maximum bytes of a text, in UTF-8. */
 const mostTextBytes = 16 * 1024;
@@ -75,7 +75,10 @@ function messageAt(place: Place, id: string | undefined, messages: ReadonlyMap<s
 }
 
 /** Returns the message with the beginning of its text. `truncated` is set if the text is longer. */
-function beginning(name: 'message' | 'held', whole: Pick<Message, 'text' | 'mentions'>): object {
+function beginning<Whole extends Pick<Message | Held, 'text' | 'mentions'>>(
+  name: 'message' | 'held',
+  whole: Whole,
+): object {
   const text = cut(whole.text);
   if (text === whole.text) return { [name]: whole };
   const { length } = [...text];
@@ -102,14 +105,10 @@ async function waiting(id: string, read: History['read']): Promise<object> {
   // A moderator decided on the message, or it was discarded.
   if (held === null || held.closed !== undefined) return { held: { id, deleted: true } };
   const [user] = await read.users({ ids: [held.user] });
-  const { why, at, seq, message } = held;
-  const about = { id, user: userIn(held.user, user?.name), why, at };
-  return beginning('held', {
-    ...about,
-    ...(seq === undefined ? {} : { seq }),
-    text: message.text,
-    ...(message.preview?.title === undefined ? {} : { preview: message.preview }),
-  });
+  const { why, at, seq, content } = held;
+  const about = { id, user: userIn(held.user, user?.name), why, at, seq };
+  const preview = content.preview?.title === undefined ? undefined : content.preview;
+  return beginning('held', { ...about, ...content, preview });
 }
 
 /** Returns the beginning of a text without splitting a character. */

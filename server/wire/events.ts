@@ -1,102 +1,56 @@
 import { z } from 'zod';
-import { asLine, directionMarks, isBlank, isLine, visibleLine } from '../text/blank.ts';
+import { asLine, isBlank } from '../text/blank.ts';
 import { colors } from './avatar.ts';
+import {
+  cardRef,
+  editedContent,
+  file,
+  mention,
+  poll,
+  preview,
+  scheduledContent,
+  sentContent,
+  shownContent,
+  waitingContent,
+} from './content.ts';
 import { type ConnectErrorCode, type RequestErrorCode, requestErrors } from './errors.ts';
 import { mostOptions } from './polls.ts';
+import {
+  clientId,
+  counter,
+  date,
+  entryId,
+  fileId,
+  line,
+  roomId,
+  seq,
+  time,
+  turnsDirection,
+  user,
+  userId,
+} from './values.ts';
+
+export { cardRef, mostFiles, mostMentions, peaks } from './content.ts';
+export { ownUserId, roomId, userId, userName } from './values.ts';
 
 /**
  * The wire contract (docs/protocol.md) as schemas. The server validates all client input with them, and
  * docs/asyncapi.json is generated from them. The browser client imports only the types.
  */
 
-/** Counts code points. For a long text a lower bound is enough, because it exceeds every limit of a `line`. */
-const characters = (text: string) => (text.length > 2 * 250 ? text.length / 2 : [...text].length);
-/** Accepts a single line of well-formed text without control characters. `most` is in code points. */
-const line = (most: number) =>
-  z
-    .string()
-    .refine((text) => text.isWellFormed() && isLine(text) && characters(text) <= most)
-    .meta({ maxLength: most });
 /** A year. */
 export const longestSeconds = 31_536_000;
-export const roomId = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/);
-export const clientId = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/);
-/** 1 to 64 characters without control characters, as in a session. */
-export const userId = line(64).refine((id) => id !== '');
-/** The ID of an actual user. `0` stands for erased users, and `*` for all members of a room. */
-export const ownUserId = userId.refine((id) => id !== '0' && id !== '*', {
-  message: 'the IDs 0 and * are reserved',
-});
-/** The name of a user, from the site. Empty if it has no visible character. */
-export const userName = z.string().transform((name) => visibleLine(name, 64));
 /** The reason of a ban, from the site. */
 export const banReason = z.string().max(250).transform(asLine);
-/** Whether the text has bidi embeddings, overrides or isolates, which can also reorder the text around it. */
-const turnsDirection = (text: string) => text.search(directionMarks) >= 0;
 export const roomName = line(80).refine((name) => !isBlank(name) && !turnsDirection(name));
 export const topic = line(250).refine((text) => !turnsDirection(text));
-/** A safe integer from 0, such as a count, or the `head` of a room. */
-const counter = z.int().min(0);
-const seq = z.int().min(1);
-/** Unix ms, only for display. The order is defined by `seq` and `rev`. */
-const time = z.int().min(0);
-
 /** Maximum members of a room with `message:seen`. */
 export const mostSeers = 50;
-/** Maximum mentions per message. */
-export const mostMentions = 20;
-
 /** Maximum cards that the site can suggest. */
 export const mostCards = 8;
 /** Maximum buttons of a card. */
 export const mostButtons = 3;
 
-/** Up to the year 9999, which every calendar can represent. */
-const date = z.int().min(0).max(253_402_300_799_999);
-/** The label of an option, or the place of an event. */
-const label = (most: number) => line(most).refine((text) => !isBlank(text) && !turnsDirection(text));
-const hasDistinct = (texts: readonly string[]) =>
-  new Set(texts.map((text) => text.trim())).size === texts.length;
-
-/** A poll or an event. The text of its message is the question or the title. Votes are reactions. */
-const poll = z.object({
-  options: z
-    .array(label(100))
-    .min(2)
-    .max(mostOptions)
-    .refine(hasDistinct, { message: 'an option appears twice' })
-    .exactOptional()
-    .describe('The options. Absent for an event, whose options are: coming, not coming, maybe.'),
-  event: z
-    .object({
-      start: date.describe('When it starts, as Unix time in milliseconds.'),
-      end: date.exactOptional().describe('When it ends. Absent if unknown.'),
-      place: label(250).exactOptional().describe('The place.'),
-    })
-    .refine(({ start, end = start }) => end >= start, { message: 'the event ends before it starts' })
-    .exactOptional()
-    .describe('The event. Absent for a poll.'),
-  multiple: z.literal(true).exactOptional().describe('Whether users may choose several options.'),
-  anonymous: z.literal(true).exactOptional().describe('Whether nobody sees who chose what.'),
-  until: date
-    .exactOptional()
-    .describe('From this time the server accepts no votes. Absent if there is no such time.'),
-  endedAt: time.exactOptional().describe('When the author or a moderator ended it. Absent if they did not.'),
-});
-const newPoll = poll
-  .omit({ endedAt: true })
-  .refine(({ options, event }) => (options === undefined) !== (event === undefined), {
-    message: 'give either options or event',
-  })
-  .refine(({ event, multiple, anonymous }) => event === undefined || (multiple ?? anonymous) === undefined, {
-    message: 'an event cannot be multiple or anonymous',
-  });
-
-/** A user as others see them. `name`: at most 64 characters. */
-const user = z.object({
-  id: userId.describe('The user ID of the site.'),
-  name: z.string().describe('The name, or the ID if the name is unknown.'),
-});
 const kind = z.enum(['public', 'private', 'direct']);
 const role = z.enum(['owner', 'moderator', 'member']);
 const siteRole = z.enum(['admin', 'moderator', 'guest', 'reader']);
@@ -139,9 +93,6 @@ const emoji = z
   .string()
   .max(40)
   .refine((text) => /^\p{RGI_Emoji}$/v.test(text));
-
-/** The ID of a file, which cannot be guessed. */
-const fileId = z.string().regex(/^[A-Za-z0-9_-]{16,64}$/);
 
 /** The room settings in an update. Default values are not stored. */
 const roomSettings = z.object({
@@ -213,13 +164,6 @@ const roomSummary = z.object({
   pins: seq.exactOptional(),
 });
 
-/** A mention of a user, with its position in the text in characters. Mentions do not overlap. */
-const mention = z.object({
-  user: user.describe('The user.'),
-  start: counter.describe('The start in the text, in code points.'),
-  length: seq.describe('The length in code points.'),
-});
-
 const roomMember = z.object({
   user: user.describe('The user.'),
   role: role.describe('The role of the member in the room.'),
@@ -242,73 +186,9 @@ const reaction = z.object({
     .describe('Whether the requesting user is one of the users. Only in responses.'),
 });
 
-/**
- * The ID of a report, a held or scheduled message, an invite link, a device or a chosen file. U+0000 must be rejected
- * here, because PostgreSQL fails on it, and the other writes of the transaction would have to run again. Other invalid
- * IDs are not found.
- */
-const entryId = z.string().regex(/^[!-~]{1,64}$/);
-/** The description of a picture for users who cannot see it. */
-const alt = line(250);
-const duration = seq.describe('The duration in milliseconds. Absent if unknown.');
-const width = seq.describe('The width in pixels as displayed.');
-const height = seq.describe('The height in pixels as displayed.');
-/** 46 loudness values from 0 to 31, each a base-32 digit. */
-export const peaks = z.string().regex(/^[0-9a-v]{46}$/);
-/** Maximum files per message. */
-export const mostFiles = 10;
-/** A file in a message. */
-const file = z.object({
-  id: fileId.describe('The file ID.'),
-  name: z.string().describe('The file name without a path. Another user may have chosen it.'),
-  type: z.string().describe('The MIME type, detected from the bytes.'),
-  size: counter.describe('The size in bytes.'),
-  alt: alt.exactOptional().describe('A description for users who cannot see the picture.'),
-  image: z
-    .object({ width, height, blur: z.string().max(64).describe('A BlurHash, for a blurred picture.') })
-    .exactOptional()
-    .describe('The dimensions of a picture. Absent if the file has no preview.'),
-  audio: z
-    .object({
-      duration: duration.exactOptional(),
-      peaks: peaks
-        .exactOptional()
-        .describe('The loudness of a voice message, as its sender measured it. Absent for other sound.'),
-    })
-    .exactOptional()
-    .describe('Data of sound. Absent if browsers cannot play it.'),
-  video: z
-    .object({ width, height, duration: duration.exactOptional() })
-    .exactOptional()
-    .describe('Data of a video. Absent if browsers cannot play it.'),
-});
 /** The `access` of file URLs, for a login by ticket or a guest. With a ticket, it expires when the ticket does. */
 const fileAccess = z.string();
 
-/** The files of a new or edited message, each at most once. */
-const chosenFiles = z
-  .array(z.object({ id: entryId, alt: alt.optional() }))
-  .max(mostFiles)
-  .refine((files) => new Set(files.map(({ id }) => id)).size === files.length, {
-    message: 'a file appears twice',
-  });
-
-/**
- * The page of the first link in a text. Without a title, the server is fetching the page, or stopped before the page
- * arrived. `image` is a file that is not among the files of the message.
- */
-const preview = z.object({
-  url: z.string().describe('The address.'),
-  title: z
-    .string()
-    .exactOptional()
-    .describe('The title. Absent while the server fetches the page, and if that failed.'),
-  description: z.string().exactOptional().describe('The description.'),
-  image: z.object({ id: fileId, width: seq, height: seq }).exactOptional().describe('A small picture.'),
-});
-
-/** What a card is about, by an ID that the site understands, such as `order:4711`. */
-export const cardRef = z.string().regex(/^[!-~]{1,200}$/);
 /** The ID of a button, which the site chooses. */
 export const cardButtonId = z.string().regex(/^[\w.:-]{1,64}$/);
 /** What the site says about a reference to one user. Other users may get another card, or none. */
@@ -339,7 +219,6 @@ const message = z.object({
   rev: seq.describe('The number of the last change of the message, counted in the room.'),
   clientId: clientId.describe('The ID that the sending client chose.'),
   user: user.describe('The author, with the name at the time of sending.'),
-  text: z.string().describe('The text. Empty if the message was deleted, or has only files.'),
   sentAt: time.describe('When it was stored, as Unix time in milliseconds.'),
   editedAt: time.exactOptional().describe('When it was last edited. Absent if it was not edited.'),
   deletedAt: time.exactOptional().describe('When it was deleted. Absent if it was not deleted.'),
@@ -347,32 +226,12 @@ const message = z.object({
     .enum(['author', 'moderator'])
     .exactOptional()
     .describe('Who deleted it. Absent if it was not deleted, or was deleted with the data of its author.'),
-  replyTo: seq
-    .exactOptional()
-    .describe('The `seq` of the message that it replies to. Absent if it is not a reply.'),
   thread: seq
     .exactOptional()
     .describe(
       'For a reply, the first message of the thread, which may be expired. Absent if it is not a reply.',
     ),
-  threadOnly: z
-    .literal(true)
-    .exactOptional()
-    .describe('Whether clients show the reply in its thread, and not among the messages of the room.'),
-  mentions: z
-    .array(mention)
-    .exactOptional()
-    .describe('The mentions by position, with current names. Absent without mentions.'),
-  files: z.array(file).exactOptional().describe('The files in display order. Absent without files.'),
-  preview: preview.exactOptional().describe('A preview of the first link in the text.'),
-  forwarded: z
-    .object({
-      user: user
-        .exactOptional()
-        .describe('The author of the original message. Absent if it was not in a public room.'),
-    })
-    .exactOptional()
-    .describe('The original message. Absent if this is not a copy of a message.'),
+  ...shownContent,
   hidden: z
     .literal(true)
     .exactOptional()
@@ -381,8 +240,6 @@ const message = z.object({
     .array(reaction)
     .exactOptional()
     .describe('The reactions in order of first use, then the votes by option. Absent without reactions.'),
-  poll: poll.exactOptional().describe('A poll or an event.'),
-  card: cardRef.exactOptional().describe('The reference of a card, which each reader gets by `card:get`.'),
 });
 
 /** A summary of a thread. Excludes deleted replies, and replies of users whom the requesting user blocked. */
@@ -503,18 +360,13 @@ const held = z.object({
   clientId: clientId.exactOptional().describe('The ID that the sending client chose. Absent on an edit.'),
   seq: seq.exactOptional().describe('The edited message. Absent on a new message.'),
   why: holdReason.describe('Why it needs approval.'),
-  text: z.string(),
-  replyTo: seq.exactOptional(),
-  threadOnly: z.literal(true).exactOptional(),
-  files: z
-    .array(file)
-    .exactOptional()
-    .describe('The files in display order. Absent without files, and on an edit that does not change them.'),
-  mentions: z.array(z.object({ user: userId, start: counter, length: seq })).exactOptional(),
-  preview: preview
-    .exactOptional()
-    .describe('A preview of the first link in the text. Absent on an edit without a new link.'),
-  card: cardRef.exactOptional(),
+  ...waitingContent,
+  files: waitingContent.files.describe(
+    'The files in display order. Absent without files, and on an edit that does not change them.',
+  ),
+  preview: waitingContent.preview.describe(
+    'A preview of the first link in the text. Absent on an edit without a new link.',
+  ),
   at: time.describe('When it was sent, as Unix time in milliseconds.'),
   rejected: z
     .object({
@@ -534,11 +386,10 @@ const scheduled = z.object({
   room: roomId.describe('The room ID. The author may have lost the room.'),
   clientId: clientId.describe('The ID that the client chose. The sent message keeps it.'),
   rev: seq.describe('Rises by one with each edit.'),
-  text: z.string(),
-  replyTo: seq.exactOptional(),
-  threadOnly: z.literal(true).exactOptional(),
-  files: z.array(file).exactOptional().describe('The files in display order. Absent without files.'),
-  mentions: z.array(z.object({ user: userId, start: counter, length: seq })).exactOptional(),
+  ...waitingContent,
+  preview: waitingContent.preview.describe(
+    'The address of the first link in the text. The page is fetched when the message is sent.',
+  ),
   at: time.describe('When it is sent, as Unix time in milliseconds.'),
   failed: z
     .object({
@@ -655,7 +506,7 @@ export type RoomSummary = z.output<typeof roomSummary>;
 export type RoomMember = z.output<typeof roomMember>;
 export type Message = z.output<typeof message>;
 export type MessageFile = z.output<typeof file>;
-export type ChosenFile = z.output<typeof chosenFiles>[number];
+export type ChosenFile = NonNullable<z.output<typeof sentContent.files>>[number];
 export type Thread = z.output<typeof thread>;
 export type Mention = z.output<typeof mention>;
 export type Report = z.output<typeof report>;
@@ -719,9 +570,6 @@ function isZone(name: string): boolean {
 
 /** The token of an invite link. Its format is not checked further, because an invalid token is not found. */
 const token = z.string().regex(/^[!-~]{1,128}$/);
-
-/** The mentions of a new or edited message. Their positions are validated with the text. */
-const mentions = z.array(z.object({ user: userId, start: counter, length: seq })).max(mostMentions);
 
 /** A reply that is only in its thread must name the message that it replies to. */
 const isReplyIfThreadOnly = ({ replyTo, threadOnly }: { replyTo?: unknown; threadOnly?: unknown }) =>
@@ -851,26 +699,16 @@ export const requests = {
   'message:send': z
     .object({
       room: roomId,
-      text: z.string(),
       clientId,
-      replyTo: seq.optional(),
-      threadOnly: z.literal(true).optional(),
-      files: chosenFiles.optional(),
-      mentions: mentions.optional(),
-      /** Whether to add a preview of the link. */
-      preview: z.boolean().default(true),
-      poll: newPoll.optional(),
-      card: cardRef.optional(),
+      ...sentContent,
     })
     .refine(isReplyIfThreadOnly, needsReplyTo),
   'message:forward': z.object({ room: roomId, from: z.object({ room: roomId, seq }), clientId }),
   'message:edit': z.object({
     room: roomId,
     seq,
-    text: z.string(),
     rev: seq.optional(),
-    files: chosenFiles.optional(),
-    mentions: mentions.optional(),
+    ...editedContent,
   }),
   'message:unpreview': z.object({ room: roomId, seq }),
   'message:delete': z.object({ room: roomId, seq, reason: line(250).optional() }),
@@ -980,16 +818,8 @@ export const requests = {
       room: roomId,
       /** When to send it. At once if this is in the past. */
       at: time,
-      card: z.never('a scheduled message cannot have a card').optional(),
-      poll: z.never('a scheduled message cannot have a poll').optional(),
-      text: z.string(),
       clientId,
-      replyTo: seq.optional(),
-      threadOnly: z.literal(true).optional(),
-      files: chosenFiles.optional(),
-      mentions: mentions.optional(),
-      /** Whether to add a preview of the link. */
-      preview: z.boolean().default(true),
+      ...scheduledContent,
     })
     .refine(isReplyIfThreadOnly, needsReplyTo),
   'scheduled:list': z.object({}),
@@ -997,9 +827,7 @@ export const requests = {
     id: entryId,
     rev: seq.optional(),
     at: time.optional(),
-    text: z.string().optional(),
-    files: chosenFiles.optional(),
-    mentions: mentions.optional(),
+    ...z.object(editedContent).partial().shape,
   }),
   'scheduled:send': z.object({ id: entryId }),
   'scheduled:delete': z.object({ id: entryId }),

@@ -49,7 +49,7 @@ export function heldContract(now: Now) {
     const sent = input();
     const { head } = (await read.room({ room })) ?? {};
     const held = await hold(sent);
-    expect(held).toMatchObject({ user: ben.id, clientId: sent.clientId, at, message: { text: 'pallets' } });
+    expect(held).toMatchObject({ user: ben.id, clientId: sent.clientId, at, content: { text: 'pallets' } });
     expect((await read.room({ room }))?.head).toBe(head);
     expect(await texts()).toEqual(['hello']);
     expect(
@@ -194,7 +194,7 @@ export function heldContract(now: Now) {
     const edit = { room, seq, user: ben.id, text: 'Ann?', mentions, why: 'links' as const, at: later };
     const done = await write.holdEdit(edit);
     if (!('held' in done)) throw new Error('the edit is not pending');
-    expect(done.held.message.mentions).toMatchObject(mentions);
+    expect(done.held.content.mentions).toMatchObject(mentions);
     expect((await approve(done.held)).message.mentions).toMatchObject(mentions);
   });
 
@@ -230,11 +230,11 @@ export function heldContract(now: Now) {
       await waiting(),
       await waiting(),
     ];
-    expect(early.message.preview).toEqual({ url });
+    expect(early.content.preview).toEqual({ url });
     expect(await fetched(early.id, 'e')).toEqual({ changed: true });
     expect(await fetched(early.id, 'f')).toEqual({ changed: false });
     const preview = { url, title: 'Spring', image: { id: 'e', width: 4, height: 3 } };
-    expect((await read.pendingMessage({ id: early.id }))?.message.preview).toEqual(preview);
+    expect((await read.pendingMessage({ id: early.id }))?.content.preview).toEqual(preview);
     // The picture is not orphaned while the message is pending.
     expect((await write.dropFiles({ before: later, most: 9 })).ids).toEqual(['f']);
     const { message } = await approve(early);
@@ -366,9 +366,9 @@ export function heldContract(now: Now) {
     const other = await hold({ mentions: [of(ann, 0)] });
     await write.erase({ user: cat.id });
     await carryOutErasures(now().history, 'one', at + 1);
-    const mentions = (await read.pendingBy({ user: ben.id })).map(({ message }) => message.mentions);
-    expect(mentions).toEqual([[of(ann, 0)], undefined, other.message.mentions]);
-    expect(both.message.mentions).toHaveLength(2);
+    const mentions = (await read.pendingBy({ user: ben.id })).map(({ content }) => content.mentions);
+    expect(mentions).toEqual([[of(ann, 0)], undefined, other.content.mentions]);
+    expect(both.content.mentions).toHaveLength(2);
   });
 
   test('deletes pending messages with their room', async () => {

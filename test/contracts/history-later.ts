@@ -49,7 +49,7 @@ export function laterContract(now: Now) {
     await join(ann, ben);
     const first = input();
     const scheduled = await schedule(first);
-    expect(scheduled).toMatchObject({ user: ben.id, at: due, due, rev: 1, message: { text: 'later' } });
+    expect(scheduled).toMatchObject({ user: ben.id, at: due, due, rev: 1, content: { text: 'later' } });
     expect(await write.schedule(first)).toEqual({ scheduled, repeated: true });
     await expectRefusal(write.schedule({ ...first, text: 'other' }), 'conflict');
     expect(await texts()).toEqual([]);
@@ -95,7 +95,7 @@ export function laterContract(now: Now) {
     await join(ann, ben);
     const scheduled = await schedule();
     expect(await send(scheduled, { why: 'words' })).toMatchObject({
-      held: { clientId: scheduled.clientId, message: { text: 'later' } },
+      held: { clientId: scheduled.clientId, content: { text: 'later' } },
     });
     expect(await texts()).toEqual([]);
     expect(await read.scheduledBy({ user: ben.id })).toEqual([]);
@@ -118,7 +118,7 @@ export function laterContract(now: Now) {
     await expectRefusal(write.reschedule({ ...place, user: ann.id, text: 'x' }), 'unknown_message');
     await expectRefusal(write.reschedule({ ...place, text: ' ' }), 'bad_request');
     const { scheduled: edited } = await write.reschedule({ ...place, rev: 1, text: 'edited', due: due + 1 });
-    expect(edited).toMatchObject({ rev: 2, at: due + 1, due: due + 1, message: { text: 'edited' } });
+    expect(edited).toMatchObject({ rev: 2, at: due + 1, due: due + 1, content: { text: 'edited' } });
     await expectRefusal(write.reschedule({ ...place, rev: 1, text: 'x' }), 'conflict');
     expect(await send(scheduled, { at: due + 1 })).toEqual({ waits: true });
     await write.settleScheduled({ room, id: scheduled.id, rev: 1, code: 'too_long', at });
@@ -133,7 +133,7 @@ export function laterContract(now: Now) {
     const { id } = await schedule({ replyTo: seq, threadOnly: true });
     await write.reschedule({ room, id, user: ben.id, text: 'edited', at });
     const { scheduled } = await write.reschedule({ room, id, user: ben.id, due: due + 1, at });
-    expect(scheduled.message).toEqual({ text: 'edited', replyTo: seq, threadOnly: true });
+    expect(scheduled.content).toEqual({ text: 'edited', replyTo: seq, threadOnly: true });
     expect(await send(scheduled, { at: due + 1 })).toMatchObject({
       message: { text: 'edited', replyTo: seq, thread: seq, threadOnly: true },
     });
@@ -208,7 +208,7 @@ export function laterContract(now: Now) {
     await write.erase({ user: ben.id, messages: 'delete' });
     await carryOutErasures(now().history);
     expect(await read.scheduledBy({ user: ben.id })).toEqual([]);
-    expect((await read.scheduledMessage({ id: own.id }))?.message).toEqual({ text: 'later' });
+    expect((await read.scheduledMessage({ id: own.id }))?.content).toEqual({ text: 'later' });
     await write.deleteRoom({ room });
     expect(await read.scheduledBy({ user: ann.id })).toEqual([]);
     expect(await read.dueScheduled({ at: due, limit: 9 })).toEqual({ scheduled: [] });

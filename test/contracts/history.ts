@@ -14,6 +14,7 @@ import { runFor } from '../../server/limits/requester.ts';
 import { size } from '../guarantees/size.ts';
 import { otherTexts, searchedTexts } from '../helpers/searched-texts.ts';
 import { cardsContract } from './history-cards.ts';
+import { contentContract } from './history-content.ts';
 import { devicesContract } from './history-devices.ts';
 import { erasureContract } from './history-erasure.ts';
 import { heldContract } from './history-held.ts';
@@ -1583,6 +1584,7 @@ function contract(open: () => Promise<TestedHistory>) {
     previewsContract(now);
     pollsContract(now);
     cardsContract(now);
+    contentContract(now);
     threadsContract(now);
     moderationContract(now);
     heldContract(now);

@@ -19,6 +19,8 @@ const million = 1_000_000;
 const config = 'server/settings/config.ts';
 const forms = 'server/settings/forms.ts';
 const events = 'server/wire/events.ts';
+const content = 'server/wire/content.ts';
+const values = 'server/wire/values.ts';
 const counted = 'server/wire/counted.ts';
 const sessionOptions = 'packages/php-session/src/options.ts';
 const examine = 'server/files/examine.ts';
@@ -39,12 +41,12 @@ const bytesOfBase64 = (characters: string) => Math.floor((Number(characters) * 6
 const attempts = (pauses: string) => pauses.split(',').length + 1;
 
 const pauseBefore = (attempt: number, unit = 1) => constant(webhooks, nth('pauses', attempt - 2), unit);
-const idForms = (name: string) => [
-  constant(events, new RegExp(String.raw`${name} = z\.string\(\)\.regex\(.*\{(\d+),`)),
-  constant(events, new RegExp(String.raw`${name} = z\.string\(\)\.regex\(.*\{\d+,(\d+)\}`)),
+const idForms = (source: string, name: string) => [
+  constant(source, new RegExp(String.raw`${name} = z\.string\(\)\.regex\(.*\{(\d+),`)),
+  constant(source, new RegExp(String.raw`${name} = z\.string\(\)\.regex\(.*\{\d+,(\d+)\}`)),
 ];
-const [minClientId = [], maxClientId = []] = idForms('clientId');
-const [minCard = [], maxCard = []] = idForms('cardRef');
+const [minClientId = [], maxClientId = []] = idForms(values, 'clientId');
+const [minCard = [], maxCard = []] = idForms(content, 'cardRef');
 const quietFrom = [
   constant('server/notify/settings.ts', /usualHours = '(\d+):00-/),
   constant('client/src/views/prefs/notices.tsx', /USUAL_HOURS = \{ from: '(\d+):00'/),
@@ -190,8 +192,8 @@ const pages = {
       fact`a random ${firstRetry} to ${firstRetry.map((least) => combined((pause) => 2 * pause, least))} s`,
       fact`returns the newest ${constant('server/chat/messages/newest-pages.ts', 'joinPageSize')} messages`,
       fact`- \`present\`: up to ${constant('server/chat/rooms.ts', 'maxPresentListed')} users`,
-      fact`- \`files\`: up to ${constant(events, 'mostFiles')}, in`,
-      fact`- \`mentions\`: up to ${constant(events, 'mostMentions')}, each`,
+      fact`- \`files\`: up to ${constant(content, 'mostFiles')}, in`,
+      fact`- \`mentions\`: up to ${constant(content, 'mostMentions')}, each`,
       fact`- \`mentions\`: unread messages, among the newest ${mostUnreadMentions}, that`,
       fact`up to the newest ${constant('server/history/rooms/room.ts', 'mostDeletedRuns')} runs`,
       fact`the last ${constant('server/history/threads/reads.ts', 'namedAuthors')} authors`,
@@ -205,9 +207,9 @@ const pages = {
       fact`rooms with more than ${mostSeers} members`,
       fact`listed with \`failed\`, for ${constant('server/chat/later.ts', 'failedTtlMs', day)} days`,
       fact`Undeleted ones stay for ${constant('server/chat/later.ts', 'failedTtlMs', day)} days`,
-      fact`\`options\`, ${constant(events, /\.array\(label\(\d+\)\)\s+\.min\((\d+)\)/)} to ${constant('server/wire/polls.ts', 'mostOptions')} different lines of up to ${constant(events, /\.array\(label\((\d+)\)\)/)} characters`,
-      fact`\`place\` has up to ${[constant(events, /place: label\((\d+)\)/), constant('client/src/views/messages/new-poll.tsx', 'LONGEST_PLACE')]} characters`,
-      fact`with the year ${constant(events, /date = .*\.max\(([\d_]+)\)/, (ms) => new Date(Number(ms.replaceAll('_', ''))).getUTCFullYear())}.`,
+      fact`\`options\`, ${constant(content, /\.array\(label\(\d+\)\)\s+\.min\((\d+)\)/)} to ${constant('server/wire/polls.ts', 'mostOptions')} different lines of up to ${constant(content, /\.array\(label\((\d+)\)\)/)} characters`,
+      fact`\`place\` has up to ${[constant(content, /place: label\((\d+)\)/), constant('client/src/views/messages/new-poll.tsx', 'LONGEST_PLACE')]} characters`,
+      fact`with the year ${constant(values, /date = .*\.max\(([\d_]+)\)/, (ms) => new Date(Number(ms.replaceAll('_', ''))).getUTCFullYear())}.`,
       fact`do not count among the ${mostReactions} emoji`,
       fact`of ${minCard} to ${maxCard} printable ASCII`,
       fact`reuses the answer for ${constant('server/cards/cards.ts', 'freshMs', second)} s`,
@@ -227,7 +229,7 @@ const pages = {
       fact`at most once ${constant('server/push/sender.ts', 'betweenSounds', minute)} minute`,
       fact`A message that is ${constant('server/push/pushes.ts', 'newsFor', day)} day old`,
       fact`no names and texts, for ${constant(retention, 'devicesFor', day)} days`,
-      fact`\`name\` is the name in the session, cut to ${[constant('packages/php-session/src/identity.ts', 'maxCharacters'), constant(events, /visibleLine\(name, (\d+)\)/)]} characters`,
+      fact`\`name\` is the name in the session, cut to ${[constant('packages/php-session/src/identity.ts', 'maxCharacters'), constant(values, /visibleLine\(name, (\d+)\)/)]} characters`,
       fact`An answer ends at ${constant('server/history/engine/read.ts', 'maxPageBytes', kilobyte)} KiB`,
       fact`expired links for ${constant(retention, 'invitesFor', day)} days`,
       fact`Beyond ${combined((reads, members) => reads * members, constant('server/chat/members.ts', 'maxReadsOfSearch'), constant('server/history/people/find-users.ts', 'maxListedMembers'))} members`,
@@ -268,7 +270,7 @@ const pages = {
       fact`is cut to ${constant('server/files/name.ts', 'longest')} characters`,
       fact`The preview has up to ${constant(examine, 'previewSide')} pixels`,
       fact`with up to ${constant('server/files/files.ts', 'roomPictureSide')} pixels a side, named`,
-      fact`its loudness in ${[constant(events, /\^\[0-9a-v\]\{(\d+)\}\$/), constant('client/src/views/voice/peaks.ts', 'PEAKS'), constant(`${java}/ChatFile.java`, 'PEAKS')]} equal steps, each a digit from \`0\` to \`v\` (${constant('client/src/views/voice/peaks.ts', 'MOST')})`,
+      fact`its loudness in ${[constant(content, /\^\[0-9a-v\]\{(\d+)\}\$/), constant('client/src/views/voice/peaks.ts', 'PEAKS'), constant(`${java}/ChatFile.java`, 'PEAKS')]} equal steps, each a digit from \`0\` to \`v\` (${constant('client/src/views/voice/peaks.ts', 'MOST')})`,
       fact`above ${constant(examine, 'maxFrames')} frames, ${constant(examine, 'maxSide')} pixels a side, ${constant(examine, /\? \{ maxMemory: [^,]+, maxCpuSeconds: (\d+)/)} s of CPU time, ${constant(examine, /\? \{ maxMemory: ([\d *]+)/, 1000 * megabyte)} GB of memory, or ${['png', 'jpeg', 'gif', 'webp'].map(maxPixels)} megapixels in all frames together (PNG of 16 bits and still WebP ${[constant(examine, 'maxStillWebpPixels', million), constant(examine, 'maxDeepPixels', million)]}, AVIF ${maxPixels('avif')})`,
       fact`(headers took over ${constant('server/http/server.ts', 'headersTimeout', second)} s)`,
       fact`(over ${constant('server/wire/errors.ts', 'maxHeaderBytes', kilobyte)} KB of headers, or over ${constant('server/wire/errors.ts', 'maxHeaders')})`,

@@ -1,11 +1,6 @@
-import {
-  type PendingMessage,
-  type RoomRecord,
-  replyPlace,
-  type StoredMessage,
-  type Writes,
-} from '../../history/history.ts';
+import type { PendingMessage, RoomRecord, StoredMessage, Writes } from '../../history/history.ts';
 import { firstPage } from '../../text/format.ts';
+import { fieldsIn, fieldsWith, type NewContent, pick } from '../../wire/content.ts';
 import { RequestError } from '../../wire/errors.ts';
 import type { Answers, Held, Message, RequestPayload } from '../../wire/events.ts';
 import { isVisitor, moderatesSite, outranks, rightsIn } from '../access.ts';
@@ -45,48 +40,35 @@ function toSender(connection: Connection, room: Room) {
 export function newMessage(
   connection: Connection,
   room: Room,
-  {
-    text,
-    clientId,
-    replyTo,
-    threadOnly,
-    files,
-    mentions,
-    preview,
-    poll,
-    card,
-  }: RequestPayload<'message:send'>,
+  { clientId, preview, ...payload }: RequestPayload<'message:send'>,
   { previews }: Pick<Chat, 'previews'>,
 ) {
+  const content = pick(payload, sentFields);
   return {
     ...toSender(connection, room),
     clientId,
-    text,
-    ...replyPlace({ replyTo, threadOnly }),
-    files,
-    poll,
-    card: isVisitor(connection.identity) ? undefined : card,
-    ...linksOf(connection, previews !== undefined && preview, text, mentions),
+    ...contentFrom(connection, content, previews !== undefined && preview),
   };
 }
 
+const sentFields = fieldsIn('sent').filter((field) => field !== 'preview');
+
 /**
- * Returns the mentions of a text, and the page to preview. For guests it returns neither, so that they cannot notify
- * users or make the server fetch pages.
+ * Returns a content as the history gets it, with the page to preview. From guests it omits fields by which they could
+ * notify users or make the server fetch pages.
  */
-function linksOf(
+function contentFrom<Content extends Pick<NewContent, 'text' | 'mentions'>>(
   { identity }: Connection,
+  content: Content,
   hasPreview: boolean,
-  text: string,
-  mentions: RequestPayload<'message:send'>['mentions'],
-): { mentions?: ReturnType<typeof inOrder>; preview?: string } {
-  if (isVisitor(identity)) return {};
-  const page = hasPreview ? firstPage(text) : null;
-  return {
-    mentions: mentions && inOrder(mentions),
-    preview: page ?? undefined,
-  };
+): Content & { preview?: string } {
+  const isGuest = isVisitor(identity);
+  const sent = isGuest ? (pick(content, guestFields as (keyof Content)[]) as Content) : content;
+  const page = hasPreview && !isGuest ? firstPage(content.text) : null;
+  return { ...sent, mentions: sent.mentions && inOrder(sent.mentions), preview: page ?? undefined };
 }
+
+const guestFields = fieldsWith('guests', true);
 
 /** Returns the input of the history's `forward`. `hidden`: the user may not read the source room. */
 export const newForward = (
@@ -100,6 +82,8 @@ export const newForward = (
   clientId,
   hidden: directory.find(connection.person, from.room) === undefined ? (true as const) : undefined,
 });
+
+const copiedFields = fieldsWith('forward', 'copied');
 
 /** Resolves when the copy is on disk. The history decides whether the user may read the original message. */
 export async function forward(
@@ -120,11 +104,11 @@ export async function forward(
     isChecked || original?.files !== undefined ? await chat.history.probe.forward(input) : null;
   if (duplicate !== null)
     return { answer: { message: await messageFor(chat, person, duplicate.message) }, repeated: true };
+  const copied = original && pick(original, copiedFields);
   if (isChecked) {
-    if (original === undefined) throw new RequestError('unknown_message');
-    const words = `${original.text}\n${original.card ?? ''}`;
-    const { files, mentions } = original;
-    if ((await findHoldReason(chat, connection, room, words, files, mentions)) !== null) {
+    if (copied === undefined) throw new RequestError('unknown_message');
+    const { mentions } = original ?? {};
+    if ((await findHoldReason(chat, connection, room, { ...copied, mentions })) !== null) {
       throw new RequestError('forbidden', 'the copy would need approval: write your own message instead');
     }
   }
@@ -132,9 +116,8 @@ export async function forward(
   const bytes = files.reduce((sum, { size }) => sum + size, 0);
   const charge = files.length === 0 ? undefined : chat.fileBudget.charge(person.user.id, bytes, files.length);
   try {
-    const { text = '' } = original ?? {};
-    const checked = isChecked ? { checked: { text, files } } : {};
-    const { message, repeated } = await chat.history.write.forward({ ...input, ...checked }, connection.id);
+    const checked = isChecked ? copied : undefined;
+    const { message, repeated } = await chat.history.write.forward({ ...input, checked }, connection.id);
     if (repeated) charge?.cancel();
     return { answer: { message: await messageFor(chat, person, message) }, repeated };
   } catch (error) {
@@ -224,20 +207,9 @@ async function sendOrHold(
   room: Room,
   input: ReturnType<typeof newMessage>,
 ): Promise<Writes['hold']['out']> {
-  const { text, poll, card, mentions } = input;
-  const words = [text, ...(poll?.options ?? []), poll?.event?.place ?? '', card ?? ''].join('\n');
-  const why = await findHoldReason(chat, connection, room, words, input.files, mentions);
-  const needsApproval = why !== null && mayWait(chat, connection, room);
-  if (poll !== undefined) {
-    const duplicate = why === null ? null : await chat.history.probe.send(input);
-    if (duplicate !== null) return duplicate;
-    // Uses the role that this server knows. A concurrent change of the role on another server is ignored.
-    if (needsApproval)
-      throw new RequestError('forbidden', 'the poll would need approval: write a message instead');
-    return chat.history.write.send(input, connection.id);
-  }
+  const why = await findHoldReason(chat, connection, room, input);
   const hold = () => chat.history.write.hold({ ...input, why }, connection.id);
-  if (!needsApproval) return hold();
+  if (why === null || !mayWait(chat, connection, room)) return hold();
   return holdInTurn(input.user.id, async () => {
     // A duplicate gets its response even if too many messages are pending.
     const duplicate = await chat.history.probe.hold({ ...input, why });
@@ -272,19 +244,17 @@ export async function edit(
   chat: Chat,
   connection: Connection,
   room: Room,
-  { room: id, seq, text, files, mentions, rev }: RequestPayload<'message:edit'>,
+  { room: id, seq, rev, ...edited }: RequestPayload<'message:edit'>,
 ): Promise<Answers['message:edit']> {
   const user = connection.person.user.id;
   chat.reactions.flush(id, seq);
   try {
-    const why = await findHoldReason(chat, connection, room, text, files, mentions);
+    const why = await findHoldReason(chat, connection, room, edited);
     const input = {
       room: id,
       seq,
       user,
-      text,
-      files,
-      ...linksOf(connection, chat.previews !== undefined, text, mentions),
+      ...contentFrom(connection, edited, chat.previews !== undefined),
       siteModerator: moderatesSite(connection.identity),
       rev,
       at: Date.now(),

@@ -9,6 +9,7 @@ import {
 } from '../../history/history.ts';
 import { ConcurrencyLimit } from '../../limits/by-key.ts';
 import { mayHaveLink } from '../../text/like-link.ts';
+import { type ContentField, wordsOf } from '../../wire/content.ts';
 import { RequestError } from '../../wire/errors.ts';
 import type { Answers, ChosenFile, HoldReason, RequestPayload } from '../../wire/events.ts';
 import { decidesIn, findReadableRoom, moderatesSite } from '../access.ts';
@@ -36,6 +37,13 @@ function isChecked({ identity }: Author, { record }: { record: Pick<RoomRecord, 
   return record.kind !== 'direct' && !moderatesSite(identity);
 }
 
+/** What `findHoldReason` checks: a content in any form. */
+type CheckedContent = { [Field in ContentField]?: unknown } & {
+  text: string;
+  files?: readonly (ChosenFile & { name?: string })[];
+  mentions?: readonly NewMention[];
+};
+
 /** The author of a message, with the roles on the site. */
 interface Author {
   identity: Pick<SessionIdentity, 'id' | 'roles'>;
@@ -44,33 +52,30 @@ interface Author {
 /**
  * Returns why a message of this author needs approval, provided that the user has no role in the room. Null if it
  * does not.
- * @param files the attached files. Their names and descriptions are checked also.
- * @param mentions the mentions in the text, which may be followed by other texts
+ * @param content what the author sends. Files can lack their names.
  */
 export async function findHoldReason(
   chat: Pick<Chat, 'hold' | 'history' | 'directory'>,
   author: Author,
   room: { record: Pick<RoomRecord, 'id' | 'kind'> },
-  text: string,
-  files: readonly (ChosenFile & { name?: string })[] = [],
-  mentions: readonly NewMention[] = [],
+  content: CheckedContent,
 ): Promise<HoldReason | null> {
   const { hold, history } = chat;
   if (hold === undefined || !isChecked(author, room)) return null;
   if (hold.mode === 'all') return 'all';
   const user = author.identity.id;
+  const { text, files = [], mentions = [] } = content;
   // A file of another user is rejected later. The result must not reveal its existence or name.
   const nameOf = async (id: string) => {
     const stored = await history.read.file({ id, user });
     const isOwn = stored?.file.user === user && stored.room.id === room.record.id;
     return isOwn ? stored.file.about.name : '';
   };
-  const names = await Promise.all(files.map(async ({ id, name }) => name ?? (await nameOf(id))));
+  const names = await Promise.all(files.map(({ id, name }) => (name === undefined ? nameOf(id) : '')));
   const words = [
-    text,
+    ...wordsOf(content),
     ...(mentions.length === 0 ? [] : await shownTexts(chat, author, room.record.id, text, mentions)),
     ...names,
-    ...files.map(({ alt = '' }) => alt),
   ].join('\n');
   if (hold.hasWord(words)) return 'words';
   if (hold.mode === 'links' && mayHaveLink(words)) return 'links';

@@ -11,20 +11,14 @@ export async function toHeld(
 ): Promise<Held[]> {
   const users = await history.read.users({ ids: [...new Set(stored.map(({ user }) => user))] });
   const names = new Map(users.map(({ id, name }) => [id, name]));
-  return stored.map(({ id, room, user, clientId, seq, why, at, closed, message }) => {
-    const { files, mentions, preview, ...content } = message;
-    return {
-      id,
-      room,
-      user: { id: user, name: names.get(user) ?? user },
-      ...(seq === undefined ? { clientId } : { seq }),
-      why,
-      ...content,
-      files: files && [...files],
-      mentions: mentions && [...mentions],
-      preview,
-      at,
-      rejected: closed,
-    };
-  });
+  return stored.map(({ id, room, user, clientId, seq, why, at, closed, content }) => ({
+    id,
+    room,
+    user: { id: user, name: names.get(user) ?? user },
+    ...(seq === undefined ? { clientId } : { seq }),
+    why,
+    ...content,
+    at,
+    rejected: closed,
+  }));
 }

@@ -173,12 +173,12 @@ export async function exported(
   }
   async function* held(): AsyncIterable<string> {
     const own = await history.read.pendingBy({ user: id });
-    for (const { message } of own) files.push(...(message.files ?? []));
+    for (const { content } of own) files.push(...(content.files ?? []));
     if (own.length > 0) yield lines((await toHeld(history, own)).map(({ user: _, ...one }) => one));
   }
   async function* scheduled(): AsyncIterable<string> {
     const own = await history.read.scheduledBy({ user: id });
-    for (const { message } of own) files.push(...(message.files ?? []));
+    for (const { content } of own) files.push(...(content.files ?? []));
     if (own.length > 0) yield lines(own.map(toScheduled));
   }
   async function* acts(): AsyncIterable<string> {

@@ -7,7 +7,7 @@ import {
   type MessagePlace,
 } from '../changes.ts';
 import type { MemberRecord } from '../members/member.ts';
-import { messageFrom, replyPlace, type StoredMessage } from '../messages/message.ts';
+import { messageFrom, type StoredMessage, withoutContent } from '../messages/message.ts';
 import type { Act } from '../moderation/records.ts';
 import { deletedUser } from '../people/user.ts';
 import { lastInRoom, type RoomRecord } from '../rooms/room.ts';
@@ -145,7 +145,8 @@ export async function entriesAfter(
     );
     if (by !== Number.POSITIVE_INFINITY && !isLost) return message;
     withheld.set(message.id, [...(withheld.get(message.id) ?? []), ...about]);
-    return { ...withoutContents(message), rev };
+    // Readers have known the remaining fields since the message was sent.
+    return { ...withoutContent(message), rev };
   };
   return entries.map(({ num, changes }) => ({
     num,
@@ -255,25 +256,6 @@ function lostRoom(change: LoggedChange): string | undefined {
     (change.type === 'member' && change.now.sources === 0) ||
     (change.type === 'restricted' && change.kind === 'banned' && change.now !== null);
   return isLoss ? change.room.id : undefined;
-}
-
-/** Drops the contents. Apart from `rev`, readers have known the remaining fields since the message was sent. */
-function withoutContents({
-  id,
-  room,
-  seq,
-  rev,
-  clientId,
-  user,
-  sentAt,
-  thread,
-  ...place
-}: StoredMessage): StoredMessage {
-  return {
-    ...{ id, room, seq, rev, clientId, user, sentAt, text: '' },
-    ...replyPlace(place),
-    thread,
-  };
 }
 
 /**

@@ -29,7 +29,7 @@ export interface Table<Of extends object = object> {
     readonly users: readonly string[];
     /** Returns the row without the user, or null to delete it, and the change to announce. */
     without(row: Of, user: string): { row: Of | null; change?: AnyChange | undefined };
-    /** Whether the field `message` mentions users. Such a table has a column `num`, and the fields `room` and `id`. */
+    /** Whether the field `content` mentions users. Such a table has a column `num`, and the fields `room` and `id`. */
     hasMentions?: true;
   };
 }

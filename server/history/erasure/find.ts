@@ -191,7 +191,7 @@ function* mentioningRows(place: Place, { user, place: from }: Erasure): Asking<E
   const n = Math.floor(from / rowsOfTable);
   const start = n * rowsOfTable;
   const { name = '' } = tables[n] ?? {};
-  const mentioned = [has('message', mentionIn(user))];
+  const mentioned = [has('content', mentionIn(user))];
   const { found, next } = yield* passedBy(
     place,
     { place: from - start },

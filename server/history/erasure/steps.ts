@@ -1,3 +1,4 @@
+import type { WaitingContent } from '../../wire/content.ts';
 import type { Reaction } from '../../wire/events.ts';
 import type { Change } from '../changes.ts';
 import { withoutWords } from '../engine/change-log.ts';
@@ -19,7 +20,7 @@ import {
   updateMessage,
 } from '../messages/loaded.ts';
 import { tellMentions } from '../messages/mentions.ts';
-import { type StoredMessage, toTombstone } from '../messages/message.ts';
+import { type StoredMessage, toTombstone, withoutErased } from '../messages/message.ts';
 import { releasePicture } from '../messages/previews.ts';
 import { reactionNeed, removeReactor, setReaction } from '../messages/reactions.ts';
 import { bans } from '../moderation/bans.ts';
@@ -202,8 +203,8 @@ export const steps: { [Stage in ErasureStage]: Step } = {
     needs: (_user, { id }, tables) => [rows(...rowNamed(tables, id))],
     run(work, { user }, { id }) {
       const [table, where] = rowNamed(work.subjects.tables, id);
-      const [row] = work.find(table, where) as { message: { mentions?: { user: string }[] } }[];
-      if (row !== undefined) work.put(table, { ...row, message: withoutMention(row.message, user) });
+      const [row] = work.find(table, where) as { content: WaitingContent }[];
+      if (row !== undefined) work.put(table, { ...row, content: withoutMention(row.content, user) });
     },
   },
 
@@ -259,16 +260,16 @@ export const steps: { [Stage in ErasureStage]: Step } = {
     },
   },
 
-  /** Deletes copies that other users forwarded, or removes the author's name, files and card, as for the original. */
+  /** Deletes copies that other users forwarded, or removes from them what is removed from the original. */
   forwards: {
     needs: (_user, { room, seq }) => [messageNeed(room, seq)],
     run(work, { user, at, messages }, { room: id, seq }, changes) {
       const before = getMessage(work, id, seq);
       if (before?.forwarded?.user.id !== user) return;
-      const { files = [], card: _, ...kept } = before;
-      const isToGo = messages === 'delete' || kept.text === '';
-      const { shown } = before.forwarded;
-      const message = isToGo ? toTombstone(kept, at) : { ...kept, forwarded: { user: deletedUser, shown } };
+      const { files = [] } = before;
+      const after = withoutOrigin(before, user);
+      const isToGo = messages === 'delete' || after.text === '';
+      const message = isToGo ? toTombstone(after, at) : after;
       updateMessage(work, message, before);
       countDeletion(work, message);
       for (const file of files) release(work, message, file.id, { state: 'dropped', at });
@@ -332,16 +333,18 @@ function removeMember(
   handOver(work, id, user, before, changes);
 }
 
-/** Removes the author, including the `clientId`, which the author's client chose, files, the preview and the card. */
-function asNobodys({ files: _, preview: _page, card: _card, ...message }: StoredMessage): StoredMessage {
-  return { ...message, clientId: `erased-${message.seq}`, user: deletedUser };
-}
+/** Removes the author, including the `clientId`, which the author's client chose, and what an erasure deletes. */
+const asNobodys = (message: StoredMessage): StoredMessage => ({
+  ...withoutErased(message),
+  clientId: `erased-${message.seq}`,
+  user: deletedUser,
+});
 
-/** Removes the author, the files and the card of a forwarded original from the message copied in a report. */
+/** Removes from a forwarded copy of the user's message the author, and what an erasure deletes. */
 function withoutOrigin(message: StoredMessage, user: string): StoredMessage {
-  const { forwarded, files: _, card: _card, ...rest } = message;
+  const { forwarded } = message;
   if (forwarded?.user.id !== user) return message;
-  return { ...rest, forwarded: { ...forwarded, user: deletedUser } };
+  return { ...withoutErased(message), forwarded: { ...forwarded, user: deletedUser } };
 }
 
 function withoutMention<M extends { mentions?: readonly { user: string }[] }>(message: M, user: string): M {

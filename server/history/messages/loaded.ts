@@ -261,9 +261,7 @@ const updatedColumns: Columns = [
   'deleted_at',
   'deleted_by',
   'rich',
-  'files',
-  'mentions',
-  'preview',
+  'content',
   'origin',
   'origin_name',
 ];

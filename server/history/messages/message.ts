@@ -1,5 +1,14 @@
 import { firstPage } from '../../text/format.ts';
-import type { ChosenFile, Message, MessageFile, Poll, Preview, Reaction, User } from '../../wire/events.ts';
+import {
+  type FieldsWith,
+  fieldsIn,
+  fieldsWith,
+  isSet,
+  type NewContent,
+  pick,
+  type WaitingContent,
+} from '../../wire/content.ts';
+import type { Message, Reaction, User } from '../../wire/events.ts';
 import type { Columns, Row, Value } from '../engine/table.ts';
 import { isNamed, type MemberRecord } from '../members/member.ts';
 import type { UserRecord } from '../people/user.ts';
@@ -8,17 +17,10 @@ import type { UserRecord } from '../people/user.ts';
 export const everybody = '*';
 
 /** A mention as the client sends it: the user and the position of the mention in the text. */
-export interface NewMention {
-  user: string;
-  start: number;
-  length: number;
-}
+export type NewMention = NonNullable<WaitingContent['mentions']>[number];
 
 /** A mention with the user's current name. `shown`: readers of the message may see the name. */
-export interface StoredMention extends NewMention {
-  name: string;
-  shown: boolean;
-}
+export type StoredMention = NewMention & { name: string; shown: boolean };
 
 /** A message as stored. Users receive it without the names that they may not see. */
 export type StoredMessage = Omit<Message, 'mentions' | 'forwarded'> & {
@@ -39,37 +41,38 @@ export function sizeOf(message: StoredMessage): number {
   return Buffer.byteLength(JSON.stringify(message)) + 14 + 12 * (message.reactions?.length ?? 0) + ids;
 }
 
-/** What a reply says about its place. It never changes. */
-export type ReplyPlace = Pick<StoredMessage, 'replyTo' | 'threadOnly'>;
+const keptWhenDeleted = fieldsWith('deleted', 'kept');
 
-/** Returns these fields without the others of a message. */
-export const replyPlace = ({
-  replyTo,
-  threadOnly,
-}: {
-  [Field in keyof ReplyPlace]: ReplyPlace[Field] | undefined;
-}): ReplyPlace => ({
-  replyTo,
-  threadOnly,
+/** Returns what a deleted message keeps: the envelope without its changes, and its place in a thread. */
+export const withoutContent = (message: StoredMessage): StoredMessage => ({
+  ...pick(message, ['id', 'room', 'seq', 'rev', 'clientId', 'user', 'sentAt', 'thread']),
+  text: '',
+  ...pick(message, keptWhenDeleted),
 });
 
-/** Returns what a deleted message keeps. @param deletedBy absent after an erasure */
+/** Returns the deleted form of a message. @param deletedBy absent after an erasure */
 export const toTombstone = (
-  { id, room, seq, rev, clientId, user, sentAt, thread, ...place }: StoredMessage,
+  message: StoredMessage,
   deletedAt: number,
   deletedBy?: NonNullable<StoredMessage['deletedBy']>,
-): StoredMessage => ({
-  ...{ id, room, seq, rev, clientId, user, text: '', sentAt, deletedAt },
-  deletedBy,
-  ...replyPlace(place),
-  thread,
-});
+): StoredMessage => ({ ...withoutContent(message), deletedAt, deletedBy });
 
-/** Returns why the text cannot be edited, or undefined if it can. */
-export function fixedBecause({ forwarded, poll }: StoredMessage): string | undefined {
-  if (forwarded !== undefined) return 'a forwarded message cannot be edited';
-  // An edit could turn the votes into answers to another question.
-  return poll === undefined ? undefined : 'a poll cannot be edited';
+const erasedWithAuthor = fieldsWith('erased', 'dropped');
+
+/** Returns a message without what an erasure of its author, or of the author of its original, deletes. */
+export function withoutErased(message: StoredMessage): StoredMessage {
+  const kept = { ...message };
+  for (const field of erasedWithAuthor) delete kept[field];
+  return kept;
+}
+
+const fixedFields = fieldsWith('edit', 'fixed');
+
+/** Returns why the message cannot be edited, or undefined if it can. */
+export function fixedBecause(message: StoredMessage): string | undefined {
+  // For example, an edit could turn the votes of a poll into answers to another question.
+  const field = fixedFields.find((name) => message[name] !== undefined);
+  return field && `a message with the field ${field} cannot be edited`;
 }
 
 /** A room lists its messages with pictures, with other files, and with links. */
@@ -83,25 +86,23 @@ export interface ThreadPlace {
   thread: number;
 }
 
-export interface NewMessage extends ReplyPlace {
+export interface NewMessage extends NewContent {
   room: string;
   clientId: string;
   user: User;
-  text: string;
-  files?: readonly ChosenFile[];
-  /** Sorted by `start`. */
-  mentions?: readonly NewMention[];
-  /** The URL of the page to preview. */
-  preview?: string;
-  poll?: Poll;
-  card?: string;
   sentAt: number;
 }
 
-/** The part of a message that is kept as it was sent while the message waits to be published. */
-export const keptContent = ['text', 'replyTo', 'threadOnly', 'mentions', 'card'] as const;
+export const sentFields = fieldsIn('sent');
 
-export type KeptContent = Pick<NewMessage, (typeof keptContent)[number]>;
+type SetFields<Of> = { [Field in keyof Of]: Exclude<Of[Field], false> };
+
+/** Returns the set fields of a content: see `isSet`. */
+export const pickSet = <Of extends object, Field extends keyof Of>(from: Of, fields: readonly Field[]) =>
+  pick(
+    from,
+    fields.filter((field) => isSet(from[field])),
+  ) as SetFields<Pick<Of, Field>>;
 
 /** `complete`: no further messages match the query. */
 export interface Page {
@@ -120,7 +121,10 @@ export interface MessageRow {
 
 const ownColumns =
   'seq, rev, messages.id AS id, messages.client_id AS client_id, user_id, user_name, text, sent_at, edited_at, deleted_at, ' +
-  'deleted_by, reply_to, thread, thread_only, rich, files, mentions, preview, origin, origin_name';
+  'deleted_by, reply_to, thread, thread_only, rich, content, origin, origin_name';
+
+/** Returns the SQL condition that a message has this field in the column `content`. */
+export const hasStored = (field: FieldsWith<'stored', 'content'>) => `content LIKE '%"${field}":%'`;
 
 /** Separators in the column `names`. IDs and names contain no control characters. */
 const fieldSeparator = '\t';
@@ -136,7 +140,7 @@ const userSeparator = '\n';
 export function messageColumns(prefix: string, aggregate: (text: string) => string): string {
   const user = `concat(people.id, '${fieldSeparator}', people.name, '${fieldSeparator}',
     CASE WHEN people.acted_public <> 0 OR coalesce(named_member.acted, 0) > 0 THEN 1 ELSE 0 END)`;
-  return `${ownColumns}, CASE WHEN mentions IS NOT NULL THEN (
+  return `${ownColumns}, CASE WHEN ${hasStored('mentions')} THEN (
     SELECT ${aggregate(user)} FROM ${prefix}mentions AS named JOIN ${prefix}users AS people ON people.id = named.user_id
     LEFT JOIN ${prefix}members AS named_member ON named_member.user_id = named.user_id AND named_member.room = named.room
     WHERE named.room = messages.room AND named.seq = messages.seq) END AS names`;
@@ -148,22 +152,37 @@ export const stringAgg = (text: string) => `string_agg(${text}, '${userSeparator
 /** Joins texts in MariaDB. */
 export const groupConcat = (text: string) => `GROUP_CONCAT(${text} SEPARATOR '${userSeparator}')`;
 
-/** Serializes the column `mentions`. */
-function mentionsJson({ mentions }: StoredMessage): string | null {
-  if (mentions === undefined) return null;
-  return JSON.stringify(mentions.map(({ user, start, length }) => [user, start, length]));
+const storedInContent = fieldsWith('stored', 'content');
+
+/** The column `content`, as JSON: the fields of the content without a column of their own. */
+type StoredContent = Omit<Pick<StoredMessage, FieldsWith<'stored', 'content'>>, 'mentions'> & {
+  mentions?: NewMention[];
+};
+
+function contentJson(message: StoredMessage): string | null {
+  const content: StoredContent = pick(message, storedInContent);
+  const { mentions } = message;
+  // The names are in `chat_users`, because they change.
+  if (mentions !== undefined)
+    content.mentions = mentions.map(({ user, start, length }) => ({ user, start, length }));
+  return Object.keys(content).length === 0 ? null : JSON.stringify(content);
 }
 
-function mentionsFrom({ mentions, names }: Row): StoredMention[] {
-  if (mentions === null) return [];
+function contentFrom({ content, names }: Row): Pick<StoredMessage, FieldsWith<'stored', 'content'>> {
+  if (content === null) return {};
+  const { mentions, ...others } = JSON.parse(content as string) as StoredContent;
+  return mentions === undefined ? others : { ...others, mentions: withStoredNames(mentions, names) };
+}
+
+function withStoredNames(mentions: readonly NewMention[], names: Row[string]): StoredMention[] {
   const userById = new Map<string, readonly [name: string, shown: boolean]>([[everybody, [everybody, true]]]);
   for (const line of ((names as string | null) ?? '').split(userSeparator)) {
     const [id = '', name = '', shown] = line.split(fieldSeparator);
     if (id !== everybody) userById.set(id, [name, shown === '1']);
   }
-  return (JSON.parse(mentions as string) as [string, number, number][]).map(([user, start, length]) => {
-    const [name, shown] = userById.get(user) ?? [user, false];
-    return { user, start, length, name, shown };
+  return mentions.map((mention) => {
+    const [name, shown] = userById.get(mention.user) ?? [mention.user, false];
+    return { ...mention, name, shown };
   });
 }
 
@@ -234,20 +253,13 @@ export interface Reacted {
  */
 interface Rich extends Partial<Reacted> {
   reactions: [emoji: string, count: number, users: string[]][];
-  poll?: Poll;
-  card?: string;
 }
 
-function richOf(
-  { deletedAt, reactions = [], poll, card }: StoredMessage,
-  reacted: Reacted | undefined,
-): string | null {
-  if (deletedAt !== undefined || [reacted, poll, card].every((one) => one === undefined)) return null;
+function richOf({ deletedAt, reactions = [] }: StoredMessage, reacted: Reacted | undefined): string | null {
+  if (deletedAt !== undefined || reacted === undefined) return null;
   const rich: Rich = {
     ...reacted,
     reactions: reactions.map(({ emoji, count, users }) => [emoji, count, users]),
-    poll,
-    card,
   };
   return JSON.stringify(rich);
 }
@@ -268,8 +280,7 @@ const forwardedFrom = ({ origin, origin_name: name }: Row): NonNullable<StoredMe
 });
 
 export function messageFrom(row: Row, room: string): StoredMessage {
-  const mentions = mentionsFrom(row);
-  const { poll, card, reactions } = richFrom(row);
+  const { reactions } = richFrom(row);
   return {
     id: row.id as string,
     room,
@@ -289,16 +300,12 @@ export function messageFrom(row: Row, room: string): StoredMessage {
     replyTo: (row.reply_to ?? undefined) as number | undefined,
     thread: (row.thread ?? undefined) as number | undefined,
     threadOnly: row.thread_only === null ? undefined : true,
-    files: row.files === null ? undefined : (JSON.parse(row.files as string) as MessageFile[]),
-    mentions: mentions.length === 0 ? undefined : mentions,
-    preview: row.preview === null ? undefined : (JSON.parse(row.preview as string) as Preview),
     forwarded: row.origin === null ? undefined : forwardedFrom(row),
+    ...contentFrom(row),
     reactions:
       reactions.length === 0
         ? undefined
         : reactions.map(([emoji, count, users]): Reaction => ({ emoji, count, users })),
-    poll,
-    card,
   };
 }
 
@@ -320,9 +327,7 @@ export const messageFields: Columns = [
   'thread',
   'thread_only',
   'rich',
-  'files',
-  'mentions',
-  'preview',
+  'content',
   'origin',
   'origin_name',
   'digest',
@@ -350,18 +355,9 @@ export function messageRow(
     message.thread ?? null,
     message.threadOnly === undefined ? null : 1,
     richOf(message, reacted),
-    filesColumn(message),
-    mentionsJson(message),
-    message.preview === undefined ? null : JSON.stringify(message.preview),
+    contentJson(message),
     message.forwarded?.user.id ?? null,
     message.forwarded?.shown ? message.forwarded.user.name : null,
     digest,
   ];
 }
-
-/**
- * Serializes the column `files`. It repeats what the message shows of its files, so that reading a page needs no join.
- * The rows of `chat_files` have their owners.
- */
-const filesColumn = ({ files }: StoredMessage): string | null =>
-  files === undefined ? null : JSON.stringify(files);

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { isBlank } from '../../text/blank.ts';
+import { type FieldsWith, fieldsWith, isSet, pick } from '../../wire/content.ts';
 import { RequestError } from '../../wire/errors.ts';
 import type { ChosenFile, MessageFile, User } from '../../wire/events.ts';
 import type { Change } from '../changes.ts';
@@ -17,14 +18,7 @@ import { messageIn, requireRoom, requireRoomOf } from '../rooms/room-changes.ts'
 import { isReply, keepConcerned, removeReply } from '../threads/threads.ts';
 import { messageNeed, textRevOf, updateMessage } from './loaded.ts';
 import { mentionsFor, mentionsNamed, tellMentions } from './mentions.ts';
-import {
-  fixedBecause,
-  type NewMention,
-  type NewMessage,
-  type StoredMessage,
-  sameMentions,
-  toTombstone,
-} from './message.ts';
+import { fixedBecause, type NewMessage, type StoredMessage, sameMentions, toTombstone } from './message.ts';
 import {
   type Content,
   carry,
@@ -49,12 +43,15 @@ interface NewForward {
    * exists.
    */
   hidden?: true;
-  /** The content that the caller checked. If the source differs now, the request fails. */
-  checked?: Pick<StoredMessage, 'text' | 'files'>;
+  /** The source as the caller checked it. If what is copied differs now, the request fails. */
+  checked?: Pick<StoredMessage, FieldsWith<'forward', 'copied'>>;
   clientId: string;
   user: User;
   sentAt: number;
 }
+
+/** The content of an edit. Absent fields stay, except that `preview`, the URL of the page, follows from the text. */
+export type EditedContent = Pick<NewMessage, FieldsWith<'edit', 'replaced'> | 'preview'>;
 
 export interface MessageWrites {
   /**
@@ -72,7 +69,7 @@ export interface MessageWrites {
    */
   send: { in: NewMessage & Sending; out: { message: StoredMessage; repeated: boolean } };
   /**
-   * Sends a copy of the text and the files of another message, as `send` does. Codes: as for `send`, `unknown_message`
+   * Sends a copy of another message, as `send` does. Codes: as for `send`, `unknown_message`
    * (the source is deleted, or the sender may not read it), `forbidden` (the source differs from `checked`).
    */
   forward: { in: NewForward & Sending; out: MessageWrites['send']['out'] };
@@ -86,14 +83,10 @@ export interface MessageWrites {
    * `bad_request` (the message would be empty).
    */
   edit: {
-    in: {
+    in: EditedContent & {
       room: string;
       seq: number;
       user: string;
-      text: string;
-      files?: readonly ChosenFile[];
-      mentions?: readonly NewMention[];
-      preview?: string;
       siteModerator?: boolean;
       rev?: number;
       at: number;
@@ -143,6 +136,8 @@ export const forward: Rule<MessageWrites['forward']> = {
     ),
 };
 
+const copiedFields = fieldsWith('forward', 'copied');
+
 const originNeeds = ({ from, user }: NewForward): Need[] => [
   messageNeed(from.room, from.seq),
   memberNeed(from.room, user.id),
@@ -179,21 +174,19 @@ function buildForwardedContent(
     return [copy];
   });
   if (isBlank(source.text) && files.length === 0) refuse('unknown_message');
-  if (checked !== undefined && !hasSameContent(checked, source))
+  const copied = pick(source, copiedFields);
+  if (checked !== undefined && !isSame(pick(checked, copiedFields), copied))
     refuse('forbidden', 'the message was edited after you read it');
   const showsAuthor = sourceRoom.kind === 'public';
   const author = { id: source.user.id, name: showsAuthor ? source.user.name : '' };
   return {
-    text: source.text,
+    ...copied,
     files: files.length === 0 ? undefined : files,
-    // The copy shows its readers what the site shows them.
-    card: source.card,
     forwarded: source.forwarded ?? { user: author, shown: showsAuthor },
   };
 }
 
-const hasSameContent = (a: Pick<StoredMessage, 'text' | 'files'>, b: StoredMessage): boolean =>
-  a.text === b.text && areSameFiles(a.files ?? [], b.files ?? []);
+const isSame = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);
 
 type EditInput = MessageWrites['edit']['in'];
 
@@ -248,6 +241,24 @@ export function mayEdit(
   return { room, before, free };
 }
 
+/** The fields that an edit sets as they are sent. `editedTo` checks the files and the mentions. */
+type PlainField = Exclude<FieldsWith<'edit', 'replaced'>, 'files' | 'mentions'>;
+
+const plainFields = fieldsWith('edit', 'replaced').filter(
+  (field): field is PlainField => field !== 'files' && field !== 'mentions',
+);
+
+/** Returns the plain fields after an edit: the new or the former values. */
+export function plainAfter(
+  before: Pick<StoredMessage, PlainField>,
+  edit: Partial<Pick<NewMessage, PlainField>>,
+): Pick<StoredMessage, PlainField> {
+  const after = { ...before, ...pick(edit, plainFields) };
+  return Object.fromEntries(
+    plainFields.map((field) => [field, isSet(after[field]) ? after[field] : undefined]),
+  ) as unknown as Pick<StoredMessage, PlainField>;
+}
+
 /**
  * Computes the content after the edit.
  * @param options.free the author edits as a moderator
@@ -259,17 +270,19 @@ export function editedTo(
   work: Work,
   room: RoomRow,
   before: StoredMessage,
-  input: Pick<EditInput, 'text' | 'files' | 'mentions' | 'preview' | 'rev'>,
+  input: EditedContent & Pick<EditInput, 'rev'>,
   { free, reserved = [] }: { free: boolean; reserved?: readonly string[] },
-): Pick<StoredMessage, 'text' | 'files' | 'mentions' | 'preview'> | null {
+): Pick<StoredMessage, keyof EditedContent> | null {
   const { text, files: chosen, rev } = input;
+  const plain = plainAfter(before, input);
   const { files: filesBefore = [], seq } = before;
   const mentions =
     input.mentions === undefined && before.text === text
       ? (before.mentions ?? [])
       : mentionsFor(work, room, input.mentions, free);
   const hasSameFiles = chosen === undefined || areSameFiles(chosen, filesBefore);
-  if (before.text === text && hasSameFiles && sameMentions(mentions, before.mentions)) return null;
+  const hasSamePlain = isSame(pick(plain, plainFields), pick(before, plainFields));
+  if (hasSamePlain && hasSameFiles && sameMentions(mentions, before.mentions)) return null;
   const files = chosen === undefined ? filesBefore : filesOf(work, before, { chosen, seq, reserved });
   // Reactions and previews also raise `rev`, but do not conflict with an edit.
   if (rev !== undefined && rev < before.rev && rev < textRevOf(work, before)) {
@@ -278,7 +291,7 @@ export function editedTo(
   if (isBlank(text) && files.length === 0) refuse('bad_request', 'text is blank');
   const preview = changedPreview(room, before, input);
   return {
-    text,
+    ...plain,
     files: files.length === 0 ? undefined : files,
     mentions: mentions.length === 0 ? undefined : mentions,
     preview,
@@ -296,10 +309,10 @@ export function storeEdit(
   { at, ...content }: NonNullable<ReturnType<typeof editedTo>> & { at: number },
   changes: Change[],
 ): StoredMessage {
-  const { files: filesBefore = [], mentions: _, preview: previewBefore, ...fields } = before;
-  const message: StoredMessage = { ...fields, rev: room.head + 1, editedAt: at, ...content };
+  const { files: filesBefore = [] } = before;
+  const message: StoredMessage = { ...before, rev: room.head + 1, editedAt: at, ...content };
   updateMessage(work, message, before);
-  if (message.preview !== previewBefore) releasePicture(work, before, at);
+  if (message.preview !== before.preview) releasePicture(work, before, at);
   const remainingIds = new Set(message.files?.map((file) => file.id));
   for (const file of filesBefore)
     if (!remainingIds.has(file.id)) release(work, message, file.id, { state: 'loose', at });

@@ -48,7 +48,7 @@ export interface MessageReads {
 
 /** The size of a message's content in bytes. Its JSON is longer. */
 const messageBytes = raw(
-  '(octet_length(text) + coalesce(octet_length(files), 0) + coalesce(octet_length(rich), 0))',
+  '(octet_length(text) + coalesce(octet_length(content), 0) + coalesce(octet_length(rich), 0))',
 );
 
 /** Selects the messages that fit into a page, and the first one beyond its size. */

@@ -1,4 +1,12 @@
 import { randomUUID } from 'node:crypto';
+import {
+  type ContentField,
+  fieldsIn,
+  fieldsWith,
+  type NewContent,
+  refusedWaiting,
+  type WaitingContent,
+} from '../../wire/content.ts';
 import { RequestError } from '../../wire/errors.ts';
 import type { ChosenFile, MessageFile } from '../../wire/events.ts';
 import type { Change } from '../changes.ts';
@@ -20,7 +28,7 @@ import { replyNeeds } from '../threads/loaded.ts';
 import { addReply, isReply, threadOf } from '../threads/threads.ts';
 import { clientIdNeed, getMessageByClientId, insertMessage } from './loaded.ts';
 import { mentionsFor, mentionsNamed, tellMentions } from './mentions.ts';
-import { type NewMessage, type ReplyPlace, replyPlace, type StoredMessage } from './message.ts';
+import { type NewMessage, pickSet, type StoredMessage, sentFields } from './message.ts';
 import { showsPreviews } from './previews.ts';
 
 // Adds messages to rooms: directly from their authors, or later when a moderator approves them.
@@ -40,19 +48,7 @@ export interface Sending {
   waited?: { files: readonly string[]; digest: string };
 }
 
-export type Content = Pick<
-  StoredMessage,
-  | 'text'
-  | 'replyTo'
-  | 'threadOnly'
-  | 'thread'
-  | 'files'
-  | 'mentions'
-  | 'preview'
-  | 'forwarded'
-  | 'poll'
-  | 'card'
->;
+export type Content = Pick<StoredMessage, ContentField | 'thread'>;
 
 export const postNeeds = ({
   room,
@@ -109,10 +105,10 @@ export function post(
   const duplicate = repeatOf(work, input, fingerprint);
   if (duplicate !== null) return { message: duplicate, repeated: true };
   const asModerator = mayPost(work, room, input);
-  const { text, ...content } = buildContent(room, asModerator);
+  const content = buildContent(room, asModerator);
   if (!asModerator) checkPause(room, member, input);
   const { clientId, user, sentAt } = input;
-  const fields = { id: randomUUID(), clientId, user, text, sentAt, ...content };
+  const fields = { id: randomUUID(), clientId, user, sentAt, ...content };
   const message = appendMessage(work, room, fields, digestOf(work, input, fingerprint), changes);
   recordWriting(work, message, { wroteAt: sentAt, waited: input.waited !== undefined }, changes);
   tellPosted(work, room, message, changes);
@@ -170,6 +166,8 @@ export function tellPosted(work: Work, room: RoomRow, message: StoredMessage, ch
   if (isReply(message)) addReply(work, message, changes);
 }
 
+const postedFields = [...sentFields, 'thread'] as const;
+
 /**
  * Builds the content of a new message. `sentAt` is needed only for a poll.
  * @param options.free the author writes as a moderator or as the PHP application
@@ -178,28 +176,52 @@ export function tellPosted(work: Work, room: RoomRow, message: StoredMessage, ch
 export function contentOf(
   work: Work,
   room: RoomRow,
-  input: Pick<NewMessage, 'room' | 'user' | 'text' | 'files' | 'mentions' | 'preview' | 'poll' | 'card'> &
-    ReplyPlace &
-    Partial<Pick<NewMessage, 'sentAt'>>,
+  input: Pick<NewMessage, 'room' | 'user'> & Partial<Pick<NewMessage, 'sentAt'>> & NewContent,
   { free, reserved = [] }: { free: boolean; reserved?: readonly string[] },
 ): Content {
-  const { text, replyTo, threadOnly, preview, poll, card, sentAt = 0 } = input;
+  const { replyTo, preview, poll, sentAt = 0 } = input;
   if (poll?.until !== undefined && poll.until <= sentAt) refuse('bad_request', 'poll.until is in the past');
   const thread = replyTo === undefined ? undefined : threadOf(work, room, replyTo);
   const files = filesOf(work, input, { chosen: input.files ?? [], reserved });
   const mentions = mentionsFor(work, room, input.mentions, free);
-  return {
-    text,
+  const content = {
+    ...input,
     // A direct room has no members who could miss the thread.
-    ...replyPlace({ replyTo, threadOnly: room.kind === 'direct' ? undefined : threadOnly }),
+    threadOnly: room.kind === 'direct' ? undefined : input.threadOnly,
     thread,
-    files: files.length === 0 ? undefined : files,
-    mentions: mentions.length === 0 ? undefined : mentions,
+    files,
+    mentions,
     preview: preview === undefined || !showsPreviews(room) ? undefined : { url: preview },
-    poll,
-    card,
   };
+  return pickSet(content, postedFields);
 }
+
+export const waitingFields = fieldsIn('waiting');
+
+/**
+ * Builds the content of a new message that is scheduled or pending approval. Mentions stay as they were sent.
+ * @param reserved see `contentOf`
+ * @throws RequestError `forbidden` for a field that such a message cannot have; others as in `contentOf`
+ */
+export function waitingContentOf(
+  work: Work,
+  room: RoomRow,
+  input: NewMessage,
+  reserved: readonly string[] = [],
+): WaitingContent {
+  const field = refusedWaiting.find((name) => input[name] !== undefined);
+  if (field !== undefined)
+    refuse('forbidden', `the ${field} would need approval: write a message without it instead`);
+  const { files, preview } = contentOf(work, room, input, { free: false, reserved });
+  return pickSet({ ...input, files, preview } as WaitingContent, waitingFields);
+}
+
+/** Returns the content to send, or the edit to apply, of a message that was scheduled or pending approval. */
+export const toNewContent = ({ files, preview, ...content }: WaitingContent): NewContent => ({
+  ...content,
+  files: files?.map(({ id, alt }) => ({ id, alt })),
+  preview: preview?.url,
+});
 
 /**
  * A message may be this much older than the author's previous one, because messages can overtake each other and the
@@ -232,8 +254,7 @@ export function checkMuted(member: MemberRecord | undefined, at: number): void {
   if (waitMs > 0) throw new RequestError('muted', undefined, { retryAfterMs: waitMs });
 }
 
-export const sameClientId =
-  'this clientId was already used for another text, reply, files, mentions, poll, card or forwarded message in this room';
+export const sameClientId = 'this clientId was already used for another message in this room';
 
 /**
  * Returns the stored message of the same `clientId`, or null.
@@ -257,22 +278,13 @@ export function repeatOf(
 export const digestOf = (work: Work, { waited }: Pick<Sending, 'waited'>, fingerprint: string): string =>
   waited?.digest ?? work.digest(fingerprint);
 
+const repeatedFields = fieldsWith('repeats', true);
+
 /**
- * Returns a fingerprint of the content, the same for duplicates of a request. It is unambiguous, because only the
- * second form starts with a bracket.
+ * Returns a fingerprint of the content, the same for duplicates of a request. It includes mentions that `mentionsFor`
+ * drops, because it may accept them when the request is repeated.
  */
-export function saidBy(message: NewMessage): string {
-  const { text, replyTo, threadOnly, files = [], mentions = [], poll, card } = message;
-  const isPlain = files.length === 0 && mentions.length === 0 && poll === undefined && card === undefined;
-  if (isPlain && threadOnly === undefined) return `${replyTo ?? ''}\n${text}`;
-  const ids = files.map(({ id }) => id);
-  // Includes mentions that `mentionsFor` drops, because it may accept them when the request is repeated.
-  const positions = mentions.map(({ user, start, length }) => [user, start, length]);
-  const added = poll === undefined ? (positions.length === 0 ? [] : [positions]) : [positions, poll];
-  const shown = card === undefined ? [] : [{ card }];
-  const place = threadOnly === undefined ? (replyTo ?? null) : { threadOnly: replyTo };
-  return JSON.stringify([place, text, ids, ...added, ...shown]);
-}
+export const saidBy = (message: NewContent): string => JSON.stringify(pickSet(message, repeatedFields));
 
 /**
  * Returns the files to store in a message. The message may keep its own files, and attach files that its author

@@ -1,7 +1,8 @@
 import type { RoomKind, RoomRole } from '../../wire/events.ts';
-import { ask, type Dialect, type Sql, sql } from '../engine/dialect.ts';
+import { ask, type Dialect, raw, type Sql, sql } from '../engine/dialect.ts';
 import { countUpTo, type ReadsOf } from '../engine/read.ts';
 import { fileStates } from '../files/file.ts';
+import { hasStored } from '../messages/message.ts';
 import { reactionsIn } from '../messages/reactions.ts';
 import { dayOf } from '../rooms/days.ts';
 import { type KnownRooms, knownRooms } from '../rooms/select.ts';
@@ -81,7 +82,7 @@ export const aboutPersonReads: ReadsOf<AboutPersonReads> = {
     };
   },
   *filesAndReactions({ dialect }, { user, most, ...visibleRooms }) {
-    const messages = sql`(SELECT messages.room AS room, seq FROM ${messagesBy(dialect, user, visibleRooms)} AND files IS NOT NULL)`;
+    const messages = sql`(SELECT messages.room AS room, seq FROM ${messagesBy(dialect, user, visibleRooms)} AND ${raw(hasStored('files'))})`;
     return {
       files: yield* countUpTo(
         most,

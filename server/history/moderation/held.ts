@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { firstPage } from '../../text/format.ts';
-import type { HoldReason, MessageFile, Preview } from '../../wire/events.ts';
+import { pick, type WaitingContent } from '../../wire/content.ts';
+import type { HoldReason, Preview } from '../../wire/events.ts';
 import type { Change } from '../changes.ts';
 import { ask, inList, raw, sql } from '../engine/dialect.ts';
 import { columnsOf, cutPageBySize, hasRows, type ReadsOf } from '../engine/read.ts';
@@ -13,7 +14,7 @@ import { getMember, memberNeed, setMember } from '../members/loaded.ts';
 import { isBanned, isMember } from '../members/member.ts';
 import { isModerator } from '../members/membership.ts';
 import { getMessageByClientId } from '../messages/loaded.ts';
-import { type KeptContent, keptContent, mostNameBytes, type StoredMessage } from '../messages/message.ts';
+import { mostNameBytes, type StoredMessage } from '../messages/message.ts';
 import { edit, editedTo, editNeeds, type MessageWrites, mayEdit, storeEdit } from '../messages/messages.ts';
 import {
   appendMessage,
@@ -28,6 +29,9 @@ import {
   sameClientId,
   sendNeeds,
   tellPosted,
+  toNewContent,
+  waitingContentOf,
+  waitingFields,
 } from '../messages/posting.ts';
 import { type PreviewWrites, showsPreviews } from '../messages/previews.ts';
 import { userNeed } from '../people/loaded.ts';
@@ -158,10 +162,9 @@ export const hold: Rule<PendingWrites['hold']> = {
         contentOf(work, room, input, { free, reserved }),
       );
     }
-    const { files } = contentOf(work, room, input, { free: false, reserved });
+    const content = waitingContentOf(work, room, input, reserved);
     checkPause(room, member, input);
     requireBelowLimit(ownPending);
-    const { preview } = input;
     const pending: PendingMessage = {
       id: randomUUID(),
       room: id,
@@ -169,11 +172,7 @@ export const hold: Rule<PendingWrites['hold']> = {
       clientId,
       why,
       at: sentAt,
-      message: withoutUndefined({
-        ...kept(input),
-        files,
-        preview: preview === undefined || !showsPreviews(room) ? undefined : { url: preview },
-      }),
+      content,
       digest: digestOf(work, input, fingerprint),
     };
     storePending(work, pending, changes);
@@ -187,14 +186,13 @@ export const holdEdit: Rule<PendingWrites['holdEdit']> = {
   adds: true,
   needs: (input) => [...editNeeds(input), rows(pendingMessages, { room: input.room, user: input.user })],
   run(work, input, changes) {
-    const { room: id, seq, user, at, why, text, files: chosen, mentions } = input;
+    const { room: id, seq, user, at, why } = input;
     const { room, before, free } = mayEdit(work, input);
     const edited = editedTo(work, room, before, input, { free, reserved: filesOfEdit(work, before) });
     if (free || edited === null || room.kind === 'direct') return edit.run(work, input, changes);
     const others = work.find(pendingMessages, { room: id, user }).filter((message) => message.seq !== seq);
     requireBelowLimit(others);
     discardEdit(work, before, at, changes);
-    const files = chosen === undefined ? undefined : (edited.files ?? []);
     const pending: PendingMessage = {
       id: randomUUID(),
       room: id,
@@ -204,12 +202,14 @@ export const holdEdit: Rule<PendingWrites['holdEdit']> = {
       seq,
       why,
       at,
-      message: withoutUndefined({
-        text,
-        files,
-        mentions,
-        preview: edited.preview === before.preview ? undefined : edited.preview,
-      }),
+      content: pick(
+        {
+          ...input,
+          files: input.files && (edited.files ?? []),
+          preview: edited.preview === before.preview ? undefined : edited.preview,
+        } as WaitingContent,
+        waitingFields,
+      ),
       digest: '',
     };
     storePending(work, pending, changes);
@@ -230,14 +230,14 @@ export const pendingPreview: Rule<PendingWrites['pendingPreview']> = {
     const file = image && getFile(work, roomId, image.id);
     // An erasure of the author drops the file. Its later stages would not find an image that is stored here.
     const isErased = image !== undefined && file?.state !== 'loose';
-    const { preview } = pending?.message ?? {};
+    const { preview } = pending?.content ?? {};
     const awaitsPage = pending?.closed === undefined && preview?.url === url && preview.title === undefined;
     if (pending === undefined || !awaitsPage || page === undefined || isErased || !showsPreviews(room)) {
       if (file?.state === 'loose') setFile(work, { ...file, state: 'dropped', at });
       return { changed: false };
     }
     if (file !== undefined) setFile(work, { ...file, at: reservedAt });
-    work.put(pendingMessages, { ...pending, message: { ...pending.message, preview: { url, ...page } } });
+    work.put(pendingMessages, { ...pending, content: { ...pending.content, preview: { url, ...page } } });
     recordPendingChange(pending, { is: 'held' }, changes);
     return { changed: true };
   },
@@ -254,11 +254,8 @@ export const approvePending: Rule<PendingWrites['approvePending']> = {
   run(work, input, changes) {
     const { room, by, preview = true, at } = input;
     const stored = requirePending(work, input);
-    const { preview: page, ...content } = stored.message;
-    const pending = {
-      ...stored,
-      message: preview && page !== undefined ? { ...content, preview: page } : content,
-    };
+    const { content } = stored;
+    const pending = { ...stored, content: preview ? content : { ...content, preview: undefined } };
     const message =
       pending.seq === undefined
         ? approve(work, pending, at, changes)
@@ -331,28 +328,19 @@ function approve(work: Work, pending: PendingMessage, at: number, changes: Chang
   if (sent !== undefined && sent.digest !== digest) refuse('conflict', sameClientId);
   if (sent !== undefined) return sent.message;
   mayPost(work, room, { user, sentAt: at, asMember: true });
-  const { files = [], preview, ...input } = pending.message;
+  const { files = [], preview } = pending.content;
   const content = contentOf(
     work,
     room,
-    { room: room.id, user, ...input, files: files.map(toChosenFile) },
+    { room: room.id, user, ...toNewContent(pending.content) },
     { free: false, reserved: files.map(({ id }) => id) },
   );
-  const { text, ...otherContent } = content;
-  const shown = previewToShow(work, room, preview);
   const author = { id: user.id, name: user.name };
+  const shown = { ...content, preview: previewToShow(work, room, preview) };
   const message = appendMessage(
     work,
     room,
-    {
-      id,
-      clientId,
-      user: author,
-      text,
-      sentAt: at,
-      ...otherContent,
-      ...(shown === undefined ? {} : { preview: shown }),
-    },
+    { id, clientId, user: author, sentAt: at, ...shown },
     digest,
     changes,
   );
@@ -371,17 +359,12 @@ function approveEdit(
 ): StoredMessage {
   if (!isMember(getMember(work, pending.room, pending.user))) refuse('forbidden', notMember);
   const { room, before } = mayEdit(work, { room: pending.room, seq, user: pending.user, at });
-  const { files, preview, ...content } = pending.message;
-  const url = firstPage(content.text);
-  const input = {
-    ...content,
-    files: files?.map(toChosenFile),
-    preview: url ?? undefined,
-  };
+  const { content } = pending;
+  const input = { ...toNewContent(content), preview: firstPage(content.text) ?? undefined };
   const edited = editedTo(work, room, before, input, { free: false, reserved: filesOfEdit(work, before) });
   if (edited === null) return before;
   const { preview: next, ...rest } = edited;
-  const shown = next === before.preview ? next : previewToShow(work, room, preview);
+  const shown = next === before.preview ? next : previewToShow(work, room, content.preview);
   const edit = { ...rest, preview: shown, at };
   const message = storeEdit(work, room, before, edit, changes);
   attachPicture(work, message, at);
@@ -438,18 +421,6 @@ function requirePending(
 function requireBelowLimit(pendingInRoom: readonly PendingMessage[]): void {
   if (pendingInRoom.length >= maxPendingOfUser) refuse('limit_reached', pendingLimitReason);
 }
-
-const toChosenFile = ({ id, alt }: MessageFile) => ({ id, alt });
-
-const kept = (input: KeptContent): KeptContent =>
-  Object.fromEntries(keptContent.map((field) => [field, input[field]])) as unknown as KeptContent;
-
-const withoutUndefined = (
-  content: { [Field in keyof PendingMessage['message']]: PendingMessage['message'][Field] | undefined },
-) =>
-  Object.fromEntries(
-    Object.entries(content).filter(([, value]) => value !== undefined),
-  ) as unknown as PendingMessage['message'];
 
 const selectPending = sql`SELECT held.num AS num, rooms.id AS room_id, kind, ${columnsOf(pendingMessages, 'held')}
   FROM chat_held AS held JOIN chat_rooms AS rooms ON rooms.num = held.room`;

@@ -1,10 +1,11 @@
-import type { HoldReason, MessageFile, Preview } from '../../wire/events.ts';
+import type { WaitingContent } from '../../wire/content.ts';
+import type { HoldReason } from '../../wire/events.ts';
 import type { Change } from '../changes.ts';
 import { table } from '../engine/table.ts';
 import type { Work } from '../engine/work.ts';
 import { isReserved, reservedAt } from '../files/file.ts';
 import { getFile, setFile } from '../files/loaded.ts';
-import type { KeptContent, StoredMessage } from '../messages/message.ts';
+import type { StoredMessage } from '../messages/message.ts';
 
 /**
  * The maximum number of pending and rejected messages of a user in all rooms that the user can read, as counted by
@@ -39,10 +40,7 @@ export interface PendingMessage {
    * In an edit, `files` is absent if they do not change, and `preview` is absent if it remains. A preview without a
    * title is not fetched yet, or could not be fetched. An approved message omits such a preview.
    */
-  message: KeptContent & {
-    files?: readonly MessageFile[];
-    preview?: Preview;
-  };
+  content: WaitingContent;
   /** The time and reason of the rejection. Absent while pending. */
   closed?: { at: number; reason?: string };
   /** Distinguishes a repeated send from another message with the same `clientId`. Empty for an edit. */
@@ -61,7 +59,7 @@ export const pendingMessages = table<PendingMessage>(
     seq: 'seq',
     why: 'reason',
     at: 'at',
-    message: 'message',
+    content: 'content',
     closed: 'closed',
     digest: 'digest',
   },
@@ -78,11 +76,11 @@ export const pendingMessages = table<PendingMessage>(
 /** The reserved files of a message that is not in its room yet. */
 interface Waiting {
   room: string;
-  message: { files?: readonly MessageFile[] };
+  content: Pick<WaitingContent, 'files' | 'preview'>;
 }
 
 /** Reserves the files of a waiting message, so that they are not dropped as orphans or attached to other messages. */
-export function keepFiles(work: Work, { room, message: { files = [] } }: Waiting): void {
+export function keepFiles(work: Work, { room, content: { files = [] } }: Waiting): void {
   for (const { id } of files) {
     const file = getFile(work, room, id);
     if (file?.state === 'loose') setFile(work, { ...file, at: reservedAt });
@@ -92,7 +90,7 @@ export function keepFiles(work: Work, { room, message: { files = [] } }: Waiting
 /** Makes the reserved files orphaned, and drops the reserved image of the preview. */
 export function unreserveFiles(
   work: Work,
-  { room, message: { files = [], preview } }: Waiting & { message: { preview?: Preview } },
+  { room, content: { files = [], preview } }: Waiting,
   at: number,
 ): void {
   for (const { id } of files) {
@@ -136,5 +134,5 @@ export function discardEdit(work: Work, { room, seq }: StoredMessage, at: number
 export function filesOfEdit(work: Work, { room, seq }: StoredMessage): string[] {
   return work
     .find(pendingMessages, { room, seq })
-    .flatMap(({ message: { files = [] } }) => files.map(({ id }) => id));
+    .flatMap(({ content: { files = [] } }) => files.map(({ id }) => id));
 }

@@ -458,6 +458,29 @@ test('the list of rooms tells a card from a text', async () => {
   expect(await last()).toMatchObject({ text: 'order:1', card: true });
 });
 
+test('a scheduled message keeps its card, also after an edit', async () => {
+  const sent = { room, text: 'Where?', clientId: newClientId(), card: 'order:1' };
+  const added = await ann.request('scheduled:add', { ...sent, at: Date.now() + 3_600_000 });
+  if (!('scheduled' in added)) throw new Error('the message is not scheduled');
+  const { id, card } = added.scheduled;
+  expect(card).toBe('order:1');
+  const edited = await ann.request('scheduled:edit', { id, text: 'Where is it?' });
+  expect(edited.scheduled.card).toBe('order:1');
+  expect((await ann.request('scheduled:list', {})).scheduled).toEqual([edited.scheduled]);
+  const result = await ann.request('scheduled:send', { id });
+  expect(result).toMatchObject({ message: { text: 'Where is it?', card: 'order:1' } });
+});
+
+test('a listed word in the card of a scheduled message needs approval', async () => {
+  const sent = { room: 'lobby', text: 'Where?', clientId: newClientId(), card: 'casino' };
+  await ben.request('room:join', { room: 'lobby' });
+  const added = await ben.request('scheduled:add', { ...sent, at: Date.now() + 3_600_000 });
+  if (!('scheduled' in added)) throw new Error('the message is not scheduled');
+  const result = await ben.request('scheduled:send', { id: added.scheduled.id });
+  expect(result).toMatchObject({ held: { why: 'words', card: 'casino' } });
+  if ('held' in result) await ben.request('held:discard', { id: result.held.id });
+});
+
 test('a message that waits for a moderator keeps its card', async () => {
   const sent = { room: 'lobby', text: 'casino?', clientId: newClientId(), card: 'order:1' };
   const { held } = (await ben

@@ -15,7 +15,7 @@ async function dataOf(event: Partial<StoredEvent>, text: string, over: object = 
     users: async () => [user],
     messages: async () => [message],
     report: async () => ({ id: 'r', by: '8', reason: 'spam', at, message }),
-    pendingMessage: async () => ({ id: 'h', user: '7', why: 'words', at, message }),
+    pendingMessage: async () => ({ id: 'h', user: '7', why: 'words', at, content: message }),
   } as unknown as History['read'];
   const whole = { id: 'e', at, due: at, tries: 1, roomId: 'den', ...event } as StoredEvent;
   const [body] = await bodiesOf(

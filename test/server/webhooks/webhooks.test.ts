@@ -161,7 +161,8 @@ describe.concurrent('a rejected event', () => {
     const den = await site.den(ann, [ben]);
     for (const one of [ann, ben]) await one.request('room:join', { room: den.id });
     refuse('message.held', inRoom(den.id));
-    await ben.raw('message:send', { room: den.id, text: 'cheap pallets', clientId: 'waits' });
+    const mentions = [{ user: ann.id, start: 0, length: 5 }];
+    await ben.raw('message:send', { room: den.id, text: 'cheap pallets', clientId: 'waits', mentions });
     const first = await took('message.held', inRoom(den.id));
     const [held] = (await ann.request('held:list', {})).held;
     expect(first.event.data.held).toEqual({
@@ -170,6 +171,7 @@ describe.concurrent('a rejected event', () => {
       why: 'words',
       at: held?.at,
       text: 'cheap pallets',
+      mentions,
     });
     await ann.request('held:reject', { id: held?.id ?? '' });
     const { room } = first.event.data;

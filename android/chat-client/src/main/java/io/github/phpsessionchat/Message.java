@@ -83,14 +83,14 @@ public final class Message extends MessageContent {
   public final List<ChatFile> files;
   /** A preview of the first link in the text, or null. */
   public final @Nullable LinkPreview preview;
+  /** A poll or an event, or null. */
+  public final @Nullable Poll poll;
   /** The original message. Null if this is not a copy of a message. */
   public final @Nullable Forwarded forwarded;
   /** Whether the reader blocked the author. Hide the message, or show it only on request. */
   public final boolean hidden;
   /** The reactions in order of first use, then the votes by option. Empty without reactions. Unmodifiable. */
   public final List<Reaction> reactions;
-  /** A poll or an event, or null. */
-  public final @Nullable Poll poll;
 
   private Message(Draft draft) {
     super(draft);
@@ -107,10 +107,10 @@ public final class Message extends MessageContent {
     thread = draft.thread;
     files = Wire.copy(draft.files);
     preview = draft.preview;
+    poll = draft.poll;
     forwarded = draft.forwarded;
     hidden = draft.hidden;
     reactions = Wire.copy(draft.reactions);
-    poll = draft.poll;
   }
 
   static Message fromJson(JSONObject json) {
@@ -135,10 +135,10 @@ public final class Message extends MessageContent {
         "thread", thread == 0 ? null : thread,
         "files", files.isEmpty() ? null : Wire.array(files, ChatFile::toJsonObject),
         "preview", preview == null ? null : preview.toJsonObject(),
+        "poll", poll == null ? null : poll.toJsonObject(),
         "forwarded", forwarded == null ? null : forwarded.toJsonObject(),
         "hidden", hidden ? true : null,
-        "reactions", reactions.isEmpty() ? null : Wire.array(reactions, Reaction::toJsonObject),
-        "poll", poll == null ? null : poll.toJsonObject());
+        "reactions", reactions.isEmpty() ? null : Wire.array(reactions, Reaction::toJsonObject));
   }
 
   static final class Draft extends MessageContent.Draft {
@@ -155,10 +155,10 @@ public final class Message extends MessageContent {
     long thread;
     List<ChatFile> files = Collections.emptyList();
     @Nullable LinkPreview preview;
+    @Nullable Poll poll;
     @Nullable Forwarded forwarded;
     boolean hidden;
     List<Reaction> reactions = Collections.emptyList();
-    @Nullable Poll poll;
 
     Draft() {}
 
@@ -177,10 +177,10 @@ public final class Message extends MessageContent {
       thread = from.thread;
       files = from.files;
       preview = from.preview;
+      poll = from.poll;
       forwarded = from.forwarded;
       hidden = from.hidden;
       reactions = from.reactions;
-      poll = from.poll;
     }
 
     @Override
@@ -199,10 +199,10 @@ public final class Message extends MessageContent {
       thread = Wire.number(json, "thread");
       files = Wire.list(json, "files", ChatFile::fromJson);
       preview = Wire.optional(json, "preview", LinkPreview::fromJson);
+      poll = Wire.optional(json, "poll", Poll::fromJson);
       forwarded = Wire.optional(json, "forwarded", Forwarded::fromJson);
       hidden = json.optBoolean("hidden");
       reactions = Wire.list(json, "reactions", Reaction::fromJson);
-      poll = Wire.optional(json, "poll", Poll::fromJson);
     }
 
     Message done() {

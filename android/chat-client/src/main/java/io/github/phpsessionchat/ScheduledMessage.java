@@ -44,6 +44,8 @@ public final class ScheduledMessage extends MessageContent {
   public final long rev;
   /** The files in display order. Empty without files. Unmodifiable. */
   public final List<ChatFile> files;
+  /** The address of the first link in the text, or null. The page is fetched when the message is sent. */
+  public final @Nullable LinkPreview preview;
   /** When it is sent, as Unix time in milliseconds. */
   public final long at;
   /** Why it was not sent. Null while it is scheduled. */
@@ -56,6 +58,7 @@ public final class ScheduledMessage extends MessageContent {
     clientId = draft.clientId;
     rev = draft.rev;
     files = Wire.copy(draft.files);
+    preview = draft.preview;
     at = draft.at;
     failed = draft.failed;
   }
@@ -72,6 +75,7 @@ public final class ScheduledMessage extends MessageContent {
     String clientId = "";
     long rev;
     List<ChatFile> files = Collections.emptyList();
+    @Nullable LinkPreview preview;
     long at;
     @Nullable Failed failed;
 
@@ -84,6 +88,7 @@ public final class ScheduledMessage extends MessageContent {
       clientId = from.clientId;
       rev = from.rev;
       files = from.files;
+      preview = from.preview;
       at = from.at;
       failed = from.failed;
     }
@@ -96,6 +101,7 @@ public final class ScheduledMessage extends MessageContent {
       clientId = json.optString("clientId");
       rev = Wire.number(json, "rev");
       files = Wire.list(json, "files", ChatFile::fromJson);
+      preview = Wire.optional(json, "preview", LinkPreview::fromJson);
       at = Wire.number(json, "at");
       failed = Wire.optional(json, "failed", Failed::fromJson);
     }
