@@ -723,7 +723,17 @@ export const requests = {
       .refine((choice) => new Set(choice).size === choice.length, { message: 'an option appears twice' }),
   }),
   'poll:end': z.object({ room: roomId, seq }),
-  'card:get': z.object({ room: roomId, seq, lang: language.optional() }),
+  'card:get': z
+    .object({
+      room: roomId,
+      seq: seq.optional(),
+      /** The ID of a pending message, instead of `seq`. */
+      held: entryId.optional(),
+      lang: language.optional(),
+    })
+    .refine(({ seq, held }) => (seq === undefined) !== (held === undefined), {
+      message: 'give either seq or held',
+    }),
   'card:find': z.object({
     room: roomId,
     /** What the page is about. */

@@ -2,6 +2,7 @@ import { RequestError } from '../../wire/errors.ts';
 import type { Answers, Card, CardReader, CardReference, RequestPayload } from '../../wire/events.ts';
 import type { Chat } from '../chat.ts';
 import { type Connection, type Room, userOf } from '../model.ts';
+import { requireVisiblePending } from '../moderation/held.ts';
 import { findVisible } from './messages.ts';
 
 /** Returns the card of a message as the site shows it to this user. */
@@ -9,9 +10,12 @@ export async function readCard(
   chat: Chat,
   connection: Connection,
   room: Room,
-  { seq, lang }: RequestPayload<'card:get'>,
+  { seq, held, lang }: RequestPayload<'card:get'>,
 ): Promise<Answers['card:get']> {
-  const { reference } = await findMessage(chat, room, seq);
+  const reference =
+    held === undefined
+      ? (await findMessage(chat, room, seq ?? 0)).reference
+      : await findPendingReference(chat, connection, room, held);
   const card = await siteOf(chat).get(readerOf(connection, lang), reference);
   return shown(chat, connection, room, card);
 }
@@ -66,6 +70,18 @@ async function findMessage(
   const message = await findVisible(chat, record, seq);
   if (message?.card === undefined) throw new RequestError('unknown_message');
   return { id: message.id, reference: { about: message.card, author: message.user.id } };
+}
+
+/** @throws RequestError `unknown_message` unless the user is the author or decides about the message, and it has a card */
+async function findPendingReference(
+  chat: Chat,
+  connection: Connection,
+  { record }: Room,
+  id: string,
+): Promise<CardReference> {
+  const { room, user, content } = await requireVisiblePending(chat, connection, id);
+  if (room !== record.id || content.card === undefined) throw new RequestError('unknown_message');
+  return { about: content.card, author: user };
 }
 
 /**

@@ -257,6 +257,19 @@ export async function discardPending(
 }
 
 /**
+ * Returns the user's own pending or rejected message, or a pending message that the user may decide about.
+ * @throws RequestError `unknown_message`
+ */
+export async function requireVisiblePending(
+  chat: Chat,
+  connection: Connection,
+  id: string,
+): Promise<PendingMessage> {
+  const stored = await chat.history.read.pendingMessage({ id });
+  return stored?.user === connection.person.user.id ? stored : toDecide(chat, connection, id);
+}
+
+/**
  * Returns a pending message that this user may decide about.
  * @throws RequestError `unknown_message` also if the user may not decide, so that the message is not revealed
  */

@@ -481,6 +481,28 @@ test('a listed word in the card of a scheduled message needs approval', async ()
   if ('held' in result) await ben.request('held:discard', { id: result.held.id });
 });
 
+test('the card of a pending message is shown to its author and its moderators only', async () => {
+  answer = (_, response) => say(response, { card: card() });
+  const sent = { room: 'lobby', text: 'casino?', clientId: newClientId(), card: 'order:2' };
+  for (const one of [ann, ben]) await one.request('room:join', { room: 'lobby' });
+  const moderator = await site.person({ roles: 'moderator' });
+  const { held } = (await ben.request('message:send', sent)) as unknown as { held: { id: string } };
+  const get = { room: 'lobby', held: held.id };
+  for (const one of [ben, moderator])
+    expect((await one.request('card:get', get)).card).toMatchObject({
+      title: 'Order 4711',
+      about: 'order:2',
+    });
+  expect(await codeOf(ann, 'card:get', get)).toBe('unknown_message');
+  expect(await codeOf(ben, 'card:get', { ...get, room })).toBe('unknown_message');
+  expect(await codeOf(ben, 'card:get', { ...get, seq: 1 })).toBe('bad_request');
+  await moderator.request('held:reject', { id: held.id });
+  expect((await ben.request('card:get', get)).card).toMatchObject({ about: 'order:2' });
+  expect(await codeOf(moderator, 'card:get', get)).toBe('unknown_message');
+  await ben.request('held:discard', { id: held.id });
+  moderator.close();
+});
+
 test('a message that waits for a moderator keeps its card', async () => {
   const sent = { room: 'lobby', text: 'casino?', clientId: newClientId(), card: 'order:1' };
   const { held } = (await ben
