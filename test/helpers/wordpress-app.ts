@@ -8,7 +8,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir, userInfo } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { packPlugin } from '../../scripts/wordpress-plugin.ts';
 import { type Child, ownPort, startChild } from './child.ts';
@@ -40,12 +40,6 @@ export interface WordPressApp extends Child {
 
 const code = '/usr/share/wordpress';
 
-/**
- * The folder for what PHP compiled, shared by the sites of a run, because compiling WordPress takes longer than most
- * requests. PHP keeps no file that changed within two seconds.
- */
-const compiledFiles = join(tmpdir(), `wordpress-compiled-${userInfo().uid}`);
-
 /** Installs WordPress through its form. */
 async function install(url: string, admin: WordPressApp['admin']): Promise<void> {
   const answer = await fetch(`${url}/wp-admin/install.php?step=2`, {
@@ -70,7 +64,6 @@ async function install(url: string, admin: WordPressApp['admin']): Promise<void>
 export async function startWordPress(): Promise<WordPressApp> {
   const db = await startMariadb();
   const folder = mkdtempSync(join(tmpdir(), 'wordpress-'));
-  mkdirSync(compiledFiles, { recursive: true, mode: 0o700 });
   for (const name of readdirSync(code)) {
     if (name !== 'wp-config.php' && name !== 'wp-content') symlinkSync(join(code, name), join(folder, name));
   }
@@ -106,7 +99,7 @@ require_once ABSPATH . 'wp-settings.php';
       [
         ...['-d', `auto_prepend_file=${prepended}`, '-d', 'sendmail_path=/bin/true'],
         // Changes of wp-config.php take effect at once.
-        ...['-d', 'opcache.revalidate_freq=0', '-d', `opcache.file_cache=${compiledFiles}`],
+        ...['-d', 'opcache.revalidate_freq=0'],
         ...['-S', `127.0.0.1:${port}`, '-t', folder],
       ],
       { env: { PATH: process.env.PATH, PHP_CLI_SERVER_WORKERS: '4' } },
@@ -114,10 +107,11 @@ require_once ABSPATH . 'wp-settings.php';
     await reachable(port, child);
     return child;
   };
-  const compiled = ['enable_cli=1', `file_cache=${compiledFiles}`, 'file_cache_only=1'].flatMap((setting) => [
-    '-d',
-    `opcache.${setting}`,
-  ]);
+  // Otherwise each of these processes would compile WordPress again. PHP keeps no file that changed within two seconds.
+  const compiled = ['enable_cli=1', `file_cache=${folder}/wp-content/compiled`, 'file_cache_only=1'].flatMap(
+    (setting) => ['-d', `opcache.${setting}`],
+  );
+  mkdirSync(join(folder, 'wp-content/compiled'));
   const run = (code: string) => {
     // A network finds its site by the requested host.
     const host = quoted(new URL(url).host);
@@ -188,9 +182,6 @@ require_once ABSPATH . 'wp-settings.php';
     async remove() {
       await child.stop();
       await db.remove();
-      // PHP's version comes first in the paths, then the path of the source.
-      for (const version of readdirSync(compiledFiles))
-        rmSync(join(compiledFiles, version, folder), { recursive: true, force: true });
       rmSync(folder, { recursive: true, force: true });
     },
   });
