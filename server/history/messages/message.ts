@@ -288,8 +288,8 @@ export function messageFrom(row: Row, room: string): StoredMessage {
     rev: row.rev as number,
     clientId: row.client_id as string,
     user: { id: row.user_id as string, name: row.user_name as string },
-    text: row.text as string,
     sentAt: row.sent_at as number,
+    text: row.text as string,
     editedAt: (row.edited_at ?? undefined) as number | undefined,
     ...(row.deleted_at === null
       ? {}
