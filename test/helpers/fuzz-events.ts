@@ -65,6 +65,8 @@ const clientId: Json = fc.oneof(
   { weight: 1, arbitrary: json('same', 'same', '', 'a b', 'ü', 'x'.repeat(65)) },
 );
 
+const id = json('none', '', 'x'.repeat(65));
+
 /** Values that may be valid, for fields that the schema does not describe completely. */
 const fields: Record<string, Json> = {
   room,
@@ -89,7 +91,8 @@ const fields: Record<string, Json> = {
     [{ id: 'a b' }],
     [1],
   ),
-  id: json('none', '', 'x'.repeat(65)),
+  id,
+  held: id,
   token: json('none', 'a b', '', 'x'.repeat(129)),
   endpoint: json('https://fcm.googleapis.com/1', 'https://127.0.0.1/', 'file:///', ''),
   p256dh: json(
