@@ -77,7 +77,7 @@ test('keeps a card per room until it is taken, and no card after the session', (
   const { chat, cards, place } = open(() => []);
   const other = { room: { id: 'lobby', joined: true, summary: { kind: 'public' } } } as Place;
   for (const one of [place, other]) cards.attach(one, order);
-  cards.tray(place).take();
+  cards.tray(place).take({ text: '', card: 'order:1' });
   expect([place, other].map((one) => cards.tray(one).card?.about)).toEqual([undefined, 'order:1']);
   // A lost connection is not the end of the session.
   cards.silent();

@@ -1,7 +1,7 @@
 import { describe, expect, test, vi } from 'vitest';
 import { compareHeld, followHeld, heldItem } from '../../client/src/chat/held.ts';
 import { type Alone, newId, Outbox, type OutboxPort } from '../../client/src/chat/outbox.ts';
-import type { Pending } from '../../client/src/store/entries.ts';
+import type { NewContent, Pending } from '../../client/src/store/entries.ts';
 import type { Held, Message } from '../../server/wire/events.ts';
 import { memoryStorage, storeIn } from './memory-storage.ts';
 
@@ -64,7 +64,7 @@ describe('the outbox', () => {
   test('sends in order and removes acknowledged messages', async () => {
     const port = new Fake();
     const outbox = open(port);
-    for (const text of ['a', 'b', 'c']) outbox.add('lobby', text);
+    for (const text of ['a', 'b', 'c']) outbox.add('lobby', { text });
     await vi.waitFor(() => expect(outbox.list()).toEqual([]));
     expect(port.texts).toEqual(['a', 'b', 'c']);
   });
@@ -74,7 +74,7 @@ describe('the outbox', () => {
     const before = new Fake();
     before.online = false;
     const first = open(before, storage);
-    for (let i = 0; i < 20; i++) first.add('lobby', `t${i}`);
+    for (let i = 0; i < 20; i++) first.add('lobby', { text: `t${i}` });
     const ids = first.list().map(({ clientId }) => clientId);
 
     const after = new Fake();
@@ -91,7 +91,7 @@ describe('the outbox', () => {
     const { from } = Array;
     Array.from = ((items: ArrayLike<unknown>) => Array.prototype.slice.call(items)) as never;
     try {
-      open(port, storage).add('lobby', 'a');
+      open(port, storage).add('lobby', { text: 'a' });
       texts = open(port, storage)
         .list()
         .map(({ text }) => text);
@@ -107,8 +107,8 @@ describe('the outbox', () => {
     const port = new Fake();
     port.refuse = ['timeout', 'rate_limited', 'storage_unavailable', 'server_draining', 'internal'];
     const outbox = open(port);
-    outbox.add('lobby', 'a');
-    outbox.add('lobby', 'b');
+    outbox.add('lobby', { text: 'a' });
+    outbox.add('lobby', { text: 'b' });
     await vi.waitFor(() => expect(port.texts).toEqual(['a', 'b']));
     expect(new Set(port.requests.slice(0, 6)).size).toBe(1);
     expect(port.requests).toHaveLength(7);
@@ -120,8 +120,8 @@ describe('the outbox', () => {
       const port = new Fake();
       port.refuse = [code];
       const outbox = open(port);
-      outbox.add('lobby', 'a');
-      outbox.add('lobby', 'b');
+      outbox.add('lobby', { text: 'a' });
+      outbox.add('lobby', { text: 'b' });
       await vi.waitFor(() => expect(port.texts).toEqual(['b']));
       expect(port.failures).toEqual([code]);
       const [item] = outbox.list();
@@ -136,7 +136,7 @@ describe('the outbox', () => {
     const port = new Fake();
     port.refuse = ['conflict'];
     const outbox = open(port);
-    outbox.add('lobby', 'a', 7);
+    outbox.add('lobby', { text: 'a', replyTo: 7 });
     await vi.waitFor(() => expect(port.failures).toEqual(['conflict']));
     const [item] = outbox.list();
     if (item !== undefined) outbox.confirm({ ...stored(item), text: 'what was sent first' });
@@ -158,7 +158,7 @@ describe('the outbox', () => {
       at: 5,
     };
     port.send = async (item) => heldItem({ ...waits, clientId: item.clientId }, item) ?? item;
-    outbox.add('lobby', 'a');
+    outbox.add('lobby', { text: 'a' });
     await vi.waitFor(() => expect(outbox.list()).toMatchObject([{ text: 'a', failed: 'held', held: 'h1' }]));
     outbox.flush();
     const [item] = outbox.list();
@@ -177,6 +177,35 @@ describe('the outbox', () => {
     compareHeld(outbox, [other], []);
     followHeld(outbox, { id: 'h2', room: 'lobby', is: 'approved' });
     expect(outbox.list()).toEqual([]);
+  });
+
+  test('shows everything in a pending message that another device sent', () => {
+    const storage = memoryStorage();
+    const content: Required<Omit<NewContent, 'preview'>> = {
+      text: '@Bob look',
+      replyTo: 3,
+      threadOnly: true,
+      mentions: [{ user: '2', start: 0, length: 4 }],
+      files: [{ key: 'f1', id: 'f1', name: 'a.txt', type: 'text/plain', size: 1 }],
+      card: 'order:4711',
+    };
+    const { files, ...rest } = content;
+    const held: Held = {
+      ...rest,
+      mentions: [...rest.mentions],
+      files: files.map(({ key: id, name, type, size }) => ({ id, name, type, size })),
+      preview: { url: 'https://a.example/' },
+      id: 'h1',
+      room: 'lobby',
+      user: { id: '1', name: 'Alice' },
+      clientId: 'c1',
+      why: 'links',
+      at: 5,
+    };
+    compareHeld(open(new Fake(), storage), [held], []);
+    expect(open(new Fake(), storage).list()).toEqual([
+      { ...content, clientId: 'c1', room: 'lobby', sentAt: 5, held: 'h1', failed: 'held' },
+    ]);
   });
 
   test('removes the text of a copy whose original is deleted, also from the storage', async () => {
@@ -199,8 +228,8 @@ describe('the outbox', () => {
     const port = new Fake();
     port.online = false;
     const outbox = open(port);
-    outbox.add('lobby', 'a');
-    outbox.add('lobby', 'b');
+    outbox.add('lobby', { text: 'a' });
+    outbox.add('lobby', { text: 'b' });
     const [a, b] = outbox.list();
     if (a !== undefined) outbox.confirm(stored(a));
     if (b !== undefined) outbox.confirm({ ...stored(b), text: 'edited since', editedAt: 1 });
@@ -216,7 +245,7 @@ describe('the outbox', () => {
       const port = new Fake();
       port.online = false;
       const [first, second] = [open(port, storage, alone), open(port, storage, alone)];
-      for (const text of ['a', 'b', 'c']) first.add('lobby', text);
+      for (const text of ['a', 'b', 'c']) first.add('lobby', { text });
       second.reread();
       port.online = true;
       first.flush();
@@ -233,7 +262,7 @@ describe('the outbox', () => {
     const port = new Fake();
     port.refuse = ['forbidden'];
     const outbox = open(port, storage);
-    outbox.add('lobby', 'a');
+    outbox.add('lobby', { text: 'a' });
     store.clear();
     await vi.waitFor(() => expect(port.requests).toHaveLength(1));
     await Promise.resolve();
@@ -245,10 +274,10 @@ describe('the outbox', () => {
     const port = new Fake();
     port.refuse = ['timeout'];
     const outbox = open(port, storage);
-    outbox.add('lobby', 'a');
+    outbox.add('lobby', { text: 'a' });
     await vi.waitFor(() => expect(port.requests).toHaveLength(1));
     outbox.close();
-    outbox.add('lobby', 'b');
+    outbox.add('lobby', { text: 'b' });
     outbox.flush();
     await new Promise((resolve) => setTimeout(resolve, 20));
     expect(port.requests).toHaveLength(1);
@@ -260,7 +289,7 @@ describe('the outbox', () => {
     const storage = memoryStorage();
     const port = new Fake();
     port.online = false;
-    open(port, storage, direct, '1').add('lobby', 'secret');
+    open(port, storage, direct, '1').add('lobby', { text: 'secret' });
     for (const user of ['', '1/out', '2', '%31'])
       expect(open(port, storage, direct, user).list()).toEqual([]);
   });
@@ -273,7 +302,7 @@ describe('the outbox', () => {
     const port = new Fake();
     port.online = false;
     const outbox = open(port, storage);
-    for (const text of ['a', 'b']) outbox.add('lobby', text);
+    for (const text of ['a', 'b']) outbox.add('lobby', { text });
     expect(outbox.list().map(({ text }) => text)).toEqual(['a', 'b']);
     port.online = true;
     outbox.flush();
@@ -286,7 +315,7 @@ describe('the outbox', () => {
     const port = new Fake();
     port.online = false;
     const outbox = open(port, storage);
-    outbox.add('lobby', 'a');
+    outbox.add('lobby', { text: 'a' });
     storage.clear();
     outbox.reread();
     port.online = true;

@@ -150,8 +150,8 @@ test('keeps chosen users with their draft, separately for the room and its threa
   let field = new Field('');
   const root = Object.assign(new EventTarget(), { activeElement: field, querySelector: () => field });
   const suggest = suggestIn(context, root, thread);
-  const named = (place: Place) => suggest.mentions(place, '@Bob has it').map(({ user }) => user);
-  const empty = (place: Place) => keepDraft(place, { text: '', replyTo: undefined, edit: undefined }, store);
+  const named = (place: Place) => (suggest.mentions(place, '@Bob has it') ?? []).map(({ user }) => user);
+  const empty = (place: Place) => keepDraft(place, { text: '', edit: undefined }, store);
   const bob = { id: '2', name: 'Bob' };
   suggest.mention(bob);
   field = new Field('', true);

@@ -110,6 +110,27 @@ test('schedules files once the server has them, and repeats a failed request wit
   await page.sees('plan.txt');
 });
 
+test('keeps a file that is attached while the message is being scheduled', async () => {
+  const page = await inDen();
+  await attach(page, { 'plan.txt': 'words' });
+  await seesTiles(page, { 'plan.txt': '5 bytes' });
+  const delayed: (() => void)[] = [];
+  const { prototype } = page.window.WebSocket;
+  const { send } = prototype;
+  prototype.send = function (packet) {
+    if (!String(packet).includes('scheduled:add')) return send.call(this, packet);
+    delayed.push(() => send.call(this, packet));
+  };
+  await page.click('button', 'Send later');
+  await page.click('menuitem', /^Tomorrow, 0?9:00/);
+  await until(() => expect(delayed).toHaveLength(1));
+  await attach(page, { 'map.txt': 'words' });
+  await seesTiles(page, { 'plan.txt': '5 bytes', 'map.txt': '5 bytes' });
+  delayed[0]?.();
+  await page.sees('Scheduled messages · 1');
+  await seesTiles(page, { 'map.txt': '5 bytes' });
+});
+
 test('sends a text that is too long as a file', async () => {
   const page = await inDen();
   await page.fill('textbox', /^Message to/, 'x'.repeat(4010));

@@ -138,7 +138,7 @@ test.each(balancers.slice(0, size(2, 1)))(
     let refused = 0;
     const timers = chats.map(({ chat }) =>
       setInterval(() => {
-        if (chat.send(`text ${sent}`)) sent++;
+        if (chat.current && chat.send({ room: chat.current }, { text: `text ${sent}` })) sent++;
         else refused++;
       }, 1000 / rate),
     );

@@ -22,7 +22,7 @@ import type {
 } from '../connection/connection-state.ts';
 import { GuestPass } from '../connection/guest-pass.ts';
 import { Tasks } from '../connection/tasks.ts';
-import { type NewMention, type Pending, pendingForm, type SentFile } from '../store/entries.ts';
+import { type NewContent, type NewMention, type Pending, pendingForm } from '../store/entries.ts';
 import type { Room } from '../store/room.ts';
 import { KEPT_UNREAD } from '../store/timeline.ts';
 import type { ChatListener, Follower, RoomRemoval } from './chat-listener.ts';
@@ -278,26 +278,14 @@ export class Chat implements ConnectionListener {
   }
 
   /**
-   * Adds a message to the outbox. Returns false without a room or a login.
+   * Adds a message to the outbox. Returns false without a login.
    *
-   * @param thread - the thread in whose panel the message is written, so the room does not scroll to its end
-   * @param room - by default the shown room
-   * @param bare - without a link preview
-   * @param card - the reference of a card of the site
+   * @param thread - set in the panel of a thread, so the room does not scroll to its end
    */
-  send(
-    text: string,
-    replyTo?: number,
-    mentions?: readonly NewMention[],
-    files?: readonly SentFile[],
-    thread?: { readonly only?: boolean },
-    room = this.current,
-    bare?: boolean,
-    card?: string,
-  ): boolean {
+  send({ room, thread }: { readonly room: Room; readonly thread?: object }, content: NewContent): boolean {
     const { outbox } = this;
-    if (!room || !outbox) return false;
-    outbox.add(room.id, text, replyTo, mentions, files, bare, card, thread?.only);
+    if (!outbox) return false;
+    outbox.add(room.id, content);
     this.ownTyping.stop();
     if (thread !== undefined) return true;
     room.newFrom = undefined;
@@ -309,7 +297,7 @@ export class Chat implements ConnectionListener {
   forward(message: Message, room: Room, note: string): boolean {
     const { outbox } = this;
     if (outbox === undefined) return false;
-    if (note !== '') outbox.add(room.id, note);
+    if (note !== '') outbox.add(room.id, { text: note });
     outbox.forward(room.id, message);
     this.#deliver();
     return true;

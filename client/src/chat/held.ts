@@ -1,23 +1,17 @@
 import type { EventPayload, Held } from '../../../server/wire/events.ts';
-import type { Pending } from '../store/entries.ts';
+import { contentOf, type Pending } from '../store/entries.ts';
 import type { Outbox } from './outbox.ts';
 
 /** Returns the outbox item of a message that is pending approval or was rejected. */
-export function heldItem(
-  { id, room, clientId, text, replyTo, threadOnly, mentions, files, at, rejected }: Held,
-  before?: Pending,
-): Pending | undefined {
+export function heldItem(message: Held, before?: Pending): Pending | undefined {
+  const { id, room, clientId, files, at, rejected } = message;
   // An edit has no item, because the message itself is shown.
   if (clientId === undefined) return undefined;
   const item: Pending = before ?? {
+    ...contentOf({ ...message, files: files?.map((file) => ({ ...file, key: file.id })) }),
     clientId,
     room,
-    text,
     sentAt: at,
-    replyTo,
-    threadOnly,
-    mentions,
-    files: files?.map((file) => ({ ...file, key: file.id })),
   };
   const { failed: _, reason: _reason, ...kept } = item;
   if (rejected === undefined) return { ...kept, held: id, failed: 'held' };

@@ -1,6 +1,6 @@
 import type { Message } from '../../../server/wire/events.ts';
 import { Clock } from '../connection/clock.ts';
-import { type NewMention, type Pending, pendingForm, type SentFile } from '../store/entries.ts';
+import { type NewContent, type Pending, pendingForm } from '../store/entries.ts';
 import type { Store } from './storage.ts';
 
 /** Errors that a retry does not fix, so the user must decide. */
@@ -78,39 +78,13 @@ export class Outbox {
   }
 
   /** Adds a message. */
-  add(
-    room: string,
-    text: string,
-    replyTo?: number,
-    mentions: readonly NewMention[] = [],
-    files?: readonly SentFile[],
-    bare?: boolean,
-    card?: string,
-    threadOnly?: boolean,
-  ): void {
-    this.put({
-      clientId: newId(),
-      room,
-      text,
-      sentAt: this.#time(room),
-      replyTo,
-      threadOnly: threadOnly || undefined,
-      mentions: mentions.length === 0 ? undefined : mentions,
-      files,
-      preview: bare ? false : undefined,
-      card: card || undefined,
-    });
+  add(room: string, content: NewContent & Pick<Pending, 'forward'>): void {
+    this.put({ ...content, clientId: newId(), room, sentAt: this.#time(room) });
   }
 
   /** Adds a copy of a message. */
   forward(room: string, { room: from, seq, text }: Message): void {
-    this.put({
-      clientId: newId(),
-      room,
-      text,
-      sentAt: this.#time(room),
-      forward: { room: from, seq },
-    });
+    this.add(room, { text, forward: { room: from, seq } });
   }
 
   /**

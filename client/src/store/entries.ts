@@ -1,5 +1,6 @@
 import type { Held, Message, MessageFile, User } from '../../../server/wire/events.ts';
 import { flag, list, number, object, optional, text } from '../chat/form.ts';
+import type { RequestOf } from '../connection/connection.ts';
 
 /** A file of an unsent message. It has an `id` once it is uploaded. */
 export interface SentFile extends Partial<Pick<MessageFile, 'id' | 'alt' | 'image' | 'audio' | 'video'>> {
@@ -19,22 +20,25 @@ export interface NewMention {
   readonly length: number;
 }
 
-/** A message of this user that the server has not confirmed as stored. */
-export interface Pending {
-  readonly clientId: string;
-  readonly room: string;
-  readonly text: string;
-  readonly sentAt: number;
-  readonly replyTo?: number;
-  /** The reply is only in its thread. */
-  readonly threadOnly?: true;
+/** The fields of `message:send` that clients set by other means. A poll is sent at once, without a draft. */
+type NoContent = 'room' | 'clientId' | 'poll';
+
+/**
+ * What a user writes. Drafts, unsent, scheduled and held messages have it, and pass it on as a whole. The request
+ * `message:send` declares its fields.
+ */
+export interface NewContent
+  extends Readonly<Omit<RequestOf<'message:send'>, NoContent | 'mentions' | 'files'>> {
   readonly mentions?: readonly NewMention[];
   /** The message is sent when all files are uploaded. */
   readonly files?: readonly SentFile[];
-  /** False: send without a link preview. */
-  readonly preview?: boolean;
-  /** The reference of a card of the site. */
-  readonly card?: string;
+}
+
+/** A message of this user that the server has not confirmed as stored. */
+export interface Pending extends NewContent {
+  readonly clientId: string;
+  readonly room: string;
+  readonly sentAt: number;
   /** The original of a forwarded copy. Its text is shown until the copy is stored. */
   readonly forward?: Pick<Message, 'room' | 'seq'>;
   /** Undefined while the message can be sent. Otherwise the error code, `held` or `rejected`. */
@@ -59,11 +63,9 @@ const fileFields = {
   ),
 };
 export const messageFile = object<MessageFile>({ ...fileFields, id: text });
-export const pendingForm = object<Pending>({
-  clientId: text,
-  room: text,
+/** The forms of the stored content. A field of `NewContent` without a form is a type error. */
+export const contentForms: { readonly [Field in keyof NewContent]-?: (value: unknown) => boolean } = {
   text,
-  sentAt: number,
   replyTo: optional(number),
   threadOnly: optional(flag),
   mentions: optional(list(object<NewMention>({ user: text, start: number, length: number }))),
@@ -72,6 +74,19 @@ export const pendingForm = object<Pending>({
   ),
   preview: optional(flag),
   card: optional(text),
+};
+/** Returns the content of a value that may have other fields too. */
+export function contentOf(value: object): NewContent {
+  const fields = Object.entries(value).filter(
+    ([name, field]) => field !== undefined && contentForms[name as keyof NewContent]?.(field),
+  );
+  return Object.fromEntries(fields) as unknown as NewContent;
+}
+export const pendingForm = object<Pending>({
+  ...contentForms,
+  clientId: text,
+  room: text,
+  sentAt: number,
   forward: optional(object<Pick<Message, 'room' | 'seq'>>({ room: text, seq: number })),
   failed: optional(text),
   held: optional(text),

@@ -3,7 +3,7 @@ import type { Held, Message, Thread, User } from '../../../server/wire/events.ts
 import type { Chat } from '../chat/chat.ts';
 import type { MessagePlace } from '../chat/notifications.ts';
 import type { BrowserPush } from '../chat/push.ts';
-import type { Entry, NewMention, SentFile } from '../store/entries.ts';
+import type { Entry, NewContent, NewMention } from '../store/entries.ts';
 import type { Room } from '../store/room.ts';
 import type { Note } from '../store/timeline-blocks.ts';
 import type { StringKey, Strings } from '../strings/strings.ts';
@@ -122,8 +122,7 @@ export interface StripProps extends Place {
   /** Continues the edit with the current text of the message. */
   use(text: string, rev: number): void;
   cancel(): void;
-  /** Removes the preview of the link. */
-  bare(): void;
+  withoutPreview(): void;
 }
 
 /** Where a message is written: a room, or a thread in it. */
@@ -147,19 +146,18 @@ export interface FileSource {
 export interface Tray {
   /** Whether a file or a card can be sent. */
   readonly full: boolean;
-  /** The reference of the attached card. */
-  readonly card?: string | undefined;
-  /** The files of the draft once the server has stored all of them. Undefined before, and without files. */
-  readonly stored: readonly SentFile[] | undefined;
+  /** Whether the server has stored all files. */
+  readonly stored: boolean;
+  /** Returns the card, and the files that have no problem. */
+  content(): Pick<NewContent, 'files' | 'card'>;
   draw(): ComponentChildren;
-  /** Removes the files from the draft and returns them for the message. Undefined without files. */
-  take(): SentFile[] | undefined;
+  /** Removes what was sent or scheduled. A file that was attached meanwhile stays. */
+  take(content: NewContent): void;
 }
 
 /** Where a voice message is recorded, with the state of the composer. */
 export interface VoicePlace extends Place {
-  /** The message to reply to. */
-  readonly replyTo: number | undefined;
+  readonly reply: Pick<NewContent, 'replyTo' | 'threadOnly'>;
   sent(): void;
 }
 
@@ -176,11 +174,10 @@ export interface VoiceControls {
 export interface Draft extends Place {
   readonly edit: object | undefined;
   readonly text: string;
-  readonly replyTo: number | undefined;
-  /** Whether the user removed the preview of the link. */
-  readonly bare: boolean | undefined;
-  /** Must be called when the text was sent or scheduled, to clear the field. */
-  sent(text: string): void;
+  /** Returns the message to send or schedule, with the content of the tray. */
+  content(): NewContent;
+  /** Must be called when the content was scheduled, to clear the field. */
+  sent(): void;
 }
 
 /** A message in full, as a pin, or as the preview in the room list. */

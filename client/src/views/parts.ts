@@ -194,12 +194,12 @@ export function start(
       const [tray, card] = [files.tray(place), cards.tray(place)];
       return {
         full: tray.full || card.card !== undefined,
-        card: card.card?.about,
         stored: tray.stored,
+        content: () => ({ ...tray.content(), card: card.card?.about }),
         draw: () => [card.draw(), tray.draw()],
-        take() {
-          card.take();
-          return tray.take();
+        take(content) {
+          card.take(content);
+          tray.take(content);
         },
       };
     },

@@ -1,5 +1,6 @@
 import type { Card } from '../../../../server/wire/events.ts';
 import type { Follower } from '../../chat/chat-listener.ts';
+import type { NewContent } from '../../store/entries.ts';
 import { type Context, keyOf, type Place } from '../context.ts';
 import { Icon } from '../controls/icon.tsx';
 
@@ -31,7 +32,7 @@ export class Cards implements Follower {
     this.#offer = undefined;
   }
 
-  /** Returns the card of a draft with the function that removes it from the draft. */
+  /** Returns the card of a draft with the function that removes it when it was sent. */
   tray(place: Place) {
     const key = keyOf(place);
     const card = this.#drafts.get(key);
@@ -41,7 +42,9 @@ export class Cards implements Follower {
     return {
       card,
       draw: () => (card === undefined ? mayOffer && this.#offered(place) : this.#attached(key, card)),
-      take: () => this.#drafts.delete(key),
+      take: ({ card: about }: NewContent) => {
+        if (this.#drafts.get(key)?.about === about) this.#drafts.delete(key);
+      },
     };
   }
 

@@ -101,11 +101,11 @@ export class Attachments {
   }
 
   /** Sends a recording, which is stored until the server has it. Returns false without a login. */
-  sendVoice({ room, thread, replyTo }: VoicePlace, file: File, voice: VoiceNote, key: string): boolean {
+  sendVoice(place: VoicePlace, file: File, voice: VoiceNote, key: string): boolean {
     const { chat } = this.#context;
-    const upload = this.uploads.add(room.id, file, chat.limits.file, { key, voice });
+    const upload = this.uploads.add(place.room.id, file, chat.limits.file, { key, voice });
     const files = [sent(upload, undefined)];
-    if (!chat.send('', replyTo, undefined, files, thread, room)) {
+    if (!chat.send(place, { ...place.reply, text: '', files })) {
       this.uploads.cancel(key);
       return false;
     }
@@ -347,25 +347,21 @@ export class Attachments {
     return going.length < this.#context.chat.limits.files;
   }
 
-  /** Returns the files of the draft; undefined if there are none, or if the server does not have all of them. */
-  stored(place: Place): SentFile[] | undefined {
-    const items = this.items(place);
-    if (items.length === 0 || items.some(({ upload }) => upload.stored === undefined)) return undefined;
-    return items.map(({ upload, alt }) => sent(upload, alt));
+  /** Returns the files of the draft that have no problem, for the message. Undefined without files. */
+  files(place: Place): SentFile[] | undefined {
+    const items = this.items(place).filter(({ upload }) => upload.problem === undefined);
+    return items.length === 0 ? undefined : items.map(({ upload, alt }) => sent(upload, alt));
   }
 
-  /** Removes the files from the draft and returns them for the message. A file with a problem stays in the tray. */
-  take(place: Place): SentFile[] | undefined {
-    const items = this.items(place).filter(({ upload }) => upload.problem === undefined);
-    if (items.length === 0) return undefined;
+  /** Removes files from the draft that were sent. */
+  take(place: Place, files: readonly SentFile[]): void {
+    const items = this.items(place);
+    const isSent = ({ upload }: Attached) => files.some(({ key }) => key === upload.key);
+    for (const { upload } of items.filter(isSent)) if (upload.stored === undefined) this.#hold(upload);
     this.#set(
       place,
-      this.items(place).filter((item) => !items.includes(item)),
+      items.filter((item) => !isSent(item)),
     );
-    return items.map(({ upload, alt }) => {
-      if (upload.stored === undefined) this.#hold(upload);
-      return sent(upload, alt);
-    });
   }
 
   /** Repeats the upload of a file that a message needs. */

@@ -60,12 +60,13 @@ export class FileViews implements Follower {
     const items = attachments.items(place);
     return {
       full: items.some(({ upload }) => upload.problem === undefined),
-      stored: attachments.stored(place),
+      stored: items.every(({ upload }) => upload.stored !== undefined),
+      content: () => ({ files: attachments.files(place) }),
       draw: () =>
         items.length > 0 && (
           <Tray context={this.#context} attachments={attachments} place={place} items={items} />
         ),
-      take: () => attachments.take(place),
+      take: ({ files }) => files && attachments.take(place, files),
     };
   }
 

@@ -2,10 +2,11 @@ import { isBlank } from '../../../../server/text/blank.ts';
 import type { EventPayload, Reminder, Scheduled } from '../../../../server/wire/events.ts';
 import type { Follower } from '../../chat/chat-listener.ts';
 import { newId } from '../../chat/outbox.ts';
+import type { RequestOf } from '../../connection/connection.ts';
 import { RequestError } from '../../connection/connection-state.ts';
 import type { Room } from '../../store/room.ts';
 import type { Strings } from '../../strings/strings.ts';
-import { cleaned, codePoints } from '../../text/paste.ts';
+import { codePoints } from '../../text/paste.ts';
 import { textOf, wordsOf } from '../../text/words.ts';
 import type { Context, Draft } from '../context.ts';
 import { Icon } from '../controls/icon.tsx';
@@ -138,8 +139,10 @@ class Later implements Follower {
     const { edit, text } = draft;
     const files = tray(draft);
     // The server must have the files, because this tab may close.
-    const hasContent = files?.full ? files.stored !== undefined : !isBlank(text);
-    const isSendable = hasContent && files?.card === undefined && codePoints(text) <= chat.limits.text;
+    const hasContent = files?.full ? files.stored : !isBlank(text);
+    // The server does not schedule cards.
+    const hasCard = files?.content().card !== undefined;
+    const isSendable = hasContent && !hasCard && codePoints(text) <= chat.limits.text;
     if (chat.isGuest || edit !== undefined || !isSendable) return null;
     return (
       <button
@@ -196,32 +199,21 @@ class Later implements Follower {
   /** Schedules the draft, and clears its field. */
   async #schedule(draft: Draft, at: number): Promise<void> {
     const { chat, strings, toast } = this.#context;
-    const { room, replyTo, bare, thread } = draft;
-    const text = cleaned(draft.text);
-    const mentions = this.#context.mentions(draft, text);
     const tray = this.#context.tray(draft);
-    const files = tray?.stored?.map(({ id = '', alt }) => ({ id, alt: alt || undefined }));
-    const content = {
-      room: room.id,
-      text,
-      replyTo,
-      threadOnly: thread?.only ? (true as const) : undefined,
-      files,
-      mentions: mentions && [...mentions],
-      preview: bare ? false : undefined,
-    };
+    const content = { ...draft.content(), room: draft.room.id };
     // If the answer is lost, the server may have the message. Another attempt with the same ID then finds it.
     const key = JSON.stringify(content);
     const earlier = this.#unanswered.get(key);
     const clientId = earlier ?? newId();
     this.#unanswered.set(key, clientId);
-    const answer = await chat.request('scheduled:add', { ...content, at, clientId });
+    const request = { ...content, at, clientId } as object as RequestOf<'scheduled:add'>;
+    const answer = await chat.request('scheduled:add', request);
     // It may have the time of the first attempt.
     if (earlier !== undefined && 'scheduled' in answer && answer.scheduled.at !== at)
       await chat.request('scheduled:edit', { id: answer.scheduled.id, at });
     this.#unanswered.delete(key);
-    if (files !== undefined) tray?.take();
-    draft.sent(draft.text);
+    tray?.take(content);
+    draft.sent();
     toast(strings.text('later.done', { when: when(at, strings) }), 'good');
   }
 }

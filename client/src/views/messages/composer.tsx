@@ -2,7 +2,7 @@ import { Component, type ComponentChildren, createRef } from 'preact';
 import { isBlank } from '../../../../server/text/blank.ts';
 import { firstPage } from '../../../../server/text/format.ts';
 import type { Follower } from '../../chat/chat-listener.ts';
-import type { Entry } from '../../store/entries.ts';
+import { contentOf, type Entry, type NewContent } from '../../store/entries.ts';
 import type { Room } from '../../store/room.ts';
 import { composes, confirms } from '../../text/keys.ts';
 import { cleaned, codePoints, meansFiles } from '../../text/paste.ts';
@@ -40,13 +40,13 @@ interface Props {
 const DRAFT_MS = 300;
 /** The characters of a name that fit into the field of a phone. */
 const MIXED_NAME = 12;
+const EMPTY: NewContent = { text: '' };
 
 /** The composer of a room or a thread. Its text is stored as a draft until it is sent. */
 export class Composer extends Component<Props> implements Follower {
   readonly #field = createRef<HTMLTextAreaElement>();
-  #text = '';
-  #replyTo: number | undefined;
-  #bare: boolean | undefined;
+  /** What was written, without the content of the tray and without the thread. `preview` is false or undefined. */
+  #draft = EMPTY;
   #edit: Edit | undefined;
   #gone = false;
   /** The key of an unsent message. The user edits it as soon as the server has stored it. */
@@ -98,7 +98,7 @@ export class Composer extends Component<Props> implements Follower {
 
   reply(entry: Entry): void {
     if (entry.message === undefined) return;
-    this.#replyTo = entry.message.seq;
+    this.#set({ replyTo: entry.message.seq });
     this.#keep();
     this.focus();
     this.props.context.changed();
@@ -115,9 +115,13 @@ export class Composer extends Component<Props> implements Follower {
   /** Puts the text of an unsent message back, before the current text. */
   again({ text, replyTo, pending }: Entry): void {
     this.#edit = undefined;
-    this.#write(isBlank(this.#text) ? text : `${text}\n${this.#text}`);
-    if (pending?.preview === false) this.#bare = true;
-    this.#replyTo ??= this.props.thread === undefined ? replyTo : undefined;
+    const draft = this.#draft;
+    this.#write(isBlank(draft.text) ? text : `${text}\n${draft.text}`);
+    this.#set({
+      ...contentOf(pending ?? {}),
+      text: this.#draft.text,
+      replyTo: draft.replyTo ?? (this.props.thread === undefined ? replyTo : undefined),
+    });
     this.#keep();
     this.props.context.draw();
     this.focus([text.length, text.length]);
@@ -126,7 +130,7 @@ export class Composer extends Component<Props> implements Follower {
   /** Cancels the edit or the reply. Returns false if there is neither. */
   readonly cancel = (): boolean => {
     if (this.#edit !== undefined) this.#edit = undefined;
-    else if (this.#replyTo !== undefined) this.#replyTo = undefined;
+    else if (this.#draft.replyTo !== undefined) this.#set({ replyTo: undefined });
     else return false;
     this.#keep();
     this.focus();
@@ -156,6 +160,7 @@ export class Composer extends Component<Props> implements Follower {
       chat.paused?.code === 'rate_limited' && chat.pending(room).length > 0 ? chat.paused : undefined;
     const seconds = limited === undefined ? 0 : Math.ceil((limited.until - performance.now()) / 1000);
     const edit = this.#edit;
+    const draft = this.#draft;
     this.#waits = !edit && bar?.wait;
     const { text: limit } = chat.limits;
     const left = limit - codePoints(this.#inField);
@@ -163,7 +168,7 @@ export class Composer extends Component<Props> implements Follower {
     const tray = this.#tray;
     const voice =
       edit === undefined
-        ? context.voice({ room, thread, replyTo: this.#replyTo ?? thread?.root, sent: this.#voiceSent })
+        ? context.voice({ room, thread, reply: this.#reply(draft), sent: this.#voiceSent })
         : undefined;
     const words =
       left < 0 ? strings.count('composer.tooMany', -left) : strings.text('composer.left', { n: left });
@@ -193,11 +198,11 @@ export class Composer extends Component<Props> implements Follower {
             room,
             thread,
             edit,
-            replyTo: this.#replyTo,
-            text: this.#bare ? '' : this.#text,
+            replyTo: draft.replyTo,
+            text: draft.preview === false ? '' : draft.text,
             use: this.#use,
             cancel: this.cancel,
-            bare: this.#withoutPreview,
+            withoutPreview: this.#withoutPreview,
           })}
           {tray?.draw()}
           <div class="row">
@@ -225,6 +230,7 @@ export class Composer extends Component<Props> implements Follower {
     const { context, room, thread } = this.props;
     const { chat, strings } = context;
     const edit = this.#edit;
+    const draft = this.#draft;
     return (
       <>
         {chat.can.files && edit === undefined && (
@@ -270,10 +276,9 @@ export class Composer extends Component<Props> implements Follower {
           room,
           thread,
           edit,
-          text: this.#text,
-          replyTo: this.#replyTo ?? thread?.root,
-          bare: this.#bare,
-          sent: this.#sent,
+          text: draft.text,
+          content: () => this.#content(draft),
+          sent: () => this.#sent(draft),
         })}
       </>
     );
@@ -360,7 +365,7 @@ export class Composer extends Component<Props> implements Follower {
   }
 
   get #inField(): string {
-    return this.#edit?.text ?? this.#text;
+    return this.#edit?.text ?? this.#draft.text;
   }
 
   #sendLabel(): string {
@@ -407,28 +412,18 @@ export class Composer extends Component<Props> implements Follower {
   }
 
   #submit(): void {
-    const { room, thread, context } = this.props;
-    const { chat, strings, toast, draw } = context;
+    const { chat, strings, toast, draw } = this.props.context;
     const text = cleaned(this.#inField);
     const edit = this.#edit;
     const tray = this.#tray;
     if ((isBlank(text) && !tray?.full) || codePoints(text) > chat.limits.text || this.#saving || this.#waits)
       return;
     if (edit !== undefined && edit.clash !== 'deleted') return void this.#save(edit);
-    // The chosen reply belongs to the draft, not to the edit.
-    const replyTo = (edit === undefined ? this.#replyTo : undefined) ?? thread?.root;
-    const mentions = context.mentions(this.props, text, edit?.seq);
-    const bare = edit === undefined && this.#bare;
-    const card = edit === undefined ? tray?.card : undefined;
-    // Clients without cards, and notifications, show the text.
-    const words = card !== undefined && isBlank(text) ? card : text;
-    if (!chat.send(words, replyTo, mentions, tray?.take(), thread, room, bare, card))
-      return toast(strings.text('error.other'), 'bad');
     // A message deleted during its edit is sent as a new one. The draft remains.
-    if (edit === undefined) {
-      this.#text = '';
-      this.#replyTo = this.#bare = undefined;
-    }
+    const content = this.#content(edit === undefined ? this.#draft : { text });
+    if (!chat.send(this.props, content)) return toast(strings.text('error.other'), 'bad');
+    tray?.take(content);
+    if (edit === undefined) this.#draft = EMPTY;
     this.#edit = undefined;
     this.#keep();
     this.focus();
@@ -437,8 +432,31 @@ export class Composer extends Component<Props> implements Follower {
     draw();
   }
 
+  /** Returns the message to send or schedule for a draft. */
+  #content(draft: NewContent): NewContent {
+    const text = cleaned(draft.text);
+    const added = this.#tray?.content();
+    return {
+      ...draft,
+      ...this.#reply(draft),
+      ...added,
+      // Clients without cards, and notifications, show the text.
+      text: (isBlank(text) && added?.card) || text,
+      mentions: this.props.context.mentions(this.props, text, this.#edit?.seq),
+    };
+  }
+
+  #reply({ replyTo }: NewContent): Pick<NewContent, 'replyTo' | 'threadOnly'> {
+    const { thread } = this.props;
+    return { replyTo: replyTo ?? thread?.root, threadOnly: thread?.only || undefined };
+  }
+
+  #set(change: Partial<NewContent>): void {
+    this.#draft = { ...this.#draft, ...change };
+  }
+
   readonly #withoutPreview = () => {
-    this.#bare = true;
+    this.#set({ preview: false });
     this.#keep();
     this.focus();
     this.props.context.draw();
@@ -446,19 +464,20 @@ export class Composer extends Component<Props> implements Follower {
 
   /** The preview stays removed only while the first link is the same. */
   #write(text: string): void {
-    if (this.#bare && firstPage(text) !== firstPage(this.#text)) this.#bare = undefined;
-    this.#text = text;
+    const { preview, text: before } = this.#draft;
+    const isRemoved = preview === false && firstPage(text) === firstPage(before);
+    this.#set({ text, preview: isRemoved ? preview : undefined });
   }
 
-  /** Clears the field after its text was scheduled, unless the user has changed the text since then. */
-  readonly #sent = (text: string) => {
-    if (this.#text === text) this.#text = '';
-    this.#bare = undefined;
+  /** Clears the field after a draft was scheduled, unless the user has changed the text since then. */
+  #sent({ text }: NewContent): void {
+    const now = this.#draft.text;
+    this.#draft = { text: now === text ? '' : now };
     this.#voiceSent();
-  };
+  }
 
   readonly #voiceSent = () => {
-    this.#replyTo = undefined;
+    this.#set({ replyTo: undefined });
     // Another composer may own the draft of this room now.
     if (!this.#gone) this.#keep();
     this.props.toEnd();
@@ -493,17 +512,14 @@ export class Composer extends Component<Props> implements Follower {
 
   #read(): void {
     const draft = keptDraft(this.props, this.props.context.chat.store);
-    this.#text = draft?.text ?? '';
-    this.#replyTo = draft?.replyTo;
-    this.#bare = draft?.bare;
+    this.#draft = contentOf(draft ?? EMPTY);
     this.#edit = draft?.edit;
   }
 
   #keep(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    const draft = { text: this.#text, replyTo: this.#replyTo, bare: this.#bare, edit: this.#edit };
-    keepDraft(this.props, draft, this.props.context.chat.store);
+    keepDraft(this.props, { ...this.#draft, edit: this.#edit }, this.props.context.chat.store);
   }
 
   readonly #key = (event: KeyboardEvent) => {

@@ -1,16 +1,13 @@
-import { flag, number, object, optional, text } from '../../chat/form.ts';
+import { number, object, optional, text } from '../../chat/form.ts';
 import type { Store } from '../../chat/storage.ts';
+import { contentForms, type NewContent } from '../../store/entries.ts';
 import type { Room } from '../../store/room.ts';
 import { type Clash, keyOf, type Place } from '../context.ts';
 
-/** The draft of a room or a thread. The browser stores it until it is sent. */
-export interface Draft {
-  text: string;
-  replyTo: number | undefined;
-  /** Whether the user removed the link preview. */
-  bare?: boolean | undefined;
+/** The draft of a room or a thread, without its tray. The browser stores it until it is sent. */
+interface KeptDraft extends NewContent {
   /** An edit in progress. The draft remains until the edit ends. */
-  edit: Edit | undefined;
+  readonly edit: Edit | undefined;
 }
 
 export interface Edit {
@@ -22,10 +19,8 @@ export interface Edit {
 }
 
 const clash = object<Exclude<Clash, 'deleted'>>({ text, rev: number });
-const draftForm = object<Draft>({
-  text,
-  replyTo: optional(number),
-  bare: optional(flag),
+const draftForm = object<KeptDraft>({
+  ...contentForms,
   edit: optional(
     object<Edit>({
       seq: number,
@@ -40,7 +35,7 @@ const placeOf = (place: Place) => `draft/${keyOf(place)}`;
 /** Key of the users that were picked for mentions in the draft. */
 export const picksOf = (place: Place) => `picks/${keyOf(place)}`;
 
-export const keptDraft = (place: Place, store: Store | undefined): Draft | undefined =>
+export const keptDraft = (place: Place, store: Store | undefined): KeptDraft | undefined =>
   store?.get(placeOf(place), draftForm);
 
 /** Whether a `storage` event concerns the draft. */
@@ -48,7 +43,7 @@ export const ownsDraft = (place: Place, store: Store | undefined, key: string | 
   store?.owns(key, placeOf(place)) === true;
 
 /** Stores a draft, or deletes an empty one. Without any text, the picked users are deleted too. */
-export function keepDraft(place: Place, draft: Draft, store: Store | undefined): void {
+export function keepDraft(place: Place, draft: KeptDraft, store: Store | undefined): void {
   if (draft.text === '' && draft.edit === undefined) store?.delete(picksOf(place));
   if (draft.text === '' && draft.replyTo === undefined && draft.edit === undefined)
     store?.delete(placeOf(place));

@@ -81,8 +81,11 @@ export class Suggest implements Follower {
       root.addEventListener(type, this.#look, { signal });
   }
 
-  /** Returns the mentions in a text of picked users, and in an edit also of users that the message already mentions. */
-  mentions(place: Place, text: string, seq?: number): NewMention[] {
+  /**
+   * Returns the mentions in a text of picked users, and in an edit also of users that the message already mentions.
+   * Undefined without mentions.
+   */
+  mentions(place: Place, text: string, seq?: number): NewMention[] | undefined {
     const { text: stored = '', mentions = [] } =
       (seq === undefined ? undefined : place.room.timeline.get(seq)) ?? {};
     const characters = [...stored];
@@ -90,7 +93,8 @@ export class Suggest implements Follower {
       user: user.id,
       label: characters.slice(start, start + length).join(''),
     }));
-    return mentionsIn(text, [...former, ...this.#picks.in(place)]);
+    const found = mentionsIn(text, [...former, ...this.#picks.in(place)]);
+    return found.length === 0 ? undefined : found;
   }
 
   ready(): void {
