@@ -102,7 +102,7 @@ describe('the shown room', () => {
     // A rejected message stays until the user can send it.
     await ben.request('room:update', { room, write: 'moderators' });
     send(chat, 'unsent');
-    await expect.poll(() => chat.pending()).toMatchObject([{ text: 'unsent', failed: 'forbidden' }]);
+    await expect.poll(() => chat.unsent()).toMatchObject([{ text: 'unsent', failed: 'forbidden' }]);
     await site.memcached.delete(site.key(ann.cookie));
     await expect.poll(() => chat.connection.state).toMatchObject({ kind: 'ended', reason: 'logout' });
     expect(chat.current).toBeUndefined();
@@ -112,7 +112,7 @@ describe('the shown room', () => {
     );
     await expect.poll(() => chat.current?.joined).toBe(true);
     expect(chat.current?.id).toBe(room);
-    expect(chat.pending()).toMatchObject([{ text: 'unsent' }]);
+    expect(chat.unsent()).toMatchObject([{ text: 'unsent' }]);
     expect(calls.filter(({ name }) => name === 'hide')).toHaveLength(1);
   });
 
@@ -158,7 +158,7 @@ describe('the shown room', () => {
     const { chat } = await open(ann.cookie, room, `http://127.0.0.1:${proxy.port}`);
     await ben.request('room:update', { room, write: 'moderators' });
     send(chat, 'unsent');
-    await expect.poll(() => chat.pending()).toMatchObject([{ text: 'unsent', failed: 'forbidden' }]);
+    await expect.poll(() => chat.unsent()).toMatchObject([{ text: 'unsent', failed: 'forbidden' }]);
     const user = { id: ann.id, name: ann.name };
     const overSpy = vi.spyOn(chat, 'over');
     await site.memcached.delete(site.key(ann.cookie));
@@ -274,7 +274,7 @@ describe('the shown room', () => {
     expect(send(chat, 'on my way')).toBe(true);
     chat.open('lobby');
     await expect.poll(async () => (await ben.request('message:history', { room })).messages.length).toBe(1);
-    await expect.poll(() => chat.pending()).toEqual([]);
+    await expect.poll(() => chat.unsent()).toEqual([]);
     await expect.poll(() => chat.rooms.get(room)?.joined).toBe(false);
     expect(chat.current?.id).toBe('lobby');
   });
@@ -578,7 +578,7 @@ describe('reading', () => {
     const room = await chat.openDirect(ben.id);
     await expect.poll(() => room.joined).toBe(true);
     send(chat, 'read me');
-    await expect.poll(() => chat.pending()).toEqual([]);
+    await expect.poll(() => chat.unsent()).toEqual([]);
     await ben.request('read:mark', { room: room.id, seq: 1 });
     await expect.poll(() => room.readByOther).toBe(1);
     // Also after a reload, whether or not Ben is connected.
@@ -643,7 +643,7 @@ describe('messages', () => {
     expect(shown).toEqual([[{ room: 'lobby' }, 'to be forgotten']]);
     await expect.poll(() => search.state?.messages?.map(({ user }) => user.id)).toEqual(['0']);
     expect(room?.summary.last?.user.id).toBe('0');
-    expect(chat.pending(room).map(({ text }) => text)).toEqual(['unsent']);
+    expect(chat.unsent(room).map(({ text }) => text)).toEqual(['unsent']);
     request.mockRestore();
   });
 

@@ -28,12 +28,12 @@ const message = (seq: number): Entry => ({
   sentAt: 10 * seq,
   message: { seq } as Message,
 });
-const pending: Entry = {
-  key: 'pending',
+const unsent: Entry = {
+  key: 'unsent',
   user: ann,
   text: '',
   sentAt: 1,
-  pending: {} as Entry['pending'] & {},
+  unsent: {} as Entry['unsent'] & {},
 };
 
 function start() {
@@ -58,7 +58,7 @@ function start() {
   };
   const onHold = new OnHold({ chat, changed: () => {} } as unknown as Context);
   const shown = (list: readonly Entry[]) =>
-    onHold.among(room, [...list]).map(({ key, waits }) => waits?.id ?? key);
+    onHold.among(room, [...list]).map(({ key, held }) => held?.id ?? key);
   return { onHold, requests, chat, timeline, summary, shown };
 }
 
@@ -67,10 +67,10 @@ test('shows pending messages at their time until they are approved', async () =>
   expect(shown([message(1)])).toEqual(['message 1']);
   await requests[0]?.({ held: [edit('edit', 2), held('late', 35), held('early', 5)], next: 'more' });
   await requests[1]?.({ held: [held('middle', 15), edit('unseen', 9), held('own', 15, { user: ann })] });
-  expect(shown([message(1), message(2), message(3), pending])).toEqual([
+  expect(shown([message(1), message(2), message(3), unsent])).toEqual([
     'early',
     ...['message 1', 'middle', 'message 2', 'edit', 'message 3', 'late'],
-    'pending',
+    'unsent',
   ]);
   timeline.complete = false;
   timeline.attached = false;

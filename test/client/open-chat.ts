@@ -58,7 +58,7 @@ export function openChat(url: string, cookie: string, room?: string, ticketUrl?:
     hide: note('hide'),
     state: note('state'),
     message: note('message'),
-    unsent: note('unsent'),
+    failed: note('failed'),
     loaded: note('loaded'),
     removed: note('removed'),
     unknownRoom: note('unknownRoom'),

@@ -1,11 +1,11 @@
 import { describe, expect, test, vi } from 'vitest';
 import { compareHeld, followHeld, heldItem } from '../../client/src/chat/held.ts';
 import { type Alone, newId, Outbox, type OutboxPort } from '../../client/src/chat/outbox.ts';
-import type { NewContent, Pending } from '../../client/src/store/entries.ts';
+import type { NewContent, Unsent } from '../../client/src/store/entries.ts';
 import type { Held, Message } from '../../server/wire/events.ts';
 import { memoryStorage, storeIn } from './memory-storage.ts';
 
-const stored = ({ mentions: _, files: _files, preview: _preview, ...item }: Pending): Message => ({
+const stored = ({ mentions: _, files: _files, preview: _preview, ...item }: Unsent): Message => ({
   ...item,
   id: item.clientId,
   seq: 1,
@@ -25,7 +25,7 @@ class Fake implements OutboxPort {
     this.texts = texts;
   }
   canSend = () => this.online;
-  async send(item: Pending): Promise<Message | Pending> {
+  async send(item: Unsent): Promise<Message | Unsent> {
     this.requests.push(item.clientId);
     await Promise.resolve();
     const code = this.refuse.shift();
@@ -35,7 +35,7 @@ class Fake implements OutboxPort {
   }
   sent = () => {};
   held = () => {};
-  failed = (item: Pending) => this.failures.push(item.failed ?? '');
+  failed = (item: Unsent) => this.failures.push(item.failed ?? '');
   changed = () => {};
   waiting = () => {};
 }
@@ -325,7 +325,7 @@ describe('the outbox', () => {
 
   describe('in a storage that became full', () => {
     /** Creates an outbox with one stored message that the storage cannot update. */
-    function full(port: Fake, item: Partial<Pending> = {}) {
+    function full(port: Fake, item: Partial<Unsent> = {}) {
       const storage = memoryStorage();
       const outbox = open(port, storage);
       port.online = false;

@@ -1,4 +1,4 @@
-import type { Pending } from '../../client/src/store/entries.ts';
+import type { Unsent } from '../../client/src/store/entries.ts';
 import type { Reacted } from '../../client/src/store/reactions.ts';
 import { Timeline } from '../../client/src/store/timeline.ts';
 import type { Message, User } from '../../server/wire/events.ts';
@@ -103,7 +103,7 @@ type Answering = () => void;
 /** A client of the room. The server responds at once, but responses arrive when the run says so. */
 export class Client {
   readonly timeline: Timeline;
-  pending: Pending[] = [];
+  unsent: Unsent[] = [];
   #answers: Answering[] = [];
   #events: (Message | Reacted)[] = [];
   #syncing = false;
@@ -142,12 +142,12 @@ export class Client {
 
   send(): void {
     const clientId = `c${this.#count++}`;
-    this.pending.push({ clientId, room: 'r', text: 'x', sentAt: 0 });
+    this.unsent.push({ clientId, room: 'r', text: 'x', sentAt: 0 });
     if (this.#connected && this.timeline.head !== undefined) this.#deliver(clientId);
   }
 
   resend(): void {
-    for (const { clientId } of this.pending) this.#deliver(clientId);
+    for (const { clientId } of this.unsent) this.#deliver(clientId);
   }
 
   #deliver(clientId: string): void {
@@ -156,7 +156,7 @@ export class Client {
     if (known === undefined) this.hear(message);
     this.#answers.push(() => {
       this.timeline.stored(message);
-      this.pending = this.pending.filter((item) => item.clientId !== clientId);
+      this.unsent = this.unsent.filter((item) => item.clientId !== clientId);
     });
   }
 

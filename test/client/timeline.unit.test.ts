@@ -41,7 +41,7 @@ describe('the timeline', () => {
         const count = { n: 0 };
         for (const step of steps) {
           perform(log, client, step, count);
-          const keys = entries(client.timeline.list(), client.pending, me).map(({ key }) => key);
+          const keys = entries(client.timeline.list(), client.unsent, me).map(({ key }) => key);
           expect(new Set(keys).size).toBe(keys.length);
           // At the end of the timeline, the user's own message appears when acknowledged, even if earlier
           // ones are missing.
@@ -57,7 +57,7 @@ describe('the timeline', () => {
           client.page(5);
           settle(client);
         }
-        expect(client.pending).toEqual([]);
+        expect(client.unsent).toEqual([]);
         expect(client.timeline.list()).toEqual(log.messages);
         expect(client.timeline.head).toBe(log.head);
       }),
@@ -278,13 +278,13 @@ test('keeps the newest 1,000 changes to unloaded messages until their page arriv
   }
 });
 
-describe('pending messages', () => {
+describe('unsent messages', () => {
   const stored = { id: 'm', room: 'r', seq: 1, rev: 1, clientId: 'a', user: me, text: 'x', sentAt: 0 };
-  const pending = { clientId: 'a', room: 'r', text: 'x', sentAt: 0 };
+  const unsent = { clientId: 'a', room: 'r', text: 'x', sentAt: 0 };
 
   test('keep their key when the stored message replaces them', () => {
-    const before = entries([], [pending], me);
-    const after = entries([stored], [pending], me);
+    const before = entries([], [unsent], me);
+    const after = entries([stored], [unsent], me);
     expect(after.map(({ key }) => key)).toEqual(before.map(({ key }) => key));
     expect(after[0]?.message).toBe(stored);
   });
@@ -294,7 +294,7 @@ describe('pending messages', () => {
     const [first, second] = entries([stored, other], [], me);
     const changed = { ...stored, rev: 3, text: 'y' };
     const deleted = new Map([['n', { ...other, text: '', deletedAt: 1 }]]);
-    const after = entries([changed, other], [{ ...pending, clientId: 'c' }], me);
+    const after = entries([changed, other], [{ ...unsent, clientId: 'c' }], me);
     expect(after.map(({ text }) => text)).toEqual(['y', 'x', 'x']);
     expect(after[1]).toBe(second);
     expect(entries([stored, other], [], me, deleted).map(({ text }) => text)).toEqual(['x', '']);

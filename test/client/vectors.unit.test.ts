@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { entries, type Pending } from '../../client/src/store/entries.ts';
+import { entries, type Unsent } from '../../client/src/store/entries.ts';
 import { Timeline } from '../../client/src/store/timeline.ts';
 import { long, type ShortMessage, type Step, short, type Vector } from './vectors.ts';
 
@@ -65,7 +65,7 @@ interface Shown {
   name: string;
   me: string;
   stored: ShortMessage[];
-  pending: Pending[];
+  pending: Unsent[];
   list: { user: string; clientId: string; text: string; pending: boolean }[];
 }
 
@@ -73,11 +73,11 @@ describe('test/vectors/pending.json', () => {
   test.each(read<Shown[]>('pending').map((shown) => [shown.name, shown] as const))('%s', (_, shown) => {
     const list = entries(shown.stored.map(long), shown.pending, { id: shown.me, name: 'Me' });
     expect(
-      list.map(({ user, message, pending, text }) => ({
+      list.map(({ user, message, unsent, text }) => ({
         user: user.id,
-        clientId: message?.clientId ?? pending?.clientId,
+        clientId: message?.clientId ?? unsent?.clientId,
         text,
-        pending: pending !== undefined,
+        pending: unsent !== undefined,
       })),
     ).toEqual(shown.list);
     expect(new Set(list.map(({ key }) => key)).size).toBe(list.length);

@@ -9,7 +9,7 @@ import type {
   PresenceChange,
 } from '../../../server/wire/events.ts';
 import type { ConnectionState } from '../connection/connection-state.ts';
-import type { Pending } from '../store/entries.ts';
+import type { Unsent } from '../store/entries.ts';
 import type { Room } from '../store/room.ts';
 
 /** `unknown`: a request showed that the room is missing or not readable. */
@@ -32,7 +32,8 @@ export interface ChatListener {
   state(state: ConnectionState): void;
   /** A new message of another user, in any room. Not called for muted rooms that are not joined. */
   message(room: Room, message: NewMessage): void;
-  unsent(item: Pending): void;
+  /** A message could not be sent. */
+  failed(item: Unsent): void;
   loaded(count: number): void;
   /** The user left a room or lost access to it. It may be the room on screen. */
   removed?(room: Room, removal: RoomRemoval): void;

@@ -22,7 +22,7 @@ import type {
 } from '../connection/connection-state.ts';
 import { GuestPass } from '../connection/guest-pass.ts';
 import { Tasks } from '../connection/tasks.ts';
-import { type NewContent, type NewMention, type Pending, pendingForm } from '../store/entries.ts';
+import { type NewContent, type NewMention, type Unsent, unsentForm } from '../store/entries.ts';
 import type { Room } from '../store/room.ts';
 import { KEPT_UNREAD } from '../store/timeline.ts';
 import type { ChatListener, Follower, RoomRemoval } from './chat-listener.ts';
@@ -217,7 +217,7 @@ export class Chat implements ConnectionListener {
     return room === this.current && this.shown.viewing && !room.keptUnread ? 0 : room.unread;
   }
 
-  pending(room?: Room): Pending[] {
+  unsent(room?: Room): Unsent[] {
     return this.outbox?.list(room?.id) ?? [];
   }
 
@@ -311,7 +311,7 @@ export class Chat implements ConnectionListener {
   }
 
   /** Discards a message that was not sent, is pending approval or was rejected. */
-  async discard({ clientId, held }: Pending): Promise<void> {
+  async discard({ clientId, held }: Unsent): Promise<void> {
     if (held !== undefined) await this.connection.request('held:discard', { id: held });
     this.outbox?.discard(clientId);
   }
@@ -369,7 +369,7 @@ export class Chat implements ConnectionListener {
   /** Counts the user's unsent messages in this browser. */
   kept(user: User): number {
     const store = this.#userStore(user);
-    return store.keys('out/').filter((key) => store.get(key, pendingForm)?.held === undefined).length;
+    return store.keys('out/').filter((key) => store.get(key, unsentForm)?.held === undefined).length;
   }
 
   /** Whether this browser has drafts of the user. */
@@ -712,7 +712,7 @@ export class Chat implements ConnectionListener {
 
   /** Sends unsent messages of rooms that are not shown. Such a room is joined until its messages are sent. */
   #deliver(): void {
-    for (const id of new Set(this.pending().map(({ room }) => room))) {
+    for (const id of new Set(this.unsent().map(({ room }) => room))) {
       if (id === this.current?.id || this.rooms.get(id)?.joined === true || !this.#unsentIn(id)) continue;
       void this.tasks.once(
         `deliver to ${id}`,
@@ -788,7 +788,7 @@ export class Chat implements ConnectionListener {
       held: () => {
         for (const follower of this.followers) follower.waits?.();
       },
-      failed: (item) => this.#listener.unsent(item),
+      failed: (item) => this.#listener.failed(item),
       paused: (pause) => {
         this.paused = pause;
         this.#listener.changed();

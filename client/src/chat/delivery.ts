@@ -1,7 +1,7 @@
 import type { Message } from '../../../server/wire/events.ts';
 import type { Connection, RequestOf } from '../connection/connection.ts';
 import { RequestError } from '../connection/connection-state.ts';
-import type { Pending } from '../store/entries.ts';
+import type { Unsent } from '../store/entries.ts';
 import type { Room } from '../store/room.ts';
 import { heldItem } from './held.ts';
 import { type Alone, Outbox } from './outbox.ts';
@@ -22,7 +22,7 @@ interface DeliveryPort {
   stored(message: Message): void;
   /** Called when a sent message is pending approval. */
   held(): void;
-  failed(item: Pending): void;
+  failed(item: Unsent): void;
   paused(pause: Pause | undefined): void;
   changed(): void;
 }
@@ -30,7 +30,7 @@ interface DeliveryPort {
 /** Opens a user's outbox, which sends over the connection into joined rooms. */
 export function openOutbox(store: Store, alone: Alone, around: DeliveryPort): Outbox {
   const { connection, sync, rooms } = around;
-  const send = async (item: Pending): Promise<Message | Pending> => {
+  const send = async (item: Unsent): Promise<Message | Unsent> => {
     const { sentAt: _, failed: _failed, forward, ...payload } = item;
     try {
       if (forward !== undefined) {
@@ -63,7 +63,7 @@ export function openOutbox(store: Store, alone: Alone, around: DeliveryPort): Ou
       around.paused(undefined);
       around.held();
     },
-    failed: (item: Pending) => around.failed(item),
+    failed: (item: Unsent) => around.failed(item),
     changed: () => around.changed(),
     waiting: (code: string, ms: number) => around.paused({ code, until: performance.now() + ms }),
   };

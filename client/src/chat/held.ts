@@ -1,13 +1,13 @@
 import type { EventPayload, Held } from '../../../server/wire/events.ts';
-import { contentOf, type Pending } from '../store/entries.ts';
+import { contentOf, type Unsent } from '../store/entries.ts';
 import type { Outbox } from './outbox.ts';
 
 /** Returns the outbox item of a message that is pending approval or was rejected. */
-export function heldItem(message: Held, before?: Pending): Pending | undefined {
+export function heldItem(message: Held, before?: Unsent): Unsent | undefined {
   const { id, room, clientId, files, at, rejected } = message;
   // An edit has no item, because the message itself is shown.
   if (clientId === undefined) return undefined;
-  const item: Pending = before ?? {
+  const item: Unsent = before ?? {
     ...contentOf({ ...message, files: files?.map((file) => ({ ...file, key: file.id })) }),
     clientId,
     room,
@@ -35,7 +35,7 @@ export function followHeld(outbox: Outbox, { id, held, is }: EventPayload<'held:
  *
  * @param before - the pending items in the outbox when `held` was requested
  */
-export function compareHeld(outbox: Outbox, held: readonly Held[], before: readonly Pending[]): void {
+export function compareHeld(outbox: Outbox, held: readonly Held[], before: readonly Unsent[]): void {
   const ids = new Set(held.map(({ id }) => id));
   for (const item of before) if (!ids.has(item.held ?? '')) outbox.discard(item.clientId);
   for (const one of held) followHeld(outbox, { id: one.id, room: one.room, is: 'held', held: one });

@@ -1,6 +1,6 @@
 import type { Message } from '../../../server/wire/events.ts';
 import { Clock } from '../connection/clock.ts';
-import { type NewContent, type Pending, pendingForm } from '../store/entries.ts';
+import { type NewContent, type Unsent, unsentForm } from '../store/entries.ts';
 import type { Store } from './storage.ts';
 
 /** Errors that a retry does not fix, so the user must decide. */
@@ -22,11 +22,11 @@ export interface OutboxPort {
   /** Whether the client is connected and has joined the room. */
   canSend(room: string): boolean;
   /** Returns the stored message, or the item to keep if the message is pending approval. */
-  send(item: Pending): Promise<Message | Pending>;
+  send(item: Unsent): Promise<Message | Unsent>;
   sent(message: Message): void;
   /** A message is pending approval. */
   held(): void;
-  failed(item: Pending): void;
+  failed(item: Unsent): void;
   changed(): void;
   /** Sending stopped with the error `code` and continues after `ms` milliseconds. */
   waiting(code: string, ms: number): void;
@@ -49,7 +49,7 @@ export class Outbox {
   readonly #draining = new Set<string>();
   readonly #again = new Set<string>();
   readonly #pauses = new Set<() => void>();
-  #items: Pending[] | undefined;
+  #items: Unsent[] | undefined;
   readonly #clock: Clock;
   #closed = false;
 
@@ -61,11 +61,11 @@ export class Outbox {
   }
 
   /** The oldest item first. */
-  list(room?: string): Pending[] {
+  list(room?: string): Unsent[] {
     this.#items ??= this.#store
       .keys('out/')
       .map((key) => {
-        const item = this.#store.get(key, pendingForm);
+        const item = this.#store.get(key, unsentForm);
         return item !== undefined && keyOf(item) === key ? item : undefined;
       })
       .filter((item) => item !== undefined)
@@ -73,12 +73,12 @@ export class Outbox {
     return room === undefined ? this.#items : this.#items.filter((item) => item.room === room);
   }
 
-  get(clientId: string): Pending | undefined {
+  get(clientId: string): Unsent | undefined {
     return this.list().find((item) => item.clientId === clientId);
   }
 
   /** Adds a message. */
-  add(room: string, content: NewContent & Pick<Pending, 'forward'>): void {
+  add(room: string, content: NewContent & Pick<Unsent, 'forward'>): void {
     this.put({ ...content, clientId: newId(), room, sentAt: this.#time(room) });
   }
 
@@ -99,7 +99,7 @@ export class Outbox {
    * Sends a failed message again. After `conflict` it gets a new ID, because the server has another text under the old
    * ID.
    */
-  retry(item: Pending): void {
+  retry(item: Unsent): void {
     const { failed, ...again } = item;
     if (failed !== 'conflict') return this.put(again);
     this.put({ ...again, clientId: newId() });
@@ -192,7 +192,7 @@ export class Outbox {
     }
   }
 
-  #refuse(item: Pending, code: string): void {
+  #refuse(item: Unsent, code: string): void {
     if (!this.#isKept(item)) return this.#changed();
     // If the original was deleted, its text is removed from the copy.
     const isGone = item.forward !== undefined && code === 'unknown_message';
@@ -203,8 +203,8 @@ export class Outbox {
   }
 
   /** Whether the item still exists. It may have been discarded, or deleted at the end of the session. */
-  #isKept(item: Pending): boolean {
-    return this.#store.get(keyOf(item), pendingForm) !== undefined;
+  #isKept(item: Unsent): boolean {
+    return this.#store.get(keyOf(item), unsentForm) !== undefined;
   }
 
   /** Stops sending, because the session may be over. Another outbox continues with the stored items. */
@@ -230,7 +230,7 @@ export class Outbox {
     });
   }
 
-  #next(room: string): Pending | undefined {
+  #next(room: string): Unsent | undefined {
     if (this.#closed || !this.#port.canSend(room)) return undefined;
     return this.list(room).find(
       (item) => item.failed === undefined && item.files?.every(({ id }) => id) !== false,
@@ -238,22 +238,22 @@ export class Outbox {
   }
 
   /** Stores a message that is shown but not sent. */
-  keep(item: Pending): void {
+  keep(item: Unsent): void {
     this.#set(item);
     this.#changed();
   }
 
   /** Stores a message and sends it when possible. */
-  put(item: Pending): void {
+  put(item: Unsent): void {
     this.keep(item);
     void this.#drain(item.room);
   }
 
-  #set(item: Pending): void {
+  #set(item: Unsent): void {
     this.#store.set(keyOf(item), item);
   }
 
-  #delete(item: Pending): void {
+  #delete(item: Unsent): void {
     this.#store.delete(keyOf(item));
   }
 
@@ -263,7 +263,7 @@ export class Outbox {
   }
 }
 
-const keyOf = (item: Pending) => `out/${item.clientId}`;
+const keyOf = (item: Unsent) => `out/${item.clientId}`;
 
 /** `crypto.randomUUID` exists only in secure contexts. */
 export function newId(): string {

@@ -1,7 +1,7 @@
 import type { Answers, Thread as Counts, Message, MessageReacted } from '../../../server/wire/events.ts';
 import type { Connection } from '../connection/connection.ts';
 import type { Tasks } from '../connection/tasks.ts';
-import type { Pending } from '../store/entries.ts';
+import type { Unsent } from '../store/entries.ts';
 import { afterChange } from '../store/reactions.ts';
 import type { Room } from '../store/room.ts';
 import type { Talk } from '../store/talk.ts';
@@ -81,7 +81,7 @@ export class Thread implements Talk, Follower {
   }
 
   /** Whether an unsent message will be a reply in this thread. */
-  takes({ room, replyTo }: Pending): boolean {
+  takes({ room, replyTo }: Unsent): boolean {
     const replied = replyTo === undefined ? undefined : this.timeline.get(replyTo);
     return room === this.room.id && (replyTo === this.number || (replied !== undefined && this.has(replied)));
   }

@@ -63,7 +63,7 @@ export class ChatApp {
           this.#changed();
         },
         message: (room, message) => this.#view?.message(room, message),
-        unsent: (item) => this.#view?.unsent(item),
+        failed: (item) => this.#view?.failed(item),
         loaded: (count) => this.#view?.loaded(count),
         unknownRoom: (id) => this.#view?.unknownRoom(id),
         removed: (room, removal) => this.#view?.removed(room, removal),

@@ -34,14 +34,14 @@ export interface NewContent
   readonly files?: readonly SentFile[];
 }
 
-/** A message of this user that the server has not confirmed as stored. */
-export interface Pending extends NewContent {
+/** A message of this user in the outbox. It is queued, failed, held (pending approval) or rejected. */
+export interface Unsent extends NewContent {
   readonly clientId: string;
   readonly room: string;
   readonly sentAt: number;
   /** The original of a forwarded copy. Its text is shown until the copy is stored. */
   readonly forward?: Pick<Message, 'room' | 'seq'>;
-  /** Undefined while the message can be sent. Otherwise the error code, `held` or `rejected`. */
+  /** Undefined while the message is queued. Otherwise the error code, `held` or `rejected`. */
   readonly failed?: string;
   /** The server's ID of the message while it is pending approval, or after a moderator rejected it for `reason`. */
   readonly held?: string;
@@ -82,7 +82,7 @@ export function contentOf(value: object): NewContent {
   );
   return Object.fromEntries(fields) as unknown as NewContent;
 }
-export const pendingForm = object<Pending>({
+export const unsentForm = object<Unsent>({
   ...contentForms,
   clientId: text,
   room: text,
@@ -101,9 +101,9 @@ export interface Entry {
   readonly sentAt: number;
   readonly replyTo?: number | undefined;
   readonly message?: Message;
-  readonly pending?: Pending;
-  /** Set for a message that this user, a moderator, can approve. */
-  readonly waits?: Held;
+  readonly unsent?: Unsent;
+  /** Set for a held message that this user, a moderator, can approve. */
+  readonly held?: Held;
 }
 
 /** The entries of the messages. Each render lists up to 2,000 messages, and few of them changed since the last one. */
@@ -124,19 +124,20 @@ function entryOf(message: Message): Entry {
  */
 export function entries(
   stored: readonly Message[],
-  pending: readonly Pending[],
+  unsent: readonly Unsent[],
   me: User | undefined,
   deleting?: ReadonlyMap<string, Message>,
 ): Entry[] {
   const list = stored.map((message) => entryOf(deleting?.get(message.id) ?? message));
-  if (me === undefined || pending.length === 0) return list;
+  if (me === undefined || unsent.length === 0) return list;
   const known = new Set(list.map((entry) => entry.key));
-  for (const item of pending) {
+  for (const item of unsent) {
     const key = `${me.id}/${item.clientId}`;
     // After `conflict`, the stored message with this ID is a different one, so both are shown.
     const other = item.failed === 'conflict';
     if (!other && known.has(key)) continue;
-    list.push({ ...item, key: other ? `${key}/conflict` : key, user: me, pending: item });
+    const { text, sentAt, replyTo } = item;
+    list.push({ key: other ? `${key}/conflict` : key, user: me, text, sentAt, replyTo, unsent: item });
   }
   return list;
 }

@@ -2,7 +2,7 @@ import { type ComponentChildren, createRef, render } from 'preact';
 import type { NewMessage, RoomRemoval } from '../chat/chat-listener.ts';
 import type { MessagePlace } from '../chat/notifications.ts';
 import type { ConnectionState } from '../connection/connection-state.ts';
-import { entries, type Pending } from '../store/entries.ts';
+import { entries, type Unsent } from '../store/entries.ts';
 import type { Room } from '../store/room.ts';
 import { composes, confirms } from '../text/keys.ts';
 import type { PageAddress } from '../text/page-address.ts';
@@ -355,8 +355,8 @@ export class AppView {
     if (reason === 'banned') this.#panes.view = 'room';
   }
 
-  unsent(item: Pending): void {
-    this.#late.parts?.unsent(item);
+  failed(item: Unsent): void {
+    this.#late.parts?.failed(item);
   }
 
   loaded(count: number): void {
@@ -682,11 +682,11 @@ export class AppView {
     if (current === undefined) return [];
     const { timeline } = current;
     // A reply that could not be sent is also shown in the room, because its thread may be closed.
-    const pending = timeline.attached
-      ? chat.pending(current).filter(({ threadOnly, failed }) => !threadOnly || failed !== undefined)
+    const unsent = timeline.attached
+      ? chat.unsent(current).filter(({ threadOnly, failed }) => !threadOnly || failed !== undefined)
       : [];
     const shown = timeline.list().filter((message) => current.shows(message));
-    const list = entries(shown, pending, chat.me, chat.deleting);
+    const list = entries(shown, unsent, chat.me, chat.deleting);
     return this.#late.parts?.onHold.among(current, list) ?? list;
   }
 

@@ -49,7 +49,7 @@ export function Banner({ context, notice }: { context: ControlContext; notice: N
 
 /** Returns the most severe problem. Connection problems outrank storage problems. */
 export function noticeOf({ chat, strings }: Context): Notice | undefined {
-  const waiting = chat.pending().filter((item) => item.failed === undefined).length;
+  const waiting = chat.unsent().filter((item) => item.failed === undefined).length;
   const offline = waiting > 0 ? strings.count('conn.outbox', waiting) : strings.text('conn.offline');
   const notice = noticeOfConnection(chat.connection, strings, offline);
   if (notice !== undefined) return notice;

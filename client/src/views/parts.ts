@@ -1,7 +1,7 @@
 import { Activity } from '../chat/activity.ts';
 import { Notifications } from '../chat/notifications.ts';
 import { BrowserPush } from '../chat/push.ts';
-import type { Pending } from '../store/entries.ts';
+import type { Unsent } from '../store/entries.ts';
 import { Cards } from './cards/cards.tsx';
 import { CatchUp } from './catch-up/catch-up.tsx';
 import type { Context, Place, Tray } from './context.ts';
@@ -75,7 +75,7 @@ export interface Parts {
   /** The files and the card of a draft. */
   tray(place: Place): Tray;
   /** A message could not be sent. */
-  unsent(item: Pending): void;
+  failed(item: Unsent): void;
 }
 
 /** @param prefs - loads the code of the user's settings, with its sheet */
@@ -203,7 +203,7 @@ export function start(
         },
       };
     },
-    unsent({ room, failed, forward }) {
+    failed({ room, failed, forward }) {
       speaker.unsent();
       const summary = chat.rooms.get(room)?.summary;
       if (forward !== undefined && summary !== undefined) return notForwarded(forward, context);
@@ -216,10 +216,10 @@ export function start(
 }
 
 /** Names all rooms to which the message could not be forwarded. Each further failure replaces the toast. */
-function notForwarded({ room, seq }: NonNullable<Pending['forward']>, context: Context): void {
+function notForwarded({ room, seq }: NonNullable<Unsent['forward']>, context: Context): void {
   const { chat, strings, toast } = context;
   const items = chat
-    .pending()
+    .unsent()
     .filter(({ failed, forward }) => failed !== undefined && forward?.room === room && forward.seq === seq);
   const rooms = [...new Set(items.map((item) => item.room))];
   const names = rooms.flatMap((id) => {

@@ -3,7 +3,7 @@ import { list, number, object, optional, text } from '../../chat/form.ts';
 import { Recordings } from '../../chat/recordings.ts';
 import { withLock } from '../../chat/tab-lock.ts';
 import { type Upload, type UploadProblem, Uploads, type VoiceNote } from '../../chat/uploads.ts';
-import { messageFile, type Pending, type SentFile } from '../../store/entries.ts';
+import { messageFile, type SentFile, type Unsent } from '../../store/entries.ts';
 import type { Room } from '../../store/room.ts';
 import { type Context, type FileSource, keyOf, type Place, type VoicePlace } from '../context.ts';
 import { apply } from '../messages/format-bar.tsx';
@@ -184,7 +184,7 @@ export class Attachments {
     });
   }
 
-  /** Returns why a file of a pending message cannot be uploaded; undefined if no problem is known. */
+  /** Returns why a file of an unsent message cannot be uploaded; undefined if no problem is known. */
   problemOf({ key, lost }: SentFile): string | undefined {
     const upload = this.uploads.get(key);
     if (upload?.problem !== undefined) return uploadProblem(this.#context, upload);
@@ -214,20 +214,20 @@ export class Attachments {
     }
   }
 
-  /** Checks the files of a pending message. A file without an upload here is uploaded by another tab, or lost. */
-  look(pending: Pending): void {
-    if (pending.failed !== undefined) return;
-    for (const file of pending.files ?? []) {
+  /** Checks the files of an unsent message. A file without an upload here is uploaded by another tab, or lost. */
+  look(unsent: Unsent): void {
+    if (unsent.failed !== undefined) return;
+    for (const file of unsent.files ?? []) {
       if (file.id !== undefined) continue;
       const upload = this.uploads.get(file.key);
       if (upload?.problem !== undefined && upload.source !== undefined) this.#again(upload);
       else if (upload?.stored !== undefined) this.#changed(upload);
-      else if (upload === undefined) void this.#lost(pending.clientId, file.key);
+      else if (upload === undefined) void this.#lost(unsent.clientId, file.key);
     }
   }
 
-  /** Cancels the uploads of a message that is no longer pending, because it was stored or discarded. */
-  release({ files = [] }: Pending): void {
+  /** Cancels the uploads of a message that was stored or discarded. */
+  release({ files = [] }: Unsent): void {
     const waiting = this.#context.chat.outbox?.list().flatMap((item) => item.files ?? []);
     for (const { key } of files) if (!waiting?.some((file) => file.key === key)) this.uploads.cancel(key);
     this.#tidy();
@@ -387,7 +387,7 @@ export class Attachments {
     void withLock(lockOf(key), {}, () => promise);
   }
 
-  /** Handles a change of an upload. The file is in a tray, or a pending message waits for it. */
+  /** Handles a change of an upload. The file is in a tray, or an unsent message waits for it. */
   #changed(upload: Upload): void {
     const { outbox } = this.#context.chat;
     if (upload.stored !== undefined || upload.problem !== undefined) {
@@ -446,7 +446,7 @@ export class Attachments {
   }
 }
 
-/** Returns the file in the form that a pending message has it. */
+/** Returns the file in the form that an unsent message has it. */
 function sent({ key, name, type, size, voice, stored }: Upload, alt: string | undefined): SentFile {
   return { name, type, size, audio: voice, ...stored, key, ...(alt ? { alt } : {}) };
 }

@@ -1,7 +1,7 @@
 import { Component, type ComponentChild } from 'preact';
 import type { MessageFile } from '../../../../server/wire/events.ts';
 import type { Upload } from '../../chat/uploads.ts';
-import type { Entry, Pending, SentFile } from '../../store/entries.ts';
+import type { Entry, SentFile, Unsent } from '../../store/entries.ts';
 import type { Context } from '../context.ts';
 import { Icon } from '../controls/icon.tsx';
 import { addressOf } from './address.ts';
@@ -29,10 +29,10 @@ export function shownFiles(
   attachments: Attachments,
   played: (file: MessageFile) => ComponentChild,
 ) {
-  const { message, pending, waits } = entry;
-  if (pending?.files !== undefined)
-    return <OnTheirWay context={context} attachments={attachments} pending={pending} />;
-  const files = (message ?? waits)?.files ?? [];
+  const { message, unsent, held } = entry;
+  if (unsent?.files !== undefined)
+    return <OnTheirWay context={context} attachments={attachments} unsent={unsent} />;
+  const files = (message ?? held)?.files ?? [];
   const pictures = files.filter(({ image }) => image !== undefined);
   const others = files.filter(({ image }) => image === undefined);
   const { strings } = context;
@@ -125,31 +125,31 @@ export function Described({
 interface OnTheirWayProps {
   readonly context: Context;
   readonly attachments: Attachments;
-  readonly pending: Pending;
+  readonly unsent: Unsent;
 }
 
-/** The files of a pending message. */
+/** The files of an unsent message. */
 class OnTheirWay extends Component<OnTheirWayProps> {
   #stop: (() => void) | undefined;
 
   override componentDidMount(): void {
     const { attachments } = this.props;
-    const own = ({ key }: Upload) => this.props.pending.files?.some((file) => file.key === key);
+    const own = ({ key }: Upload) => this.props.unsent.files?.some((file) => file.key === key);
     this.#stop = attachments.uploads.follow((upload) => own(upload) && this.forceUpdate());
-    attachments.look(this.props.pending);
+    attachments.look(this.props.unsent);
   }
 
   override componentDidUpdate(): void {
-    this.props.attachments.look(this.props.pending);
+    this.props.attachments.look(this.props.unsent);
   }
 
   override componentWillUnmount(): void {
     this.#stop?.();
-    this.props.attachments.release(this.props.pending);
+    this.props.attachments.release(this.props.unsent);
   }
 
-  override render({ context, attachments, pending }: OnTheirWayProps) {
-    const files = pending.files ?? [];
+  override render({ context, attachments, unsent }: OnTheirWayProps) {
+    const files = unsent.files ?? [];
     const { uploads } = attachments;
     const isPicture = ({ key, type }: SentFile) =>
       hasThumbnail(type) && uploads.get(key)?.source !== undefined;

@@ -154,7 +154,7 @@ export class Player implements Follower {
   }
 
   reset({ id }: Room): void {
-    this.#stopIf(({ message, pending, waits }) => (message ?? pending ?? waits)?.room === id);
+    this.#stopIf(({ message, unsent, held }) => (message ?? unsent ?? held)?.room === id);
   }
 
   removed(room: Room): void {

@@ -113,12 +113,12 @@ export class Composer extends Component<Props> implements Follower {
   }
 
   /** Puts the text of an unsent message back, before the current text. */
-  again({ text, replyTo, pending }: Entry): void {
+  again({ text, replyTo, unsent }: Entry): void {
     this.#edit = undefined;
     const draft = this.#draft;
     this.#write(isBlank(draft.text) ? text : `${text}\n${draft.text}`);
     this.#set({
-      ...contentOf(pending ?? {}),
+      ...contentOf(unsent ?? {}),
       text: this.#draft.text,
       replyTo: draft.replyTo ?? (this.props.thread === undefined ? replyTo : undefined),
     });
@@ -157,7 +157,7 @@ export class Composer extends Component<Props> implements Follower {
     const bar = context.bar(room);
     if (bar?.line) return bar.line;
     const limited =
-      chat.paused?.code === 'rate_limited' && chat.pending(room).length > 0 ? chat.paused : undefined;
+      chat.paused?.code === 'rate_limited' && chat.unsent(room).length > 0 ? chat.paused : undefined;
     const seconds = limited === undefined ? 0 : Math.ceil((limited.until - performance.now()) / 1000);
     const edit = this.#edit;
     const draft = this.#draft;

@@ -184,18 +184,18 @@ export class MessageList {
   }
 
   #state(entry: Entry, last: string | undefined, room: Room): MessageState {
-    const { message, pending, waits } = entry;
-    if (waits !== undefined) return 'held';
-    if (pending === undefined) {
+    const { message, unsent, held } = entry;
+    if (held !== undefined) return 'held';
+    if (unsent === undefined) {
       if (entry.key !== last || message?.deletedAt !== undefined) return undefined;
       const read = room.summary.kind === 'direct' && room.readByOther >= (message?.seq ?? Infinity);
       return read ? 'read' : 'sent';
     }
-    const { failed } = pending;
+    const { failed } = unsent;
     if (failed === 'conflict' || failed === 'held' || failed === 'rejected') return failed;
     if (failed !== undefined) return 'failed';
     if (this.#context.chat.connection.state.kind !== 'ready') return 'waiting';
-    const age = this.#context.chat.clock.now - pending.sentAt;
+    const age = this.#context.chat.clock.now - unsent.sentAt;
     if (age >= SENDING_MS) return 'sending';
     this.#port.later(SENDING_MS - age);
     return undefined;

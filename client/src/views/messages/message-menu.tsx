@@ -158,17 +158,17 @@ function messageItems(entry: Entry, context: Context, writing: Writing, opener: 
 }
 
 /** The items of a message that was not sent. A message in flight has none, because it will soon be in the room. */
-function unsentItems({ pending, ...entry }: Entry, context: Context, writing: Writing): MenuItem[] {
+function unsentItems({ unsent, ...entry }: Entry, context: Context, writing: Writing): MenuItem[] {
   const { strings } = context;
-  if (pending?.failed === undefined) return [];
+  if (unsent?.failed === undefined) return [];
   const { again, discard } = unsentActions(context, writing, () => {});
   const items: (MenuItem | false)[] = [
-    pending.held !== undefined &&
-      !pending.files?.length && {
+    unsent.held !== undefined &&
+      !unsent.files?.length && {
         picture: 'edit',
         label: strings.text('action.edit'),
         key: 'E',
-        run: () => again({ ...entry, pending }),
+        run: () => again({ ...entry, unsent }),
       },
     {
       picture: 'delete',
@@ -176,7 +176,7 @@ function unsentItems({ pending, ...entry }: Entry, context: Context, writing: Wr
       key: strings.text('keys.delete'),
       apart: true,
       bad: true,
-      run: () => discard({ ...entry, pending }),
+      run: () => discard({ ...entry, unsent }),
     },
   ];
   return items.filter((item) => item !== false);

@@ -133,8 +133,8 @@ export class Message extends Component<MessageProps> {
     } = this.props;
     const changed =
       entry.message !== next.entry.message ||
-      entry.pending !== next.entry.pending ||
-      entry.waits !== next.entry.waits ||
+      entry.unsent !== next.entry.unsent ||
+      entry.held !== next.entry.held ||
       entry.user !== next.entry.user ||
       texts !== next.texts;
     if (changed) this.#uncounted = true;
@@ -247,9 +247,9 @@ export class Message extends Component<MessageProps> {
 
   /** Returns the line that marks a forwarded copy and names the original author. */
   #origin(): string | undefined {
-    const { message, pending } = this.props.entry;
+    const { message, unsent } = this.props.entry;
     const { strings } = this.props.context;
-    if (message?.forwarded === undefined && pending?.forward === undefined) return undefined;
+    if (message?.forwarded === undefined && unsent?.forward === undefined) return undefined;
     const { user } = message?.forwarded ?? {};
     return user === undefined
       ? strings.text('forward.fromHidden')
@@ -398,21 +398,21 @@ export class Message extends Component<MessageProps> {
   #held(state: 'held' | 'rejected') {
     const { context, actions, entry } = this.props;
     const { strings } = context;
-    const { pending, waits } = entry;
+    const { unsent, held } = entry;
     return (
       <div class={state === 'held' ? 'state' : 'state bad'}>
         <Icon name={state === 'held' ? 'clock' : 'alert'} size="s" />
         <span>
-          {state === 'held' ? strings.text('held.waiting') : rejectedWords(pending?.reason, strings)}
-          {waits?.seq !== undefined && ` ${strings.text('msg.edited')}`}
+          {state === 'held' ? strings.text('held.waiting') : rejectedWords(unsent?.reason, strings)}
+          {held?.seq !== undefined && ` ${strings.text('msg.edited')}`}
         </span>
-        {waits !== undefined && context.decide(waits)}
-        {pending !== undefined && !pending.files?.length && (
+        {held !== undefined && context.decide(held)}
+        {unsent !== undefined && !unsent.files?.length && (
           <button type="button" class="link" tabIndex={-1} onClick={() => actions.again(entry)}>
             {strings.text('action.edit')}
           </button>
         )}
-        {pending !== undefined && (
+        {unsent !== undefined && (
           <button type="button" class="link" tabIndex={-1} onClick={() => actions.discard(entry)}>
             {strings.text('msg.discard')}
           </button>
@@ -434,7 +434,7 @@ export class Message extends Component<MessageProps> {
         </div>
       );
     }
-    const { failed, room = '' } = entry.pending ?? {};
+    const { failed, room = '' } = entry.unsent ?? {};
     // The peer blocked the user, so a retry would fail again.
     const blocked = failed === 'forbidden' && context.chat.rooms.get(room)?.summary.with !== undefined;
     return (

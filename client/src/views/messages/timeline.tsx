@@ -118,9 +118,9 @@ export class TimelineView {
   /** The user's newest message that can be edited, now or when the server has stored it. */
   get lastOwn(): Entry | undefined {
     const { me } = this.#context.chat;
-    return this.#entries.findLast(({ user, message, pending }) => {
+    return this.#entries.findLast(({ user, message, unsent }) => {
       if (user.id !== me?.id) return false;
-      if (message === undefined) return pending?.failed === undefined && pending?.forward === undefined;
+      if (message === undefined) return unsent?.failed === undefined && unsent?.forward === undefined;
       return !message.deletedAt && !message.forwarded && !message.poll;
     });
   }

@@ -16,12 +16,12 @@ export function unsentActions(
   writing: Pick<Writing, 'again'>,
   focus: () => void,
 ): UnsentActions {
-  const discard: UnsentActions['discard'] = ({ pending }) => {
-    if (pending === undefined) return;
-    chat.discard(pending).then(focus, (error) => toast(refusal(error, strings), 'bad'));
+  const discard: UnsentActions['discard'] = ({ unsent }) => {
+    if (unsent === undefined) return;
+    chat.discard(unsent).then(focus, (error) => toast(refusal(error, strings), 'bad'));
   };
   return {
-    retry: ({ pending }) => pending !== undefined && chat.outbox?.retry(pending),
+    retry: ({ unsent }) => unsent !== undefined && chat.outbox?.retry(unsent),
     discard,
     again(entry) {
       writing.again(entry);

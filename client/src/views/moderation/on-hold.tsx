@@ -58,7 +58,7 @@ export class OnHold implements Follower {
       // It was approved and is already in the list.
       if (at === undefined || list.some((entry) => entry.key === key)) continue;
       const { user, text, replyTo } = held;
-      list.splice(at, 0, { key, user, text, sentAt: held.at, replyTo, waits: held });
+      list.splice(at, 0, { key, user, text, sentAt: held.at, replyTo, held });
     }
     return list;
   }
@@ -132,9 +132,9 @@ function placeOf({ seq, at }: Held, list: readonly Entry[], { timeline }: Room):
     return edited === -1 ? undefined : edited + 1;
   }
   // The user's unsent messages stay at the end.
-  const next = list.findIndex(({ sentAt, pending }) => pending !== undefined || sentAt > at);
+  const next = list.findIndex(({ sentAt, unsent }) => unsent !== undefined || sentAt > at);
   if (next === 0 && !timeline.complete) return undefined;
-  if (next !== -1 && list[next]?.pending === undefined) return next;
+  if (next !== -1 && list[next]?.unsent === undefined) return next;
   if (!timeline.attached) return undefined;
   return next === -1 ? list.length : next;
 }

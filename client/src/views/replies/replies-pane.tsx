@@ -245,8 +245,8 @@ export class RepliesPane {
     const { thread } = this;
     const { chat } = this.#context;
     if (thread === undefined) return [];
-    const pending = chat.pending(thread.room).filter((item) => thread.takes(item));
-    return entries(thread.timeline.list(), pending, chat.me, chat.deleting).map((entry) =>
+    const unsent = chat.unsent(thread.room).filter((item) => thread.takes(item));
+    return entries(thread.timeline.list(), unsent, chat.me, chat.deleting).map((entry) =>
       entry.replyTo === thread.root || entry.replyTo === thread.number || entry.message?.seq === thread.root
         ? { ...entry, replyTo: undefined }
         : entry,
