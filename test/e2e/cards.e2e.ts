@@ -88,6 +88,21 @@ test('sends, shows and changes cards of the site', async ({ alice, bob, site }) 
     await expect(alice.message('Do we have these?')).toBeVisible();
   });
 
+  await test.step('schedules a card', async () => {
+    await alice.field.fill('/seed');
+    await page.getByRole('option', { name: /Seed box/ }).click();
+    await expect(alice.field).toHaveValue('');
+    await page.getByRole('button', { name: 'Send later' }).click();
+    await page.getByRole('menuitem', { name: /^Tomorrow/ }).click();
+    await expect(page.getByRole('button', { name: 'Remove the card' })).toHaveCount(0);
+    await page.getByRole('button', { name: 'Show', exact: true }).click();
+    const list = page.getByRole('dialog', { name: 'Scheduled messages' });
+    await expect(list.getByRole('listitem')).toContainText('Card');
+    await list.getByRole('button', { name: 'Send now' }).click();
+    await list.getByRole('button', { name: 'Close' }).click();
+    await expect(page.getByRole('group', { name: /: Seed box$/ })).toHaveCount(2);
+  });
+
   await test.step('runs a double-clicked button once, and replaces the card', async () => {
     const tab = await page.context().newPage();
     await tab.goto(page.url());
@@ -97,7 +112,7 @@ test('sends, shows and changes cards of the site', async ({ alice, bob, site }) 
     await expect(card.getByRole('status')).toHaveText('Shipped');
     await expect(card.getByRole('button')).toHaveCount(0);
     await expect(inTab.getByRole('status')).toHaveText('Shipped');
-    await expect(bob.page.getByText('Not available to you')).toHaveCount(2);
+    await expect(bob.page.getByText('Not available to you')).toHaveCount(3);
     await expect(bob.page.getByText('Shipped')).toHaveCount(0);
     await tab.close();
     expect(asks.filter(({ type }) => type === 'card.press')).toHaveLength(1);

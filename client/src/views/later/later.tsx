@@ -140,9 +140,7 @@ class Later implements Follower {
     const files = tray(draft);
     // The server must have the files, because this tab may close.
     const hasContent = files?.full ? files.stored : !isBlank(text);
-    // The server does not schedule cards.
-    const hasCard = files?.content().card !== undefined;
-    const isSendable = hasContent && !hasCard && codePoints(text) <= chat.limits.text;
+    const isSendable = hasContent && codePoints(text) <= chat.limits.text;
     if (chat.isGuest || edit !== undefined || !isSendable) return null;
     return (
       <button

@@ -4,7 +4,7 @@ import type { Reminder, Scheduled } from '../../../../server/wire/events.ts';
 import type { Follower } from '../../chat/chat-listener.ts';
 import { RequestError } from '../../connection/connection-state.ts';
 import { cleaned, codePoints } from '../../text/paste.ts';
-import { wordsOf } from '../../text/words.ts';
+import { textOf, wordsOf } from '../../text/words.ts';
 import type { Context } from '../context.ts';
 import { Bones } from '../controls/bones.tsx';
 import { fromField, toField } from '../controls/date-fields.ts';
@@ -88,7 +88,7 @@ export class ScheduledList extends Component<Props> {
 
   #row(one: Scheduled) {
     const { chat, strings } = this.props.context;
-    const { id, room, text, files, at, failed } = one;
+    const { id, room, files, at, failed } = one;
     return (
       <li class="report" key={id}>
         <small>
@@ -100,7 +100,7 @@ export class ScheduledList extends Component<Props> {
           )}
           <span>{when(at, strings)}</span>
         </small>
-        <p dir="auto">{text === '' ? files?.map(({ name }) => name).join(', ') : text}</p>
+        <p dir="auto">{textOf(one, strings) || files?.map(({ name }) => name).join(', ')}</p>
         {failed !== undefined && <Problem id={`${id}-failed`} text={this.#why(one, failed.code)} />}
         <div class="acts">
           <button type="button" class="btn" onClick={() => this.#begin(one)}>
