@@ -155,3 +155,58 @@ test('sends, shows and changes cards of the site', async ({ alice, bob, site }) 
     await chat.evaluate((element) => element.style.removeProperty('--pc-font-size'));
   });
 });
+
+test('shows the card of a held message to those who decide, at least its reference', async ({
+  alice,
+  bob,
+  site,
+}) => {
+  const { page } = alice;
+  site.answerCards(({ data: { user, about } }) => {
+    const isHers = user.id === '1' && about === 'order:4711';
+    const buttons = [{ id: 'ship', label: 'Mark as shipped' }];
+    return { card: isHers ? { about, title: 'Order 4711', state: 'Paid', buttons } : null };
+  });
+  const room = await privateRoom(site, 'alice', 'desk', ['2']);
+  await asUser(site, 'bob', async (ask) => {
+    await ask('room:join', { room });
+    for (const [card, text] of [
+      ['order:4711', 'No casino'],
+      ['order:4712', 'No casino either'],
+      ['casino:1', 'casino:1'],
+    ] as const)
+      await ask('message:send', { room, text, clientId: card.replace(':', '-'), card });
+  });
+  const card = page.getByRole('group', { name: /: Order 4711$/ });
+
+  await test.step('in the room', async () => {
+    await alice.open('desk');
+    await expect(card.getByText('Paid')).toBeVisible();
+    await expect(page.getByRole('button', { name: 'Mark as shipped' })).toHaveCount(0);
+    await expect(page.getByText(/order:4712.*Not available to you/)).toBeVisible();
+    await expect(page.getByText(/casino:1.*Not available to you/)).toBeVisible();
+    expect(await faultsIn(page)).toEqual([]);
+    await alice.shot('cards-held');
+  });
+
+  await test.step('on the author’s devices', async () => {
+    await bob.open('desk');
+    const own = bob.message('No casino either');
+    await expect(own.getByText(/order:4712.*Not available to you/)).toBeVisible();
+    // The field takes only the text.
+    await expect(own.getByRole('button', { name: 'Discard' })).toBeVisible();
+    await expect(own.getByRole('button', { name: 'Edit' })).toHaveCount(0);
+  });
+
+  await test.step('on the moderators’ page', async () => {
+    await page.goto(`${site.chat.url}/moderate`);
+    const queue = page.getByRole('region', { name: 'Queue' });
+    await queue.getByRole('button', { name: /No casino(?! either)/ }).click();
+    await expect(card.getByText('Paid')).toBeVisible();
+    await expect(page.getByRole('button', { name: 'Mark as shipped' })).toHaveCount(0);
+    await alice.shot('cards-moderate');
+    await queue.getByRole('button', { name: /No casino either/ }).click();
+    await expect(page.getByText(/order:4712.*Not available to you/)).toBeVisible();
+    await expect(card).toHaveCount(0);
+  });
+});

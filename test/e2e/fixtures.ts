@@ -270,6 +270,7 @@ export const test = base.extend<
         CHAT_LOGIN_URL: `${php.url}/`,
         ...(guests ? { CHAT_GUESTS: 'write', CHAT_GUEST_ROOMS: 'garden' } : {}),
         ...(cards ? { CHAT_CARDS_URL: `${otherUrl}/cards`, CHAT_WEBHOOK_KEY_FILE: webhookKey } : {}),
+        ...(cards ? { CHAT_HOLD_WORDS: 'casino' } : {}),
         ...(roles ? { CHAT_USER_ROLES: 'role', CHAT_MODERATE_DATA: 'on' } : {}),
         ...(notices
           ? {

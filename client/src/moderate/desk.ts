@@ -23,7 +23,7 @@ import { Tasks } from '../connection/tasks.ts';
 import { type Section, sections } from './place.ts';
 
 const NO_ROOM = { createPublic: false, createPrivate: false };
-const NOTHING = { people: false, log: false, data: false };
+const NOTHING: Desk['can'] = { people: false, log: false, data: false };
 
 export interface DeskListener {
   changed(): void;
@@ -48,8 +48,9 @@ export class Desk implements ConnectionListener {
   roles: readonly SiteRole[] = [];
   /** The kinds of rooms that this user may create. */
   creates: Pick<Can, 'createPublic' | 'createPrivate'> = NO_ROOM;
-  /** The rights of this user in addition to the queue. */
-  can: NonNullable<Can['moderate']> = NOTHING;
+  /** The rights of this user in addition to the queue, and whether messages can have cards. */
+  can: NonNullable<Can['moderate']> & Pick<Can, 'cards'> = NOTHING;
+  site: Ready['site'];
   profile: Profile = {};
   /** Settings of this user in this browser. */
   store: Store | undefined;
@@ -104,6 +105,7 @@ export class Desk implements ConnectionListener {
 
   ready(ready: Ready): void {
     this.tasks.restart();
+    this.site = ready.site;
     this.#identity(ready);
     this.settings.keepOnly(ready.user.id);
     this.store ??= this.#storeOf(ready.user);
@@ -173,7 +175,7 @@ export class Desk implements ConnectionListener {
     this.me = user;
     this.roles = roles;
     this.creates = can;
-    this.can = can.moderate ?? NOTHING;
+    this.can = { ...(can.moderate ?? NOTHING), cards: can.cards };
     this.profile = profile;
   }
 }

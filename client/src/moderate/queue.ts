@@ -1,12 +1,4 @@
-import type {
-  EventPayload,
-  Held,
-  Message,
-  MessageFile,
-  Preview,
-  Report,
-  User,
-} from '../../../server/wire/events.ts';
+import type { EventPayload, Held, Message, Report, User } from '../../../server/wire/events.ts';
 import type { Follower } from '../chat/chat-listener.ts';
 import type { RequestOf } from '../connection/connection.ts';
 import { RequestError } from '../connection/connection-state.ts';
@@ -358,23 +350,16 @@ export class Queue implements Follower {
 }
 
 /** The message of a case. */
-export interface Subject {
-  readonly room: string;
-  readonly user: User;
-  readonly text: string;
-  readonly files?: readonly MessageFile[];
-  readonly preview?: Preview;
-  readonly at: number;
-  /** The message as it was reported. Undefined for a pending message. */
+export interface Subject
+  extends Pick<Held, 'room' | 'user' | 'text' | 'files' | 'preview' | 'card' | 'threadOnly' | 'at' | 'seq'> {
+  /** The message as it was reported. Undefined for a held message. */
   readonly message?: Message;
-  /** The `seq` of the published message, or of the message that an edit would change. */
-  readonly seq?: number;
-  /** Whether the message is a reply that the room does not show. */
-  readonly threadOnly?: true;
+  /** The ID of a held message. */
+  readonly held?: string;
 }
 
 export function subjectOf(one: Case): Subject {
-  if (one.kind === 'held') return one.held;
+  if (one.kind === 'held') return { ...one.held, held: one.held.id };
   const { message, room } = one.reports[0];
   return { ...message, room, at: message.sentAt, message };
 }

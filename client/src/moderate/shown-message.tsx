@@ -10,13 +10,14 @@ import { formatted } from '../views/messages/formatted.tsx';
 import { PageCard } from '../views/messages/page-card.tsx';
 import { Avatar } from '../views/people/avatar.tsx';
 import type { DeskContext } from './desk-context.ts';
+import { LateCard } from './late-card.tsx';
 import { roomName } from './mod-words.ts';
 import type { Subject } from './queue.ts';
 
 /** The maximum number of DOM nodes for a text. */
 const NODES = 1000;
 
-type Said = Omit<Subject, 'room' | 'seq'>;
+type Said = Omit<Subject, 'seq'>;
 
 interface Props {
   readonly context: DeskContext;
@@ -98,7 +99,8 @@ function By({ context, user, at, room, threadOnly }: ByProps) {
   );
 }
 
-function Content({ context, said: { text, files = [], preview, message } }: Pick<Props, 'context' | 'said'>) {
+function Content({ context, said }: Pick<Props, 'context' | 'said'>) {
+  const { room, text, files = [], preview, card, held, message } = said;
   const { chat } = context;
   const { options = [], event } = message?.poll ?? {};
   const pictures = files.filter(({ image }) => image !== undefined);
@@ -127,12 +129,16 @@ function Content({ context, said: { text, files = [], preview, message } }: Pick
           </a>
         ))}
       {/* Mentions are plain text, because moderators see what was typed. */}
-      {text !== '' && formatted(text, NODES, undefined)}
+      {/* If the text only repeats the reference of the card, it is for clients without cards. */}
+      {text !== '' && text !== card && formatted(text, NODES, undefined)}
       {[...options, event?.place ?? ''].map((option) => option !== '' && <p key={option}>{option}</p>)}
       {preview?.title !== undefined && (
         <div class="page-card">
           <PageCard context={context} preview={preview} />
         </div>
+      )}
+      {card !== undefined && (
+        <LateCard key={`${held} ${card}`} context={context} room={room} about={card} held={held} />
       )}
     </>
   );

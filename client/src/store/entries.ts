@@ -1,3 +1,4 @@
+import type { WaitingContent } from '../../../server/wire/content.ts';
 import type { Held, Message, MessageFile, User } from '../../../server/wire/events.ts';
 import { flag, list, number, object, optional, text } from '../chat/form.ts';
 import type { RequestOf } from '../connection/connection.ts';
@@ -20,15 +21,17 @@ export interface NewMention {
   readonly length: number;
 }
 
-/** The fields of `message:send` that clients set by other means. A poll is sent at once, without a draft. */
-type NoContent = 'room' | 'clientId' | 'poll';
-
 /**
- * What a user writes. Drafts, unsent, scheduled and held messages have it, and pass it on as a whole. The request
- * `message:send` declares its fields.
+ * What a user writes. Drafts, unsent, scheduled and held messages have it, and pass it on as a whole. The server
+ * declares its fields. It has no poll, which is sent at once.
  */
 export interface NewContent
-  extends Readonly<Omit<RequestOf<'message:send'>, NoContent | 'mentions' | 'files'>> {
+  extends Readonly<
+    Pick<
+      RequestOf<'message:send'>,
+      Exclude<keyof WaitingContent & keyof RequestOf<'message:send'>, 'mentions' | 'files'>
+    >
+  > {
   readonly mentions?: readonly NewMention[];
   /** The message is sent when all files are uploaded. */
   readonly files?: readonly SentFile[];

@@ -1,5 +1,6 @@
 import { Component } from 'preact';
-import type { Card } from '../../../../server/wire/events.ts';
+import type { Can, Card } from '../../../../server/wire/events.ts';
+import type { Chat } from '../../chat/chat.ts';
 import type { Follower } from '../../chat/chat-listener.ts';
 import { newId } from '../../chat/outbox.ts';
 import type { Entry } from '../../store/entries.ts';
@@ -15,16 +16,30 @@ const CHANGED_MS = 2000;
 /** All readers of a room get a change at once. They spread their requests over this time for each member, in ms. */
 const SPREAD_MS = 20;
 
+/** What a card needs. The moderators' page also provides it. */
+export interface CardContext extends Pick<Context, 'strings' | 'attribute'> {
+  readonly chat: Pick<Chat, 'me' | 'followers' | 'request' | 'site'> & {
+    readonly can: Pick<Can, 'cards'>;
+    readonly current?: Chat['current'];
+  };
+  toast(text: string, kind: 'bad'): void;
+}
+
 interface Props {
-  readonly context: Context;
-  readonly entry: Entry;
+  readonly context: CardContext;
+  readonly room: string;
+  /** The reference of the card. */
+  readonly about: string;
+  /** The message in the room, or the ID of a held message. Without both, only the reference is shown. */
+  readonly seq?: number | undefined;
+  readonly held?: string | undefined;
 }
 
 /** The last cards of each user, so that a room does not jump when it is opened again. Null if the site answered without a card. */
-const lastCards = new WeakMap<Context['chat'], Map<string, Card | null>>();
+const lastCards = new WeakMap<object, Map<string, Card | null>>();
 
 /** The card of a message. It is requested when it is shown, because the site may have changed it. */
-class SiteCard extends Component<Props> {
+export class SiteCard extends Component<Props> {
   #card: Card | null | undefined;
   #failed = false;
   #askedAt = Number.NEGATIVE_INFINITY;
@@ -37,9 +52,9 @@ class SiteCard extends Component<Props> {
   #timer: ReturnType<typeof setTimeout> | undefined;
   readonly #follower: Follower = {
     card: ({ room, card }) => {
-      const { message } = this.props.entry;
+      const { props } = this;
       // The answer to an own click replaces the card.
-      if (message?.room === room && message.card === card && this.#busy === undefined) this.#changed();
+      if (props.room === room && props.about === card && this.#busy === undefined) this.#changed();
     },
   };
   readonly #seen = new IntersectionObserver((entries) => {
@@ -95,8 +110,8 @@ class SiteCard extends Component<Props> {
   }
 
   get #key(): string {
-    const { message } = this.props.entry;
-    return `${this.props.context.chat.me?.id} ${message?.room} ${message?.seq} ${message?.card}`;
+    const { context, room, seq, held, about } = this.props;
+    return `${context.chat.me?.id} ${room} ${seq ?? held} ${about}`;
   }
 
   #put(card: Card | undefined): void {
@@ -107,13 +122,13 @@ class SiteCard extends Component<Props> {
   }
 
   async #ask(): Promise<void> {
-    const { chat, strings } = this.props.context;
-    const { room, seq } = this.props.entry.message ?? {};
-    if (!chat.can.cards || room === undefined || seq === undefined) return;
+    const { context, room, seq, held } = this.props;
+    const { chat, strings } = context;
+    if (!chat.can.cards || (seq ?? held) === undefined) return;
     const number = ++this.#number;
     this.#askedAt = performance.now();
     try {
-      const { card } = await chat.request('card:get', { room, seq, lang: strings.locale });
+      const { card } = await chat.request('card:get', { room, seq, held, lang: strings.locale });
       // The answer to a later click is newer.
       if (number === this.#number) this.#put(card);
     } catch {
@@ -125,10 +140,9 @@ class SiteCard extends Component<Props> {
   }
 
   async #press(button: string): Promise<void> {
-    const { context, entry } = this.props;
+    const { context, room, seq } = this.props;
     const { chat, strings, toast } = context;
-    const { room, seq } = entry.message ?? {};
-    if (this.#busy !== undefined || room === undefined || seq === undefined) return;
+    if (this.#busy !== undefined || seq === undefined) return;
     if (this.#click?.button !== button) this.#click = { button, clientId: newId() };
     this.#busy = button;
     this.#number++;
@@ -146,14 +160,21 @@ class SiteCard extends Component<Props> {
     }
   }
 
-  override render({ context, entry }: Props) {
+  override render({ context, about, seq, held }: Props) {
     const { chat, strings } = context;
-    if (entry.message?.card === undefined) return null;
+    // Whoever decides about a held message must see what it has, even if the site does not show them the card.
+    const reference = seq === undefined && <bdi>{about}</bdi>;
+    if ((seq ?? held) === undefined)
+      return (
+        <div class="site-card shut">
+          <Icon name="card" size="s" /> {reference}
+        </div>
+      );
     const card = this.#card === undefined ? this.#last.get(this.#key) : this.#card;
     if (this.#failed && !card)
       return (
         <div class="site-card shut" ref={this.#shown}>
-          <Icon name="alert" size="s" /> {strings.text('card.failed')}{' '}
+          <Icon name="alert" size="s" /> {reference} {strings.text('card.failed')}{' '}
           <button
             type="button"
             class="link"
@@ -171,7 +192,7 @@ class SiteCard extends Component<Props> {
     if (card === null || !chat.can.cards)
       return (
         <div class="site-card shut" ref={this.#shown}>
-          <Icon name="card" size="s" /> {strings.text('card.none')}
+          <Icon name="card" size="s" /> {reference} {strings.text('card.none')}
         </div>
       );
     if (card === undefined)
@@ -182,7 +203,8 @@ class SiteCard extends Component<Props> {
           <div class="bone line" />
         </div>
       );
-    const { title, text, state, image, url, buttons = [] } = card;
+    const { title, text, state, image, url } = card;
+    const buttons = (seq !== undefined && card.buttons) || [];
     const from = strings.text('card.from', { name: siteName(context) });
     return (
       // biome-ignore lint/a11y/useSemanticElements: it has no form fields.
@@ -238,4 +260,12 @@ class SiteCard extends Component<Props> {
   }
 }
 
-export const siteCard = (entry: Entry, context: Context) => <SiteCard context={context} entry={entry} />;
+/** The card of a message in the timeline. */
+export function siteCard({ message, held, unsent }: Entry, context: Context) {
+  const { room, card } = message ?? held ?? unsent ?? {};
+  if (room === undefined || card === undefined) return null;
+  const id = held?.id ?? unsent?.held;
+  // A queued message gets its card when the server has it.
+  const key = String(message?.seq ?? id);
+  return <SiteCard key={key} context={context} room={room} about={card} seq={message?.seq} held={id} />;
+}

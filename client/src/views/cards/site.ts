@@ -1,10 +1,11 @@
 import type { Context } from '../context.ts';
+import type { CardContext } from './site-card.tsx';
 
 /** The site, as the words of its cards are marked. */
-export const siteName = ({ chat }: Context): string => chat.site?.name ?? location.hostname;
+export const siteName = ({ chat }: Pick<CardContext, 'chat'>): string => chat.site?.name ?? location.hostname;
 
 /** Returns the address of a path on the site. The chat's own page may be on another host, and then names the site. */
-export function sitePath({ attribute }: Context, path: string): string {
+export function sitePath({ attribute }: Pick<Context, 'attribute'>, path: string): string {
   const site = attribute('site-url') ?? location.origin;
   const url = URL.parse(path, site);
   return url?.origin === site ? url.href : '';

@@ -18,7 +18,7 @@ import { copyLink } from '../visits/message-links.ts';
 import { editedAt } from './message.tsx';
 import { endPoll, react } from './react.ts';
 import { showsSeen } from './seen-line.tsx';
-import { unsentActions } from './unsent.ts';
+import { isOnlyText, unsentActions } from './unsent.ts';
 
 /** The reactions at the top of the menu. */
 function picksFor({ message }: Entry, context: Context, opener: HTMLElement): QuickPick[] {
@@ -164,7 +164,7 @@ function unsentItems({ unsent, ...entry }: Entry, context: Context, writing: Wri
   const { again, discard } = unsentActions(context, writing, () => {});
   const items: (MenuItem | false)[] = [
     unsent.held !== undefined &&
-      !unsent.files?.length && {
+      isOnlyText(unsent) && {
         picture: 'edit',
         label: strings.text('action.edit'),
         key: 'E',

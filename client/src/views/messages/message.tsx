@@ -10,7 +10,7 @@ import { arrive } from '../controls/fresh.ts';
 import { Icon } from '../controls/icon.tsx';
 import { formatted } from './formatted.tsx';
 import { quotation } from './quotation.ts';
-import { rejectedWords, type UnsentActions } from './unsent.ts';
+import { isOnlyText, rejectedWords, type UnsentActions } from './unsent.ts';
 
 export type MessageState =
   | 'sending'
@@ -181,7 +181,7 @@ export class Message extends Component<MessageProps> {
     const { context, entry, own, state, quoted, repeats, thread, opened, setSize, flash, hidden } =
       this.props;
     const { strings } = context;
-    const { message, user, replyTo } = entry;
+    const { message, held, unsent, user, replyTo } = entry;
     // The code for mentions loads later, and then redraws all messages, as for reactions and files.
     const named = message?.mentions && context.named(entry);
     this.#stale = false;
@@ -189,7 +189,8 @@ export class Message extends Component<MessageProps> {
       return <article data-key={entry.key}>{hidden.length > 0 && context.blocking()?.line(hidden)}</article>;
     const gone = message?.deletedAt !== undefined;
     // If the text only repeats the reference, it is for clients without cards.
-    const card = message?.card && context.card(entry);
+    const about = (message ?? held ?? unsent)?.card;
+    const card = about && context.card(entry);
     const origin = this.#origin();
     const classes = ['msg'];
     const time = strings.time(entry.sentAt);
@@ -230,7 +231,7 @@ export class Message extends Component<MessageProps> {
                 </div>
               )}
               {context.files(entry)}
-              {entry.text && (entry.text !== message?.card || !card) && this.#words(named)}
+              {entry.text && (entry.text !== about || !card) && this.#words(named)}
               {message?.preview && context.preview(entry, this.props.resize)}
               {message?.poll && context.poll(entry)}
               {card}
@@ -407,7 +408,7 @@ export class Message extends Component<MessageProps> {
           {held?.seq !== undefined && ` ${strings.text('msg.edited')}`}
         </span>
         {held !== undefined && context.decide(held)}
-        {unsent !== undefined && !unsent.files?.length && (
+        {unsent !== undefined && isOnlyText(unsent) && (
           <button type="button" class="link" tabIndex={-1} onClick={() => actions.again(entry)}>
             {strings.text('action.edit')}
           </button>

@@ -1,4 +1,4 @@
-import type { Entry } from '../../store/entries.ts';
+import type { Entry, Unsent } from '../../store/entries.ts';
 import type { Strings } from '../../strings/strings.ts';
 import type { Context, Writing } from '../context.ts';
 import { refusal } from '../refusal.ts';
@@ -10,6 +10,9 @@ export interface UnsentActions {
   /** Puts the text back into the field and discards the message. */
   again(entry: Entry): void;
 }
+
+/** Whether `again` puts the whole message back, because the field takes only its text. */
+export const isOnlyText = ({ files, card }: Unsent) => !files?.length && card === undefined;
 
 export function unsentActions(
   { chat, strings, toast }: Pick<Context, 'chat' | 'strings' | 'toast'>,
