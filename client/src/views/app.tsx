@@ -117,7 +117,7 @@ export class AppView {
       bar: (room) => this.#late.parts?.barring.bar(room),
       named: (entry) => this.#late.panels?.named(entry, chat.me?.id),
       mentions: (...of) => this.#late.parts?.suggest.mentions(...of),
-      decide: (held) => this.#late.parts?.onHold.draw(held),
+      held: (...of) => this.#late.parts?.onHold.draw(...of),
       files: (entry) => this.#late.parts?.files.shown(entry),
       tray: (place) => this.#late.parts?.tray(place),
       voice: (place) => this.#late.parts?.voice.controls(place),

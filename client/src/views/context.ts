@@ -9,6 +9,7 @@ import type { Note } from '../store/timeline-blocks.ts';
 import type { StringKey, Strings } from '../strings/strings.ts';
 import type { Look } from './look.ts';
 import type { Linked, Say } from './messages/formatted.tsx';
+import type { UnsentActions } from './messages/unsent.ts';
 import type { Pane } from './panes.ts';
 
 /** A dialog to open, and its subject. */
@@ -264,8 +265,8 @@ export interface Context extends ControlContext {
   named(entry: Entry): Named | undefined;
   /** The mentions in a new text at this place, or in the edit of message `seq`. */
   mentions(place: Place, text: string, seq?: number): NewMention[] | undefined;
-  /** The buttons for a message that is pending the reader's approval. */
-  decide(held: Held): ComponentChildren;
+  /** The line under a held or rejected message, with the actions of its author or of those who decide. */
+  held(entry: Entry, state: 'held' | 'rejected', actions: UnsentActions): ComponentChildren;
   /** The pictures and files of a message. */
   files(entry: Entry): ComponentChildren;
   /** The files attached to the draft. */

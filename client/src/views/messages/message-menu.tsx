@@ -11,6 +11,7 @@ import { type MenuItem, openMenu, type QuickPick } from '../controls/menu.tsx';
 import { frequent, used } from '../emoji/frequent.ts';
 import { openEmoji } from '../emoji/open-emoji.tsx';
 import { openRemindMenu } from '../later/remind.tsx';
+import { isOnlyText } from '../moderation/on-hold.tsx';
 import { openPerson } from '../people/open-person.tsx';
 import { setPinned } from '../pins/pinning.ts';
 import { refusal } from '../refusal.ts';
@@ -18,7 +19,7 @@ import { copyLink } from '../visits/message-links.ts';
 import { editedAt } from './message.tsx';
 import { endPoll, react } from './react.ts';
 import { showsSeen } from './seen-line.tsx';
-import { isOnlyText, unsentActions } from './unsent.ts';
+import { unsentActions } from './unsent.ts';
 
 /** The reactions at the top of the menu. */
 function picksFor({ message }: Entry, context: Context, opener: HTMLElement): QuickPick[] {

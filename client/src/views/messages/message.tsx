@@ -10,7 +10,7 @@ import { arrive } from '../controls/fresh.ts';
 import { Icon } from '../controls/icon.tsx';
 import { formatted } from './formatted.tsx';
 import { quotation } from './quotation.ts';
-import { isOnlyText, rejectedWords, type UnsentActions } from './unsent.ts';
+import type { UnsentActions } from './unsent.ts';
 
 export type MessageState =
   | 'sending'
@@ -395,38 +395,11 @@ export class Message extends Component<MessageProps> {
     );
   }
 
-  /** A message that is pending approval or rejected. Its author can edit it, which sends a new message. */
-  #held(state: 'held' | 'rejected') {
-    const { context, actions, entry } = this.props;
-    const { strings } = context;
-    const { unsent, held } = entry;
-    return (
-      <div class={state === 'held' ? 'state' : 'state bad'}>
-        <Icon name={state === 'held' ? 'clock' : 'alert'} size="s" />
-        <span>
-          {state === 'held' ? strings.text('held.waiting') : rejectedWords(unsent?.reason, strings)}
-          {held?.seq !== undefined && ` ${strings.text('msg.edited')}`}
-        </span>
-        {held !== undefined && context.decide(held)}
-        {unsent !== undefined && isOnlyText(unsent) && (
-          <button type="button" class="link" tabIndex={-1} onClick={() => actions.again(entry)}>
-            {strings.text('action.edit')}
-          </button>
-        )}
-        {unsent !== undefined && (
-          <button type="button" class="link" tabIndex={-1} onClick={() => actions.discard(entry)}>
-            {strings.text('msg.discard')}
-          </button>
-        )}
-      </div>
-    );
-  }
-
   #state(state: Exclude<MessageState, undefined>) {
     const { context, actions, entry, seen } = this.props;
     const { strings } = context;
     if (state === 'sent' && seen !== undefined) return <div class="state">{seen()}</div>;
-    if (state === 'held' || state === 'rejected') return this.#held(state);
+    if (state === 'held' || state === 'rejected') return context.held(entry, state, actions);
     if (state !== 'failed' && state !== 'conflict') {
       return (
         <div class="state">

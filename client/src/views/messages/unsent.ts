@@ -1,5 +1,4 @@
-import type { Entry, Unsent } from '../../store/entries.ts';
-import type { Strings } from '../../strings/strings.ts';
+import type { Entry } from '../../store/entries.ts';
 import type { Context, Writing } from '../context.ts';
 import { refusal } from '../refusal.ts';
 
@@ -10,9 +9,6 @@ export interface UnsentActions {
   /** Puts the text back into the field and discards the message. */
   again(entry: Entry): void;
 }
-
-/** Whether `again` puts the whole message back, because the field takes only its text. */
-export const isOnlyText = ({ files, card }: Unsent) => !files?.length && card === undefined;
 
 export function unsentActions(
   { chat, strings, toast }: Pick<Context, 'chat' | 'strings' | 'toast'>,
@@ -31,11 +27,4 @@ export function unsentActions(
       discard(entry);
     },
   };
-}
-
-/** The text for a message that a moderator rejected. */
-export function rejectedWords(reason: string | undefined, strings: Strings): string {
-  return reason === undefined
-    ? strings.text('held.rejected')
-    : strings.text('held.rejectedWhy', { text: reason });
 }

@@ -1,17 +1,20 @@
 import type { EventPayload, Held } from '../../../../server/wire/events.ts';
 import type { Follower } from '../../chat/chat-listener.ts';
 import { RequestError } from '../../connection/connection-state.ts';
-import type { Entry } from '../../store/entries.ts';
+import type { Entry, Unsent } from '../../store/entries.ts';
 import type { Room } from '../../store/room.ts';
+import type { Strings } from '../../strings/strings.ts';
 import type { Context } from '../context.ts';
 import { opener } from '../controls/dialog.tsx';
+import { Icon } from '../controls/icon.tsx';
+import type { UnsentActions } from '../messages/unsent.ts';
 import { refusal } from '../refusal.ts';
 
 const PAGE = 100;
 /** Maximum number of messages to load. The moderators' page lists more. */
 const MOST = 500;
 
-/** For moderators: messages of other users that are pending approval, shown among the messages of the room. */
+/** Held messages: those of the user, and for moderators those of other users, among the messages of the room. */
 export class OnHold implements Follower {
   readonly #context: Context;
   /** The messages by ID, in the server's order, followed by those that arrived after the list. */
@@ -63,8 +66,33 @@ export class OnHold implements Follower {
     return list;
   }
 
-  /** The buttons of a pending message. */
-  draw(held: Held) {
+  /** The line under a message. Its author can edit it, which sends a new message. */
+  draw(entry: Entry, state: 'held' | 'rejected', { again, discard }: UnsentActions) {
+    const { strings } = this.#context;
+    const { unsent, held } = entry;
+    return (
+      <div class={state === 'held' ? 'state' : 'state bad'}>
+        <Icon name={state === 'held' ? 'clock' : 'alert'} size="s" />
+        <span>
+          {state === 'held' ? strings.text('held.waiting') : rejectedWords(unsent?.reason, strings)}
+          {held?.seq !== undefined && ` ${strings.text('msg.edited')}`}
+        </span>
+        {held !== undefined && this.#decision(held)}
+        {unsent !== undefined && isOnlyText(unsent) && (
+          <button type="button" class="link" tabIndex={-1} onClick={() => again(entry)}>
+            {strings.text('action.edit')}
+          </button>
+        )}
+        {unsent !== undefined && (
+          <button type="button" class="link" tabIndex={-1} onClick={() => discard(entry)}>
+            {strings.text('msg.discard')}
+          </button>
+        )}
+      </div>
+    );
+  }
+
+  #decision(held: Held) {
     const { strings, dialog } = this.#context;
     return (
       <>
@@ -121,6 +149,16 @@ export class OnHold implements Follower {
       changed();
     });
   }
+}
+
+/** Whether `again` puts the whole message back, because the field takes only its text. */
+export const isOnlyText = ({ files, card }: Unsent) => !files?.length && card === undefined;
+
+/** The text for a message that a moderator rejected. */
+export function rejectedWords(reason: string | undefined, strings: Strings): string {
+  return reason === undefined
+    ? strings.text('held.rejected')
+    : strings.text('held.rejectedWhy', { text: reason });
 }
 
 const decides = ({ summary }: Room) => summary.may.includes('moderate');

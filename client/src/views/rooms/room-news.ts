@@ -3,7 +3,7 @@ import type { Follower, RoomRemoval } from '../../chat/chat-listener.ts';
 import { list, object, text } from '../../chat/form.ts';
 import type { Room } from '../../store/room.ts';
 import type { Context } from '../context.ts';
-import { rejectedWords } from '../messages/unsent.ts';
+import { rejectedWords } from '../moderation/on-hold.tsx';
 import { banWords } from '../moderation/restriction-words.ts';
 import type { Speaker } from '../speaker.tsx';
 
