@@ -22,7 +22,7 @@ import type {
 } from '../connection/connection-state.ts';
 import { GuestPass } from '../connection/guest-pass.ts';
 import { Tasks } from '../connection/tasks.ts';
-import { type NewContent, type NewMention, type Unsent, unsentForm } from '../store/entries.ts';
+import { type NewContent, type Unsent, unsentForm } from '../store/entries.ts';
 import type { Room } from '../store/room.ts';
 import { KEPT_UNREAD } from '../store/timeline.ts';
 import type { ChatListener, Follower, RoomRemoval } from './chat-listener.ts';
@@ -321,12 +321,8 @@ export class Chat implements ConnectionListener {
    *
    * @returns whether the edit is pending approval
    */
-  async edit(
-    { room, seq, rev }: Pick<Message, 'room' | 'seq' | 'rev'>,
-    text: string,
-    mentions: NewMention[] = [],
-  ): Promise<boolean> {
-    const answer = await this.connection.request('message:edit', { room, seq, text, rev, mentions });
+  async edit(edit: RequestOf<'message:edit'>): Promise<boolean> {
+    const answer = await this.connection.request('message:edit', edit);
     if ('held' in answer) return true;
     this.#acknowledged(answer.message);
     return false;

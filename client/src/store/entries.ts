@@ -37,6 +37,11 @@ export interface NewContent
   readonly files?: readonly SentFile[];
 }
 
+/** The fields that an edit replaces, as the request `message:edit` declares them. Mentions are found in the new text. */
+export type EditedContent = Readonly<
+  Omit<RequestOf<'message:edit'>, 'room' | 'seq' | 'rev' | 'mentions' | 'files'>
+>;
+
 /** A message of this user in the outbox. It is queued, failed, held (pending approval) or rejected. */
 export interface Unsent extends NewContent {
   readonly clientId: string;
@@ -78,13 +83,22 @@ export const contentForms: { readonly [Field in keyof NewContent]-?: (value: unk
   preview: optional(flag),
   card: optional(text),
 };
-/** Returns the content of a value that may have other fields too. */
-export function contentOf(value: object): NewContent {
+/** The forms of an edit. A field of `EditedContent` without a form is a type error. */
+export const editedForms: { readonly [Field in keyof EditedContent]-?: (value: unknown) => boolean } = {
+  text,
+};
+/** Returns the fields of a value that have these forms, without its other fields. */
+function fieldsOf<T>(
+  value: object,
+  forms: { readonly [Field in keyof T]-?: (value: unknown) => boolean },
+): T {
   const fields = Object.entries(value).filter(
-    ([name, field]) => field !== undefined && contentForms[name as keyof NewContent]?.(field),
+    ([name, field]) => field !== undefined && forms[name as keyof T]?.(field),
   );
-  return Object.fromEntries(fields) as unknown as NewContent;
+  return Object.fromEntries(fields) as T;
 }
+export const contentOf = (value: object) => fieldsOf<NewContent>(value, contentForms);
+export const editedOf = (value: object) => fieldsOf<EditedContent>(value, editedForms);
 export const unsentForm = object<Unsent>({
   ...contentForms,
   clientId: text,

@@ -123,7 +123,8 @@ export interface StripProps extends Place {
   /** Continues the edit with the current text of the message. */
   use(text: string, rev: number): void;
   cancel(): void;
-  withoutPreview(): void;
+  /** Changes the draft, or the edit. */
+  change(change: Partial<NewContent>): void;
 }
 
 /** Where a message is written: a room, or a thread in it. */
@@ -158,7 +159,7 @@ export interface Tray {
 
 /** Where a voice message is recorded, with the state of the composer. */
 export interface VoicePlace extends Place {
-  readonly reply: Pick<NewContent, 'replyTo' | 'threadOnly'>;
+  readonly content: NewContent;
   sent(): void;
 }
 

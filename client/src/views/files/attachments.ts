@@ -105,7 +105,7 @@ export class Attachments {
     const { chat } = this.#context;
     const upload = this.uploads.add(place.room.id, file, chat.limits.file, { key, voice });
     const files = [sent(upload, undefined)];
-    if (!chat.send(place, { ...place.reply, text: '', files })) {
+    if (!chat.send(place, { ...place.content, text: '', files })) {
       this.uploads.cancel(key);
       return false;
     }

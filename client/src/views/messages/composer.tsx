@@ -2,7 +2,7 @@ import { Component, type ComponentChildren, createRef } from 'preact';
 import { isBlank } from '../../../../server/text/blank.ts';
 import { firstPage } from '../../../../server/text/format.ts';
 import type { Follower } from '../../chat/chat-listener.ts';
-import { contentOf, type Entry, type NewContent } from '../../store/entries.ts';
+import { contentOf, type EditedContent, type Entry, editedOf, type NewContent } from '../../store/entries.ts';
 import type { Room } from '../../store/room.ts';
 import { composes, confirms } from '../../text/keys.ts';
 import { cleaned, codePoints, meansFiles } from '../../text/paste.ts';
@@ -106,7 +106,7 @@ export class Composer extends Component<Props> implements Follower {
 
   edit({ message, text }: Entry): void {
     if (message === undefined) return;
-    this.#edit = { seq: message.seq, rev: message.rev, text };
+    this.#edit = { ...editedOf(message), seq: message.seq, rev: message.rev };
     this.#keep();
     this.props.context.draw();
     this.focus([text.length, text.length]);
@@ -168,7 +168,7 @@ export class Composer extends Component<Props> implements Follower {
     const tray = this.#tray;
     const voice =
       edit === undefined
-        ? context.voice({ room, thread, reply: this.#reply(draft), sent: this.#voiceSent })
+        ? context.voice({ room, thread, content: { ...draft, ...this.#reply(draft) }, sent: this.#voiceSent })
         : undefined;
     const words =
       left < 0 ? strings.count('composer.tooMany', -left) : strings.text('composer.left', { n: left });
@@ -202,7 +202,7 @@ export class Composer extends Component<Props> implements Follower {
             text: draft.preview === false ? '' : draft.text,
             use: this.#use,
             cancel: this.cancel,
-            withoutPreview: this.#withoutPreview,
+            change: this.#change,
           })}
           {tray?.draw()}
           <div class="row">
@@ -379,7 +379,7 @@ export class Composer extends Component<Props> implements Follower {
   /** Continues the edit with the current text of the message. */
   readonly #use = (text: string, rev: number) => {
     if (this.#edit === undefined) return;
-    this.#edit = { seq: this.#edit.seq, rev, text };
+    this.#edit = { ...this.#edit, rev, text, clash: undefined };
     this.#keep();
     this.focus();
     this.props.context.draw();
@@ -393,8 +393,9 @@ export class Composer extends Component<Props> implements Follower {
     this.#saving = true;
     draw();
     try {
-      const mentions = context.mentions(this.props, text, edit.seq);
-      const waits = await chat.edit({ room: room.id, seq: edit.seq, rev }, text, mentions);
+      const { clash: _, ...edited } = edit;
+      const mentions = context.mentions(this.props, text, edit.seq) ?? [];
+      const waits = await chat.edit({ ...edited, room: room.id, rev, text, mentions });
       if (waits) toast(strings.text('held.waiting'), 'good');
       if (this.#edit === edit) this.#edit = undefined;
     } catch (error) {
@@ -420,7 +421,7 @@ export class Composer extends Component<Props> implements Follower {
       return;
     if (edit !== undefined && edit.clash !== 'deleted') return void this.#save(edit);
     // A message deleted during its edit is sent as a new one. The draft remains.
-    const content = this.#content(edit === undefined ? this.#draft : { text });
+    const content = this.#content(contentOf(edit ?? this.#draft));
     if (!chat.send(this.props, content)) return toast(strings.text('error.other'), 'bad');
     tray?.take(content);
     if (edit === undefined) this.#draft = EMPTY;
@@ -455,8 +456,10 @@ export class Composer extends Component<Props> implements Follower {
     this.#draft = { ...this.#draft, ...change };
   }
 
-  readonly #withoutPreview = () => {
-    this.#set({ preview: false });
+  /** Changes the edit, or the draft. */
+  readonly #change = (change: Partial<EditedContent & NewContent>) => {
+    if (this.#edit === undefined) this.#set(change);
+    else this.#edit = { ...this.#edit, ...change };
     this.#keep();
     this.focus();
     this.props.context.draw();
@@ -471,13 +474,13 @@ export class Composer extends Component<Props> implements Follower {
 
   /** Clears the field after a draft was scheduled, unless the user has changed the text since then. */
   #sent({ text }: NewContent): void {
-    const now = this.#draft.text;
-    this.#draft = { text: now === text ? '' : now };
+    if (this.#draft.text === text) this.#set(EMPTY);
     this.#voiceSent();
   }
 
   readonly #voiceSent = () => {
-    this.#set({ replyTo: undefined });
+    // The text that was written since then stays.
+    this.#draft = { text: this.#draft.text };
     // Another composer may own the draft of this room now.
     if (!this.#gone) this.#keep();
     this.props.toEnd();

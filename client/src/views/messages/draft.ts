@@ -1,6 +1,6 @@
 import { number, object, optional, text } from '../../chat/form.ts';
 import type { Store } from '../../chat/storage.ts';
-import { contentForms, type NewContent } from '../../store/entries.ts';
+import { contentForms, type EditedContent, editedForms, type NewContent } from '../../store/entries.ts';
 import type { Room } from '../../store/room.ts';
 import { type Clash, keyOf, type Place } from '../context.ts';
 
@@ -10,11 +10,10 @@ interface KeptDraft extends NewContent {
   readonly edit: Edit | undefined;
 }
 
-export interface Edit {
+export interface Edit extends EditedContent {
   readonly seq: number;
   /** The revision of the message that the edit is based on. */
   readonly rev: number;
-  readonly text: string;
   readonly clash?: Clash;
 }
 
@@ -23,9 +22,9 @@ const draftForm = object<KeptDraft>({
   ...contentForms,
   edit: optional(
     object<Edit>({
+      ...editedForms,
       seq: number,
       rev: number,
-      text,
       clash: (value) => value === undefined || value === 'deleted' || clash(value),
     }),
   ),
@@ -45,8 +44,7 @@ export const ownsDraft = (place: Place, store: Store | undefined, key: string | 
 /** Stores a draft, or deletes an empty one. Without any text, the picked users are deleted too. */
 export function keepDraft(place: Place, draft: KeptDraft, store: Store | undefined): void {
   if (draft.text === '' && draft.edit === undefined) store?.delete(picksOf(place));
-  if (draft.text === '' && draft.replyTo === undefined && draft.edit === undefined)
-    store?.delete(placeOf(place));
+  if (!Object.values(draft).some(Boolean)) store?.delete(placeOf(place));
   else store?.set(placeOf(place), draft);
 }
 

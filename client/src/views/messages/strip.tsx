@@ -9,13 +9,13 @@ import { quotation } from './quotation.ts';
 
 /** The strips above the field: the message to reply to or edit, the link that gets a preview, and offers. */
 export function strip(props: StripProps, context: Context) {
-  const { room, edit, text, withoutPreview } = props;
+  const { room, edit, text, change } = props;
   const shows = edit === undefined && context.chat.can.previews && room.summary.previews === undefined;
   return (
     <>
       {answered(props, context)}
       {edit === undefined && laterOf(context)?.line(room)}
-      {shows && <LinkStrip context={context} text={text} close={withoutPreview} />}
+      {shows && <LinkStrip context={context} text={text} close={() => change({ preview: false })} />}
       {edit === undefined && (asFile(props, context) ?? offer(props, context))}
     </>
   );
