@@ -163,6 +163,7 @@ const linkPreview = preview.exactOptional().describe('A preview of the first lin
 const card = cardRef
   .exactOptional()
   .describe('The reference of a card, which each reader gets by `card:get`.');
+const important = z.literal(true).exactOptional().describe('Whether its author marked it as important.');
 
 /** The fields of the content, in the order in which clients get them. */
 export const content = {
@@ -289,6 +290,22 @@ export const content = {
     erased: 'dropped',
     stored: 'content',
     words: (about: string) => [about],
+  },
+  important: {
+    shown: important,
+    waiting: important,
+    sent: z.boolean().optional(),
+    // The members do not know guests, and could not tell whether the mark is justified.
+    guests: false,
+    api: true,
+    edit: 'replaced',
+    // The mark is for the readers of the other room.
+    forward: 'dropped',
+    repeats: true,
+    deleted: 'dropped',
+    erased: 'kept',
+    stored: 'content',
+    words: noWords,
   },
   forwarded: {
     shown: z

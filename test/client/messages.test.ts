@@ -67,6 +67,55 @@ test('edits a message in the composer and restores the draft afterwards', async 
   await texts(page, ['Gate opens at eight.(edited)']);
 });
 
+test('marks a message as important before it is sent, while it is scheduled and in an edit', async () => {
+  const { id, ...opened } = await room('important');
+  let { page } = opened;
+  const isMarked = async () =>
+    (await bob.request('message:history', { room: id })).messages.map(({ important }) => important);
+  const write = async (text: string) => {
+    await page.fill('textbox', /^Message to/, text);
+    await page.click('button', 'Send later');
+  };
+  // The mark can be removed before the message is sent, and a draft keeps it.
+  await write('Gate opens at nine.');
+  await page.click('menuitem', 'Mark as important');
+  await page.click('button', 'Not important');
+  await page.click('button', 'Send later');
+  await page.click('menuitem', 'Mark as important');
+  page = await page.reload();
+  await page.open('important');
+  await page.get('button', 'Not important');
+  field(page).focus();
+  page.press('Enter');
+  await texts(page, ['Gate opens at nine.']);
+  await page.sees('Important');
+  await until(async () => expect(await isMarked()).toEqual([true]));
+  expect(page.all('button', 'Not important')).toEqual([]);
+
+  await menuOf(page, 'Gate opens at nine.', /^Edit/);
+  await page.click('button', 'Not important');
+  await page.click('button', 'Save');
+  await until(async () => expect(await isMarked()).toEqual([undefined]));
+  await menuOf(page, 'Gate opens at nine.(edited)', /^Edit/);
+  await page.click('button', 'Mark as important');
+  await page.click('button', 'Save');
+  await until(async () => expect(await isMarked()).toEqual([true]));
+
+  await write('Bring boots.');
+  await page.click('menuitem', 'Mark as important');
+  await page.click('button', 'Send later');
+  await page.click('menuitem', /^Tomorrow/);
+  await page.sees('Scheduled messages · 1');
+  const list = async () => (await alice.request('scheduled:list', {})).scheduled;
+  expect(await list()).toMatchObject([{ text: 'Bring boots.', important: true }]);
+  expect(page.all('button', 'Not important')).toEqual([]);
+  await page.click('button', 'Show');
+  await page.click('button', 'Edit');
+  await page.click('checkbox', 'Important');
+  await page.click('button', 'Save');
+  await until(async () => expect((await list())[0]).not.toHaveProperty('important'));
+});
+
 test('offers both texts if a message was also edited on another device, even after a reload', async () => {
   const { id, page } = await room('clash', 'one rake');
   await menuOf(page, 'one rake', /^Edit/);

@@ -5,8 +5,9 @@ import type { NewContent, Unsent } from '../../client/src/store/entries.ts';
 import type { Held, Message } from '../../server/wire/events.ts';
 import { memoryStorage, storeIn } from './memory-storage.ts';
 
-const stored = ({ mentions: _, files: _files, preview: _preview, ...item }: Unsent): Message => ({
+const stored = ({ mentions: _, files: _files, preview: _preview, important, ...item }: Unsent): Message => ({
   ...item,
+  ...(important && { important }),
   id: item.clientId,
   seq: 1,
   rev: 1,
@@ -181,14 +182,15 @@ describe('the outbox', () => {
 
   test('shows everything in a pending message that another device sent', () => {
     const storage = memoryStorage();
-    const content: Required<Omit<NewContent, 'preview'>> = {
+    const content = {
       text: '@Bob look',
       replyTo: 3,
       threadOnly: true,
       mentions: [{ user: '2', start: 0, length: 4 }],
       files: [{ key: 'f1', id: 'f1', name: 'a.txt', type: 'text/plain', size: 1 }],
       card: 'order:4711',
-    };
+      important: true,
+    } as const satisfies Required<Omit<NewContent, 'preview'>>;
     const { files, ...rest } = content;
     const held: Held = {
       ...rest,

@@ -88,5 +88,13 @@ export const samples: { [Field in ContentField]: (...ids: [string, string]) => S
     other: { card: 'order:2' },
     shown: 'order:1',
   }),
+  important: () => ({
+    payload: { important: true },
+    sent: { important: true },
+    other: { important: false },
+    shown: true,
+    edit: { important: false },
+    edited: undefined,
+  }),
   forwarded: () => ({ shown: { user: mentionedUser, shown: true } }),
 };

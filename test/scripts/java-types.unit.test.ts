@@ -14,23 +14,23 @@ test('new content of the contract appears in all messages without a line by hand
     components: { schemas: Record<string, Schema>; messages: Record<string, { payload: Schema }> };
   };
   const { schemas, messages } = contract.components;
-  const important: Schema = { type: 'boolean', const: true, description: 'Whether it is important.' };
+  const loud: Schema = { type: 'boolean', const: true, description: 'Whether it is loud.' };
   for (const schema of [
     schemas.Message,
     schemas.Held,
     schemas.Scheduled,
     messages['message-send']?.payload,
   ]) {
-    Object.assign(schema?.properties ?? {}, { important });
+    Object.assign(schema?.properties ?? {}, { loud });
   }
   const committed = readJava();
   const changed = [...javaFiles(contract)].filter(([name, source]) => source !== committed.get(name));
   expect(changed.map(([name]) => name)).toEqual(['MessageContent.java', 'NewMessage.java']);
   const [content = '', setters = ''] = changed.map(([, source]) => source);
-  expect(content).toContain('/** Whether it is important. */\n  public final boolean important;');
-  expect(content).toContain('important = json.optBoolean("important");');
-  expect(content).toContain('"important", important ? true : null');
-  expect(setters).toContain('public NewMessage important() {\n    draft.important = true;');
+  expect(content).toContain('/** Whether it is loud. */\n  public final boolean loud;');
+  expect(content).toContain('loud = json.optBoolean("loud");');
+  expect(content).toContain('"loud", loud ? true : null');
+  expect(setters).toContain('public NewMessage loud() {\n    draft.loud = true;');
 });
 
 test.each(['HeldMessage', 'Message', 'PendingMessage', 'ScheduledMessage'])(

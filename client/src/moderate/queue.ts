@@ -351,7 +351,10 @@ export class Queue implements Follower {
 
 /** The message of a case. */
 export interface Subject
-  extends Pick<Held, 'room' | 'user' | 'text' | 'files' | 'preview' | 'card' | 'threadOnly' | 'at' | 'seq'> {
+  extends Pick<
+    Held,
+    'room' | 'user' | 'text' | 'files' | 'preview' | 'card' | 'important' | 'threadOnly' | 'at' | 'seq'
+  > {
   /** The message as it was reported. Undefined for a held message. */
   readonly message?: Message;
   /** The ID of a held message. */

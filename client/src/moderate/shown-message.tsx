@@ -100,12 +100,13 @@ function By({ context, user, at, room, threadOnly }: ByProps) {
 }
 
 function Content({ context, said }: Pick<Props, 'context' | 'said'>) {
-  const { room, text, files = [], preview, card, held, message } = said;
+  const { room, text, files = [], preview, card, held, message, important } = said;
   const { chat } = context;
   const { options = [], event } = message?.poll ?? {};
   const pictures = files.filter(({ image }) => image !== undefined);
   return (
     <>
+      {important && <div class="via">{context.strings.text('msg.important')}</div>}
       {pictures.length > 0 && (
         <Grid
           pictures={pictures}

@@ -82,10 +82,12 @@ export const contentForms: { readonly [Field in keyof NewContent]-?: (value: unk
   ),
   preview: optional(flag),
   card: optional(text),
+  important: optional(flag),
 };
 /** The forms of an edit. A field of `EditedContent` without a form is a type error. */
 export const editedForms: { readonly [Field in keyof EditedContent]-?: (value: unknown) => boolean } = {
   text,
+  important: optional(flag),
 };
 /** Returns the fields of a value that have these forms, without its other fields. */
 function fieldsOf<T>(

@@ -123,6 +123,8 @@ export interface StripProps extends Place {
   /** Continues the edit with the current text of the message. */
   use(text: string, rev: number): void;
   cancel(): void;
+  /** Whether the draft or the edited message is important. */
+  readonly important: boolean | undefined;
   /** Changes the draft, or the edit. */
   change(change: Partial<NewContent>): void;
 }
@@ -178,6 +180,7 @@ export interface Draft extends Place {
   readonly text: string;
   /** Returns the message to send or schedule, with the content of the tray. */
   content(): NewContent;
+  change(change: Partial<NewContent>): void;
   /** Must be called when the content was scheduled, to clear the field. */
   sent(): void;
 }

@@ -170,12 +170,19 @@ class Later implements Follower {
     const { chat, strings, dialog, toast } = this.#context;
     const label = strings.text('later.title');
     const schedule = (at: number) => this.#schedule(draft, at);
+    const { important } = draft.content();
     openMenu(this.#context, opener, {
       label,
       about: menuTitle(label),
       items: [
-        ...presets(chat.clock.now).map((at) => ({
+        {
+          picture: 'important' as const,
+          label: strings.text(important ? 'important.unmark' : 'important.mark'),
+          run: () => draft.change({ important: !important }),
+        },
+        ...presets(chat.clock.now).map((at, n) => ({
           picture: 'clock' as const,
+          apart: n === 0,
           label: nearWhen(at, chat.clock.now, strings),
           run: () => void schedule(at).catch((error) => toast(laterRefusal(error, strings), 'bad')),
         })),

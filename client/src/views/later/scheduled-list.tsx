@@ -24,6 +24,7 @@ interface Props {
 interface Editing {
   readonly of: Scheduled;
   text: string;
+  important: boolean;
   value: string;
 }
 
@@ -88,7 +89,7 @@ export class ScheduledList extends Component<Props> {
 
   #row(one: Scheduled) {
     const { chat, strings } = this.props.context;
-    const { id, room, files, at, failed } = one;
+    const { id, room, files, important, at, failed } = one;
     return (
       <li class="report" key={id}>
         <small>
@@ -99,6 +100,7 @@ export class ScheduledList extends Component<Props> {
             </b>
           )}
           <span>{when(at, strings)}</span>
+          {important && <span>{strings.text('msg.important')}</span>}
         </small>
         <p dir="auto">{textOf(one, strings) || files?.map(({ name }) => name).join(', ')}</p>
         {failed !== undefined && <Problem id={`${id}-failed`} text={this.#why(one, failed.code)} />}
@@ -174,7 +176,7 @@ export class ScheduledList extends Component<Props> {
         key="form"
         context={context}
         title={strings.text('composer.editing')}
-        typed={edit.text !== edit.of.text}
+        typed={edit.text !== edit.of.text || edit.important !== (edit.of.important ?? false)}
         submission={this.#submission}
         label={strings.text('composer.save')}
         ready={over <= 0 && !isEmpty && isAhead(edit.value, context)}
@@ -200,6 +202,18 @@ export class ScheduledList extends Component<Props> {
           }}
         />
         {over > 0 && <Problem id="later-long" text={strings.count('composer.tooMany', over)} />}
+        <label class="choice">
+          <input
+            type="checkbox"
+            checked={edit.important}
+            disabled={this.#submission.busy}
+            onChange={({ currentTarget }) => {
+              edit.important = currentTarget.checked;
+              changed();
+            }}
+          />
+          <div>{strings.text('msg.important')}</div>
+        </label>
         <WhenField
           context={context}
           value={edit.value}
@@ -230,7 +244,7 @@ export class ScheduledList extends Component<Props> {
 
   #begin(of: Scheduled): void {
     this.#submission.problem = undefined;
-    this.#edit = { of, text: of.text, value: toField(of.at) };
+    this.#edit = { of, text: of.text, important: of.important ?? false, value: toField(of.at) };
     this.props.context.changed();
   }
 
@@ -249,6 +263,7 @@ export class ScheduledList extends Component<Props> {
         rev,
         at,
         text: text === edit.of.text ? undefined : text,
+        important: edit.important,
       }),
     );
   };

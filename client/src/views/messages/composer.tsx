@@ -202,6 +202,7 @@ export class Composer extends Component<Props> implements Follower {
             text: draft.preview === false ? '' : draft.text,
             use: this.#use,
             cancel: this.cancel,
+            important: (edit ?? draft).important,
             change: this.#change,
           })}
           {tray?.draw()}
@@ -278,6 +279,7 @@ export class Composer extends Component<Props> implements Follower {
           edit,
           text: draft.text,
           content: () => this.#content(draft),
+          change: this.#change,
           sent: () => this.#sent(draft),
         })}
       </>

@@ -182,6 +182,7 @@ export class Message extends Component<MessageProps> {
       this.props;
     const { strings } = context;
     const { message, held, unsent, user, replyTo } = entry;
+    const { important } = message ?? held ?? unsent ?? {};
     // The code for mentions loads later, and then redraws all messages, as for reactions and files.
     const named = message?.mentions && context.named(entry);
     this.#stale = false;
@@ -228,6 +229,12 @@ export class Message extends Component<MessageProps> {
                 <div class="via">
                   <Icon name="forward" />
                   <span>{origin}</span>
+                </div>
+              )}
+              {important && (
+                <div class="via">
+                  <Icon name="important" />
+                  <span>{strings.text('msg.important')}</span>
                 </div>
               )}
               {context.files(entry)}

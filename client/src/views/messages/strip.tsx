@@ -16,8 +16,38 @@ export function strip(props: StripProps, context: Context) {
       {answered(props, context)}
       {edit === undefined && laterOf(context)?.line(room)}
       {shows && <LinkStrip context={context} text={text} close={() => change({ preview: false })} />}
+      {importance(props, context)}
       {edit === undefined && (asFile(props, context) ?? offer(props, context))}
     </>
+  );
+}
+
+/** Shows that the message is important. The author of an edit can also mark it here. */
+function importance({ edit, important, change }: StripProps, { chat, strings }: Context) {
+  if (!important && (edit === undefined || edit.clash !== undefined || chat.isGuest)) return null;
+  return (
+    <div class="context" key="important">
+      <Icon name="important" size="s" />
+      <div>
+        {important ? (
+          strings.text('msg.important')
+        ) : (
+          <button type="button" class="link" onClick={() => change({ important: true })}>
+            {strings.text('important.mark')}
+          </button>
+        )}
+      </div>
+      {important && (
+        <button
+          type="button"
+          class="icon"
+          aria-label={strings.text('important.unmark')}
+          onClick={() => change({ important: false })}
+        >
+          <Icon name="close" />
+        </button>
+      )}
+    </div>
   );
 }
 

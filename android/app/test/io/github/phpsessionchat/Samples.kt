@@ -163,6 +163,9 @@ object Samples {
             .put("buttons", JSONArray(buttons.map { JSONObject().put("id", it.lowercase()).put("label", it) })),
     )
 
+    val importantEntries: List<Entry> =
+        Entry.list(listOf(message(9, bob, "Gate opens at nine.", 1) { put("important", true) }), emptyList(), alice)
+
     /** A message of another user that is only a card. */
     val cardEntries: List<Entry> =
         Entry.list(listOf(message(9, bob, "order:4711", 1) { put("card", "order:4711") }), emptyList(), alice)

@@ -204,6 +204,9 @@ private fun Bubble(
         verticalArrangement = Arrangement.spacedBy(6.dp),
     ) {
         if (quoted != null) Quote(quoted, actions)
+        if (message?.important == true || entry.pending?.important == true) {
+            Text(stringResource(R.string.msg_important), color = colors.onSurfaceVariant, style = MaterialTheme.typography.labelMedium)
+        }
         if (message != null) MessageFiles(message, actions)
         // If the author added no text, the text is the reference of the card.
         if (text.isNotEmpty() && text != message?.card) {

@@ -72,6 +72,12 @@ class ScreensTest : ScreenTest() {
     }
 
     @Test
+    fun marksAnImportantMessage() {
+        showConversation(Samples.importantEntries)
+        compose.onNodeWithText("Important").assertIsDisplayed()
+    }
+
+    @Test
     fun doesNotFormatNames() {
         showConversation(Samples.namesWithSigns)
         compose.onNodeWithText("Ask @*Bob* _K_").assertIsDisplayed()

@@ -18,6 +18,8 @@ public abstract class MessageContent {
   public final List<Mention> mentions;
   /** The reference of a card of the site, or null. {@link Chat#card} gets the card. */
   public final @Nullable String card;
+  /** Whether its author marked it as important. */
+  public final boolean important;
 
   MessageContent(Draft draft) {
     text = draft.text;
@@ -25,6 +27,7 @@ public abstract class MessageContent {
     threadOnly = draft.threadOnly;
     mentions = Wire.copy(draft.mentions);
     card = draft.card;
+    important = draft.important;
   }
 
   JSONObject toJsonObject() {
@@ -33,7 +36,8 @@ public abstract class MessageContent {
         "replyTo", replyTo == 0 ? null : replyTo,
         "threadOnly", threadOnly ? true : null,
         "mentions", mentions.isEmpty() ? null : Wire.array(mentions, Mention::toJsonObject),
-        "card", card);
+        "card", card,
+        "important", important ? true : null);
   }
 
   static class Draft {
@@ -42,6 +46,7 @@ public abstract class MessageContent {
     boolean threadOnly;
     List<Mention> mentions = Collections.emptyList();
     @Nullable String card;
+    boolean important;
 
     Draft() {}
 
@@ -51,6 +56,7 @@ public abstract class MessageContent {
       threadOnly = from.threadOnly;
       mentions = from.mentions;
       card = from.card;
+      important = from.important;
     }
 
     void read(JSONObject json) {
@@ -59,6 +65,7 @@ public abstract class MessageContent {
       threadOnly = json.optBoolean("threadOnly");
       mentions = Wire.list(json, "mentions", Mention::fromJson);
       card = Wire.text(json, "card");
+      important = json.optBoolean("important");
     }
   }
   // End of generated code.
