@@ -9,7 +9,6 @@ import type { Note } from '../store/timeline-blocks.ts';
 import type { StringKey, Strings } from '../strings/strings.ts';
 import type { Look } from './look.ts';
 import type { Linked, Say } from './messages/formatted.tsx';
-import type { UnsentActions } from './messages/unsent.ts';
 import type { Pane } from './panes.ts';
 
 /** A dialog to open, and its subject. */
@@ -112,6 +111,14 @@ export interface FailedInvitation {
 
 /** The current version of the message being edited, which was changed on another device or deleted. */
 export type Clash = { readonly text: string; readonly rev: number } | 'deleted';
+
+/** Actions on the user's own messages that are not in the room: unsent, pending approval, or rejected. */
+export interface UnsentActions {
+  retry(entry: Entry): void;
+  discard(entry: Entry): void;
+  /** Puts the text back into the field and discards the message. */
+  again(entry: Entry): void;
+}
 
 /** The state of the composer for the strip above its field: an edit, a reply, or neither. */
 export interface StripProps extends Place {

@@ -1,8 +1,9 @@
+import type { Chat } from '../../chat/chat.ts';
 import type { Context } from '../context.ts';
-import type { CardContext } from './site-card.tsx';
 
 /** The site, as the words of its cards are marked. */
-export const siteName = ({ chat }: Pick<CardContext, 'chat'>): string => chat.site?.name ?? location.hostname;
+export const siteName = ({ chat }: { readonly chat: Pick<Chat, 'site'> }): string =>
+  chat.site?.name ?? location.hostname;
 
 /** Returns the address of a path on the site. The chat's own page may be on another host, and then names the site. */
 export function sitePath({ attribute }: Pick<Context, 'attribute'>, path: string): string {

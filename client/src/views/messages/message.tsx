@@ -5,12 +5,11 @@ import type { Texts } from '../../strings/language-texts.ts';
 import type { Strings } from '../../strings/strings.ts';
 import { onlyEmoji } from '../../text/emoji.ts';
 import { boxIn } from '../box.ts';
-import type { Context, Named } from '../context.ts';
+import type { Context, Named, UnsentActions } from '../context.ts';
 import { arrive } from '../controls/fresh.ts';
 import { Icon } from '../controls/icon.tsx';
 import { formatted } from './formatted.tsx';
 import { quotation } from './quotation.ts';
-import type { UnsentActions } from './unsent.ts';
 
 export type MessageState =
   | 'sending'

@@ -1,14 +1,5 @@
-import type { Entry } from '../../store/entries.ts';
-import type { Context, Writing } from '../context.ts';
+import type { Context, UnsentActions, Writing } from '../context.ts';
 import { refusal } from '../refusal.ts';
-
-/** Actions on the user's own messages that are not in the room: unsent, pending approval, or rejected. */
-export interface UnsentActions {
-  retry(entry: Entry): void;
-  discard(entry: Entry): void;
-  /** Puts the text back into the field and discards the message. */
-  again(entry: Entry): void;
-}
 
 export function unsentActions(
   { chat, strings, toast }: Pick<Context, 'chat' | 'strings' | 'toast'>,

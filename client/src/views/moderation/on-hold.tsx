@@ -4,10 +4,9 @@ import { RequestError } from '../../connection/connection-state.ts';
 import type { Entry, Unsent } from '../../store/entries.ts';
 import type { Room } from '../../store/room.ts';
 import type { Strings } from '../../strings/strings.ts';
-import type { Context } from '../context.ts';
+import type { Context, UnsentActions } from '../context.ts';
 import { opener } from '../controls/dialog.tsx';
 import { Icon } from '../controls/icon.tsx';
-import type { UnsentActions } from '../messages/unsent.ts';
 import { refusal } from '../refusal.ts';
 
 const PAGE = 100;
