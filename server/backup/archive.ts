@@ -69,6 +69,8 @@ export class ArchiveWriter {
   readonly #to: FileHandle;
   readonly #list: FileHandle;
   readonly #time: number;
+  /** The length of the archive so far. */
+  #length = 0;
 
   /**
    * @param to an empty file, which is synced at the end
@@ -81,32 +83,48 @@ export class ArchiveWriter {
     this.#time = Math.floor(at / 1000);
   }
 
-  /** Adds an entry. @param name at most 100 bytes @throws Error if there are more or fewer than `size` bytes */
-  async add(name: string, size: number, bytes: AsyncIterable<Buffer> | Iterable<Buffer>): Promise<void> {
-    const digest = await this.#entry(name, size, bytes);
+  /**
+   * Adds an entry.
+   * @param name at most 100 bytes
+   * @param size expected size in bytes, if known
+   * @throws Error if there are more or fewer bytes
+   */
+  async add(name: string, bytes: AsyncIterable<Buffer> | Iterable<Buffer>, size?: number): Promise<void> {
+    const digest = await this.#entry(name, bytes, size);
     await this.#list.appendFile(`${digest}  ${name}\n`);
   }
 
   async end(): Promise<void> {
-    const { size } = await this.#list.stat();
-    await this.#entry(sums, size, this.#list.createReadStream({ start: 0, autoClose: false }));
+    await this.#entry(sums, this.#list.createReadStream({ start: 0, autoClose: false }));
     await this.#to.appendFile(ending);
     await this.#to.sync();
   }
 
-  async #entry(name: string, size: number, bytes: AsyncIterable<Buffer> | Iterable<Buffer>): Promise<string> {
-    await this.#to.appendFile(encoded({ name, size, time: this.#time }));
+  async #entry(
+    name: string,
+    bytes: AsyncIterable<Buffer> | Iterable<Buffer>,
+    expected = Number.POSITIVE_INFINITY,
+  ): Promise<string> {
+    const start = this.#length;
+    await this.#append(Buffer.alloc(block));
     const hash = createHash('sha256');
-    let written = 0;
+    let size = 0;
     for await (const part of bytes) {
-      written += part.length;
-      if (written > size) break;
+      size += part.length;
+      if (size > expected) break;
       hash.update(part);
-      await this.#to.appendFile(part);
+      await this.#append(part);
     }
-    if (written !== size) throw new Error(`${name} changed while it was copied`);
-    await this.#to.appendFile(Buffer.alloc(paddingOf(size)));
+    if (size !== expected && expected !== Number.POSITIVE_INFINITY)
+      throw new Error(`${name} changed while it was copied`);
+    await this.#append(Buffer.alloc(paddingOf(size)));
+    await this.#to.write(encoded({ name, size, time: this.#time }), 0, block, start);
     return hash.digest('hex');
+  }
+
+  async #append(bytes: Buffer): Promise<void> {
+    await this.#to.appendFile(bytes);
+    this.#length += bytes.length;
   }
 }
 

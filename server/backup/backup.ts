@@ -1,22 +1,25 @@
-import { realpathSync } from 'node:fs';
 import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { keepFiles } from '../files/copied.ts';
 import { folderStorage } from '../files/folder.ts';
 import type { Storage } from '../files/storage.ts';
 import { sync } from '../files/sync.ts';
-import { type ListedBefore, listedNow } from '../history/engine/sqlite/erased.ts';
-import { copyHistory, storedFiles } from '../history/engine/sqlite/snapshot.ts';
+import { portableTables, type Snapshot } from '../history/engine/portable.ts';
+import { openFileSnapshot } from '../history/engine/sqlite/snapshot.ts';
 import { dialectOf, type HistoryPlace } from '../history/open.ts';
 import { CommandProblem, exit } from '../program/problem.ts';
 import { ArchiveWriter } from './archive.ts';
 import { entries, formatNow, type Manifest, tablesAfter } from './manifest.ts';
+import { packTable, tableEntry } from './tables.ts';
 
 /** The data to back up or to restore. `files`: the folder of the files; undefined to omit them. */
 export interface Data {
   history: HistoryPlace;
   files: string | undefined;
 }
+
+/** The copied rows of the history, or the copied files. */
+export type Progress = { rows: number } | { files: number };
 
 export interface Made {
   /** In bytes. */
@@ -29,13 +32,12 @@ export interface Made {
 /**
  * Writes a backup. The server may be running.
  * @param to the path of a new file, which only this account can read
- * @param onProgress `history`: the copied part, from 0 to 1; `files`: the number of copied files
  * @throws CommandProblem
  */
 export async function makeBackup(
   { history, files }: Data,
   to: string,
-  onProgress: (what: { history: number } | { files: number }) => void = () => {},
+  onProgress: (is: Progress) => void = () => {},
 ): Promise<Made> {
   if ((await stat(to).catch(() => null)) !== null) {
     throw new CommandProblem(exit.output, `${to} already exists: choose another file`);
@@ -53,40 +55,36 @@ export async function makeBackup(
   const release = files === undefined ? undefined : await keepFiles(files);
   try {
     await mkdir(work, { mode: 0o700 });
-    const copy = join(work, entries.history[history.kind]);
-    const made = Date.now();
-    const { migrations, stored, erased } = await copied(history, copy, work, (done) =>
-      onProgress({ history: done }),
-    );
-    const manifest: Manifest = {
-      format: formatNow,
-      made,
-      history: history.kind,
-      migrations,
-      tables: tablesAfter(history.kind, migrations),
-      files: files !== undefined,
-      erased,
-    };
     const archive = await open(join(work, 'backup'), 'wx', 0o600);
     const list = await open(join(work, 'list'), 'wx+', 0o600);
+    const stored = await open(join(work, 'files'), 'wx+', 0o600);
     const counts = { files: 0, missing: 0 };
     try {
-      const writer = new ArchiveWriter(archive, list, made);
-      const about = Buffer.from(`${JSON.stringify(manifest)}\n`);
-      await writer.add(entries.manifest, about.length, [about]);
-      const bytes = await open(copy);
-      await writer.add(entries.history[history.kind], (await bytes.stat()).size, bytes.createReadStream());
+      const snapshot = await openSnapshotOf(history);
+      let writer: ArchiveWriter;
+      try {
+        writer = new ArchiveWriter(archive, list, snapshot.made);
+        await addHistory(writer, snapshot, files !== undefined, onProgress);
+        // In a file, because there may be millions. The copying of their bytes may take hours, in which an open
+        // snapshot would make the database keep all changed rows.
+        if (files !== undefined)
+          for await (const ids of snapshot.files())
+            await stored.appendFile(ids.map((id) => `${id}\n`).join(''));
+      } finally {
+        snapshot.close();
+      }
       if (files !== undefined) {
         const storage = folderStorage(files);
-        for await (const { id, isDropped } of stored) {
+        for await (const id of stored.readLines({ start: 0, autoClose: false })) {
           if (await addFile(writer, storage, id)) counts.files++;
-          else if (!isDropped) counts.missing++;
+          else counts.missing++;
           await addFile(writer, storage, `${id}.preview`);
           onProgress({ files: counts.files });
         }
       }
       await writer.end();
     } finally {
+      await stored.close();
       await list.close();
       await archive.close();
     }
@@ -101,45 +99,37 @@ export async function makeBackup(
   }
 }
 
-interface Copied {
-  /** The number of the last migration. */
-  migrations: number;
-  /** As in the manifest. */
-  erased?: ListedBefore;
-  /** The files that the history names. */
-  stored: AsyncIterable<{ id: string; isDropped?: boolean }> | Iterable<{ id: string; isDropped?: boolean }>;
+async function openSnapshotOf(history: HistoryPlace): Promise<Snapshot> {
+  if (history.kind === 'sqlite') return openFileSnapshot(history.path);
+  const { openSnapshot } = await import('../history/engine/snapshot.ts');
+  return openSnapshot(await dialectOf(history));
 }
 
-/** Copies a consistent state of a history. @param work a folder for temporary files */
-async function copied(
-  history: HistoryPlace,
-  to: string,
-  work: string,
-  onProgress: (done: number) => void,
-): Promise<Copied> {
-  if (history.kind === 'sqlite') {
-    const erased = await listedNow(realpathSync(history.path));
-    const migrations = await copyHistory(history.path, to, onProgress);
-    return { migrations, erased, stored: storedFiles(to).map((id) => ({ id })) };
+/** Adds the manifest and the rows. */
+async function addHistory(
+  writer: ArchiveWriter,
+  snapshot: Snapshot,
+  files: boolean,
+  onProgress: (is: Progress) => void,
+): Promise<void> {
+  const { format: migrations, made, unsettled } = snapshot;
+  const tables = tablesAfter(migrations) ?? '';
+  const about: Manifest = { format: formatNow, made, migrations, tables, files, unsettled };
+  await writer.add(entries.manifest, [Buffer.from(`${JSON.stringify(about)}\n`)]);
+  let copied = 0;
+  for (const table of portableTables) {
+    const rows = packTable(snapshot, table, (count) => {
+      copied += count;
+      onProgress({ rows: copied });
+    });
+    await writer.add(tableEntry(table), rows);
   }
-  const snapshot = await import('../history/engine/snapshot.ts');
-  const dialect = await dialectOf(history);
-  const { format, dropped } = await snapshot.copyRows(history, dialect, to, work);
-  // Omits files that were already pending deletion before the copy, because no copied message has them.
-  return { migrations: format, stored: without(dropped, snapshot.storedFiles(dialect)) };
-}
-
-async function* without<One extends { id: string }>(
-  ids: ReadonlySet<string>,
-  all: AsyncIterable<One>,
-): AsyncGenerator<One> {
-  for await (const one of all) if (!ids.has(one.id)) yield one;
 }
 
 async function addFile(writer: ArchiveWriter, storage: Storage, name: string): Promise<boolean> {
   const found = await storage.open(name);
   if (found === null) return false;
-  await writer.add(`${entries.files}${name}`, found.size, found.bytes);
+  await writer.add(`${entries.files}${name}`, found.bytes, found.size);
   return true;
 }
 

@@ -1,43 +1,45 @@
+import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { type DatabaseName, ownMigrations } from '../history/migrations.ts';
 
-/** The format that this version writes. It can also read older formats. */
-export const formatNow = 1;
+/** The format that this version writes. Format 1, of builds before the first release, contained files of databases. */
+export const formatNow = 2;
 
-/** The names of the entries. For a file, `files/` is followed by its ID. */
+/** The names of the entries. `tables/` is followed by the name of a table, `files/` by the ID of a file. */
 export const entries = {
   manifest: 'php-session-chat.json',
-  /** For SQLite the database file, otherwise the rows as pg_dump or mariadb-dump writes them. */
-  history: { sqlite: 'history.db', postgres: 'history.copy', mysql: 'history.sql' },
+  tables: 'tables/',
   files: 'files/',
 } as const;
 
-/** The first entry of a backup. */
+/** The first entry of a backup. It does not name the database: a backup can be restored into each. */
 export const manifest = z.object({
   format: z.int().min(1),
   /** When the copy of the history started, in Unix ms. */
   made: z.int().min(0),
-  history: z.enum(['sqlite', 'postgres', 'mysql']),
   /** The number of the last migration. */
   migrations: z.int().min(1),
-  /** The fingerprint of the tables. Optional, because older builds did not write it. */
-  tables: z.string().optional(),
+  /** The fingerprint of the tables. */
+  tables: z.string(),
   /** Whether the backup contains files. */
   files: z.boolean(),
-  /** For SQLite, a fingerprint of the list of erasures before the copy. */
-  erased: z.object({ bytes: z.int().min(0), sha256: z.string() }).optional(),
+  /** See `Snapshot`. */
+  unsettled: z.int().optional(),
 });
 export type Manifest = z.output<typeof manifest>;
 
 /** Maximum size of the manifest, in bytes. */
 export const largestManifest = 64 * 1024;
 
-export const databases: Record<Manifest['history'], DatabaseName> = {
-  sqlite: 'SQLite',
-  postgres: 'PostgreSQL',
-  mysql: 'MariaDB',
-};
+const databases: readonly DatabaseName[] = ['SQLite', 'PostgreSQL', 'MariaDB'];
 
-/** Returns the fingerprint of the tables after a migration; undefined if this version does not know it. */
-export const tablesAfter = (history: Manifest['history'], migration: number): string | undefined =>
-  ownMigrations(databases[history])[migration - 1]?.fingerprint;
+/**
+ * Returns the fingerprint of the tables after a migration, in all databases; undefined if this version does not know
+ * the migration.
+ */
+export function tablesAfter(migration: number): string | undefined {
+  const fingerprints = databases.map((name) => ownMigrations(name)[migration - 1]?.fingerprint);
+  return fingerprints.includes(undefined)
+    ? undefined
+    : createHash('sha256').update(fingerprints.join()).digest('hex');
+}

@@ -7,25 +7,19 @@ import { sync } from '../files/sync.ts';
 import type { DatabaseAddress } from '../history/engine/address.ts';
 import { SqlError } from '../history/engine/dialect.ts';
 import { whyNotAlone } from '../history/engine/in-use.ts';
+import { portableTables, type RowsTarget } from '../history/engine/portable.ts';
 import { claim } from '../history/engine/sqlite/claim.ts';
-import { askingForFiles, prepareRestored } from '../history/engine/sqlite/snapshot.ts';
+import { askingForFiles, type FileRestoring, restoringFile } from '../history/engine/sqlite/restoring.ts';
 import { restoredOf } from '../history/engine/sqlite/sqlite.ts';
 import { dialectOf, openDatabaseHistory } from '../history/open.ts';
 import { CommandProblem, exit } from '../program/problem.ts';
 import { type ArchiveEntry, readArchive, Unreadable } from './archive.ts';
-import { asProblem, type Data } from './backup.ts';
-import {
-  databases,
-  entries,
-  formatNow,
-  largestManifest,
-  type Manifest,
-  manifest,
-  tablesAfter,
-} from './manifest.ts';
+import { asProblem, type Data, type Progress } from './backup.ts';
+import { entries, formatNow, largestManifest, type Manifest, manifest, tablesAfter } from './manifest.ts';
+import { tableEntry, unpackTable } from './tables.ts';
 
 /**
- * Replaces a history and its files by a backup. The whole backup is unpacked and checked before the current history
+ * Replaces a history and its files by a backup of any database. The whole backup is unpacked and checked before the current history
  * changes.
  * @returns when the backup was made, in Unix ms
  * @throws CommandProblem
@@ -43,7 +37,7 @@ export function restoreBackup(
 interface Options {
   /** Skips the files of the backup if there is no folder for them. Otherwise that is an error. */
   withoutFiles?: boolean;
-  onProgress?: (files: number) => void;
+  onProgress?: (is: Progress) => void;
 }
 
 /** Whether a folder contains files of a history. A restore deletes the files that the backup lacks. */
@@ -77,10 +71,10 @@ async function restoreFile(
     if (existsSync(place.restored)) await finish(place);
     await clear(place);
     try {
-      const { made, erased } = await unpack(from, place, options);
-      await prepareRestored(join(place.unpacked, entries.history.sqlite), history, made, erased);
-      await sync(join(place.unpacked, entries.history.sqlite));
-      await rename(join(place.unpacked, entries.history.sqlite), place.restored);
+      const path = join(place.unpacked, 'history.db');
+      const made = await unpackFile(from, path, place, options);
+      await sync(path);
+      await rename(path, place.restored);
       await sync(dirname(history));
       await finish(place);
       return made;
@@ -130,9 +124,9 @@ async function restoreRows(
   { history, files: folder }: { history: DatabaseAddress; files: string | undefined },
   options: Options,
 ): Promise<number> {
-  const snapshot = await import('../history/engine/snapshot.ts');
+  const { idsOfFiles, restoring: prepareRestore } = await import('../history/engine/restoring.ts');
   const dialect = await dialectOf(history);
-  const restoring = await snapshot.restoring(dialect, openDatabaseHistory).catch((error: Error) => {
+  const restoring = await prepareRestore(dialect, openDatabaseHistory).catch((error: Error) => {
     throw new CommandProblem(exit.unavailable, whyNotAlone(history, error));
   });
   const files = folder === undefined ? undefined : join(resolve(folder), 'restoring');
@@ -146,22 +140,12 @@ async function restoreRows(
     });
   try {
     if (files !== undefined) await rm(files, { recursive: true, force: true });
-    let loaded = false;
-    const { made } = await unpackEach(from, {
-      kind: history.kind,
+    const { made, unsettled } = await unpack(from, (format) => restoring.makeTables(format), {
       folder,
       files,
       ...options,
-      async history({ bytes }, { migrations }) {
-        loaded = true;
-        await restoring.makeTables(migrations);
-        await restoring.load(linesOf(bytes)).catch(async (error: Error) => {
-          throw await damageOf(from, error);
-        });
-      },
     });
-    if (!loaded) throw new Unreadable('it has no history');
-    await restoring.prepare();
+    await restoring.prepare(unsettled);
     if (files !== undefined && folder !== undefined && existsSync(files)) {
       const added = new Set<string>();
       try {
@@ -170,14 +154,13 @@ async function restoreRows(
       } catch (error) {
         // Added files stay until the next call if they cannot be removed, or if it is unknown which history is current.
         if (!(error instanceof CommandProblem))
-          await snapshot
-            .idsOfFiles(dialect)
+          await idsOfFiles(dialect)
             .then((known) => removeUnknown(folder, known, added))
             .catch(() => {});
         throw error;
       }
       restored = true;
-      await removeUnknown(folder, await snapshot.idsOfFiles(dialect));
+      await removeUnknown(folder, await idsOfFiles(dialect));
     } else await takePlace();
     return made;
   } catch (error) {
@@ -188,21 +171,6 @@ async function restoreRows(
     if (files !== undefined) await rm(files, { recursive: true, force: true });
     await restoring.end();
   }
-}
-
-/** Yields the lines of a text, without line breaks. */
-async function* linesOf(parts: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-  let rest: Buffer[] = [];
-  for await (const part of parts) {
-    let from = 0;
-    for (let end = part.indexOf(10); end >= 0; end = part.indexOf(10, from)) {
-      yield Buffer.concat([...rest, part.subarray(from, end)]);
-      rest = [];
-      from = end + 1;
-    }
-    rest.push(part.subarray(from));
-  }
-  yield Buffer.concat(rest);
 }
 
 interface Place {
@@ -230,71 +198,94 @@ async function clear({ unpacked, files }: Place): Promise<void> {
   if (files !== undefined) await rm(files, { recursive: true, force: true });
 }
 
-/** Unpacks and checks the history and the files. @throws Unreadable, CommandProblem */
-async function unpack(from: string, { unpacked, files, folder }: Place, options: Options): Promise<Manifest> {
-  let hasHistory = false;
-  const about = await unpackEach(from, {
-    kind: 'sqlite',
-    folder,
-    files,
-    ...options,
-    async history(entry) {
-      hasHistory = true;
+/** Unpacks the backup into a new file and the folder `place.files`. @returns when the backup was made */
+async function unpackFile(
+  from: string,
+  path: string,
+  { history, unpacked, folder, files }: Place,
+  options: Options,
+): Promise<number> {
+  let restoring: FileRestoring | undefined;
+  try {
+    const makeTables = async (format: number) => {
       await mkdir(unpacked, { mode: 0o700 });
-      await write(join(unpacked, entries.history.sqlite), entry);
-    },
-  });
-  if (!hasHistory) throw new Unreadable('it has no history');
+      restoring = restoringFile(path, format);
+      return restoring;
+    };
+    const { made, unsettled } = await unpack(from, makeTables, { folder, files, ...options });
+    await restoring?.prepare(history, unsettled);
+    return made;
+  } finally {
+    restoring?.close();
+  }
+}
+
+/**
+ * Unpacks and checks the history and the files.
+ * @param makeTables creates the tables after a migration
+ * @param to.files the folder for the files
+ * @throws Unreadable, CommandProblem
+ */
+async function unpack(
+  from: string,
+  makeTables: (format: number) => Promise<RowsTarget>,
+  to: Options & { folder: string | undefined; files: string | undefined },
+): Promise<Manifest> {
+  let about: Manifest | undefined;
+  let target: RowsTarget | undefined;
+  const counts = { rows: 0, files: 0 };
+  /** The tables that are expected next. */
+  const tables = [...portableTables];
+  const onRows = (rows: number) => {
+    counts.rows += rows;
+    to.onProgress?.({ rows: counts.rows });
+  };
+  for await (const entry of readArchive(from)) {
+    const [table] = tables;
+    if (about === undefined) {
+      about = await manifestOf(entry);
+      await prepareFiles(about, to);
+    } else if (table !== undefined) {
+      if (entry.name !== tableEntry(table)) throw new Unreadable(`it lacks the rows of ${table}`);
+      try {
+        target ??= await makeTables(about.migrations);
+        await unpackTable(entry.bytes, table, target, onRows);
+      } catch (error) {
+        throw await damageOf(from, error as Error);
+      }
+      tables.shift();
+    } else {
+      await unpackFileOf(about, entry, to.files);
+      to.onProgress?.({ files: ++counts.files });
+    }
+  }
+  if (about === undefined || tables.length > 0) throw new Unreadable('it has no history');
   return about;
 }
 
-/** Unpacks the files, passes the history to `to.history`, and checks both. @throws Unreadable, CommandProblem */
-async function unpackEach(
-  from: string,
-  to: Options & {
-    kind: Manifest['history'];
-    folder: string | undefined;
-    files: string | undefined;
-    history(entry: ArchiveEntry, about: Manifest): Promise<void>;
-  },
-): Promise<Manifest> {
-  const { files, folder } = to;
-  let about: Manifest | undefined;
-  let count = 0;
-  for await (const entry of readArchive(from)) {
-    const { name } = entry;
-    if (about === undefined) {
-      about = await manifestOf(entry);
-      if (about.history !== to.kind) {
-        throw new CommandProblem(
-          exit.configuration,
-          `the backup contains a history in ${databases[about.history]}, but CHAT_HISTORY is in ${databases[to.kind]}: set CHAT_HISTORY to ${databases[about.history]}`,
-        );
-      }
-      requireKnownTables(about);
-      if (about.files && files === undefined && !to.withoutFiles) {
-        throw new CommandProblem(
-          exit.configuration,
-          'the backup contains files, which can be restored only into a folder: set CHAT_FILES=dir:FOLDER, or omit them with --without-files',
-        );
-      }
-      if (about.files && folder !== undefined && files !== undefined) {
-        await mkdir(folder, { recursive: true, mode: 0o700 });
-        await mkdir(files, { mode: 0o700 });
-      }
-    } else if (name === entries.history[to.kind]) {
-      await to.history(entry, about);
-    } else {
-      const id = name.startsWith(entries.files) ? name.slice(entries.files.length) : '';
-      if (!about.files || !storedName.test(id)) throw new Unreadable('it contains an unknown entry');
-      if (files !== undefined) await write(join(files, id), entry);
-      // Skipped files are read too, because the digests cover them.
-      else for await (const _ of entry.bytes);
-      to.onProgress?.(++count);
-    }
+/** Prepares the folders for the files. @throws CommandProblem if there is no folder */
+async function prepareFiles(
+  about: Manifest,
+  { files, folder, withoutFiles }: Options & { folder: string | undefined; files: string | undefined },
+): Promise<void> {
+  if (!about.files) return;
+  if (files !== undefined && folder !== undefined) {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await mkdir(files, { mode: 0o700 });
+  } else if (!withoutFiles) {
+    throw new CommandProblem(
+      exit.configuration,
+      'the backup contains files, which can be restored only into a folder: set CHAT_FILES=dir:FOLDER, or omit them with --without-files',
+    );
   }
-  if (about === undefined) throw new Unreadable('it has no history');
-  return about;
+}
+
+async function unpackFileOf(about: Manifest, entry: ArchiveEntry, files: string | undefined): Promise<void> {
+  const id = entry.name.startsWith(entries.files) ? entry.name.slice(entries.files.length) : '';
+  if (!about.files || !storedName.test(id)) throw new Unreadable('it contains an unknown entry');
+  if (files !== undefined) await write(join(files, id), entry);
+  // Skipped files are read too, because the digests cover them.
+  else for await (const _ of entry.bytes);
 }
 
 async function manifestOf({ name, size, bytes }: ArchiveEntry): Promise<Manifest> {
@@ -312,13 +303,15 @@ async function manifestOf({ name, size, bytes }: ArchiveEntry): Promise<Manifest
   const format = (value as { format?: unknown } | null)?.format;
   const read = manifest.safeParse(value);
   if (typeof format === 'number' && format > formatNow) throw ofAnotherBuild('a newer version');
+  if (typeof format === 'number' && format < formatNow) throw ofAnotherBuild('an older build');
   if (!read.success) throw new Unreadable('its manifest is damaged');
+  requireKnownTables(read.data);
   return read.data;
 }
 
 /** @throws CommandProblem if this version cannot use the tables of the backup */
-function requireKnownTables({ history, migrations, tables }: Manifest): void {
-  const known = tablesAfter(history, migrations);
+function requireKnownTables({ migrations, tables }: Manifest): void {
+  const known = tablesAfter(migrations);
   if (known === undefined) throw ofAnotherBuild('a newer version');
   if (known !== tables) throw ofAnotherBuild('another build, with other tables,');
 }

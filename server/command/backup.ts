@@ -10,7 +10,7 @@ export const help = `${howToRun('backup', 'FILE [--without-files] [--settings FI
 Writes the history and the files into one file. The chat server may be running. The backup contains all messages, and
 only this account can read it. Keep it on another machine.
 
-  FILE             the new file to write; its disk needs space for the files and twice the history
+  FILE             the new file to write; its disk needs space for the files and the history
   --without-files  only the history
   --settings FILE  the settings of the chat server
 
@@ -27,7 +27,7 @@ export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Prom
   const to = resolve(callersFolder(env), file);
   const shown = progress();
   const { size, files, missing } = await makeBackup(data, to, (done) =>
-    shown.say('history' in done ? `history: ${Math.floor(done.history * 100)} %` : `files: ${done.files}`),
+    shown.say('rows' in done ? `rows: ${done.rows}` : `files: ${done.files}`),
   ).finally(() => shown.end());
   const lost = missing === 0 ? '' : `; ${missing} files of the history are missing in the folder`;
   const filesText = data.files === undefined ? 'without files' : `${files} files${lost}`;

@@ -42,7 +42,7 @@ export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Prom
   const shown = progress();
   const made = await restoreBackup(from, data, {
     withoutFiles: values['without-files'],
-    onProgress: (files) => shown.say(`files: ${files}`),
+    onProgress: (done) => shown.say('rows' in done ? `rows: ${done.rows}` : `files: ${done.files}`),
   }).finally(() => shown.end());
   console.log(`✓ Restored: ${nameOf(data)}, as it was at ${new Date(made).toISOString()}`);
   return 0;

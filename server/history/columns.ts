@@ -102,6 +102,7 @@ export const columnTypes = {
   term: 'int',
   first_num: 'int',
   first_seq: 'int',
+  expiring: 'int',
   last_num: 'int',
   stale: 'int',
   folding: 'int',

@@ -17,7 +17,7 @@ import {
 import { follow, type Shared } from '../../server/history/engine/followed.ts';
 import { connectAlone } from '../../server/history/engine/in-use.ts';
 import { migrate } from '../../server/history/engine/migrations.ts';
-import { restoring } from '../../server/history/engine/snapshot.ts';
+import { restoring } from '../../server/history/engine/restoring.ts';
 import { erasuresOf } from '../../server/history/erasure/erased-users.ts';
 import { erasableOf, rowsNaming } from '../../server/history/erasure/find.ts';
 import { type Change, deletedUser, type History } from '../../server/history/history.ts';
@@ -82,7 +82,7 @@ interface Engine {
   /** The certificate of `localhost` in PEM. */
   readonly certificate: string;
   readonly socket: string;
-  /** Copies a database with the programs from docs/operate/backup.md. */
+  /** Copies a database with the programs of the database server. */
   copy(from: HistoryDatabase, to: HistoryDatabase): void;
   signal(name: 'SIGSTOP' | 'SIGCONT'): void;
   /** Statements that give new connections other defaults than usual, and statements that undo it. */
@@ -205,6 +205,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
               return connection.query(statement);
             },
             queryPatiently: (statement) => connection.queryPatiently(statement),
+            stream: (select) => connection.stream(select),
             async queryAll(statements) {
               await around.before?.(statements);
               const answers = await connection.queryAll(statements);
@@ -1058,6 +1059,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
             query: async (statement) =>
               JSON.parse(JSON.stringify(await connection.query(statement)).replaceAll('😀', '?')),
             queryPatiently: (statement) => connection.queryPatiently(statement),
+            stream: (select) => connection.stream(select),
             queryAll: (statements) => connection.queryAll(statements),
             destroy: () => connection.destroy(),
           };

@@ -1,5 +1,5 @@
 import { migrationsFolder, migrationsOf } from '../migrations.ts';
-import { type DatabaseConnection, raw, type ServerDialect, type Sql, sql } from './dialect.ts';
+import { type DatabaseConnection, type Dialect, raw, type ServerDialect, type Sql, sql } from './dialect.ts';
 
 /** Prefixes of the tables being restored, and of the tables that they replace. */
 const prefix = 'restoring_';
@@ -23,6 +23,7 @@ export function beside(dialect: ServerDialect): ServerDialect {
         query: (statement) => connection.query(redirect(statement)),
         queryPatiently: (statement) => connection.queryPatiently(redirect(statement)),
         queryAll: (statements) => connection.queryAll(statements.map(redirect)),
+        stream: (select) => connection.stream(redirect(raw(select)).text),
         destroy: () => connection.destroy(),
       };
     },
@@ -33,7 +34,7 @@ export function beside(dialect: ServerDialect): ServerDialect {
 }
 
 /** Returns the names of all tables of a history, and of the sequences that no table owns. */
-export function namesIn(dialect: ServerDialect): { tables: string[]; sequences: string[] } {
+export function namesIn(dialect: Pick<Dialect, 'name'>): { tables: string[]; sequences: string[] } {
   const text = migrationsOf(dialect.name, migrationsFolder)
     .flatMap(({ statements }) => statements)
     .join('\n');

@@ -7,6 +7,8 @@ interface DatabaseClient {
   ask(sql: Sql): Promise<Row[]>;
   /** Like `DatabaseConnection.queryAll`, for libraries that can pipeline statements. */
   askAll?(statements: readonly Sql[]): Promise<Row[][]>;
+  /** Like `DatabaseConnection.stream`. */
+  stream(select: string): AsyncGenerator<Row[]>;
   /** Closes the connection at once. */
   end(): void;
   /** Converts an error of the library. */
@@ -30,6 +32,15 @@ export class TimedConnection implements DatabaseConnection {
 
   async queryPatiently(sql: Sql): Promise<Row[]> {
     return this.#failing(() => this.#client.ask(sql));
+  }
+
+  async *stream(select: string): AsyncGenerator<Row[]> {
+    const parts = this.#client.stream(select);
+    for (;;) {
+      const { done, value } = await this.#failing(() => parts.next());
+      if (done === true) return;
+      yield value;
+    }
   }
 
   async queryAll(statements: readonly Sql[]): Promise<Row[][]> {

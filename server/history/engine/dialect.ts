@@ -36,6 +36,12 @@ export interface DatabaseConnection {
   /** Runs a statement without a client-side timeout. @throws SqlError */
   queryPatiently(sql: Sql): Promise<Row[]>;
   /**
+   * Runs a SELECT of a transaction, and yields its rows in parts of bounded length. Run no other statement until the
+   * last part. To stop earlier, destroy the connection.
+   * @throws SqlError
+   */
+  stream(select: string): AsyncGenerator<Row[]>;
+  /**
    * Runs statements of one transaction in order, in one round trip if the database can. After a failure the later
    * statements have no effect, not even a COMMIT.
    * @throws SqlError of the first failure
@@ -125,8 +131,14 @@ export interface ServerDialect extends Dialect {
   claims: Record<'alone' | 'together', Sql>;
   /** Makes the database close this connection after `claimLimit` without a statement. */
   leased: Sql;
-  /** Disables the statement timeout of this connection. */
+  /** Disables the timeouts of this connection for statements and idle transactions. */
   patience: Sql;
+  /** Begins a transaction that reads a single state of these tables. */
+  beginSnapshot(tables: readonly string[]): Sql[];
+  /** Selects the tables that number their rows, as `name`, and the next number, as `num`. */
+  nextNumbers: Sql;
+  /** Sets the next number of such a table. */
+  setNextNumber(table: string, num: number): Sql;
 }
 
 /**

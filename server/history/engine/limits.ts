@@ -21,3 +21,6 @@ export const mostSearchers = 2;
  * The reads that search. They take longest, so no other read waits for them, and accounts take turns: see `FairQueue`.
  */
 export const searches = { search: true, findUsers: true, findMembers: true } as const;
+
+/** The rows of one part of `DatabaseConnection.stream`. */
+export const rowsPerPart = 500;

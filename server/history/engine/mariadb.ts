@@ -1,4 +1,4 @@
-import { type Connection as Client, createConnection, type QueryError } from 'mysql2';
+import { type Connection as Client, createConnection, type QueryError, type TypeCast } from 'mysql2';
 import { groupConcat, messageColumns } from '../messages/message.ts';
 import type { DatabaseAddress } from './address.ts';
 import { connectionFailure, TimedConnection } from './connection.ts';
@@ -10,7 +10,14 @@ import {
   type Sql,
   SqlError,
 } from './dialect.ts';
-import { claimLimit, connectLimit, lockLimit, statementLimit, transactionLimit } from './limits.ts';
+import {
+  claimLimit,
+  connectLimit,
+  lockLimit,
+  rowsPerPart,
+  statementLimit,
+  transactionLimit,
+} from './limits.ts';
 import { ofServers } from './server-dialect.ts';
 import type { Row } from './table.ts';
 
@@ -127,7 +134,17 @@ export function mariadb(address: DatabaseAddress): ServerDialect {
       ),
     },
     leased: raw(`SET wait_timeout = ${claimLimit / 1000}`),
-    patience: raw('SET max_statement_time = 0'),
+    // MariaDB also ends a statement whose rows the client takes too slowly.
+    patience: raw('SET max_statement_time = 0, idle_transaction_timeout = 0, net_write_timeout = 3600'),
+    beginSnapshot: () => [
+      raw('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ'),
+      raw('START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY'),
+    ],
+    nextNumbers: raw(
+      `SELECT table_name AS name, auto_increment AS num FROM information_schema.tables
+         WHERE table_schema = DATABASE() AND auto_increment IS NOT NULL`,
+    ),
+    setNextNumber: (table, num) => raw(`ALTER TABLE ${table} AUTO_INCREMENT = ${num}`),
     newestMessage: raw('SELECT coalesce(max(num), 0) AS num FROM chat_messages'),
     // Not NOW(), which is ambiguous for an hour when summer time ends.
     now: raw('(UNIX_TIMESTAMP() * 1000)'),
@@ -154,6 +171,7 @@ async function connect({ at, user, password, database, tls }: DatabaseAddress): 
   });
   const connection = new TimedConnection('MariaDB', {
     ask: (sql) => ask(client, sql),
+    stream: (select) => stream(client, select),
     end: () => client.destroy(),
     failure,
   });
@@ -205,22 +223,27 @@ async function checkServer(connection: DatabaseConnection): Promise<void> {
     );
 }
 
+/** ID columns are binary. Decodes them as text. */
+const typeCast: TypeCast = (field, next) =>
+  field.type === 'LONGLONG' || field.type === 'LONG' ? next() : field.string('utf8');
+
 function ask(client: Client, { text, values }: Sql): Promise<Row[]> {
   return new Promise((resolve, reject) =>
-    client.query(
-      {
-        sql: text,
-        values: [...values],
-        // ID columns are binary. Decode them as text.
-        typeCast: (field, next) =>
-          field.type === 'LONGLONG' || field.type === 'LONG' ? next() : field.string('utf8'),
-      },
-      (error, rows) => {
-        if (error === null) resolve(Array.isArray(rows) ? (rows as Row[]) : []);
-        else reject(error);
-      },
-    ),
+    client.query({ sql: text, values: [...values], typeCast }, (error, rows) => {
+      if (error === null) resolve(Array.isArray(rows) ? (rows as Row[]) : []);
+      else reject(error);
+    }),
   );
+}
+
+async function* stream(client: Client, select: string): AsyncGenerator<Row[]> {
+  let rows: Row[] = [];
+  for await (const row of client.query({ sql: select, typeCast }).stream({ highWaterMark: rowsPerPart })) {
+    if (rows.push(row) < rowsPerPart) continue;
+    yield rows;
+    rows = [];
+  }
+  if (rows.length > 0) yield rows;
 }
 
 function failure(error: unknown): SqlError {

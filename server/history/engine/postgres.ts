@@ -12,7 +12,14 @@ import {
   type Sql,
   SqlError,
 } from './dialect.ts';
-import { claimLimit, connectLimit, lockLimit, statementLimit, transactionLimit } from './limits.ts';
+import {
+  claimLimit,
+  connectLimit,
+  lockLimit,
+  rowsPerPart,
+  statementLimit,
+  transactionLimit,
+} from './limits.ts';
 import { ofServers } from './server-dialect.ts';
 import type { Columns, Row, Value } from './table.ts';
 
@@ -92,7 +99,19 @@ export function postgres(address: DatabaseAddress): ServerDialect {
       together: raw(`SELECT pg_try_advisory_lock_shared(${claimNumber})::int AS num`),
     },
     leased: raw(`SET idle_session_timeout = ${claimLimit}`),
-    patience: raw('SET statement_timeout = 0'),
+    patience: raw('SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0'),
+    beginSnapshot: (tables) => [
+      raw('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY'),
+      // Before the state is fixed by the first query. Afterwards no migration can change the tables.
+      raw(`LOCK TABLE ${tables.join(', ')} IN ACCESS SHARE MODE`),
+    ],
+    nextNumbers: raw(
+      `SELECT table_name AS name, coalesce(pg_sequence_last_value(${sequenceOf('quote_ident(table_name)')}), 0) + 1 AS num
+         FROM information_schema.columns WHERE table_schema = current_schema() AND column_name = 'num'
+           AND (is_identity = 'YES' OR column_default LIKE 'nextval(%')`,
+    ),
+    setNextNumber: (table, num) =>
+      raw(`SELECT setval(${sequenceOf(`'${table}'`)}, ${Math.max(num - 1, 1)}, ${num > 1})`),
     newestMessage: raw('SELECT CASE WHEN is_called THEN last_value ELSE 0 END AS num FROM chat_message_nums'),
     // Not clock_timestamp(), which changes within a statement, so a comparison with it would not use an index.
     now: raw('(extract(epoch FROM statement_timestamp()) * 1000)::bigint'),
@@ -102,6 +121,10 @@ export function postgres(address: DatabaseAddress): ServerDialect {
     ),
   };
 }
+
+/** Returns the expression for the sequence of a table's numbers. No table owns the sequence of the messages. */
+const sequenceOf = (table: string) =>
+  `coalesce(pg_get_serial_sequence(${table}, 'num'), 'chat_message_nums')::regclass`;
 
 const typeOf = (column: ColumnName) => (columnTypes[column] === 'int' ? 'bigint' : 'text');
 
@@ -147,6 +170,13 @@ async function ask(client: Client, { text, values }: Sql): Promise<Row[]> {
   return (await client.query<Row>(numbered(text), values.length === 0 ? undefined : [...values])).rows;
 }
 
+async function* stream(client: Client, select: string): AsyncGenerator<Row[]> {
+  await ask(client, raw(`DECLARE parts NO SCROLL CURSOR FOR ${select}`));
+  const fetch = raw(`FETCH ${rowsPerPart} FROM parts`);
+  for (let rows = await ask(client, fetch); rows.length > 0; rows = await ask(client, fetch)) yield rows;
+  await ask(client, raw('CLOSE parts'));
+}
+
 async function connect(address: DatabaseAddress): Promise<DatabaseConnection> {
   const client = new Client({ ...clientConfig(address), pipeline: true });
   const connection = new TimedConnection('PostgreSQL', {
@@ -159,6 +189,7 @@ async function connect(address: DatabaseAddress): Promise<DatabaseConnection> {
       stream.uncork();
       return answers;
     },
+    stream: (select) => stream(client, select),
     end: () => destroySocket(client),
     failure,
   });

@@ -3,7 +3,7 @@ import { DatabaseSync } from 'node:sqlite';
 import type { DatabaseAddress } from '../engine/address.ts';
 import { raw } from '../engine/dialect.ts';
 import { digestKeyIn } from '../engine/migrations.ts';
-import { erasedDigest, erasedSince } from '../engine/sqlite/erased.ts';
+import { erasedDigest, erasuresByDigest, listedErasures } from '../engine/sqlite/erased.ts';
 import { digestKeyOf } from '../engine/sqlite/migrations.ts';
 import { dialectOf, type HistoryPlace } from '../open.ts';
 
@@ -21,7 +21,7 @@ export async function erasuresOf(place: HistoryPlace): Promise<(user: string) =>
 
 async function besideFile(path: string): Promise<Erasures> {
   const real = realpathSync(path);
-  const erased = await erasedSince(real, 0);
+  const erased = erasuresByDigest(await listedErasures(real));
   const db = new DatabaseSync(real, { readOnly: true });
   try {
     return { digestKey: digestKeyOf(db), at: new Map([...erased].map(([digest, { at }]) => [digest, at])) };

@@ -15,6 +15,7 @@ test('gives up on a database that does not answer, except during a migration', a
   const connection = () =>
     new TimedConnection('a database', {
       ask: () => answer.promise,
+      async *stream() {},
       end() {},
       failure: () => new SqlError('refused', 'the statement failed'),
     });

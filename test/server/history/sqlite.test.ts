@@ -305,7 +305,7 @@ test('runs a migration of a later version once and keeps the data', async () => 
   const next = `${String(known + 1).padStart(3, '0')}-next.sql`;
   writeFileSync(join(folder, next), `-- needs: 1\n${statements.join('\n')}\n`);
   const db = new DatabaseSync(path);
-  for (let start = 0; start < 2; start++) migrate(db, pathToFileURL(`${folder}/`));
+  for (let start = 0; start < 2; start++) migrate(db, { folder: pathToFileURL(`${folder}/`) });
   expect(db.prepare('SELECT id, added FROM chat_rooms').all()).toEqual([{ id: 'lobby', added: 'red' }]);
   expect(db.prepare('SELECT text FROM chat_messages').all()).toEqual([{ text: 'hello' }]);
   expect(db.prepare("SELECT 1 FROM sqlite_master WHERE name = 'elsewhere'").get()).toBeUndefined();

@@ -1,4 +1,4 @@
-import { createHash, createHmac } from 'node:crypto';
+import { createHmac } from 'node:crypto';
 import { closeSync, createReadStream, existsSync, fdatasyncSync, openSync, writeSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import type { ErasedMessages } from '../../erasure/erasure.ts';
@@ -37,46 +37,34 @@ export function listErased(path: string, erasures: readonly ListedErasure[]): vo
   }
 }
 
-/** A fingerprint of the list at one moment, by its length and SHA-256. */
-export interface ListedBefore {
-  bytes: number;
-  sha256: string;
-}
-
-/** Returns the fingerprint of the list. @param most maximum bytes to hash; by default all */
-export async function listedNow(path: string, most = Number.POSITIVE_INFINITY): Promise<ListedBefore> {
-  const hash = createHash('sha256');
-  let bytes = 0;
-  if (existsSync(listPath(path)) && most > 0) {
-    for await (const part of createReadStream(listPath(path), { end: most - 1 })) {
-      hash.update(part as Buffer);
-      bytes += (part as Buffer).length;
-    }
-  }
-  return { bytes, sha256: hash.digest('hex') };
-}
-
-/**
- * Returns the erasures since a time, by digest.
- * @param before fingerprint of an earlier list. If this list starts with it, all later entries are included, whatever
- * their time.
- */
-export async function erasedSince(
-  path: string,
-  since: number,
-  before?: ListedBefore,
-): Promise<Map<string, ListedErasure>> {
-  const found = new Map<string, ListedErasure>();
-  if (!existsSync(listPath(path))) return found;
-  const isSame = before !== undefined && (await listedNow(path, before.bytes)).sha256 === before.sha256;
-  const coveredBytes = isSame ? before.bytes : Number.POSITIVE_INFINITY;
-  let bytes = 0;
+/** Returns the list. It is empty if no user was ever erased. */
+export async function listedErasures(path: string): Promise<ListedErasure[]> {
+  const listed: ListedErasure[] = [];
+  if (!existsSync(listPath(path))) return listed;
   for await (const line of createInterface({ input: createReadStream(listPath(path)) })) {
-    bytes += line.length + 1;
     const [, at, digest = '', messages] = /^(\d+) ([0-9a-f]{64}) (delete|anonymise)$/.exec(line) ?? [];
-    if (at === undefined || (Number(at) < since && bytes <= coveredBytes)) continue;
+    if (at !== undefined) listed.push({ at: Number(at), digest, messages: messages as ErasedMessages });
+  }
+  return listed;
+}
+
+/** Returns what to erase of each user. */
+export function erasuresByDigest(
+  listed: readonly ListedErasure[],
+): Map<string, Omit<ListedErasure, 'digest'>> {
+  const found = new Map<string, Omit<ListedErasure, 'digest'>>();
+  for (const { digest, at, messages } of listed.toSorted((a, b) => a.at - b.at)) {
     const isDeleted = messages === 'delete' || found.get(digest)?.messages === 'delete';
-    found.set(digest, { at: Number(at), digest, messages: isDeleted ? 'delete' : 'anonymise' });
+    found.set(digest, { at, messages: isDeleted ? 'delete' : 'anonymise' });
   }
   return found;
+}
+
+/** Identifies an entry. */
+const keyOf = ({ at, digest }: ListedErasure) => `${at} ${digest}`;
+
+/** Returns the entries of a list that another list lacks. */
+export function missingIn(other: readonly ListedErasure[], list: readonly ListedErasure[]): ListedErasure[] {
+  const known = new Set(other.map(keyOf));
+  return list.filter((entry) => !known.has(keyOf(entry)));
 }

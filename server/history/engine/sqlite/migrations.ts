@@ -6,10 +6,14 @@ import type { Row } from '../table.ts';
 
 /**
  * Migrates the file step by step, each step in its own transaction.
+ * @param options.upTo the number of the last migration to run
  * @throws UnknownTables if this version cannot use the tables
  */
-export function migrate(db: DatabaseSync, folder = migrationsFolder): void {
-  const steps = migrationsOf('SQLite', folder);
+export function migrate(
+  db: DatabaseSync,
+  { folder = migrationsFolder, upTo = Number.POSITIVE_INFINITY } = {},
+): void {
+  const steps = migrationsOf('SQLite', folder).slice(0, upTo);
   const last = formatOf(db, steps);
   for (const [index, { statements, needs, fingerprint }] of steps.entries()) {
     if (index < last) continue;

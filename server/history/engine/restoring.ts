@@ -1,0 +1,187 @@
+import {
+  endOfLog,
+  eraseAgain,
+  forRestored,
+  freeConsumers,
+  type LostErasure,
+  namesOfUsers,
+} from '../erasure/erase-again.ts';
+import type { ErasedMessages } from '../erasure/erasure.ts';
+import type { History } from '../history.ts';
+import { beside, besideName, removeBeside, tablesThere, takePlace } from './beside.ts';
+import { type DatabaseConnection, raw, type ServerDialect, sql } from './dialect.ts';
+import { connectAlone } from './in-use.ts';
+import { migrate } from './migrations.ts';
+import { deleteRowsOf, portableTables, type RowsTarget } from './portable.ts';
+import { hasHistory } from './schema.ts';
+import { columnsOf } from './snapshot.ts';
+import { erasedDigest, erasuresByDigest, type ListedErasure } from './sqlite/erased.ts';
+
+/** Returns the IDs of all files of the history; empty if there is no history. */
+export async function idsOfFiles(dialect: ServerDialect): Promise<ReadonlySet<string>> {
+  const ids = new Set<string>();
+  const connection = await dialect.connect();
+  try {
+    if (!(await tablesThere(connection, dialect)).includes('chat_files')) return ids;
+    await connection.query(raw('BEGIN'));
+    for await (const rows of connection.stream('SELECT DISTINCT stored FROM chat_files'))
+      for (const { stored } of rows) ids.add(stored as string);
+    return ids;
+  } finally {
+    connection.destroy();
+  }
+}
+
+/** A restore into separate tables, next to the current history. */
+export interface Restoring {
+  /**
+   * Creates empty tables for the rows of a backup.
+   * @param format the number of the last migration of the backup
+   */
+  makeTables(format: number): Promise<RowsTarget>;
+  /**
+   * Migrates the rows, repeats later erasures and clears queues.
+   * @param unsettled see `Snapshot`
+   */
+  prepare(unsettled: number | undefined): Promise<void>;
+  /** Replaces the current history. */
+  takePlace(): Promise<void>;
+  /** Removes the leftover tables. Until then no server can start. */
+  end(): Promise<void>;
+}
+
+/** Prepares a restore. @throws Error like `connectAlone` */
+export async function restoring(
+  dialect: ServerDialect,
+  open: (dialect: ServerDialect, options: { onFailure: (error: Error) => void }) => Promise<History>,
+): Promise<Restoring> {
+  const connection = await connectAlone(dialect);
+  const side = beside(dialect);
+  try {
+    await hasHistory(connection, dialect);
+    await connection.query(dialect.patience);
+    await removeBeside(connection, dialect);
+  } catch (error) {
+    connection.destroy();
+    throw error;
+  }
+  const onSide = async <T>(work: (connection: DatabaseConnection) => Promise<T>): Promise<T> => {
+    const one = await side.connect();
+    try {
+      await one.query(dialect.patience);
+      return await work(one);
+    } finally {
+      one.destroy();
+    }
+  };
+  /** Loads the rows. A separate connection, which checks the references between tables. */
+  let loader: DatabaseConnection | undefined;
+  return {
+    async makeTables(format) {
+      const one = await side.connect();
+      loader = one;
+      await one.query(dialect.patience);
+      await migrate(one, side, () => {}, { upTo: format });
+      // Some migrations insert rows.
+      for (const table of portableTables) await one.query(deleteRowsOf(table));
+      const found = await columnsOf(one, dialect, portableTables.map(besideName));
+      const columns = new Map(portableTables.map((table) => [table, found.get(besideName(table)) ?? []]));
+      return {
+        columns,
+        async insert(table, rows) {
+          await one.queryPatiently(dialect.insert(table, columns.get(table) ?? [], rows));
+        },
+        async setNextNumber(table, num) {
+          await one.queryPatiently(dialect.setNextNumber(table, num));
+        },
+      };
+    },
+    async prepare(unsettled) {
+      loader?.destroy();
+      const there = await tablesThere(connection, dialect);
+      await onSide(async (one) => {
+        await migrate(one, side, () => {});
+        await one.query(raw(freeConsumers));
+        await one.query(raw(`UPDATE chat_consumers SET position = ${endOfLog}`));
+      });
+      const into = raw(besideName('chat_erased'));
+      const inCopy = sql`EXISTS (SELECT 1 FROM ${into} AS new WHERE new.digest = old.digest AND new.at = old.at)`;
+      const from = raw('FROM chat_erased AS old');
+      // An erasure and its list entry share a transaction. So the copy lacks exactly the erasures that it does not
+      // list, except for those of a copy of SQLite since `unsettled`. Apart from these, clocks do not matter.
+      const erased = there.includes('chat_erased')
+        ? await connection.queryPatiently(
+            sql`SELECT digest, at, erases ${from} WHERE NOT ${inCopy} OR at >= ${unsettled ?? Number.MAX_SAFE_INTEGER}`,
+          )
+        : [];
+      const listed = erased.map(({ digest, at, erases }) => ({
+        digest: digest as string,
+        at: at as number,
+        messages: erases as ErasedMessages,
+      }));
+      const lost = listed.length === 0 ? [] : await onSide((one) => lostErasures(one, dialect, listed));
+      // Unfinished erasures continue here, because no change-log entry will start a server's erasure task.
+      const [unfinished] = await onSide((one) => one.query(raw('SELECT user_id FROM chat_erasures LIMIT 1')));
+      if (lost.length > 0 || unfinished !== undefined) {
+        const history = await open(side, {
+          onFailure(error) {
+            throw error;
+          },
+        });
+        await eraseAgain(history, lost).finally(() => history.close());
+      }
+      if (there.includes('chat_erased')) {
+        await connection.queryPatiently(
+          sql`INSERT INTO ${into} (digest, at, erases) SELECT digest, at, erases ${from} WHERE NOT ${inCopy}`,
+        );
+      }
+      await onSide(async (one) => {
+        for (const statement of forRestored()) await one.queryPatiently(raw(statement));
+        await one.query(raw('DELETE FROM chat_writers'));
+      });
+    },
+    takePlace: () =>
+      takePlace(connection, dialect).catch(async (error: unknown) => {
+        // The locks of the transaction would block reads of the current history.
+        await connection.query(raw('ROLLBACK')).catch(() => {});
+        throw error;
+      }),
+    async end() {
+      loader?.destroy();
+      // If this fails, the next restore removes the tables.
+      await removeBeside(connection, dialect).catch(() => {});
+      connection.destroy();
+    },
+  };
+}
+
+/** Finds the users of the restored history among these erasures. */
+async function lostErasures(
+  connection: DatabaseConnection,
+  dialect: ServerDialect,
+  listed: readonly ListedErasure[],
+): Promise<LostErasure[]> {
+  const [key] = await connection.query(raw('SELECT digest FROM chat_digest_key'));
+  const digestKey = Buffer.from(key?.digest as string, 'hex');
+  const byDigest = erasuresByDigest(listed);
+  const here = raw(dialect.name === 'PostgreSQL' ? 'current_schema()' : 'DATABASE()');
+  const columns = await connection.query(
+    sql`SELECT table_name AS table_name, column_name AS column_name FROM information_schema.columns
+      WHERE table_schema = ${here} AND table_name LIKE ${`${besideName('chat')}%`}`,
+  );
+  const found = new Map<string, LostErasure>();
+  for (const { table_name: table, column_name: column } of columns) {
+    const isUser = table === besideName('chat_users') && column === 'id';
+    if (!isUser && !namesOfUsers.includes(column as string)) continue;
+    // The name already has the prefix, so `redirect` does not change it.
+    const rows = await connection.queryPatiently({
+      text: `SELECT DISTINCT ${column} AS id FROM ${table} WHERE ${column} IS NOT NULL`,
+      values: [],
+    });
+    for (const { id } of rows) {
+      const one = byDigest.get(erasedDigest(digestKey, id as string));
+      if (one !== undefined) found.set(id as string, { user: id as string, ...one });
+    }
+  }
+  return [...found.values()];
+}
