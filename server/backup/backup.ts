@@ -4,7 +4,7 @@ import { keepFiles } from '../files/copied.ts';
 import { folderStorage } from '../files/folder.ts';
 import type { Storage } from '../files/storage.ts';
 import { sync } from '../files/sync.ts';
-import { portableTables, type Snapshot } from '../history/engine/portable.ts';
+import { backupTables, type Snapshot } from '../history/engine/portable.ts';
 import { openFileSnapshot } from '../history/engine/sqlite/snapshot.ts';
 import { dialectOf, type HistoryPlace } from '../history/open.ts';
 import { CommandProblem, exit } from '../program/problem.ts';
@@ -99,7 +99,8 @@ export async function makeBackup(
   }
 }
 
-async function openSnapshotOf(history: HistoryPlace): Promise<Snapshot> {
+/** Reads a history. Its servers may be running. */
+export async function openSnapshotOf(history: HistoryPlace): Promise<Snapshot> {
   if (history.kind === 'sqlite') return openFileSnapshot(history.path);
   const { openSnapshot } = await import('../history/engine/snapshot.ts');
   return openSnapshot(await dialectOf(history));
@@ -117,7 +118,7 @@ async function addHistory(
   const about: Manifest = { format: formatNow, made, migrations, tables, files, unsettled };
   await writer.add(entries.manifest, [Buffer.from(`${JSON.stringify(about)}\n`)]);
   let copied = 0;
-  for (const table of portableTables) {
+  for (const table of backupTables) {
     const rows = packTable(snapshot, table, (count) => {
       copied += count;
       onProgress({ rows: copied });

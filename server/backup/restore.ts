@@ -7,7 +7,7 @@ import { sync } from '../files/sync.ts';
 import type { DatabaseAddress } from '../history/engine/address.ts';
 import { SqlError } from '../history/engine/dialect.ts';
 import { whyNotAlone } from '../history/engine/in-use.ts';
-import { portableTables, type RowsTarget } from '../history/engine/portable.ts';
+import { backupTables, type RowsTarget } from '../history/engine/portable.ts';
 import { claim } from '../history/engine/sqlite/claim.ts';
 import { askingForFiles, type FileRestoring, restoringFile } from '../history/engine/sqlite/restoring.ts';
 import { restoredOf } from '../history/engine/sqlite/sqlite.ts';
@@ -183,7 +183,7 @@ interface Place {
   files: string | undefined;
 }
 
-function claimedFor(history: string): { close(): void } {
+export function claimedFor(history: string): { close(): void } {
   const inUse = 'a chat server is using this history: stop it first';
   try {
     return claim(`${history}-lock`, inUse);
@@ -235,7 +235,7 @@ async function unpack(
   let target: RowsTarget | undefined;
   const counts = { rows: 0, files: 0 };
   /** The tables that are expected next. */
-  const tables = [...portableTables];
+  const tables = [...backupTables];
   const onRows = (rows: number) => {
     counts.rows += rows;
     to.onProgress?.({ rows: counts.rows });

@@ -2,8 +2,13 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip, createGzip } from 'node:zlib';
 import { z } from 'zod';
-import { areValues, RowsDigest, type RowsTarget, type Snapshot } from '../history/engine/portable.ts';
-import type { Value } from '../history/engine/table.ts';
+import {
+  areValues,
+  Inserting,
+  RowsDigest,
+  type RowsTarget,
+  type Snapshot,
+} from '../history/engine/portable.ts';
 import { Unreadable } from './archive.ts';
 import { entries } from './manifest.ts';
 
@@ -28,9 +33,6 @@ type Ending = z.output<typeof ending>;
 
 /** Fast, because the texts of a chat shrink little more at higher levels. */
 const level = 3;
-
-/** Maximum rows and characters of one INSERT. */
-const most = { rows: 1000, characters: 512 * 1024 };
 
 /** Maximum characters of a line. A row of the history is far smaller. */
 const longestLine = 64 * 1024 * 1024;
@@ -82,17 +84,9 @@ export async function unpackTable(
     }
   };
   const columns = to.columns.get(table) ?? [];
-  const digest = new RowsDigest();
+  const inserting = new Inserting(to, table);
   let isNamed = false;
   let end: Ending | undefined;
-  let rows: Value[][] = [];
-  let characters = 0;
-  const flush = async () => {
-    if (rows.length > 0) await to.insert(table, rows);
-    onRows(rows.length);
-    rows = [];
-    characters = 0;
-  };
   for await (const lines of linesOf(bytes, damaged)) {
     for (const line of lines) {
       if (end !== undefined) throw damaged();
@@ -108,14 +102,12 @@ export async function unpackTable(
         continue;
       }
       if (!areValues(columns, value)) throw damaged();
-      digest.add(line);
-      rows.push(value);
-      characters += line.length;
-      if (rows.length === most.rows || characters > most.characters) await flush();
+      await inserting.insert(value, line);
     }
+    onRows(lines.length);
   }
-  await flush();
-  if (end?.rows !== digest.rows || end.sha256 !== digest.sha256) throw damaged();
+  await inserting.flush();
+  if (end?.rows !== inserting.rows || end.sha256 !== inserting.sha256) throw damaged();
   if (end.next !== undefined) await to.setNextNumber(table, end.next);
 }
 

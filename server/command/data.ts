@@ -1,6 +1,7 @@
 import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type { Data } from '../backup/backup.ts';
+import type { HistoryPlace } from '../history/open.ts';
 import { CommandProblem, exit } from '../program/problem.ts';
 import { readConfig } from '../settings/config.ts';
 import { givenSettings } from '../settings/file.ts';
@@ -12,17 +13,14 @@ import { givenSettings } from '../settings/file.ts';
  */
 export function dataOf(
   words: readonly string[],
-  given: { settings?: string | undefined; 'without-files': boolean; help: string; env: NodeJS.ProcessEnv },
+  given: Given & { 'without-files': boolean; help: string },
 ): { file: string; data: Data } {
   const [file, ...more] = words;
   if (file === undefined || file === '' || more.length > 0) {
     const wrong = file ? `expected one file, got ${words.length}` : 'the backup file is missing';
     throw new CommandProblem(exit.usage, `${wrong}\n\n${given.help}`);
   }
-  const { env, lines } = givenSettings(given.settings, given.env);
-  // These commands do not read sessions. A container that runs one of them may lack the required session store.
-  const namesStore = env.CHAT_SITE || env.CHAT_SESSION_STORE || env.CHAT_SESSION_STORE_FILE;
-  const { history, files } = readConfig(namesStore ? env : { ...env, CHAT_SESSION_STORE: 'file:///' }, lines);
+  const { history, files } = configOf(given);
   if (files.kind === 's3' && !given['without-files']) {
     throw new CommandProblem(
       exit.configuration,
@@ -33,12 +31,27 @@ export function dataOf(
   return { file, data: { history, files: isLeftOut ? undefined : files.folder } };
 }
 
+/** Returns the history of the chat server with these settings. @throws ConfigError */
+export const historyOf = (given: Given): HistoryPlace => configOf(given).history;
+
+interface Given {
+  settings?: string | undefined;
+  env: NodeJS.ProcessEnv;
+}
+
+function configOf(given: Given) {
+  const { env, lines } = givenSettings(given.settings, given.env);
+  // These commands do not read sessions. A container that runs one of them may lack the required session store.
+  const namesStore = env.CHAT_SITE || env.CHAT_SESSION_STORE || env.CHAT_SESSION_STORE_FILE;
+  return readConfig(namesStore ? env : { ...env, CHAT_SESSION_STORE: 'file:///' }, lines);
+}
+
 /**
  * Checks that this account owns the history and the files. The server could not write files of another account,
  * including files that root creates in the server's folder.
  * @throws CommandProblem naming the owner
  */
-export function checkOwner({ history, files }: Data, command: 'restore' | 'import'): void {
+export function checkOwner({ history, files }: Data, command: 'restore' | 'import' | 'move'): void {
   const self = process.getuid?.();
   for (const path of [history.kind === 'sqlite' ? history.path : undefined, files]) {
     if (path === undefined || self === undefined) continue;

@@ -24,6 +24,7 @@ const commands: Record<string, [does: string, load: () => Promise<Command>]> = {
   'session-server': ['runs the session server', () => import('./session-server.ts')],
   backup: ['writes messages and files into one file', () => import('./backup.ts')],
   restore: ['restores a backup', () => import('./restore.ts')],
+  move: ['moves the history to another database', () => import('./move.ts')],
   import: ['imports messages from another chat', () => import('./import.ts')],
   export: ['exports all data of a user', () => import('./export.ts')],
   erase: ['erases a user', () => import('./erase.ts')],

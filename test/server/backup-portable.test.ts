@@ -1,112 +1,41 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readArchive } from '../../server/backup/archive.ts';
 import { makeBackup } from '../../server/backup/backup.ts';
 import { restoreBackup } from '../../server/backup/restore.ts';
-import { portableTables } from '../../server/history/engine/portable.ts';
-import type { History } from '../../server/history/history.ts';
-import { type HistoryPlace, readHistoryPlace } from '../../server/history/open.ts';
-import { historyFolder } from '../helpers/chat-server.ts';
+import { backupTables } from '../../server/history/engine/portable.ts';
 import { carryOutErasures } from '../helpers/erasures.ts';
-import { everyRead, everyWrite } from '../helpers/every-call.ts';
-import { mariadbDatabase, openDatabase, postgresDatabase } from '../helpers/history-database.ts';
-import { startMariadb } from '../helpers/mariadb.ts';
-import { startPostgres } from '../helpers/postgres.ts';
-import { expectSearches, otherTexts, searchedTexts } from '../helpers/searched-texts.ts';
+import { openDatabase } from '../helpers/history-database.ts';
+import {
+  changed,
+  type Empty,
+  type Engines,
+  fill,
+  odd,
+  passing,
+  placeOf,
+  readAll,
+  startEngines,
+} from '../helpers/portable-history.ts';
+import { expectSearches } from '../helpers/searched-texts.ts';
 
-/** An empty history in a database. */
-interface Empty {
-  url: string;
-  query(sql: string): Promise<unknown>;
-  close(): unknown;
-}
-
-let postgres: Awaited<ReturnType<typeof startPostgres>>;
-let mariadb: Awaited<ReturnType<typeof startMariadb>>;
+let engines: Engines;
 const folder = mkdtempSync(join(tmpdir(), 'portable-'));
 beforeAll(async () => {
-  [postgres, mariadb] = await Promise.all([startPostgres(), startMariadb()]);
+  engines = await startEngines();
 });
 afterAll(async () => {
-  await Promise.all([postgres.remove(), mariadb.remove()]);
+  await engines.stop();
   rmSync(folder, { recursive: true });
 });
+const names = ['SQLite', 'PostgreSQL', 'MariaDB'] as const;
 
-const engines = {
-  async SQLite(): Promise<Empty> {
-    const { url, path, remove } = historyFolder();
-    return {
-      url,
-      async query(sql) {
-        const db = new DatabaseSync(path);
-        db.exec(sql);
-        db.close();
-      },
-      close: remove,
-    };
-  },
-  PostgreSQL: (): Promise<Empty> => postgresDatabase(postgres),
-  MariaDB: (): Promise<Empty> => mariadbDatabase(mariadb),
-};
-type Engine = keyof typeof engines;
-const names = Object.keys(engines) as Engine[];
-
-const placeOf = ({ url }: Empty) => ({ history: readHistoryPlace(url) as HistoryPlace, files: undefined });
+const dataOf = (one: Empty) => ({ history: placeOf(one), files: undefined });
 let made = 0;
 const newFile = () => join(folder, `${made++}.tar`);
-
-/** Texts with characters that have a meaning in SQL, JSON or a line of text. */
-const odd = [
-  'two\nlines',
-  'a\ttab and \\ and \\N',
-  `'quotes" and ; and ?`,
-  '🌱 ∑ ü\u2028',
-  '{"rows":1}',
-  ' end ',
-];
-
-/** The tables that a restore changes: it frees consumers and starts new revisions of rooms. */
-const changed = ['chat_rooms', 'chat_former_rooms', 'chat_consumers'];
-/** Tables with rows only during an erasure, which a restore completes. */
-const passing = ['chat_erasures', 'chat_erased_rooms'];
-
-/** Writes that would remove the last rows of a table. */
-const removing =
-  /^(erase|eraseStep|delete.*|forget.*|expire|dropFiles|discard.*|unschedule|removeDevice|revokeInvite|sendScheduled|settleDue|endRestrictions|removePreview|hideHere|removeMembers|approvePending|keepConsumers|endReminder|endPoll)$/;
-
-/** Stores at least one row in each table. */
-async function fill(empty: Empty): Promise<void> {
-  const history = await openDatabase(empty.url);
-  const { write } = history;
-  for (const [op, inputs] of Object.entries(everyWrite)) {
-    if (removing.test(op)) continue;
-    // Some writes expect rows that a skipped write would have changed.
-    for (const input of inputs) await write[op as 'send'](input as never).catch(() => {});
-  }
-  await write.setBan({ user: '9', ban: { by: '1', reason: 'why' } });
-  await write.block({ user: '1', other: '3', blocked: true, at: 0 });
-  for (const [id, texts] of [
-    ['texts', [...searchedTexts, ...otherTexts].map(([text]) => text)],
-    ['odd', odd],
-  ] as const) {
-    await write.putRoom({ id, kind: 'public', name: id, at: 0 });
-    for (const [n, text] of texts.entries())
-      await write.send({
-        ...{ room: id, clientId: `${n}`, user: { id: `ü${n}`, name: 'Ünal ' }, text },
-        ...{ sentAt: 0, asMember: false },
-      });
-  }
-  await write.erase({ user: 'gone', messages: 'delete', at: 5 });
-  // The holder of the lease in `everyWrite`.
-  await carryOutErasures(history, 'me');
-  await history.close();
-  await empty.query('INSERT INTO chat_days (room, day, sent) VALUES (1, -1, 9007199254740991)');
-  await empty.query(`INSERT INTO chat_former_rooms (digest, head) VALUES ('ab', 5)`);
-}
 
 /** The last line of a table. */
 interface Ending {
@@ -130,23 +59,8 @@ async function endingsIn(file: string): Promise<Record<string, Ending>> {
 
 async function backedUp(from: Empty): Promise<string> {
   const file = newFile();
-  await makeBackup(placeOf(from), file);
+  await makeBackup(dataOf(from), file);
   return file;
-}
-
-/** Returns the responses to all reads, without revisions and cursors. */
-async function readAll({ read }: History): Promise<unknown> {
-  const answers: unknown[] = [];
-  for (const [query, inputs] of Object.entries(everyRead))
-    for (const input of inputs)
-      answers.push([query, await read[query as 'room'](input as never).catch(({ code }) => code)]);
-  for (const text of ['all', 'ÁLL', 'nothing'])
-    answers.push(await read.search({ query: text, rooms: ['den'], everyPublic: true, limit: 9 }));
-  return JSON.parse(JSON.stringify(answers), (key, part: unknown) => {
-    if (/^(next|head|reset)$/.test(key)) return undefined;
-    // The order of some lists is unspecified.
-    return Array.isArray(part) ? part.map((one) => JSON.stringify(one)).sort() : part;
-  });
 }
 
 test.each(names)('restores a backup of %s into each database with the same rows', async (name) => {
@@ -154,9 +68,9 @@ test.each(names)('restores a backup of %s into each database with the same rows'
   await fill(from);
   const file = await backedUp(from);
   const rows = await endingsIn(file);
-  expect(Object.keys(rows)).toEqual(portableTables);
+  expect(Object.keys(rows)).toEqual(backupTables);
   const isEmpty = (table: string) => rows[table]?.rows === 0;
-  expect(portableTables.filter(isEmpty)).toEqual(passing);
+  expect(backupTables.filter(isEmpty)).toEqual(passing);
   const original = await openDatabase(from.url);
   const answers = await readAll(original);
   await original.close();
@@ -167,7 +81,7 @@ test.each(names)('restores a backup of %s into each database with the same rows'
     ]);
   for (const other of names) {
     const to = await engines[other]();
-    await restoreBackup(file, placeOf(to));
+    await restoreBackup(file, dataOf(to));
     expect([other, same(await endingsIn(await backedUp(to)))]).toEqual([other, same(rows)]);
     const history = await openDatabase(to.url);
     expect([other, await readAll(history)]).toEqual([other, answers]);
@@ -209,10 +123,10 @@ test.each([
     await restored.close();
     return messages.some(({ text }) => text === 'I am here');
   };
-  await restoreBackup(older, placeOf(to));
+  await restoreBackup(older, dataOf(to));
   expect(await isThere()).toBe(true);
   for (const file of [newer, older]) {
-    await restoreBackup(file, placeOf(to));
+    await restoreBackup(file, dataOf(to));
     expect(await isThere()).toBe(false);
   }
   await from.close();

@@ -98,8 +98,8 @@ test('--help lists all commands, each with usage and an example', async () => {
   expect(code).toBe(0);
   const names = [...said.matchAll(/^ {2}([\w-]+) /gm)].map(([, name = '']) => name);
   expect(names).toEqual([
-    ...['init', 'run', 'doctor', 'session-server', 'backup', 'restore', 'import', 'export', 'erase'],
-    ...['load', 'version'],
+    ...['init', 'run', 'doctor', 'session-server', 'backup', 'restore', 'move', 'import', 'export'],
+    ...['erase', 'load', 'version'],
   ]);
   for (const name of names) {
     const { help } = (await import(`../../server/command/${name}.ts`)) as { help: string };

@@ -5,31 +5,25 @@ import { namesIn } from './beside.ts';
 import { raw, type Sql } from './dialect.ts';
 import type { Columns, Row, Value } from './table.ts';
 
-/**
- * Tables that a backup omits. `chat_migrations` and the search index are built again. The others describe running
- * servers and queues, and a restored history has neither. The change log repeats data of other tables, except for audit
- * entries that are not stored yet.
- */
-const omittedTables = [
-  'chat_migrations',
-  'chat_blocks',
-  'chat_terms',
-  'chat_writers',
-  'chat_claims',
-  'chat_changes',
-  'chat_webhooks',
-  'chat_due',
-  'chat_due_rooms',
-  'chat_pushes',
-];
+/** Tables that are built again, or that describe running servers. */
+const derivedTables = ['chat_migrations', 'chat_blocks', 'chat_terms', 'chat_writers', 'chat_claims'];
 
 /**
- * The tables of a backup, in an order in which referenced rows come first. With SQLite, a file contains the rows of
+ * Tables that a backup omits, because a restored history has no queues. The change log repeats data of other tables,
+ * except for audit entries that are not stored yet.
+ */
+const queues = ['chat_changes', 'chat_webhooks', 'chat_due', 'chat_due_rooms', 'chat_pushes'];
+
+/**
+ * The tables of a history, in an order in which referenced rows come first. With SQLite, a file contains the rows of
  * `chat_erased`: see sqlite/erased.ts.
  */
 export const portableTables: readonly string[] = namesIn({ name: 'PostgreSQL' }).tables.filter(
-  (name) => !omittedTables.includes(name),
+  (name) => !derivedTables.includes(name),
 );
+
+/** The tables of a backup. */
+export const backupTables: readonly string[] = portableTables.filter((name) => !queues.includes(name));
 
 /** The stored files of the history, without those that are pending deletion, because no message has them. */
 export const selectStoredFiles = `SELECT DISTINCT stored FROM chat_files WHERE state <> ${fileStates.dropped}`;
@@ -37,29 +31,31 @@ export const selectStoredFiles = `SELECT DISTINCT stored FROM chat_files WHERE s
 /** The columns of `chat_erased` in SQLite, which has no such table. */
 export const erasedColumns: Columns = ['at', 'digest', 'erases'];
 
+/** The rows of a history. */
+export interface Rows {
+  /** The columns of the portable tables. */
+  readonly columns: ReadonlyMap<string, Columns>;
+  /** Yields the rows of a table in parts, in any order. Values are in the order of the columns. */
+  rows(table: string): AsyncGenerator<Value[][]>;
+}
+
 /** A single state of a history, which servers may change concurrently. */
-export interface Snapshot {
+export interface Snapshot extends Rows {
   /** The number of the last migration. */
   readonly format: number;
   /** When the state was read, in Unix ms. */
   readonly made: number;
   /** `chat_erased` may contain erasures since this time, in Unix ms, that the other tables lack. */
   readonly unsettled?: number;
-  /** The columns of the portable tables. */
-  readonly columns: ReadonlyMap<string, Columns>;
   /** The next number of the tables that number their rows. */
   readonly numbers: ReadonlyMap<string, number>;
-  /** Yields the rows of a table in parts, in any order. Values are in the order of the columns. */
-  rows(table: string): AsyncGenerator<Value[][]>;
   /** Yields the IDs of the stored files in parts. */
   files(): AsyncGenerator<string[]>;
   close(): void;
 }
 
-/** Receives the rows of a backup. */
-export interface RowsTarget {
-  /** The columns of the portable tables. */
-  readonly columns: ReadonlyMap<string, Columns>;
+/** Receives the rows of a history. */
+export interface RowsTarget extends Rows {
   /** Adds rows to a table, which has no others. */
   insert(table: string, rows: Value[][]): Promise<void>;
   /** Sets the next number of a table that numbers its rows. */
@@ -117,5 +113,37 @@ export class RowsDigest {
 
   get sha256(): string {
     return BigInt.asUintN(256, this.#sum).toString(16).padStart(64, '0');
+  }
+}
+
+/** Maximum rows and characters of one INSERT. */
+const most = { rows: 1000, characters: 512 * 1024 };
+
+/** Adds rows to a table in statements of bounded size. Keeps their number and digest. */
+export class Inserting extends RowsDigest {
+  readonly #to: RowsTarget;
+  readonly #table: string;
+  #waiting: Value[][] = [];
+  #characters = 0;
+
+  constructor(to: RowsTarget, table: string) {
+    super();
+    this.#to = to;
+    this.#table = table;
+  }
+
+  /** @param line the row as JSON */
+  async insert(row: Value[], line: string): Promise<void> {
+    this.add(line);
+    this.#waiting.push(row);
+    this.#characters += line.length;
+    if (this.#waiting.length === most.rows || this.#characters > most.characters) await this.flush();
+  }
+
+  /** Call it after the last row. */
+  async flush(): Promise<void> {
+    if (this.#waiting.length > 0) await this.#to.insert(this.#table, this.#waiting);
+    this.#waiting = [];
+    this.#characters = 0;
   }
 }

@@ -14,7 +14,7 @@ import { connectAlone } from './in-use.ts';
 import { migrate } from './migrations.ts';
 import { deleteRowsOf, portableTables, type RowsTarget } from './portable.ts';
 import { hasHistory } from './schema.ts';
-import { columnsOf } from './snapshot.ts';
+import { columnsOf, rowsOf } from './snapshot.ts';
 import { erasedDigest, erasuresByDigest, type ListedErasure } from './sqlite/erased.ts';
 
 /** Returns the IDs of all files of the history; empty if there is no history. */
@@ -44,6 +44,8 @@ export interface Restoring {
    * @param unsettled see `Snapshot`
    */
   prepare(unsettled: number | undefined): Promise<void>;
+  /** Like `prepare`, for the rows of a history that moves here. The history continues where it was. */
+  prepareMoved(): Promise<void>;
   /** Replaces the current history. */
   takePlace(): Promise<void>;
   /** Removes the leftover tables. Until then no server can start. */
@@ -76,6 +78,13 @@ export async function restoring(
   };
   /** Loads the rows. A separate connection, which checks the references between tables. */
   let loader: DatabaseConnection | undefined;
+  async function prepareMoved(): Promise<void> {
+    loader?.destroy();
+    await onSide(async (one) => {
+      await migrate(one, side, () => {});
+      await one.query(raw(freeConsumers));
+    });
+  }
   return {
     async makeTables(format) {
       const one = await side.connect();
@@ -94,16 +103,18 @@ export async function restoring(
         async setNextNumber(table, num) {
           await one.queryPatiently(dialect.setNextNumber(table, num));
         },
+        async *rows(table) {
+          await one.query(raw('BEGIN'));
+          yield* rowsOf(one, table, columns.get(table) ?? []);
+          await one.query(raw('COMMIT'));
+        },
       };
     },
+    prepareMoved,
     async prepare(unsettled) {
-      loader?.destroy();
+      await prepareMoved();
       const there = await tablesThere(connection, dialect);
-      await onSide(async (one) => {
-        await migrate(one, side, () => {});
-        await one.query(raw(freeConsumers));
-        await one.query(raw(`UPDATE chat_consumers SET position = ${endOfLog}`));
-      });
+      await onSide((one) => one.query(raw(`UPDATE chat_consumers SET position = ${endOfLog}`)));
       const into = raw(besideName('chat_erased'));
       const inCopy = sql`EXISTS (SELECT 1 FROM ${into} AS new WHERE new.digest = old.digest AND new.at = old.at)`;
       const from = raw('FROM chat_erased AS old');

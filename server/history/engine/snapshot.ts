@@ -31,11 +31,7 @@ export async function openSnapshot(dialect: ServerDialect): Promise<Snapshot> {
       made,
       columns,
       numbers: numbersByTable(await connection.query(dialect.nextNumbers)),
-      async *rows(table) {
-        const fields = columns.get(table) ?? [];
-        for await (const rows of connection.stream(selectRows(table, fields)))
-          yield rows.map((row) => fields.map((field) => row[field] as Value));
-      },
+      rows: (table) => rowsOf(connection, table, columns.get(table) ?? []),
       async *files() {
         for await (const rows of connection.stream(selectStoredFiles))
           yield rows.map(({ stored }) => stored as string);
@@ -46,6 +42,16 @@ export async function openSnapshot(dialect: ServerDialect): Promise<Snapshot> {
     connection.destroy();
     throw error;
   }
+}
+
+/** Yields the rows of a table in parts. Call it in a transaction. */
+export async function* rowsOf(
+  connection: DatabaseConnection,
+  table: string,
+  columns: Columns,
+): AsyncGenerator<Value[][]> {
+  for await (const rows of connection.stream(selectRows(table, columns)))
+    yield rows.map((row) => columns.map((column) => row[column] as Value));
 }
 
 /** Returns the stored columns of these tables. The database computes the others. */

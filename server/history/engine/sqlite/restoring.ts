@@ -8,7 +8,7 @@ import {
   namesOfUsers,
 } from '../../erasure/erase-again.ts';
 import type { ErasedMessages } from '../../erasure/erasure.ts';
-import { deleteRowsOf, portableTables, type RowsTarget } from '../portable.ts';
+import { deleteRowsOf, portableTables, type RowsTarget, selectRows } from '../portable.ts';
 import { SqliteConnection, sqlite } from './dialect.ts';
 import {
   erasedDigest,
@@ -19,7 +19,7 @@ import {
   missingIn,
 } from './erased.ts';
 import { digestKeyOf, migrate } from './migrations.ts';
-import { columnsIn } from './snapshot.ts';
+import { columnsIn, parts, rowsOfErased } from './snapshot.ts';
 import { openSqliteHistory } from './sqlite.ts';
 
 /** Opens the history to look up files. @returns `has`: whether it has the file with this ID */
@@ -37,6 +37,11 @@ export interface FileRestoring extends RowsTarget {
    * @param unsettled see `Snapshot`
    */
   prepare(replaced: string, unsettled: number | undefined): Promise<void>;
+  /**
+   * Like `prepare`, for the rows of a history that moves here. The history continues where it was.
+   * @param to the final path of the file
+   */
+  prepareMoved(to: string): Promise<void>;
   close(): void;
 }
 
@@ -74,6 +79,18 @@ export function restoringFile(path: string, format: number): FileRestoring {
         db.prepare('DELETE FROM sqlite_sequence WHERE name = ?').run(table);
         db.prepare('INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)').run(table, num - 1);
       }
+    },
+    async *rows(table) {
+      if (table === 'chat_erased') yield rowsOfErased(listed);
+      else yield* parts(db, selectRows(table, columns.get(table) ?? []));
+    },
+    async prepareMoved(to) {
+      db.close();
+      withFile(path, (copy) => {
+        migrate(copy);
+        copy.exec(freeConsumers);
+      });
+      listErased(to, missingIn(await listedErasures(to), listed));
     },
     async prepare(replaced, unsettled = Number.POSITIVE_INFINITY) {
       db.close();

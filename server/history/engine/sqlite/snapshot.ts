@@ -13,7 +13,7 @@ import {
   selectStoredFiles,
 } from '../portable.ts';
 import type { Columns, Value } from '../table.ts';
-import { listedErasures } from './erased.ts';
+import { type ListedErasure, listedErasures } from './erased.ts';
 import { formatOf } from './migrations.ts';
 
 /** How long to wait while another program locks the file. */
@@ -46,10 +46,8 @@ export async function openFileSnapshot(path: string): Promise<Snapshot> {
       columns,
       numbers: numbersByTable(db.prepare(nextNumbers).all()),
       async *rows(table) {
-        if (table === 'chat_erased') {
-          const rows = new Map(erased.map((row) => [`${row.at} ${row.digest}`, row]));
-          yield [...rows.values()].map(({ at, digest, messages }) => [at, digest, messages]);
-        } else yield* parts(db, selectRows(table, columns.get(table) ?? []));
+        if (table === 'chat_erased') yield rowsOfErased(erased);
+        else yield* parts(db, selectRows(table, columns.get(table) ?? []));
       },
       async *files() {
         for (const rows of parts(db, selectStoredFiles)) yield rows.map(([stored]) => stored as string);
@@ -62,7 +60,13 @@ export async function openFileSnapshot(path: string): Promise<Snapshot> {
   }
 }
 
-function* parts(db: DatabaseSync, select: string): Generator<Value[][]> {
+/** Returns erasures as rows of `chat_erased`, without duplicates. */
+export function rowsOfErased(erased: readonly ListedErasure[]): Value[][] {
+  const rows = new Map(erased.map((row) => [`${row.at} ${row.digest}`, row]));
+  return [...rows.values()].map(({ at, digest, messages }) => [at, digest, messages]);
+}
+
+export function* parts(db: DatabaseSync, select: string): Generator<Value[][]> {
   const statement = db.prepare(select);
   statement.setReturnArrays(true);
   let rows: Value[][] = [];
