@@ -3,8 +3,8 @@ import { type FileHandle, open } from 'node:fs/promises';
 
 /**
  * A tar archive. Its last entry lists the SHA-256 of all other entries in the format of `sha256sum -c`. It is written
- * and read in one pass, with one piece in memory. Each header has a single valid encoding, so a reader detects every
- * changed byte.
+ * and read in one pass, with one piece in memory. Only the headers are written again, when the sizes are known. Each
+ * header has a single valid encoding, so a reader detects every changed byte.
  */
 const block = 512;
 const piece = 1024 * 1024;

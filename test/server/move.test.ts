@@ -200,12 +200,25 @@ test('leaves both histories as they were if the connection to the new database i
   const line = await startLine(to, (client) => client.destroy());
   await expect(moveHistory(placeOf(old), placeOf(line))).rejects.toMatchObject({
     code: 74,
-    message: expect.stringMatching(/^the history was not moved: PostgreSQL: /),
+    message: expect.stringMatching(/^the history was not moved: chat_reactions: PostgreSQL: /),
   });
   await line.close();
   expect(await to.query(tableNamed('PostgreSQL', 'chat_messages'))).toEqual([]);
   await expect.poll(async () => (await moved(old, to.url)).said).toMatch(/^✓/);
   expect(without(await rowsOf(to))).toEqual(without(oldRows));
+  await to.close();
+});
+
+test('names the table if the new database rejects a row', async () => {
+  const [from, to] = [await engines.SQLite(), await engines.MariaDB()];
+  await fill(from);
+  await from.query(`UPDATE chat_users SET name = '${'x'.repeat(256)}' WHERE id = '1'`);
+  expect(await moved(from, to.url)).toEqual({
+    code: 74,
+    said: 'the history was not moved: chat_users: MariaDB: error 1406',
+  });
+  expect(await to.query(tableNamed('MariaDB', 'chat_messages'))).toEqual([]);
+  await from.close();
   await to.close();
 });
 

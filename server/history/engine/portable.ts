@@ -140,9 +140,15 @@ export class Inserting extends RowsDigest {
     if (this.#waiting.length === most.rows || this.#characters > most.characters) await this.flush();
   }
 
-  /** Call it after the last row. */
+  /** Call it after the last row. @throws Error naming the table */
   async flush(): Promise<void> {
-    if (this.#waiting.length > 0) await this.#to.insert(this.#table, this.#waiting);
+    try {
+      if (this.#waiting.length > 0) await this.#to.insert(this.#table, this.#waiting);
+    } catch (error) {
+      // The database's error does not name the table.
+      (error as Error).message = `${this.#table}: ${(error as Error).message}`;
+      throw error;
+    }
     this.#waiting = [];
     this.#characters = 0;
   }

@@ -61,7 +61,7 @@ export function erasuresByDigest(
 }
 
 /** Identifies an entry. */
-const keyOf = ({ at, digest }: ListedErasure) => `${at} ${digest}`;
+export const keyOf = ({ at, digest }: ListedErasure) => `${at} ${digest}`;
 
 /** Returns the entries of a list that another list lacks. */
 export function missingIn(other: readonly ListedErasure[], list: readonly ListedErasure[]): ListedErasure[] {

@@ -13,7 +13,7 @@ import {
   selectStoredFiles,
 } from '../portable.ts';
 import type { Columns, Value } from '../table.ts';
-import { type ListedErasure, listedErasures } from './erased.ts';
+import { keyOf, type ListedErasure, listedErasures } from './erased.ts';
 import { formatOf } from './migrations.ts';
 
 /** How long to wait while another program locks the file. */
@@ -29,8 +29,7 @@ const nextNumbers = `SELECT name, seq + 1 AS num FROM sqlite_sequence
  */
 export async function openFileSnapshot(path: string): Promise<Snapshot> {
   const made = Date.now();
-  // Before the read transaction, so that the list contains only erasures of the copy. The commit of an erasure follows
-  // its entry.
+  // Before the read transaction. Otherwise the list could contain an erasure that started after the copy.
   const erased = await listedErasures(realpathSync(path));
   const db = new DatabaseSync(path, { readOnly: true, timeout: lockTimeoutMs });
   try {
@@ -62,7 +61,7 @@ export async function openFileSnapshot(path: string): Promise<Snapshot> {
 
 /** Returns erasures as rows of `chat_erased`, without duplicates. */
 export function rowsOfErased(erased: readonly ListedErasure[]): Value[][] {
-  const rows = new Map(erased.map((row) => [`${row.at} ${row.digest}`, row]));
+  const rows = new Map(erased.map((row) => [keyOf(row), row]));
   return [...rows.values()].map(({ at, digest, messages }) => [at, digest, messages]);
 }
 
