@@ -3,6 +3,7 @@ import { isBlank } from '../../../../server/text/blank.ts';
 import type { Reminder, Scheduled } from '../../../../server/wire/events.ts';
 import type { Follower } from '../../chat/chat-listener.ts';
 import { RequestError } from '../../connection/connection-state.ts';
+import { type EditedContent, editedOf } from '../../store/entries.ts';
 import { cleaned, codePoints } from '../../text/paste.ts';
 import { textOf, wordsOf } from '../../text/words.ts';
 import type { Context } from '../context.ts';
@@ -23,8 +24,7 @@ interface Props {
 /** A scheduled message that is being edited, and the values of the fields. */
 interface Editing {
   readonly of: Scheduled;
-  text: string;
-  important: boolean;
+  content: EditedContent;
   value: string;
 }
 
@@ -169,14 +169,19 @@ export class ScheduledList extends Component<Props> {
   #form(edit: Editing) {
     const { context } = this.props;
     const { chat, strings, changed } = context;
-    const over = codePoints(edit.text) - chat.limits.text;
-    const isEmpty = isBlank(cleaned(edit.text)) && !edit.of.files?.length;
+    const { text, important } = edit.content;
+    const over = codePoints(text) - chat.limits.text;
+    const isEmpty = isBlank(cleaned(text)) && !edit.of.files?.length;
+    const change = (change: Partial<EditedContent>) => {
+      edit.content = { ...edit.content, ...change };
+      changed();
+    };
     return (
       <FormDialog
         key="form"
         context={context}
         title={strings.text('composer.editing')}
-        typed={edit.text !== edit.of.text || edit.important !== (edit.of.important ?? false)}
+        typed={JSON.stringify(edit.content) !== JSON.stringify(editedOf(edit.of))}
         submission={this.#submission}
         label={strings.text('composer.save')}
         ready={over <= 0 && !isEmpty && isAhead(edit.value, context)}
@@ -194,23 +199,19 @@ export class ScheduledList extends Component<Props> {
           id="later-text"
           dir="auto"
           aria-label={strings.text('composer.editing')}
-          value={edit.text}
+          value={text}
           readOnly={this.#submission.busy}
           onInput={({ currentTarget }) => {
-            edit.text = currentTarget.value;
-            changed();
+            change({ text: currentTarget.value });
           }}
         />
         {over > 0 && <Problem id="later-long" text={strings.count('composer.tooMany', over)} />}
         <label class="choice">
           <input
             type="checkbox"
-            checked={edit.important}
+            checked={important}
             disabled={this.#submission.busy}
-            onChange={({ currentTarget }) => {
-              edit.important = currentTarget.checked;
-              changed();
-            }}
+            onChange={({ currentTarget }) => change({ important: currentTarget.checked })}
           />
           <div>{strings.text('msg.important')}</div>
         </label>
@@ -244,7 +245,7 @@ export class ScheduledList extends Component<Props> {
 
   #begin(of: Scheduled): void {
     this.#submission.problem = undefined;
-    this.#edit = { of, text: of.text, important: of.important ?? false, value: toField(of.at) };
+    this.#edit = { of, content: editedOf(of), value: toField(of.at) };
     this.props.context.changed();
   }
 
@@ -256,14 +257,14 @@ export class ScheduledList extends Component<Props> {
     const { id, rev } = edit.of;
     // Without a change, `at` is not sent, because the value is ambiguous in an hour that the clocks repeat.
     const at = edit.value === toField(edit.of.at) ? undefined : fromField(edit.value);
-    const text = cleaned(edit.text);
+    const text = cleaned(edit.content.text);
     this.#submit(() =>
       chat.request('scheduled:edit', {
         id,
         rev,
         at,
+        ...edit.content,
         text: text === edit.of.text ? undefined : text,
-        important: edit.important,
       }),
     );
   };
