@@ -1,5 +1,6 @@
+import type { Holding } from '../wire/content.ts';
 import type { Row } from './engine/table.ts';
-import type { Holding, StoredMessage } from './messages/message.ts';
+import type { StoredMessage } from './messages/message.ts';
 
 /** The conditions of a search, apart from the text. */
 export interface SearchFilter {

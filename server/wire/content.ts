@@ -330,6 +330,10 @@ export const content = {
   },
 } as const satisfies Record<string, Field>;
 
+/** A room lists its messages with pictures, with other files, with links, and the important ones. Searches use the lists. */
+export const holdings = ['pictures', 'files', 'links', 'important'] as const;
+export type Holding = (typeof holdings)[number];
+
 type Declared = typeof content;
 export type ContentField = keyof Declared;
 type Form = 'shown' | 'waiting' | 'sent';

@@ -5,6 +5,7 @@ import {
   cardRef,
   editedContent,
   file,
+  holdings,
   mention,
   poll,
   preview,
@@ -539,8 +540,7 @@ const restriction = z.object({
   seconds: z.int().min(0).max(longestSeconds).optional(),
   reason: line(250).optional(),
 });
-/** What a message must contain to be in the list or search result. */
-const holding = z.enum(['pictures', 'files', 'links']);
+const holding = z.enum(holdings);
 const query = line(100).refine((text) => !isBlank(text));
 const clockTime = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/);
 /** An IANA name such as `Europe/Paris`. */

@@ -90,6 +90,23 @@ test('finds words in one or all rooms, filtered by author and content', async ()
   await page.gone('complementary', 'Search');
 });
 
+test('finds important messages', async () => {
+  const id = await room('board', 'a plan');
+  const { message } = await bob.request('message:send', {
+    ...{ room: id, text: 'the plan for spring', clientId: 'spring', important: true },
+  });
+  expect(message).toMatchObject({ important: true });
+  const page = await enter('board');
+  await page.click('button', 'Search in this room');
+  const panel = await page.get('complementary', 'Search');
+  await page.fill('searchbox', 'Search messages', 'plan', panel);
+  await hits(page, [/the plan for spring$/, /a plan$/]);
+  await page.click('button', 'Important', panel);
+  await hits(page, [/the plan for spring$/]);
+  await page.fill('searchbox', 'Search messages', '', panel);
+  await hits(page, [/the plan for spring$/]);
+});
+
 test('keeps the results if a request for older results fails, and retries the request', async () => {
   await room('shed', ...numbered(30, 'spanner'));
   const page = await enter('shed');

@@ -651,6 +651,20 @@ export function moderationContract(now: Now) {
     ]);
   });
 
+  test('lists important messages while they are important', async () => {
+    await join(ann);
+    for (const important of [true, false, true, true]) await send(ann, { text: 'plan', important });
+    const list = async () =>
+      (await read.holding({ room: 'lobby', what: 'important', before: 99, limit: 9 })).messages.map(
+        ({ seq }) => seq,
+      );
+    expect(await list()).toEqual([4, 3, 1]);
+    await write.edit({ room: 'lobby', seq: 3, user: ann.id, text: 'plan', important: false });
+    await write.edit({ room: 'lobby', seq: 2, user: ann.id, text: 'plan', important: true });
+    await write.delete({ room: 'lobby', seq: 1, user: ann.id });
+    expect(await list()).toEqual([4, 2]);
+  });
+
   test('accepts a report only from users who can read the room', async () => {
     await join(ben);
     await send(ben);

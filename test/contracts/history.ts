@@ -1675,6 +1675,10 @@ function contract(open: () => Promise<TestedHistory>) {
       expect(await find({ from: '8' }, 'SEE')).toEqual([second]);
       expect(await find({ has: 'links' })).toEqual([second, first]);
       expect(await find({ has: 'links', from: '7' }, 'see')).toEqual([first]);
+      await send(message({ text: 'see the board', important: true, sentAt: at + 7000 }));
+      await send(message({ text: 'read this', important: true, sentAt: at + 8000 }));
+      expect(await find({ has: 'important' })).toEqual(['read this', 'see the board']);
+      expect(await find({ has: 'important' }, 'see')).toEqual(['see the board']);
       expect(await find({ has: 'pictures' })).toEqual([]);
       expect(await find({ has: 'pictures' }, 'see')).toEqual([]);
       expect(await find({ sentFrom: at + 2000, sentBefore: at + 3000 })).toEqual([plain]);

@@ -1,4 +1,5 @@
 import { isBlank } from '../../../server/text/blank.ts';
+import type { Holding } from '../../../server/wire/content.ts';
 import type { Message } from '../../../server/wire/events.ts';
 import type { Connection } from '../connection/connection.ts';
 import { RequestError } from '../connection/connection-state.ts';
@@ -13,7 +14,7 @@ const MOST_EMPTY = 5;
 
 /** The filters besides the text. */
 export interface SearchFilters {
-  readonly has?: 'pictures' | 'files' | 'links';
+  readonly has?: Holding;
   /** The author's user ID. */
   readonly from?: string;
   /** Unix milliseconds: sent at `sentFrom` or later, and before `sentBefore`. */

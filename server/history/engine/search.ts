@@ -1,5 +1,6 @@
 import { folded, foldingVersion, foldingWork } from '../../text/folding.ts';
-import { holdings, messageFrom, type StoredMessage } from '../messages/message.ts';
+import { holdings } from '../../wire/content.ts';
+import { messageFrom, type StoredMessage } from '../messages/message.ts';
 import { isSearched, type SearchReads } from '../search.ts';
 import { termsOfQuery } from '../terms.ts';
 import { blockSize } from './blocks.ts';

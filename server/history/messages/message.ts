@@ -3,6 +3,8 @@ import {
   type FieldsWith,
   fieldsIn,
   fieldsWith,
+  type Holding,
+  holdings,
   isSet,
   type NewContent,
   pick,
@@ -74,11 +76,6 @@ export function fixedBecause(message: StoredMessage): string | undefined {
   const field = fixedFields.find((name) => message[name] !== undefined);
   return field && `a message with the field ${field} cannot be edited`;
 }
-
-/** A room lists its messages with pictures, with other files, and with links. */
-export const holdings = ['pictures', 'files', 'links'] as const;
-
-export type Holding = (typeof holdings)[number];
 
 /** A reference to a thread. `thread` is the `seq` of its root message, which may have expired. */
 export interface ThreadPlace {
@@ -210,11 +207,16 @@ export function withNames(
 }
 
 /** Returns the lists of the room that contain the message, as indexes of `holdings`. The column `holds` stores them. */
-export function holdingsOf({ text, files = [] }: Pick<StoredMessage, 'text' | 'files'>): number[] {
+export function holdingsOf({
+  text,
+  files = [],
+  important,
+}: Pick<StoredMessage, 'text' | 'files' | 'important'>): number[] {
   const isIn: Record<Holding, boolean> = {
     pictures: files.some(({ image }) => image !== undefined),
     files: files.some(({ image }) => image === undefined),
     links: firstPage(text) !== null,
+    important: important !== undefined,
   };
   return holdings.flatMap((what, n) => (isIn[what] ? [n] : []));
 }

@@ -1,3 +1,4 @@
+import { type Holding, holdings } from '../../wire/content.ts';
 import { messagesAt } from '../engine/change-log.ts';
 import { type Asking, ask, raw, type Sql, sql } from '../engine/dialect.ts';
 import {
@@ -11,15 +12,7 @@ import {
 import type { Row } from '../engine/table.ts';
 import { goneRooms, roomsLookedThrough } from '../rooms/room.ts';
 import { isUnexpired, parseRoomCursor, roomNumber } from '../rooms/select.ts';
-import {
-  type Holding,
-  holdings,
-  messageFrom,
-  type Page,
-  reactedFrom,
-  type StoredMessage,
-  sizeOf,
-} from './message.ts';
+import { messageFrom, type Page, reactedFrom, type StoredMessage, sizeOf } from './message.ts';
 
 export interface MessageReads {
   /** Finds messages by room and `seq`, in any order. Missing messages are left out. */

@@ -262,7 +262,7 @@ CREATE TABLE IF NOT EXISTS chat_mentions (
 CREATE INDEX IF NOT EXISTS chat_mentions_by_message ON chat_mentions (room, seq);
 CREATE INDEX IF NOT EXISTS chat_mentions_by_user ON chat_mentions (user_id);
 
--- Messages with pictures (`holds` 0), other files (1) or links (2), for the lists in a room's details.
+-- Messages with pictures (`holds` 0), other files (1) or links (2), and important ones (3), for lists and searches.
 CREATE TABLE IF NOT EXISTS chat_holdings (
   room INT NOT NULL,
   holds INT NOT NULL,

@@ -1,18 +1,26 @@
 import { Component } from 'preact';
+import type { Holding } from '../../../../server/wire/content.ts';
 import type { User } from '../../../../server/wire/events.ts';
 import type { SearchFilters } from '../../chat/search.ts';
 import type { Room } from '../../store/room.ts';
+import type { StringKey } from '../../strings/strings.ts';
 import type { Context } from '../context.ts';
 import { beginOf, dayOf } from '../controls/date-fields.ts';
 import { Choice } from '../controls/rows.tsx';
 
-const kinds = ['pictures', 'files', 'links'] as const;
+/** The chips of the contents, with the keys of their texts. */
+const kinds: Readonly<Record<Holding, StringKey>> = {
+  pictures: 'details.pictures',
+  files: 'details.files',
+  links: 'details.links',
+  important: 'msg.important',
+};
 /** Number of members who are offered as authors. */
 const MEMBERS = 100;
 
 /** The filters in the form. Days are in the format of date fields, such as `2026-11-23`. */
 export interface Filters {
-  readonly has?: (typeof kinds)[number];
+  readonly has?: Holding;
   readonly from?: { readonly id: string; readonly label: string };
   readonly since?: string;
   readonly until?: string;
@@ -62,8 +70,8 @@ export function FilterChips({ context: { chat, strings }, filters, set }: Omit<P
   return (
     // biome-ignore lint/a11y/useSemanticElements: a fieldset draws its own box.
     <div class="filter-chips" role="group" aria-label={strings.text('search.has')}>
-      {kinds.map((kind) =>
-        chip(kind, strings.text(`details.${kind}`), has === kind, { has: has === kind ? undefined : kind }),
+      {(Object.keys(kinds) as Holding[]).map((kind) =>
+        chip(kind, strings.text(kinds[kind]), has === kind, { has: has === kind ? undefined : kind }),
       )}
       {chip('own', strings.text('search.fromMe'), isOwn, { from: isOwn ? undefined : own })}
       {chip('week', strings.text('search.thisWeek'), isThisWeek, {

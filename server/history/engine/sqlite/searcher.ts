@@ -1,7 +1,8 @@
 import { DatabaseSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
 import { folded, foldingWork } from '../../../text/folding.ts';
-import { type Holding, holdings, messageFrom } from '../../messages/message.ts';
+import { type Holding, holdings } from '../../../wire/content.ts';
+import { messageFrom } from '../../messages/message.ts';
 import { type FindUsersReads, findUsersReads } from '../../people/find-users.ts';
 import { isSearched, type SearchReads } from '../../search.ts';
 import { termsOfQuery } from '../../terms.ts';

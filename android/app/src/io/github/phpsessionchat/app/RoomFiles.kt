@@ -62,6 +62,8 @@ fun sharedFiles(room: RoomSummary, actions: RoomDetailsActions): LazyListScope.(
             Content.LINKS -> items(shown.flatMap { message -> MessageText.linksIn(message.text).filter { it.isPage }.map { it to message } }) { (link, message) ->
                 LinkRow(link, message)
             }
+            // Not among `contents`.
+            Content.IMPORTANT -> Unit
         }
         pagesEnd(messages) { Empty(R.string.details_noFiles_title, R.string.details_noFiles_text) }
     }

@@ -845,7 +845,7 @@ public final class Chat {
   }
 
   /**
-   * Lists the messages of a room that contain pictures, other files or links.
+   * Lists the messages of a room that contain pictures, other files or links, or are important.
    *
    * @param room the room ID
    * @param content what the messages contain

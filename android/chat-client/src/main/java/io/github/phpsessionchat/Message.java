@@ -26,7 +26,9 @@ public final class Message extends MessageContent {
     /** Other files. */
     FILES,
     /** Links that start with {@code http://}, {@code https://} or {@code www.}. */
-    LINKS
+    LINKS,
+    /** {@link Message#important} messages. */
+    IMPORTANT
   }
 
   /** The original of a forwarded message. */
