@@ -163,7 +163,7 @@ final class LaravelTest extends TestCase
             self::assertSame([200, 'Sent.'], array_slice(self::$site->request('/notify?id=order-4711'), 0, 2));
         }
         $created = static fn (string $id): array => self::$site->event(static fn (array $event): bool
-            => $event['type'] === 'message.created' && $event['data']['message']['clientId'] === $id)['data']['message'];
+            => $event['type'] === 'message.created' && ($event['data']['message']['clientId'] ?? null) === $id)['data']['message'];
         $first = $created('order-4711');
         self::assertSame(['Order 4711 has been sent.', 'shop', 'Shop'], [$first['text'], $first['user']['id'], $first['user']['name']]);
         self::$site->request('/notify?id=order-4712');

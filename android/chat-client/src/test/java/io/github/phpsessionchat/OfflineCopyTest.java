@@ -42,7 +42,7 @@ class OfflineCopyTest {
             new JSONObject().put("emoji", "👍").put("count", 2).put("mine", true).put("users", new JSONArray().put("Bob"))))
         .put("poll", new JSONObject().put("event", new JSONObject().put("start", NOW + 5).put("end", NOW + 6).put("place", "Park"))
             .put("multiple", true).put("anonymous", true).put("until", NOW + 7).put("endedAt", NOW + 8))
-        .put("card", "order:4711");
+        .put("card", "order:4711").put("important", true);
   }
 
   private static JSONObject room() {
