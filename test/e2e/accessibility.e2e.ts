@@ -117,7 +117,9 @@ for (const width of [360, 1280]) {
     await check('menu of a message');
     await page.getByRole('menuitem', { name: 'Edit' }).click();
     await check('edit');
+    // The pointer rests where "Edit" was. Nothing below it has shown a tooltip, which Esc would close first.
     await page.keyboard.press('Escape');
+    await expect(page.getByRole('button', { name: 'Cancel edit' })).toHaveCount(0);
     await alice.message('I will be there.').focus();
     const resume = await holdLongTimers(alice);
     await page.keyboard.press('Delete');

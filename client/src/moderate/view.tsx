@@ -185,7 +185,7 @@ export class ModerateView {
         dir={strings.direction}
         onPointerOver={this.#tooltip.pointed}
         onPointerLeave={this.#tooltip.hide}
-        onPointerDown={this.#tooltip.hide}
+        onPointerDown={this.#tooltip.pressed}
         onFocusIn={this.#tooltip.focused}
         onFocusOut={this.#tooltip.hide}
       >

@@ -393,7 +393,7 @@ export class AppView {
         onKeyDown={this.key}
         onPointerOver={this.#late.parts?.tooltip.pointed}
         onPointerLeave={this.#late.parts?.tooltip.hide}
-        onPointerDown={this.#late.parts?.tooltip.hide}
+        onPointerDown={this.#late.parts?.tooltip.pressed}
         onFocusIn={this.#late.parts?.tooltip.focused}
         onFocusOut={this.#late.parts?.tooltip.hide}
       >

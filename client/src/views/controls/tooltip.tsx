@@ -20,6 +20,8 @@ export class Tooltip {
   readonly #context: Around;
   #of: HTMLElement | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  /** Where the pointer was last seen. */
+  #at: readonly [x: number, y: number] | undefined;
 
   constructor(context: Around) {
     this.#context = context;
@@ -29,12 +31,20 @@ export class Tooltip {
     return this.#of !== undefined;
   }
 
-  readonly pointed = ({ target, pointerType }: PointerEvent) => {
-    const button = named(target);
+  readonly pointed = (event: PointerEvent) => {
+    const button = named(event.target);
     if (button === this.#of) return;
     this.hide();
-    if (button === undefined || pointerType === 'touch' || this.#context.touch()) return;
+    // Something that appears below a resting pointer, such as after a click, was not pointed at.
+    const rests = this.#at?.[0] === event.screenX && this.#at[1] === event.screenY;
+    this.#at = [event.screenX, event.screenY];
+    if (button === undefined || rests || event.pointerType === 'touch' || this.#context.touch()) return;
     this.#timer = setTimeout(() => this.show(button), POINTED_MS);
+  };
+
+  readonly pressed = ({ screenX, screenY }: PointerEvent) => {
+    this.#at = [screenX, screenY];
+    this.hide();
   };
 
   readonly focused = ({ target }: FocusEvent) => {
