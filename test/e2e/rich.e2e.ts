@@ -6,7 +6,7 @@ import { expect, type Person, type Site, test } from './fixtures.ts';
 
 /** Creates and opens a room with a message that has pictures, a file, a mention and reactions. */
 async function richRoom(site: Site, alice: Person, name: string): Promise<void> {
-  const room = await privateRoom(site, 'alice', name, ['2']);
+  const room = await privateRoom(site, 'alice', name, ['2', '3']);
   const cookie = `PHPSESSID=${await site.login('bob')}`;
   const color = { create: { width: 400, height: 300, channels: 3, background: '#7aa' } } as const;
   const files = await Promise.all(
@@ -26,9 +26,14 @@ async function richRoom(site: Site, alice: Person, name: string): Promise<void> 
     const mentions = [{ user: '1', start: 0, length: 6 }];
     const text = '@Alice, **this** morning, `code` and\n> a quotation\n- one\n- two';
     await ask('message:send', { room, text, mentions, files, clientId: 'all-of-it' });
-    for (const emoji of ['👍', '❤️', '😂', '😮', '😢', '🎉', '🙏', '✅', '🚀', '🍎', '🐻', '💡'])
-      await ask('message:react', { room, seq: 1, emoji, on: true });
   });
+  // A user can be the first to use four.
+  const reactions = { bob: ['👍', '❤️', '😂', '😮'], carol: ['😢', '🎉', '🙏', '✅'] };
+  for (const [user, emojis] of Object.entries(reactions))
+    await asUser(site, user, async (ask) => {
+      await ask('room:join', { room });
+      for (const emoji of emojis) await ask('message:react', { room, seq: 1, emoji, on: true });
+    });
   await alice.open(name);
   await expect(alice.messages.last().locator('.imgs img')).toHaveCount(2);
 }

@@ -21,7 +21,8 @@ export async function upload(
     ...more
   }: { room?: string; name?: string; headers?: object; peaks?: string; use?: string } = {},
 ): Promise<Uploaded> {
-  const query = new URLSearchParams({ room, name, ...more });
+  const given = Object.entries({ room, name, ...more }).filter(([, value]) => value !== undefined);
+  const query = new URLSearchParams(Object.fromEntries(given));
   const answer = await fetch(`${url}/files?${query}`, {
     method: 'POST',
     headers: { origin, cookie, ...headers },
