@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Finding } from 'php-sessions/doctor';
+import { type Finding, warning } from 'php-sessions/doctor';
 import { openAttachments } from './app/attachments.ts';
 import { startConsumers } from './app/consumers.ts';
 import { openSharedHistory } from './app/history.ts';
@@ -11,7 +11,6 @@ import { openTransport } from './app/transport.ts';
 import { SiteCards } from './cards/cards.ts';
 import { holdSettings } from './chat/moderation/hold-settings.ts';
 import { openChat } from './chat/open-chat.ts';
-import { warning } from './doctor/finding.ts';
 import { Health } from './health/health.ts';
 import { eventTypes } from './history/history.ts';
 import type { ClientFile } from './http/client-files.ts';

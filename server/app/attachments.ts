@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
+import { ok, problem } from 'php-sessions/doctor';
 import type { HoldSettings } from '../chat/moderation/hold-settings.ts';
-import { ok, problem } from '../doctor/finding.ts';
 import { Files } from '../files/files.ts';
 import type { FilesPlace } from '../files/place.ts';
 import { Failures } from '../health/failures.ts';

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { dirname, resolve } from 'node:path';
 import type { Logins } from 'php-sessions';
+import { ok, problem } from 'php-sessions/doctor';
 import manifest from '../../package.json' with { type: 'json' };
 import { type KnownBus, openBus } from '../cluster/bus.ts';
 import { Servers } from '../cluster/servers.ts';
-import { ok, problem } from '../doctor/finding.ts';
 import { describeFault } from '../doctor/history-fault.ts';
 import { Failures } from '../health/failures.ts';
 import type { Health } from '../health/health.ts';

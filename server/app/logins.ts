@@ -1,8 +1,8 @@
 import { type LoginSettings, type Logins, openLogins, type SiteAccounts, StoreError } from 'php-sessions';
+import { ok, problem } from 'php-sessions/doctor';
 import type { SiteAccounts as ShownAccounts } from '../chat/chat.ts';
 import { type HoldSettings, nameToShow } from '../chat/moderation/hold-settings.ts';
 import { reportStore, storeHint } from '../connections/store-at-start.ts';
-import { ok, problem } from '../doctor/finding.ts';
 import type { History } from '../history/history.ts';
 import { FairTurns, WaitedTooLong } from '../limits/fair-queue.ts';
 import { readInTurn } from '../limits/requester.ts';

@@ -1,11 +1,10 @@
 import type { Logins, SessionUser } from 'php-sessions';
-import type { Finding } from 'php-sessions/doctor';
+import { type Finding, ok, problem, warning } from 'php-sessions/doctor';
 import type { Consumer } from '../changes/consumer.ts';
 import type { Chat } from '../chat/chat.ts';
 import type { Connection } from '../chat/model.ts';
 import type { Servers } from '../cluster/servers.ts';
 import type { OnAccepted } from '../connections/accept.ts';
-import { ok, problem, warning } from '../doctor/finding.ts';
 import { Failures, minuteOf } from '../health/failures.ts';
 import type { Health } from '../health/health.ts';
 import type { History } from '../history/history.ts';

@@ -1,16 +1,16 @@
 import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ConfigurationError } from 'php-sessions';
-import { examineSettings, type Finding } from 'php-sessions/doctor';
+import { examineSettings, type Finding, warning } from 'php-sessions/doctor';
 import { checkLogins, startApp } from '../app.ts';
 import { checkBeforeStart } from '../doctor/before-start.ts';
 import { findExposedData } from '../doctor/exposed-data.ts';
-import { findingLines, warning } from '../doctor/finding.ts';
 import { checkClient, checkProxies } from '../doctor/server.ts';
 import { UnusableHistory } from '../history/unusable.ts';
 import { readClientFiles } from '../http/client-files.ts';
 import { isSeparateRoot, whenSandboxForbidden } from '../limits/separate-process.ts';
 import { createLog, type Log } from '../log.ts';
+import { findingLines } from '../program/findings.ts';
 import { howToRun, withDocs } from '../program/how-to-run.ts';
 import { exit } from '../program/problem.ts';
 import { type Config, ConfigError, nodeName, readConfig } from '../settings/config.ts';

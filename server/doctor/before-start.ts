@@ -1,10 +1,9 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
-import type { Finding } from 'php-sessions/doctor';
+import { type Finding, ok, problem } from 'php-sessions/doctor';
 import { findLocalServer } from '../health/local-socket.ts';
 import type { Config } from '../settings/config.ts';
 import { findExposedData } from './exposed-data.ts';
-import { ok, problem } from './finding.ts';
 import { checkServer } from './server.ts';
 import { findReadOnlyFolders } from './service-folders.ts';
 

@@ -1,8 +1,7 @@
 import { realpathSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
-import { type Finding, findWebRoot } from 'php-sessions/doctor';
+import { type Finding, findWebRoot, problem } from 'php-sessions/doctor';
 import type { Config } from '../settings/config.ts';
-import { problem } from './finding.ts';
 
 /**
  * Finds settings, messages and files of the chat in folders that the web server of the site may publish.

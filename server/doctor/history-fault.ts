@@ -1,6 +1,5 @@
-import type { Finding } from 'php-sessions/doctor';
+import { type Finding, problem } from 'php-sessions/doctor';
 import type { UnusableHistory } from '../history/unusable.ts';
-import { problem } from './finding.ts';
 
 const advice: Record<UnusableHistory['because'], string> = {
   data: 'Install the build that wrote the history, or set CHAT_HISTORY to a new one. See docs/operate/upgrade.md.',

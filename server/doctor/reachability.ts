@@ -1,14 +1,13 @@
 import { once } from 'node:events';
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
-import type { Finding } from 'php-sessions/doctor';
+import { type Finding, ok, problem, warning } from 'php-sessions/doctor';
 import { WebSocket } from 'ws';
 import { adviseOrigin, describeCut, proxyFaults } from '../health/arrivals.ts';
 import type { LocalServer } from '../health/local-socket.ts';
 import { loopback } from '../outgoing/addresses.ts';
 import type { Config } from '../settings/config.ts';
 import { pingIntervalMs } from '../wire/ping.ts';
-import { ok, problem, warning } from './finding.ts';
 import { localAddress } from './running.ts';
 import { isOnSite } from './server.ts';
 

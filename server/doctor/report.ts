@@ -6,10 +6,12 @@ import {
   findCookieName,
   findKind,
   grants,
+  ok,
   type SiteFiles,
+  warning,
 } from 'php-sessions/doctor';
 import { Addresses } from '../connections/address.ts';
-import { findMissingRights, ownAccount, setfaclLines } from '../init/account.ts';
+import { findingLines, withoutRenewal } from '../program/findings.ts';
 import { howToRun } from '../program/how-to-run.ts';
 import { CommandProblem, exit } from '../program/problem.ts';
 import { sitePage } from '../program/site-page.ts';
@@ -17,8 +19,8 @@ import { type Config, listSettings, readConfig } from '../settings/config.ts';
 import { type GivenSettings, givenSettings } from '../settings/file.ts';
 import { unknownText } from '../settings/names.ts';
 import { lineForScreen } from '../text/blank.ts';
+import { findMissingRights, ownAccount, setfaclLines } from './account.ts';
 import { findExposedData } from './exposed-data.ts';
-import { findingLines, ok, warning, withoutRenewal } from './finding.ts';
 import { checkReachability } from './reachability.ts';
 import { reportRunning } from './running.ts';
 import { checkServer } from './server.ts';

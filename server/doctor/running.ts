@@ -1,9 +1,8 @@
-import type { Finding } from 'php-sessions/doctor';
+import { type Finding, ok, problem, warning } from 'php-sessions/doctor';
 import { findLocalServer, type LocalServer } from '../health/local-socket.ts';
 import { howToRun } from '../program/how-to-run.ts';
 import type { Config } from '../settings/config.ts';
 import { hostAndPort, ownHost } from '../settings/own-host.ts';
-import { ok, problem, warning } from './finding.ts';
 
 const answerTimeoutMs = 3000;
 

@@ -1,7 +1,7 @@
 import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { dirname, resolve } from 'node:path';
-import type { Finding } from 'php-sessions/doctor';
+import { type Finding, ok, problem, warning } from 'php-sessions/doctor';
 import type { BusPlace } from '../cluster/address.ts';
 import { tryBus } from '../cluster/bus.ts';
 import { openStorage } from '../files/open.ts';
@@ -17,7 +17,6 @@ import { loopback } from '../outgoing/addresses.ts';
 import { howToRun } from '../program/how-to-run.ts';
 import type { Config } from '../settings/config.ts';
 import { isListed } from '../wire/origins.ts';
-import { ok, problem, warning } from './finding.ts';
 import { describeFault } from './history-fault.ts';
 
 /**

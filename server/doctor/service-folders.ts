@@ -1,10 +1,9 @@
 import { execFile } from 'node:child_process';
 import { dirname, resolve } from 'node:path';
 import { promisify } from 'node:util';
-import type { Finding } from 'php-sessions/doctor';
+import { type Finding, problem } from 'php-sessions/doctor';
 import type { Config } from '../settings/config.ts';
 import { findService } from '../settings/file.ts';
-import { problem } from './finding.ts';
 
 const properties = ['LoadState', 'ProtectSystem', 'StateDirectory', 'ReadWritePaths'] as const;
 

@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import type { Finding } from 'php-sessions/doctor';
-import { ok, problem, warning } from '../doctor/finding.ts';
+import { type Finding, ok, problem, warning } from 'php-sessions/doctor';
 import { isPublic, loopback } from '../outgoing/addresses.ts';
 import { pingIntervalMs } from '../wire/ping.ts';
 import { minuteOf } from './failures.ts';

@@ -1,5 +1,4 @@
-import type { Finding } from 'php-sessions/doctor';
-import { problem, warning } from '../doctor/finding.ts';
+import { type Finding, problem, warning } from 'php-sessions/doctor';
 import type { Part } from '../http/metrics.ts';
 import { Arrivals } from './arrivals.ts';
 

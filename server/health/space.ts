@@ -1,7 +1,6 @@
 import { statfs } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import type { Finding } from 'php-sessions/doctor';
-import { problem, warning } from '../doctor/finding.ts';
+import { type Finding, problem, warning } from 'php-sessions/doctor';
 import type { FilesPlace } from '../files/place.ts';
 import { minFreeBytes } from '../history/engine/sqlite/disk.ts';
 

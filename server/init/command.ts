@@ -1,16 +1,6 @@
 import { existsSync, realpathSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import type { Finding, SiteDescription, SiteFiles } from 'php-sessions/doctor';
-import { findExposedData } from '../doctor/exposed-data.ts';
-import { findingLines, ok, warning } from '../doctor/finding.ts';
-import { checkClient } from '../doctor/server.ts';
-import { howToRun, withDocs } from '../program/how-to-run.ts';
-import { CommandProblem, exit } from '../program/problem.ts';
-import { readConfig } from '../settings/config.ts';
-import { parseSettings } from '../settings/file.ts';
-import { hostAndPort, ownHost, ownProxies } from '../settings/own-host.ts';
-import { lineForScreen } from '../text/blank.ts';
-import { zone } from '../wire/events.ts';
+import { type Finding, ok, type SiteDescription, type SiteFiles, warning } from 'php-sessions/doctor';
 import {
   type Account,
   asAccount,
@@ -18,7 +8,17 @@ import {
   findMissingRights,
   ownAccount,
   setfaclLines,
-} from './account.ts';
+} from '../doctor/account.ts';
+import { findExposedData } from '../doctor/exposed-data.ts';
+import { checkClient } from '../doctor/server.ts';
+import { findingLines } from '../program/findings.ts';
+import { howToRun, withDocs } from '../program/how-to-run.ts';
+import { CommandProblem, exit } from '../program/problem.ts';
+import { readConfig } from '../settings/config.ts';
+import { parseSettings } from '../settings/file.ts';
+import { hostAndPort, ownHost, ownProxies } from '../settings/own-host.ts';
+import { lineForScreen } from '../text/blank.ts';
+import { zone } from '../wire/events.ts';
 import { addressesFor, type ChatAddresses, parseAddress } from './address.ts';
 import { askForUser } from './ask-for-user.ts';
 import { type Options, readOptions } from './command-line.ts';

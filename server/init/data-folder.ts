@@ -1,10 +1,10 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { shellWord } from '../doctor/account.ts';
 import { CommandProblem, exit } from '../program/problem.ts';
 import { ConfigError } from '../settings/config.ts';
 import { givenSettings, usualFiles } from '../settings/file.ts';
 import { lineForScreen } from '../text/blank.ts';
-import { shellWord } from './account.ts';
 
 const defaultPort = 7070;
 

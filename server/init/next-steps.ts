@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { SiteDescription } from 'php-sessions/doctor';
+import { type Account, shellWord } from '../doctor/account.ts';
 import { howToRun } from '../program/how-to-run.ts';
 import { sitePage } from '../program/site-page.ts';
 import { usualFiles } from '../settings/file.ts';
 import { lightDarkAccent } from '../wire/branding.ts';
-import { type Account, shellWord } from './account.ts';
 import type { ChatAddresses } from './address.ts';
 import type { Options } from './command-line.ts';
 import { startService } from './service.ts';

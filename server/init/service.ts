@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
+import { type Account, shellWord } from '../doctor/account.ts';
 import { findService } from '../settings/file.ts';
 import { isLine } from '../text/blank.ts';
-import { type Account, shellWord } from './account.ts';
 
 const folders = ['/etc/systemd/system', '/usr/lib/systemd/system', '/lib/systemd/system'];
 

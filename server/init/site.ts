@@ -8,10 +8,10 @@ import {
   type SiteDescription,
   type SiteFiles,
 } from 'php-sessions/doctor';
-import { withoutRenewal } from '../doctor/finding.ts';
+import { type Account, asAccount, findAccount } from '../doctor/account.ts';
+import { withoutRenewal } from '../program/findings.ts';
 import { CommandProblem, exit } from '../program/problem.ts';
 import { lineForScreen } from '../text/blank.ts';
-import { type Account, asAccount, findAccount } from './account.ts';
 
 /**
  * Reads the site in a folder.

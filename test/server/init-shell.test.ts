@@ -3,7 +3,7 @@ import { lstatSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, wr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { setfaclLines } from '../../server/init/account.ts';
+import { setfaclLines } from '../../server/doctor/account.ts';
 import { requireAbsent, writeSettings } from '../../server/init/settings-file.ts';
 import { settingsText } from '../../server/init/settings-text.ts';
 import { parseSettings } from '../../server/settings/file.ts';

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { afterEach, expect, test, vi } from 'vitest';
-import { findingLines } from '../../../server/doctor/finding.ts';
 import { Arrivals } from '../../../server/health/arrivals.ts';
+import { findingLines } from '../../../server/program/findings.ts';
 
 afterEach(() => void vi.useRealTimers());
 

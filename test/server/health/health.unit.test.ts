@@ -1,5 +1,5 @@
+import { ok } from 'php-sessions/doctor';
 import { expect, test } from 'vitest';
-import { ok } from '../../../server/doctor/finding.ts';
 import { Health } from '../../../server/health/health.ts';
 import type { Part } from '../../../server/http/metrics.ts';
 import { configOf } from '../../helpers/config.ts';

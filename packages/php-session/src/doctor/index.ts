@@ -12,5 +12,5 @@ export {
   type SiteProblem,
 } from './describe-site.ts';
 export { examineLogins, examineSettings, type LoginExamination } from './examine.ts';
-export type { Finding } from './finding.ts';
+export { type Finding, ok, problem, warning } from './finding.ts';
 export { findWebRoot } from './web-root.ts';

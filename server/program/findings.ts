@@ -1,10 +1,6 @@
 import type { Finding } from 'php-sessions/doctor';
 import { lineForScreen } from '../text/blank.ts';
 
-export const ok = (text: string): Finding => ({ level: 'ok', text });
-export const warning = (text: string, advice?: string): Finding => ({ level: 'warning', text, advice });
-export const problem = (text: string, advice?: string): Finding => ({ level: 'problem', text, advice });
-
 /** Advice for sites whose sessions cannot be renewed. */
 export const withoutRenewal = 'set CHAT_SESSION_KEEPALIVE=off';
 
