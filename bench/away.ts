@@ -11,7 +11,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as pause } from 'node:timers/promises';
-import { openSqliteHistory } from '../server/history/engine/sqlite/sqlite.ts';
+import { openSqliteHistory } from '../server/history/sqlite/sqlite.ts';
 import { connectChat, newClientId } from '../test/helpers/chat-client.ts';
 import { historyFolder, startChatServer } from '../test/helpers/chat-server.ts';
 import { startMemcached } from '../test/helpers/memcached.ts';

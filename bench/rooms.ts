@@ -6,7 +6,7 @@
 import { readFileSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as pause } from 'node:timers/promises';
-import { openSqliteHistory } from '../server/history/engine/sqlite/sqlite.ts';
+import { openSqliteHistory } from '../server/history/sqlite/sqlite.ts';
 import { type ChatClient, connectChat, newClientId } from '../test/helpers/chat-client.ts';
 import { type ChatServer, historyFolder, startChatServer } from '../test/helpers/chat-server.ts';
 import { startMemcached } from '../test/helpers/memcached.ts';

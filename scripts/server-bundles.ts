@@ -13,9 +13,9 @@ export const command = 'server/command/main.ts';
 
 /** The threads of a history in SQLite. */
 export const historyThreads = [
-  'server/history/engine/sqlite/writer.ts',
-  'server/history/engine/sqlite/reader.ts',
-  'server/history/engine/sqlite/searcher.ts',
+  'server/history/sqlite/writer.ts',
+  'server/history/sqlite/reader.ts',
+  'server/history/sqlite/searcher.ts',
 ];
 
 /** Other threads and processes that the server starts by their file names. */

@@ -16,6 +16,7 @@ import {
 import { hasHistory } from '../history/engine/schema.ts';
 import { restoringFile } from '../history/engine/sqlite/restoring.ts';
 import { dialectOf, type HistoryPlace, openDatabaseHistory } from '../history/open.ts';
+import { openSqliteHistory } from '../history/sqlite/sqlite.ts';
 import { CommandProblem, exit } from '../program/problem.ts';
 import { asProblem, openSnapshotOf } from './backup.ts';
 import { claimedFor } from './restore.ts';
@@ -86,7 +87,7 @@ async function moveToFile(
   try {
     // A killed move may have left it.
     await rm(unfinished, { force: true });
-    const restoring = restoringFile(unfinished, snapshot.format);
+    const restoring = restoringFile(unfinished, snapshot.format, openSqliteHistory);
     try {
       const rows = await copyRows(snapshot, restoring, onProgress);
       await restoring.prepareMoved(path);

@@ -10,8 +10,8 @@ import { whyNotAlone } from '../history/engine/in-use.ts';
 import { backupTables, type RowsTarget } from '../history/engine/portable.ts';
 import { claim } from '../history/engine/sqlite/claim.ts';
 import { askingForFiles, type FileRestoring, restoringFile } from '../history/engine/sqlite/restoring.ts';
-import { restoredOf } from '../history/engine/sqlite/sqlite.ts';
 import { dialectOf, openDatabaseHistory } from '../history/open.ts';
+import { openSqliteHistory, restoredOf } from '../history/sqlite/sqlite.ts';
 import { CommandProblem, exit } from '../program/problem.ts';
 import { type ArchiveEntry, readArchive, Unreadable } from './archive.ts';
 import { asProblem, type Data, type Progress } from './backup.ts';
@@ -209,7 +209,7 @@ async function unpackFile(
   try {
     const makeTables = async (format: number) => {
       await mkdir(unpacked, { mode: 0o700 });
-      restoring = restoringFile(path, format);
+      restoring = restoringFile(path, format, openSqliteHistory);
       return restoring;
     };
     const { made, unsettled } = await unpack(from, makeTables, { folder, files, ...options });

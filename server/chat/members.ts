@@ -8,7 +8,7 @@ import {
   sources,
   stateOf,
 } from '../history/history.ts';
-import { findKeys, memberKey } from '../history/text-keys.ts';
+import { findKeys, memberKey } from '../history/records/text-keys.ts';
 import { folded, typedFirst } from '../text/folding.ts';
 import { RequestError, type RequestErrorCode } from '../wire/errors.ts';
 import type { Answers, RequestPayload, RoomMember, RoomSummary, User } from '../wire/events.ts';

@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { Files } from '../files/files.ts';
 import { connectAlone, whyNotAlone } from '../history/engine/in-use.ts';
-import { erasuresOf } from '../history/erasure/erased-users.ts';
+import { erasuresOf } from '../history/erased-users.ts';
 import { dialectOf, openHistory } from '../history/open.ts';
 import { UnusableHistory } from '../history/unusable.ts';
 import { reasons, type Skipped } from '../import/exported.ts';

@@ -1,15 +1,15 @@
-import { usersNamed, withoutUser } from './broadcast.ts';
-import type { LoggedEntry } from './changes.ts';
+import { insertActs } from './audit.ts';
 import { type Consume, leaseTime } from './engine/change-log.ts';
 import { consumerNeed, deleteOtherConsumers, getConsumer, setConsumer } from './engine/consumers.ts';
 import type { Nothing, Rule } from './engine/rule.ts';
 import type { Need } from './engine/work.ts';
-import { aboutUser, isGone } from './erasure/erasures.ts';
-import { insertActs } from './moderation/acts.ts';
-import type { Act } from './moderation/records.ts';
 import { type Concerned, lookThroughPause, markDue, markDueRooms } from './notifications/due.ts';
 import { markPushes } from './notifications/pushes.ts';
-import { getRoom, roomNeed } from './rooms/loaded.ts';
+import type { LoggedEntry } from './records/changes.ts';
+import type { Act } from './records/moderation.ts';
+import { usersNamed, withoutUser } from './records/node-message.ts';
+import { aboutUser, isGone } from './rows/erasures.ts';
+import { getRoom, roomNeed } from './rows/rooms.ts';
 import { type NewEvent, queueEvents, turnsNeed } from './webhook-turns.ts';
 
 /** The rows that consumers produce. They are stored in one transaction with the consumer's position. */

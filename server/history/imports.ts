@@ -1,17 +1,17 @@
 import type { RoomRole, User } from '../wire/events.ts';
-import type { Change } from './changes.ts';
 import type { Nothing, Rule } from './engine/rule.ts';
-import { getMember, hasBeenMember, setMember } from './members/loaded.ts';
-import { acted, isMember } from './members/member.ts';
 import { add, peopleIn } from './members/membership.ts';
-import { getMessageByClientId, lastMessageNeed } from './messages/loaded.ts';
-import type { NewMessage } from './messages/message.ts';
 import { contentOf, post, saidBy, sendNeeds } from './messages/posting.ts';
-import { rename } from './people/users.ts';
-import { getRoom, roomNeed, setRoom } from './rooms/loaded.ts';
-import type { RoomRecord } from './rooms/room.ts';
-import { requireRoom, siteRoom } from './rooms/room-changes.ts';
+import type { Change } from './records/changes.ts';
+import { acted, isMember } from './records/member.ts';
+import type { NewMessage } from './records/message.ts';
+import type { RoomRecord } from './records/room.ts';
 import { checkName, publicName } from './rooms/rooms.ts';
+import { getMember, hasBeenMember, setMember } from './rows/members.ts';
+import { getMessageByClientId, lastMessageNeed } from './rows/messages.ts';
+import { requireRoom, siteRoom } from './rows/room-changes.ts';
+import { getRoom, roomNeed, setRoom } from './rows/rooms.ts';
+import { rename } from './users/users.ts';
 
 // Imports of messages that another chat exported: see server/import/. No server runs during an import, and no user is
 // notified, so the changes are neither dispatched nor logged.

@@ -2,15 +2,16 @@ import type { SiteRole, User } from '../wire/events.ts';
 import { ask, inList, sql } from './engine/dialect.ts';
 import { columnsOf, type ReadsOf } from './engine/read.ts';
 import { type Nothing, type Rule, refuse } from './engine/rule.ts';
-import { type Row, rowFrom, table } from './engine/table.ts';
+import { rowFrom, table } from './engine/table.ts';
 import { rows } from './engine/work.ts';
-import { getMember, memberNeed } from './members/loaded.ts';
-import { isBanned, isMember, type MemberRecord, memberFrom, memberSelection } from './members/member.ts';
-import { findUsersById } from './people/users.ts';
-import { roomNeed } from './rooms/loaded.ts';
-import type { RoomRecord, RoomState } from './rooms/room.ts';
-import { isStale, requireRoom } from './rooms/room-changes.ts';
-import { roomNumber } from './rooms/select.ts';
+import type { Row } from './records/columns.ts';
+import { isBanned, isMember, type MemberRecord, memberFrom } from './records/member.ts';
+import type { RoomRecord, RoomState } from './records/room.ts';
+import { getMember, memberNeed } from './rows/members.ts';
+import { isStale, requireRoom } from './rows/room-changes.ts';
+import { roomNeed } from './rows/rooms.ts';
+import { memberSelection, roomNumber } from './rows/select.ts';
+import { findUsersById } from './users/users.ts';
 
 /** Maximum invite links of one user to one room. */
 export const mostInvites = 20;

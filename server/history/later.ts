@@ -3,15 +3,11 @@ import { isBlank } from '../text/blank.ts';
 import type { WaitingContent } from '../wire/content.ts';
 import type { RequestErrorCode } from '../wire/errors.ts';
 import type { HoldReason } from '../wire/events.ts';
-import type { Change } from './changes.ts';
 import { ask, sql } from './engine/dialect.ts';
 import { columnsOf, type ReadsOf } from './engine/read.ts';
 import { type Nothing, type Rule, refuse } from './engine/rule.ts';
-import { type Row, rowFrom, table } from './engine/table.ts';
+import { rowFrom, table } from './engine/table.ts';
 import { rows, type Work } from './engine/work.ts';
-import { getMember, memberNeed } from './members/loaded.ts';
-import { isMember } from './members/member.ts';
-import { type NewMessage, pickSet, type StoredMessage } from './messages/message.ts';
 import { type EditedContent, plainAfter } from './messages/messages.ts';
 import {
   filesOf,
@@ -26,11 +22,16 @@ import {
   waitingFields,
 } from './messages/posting.ts';
 import { bans } from './moderation/bans.ts';
-import { hold } from './moderation/held.ts';
-import { keepFiles, type PendingMessage, pendingMessages, unreserveFiles } from './moderation/waiting.ts';
-import { userNeed } from './people/loaded.ts';
-import { named } from './people/users.ts';
-import { requireRoom } from './rooms/room-changes.ts';
+import { hold } from './moderation/pending.ts';
+import type { Change } from './records/changes.ts';
+import type { Row } from './records/columns.ts';
+import { isMember } from './records/member.ts';
+import { type NewMessage, pickSet, type StoredMessage } from './records/message.ts';
+import { getMember, memberNeed } from './rows/members.ts';
+import { keepFiles, type PendingMessage, pendingMessages, unreserveFiles } from './rows/pending.ts';
+import { requireRoom } from './rows/room-changes.ts';
+import { userNeed } from './rows/users.ts';
+import { named } from './users/users.ts';
 
 /**
  * A message that is sent at a time its author chose, or a reminder of a stored message. Until then, only the user sees

@@ -2,8 +2,8 @@ import { type DatabaseAddress, placeOf, readDatabaseAddress } from './engine/add
 import type { Claim } from './engine/claim.ts';
 import type { ServerDialect } from './engine/dialect.ts';
 import type { SqlHistoryOptions } from './engine/sql.ts';
-import { checkSqliteHistory, openSqliteHistory } from './engine/sqlite/sqlite.ts';
 import type { History } from './history.ts';
+import { checkSqliteHistory, openSqliteHistory } from './sqlite/sqlite.ts';
 import { UnusableHistory } from './unusable.ts';
 
 /** The location of a history: a file, or a database on a server. */

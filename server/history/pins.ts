@@ -1,17 +1,17 @@
+import { tellAct } from './audit.ts';
 import { ask, raw, sql } from './engine/dialect.ts';
 import { cutPage, type ReadsOf } from './engine/read.ts';
 import { type Rule, refuse } from './engine/rule.ts';
 import { rowFrom, table } from './engine/table.ts';
 import { rows } from './engine/work.ts';
-import { memberNeed } from './members/loaded.ts';
-import { lastMessageNeed, messageNeed } from './messages/loaded.ts';
-import { messageFrom, type StoredMessage } from './messages/message.ts';
-import { tellAct } from './moderation/acts.ts';
-import { isBlocked } from './people/blocks.ts';
-import { deletedUser } from './people/user.ts';
-import type { RoomState } from './rooms/room.ts';
-import { countPins, isStale, messageIn, recordOf, requireRoomOf } from './rooms/room-changes.ts';
-import { isUnexpired, parseRoomCursor, roomNumber } from './rooms/select.ts';
+import { messageFrom, type StoredMessage } from './records/message.ts';
+import type { RoomState } from './records/room.ts';
+import { deletedUser } from './records/user.ts';
+import { memberNeed } from './rows/members.ts';
+import { lastMessageNeed, messageNeed } from './rows/messages.ts';
+import { countPins, isStale, messageIn, recordOf, requireRoomOf } from './rows/room-changes.ts';
+import { isUnexpired, parseRoomCursor, roomNumber } from './rows/select.ts';
+import { isBlocked } from './users/blocks.ts';
 
 /** Maximum pinned messages of one room. */
 const mostPins = 50;

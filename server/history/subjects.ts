@@ -1,4 +1,7 @@
+import { type ArrivalReads, type ArrivalWrites, arrivalReads, arrive, putSiteUsers } from './arrivals.ts';
+import { type ActReads, type ActWrites, actReads, forgetActs, noteExport } from './audit.ts';
 import { broadcast, consume, keepConsumers, type LogWrites } from './consuming.ts';
+import { type DayReads, type DayWrites, dayReads, days, forgetDays } from './days.ts';
 import {
   type EndedLoginReads,
   type EndedLoginWrites,
@@ -19,7 +22,7 @@ import {
   fileReads,
   forgetFiles,
 } from './files/files.ts';
-import { storeFiles } from './files/loaded.ts';
+import { type FindUsersReads, findUsersReads } from './find-users.ts';
 import { type ImportWrites, importMembers, importMessage, importRoom } from './imports.ts';
 import {
   createInvite,
@@ -44,7 +47,6 @@ import {
   settleScheduled,
   unschedule,
 } from './later.ts';
-import { keepMembers, memberNeed, storeMembers } from './members/loaded.ts';
 import {
   acceptInvite,
   addMembers,
@@ -65,7 +67,6 @@ import {
   readingReads,
 } from './members/reading.ts';
 import { type ExpiryReads, expiryReads } from './messages/expiry.ts';
-import { storeMessages } from './messages/loaded.ts';
 import { deleteMessage, edit, forward, type MessageWrites, send } from './messages/messages.ts';
 import { type MessageReads, messageReads } from './messages/pages.ts';
 import { type PreviewWrites, preview, removePreview, setPreviews } from './messages/previews.ts';
@@ -78,7 +79,6 @@ import {
   storeReactions,
 } from './messages/reactions.ts';
 import { type AboutPersonReads, aboutPersonReads } from './moderation/about-person.ts';
-import { type ActReads, type ActWrites, actReads, forgetActs, noteExport } from './moderation/acts.ts';
 import { type BanReads, type BanWrites, banReads, bans, setBan } from './moderation/bans.ts';
 import {
   approvePending,
@@ -91,7 +91,7 @@ import {
   pendingPreview,
   pendingReads,
   rejectPending,
-} from './moderation/held.ts';
+} from './moderation/pending.ts';
 import {
   closeReport,
   type ReportReads,
@@ -107,7 +107,6 @@ import {
   restrict,
   restrictionReads,
 } from './moderation/restrictions.ts';
-import { pendingMessages } from './moderation/waiting.ts';
 import {
   addVapidKey,
   type DeviceReads,
@@ -157,31 +156,9 @@ import {
   setNotices,
 } from './notifications/notices.ts';
 import { claimPushes, notePushing, type PushWrites, pushes, settlePushes } from './notifications/pushes.ts';
-import {
-  type ArrivalReads,
-  type ArrivalWrites,
-  arrivalReads,
-  arrive,
-  putSiteUsers,
-} from './people/arrivals.ts';
-import { type BlockReads, type BlockWrites, block, blockReads, blocks } from './people/blocks.ts';
-import { type FindUsersReads, findUsersReads } from './people/find-users.ts';
-import {
-  forgetHere,
-  hideHere,
-  type LastHereReads,
-  type LastHereWrites,
-  lastHere,
-  lastHereReads,
-  noteHere,
-} from './people/last-here.ts';
-import { arrivals, changesUsers, keepUsers, siteUsers, storeUsers, userNeed } from './people/loaded.ts';
-import { renewKeys, type UserReads, type UserWrites, userReads } from './people/users.ts';
 import { type PinReads, type PinWrites, pin, pinReads, pins } from './pins.ts';
-import { type DayReads, type DayWrites, dayReads, days, forgetDays } from './rooms/days.ts';
-import { formerKeys, keepRooms, storeRooms } from './rooms/loaded.ts';
-import { otherOf } from './rooms/room.ts';
-import { formerRooms } from './rooms/room-changes.ts';
+import { otherOf } from './records/room.ts';
+import type { SearchReads } from './records/search.ts';
 import {
   createRoom,
   deleteEmptyRooms,
@@ -195,10 +172,27 @@ import {
   roomReads,
   updateRoom,
 } from './rooms/rooms.ts';
-import type { SearchReads } from './search.ts';
-import { concerned, followers, threadAuthors, threads } from './threads/loaded.ts';
+import { storeFiles } from './rows/files.ts';
+import { keepMembers, memberNeed, storeMembers } from './rows/members.ts';
+import { storeMessages } from './rows/messages.ts';
+import { pendingMessages } from './rows/pending.ts';
+import { formerRooms } from './rows/room-changes.ts';
+import { formerKeys, keepRooms, storeRooms } from './rows/rooms.ts';
+import { concerned, followers, threadAuthors, threads } from './rows/threads.ts';
+import { arrivals, changesUsers, keepUsers, siteUsers, storeUsers, userNeed } from './rows/users.ts';
 import { type ThreadReads, threadReads } from './threads/reads.ts';
 import { follow, type ThreadWrites } from './threads/threads.ts';
+import { type BlockReads, type BlockWrites, block, blockReads, blocks } from './users/blocks.ts';
+import {
+  forgetHere,
+  hideHere,
+  type LastHereReads,
+  type LastHereWrites,
+  lastHere,
+  lastHereReads,
+  noteHere,
+} from './users/last-here.ts';
+import { renewKeys, type UserReads, type UserWrites, userReads } from './users/users.ts';
 import {
   claimEvents,
   dropEvents,

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import type { ArrivalPlace } from '../../server/history/arrivals.ts';
 import type { Renewal } from '../../server/history/engine/background.ts';
 import { deleteOld, entriesAfter } from '../../server/history/engine/change-log.ts';
 import {
@@ -18,7 +19,7 @@ import { follow, type Shared } from '../../server/history/engine/followed.ts';
 import { connectAlone } from '../../server/history/engine/in-use.ts';
 import { migrate } from '../../server/history/engine/migrations.ts';
 import { restoring } from '../../server/history/engine/restoring.ts';
-import { erasuresOf } from '../../server/history/erasure/erased-users.ts';
+import { erasuresOf } from '../../server/history/erased-users.ts';
 import { erasableOf, rowsNaming } from '../../server/history/erasure/find.ts';
 import { type Change, deletedUser, type History } from '../../server/history/history.ts';
 import {
@@ -28,9 +29,8 @@ import {
   openHistory,
   readHistoryPlace,
 } from '../../server/history/open.ts';
-import type { ArrivalPlace } from '../../server/history/people/arrivals.ts';
+import { pairsOf } from '../../server/history/records/text-keys.ts';
 import { tables } from '../../server/history/subjects.ts';
-import { pairsOf } from '../../server/history/text-keys.ts';
 import { selectSendable } from '../../server/history/webhooks.ts';
 
 import type { RequestError } from '../../server/wire/errors.ts';

@@ -1,7 +1,7 @@
 import type { Chat } from '../../server/chat/chat.ts';
 import { openChat } from '../../server/chat/open-chat.ts';
-import { openSqliteHistory } from '../../server/history/engine/sqlite/sqlite.ts';
 import type { History } from '../../server/history/history.ts';
+import { openSqliteHistory } from '../../server/history/sqlite/sqlite.ts';
 import { FileBudget } from '../../server/limits/file-budget.ts';
 import { emptyHistory } from './chat-server.ts';
 

@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openSqliteHistory } from '../../server/history/engine/sqlite/sqlite.ts';
+import { openSqliteHistory } from '../../server/history/sqlite/sqlite.ts';
 import { type Child, startChild } from './child.ts';
 
 /** A chat server in this process or in a separate one. */

@@ -1,5 +1,5 @@
-import { erasureStages } from '../../server/history/erasure/erasure.ts';
 import type { Reads, Writes } from '../../server/history/history.ts';
+import { erasureStages } from '../../server/history/records/erasure.ts';
 
 /** The room of most of these calls. */
 export const room = 'den';

@@ -59,7 +59,7 @@ const reusingThreads: Plugin = {
   name: 'reusing-threads',
   enforce: 'pre',
   transform(code, id) {
-    if (!id.endsWith('server/history/engine/sqlite/sqlite.ts')) return;
+    if (!id.endsWith('server/history/sqlite/sqlite.ts')) return;
     const started = 'new Worker(file, { workerData: { path } })';
     if (!code.includes(started)) throw new Error(`${id} starts its threads in another way`);
     const reused = '(globalThis.startHistoryThread ?? ((...given) => new Worker(...given)))(';

@@ -1,6 +1,6 @@
 import { expect, onTestFinished } from 'vitest';
-import { openSqliteHistory } from '../../server/history/engine/sqlite/sqlite.ts';
 import type { History } from '../../server/history/history.ts';
+import { openSqliteHistory } from '../../server/history/sqlite/sqlite.ts';
 import { historyFolder } from './chat-server.ts';
 
 /** Fails the test that calls it. */

@@ -55,7 +55,7 @@ function startThread(file: URL, options: WorkerOptions): Worker {
   const program = fileURLToPath(file).replace(/\.mjs$/, '.cjs');
   if (!existsSync(program)) return new Worker(file, options);
   // Next to the threads in the bundles. A child process does not know the bundles' folder.
-  const hostFile = new URL('../../../../test/helpers/history-host.mjs', file);
+  const hostFile = new URL('../../../test/helpers/history-host.mjs', file);
   const host = idle.get(program)?.pop() ?? new Worker(hostFile, { workerData: program });
   return new ReusedThread(program, host, options.workerData) as unknown as Worker;
 }

@@ -38,11 +38,11 @@ const mayImport: Record<string, readonly string[]> = {
   'server/limits/': ['server/wire/errors.ts'],
   'server/history/': ['server/limits/fair-queue.ts', 'server/limits/requester.ts', 'server/wire/'],
   'server/health/': [
-    'server/doctor/finding.ts',
     'server/files/place.ts',
     'server/history/engine/sqlite/disk.ts',
     'server/http/metrics.ts',
     'server/outgoing/addresses.ts',
+    'server/program/',
     'server/settings/config.ts',
     'server/wire/',
   ],
@@ -51,7 +51,7 @@ const mayImport: Record<string, readonly string[]> = {
     'server/changes/consumer.ts',
     'server/changes/rounds.ts',
     'server/history/history.ts',
-    'server/history/text-keys.ts',
+    'server/history/records/text-keys.ts',
     'server/limits/by-key.ts',
     'server/wire/',
   ],
@@ -71,6 +71,7 @@ const mayImport: Record<string, readonly string[]> = {
     'server/history/open.ts',
     'server/history/engine/',
     'server/history/engine/sqlite/',
+    'server/history/sqlite/sqlite.ts',
   ],
   'server/outgoing/': [],
   'server/program/': [],
@@ -135,7 +136,115 @@ const mayImport: Record<string, readonly string[]> = {
   'server/logins/': ['server/wire/'],
   'server/traces/': ['server/history/history.ts', 'server/wire/'],
   'server/http/': ['server/limits/', 'server/log.ts', 'server/outgoing/addresses.ts', 'server/wire/'],
+  'server/webhooks/': [
+    'server/changes/',
+    'server/history/history.ts',
+    'server/outgoing/retry-after.ts',
+    'server/wire/events.ts',
+  ],
+  'server/doctor/': [
+    'server/cluster/',
+    'server/connections/address.ts',
+    'server/files/',
+    'server/health/',
+    'server/history/engine/address.ts',
+    'server/history/open.ts',
+    'server/history/unusable.ts',
+    'server/http/client-files.ts',
+    'server/mail/',
+    'server/outgoing/addresses.ts',
+    'server/program/',
+    'server/settings/',
+    'server/wire/',
+  ],
+  'server/init/': [
+    'server/doctor/',
+    'server/outgoing/',
+    'server/program/',
+    'server/settings/',
+    'server/wire/',
+  ],
+  'server/import/': [
+    'server/files/files.ts',
+    'server/history/history.ts',
+    'server/program/problem.ts',
+    'server/wire/',
+  ],
+  'server/load/': ['server/wire/events.ts'],
+  'server/app/': [
+    'package.json',
+    'server/changes/',
+    'server/chat/',
+    'server/cluster/',
+    'server/connections/',
+    'server/doctor/history-fault.ts',
+    'server/files/',
+    'server/health/',
+    'server/history/',
+    'server/http/',
+    'server/limits/',
+    'server/liveness/',
+    'server/log.ts',
+    'server/logins/',
+    'server/mail/',
+    'server/notify/',
+    'server/previews/',
+    'server/program/',
+    'server/push/',
+    'server/requests/',
+    'server/settings/',
+    'server/traces/',
+    'server/webhooks/',
+    'server/wire/',
+  ],
+  'server/command/': [
+    'package.json',
+    'server/app.ts',
+    'server/backup/',
+    'server/doctor/',
+    'server/files/files.ts',
+    'server/history/engine/',
+    'server/history/erased-users.ts',
+    'server/history/open.ts',
+    'server/history/unusable.ts',
+    'server/http/client-files.ts',
+    'server/import/',
+    'server/init/',
+    'server/limits/separate-process.ts',
+    'server/load/',
+    'server/log.ts',
+    'server/outgoing/addresses.ts',
+    'server/program/',
+    'server/settings/',
+    'server/wire/',
+  ],
 };
+
+test('lists what each folder of the server may import', () => {
+  const folders = readdirSync(join(root, 'server'), { withFileTypes: true })
+    .filter((one) => one.isDirectory())
+    .map(({ name }) => `server/${name}/`);
+  expect(Object.keys(mayImport).sort()).toEqual(folders.sort());
+});
+
+test('no two folders of the server import each other, not even by way of others', () => {
+  const folderOf = (path: string) => /^server\/\w+\//.exec(path)?.[0];
+  const imported = (folder: string) =>
+    filesIn(folder, /\.ts$/).flatMap((file) => importsOf(file).flatMap(({ from }) => folderOf(from) ?? []));
+  const open = new Map(
+    Object.keys(mayImport).map((folder) => [
+      folder,
+      new Set(imported(folder).filter((one) => one !== folder)),
+    ]),
+  );
+  // Removes folders that import none of the rest. In a cycle, each imports another.
+  for (;;) {
+    const [lowest] = [...open].find(([, others]) => [...others].every((one) => !open.has(one))) ?? [];
+    if (lowest === undefined) break;
+    open.delete(lowest);
+  }
+  expect([...open.keys()]).toEqual([]);
+});
 
 test.each(Object.entries(mayImport))('%s imports only %j from the project', (part, allowed) => {
   const found = filesIn(part, /\.ts$/).flatMap((file) =>
@@ -250,19 +359,58 @@ test('the history imports only types from the wire schemas, which each thread wo
   expect(found).toEqual([]);
 });
 
-test('only the SQLite threads of the history engine import lists of operations', () => {
-  const hasOperations = (file: string) =>
-    /: (Rule|ReadsOf|Subjects)</.test(read(file)) || /: Subjects = /.test(read(file));
-  const found = filesIn('server/history/engine', /\.ts$/).flatMap((file) =>
+/** The files and folders of the history, lowest first. */
+const historyOrder = [
+  'migrations.ts',
+  'unusable.ts',
+  // What is stored, and what runs operations on it.
+  'records/',
+  'engine/',
+  'rows/',
+  // The subjects.
+  'audit.ts',
+  'days.ts',
+  'ended-logins.ts',
+  'users/',
+  'invites.ts',
+  'threads/',
+  'members/',
+  'messages/',
+  'pins.ts',
+  'moderation/',
+  'files/',
+  'rooms/',
+  'arrivals.ts',
+  'find-users.ts',
+  'imports.ts',
+  'later.ts',
+  'erasure/',
+  'webhooks.ts',
+  'webhook-turns.ts',
+  'notifications/',
+  'consuming.ts',
+  'known-tables.ts',
+  // All of them, and the histories that run them.
+  'subjects.ts',
+  'history.ts',
+  'sqlite/',
+  'open.ts',
+  'erased-users.ts',
+];
+
+test('each part of the history imports only parts below it', () => {
+  const parts = new Set(filesIn('server/history', /\.ts$/).map((file) => file.split(/(?<=\/)/)[2]));
+  expect(historyOrder.toSorted()).toEqual([...parts].sort());
+  const placeOf = (file: string) =>
+    historyOrder.findIndex((part) =>
+      part.endsWith('/') ? file.startsWith(`server/history/${part}`) : file === `server/history/${part}`,
+    );
+  const found = filesIn('server/history', /\.ts$/).flatMap((file) =>
     importsOf(file)
-      .filter(({ from, typeOnly }) => !typeOnly && from.startsWith('server/history/') && hasOperations(from))
+      .filter(({ from }) => placeOf(from) > placeOf(file))
       .map(({ from }) => `${file} → ${from}`),
   );
-  expect(found.sort()).toEqual([
-    'server/history/engine/sqlite/reader.ts → server/history/subjects.ts',
-    'server/history/engine/sqlite/searcher.ts → server/history/people/find-users.ts',
-    'server/history/engine/sqlite/writer.ts → server/history/subjects.ts',
-  ]);
+  expect(found).toEqual([]);
 });
 
 test('the browser client imports only types and a few rules of the server', () => {

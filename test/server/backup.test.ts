@@ -23,7 +23,7 @@ import { tableEntry } from '../../server/backup/tables.ts';
 import { run as backup } from '../../server/command/backup.ts';
 import { run as restore } from '../../server/command/restore.ts';
 import { isCopied, keepFiles } from '../../server/files/copied.ts';
-import { openSqliteHistory } from '../../server/history/engine/sqlite/sqlite.ts';
+import { openSqliteHistory } from '../../server/history/sqlite/sqlite.ts';
 import type { CommandProblem } from '../../server/program/problem.ts';
 import { size } from '../guarantees/size.ts';
 import { connectChat, newClientId } from '../helpers/chat-client.ts';

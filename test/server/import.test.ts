@@ -14,9 +14,9 @@ import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { importInto, run } from '../../server/command/import.ts';
 import { Files } from '../../server/files/files.ts';
-import { openSqliteHistory } from '../../server/history/engine/sqlite/sqlite.ts';
-import { erasuresOf } from '../../server/history/erasure/erased-users.ts';
+import { erasuresOf } from '../../server/history/erased-users.ts';
 import type { History } from '../../server/history/history.ts';
+import { openSqliteHistory } from '../../server/history/sqlite/sqlite.ts';
 
 import type { Message } from '../../server/wire/events.ts';
 import { historyFolder } from '../helpers/chat-server.ts';

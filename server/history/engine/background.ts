@@ -1,13 +1,13 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { foldingVersion } from '../../text/folding.ts';
-import type { Change } from '../changes.ts';
-import { fileStates } from '../files/file.ts';
-import { gone, goneRooms } from '../rooms/room.ts';
-import { addFormerTerms, addTerms } from '../terms.ts';
+import type { Change } from '../records/changes.ts';
+import type { Row, Value } from '../records/columns.ts';
+import { fileStates } from '../records/file.ts';
+import { gone, goneRooms } from '../records/room.ts';
 import { blockOf, blockSize } from './blocks.ts';
 import { type DatabaseConnection, inList, raw, type ServerDialect, SqlError, sql } from './dialect.ts';
 import type { Pool } from './pool.ts';
-import type { Row, Value } from './table.ts';
+import { addFormerTerms, addTerms } from './terms.ts';
 
 /** Characters indexed in one event-loop tick. */
 const charactersPerTick = 32 * 1024;

@@ -1,6 +1,5 @@
 import { RequestError } from '../../wire/errors.ts';
-import type { Change } from '../changes.ts';
-import type { Writes } from '../history.ts';
+import type { Change } from '../records/changes.ts';
 import { forget } from './change-log.ts';
 import type { Asking } from './dialect.ts';
 import { load } from './load.ts';
@@ -9,7 +8,8 @@ import { Missing, type Operation, type Place, type Subjects, Work, wouldChange }
 
 /** A call of an operation. */
 export interface Call {
-  op: keyof Writes;
+  /** The name of a write. */
+  op: string;
   input: unknown;
   /** Set to check without effect whether the call would change something: see `History.probe`. */
   probe?: boolean | undefined;
@@ -104,7 +104,7 @@ function* perform(place: Place, call: Call, work: Work, changes: Change[]): Aski
   }
 }
 
-function ruleOf({ subjects }: Place, op: keyof Writes): Operation {
+function ruleOf({ subjects }: Place, op: string): Operation {
   const rule = subjects.rules[op];
   if (rule === undefined) throw new Error(`the history has no write called ${op}`);
   return rule;

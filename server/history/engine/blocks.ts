@@ -1,6 +1,6 @@
-import { addFormerTerms } from '../terms.ts';
+import type { Value } from '../records/columns.ts';
 import { type Asking, type Dialect, type FormerText, type Statements, sql } from './dialect.ts';
-import type { Value } from './table.ts';
+import { addFormerTerms } from './terms.ts';
 
 /** Messages of one block of the search index. Blocks do not span rooms. */
 export const blockSize = 128;

@@ -1,16 +1,17 @@
-import { withoutUser } from '../broadcast.ts';
 import {
   type Change,
   changeBits,
   type LoggedChange,
   type LoggedEntry,
   type MessagePlace,
-} from '../changes.ts';
-import type { MemberRecord } from '../members/member.ts';
-import { messageFrom, type StoredMessage, withoutContent } from '../messages/message.ts';
-import type { Act } from '../moderation/records.ts';
-import { deletedUser } from '../people/user.ts';
-import { lastInRoom, type RoomRecord } from '../rooms/room.ts';
+} from '../records/changes.ts';
+import type { Row } from '../records/columns.ts';
+import type { MemberRecord } from '../records/member.ts';
+import { messageFrom, type StoredMessage, withoutContent } from '../records/message.ts';
+import type { Act } from '../records/moderation.ts';
+import { withoutUser } from '../records/node-message.ts';
+import { lastInRoom, type RoomRecord } from '../records/room.ts';
+import { deletedUser } from '../records/user.ts';
 import {
   type Asking,
   answered,
@@ -23,7 +24,6 @@ import {
   type Sql,
   sql,
 } from './dialect.ts';
-import type { Row } from './table.ts';
 
 /** The lease of a consumer in ms. If the server that holds it crashes, another server takes over after this time. */
 export const leaseTime = 5000;

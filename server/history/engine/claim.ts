@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
+import type { Row } from '../records/columns.ts';
 import { raw, type ServerDialect, SqlError } from './dialect.ts';
 import { claimLimit } from './limits.ts';
 import { Pool } from './pool.ts';
-import type { Row } from './table.ts';
 
 /** The delay between checks that the lock is still held. */
 const checkIntervalMs = 1000;

@@ -1,6 +1,6 @@
+import type { Row } from '../records/columns.ts';
 import { type DatabaseConnection, type Sql, SqlError } from './dialect.ts';
 import { answerLimit } from './limits.ts';
-import type { Row } from './table.ts';
 
 /** Adapts a client library. */
 interface DatabaseClient {

@@ -1,7 +1,6 @@
 import type { RequestErrorCode } from '../../wire/errors.ts';
-import type { ColumnName } from '../columns.ts';
 import type { DatabaseName } from '../migrations.ts';
-import type { Columns, Row, Value } from './table.ts';
+import type { ColumnName, Columns, Row, Value } from '../records/columns.ts';
 
 /**
  * An SQL fragment with one value for each `?`. List values are only understood by the dialect that created the

@@ -1,5 +1,6 @@
+import type { Columns, Row, Value } from '../records/columns.ts';
 import { type Asking, raw, sql } from './dialect.ts';
-import { type Columns, type Row, rowFrom, type Table, type Value } from './table.ts';
+import { rowFrom, type Table } from './table.ts';
 import { type Need, needOf, type ValueLoader, type Work } from './work.ts';
 
 // Queues: rows with a time `due`. Rules that claim rows run in their own transactions, so they see the current data.

@@ -1,6 +1,6 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Change } from '../changes.ts';
+import type { Change } from '../records/changes.ts';
 import { entriesAfter, forget, positionOf, type Withheld, withContents } from './change-log.ts';
 import { Delivery } from './delivery.ts';
 import { answered, type ServerDialect, SqlError } from './dialect.ts';

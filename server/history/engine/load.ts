@@ -1,4 +1,4 @@
-import { type RoomRow, roomRowColumns, roomRowFrom } from '../rooms/room.ts';
+import { type RoomRow, roomRowColumns, roomRowFrom } from '../records/room.ts';
 import { type Asking, raw, sql } from './dialect.ts';
 import type { KeptKind } from './kept.ts';
 import type { LoadedRoom, Loader, Need, Place, Work } from './work.ts';

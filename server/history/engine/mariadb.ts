@@ -1,5 +1,6 @@
 import { type Connection as Client, createConnection, type QueryError, type TypeCast } from 'mysql2';
-import { groupConcat, messageColumns } from '../messages/message.ts';
+import type { Row } from '../records/columns.ts';
+import { groupConcat, messageColumns } from '../records/message.ts';
 import type { DatabaseAddress } from './address.ts';
 import { connectionFailure, TimedConnection } from './connection.ts';
 import {
@@ -19,7 +20,6 @@ import {
   transactionLimit,
 } from './limits.ts';
 import { ofServers } from './server-dialect.ts';
-import type { Row } from './table.ts';
 
 /** Error numbers, because mysql2 has no names for MariaDB's own errors. `failure` handles all others. */
 const problems: Readonly<Record<number, readonly [Problem, string]>> = {

@@ -1,9 +1,8 @@
 import { hash } from 'node:crypto';
-import { type ColumnName, columnTypes } from '../columns.ts';
-import { fileStates } from '../files/file.ts';
+import { type ColumnName, type Columns, columnTypes, type Row, type Value } from '../records/columns.ts';
+import { fileStates } from '../records/file.ts';
 import { namesIn } from './beside.ts';
 import { raw, type Sql } from './dialect.ts';
-import type { Columns, Row, Value } from './table.ts';
 
 /** Tables that are built again, or that describe running servers. */
 const derivedTables = ['chat_migrations', 'chat_blocks', 'chat_terms', 'chat_writers', 'chat_claims'];

@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { Client, type ClientConfig } from 'pg';
-import { type ColumnName, columnTypes } from '../columns.ts';
-import { messageColumns, stringAgg } from '../messages/message.ts';
+import { type ColumnName, type Columns, columnTypes, type Row, type Value } from '../records/columns.ts';
+import { messageColumns, stringAgg } from '../records/message.ts';
 import type { DatabaseAddress } from './address.ts';
 import { connectionFailure, TimedConnection } from './connection.ts';
 import {
@@ -21,7 +21,6 @@ import {
   transactionLimit,
 } from './limits.ts';
 import { ofServers } from './server-dialect.ts';
-import type { Columns, Row, Value } from './table.ts';
 
 /** SQLSTATE codes, from PostgreSQL's errcodes.txt. `failure` handles all others. */
 const problems: Readonly<Record<string, readonly [Problem, string]>> = {

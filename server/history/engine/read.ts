@@ -1,6 +1,7 @@
+import type { Row } from '../records/columns.ts';
 import { type Asking, ask, type Dialect, raw, type Sql, sql } from './dialect.ts';
 import type { SealedCursors } from './sealed-cursors.ts';
-import { type Row, rowFrom, type Table } from './table.ts';
+import { rowFrom, type Table } from './table.ts';
 
 /** The maximum size of a page in bytes of JSON, even if `limit` allows more entries. */
 export const maxPageBytes = 256 * 1024;
@@ -26,6 +27,9 @@ export type ReadsOf<Queries> = {
     ? Read<Queries[Name]>
     : never;
 };
+
+/** The reads of all subjects by name. The types of `Reads` pair each with its input, which TypeScript cannot follow. */
+export type AnyReads = Readonly<Record<string, (context: ReadContext, input: never) => Asking<unknown>>>;
 
 /** Returns the columns of a table for a SELECT. @param alias the alias of the table, in a join */
 export const columnsOf = ({ columns }: Table, alias?: string): Sql =>

@@ -1,15 +1,15 @@
+import type { ErasedMessages } from '../records/erasure.ts';
+import { beside, besideName, removeBeside, tablesThere, takePlace } from './beside.ts';
+import { type DatabaseConnection, raw, type ServerDialect, sql } from './dialect.ts';
 import {
+  type ErasingHistory,
   endOfLog,
   eraseAgain,
   forRestored,
   freeConsumers,
   type LostErasure,
   namesOfUsers,
-} from '../erasure/erase-again.ts';
-import type { ErasedMessages } from '../erasure/erasure.ts';
-import type { History } from '../history.ts';
-import { beside, besideName, removeBeside, tablesThere, takePlace } from './beside.ts';
-import { type DatabaseConnection, raw, type ServerDialect, sql } from './dialect.ts';
+} from './erase-again.ts';
 import { connectAlone } from './in-use.ts';
 import { migrate } from './migrations.ts';
 import { deleteRowsOf, portableTables, type RowsTarget } from './portable.ts';
@@ -55,7 +55,7 @@ export interface Restoring {
 /** Prepares a restore. @throws Error like `connectAlone` */
 export async function restoring(
   dialect: ServerDialect,
-  open: (dialect: ServerDialect, options: { onFailure: (error: Error) => void }) => Promise<History>,
+  open: (dialect: ServerDialect, options: { onFailure: (error: Error) => void }) => Promise<ErasingHistory>,
 ): Promise<Restoring> {
   const connection = await connectAlone(dialect);
   const side = beside(dialect);

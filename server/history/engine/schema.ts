@@ -1,8 +1,8 @@
 import { type Migration, ownMigrations } from '../migrations.ts';
+import type { Row } from '../records/columns.ts';
 import { UnknownTables } from '../unusable.ts';
 import { tablesThere } from './beside.ts';
 import { type DatabaseConnection, raw, type ServerDialect } from './dialect.ts';
-import type { Row } from './table.ts';
 
 /** The table with a row for each migration that was run. */
 export const makeMigrations =

@@ -1,13 +1,13 @@
 import { folded, foldingVersion, foldingWork } from '../../text/folding.ts';
 import { holdings } from '../../wire/content.ts';
-import { messageFrom, type StoredMessage } from '../messages/message.ts';
-import { isSearched, type SearchReads } from '../search.ts';
-import { termsOfQuery } from '../terms.ts';
+import type { Row } from '../records/columns.ts';
+import { messageFrom, type StoredMessage } from '../records/message.ts';
+import { isSearched, type SearchReads } from '../records/search.ts';
 import { blockSize } from './blocks.ts';
 import { type DatabaseConnection, type Dialect, inList, raw, type Sql, sql } from './dialect.ts';
 import { cutPageBySize } from './read.ts';
 import type { SealedCursors } from './sealed-cursors.ts';
-import type { Row } from './table.ts';
+import { termsOfQuery } from './terms.ts';
 
 /**
  * Messages that one page may check. The search continues on the next page. Each `charactersPerCandidate` of the

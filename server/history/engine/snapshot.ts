@@ -1,3 +1,4 @@
+import type { Columns, Value } from '../records/columns.ts';
 import { tablesThere } from './beside.ts';
 import { type DatabaseConnection, raw, type ServerDialect, sql } from './dialect.ts';
 import {
@@ -9,7 +10,6 @@ import {
   selectStoredFiles,
 } from './portable.ts';
 import { formatIn } from './schema.ts';
-import type { Columns, Value } from './table.ts';
 
 /**
  * Reads a history in a database server. Its servers may be running.

@@ -1,16 +1,17 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { readInTurn } from '../../limits/requester.ts';
 import type { RequestError } from '../../wire/errors.ts';
-import type { Change } from '../changes.ts';
-import { type History, methods, type ReadRegistry, type Reads } from '../history.ts';
-import type { SearchReads } from '../search.ts';
+import type { Change } from '../records/changes.ts';
+import type { SearchReads } from '../records/search.ts';
 import { Background, type Renewal } from './background.ts';
 import { positionOf } from './change-log.ts';
 import { answered, type DatabaseConnection, type ServerDialect, SqlError, sql } from './dialect.ts';
 import { follow, type Shared } from './followed.ts';
+import { type HistoryOf, methods, type Operations } from './history.ts';
 import { mostReaders, mostSearchers, searches } from './limits.ts';
 import { digestKeyIn, type Migrating, migrate } from './migrations.ts';
 import { Pool } from './pool.ts';
+import type { AnyReads } from './read.ts';
 import { checkRoundTrip } from './round-trip.ts';
 import { hasHistory } from './schema.ts';
 import { SealedCursors } from './sealed-cursors.ts';
@@ -47,11 +48,11 @@ export interface SqlHistoryOptions {
  * reads never queue behind writes or searches.
  * @throws Error if the database is not available, or a newer version has changed its tables
  */
-export async function openSqlHistory(
+export async function openSqlHistory<Writes extends Operations<Writes>, Reads extends Operations<Reads>>(
   dialect: ServerDialect,
-  { reads, subjects }: { reads: ReadRegistry; subjects: Subjects },
+  { reads, subjects }: { reads: AnyReads; subjects: Subjects },
   options: SqlHistoryOptions,
-): Promise<History> {
+): Promise<HistoryOf<Writes, Reads>> {
   const digestKey = await prepare(dialect, options.onMigration ?? (() => {}));
   await options.begin?.();
   const context = { dialect, cursors: new SealedCursors(digestKey) };
@@ -87,27 +88,29 @@ export async function openSqlHistory(
   });
   let closing: Promise<void> | undefined;
 
-  async function read<Query extends keyof Reads>(
-    query: Query,
-    input: Reads[Query]['in'],
-  ): Promise<Reads[Query]['out']> {
+  async function read(query: string, input: never): Promise<unknown> {
     if (closing !== undefined) throw closed();
-    // The registry pairs each read with its input. TypeScript cannot follow that.
     const answer = (connection: DatabaseConnection): Promise<unknown> =>
       query === 'search'
         ? search(dialect, connection, context.cursors, input as SearchReads['search']['in'])
-        : answered(reads[query as 'room'](context, input as never), connection);
-    let found: Reads[Query]['out'];
+        : answered(readOf(query)(context, input), connection);
+    let found: unknown;
     try {
-      found = (await readInTurn((turn) =>
+      found = await readInTurn((turn) =>
         query in searches ? searchers.use(answer, { ...turn, continues: false }) : readers.use(answer, turn),
-      )) as Reads[Query]['out'];
+      );
     } catch (error) {
       throw error instanceof SqlError ? unavailable(error) : (error as RequestError);
     }
     // The result may be newer than the last dispatched change.
     await current();
     return found;
+  }
+
+  function readOf(query: string): AnyReads[string] {
+    const own = reads[query];
+    if (own === undefined) throw new Error(`the history has no read called ${query}`);
+    return own;
   }
 
   async function current(): Promise<void> {

@@ -1,6 +1,6 @@
-import type { ColumnName } from '../columns.ts';
+import type { ColumnName, Columns, Value } from '../records/columns.ts';
 import { type Asking, raw, sql } from './dialect.ts';
-import { type Columns, type Value, valuesOf } from './table.ts';
+import { valuesOf } from './table.ts';
 import type { Place, Work } from './work.ts';
 
 /**

@@ -1,17 +1,9 @@
-import { type ColumnName, columnTypes } from '../columns.ts';
+import { type ColumnName, columnTypes, type Row, type Value } from '../records/columns.ts';
 
 /** A change of the history: see `Change`. */
 interface AnyChange {
   readonly type: string;
 }
-
-/** A result row. */
-export type Row = Record<string, unknown>;
-
-export type Value = string | number | null;
-
-/** Columns of a statement. Their types follow from their names. */
-export type Columns = readonly ColumnName[];
 
 /**
  * A table whose rows the rules find by fields (`Work.find`), put (`Work.put`) and remove (`Work.remove`). An absent

@@ -1,5 +1,5 @@
+import type { Row } from '../records/columns.ts';
 import type { Asking, Sql } from './dialect.ts';
-import type { Row } from './table.ts';
 
 /**
  * The statements of one transaction. A round trip to a database server costs more than most statements, so statements

@@ -1,10 +1,10 @@
 import { createHmac } from 'node:crypto';
-import type { Change } from '../changes.ts';
-import type { ColumnName } from '../columns.ts';
-import type { RoomRow } from '../rooms/room.ts';
+import type { Change } from '../records/changes.ts';
+import type { ColumnName, Row, Value } from '../records/columns.ts';
+import type { RoomRow } from '../records/room.ts';
 import { type Asking, type Dialect, raw, type Sql, sql } from './dialect.ts';
 import type { Kept } from './kept.ts';
-import { keyOf, type Row, rowFrom, type Table, type Value, valuesOf } from './table.ts';
+import { keyOf, rowFrom, type Table, valuesOf } from './table.ts';
 import type { Transaction } from './transaction.ts';
 
 /** The context in which operations run. */

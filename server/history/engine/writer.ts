@@ -1,9 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { RequestError } from '../../wire/errors.ts';
-import type { Change } from '../changes.ts';
-import type { ErasureWrites } from '../erasure/erasing.ts';
-import type { Writes } from '../history.ts';
+import type { Change } from '../records/changes.ts';
 import { batchOf, type Call, carryOut, type Outcome } from './batch.ts';
 import {
   allTypes,
@@ -25,6 +23,7 @@ import {
   SqlError,
   sql,
 } from './dialect.ts';
+import type { LostErasure } from './erase-again.ts';
 import { erasedDigest } from './sqlite/erased.ts';
 import { Transaction } from './transaction.ts';
 import type { Subjects } from './work.ts';
@@ -102,11 +101,7 @@ export class Writer {
     this.#onBatch = options.onBatch;
   }
 
-  call(
-    op: keyof Writes,
-    input: unknown,
-    more: { probe?: true; asker?: string | undefined },
-  ): Promise<unknown> {
+  call(op: string, input: unknown, more: { probe?: true; asker?: string | undefined }): Promise<unknown> {
     if (this.#closeBefore !== undefined) return Promise.reject(closed());
     return new Promise((resolve, reject) => {
       this.#queue.push({ op, input, ...more, resolve, reject });
@@ -282,7 +277,7 @@ export class Writer {
   #listErased(transaction: Transaction, calls: readonly QueuedCall[]): void {
     const rows = calls.flatMap(({ op, input, probe }) => {
       if (op !== 'erase' || probe === true) return [];
-      const { user, at, messages } = input as ErasureWrites['erase']['in'];
+      const { user, at, messages } = input as LostErasure;
       return [[erasedDigest(this.#digestKey, user), at, messages]];
     });
     if (rows.length === 0) return;

@@ -1,13 +1,10 @@
-import type { Change } from '../changes.ts';
+import { tellAct } from '../audit.ts';
 import type { Consume } from '../engine/change-log.ts';
 import { consumerNeed, getConsumer } from '../engine/consumers.ts';
 import { sql } from '../engine/dialect.ts';
 import { type Nothing, type Rule, refuse } from '../engine/rule.ts';
 import { type Need, needOf, type ValueLoader, type Work } from '../engine/work.ts';
-import { newestMessage, newestMessageNeed } from '../messages/loaded.ts';
-import { everybody } from '../messages/message.ts';
-import { tellAct } from '../moderation/acts.ts';
-import { deletedUser } from '../people/user.ts';
+import type { Change } from '../records/changes.ts';
 import {
   type Erasable,
   type ErasableList,
@@ -18,8 +15,11 @@ import {
   erasureFrom,
   erasureStages,
   stagesAgain,
-} from './erasure.ts';
-import { endErasure, erasureOf, lockedErasureNeed, selectErasures, setErasure } from './erasures.ts';
+} from '../records/erasure.ts';
+import { everybody } from '../records/message.ts';
+import { deletedUser } from '../records/user.ts';
+import { endErasure, erasureOf, lockedErasureNeed, selectErasures, setErasure } from '../rows/erasures.ts';
+import { newestMessage, newestMessageNeed } from '../rows/messages.ts';
 import { findErasable } from './find.ts';
 import { steps } from './steps.ts';
 

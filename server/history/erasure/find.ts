@@ -1,9 +1,9 @@
 import { type Asking, type Dialect, raw, type Sql, sql } from '../engine/dialect.ts';
 import type { Table } from '../engine/table.ts';
 import type { Place } from '../engine/work.ts';
-import type { RestrictionKind } from '../members/member.ts';
-import { goneRooms, roomsLookedThrough } from '../rooms/room.ts';
-import type { Erasable, ErasableList, Erasure, ErasureStage } from './erasure.ts';
+import type { Erasable, ErasableList, Erasure, ErasureStage } from '../records/erasure.ts';
+import type { RestrictionKind } from '../records/member.ts';
+import { goneRooms, roomsLookedThrough } from '../records/room.ts';
 
 /** Maximum rows that one query finds. */
 const erasuresAtOnce = 100;

@@ -1,15 +1,25 @@
 import type { WaitingContent } from '../../wire/content.ts';
 import type { Reaction } from '../../wire/events.ts';
-import type { Change } from '../changes.ts';
 import { withoutWords } from '../engine/change-log.ts';
 import { raw, sql } from '../engine/dialect.ts';
 import type { Table } from '../engine/table.ts';
 import { type Need, needOf, type Question, rows, type ValueLoader, type Work } from '../engine/work.ts';
-import { fileStates } from '../files/file.ts';
-import { release } from '../files/loaded.ts';
-import { deleteMember, getMember, setMember } from '../members/loaded.ts';
-import { isMember, type MemberRecord, restrictionKinds } from '../members/member.ts';
 import { countMembers, handOver, peopleIn } from '../members/membership.ts';
+import { tellMentions } from '../messages/mentions.ts';
+import { releasePicture } from '../messages/previews.ts';
+import { reactionNeed, removeReactor, setReaction } from '../messages/reactions.ts';
+import { bans } from '../moderation/bans.ts';
+import { reports } from '../moderation/reports.ts';
+import type { Change } from '../records/changes.ts';
+import { type Erasable, type Erasure, type ErasureStage, erasureConsumer } from '../records/erasure.ts';
+import { fileStates } from '../records/file.ts';
+import { isMember, type MemberRecord, restrictionKinds } from '../records/member.ts';
+import { type StoredMessage, toTombstone, withoutErased } from '../records/message.ts';
+import { gone, otherOf, withDeleted } from '../records/room.ts';
+import { deletedUser } from '../records/user.ts';
+import { noteErased, settleErased } from '../rows/erasures.ts';
+import { release } from '../rows/files.ts';
+import { deleteMember, getMember, setMember } from '../rows/members.ts';
 import {
   eraseMessage,
   getMessage,
@@ -18,21 +28,11 @@ import {
   messageNeed,
   setReacted,
   updateMessage,
-} from '../messages/loaded.ts';
-import { tellMentions } from '../messages/mentions.ts';
-import { type StoredMessage, toTombstone, withoutErased } from '../messages/message.ts';
-import { releasePicture } from '../messages/previews.ts';
-import { reactionNeed, removeReactor, setReaction } from '../messages/reactions.ts';
-import { bans } from '../moderation/bans.ts';
-import { reports } from '../moderation/reports.ts';
-import { deleteUser } from '../people/loaded.ts';
-import { deletedUser } from '../people/user.ts';
-import { getRoom, roomNeed, setRoom } from '../rooms/loaded.ts';
-import { gone, otherOf, withDeleted } from '../rooms/room.ts';
-import { countReports, recordOf, removeRoom, requireRoom } from '../rooms/room-changes.ts';
+} from '../rows/messages.ts';
+import { countReports, recordOf, removeRoom, requireRoom } from '../rows/room-changes.ts';
+import { getRoom, roomNeed, setRoom } from '../rows/rooms.ts';
+import { deleteUser } from '../rows/users.ts';
 import { giveReply, isReply, removeReply } from '../threads/threads.ts';
-import { type Erasable, type Erasure, type ErasureStage, erasureConsumer } from './erasure.ts';
-import { noteErased, settleErased } from './erasures.ts';
 
 /** How a stage processes each row that it finds. */
 interface Step {

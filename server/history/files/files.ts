@@ -1,15 +1,15 @@
 import { ask, inList, raw, sql } from '../engine/dialect.ts';
 import type { ReadsOf } from '../engine/read.ts';
 import { type Nothing, type Rule, refuse } from '../engine/rule.ts';
-import { isBeforeEnd } from '../erasure/erasure.ts';
-import { erasureNeed, erasureOf } from '../erasure/erasures.ts';
-import { type MemberRecord, memberFrom, memberSelection } from '../members/member.ts';
-import { roomNeed } from '../rooms/loaded.ts';
-import { gone, type RoomRecord, roomFrom } from '../rooms/room.ts';
-import { requireRoom } from '../rooms/room-changes.ts';
-import { type KnownRooms, knownRooms, roomSelection } from '../rooms/select.ts';
-import { type AboutFile, fileColumns, fileFrom, fileStates, type StoredFile } from './file.ts';
-import { doomedFiles, doomedFilesNeed, idsIn, insertFile } from './loaded.ts';
+import { isBeforeEnd } from '../records/erasure.ts';
+import { type AboutFile, fileColumns, fileFrom, fileStates, type StoredFile } from '../records/file.ts';
+import { type MemberRecord, memberFrom } from '../records/member.ts';
+import { gone, type RoomRecord, roomFrom } from '../records/room.ts';
+import { erasureNeed, erasureOf } from '../rows/erasures.ts';
+import { doomedFiles, doomedFilesNeed, idsIn, insertFile } from '../rows/files.ts';
+import { requireRoom } from '../rows/room-changes.ts';
+import { roomNeed } from '../rows/rooms.ts';
+import { type KnownRooms, knownRooms, memberSelection, roomSelection } from '../rows/select.ts';
 
 export interface FileWrites {
   /**

@@ -1,32 +1,31 @@
 import type { RoomRole, User } from '../../wire/events.ts';
 import { isGuest } from '../../wire/guest.ts';
+import { tellAct } from '../audit.ts';
 import { ask, inList, raw, type Sql, sql } from '../engine/dialect.ts';
 import { cutPage, type ReadsOf } from '../engine/read.ts';
 import { type Code, type Nothing, type Rule, refuse } from '../engine/rule.ts';
-import type { Row } from '../engine/table.ts';
 import { rows } from '../engine/work.ts';
 import { type InviteWrites, invites, opens } from '../invites.ts';
-import { lastMessageNeed } from '../messages/loaded.ts';
-import { tellAct } from '../moderation/acts.ts';
-import { blocks, hasBlocked } from '../people/blocks.ts';
-import { getUser } from '../people/loaded.ts';
-import { deletedUser, type UserRecord, userFrom } from '../people/user.ts';
-import { actInPublic, rename } from '../people/users.ts';
-import { getRoom } from '../rooms/loaded.ts';
-import { hasBegun, type RoomState } from '../rooms/room.ts';
-import { isStale, requireRoom, requireRoomOf } from '../rooms/room-changes.ts';
-import { roomNumber } from '../rooms/select.ts';
-import { getMember, hasBeenMember, memberNeed, ownerNeed, ownerOf } from './loaded.ts';
+import type { Row } from '../records/columns.ts';
 import {
   acted,
   isBanned,
   isMember,
   type MemberRecord,
   memberFrom,
-  memberSelection,
   type RoomPreferences,
   type Source,
-} from './member.ts';
+} from '../records/member.ts';
+import { hasBegun, type RoomState } from '../records/room.ts';
+import { deletedUser, type UserRecord, userFrom } from '../records/user.ts';
+import { getMember, hasBeenMember, memberNeed, ownerNeed, ownerOf } from '../rows/members.ts';
+import { lastMessageNeed } from '../rows/messages.ts';
+import { isStale, requireRoom, requireRoomOf } from '../rows/room-changes.ts';
+import { getRoom } from '../rows/rooms.ts';
+import { memberSelection, roomNumber } from '../rows/select.ts';
+import { getUser } from '../rows/users.ts';
+import { blocks, hasBlocked } from '../users/blocks.ts';
+import { actInPublic, rename } from '../users/users.ts';
 import { add, byPeople, changeRole, peopleIn, peopleLosing, putMember, take } from './membership.ts';
 
 /** A cursor in the member list of a room. It contains only data that the list shows. */

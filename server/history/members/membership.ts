@@ -1,15 +1,15 @@
 import type { User } from '../../wire/events.ts';
-import type { Change } from '../changes.ts';
 import { type Need, rows, type Work } from '../engine/work.ts';
 import { invites } from '../invites.ts';
-import { getUser, userNeed } from '../people/loaded.ts';
-import { named } from '../people/users.ts';
-import { setRoom } from '../rooms/loaded.ts';
-import type { RoomRow } from '../rooms/room.ts';
-import { recordOf, requireRoom } from '../rooms/room-changes.ts';
-import { followers } from '../threads/loaded.ts';
-import { getMember, memberNeed, setMember, successorOf } from './loaded.ts';
-import { acted, isBanned, isMember, type MemberRecord, sources } from './member.ts';
+import type { Change } from '../records/changes.ts';
+import { acted, isBanned, isMember, type MemberRecord, sources } from '../records/member.ts';
+import type { RoomRow } from '../records/room.ts';
+import { getMember, memberNeed, setMember, successorOf } from '../rows/members.ts';
+import { recordOf, requireRoom } from '../rows/room-changes.ts';
+import { setRoom } from '../rows/rooms.ts';
+import { followers } from '../rows/threads.ts';
+import { getUser, userNeed } from '../rows/users.ts';
+import { named } from '../users/users.ts';
 
 // Starts, changes and ends memberships.
 

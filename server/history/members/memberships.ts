@@ -1,11 +1,11 @@
 import { type Asking, ask, type Dialect, inList, sql } from '../engine/dialect.ts';
 import { maxScannedRows, type ReadsOf } from '../engine/read.ts';
-import type { Row } from '../engine/table.ts';
-import { type UserRecord, userFrom } from '../people/user.ts';
-import { findUsersById, userSelection } from '../people/users.ts';
-import { otherOf, type RoomRecord } from '../rooms/room.ts';
-import { roomSelection, withLastMessages } from '../rooms/select.ts';
-import { type MemberRecord, memberFrom, memberSelection } from './member.ts';
+import type { Row } from '../records/columns.ts';
+import { type MemberRecord, memberFrom } from '../records/member.ts';
+import { otherOf, type RoomRecord } from '../records/room.ts';
+import { type UserRecord, userFrom } from '../records/user.ts';
+import { memberSelection, roomSelection, withLastMessages } from '../rows/select.ts';
+import { findUsersById, userSelection } from '../users/users.ts';
 import { mentionsByAuthor, mostUnreadMentions, type UnreadMentions, unreadMentions } from './reading.ts';
 
 export interface Membership {

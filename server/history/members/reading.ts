@@ -1,16 +1,16 @@
 import { ask, inList, raw, type Sql, sql } from '../engine/dialect.ts';
 import { hasRows, maxScannedRows, type ReadsOf } from '../engine/read.ts';
 import { type Rule, refuse } from '../engine/rule.ts';
-import type { Row } from '../engine/table.ts';
 import { type Need, needOf, roomValueLoader, type Work } from '../engine/work.ts';
-import { everybody } from '../messages/message.ts';
-import { isAuthorBlocked } from '../people/blocks.ts';
-import { type UserRecord, userFrom } from '../people/user.ts';
-import type { RoomRecord } from '../rooms/room.ts';
-import { requireRoom } from '../rooms/room-changes.ts';
-import { isUnexpired, roomNumber, roomSelection, withLastMessages } from '../rooms/select.ts';
-import { getMember, memberNeed, setMember } from './loaded.ts';
-import { isMember, type MemberRecord, memberFrom, memberSelection } from './member.ts';
+import type { Row } from '../records/columns.ts';
+import { isMember, type MemberRecord, memberFrom } from '../records/member.ts';
+import { everybody } from '../records/message.ts';
+import type { RoomRecord } from '../records/room.ts';
+import { type UserRecord, userFrom } from '../records/user.ts';
+import { getMember, memberNeed, setMember } from '../rows/members.ts';
+import { requireRoom } from '../rows/room-changes.ts';
+import { isUnexpired, memberSelection, roomNumber, roomSelection, withLastMessages } from '../rows/select.ts';
+import { isAuthorBlocked } from '../users/blocks.ts';
 
 /** Unread mentions in a room are counted exactly up to this limit. */
 export const mostUnreadMentions = 1000;

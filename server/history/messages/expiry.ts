@@ -1,6 +1,6 @@
 import { ask, raw, sql } from '../engine/dialect.ts';
 import type { ReadsOf } from '../engine/read.ts';
-import { goneRooms } from '../rooms/room.ts';
+import { goneRooms } from '../records/room.ts';
 
 export interface ExpiryReads {
   /**

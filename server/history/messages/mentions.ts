@@ -1,10 +1,7 @@
-import type { Change } from '../changes.ts';
 import type { Need, Work } from '../engine/work.ts';
-import { getMember } from '../members/loaded.ts';
-import { isBanned, isMember, isNamed } from '../members/member.ts';
 import { peopleIn } from '../members/membership.ts';
-import { getUser } from '../people/loaded.ts';
-import type { RoomRow } from '../rooms/room.ts';
+import type { Change } from '../records/changes.ts';
+import { isBanned, isMember, isNamed } from '../records/member.ts';
 import {
   everybody,
   mentioned,
@@ -12,7 +9,10 @@ import {
   type NewMessage,
   type StoredMention,
   type StoredMessage,
-} from './message.ts';
+} from '../records/message.ts';
+import type { RoomRow } from '../records/room.ts';
+import { getMember } from '../rows/members.ts';
+import { getUser } from '../rows/users.ts';
 
 /** Records which users a change of the message starts or stops mentioning. @param before undefined for a new message */
 export function tellMentions(

@@ -3,22 +3,28 @@ import { isBlank } from '../../text/blank.ts';
 import { type FieldsWith, fieldsWith, isSet, pick } from '../../wire/content.ts';
 import { RequestError } from '../../wire/errors.ts';
 import type { ChosenFile, MessageFile, User } from '../../wire/events.ts';
-import type { Change } from '../changes.ts';
+import { tellAct } from '../audit.ts';
 import { type Rule, refuse } from '../engine/rule.ts';
 import { type Need, rows, type Work } from '../engine/work.ts';
-import { getFile, insertFile, release } from '../files/loaded.ts';
-import { getMember, memberNeed } from '../members/loaded.ts';
 import { isModerator } from '../members/membership.ts';
-import { tellAct } from '../moderation/acts.ts';
-import { discardEdit, filesOfEdit, pendingMessages } from '../moderation/waiting.ts';
-import { isBlocked } from '../people/blocks.ts';
-import { getRoom, setRoom } from '../rooms/loaded.ts';
-import { isReadable, type RoomRow, withDeleted } from '../rooms/room.ts';
-import { messageIn, requireRoom, requireRoomOf } from '../rooms/room-changes.ts';
+import type { Change } from '../records/changes.ts';
+import {
+  fixedBecause,
+  type NewMessage,
+  type StoredMessage,
+  sameMentions,
+  toTombstone,
+} from '../records/message.ts';
+import { isReadable, type RoomRow, withDeleted } from '../records/room.ts';
+import { getFile, insertFile, release } from '../rows/files.ts';
+import { getMember, memberNeed } from '../rows/members.ts';
+import { messageNeed, textRevOf, updateMessage } from '../rows/messages.ts';
+import { discardEdit, filesOfEdit, pendingMessages } from '../rows/pending.ts';
+import { messageIn, requireRoom, requireRoomOf } from '../rows/room-changes.ts';
+import { getRoom, setRoom } from '../rows/rooms.ts';
 import { isReply, keepConcerned, removeReply } from '../threads/threads.ts';
-import { messageNeed, textRevOf, updateMessage } from './loaded.ts';
+import { isBlocked } from '../users/blocks.ts';
 import { mentionsFor, mentionsNamed, tellMentions } from './mentions.ts';
-import { fixedBecause, type NewMessage, type StoredMessage, sameMentions, toTombstone } from './message.ts';
 import {
   type Content,
   carry,

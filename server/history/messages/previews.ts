@@ -1,16 +1,16 @@
 import { firstPage } from '../../text/format.ts';
 import type { Preview } from '../../wire/events.ts';
-import type { Change } from '../changes.ts';
 import { type Nothing, type Rule, refuse } from '../engine/rule.ts';
 import type { Work } from '../engine/work.ts';
-import { fileNeed, getFile, release, setFile } from '../files/loaded.ts';
-import { getMember, memberNeed } from '../members/loaded.ts';
 import { isModerator } from '../members/membership.ts';
-import { setRoom } from '../rooms/loaded.ts';
-import { hasBegun, type RoomRow, wantsPreviews } from '../rooms/room.ts';
-import { messageIn, recordOf, requireRoom, requireRoomOf } from '../rooms/room-changes.ts';
-import { getReacted, lastMessageNeed, messageNeed, setReacted, textRevOf } from './loaded.ts';
-import type { StoredMessage } from './message.ts';
+import type { Change } from '../records/changes.ts';
+import type { StoredMessage } from '../records/message.ts';
+import { hasBegun, type RoomRow, wantsPreviews } from '../records/room.ts';
+import { fileNeed, getFile, release, setFile } from '../rows/files.ts';
+import { getMember, memberNeed } from '../rows/members.ts';
+import { getReacted, lastMessageNeed, messageNeed, setReacted, textRevOf } from '../rows/messages.ts';
+import { messageIn, recordOf, requireRoom, requireRoomOf } from '../rows/room-changes.ts';
+import { setRoom } from '../rows/rooms.ts';
 
 export interface PreviewWrites {
   /**

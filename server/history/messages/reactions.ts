@@ -4,7 +4,6 @@ import { type Asking, ask, raw, type Sql, sql } from '../engine/dialect.ts';
 import { cutPage, type ReadsOf } from '../engine/read.ts';
 import { type Code, type Rule, refuse } from '../engine/rule.ts';
 import { deleteRows } from '../engine/store.ts';
-import type { Value } from '../engine/table.ts';
 import {
   type LoadedRoom,
   type Loader,
@@ -19,16 +18,24 @@ import {
   storedRoom,
   type Work,
 } from '../engine/work.ts';
-import { getMember, memberNeed } from '../members/loaded.ts';
-import { isMember } from '../members/member.ts';
 import { isModerator } from '../members/membership.ts';
-import { isBlocked } from '../people/blocks.ts';
-import { existingRoom, setRoom } from '../rooms/loaded.ts';
-import { goneRooms } from '../rooms/room.ts';
-import { messageIn, requireRoom, requireRoomOf } from '../rooms/room-changes.ts';
-import { findRoomNumbers, isUnexpired, roomNumber } from '../rooms/select.ts';
-import { getReacted, loadedMessage, loadedMessages, messageNeed, setReacted, textRevOf } from './loaded.ts';
-import type { StoredMessage } from './message.ts';
+import type { Value } from '../records/columns.ts';
+import { isMember } from '../records/member.ts';
+import type { StoredMessage } from '../records/message.ts';
+import { goneRooms } from '../records/room.ts';
+import { getMember, memberNeed } from '../rows/members.ts';
+import {
+  getReacted,
+  loadedMessage,
+  loadedMessages,
+  messageNeed,
+  setReacted,
+  textRevOf,
+} from '../rows/messages.ts';
+import { messageIn, requireRoom, requireRoomOf } from '../rows/room-changes.ts';
+import { existingRoom, setRoom } from '../rows/rooms.ts';
+import { findRoomNumbers, isUnexpired, roomNumber } from '../rows/select.ts';
+import { isBlocked } from '../users/blocks.ts';
 import { putBesideText } from './previews.ts';
 
 export interface ReactionWrites {

@@ -1,12 +1,12 @@
 import type { RoomKind, RoomRole } from '../../wire/events.ts';
+import { inKnownRooms } from '../audit.ts';
+import { dayOf } from '../days.ts';
 import { ask, type Dialect, raw, type Sql, sql } from '../engine/dialect.ts';
 import { countUpTo, type ReadsOf } from '../engine/read.ts';
-import { fileStates } from '../files/file.ts';
-import { hasStored } from '../messages/message.ts';
 import { reactionsIn } from '../messages/reactions.ts';
-import { dayOf } from '../rooms/days.ts';
-import { type KnownRooms, knownRooms } from '../rooms/select.ts';
-import { inKnownRooms } from './acts.ts';
+import { fileStates } from '../records/file.ts';
+import { hasStored } from '../records/message.ts';
+import { type KnownRooms, knownRooms } from '../rows/select.ts';
 
 export interface AboutPersonReads {
   /**

@@ -1,11 +1,11 @@
+import { tellAct } from '../audit.ts';
 import { raw } from '../engine/dialect.ts';
 import { findRows, type ReadsOf } from '../engine/read.ts';
 import type { Nothing, Rule } from '../engine/rule.ts';
 import { table } from '../engine/table.ts';
 import { rows } from '../engine/work.ts';
-import { deletedUser } from '../people/user.ts';
-import { tellAct } from './acts.ts';
-import type { Ban } from './records.ts';
+import type { Ban } from '../records/moderation.ts';
+import { deletedUser } from '../records/user.ts';
 
 export interface BanWrites {
   /** Bans a user from the site, or (null) lifts the ban. No-op if there is no ban to lift. */

@@ -1,20 +1,21 @@
 import { randomUUID } from 'node:crypto';
 import type { Report, ReportEnd } from '../../wire/events.ts';
+import { tellAct } from '../audit.ts';
 import { ask, type Dialect, inList, raw, sql } from '../engine/dialect.ts';
 import { columnsOf, cutPageBySize, type ReadContext, type ReadsOf } from '../engine/read.ts';
 import { type Rule, refuse } from '../engine/rule.ts';
-import { type Row, rowFrom, table } from '../engine/table.ts';
+import { rowFrom, table } from '../engine/table.ts';
 import { roomValueLoader, rows, type Work } from '../engine/work.ts';
-import { getMember, memberNeed } from '../members/loaded.ts';
-import { isBanned, isMember, type Restriction } from '../members/member.ts';
 import { peopleLosing } from '../members/membership.ts';
-import { lastMessageNeed, messageNeed } from '../messages/loaded.ts';
-import { mostNameBytes, type StoredMessage, sizeOf } from '../messages/message.ts';
 import { deleteMessage } from '../messages/messages.ts';
-import type { RoomState } from '../rooms/room.ts';
-import { countReports, isStale, messageIn, recordOf, requireRoom } from '../rooms/room-changes.ts';
-import { type KnownRooms, knownRooms, roomNumber } from '../rooms/select.ts';
-import { tellAct } from './acts.ts';
+import type { Row } from '../records/columns.ts';
+import { isBanned, isMember, type Restriction } from '../records/member.ts';
+import { mostNameBytes, type StoredMessage, sizeOf } from '../records/message.ts';
+import type { RoomState } from '../records/room.ts';
+import { getMember, memberNeed } from '../rows/members.ts';
+import { lastMessageNeed, messageNeed } from '../rows/messages.ts';
+import { countReports, isStale, messageIn, recordOf, requireRoom } from '../rows/room-changes.ts';
+import { type KnownRooms, knownRooms, roomNumber } from '../rows/select.ts';
 import { restrict } from './restrictions.ts';
 
 /** A user's report of a message. */

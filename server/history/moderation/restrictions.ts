@@ -1,9 +1,10 @@
-import type { Change } from '../changes.ts';
+import { tellAct } from '../audit.ts';
 import { ask, sql } from '../engine/dialect.ts';
 import type { ReadsOf } from '../engine/read.ts';
 import type { Rule } from '../engine/rule.ts';
 import type { Work } from '../engine/work.ts';
-import { endedRestrictions, endedRestrictionsNeed, getMember, setMember } from '../members/loaded.ts';
+import { countMembers, handOver, peopleLosing, putMember } from '../members/membership.ts';
+import type { Change } from '../records/changes.ts';
 import {
   acted,
   isBanned,
@@ -14,13 +15,12 @@ import {
   type RestrictionKind,
   restrictionKinds,
   withoutPreferences,
-} from '../members/member.ts';
-import { countMembers, handOver, peopleLosing, putMember } from '../members/membership.ts';
-import { lastMessageNeed } from '../messages/loaded.ts';
-import { setRoom } from '../rooms/loaded.ts';
-import type { RoomState } from '../rooms/room.ts';
-import { isStale, recordOf, requireRoom } from '../rooms/room-changes.ts';
-import { tellAct } from './acts.ts';
+} from '../records/member.ts';
+import type { RoomState } from '../records/room.ts';
+import { endedRestrictions, endedRestrictionsNeed, getMember, setMember } from '../rows/members.ts';
+import { lastMessageNeed } from '../rows/messages.ts';
+import { isStale, recordOf, requireRoom } from '../rows/room-changes.ts';
+import { setRoom } from '../rows/rooms.ts';
 
 export interface RestrictionWrites {
   /** Restricts a user in a room, or (null) lifts the restriction. Codes: `unknown_room`. */

@@ -3,7 +3,7 @@ import { findRows, type ReadsOf } from '../engine/read.ts';
 import type { Nothing, Rule } from '../engine/rule.ts';
 import { table } from '../engine/table.ts';
 import { rows } from '../engine/work.ts';
-import { aboutUser, isGone } from '../erasure/erasures.ts';
+import { aboutUser, isGone } from '../rows/erasures.ts';
 
 /** Maximum number of devices of a user. */
 export const mostDevices = 10;

@@ -3,10 +3,11 @@ import { findRows, type ReadsOf } from '../engine/read.ts';
 import type { Nothing, Rule } from '../engine/rule.ts';
 import { table } from '../engine/table.ts';
 import { rows } from '../engine/work.ts';
-import { aboutUser, isGone } from '../erasure/erasures.ts';
-import { getMember, memberNeed, setMember } from '../members/loaded.ts';
-import { acted, isNotified, type MemberRecord } from '../members/member.ts';
-import { requireRoom } from '../rooms/room-changes.ts';
+import { acted, type MemberRecord } from '../records/member.ts';
+import { aboutUser, isGone } from '../rows/erasures.ts';
+import { getMember, memberNeed, setMember } from '../rows/members.ts';
+import { requireRoom } from '../rows/room-changes.ts';
+import { isNotified } from '../rows/select.ts';
 import { recheckNow } from './due.ts';
 
 /** A user's notification settings. Unset ones have the site's defaults. */

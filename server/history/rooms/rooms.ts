@@ -1,27 +1,40 @@
 import type { RoomSettings, User } from '../../wire/events.ts';
-import type { Change } from '../changes.ts';
+import { tellAct } from '../audit.ts';
 import { ask, sql } from '../engine/dialect.ts';
 import type { ReadsOf } from '../engine/read.ts';
 import { type Nothing, type Rule, refuse } from '../engine/rule.ts';
 import { type Need, rows, type Work } from '../engine/work.ts';
-import { isBeforeEnd } from '../erasure/erasure.ts';
-import { erasureNeed, erasureOf } from '../erasure/erasures.ts';
-import type { StoredFile } from '../files/file.ts';
-import { fileNeed, getFile, release, setFile } from '../files/loaded.ts';
-import { getMember } from '../members/loaded.ts';
-import { acted, isMember } from '../members/member.ts';
 import { add } from '../members/membership.ts';
-import { lastMessageNeed } from '../messages/loaded.ts';
-import { tellAct } from '../moderation/acts.ts';
 import { openReports } from '../moderation/reports.ts';
-import { blocks, hasBlocked } from '../people/blocks.ts';
-import { getUser, userNeed } from '../people/loaded.ts';
-import { deletedUser } from '../people/user.ts';
-import { actInPublic, rename } from '../people/users.ts';
 import { pins } from '../pins.ts';
-import { roomKey } from '../text-keys.ts';
-import { oldRepliesNeed } from '../threads/loaded.ts';
-import { expireReplies } from '../threads/threads.ts';
+import type { Change } from '../records/changes.ts';
+import { isBeforeEnd } from '../records/erasure.ts';
+import type { StoredFile } from '../records/file.ts';
+import { acted, isMember } from '../records/member.ts';
+import {
+  hasBegun,
+  isReadable,
+  type RoomRecord,
+  type RoomRow,
+  type RoomState,
+  roomFrom,
+  roomSettings,
+} from '../records/room.ts';
+import { roomKey } from '../records/text-keys.ts';
+import { deletedUser } from '../records/user.ts';
+import { erasureNeed, erasureOf } from '../rows/erasures.ts';
+import { fileNeed, getFile, release, setFile } from '../rows/files.ts';
+import { getMember } from '../rows/members.ts';
+import { lastMessageNeed } from '../rows/messages.ts';
+import {
+  emptyRoom,
+  isStale,
+  newRoom,
+  recordOf,
+  removeRoom,
+  requireRoom,
+  siteRoom,
+} from '../rows/room-changes.ts';
 import {
   emptyRooms,
   emptyRoomsNeed,
@@ -34,19 +47,14 @@ import {
   roomNeed,
   roomOfPair,
   setRoom,
-} from './loaded.ts';
-import { countRoomsMadeBy, madeRoomsNeed } from './made.ts';
-import {
-  hasBegun,
-  isReadable,
-  type RoomRecord,
-  type RoomRow,
-  type RoomState,
-  roomFrom,
-  roomSettings,
-} from './room.ts';
-import { emptyRoom, isStale, newRoom, recordOf, removeRoom, requireRoom, siteRoom } from './room-changes.ts';
-import { roomSelection, withLastMessages } from './select.ts';
+} from '../rows/rooms.ts';
+import { roomSelection, withLastMessages } from '../rows/select.ts';
+import { oldRepliesNeed } from '../rows/threads.ts';
+import { getUser, userNeed } from '../rows/users.ts';
+import { expireReplies } from '../threads/threads.ts';
+import { blocks, hasBlocked } from '../users/blocks.ts';
+import { actInPublic, rename } from '../users/users.ts';
+import { countRoomsMadeBy, madeRoomsNeed } from './created.ts';
 
 export interface RoomWrites {
   /** Creates the rooms of CHAT_ROOMS that do not exist yet. */

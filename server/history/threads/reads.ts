@@ -1,11 +1,11 @@
 import type { User } from '../../wire/events.ts';
 import { type Asking, ask, type Dialect, inList, raw, type Sql, sql } from '../engine/dialect.ts';
 import { cutPage, type ReadsOf } from '../engine/read.ts';
-import type { Row } from '../engine/table.ts';
-import { messageFrom, type Page, type StoredMessage, type ThreadPlace } from '../messages/message.ts';
-import { readPage } from '../messages/pages.ts';
-import { deletedUser } from '../people/user.ts';
-import { isUnexpired, parseRoomCursor } from '../rooms/select.ts';
+import type { Row } from '../records/columns.ts';
+import { messageFrom, type Page, type StoredMessage, type ThreadPlace } from '../records/message.ts';
+import { deletedUser } from '../records/user.ts';
+import { readPage } from '../rows/message-pages.ts';
+import { isUnexpired, parseRoomCursor } from '../rows/select.ts';
 
 /** Maximum number of authors that a thread names. */
 export const namedAuthors = 3;

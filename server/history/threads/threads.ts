@@ -1,13 +1,13 @@
 import { isGuest } from '../../wire/guest.ts';
-import type { Change } from '../changes.ts';
 import { type Nothing, type Rule, refuse } from '../engine/rule.ts';
 import { rows, type Work } from '../engine/work.ts';
-import { getMember, memberNeed } from '../members/loaded.ts';
-import { isMember } from '../members/member.ts';
-import { getMessage, messageNeed } from '../messages/loaded.ts';
-import { everybody, mentioned, type StoredMessage, type ThreadPlace } from '../messages/message.ts';
-import type { RoomRow } from '../rooms/room.ts';
-import { messageIn, requireRoom } from '../rooms/room-changes.ts';
+import type { Change } from '../records/changes.ts';
+import { isMember } from '../records/member.ts';
+import { everybody, mentioned, type StoredMessage, type ThreadPlace } from '../records/message.ts';
+import type { RoomRow } from '../records/room.ts';
+import { getMember, memberNeed } from '../rows/members.ts';
+import { getMessage, messageNeed } from '../rows/messages.ts';
+import { messageIn, requireRoom } from '../rows/room-changes.ts';
 import {
   concerned,
   earlierReply,
@@ -16,7 +16,7 @@ import {
   oldReplies,
   threadAuthors,
   threads,
-} from './loaded.ts';
+} from '../rows/threads.ts';
 
 /** Maximum number of followers of a thread. Each reply stores a row per follower. */
 export const mostFollowers = 200;

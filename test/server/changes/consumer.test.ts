@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import { type Consumer, runConsumers } from '../../../server/changes/consumer.ts';
-import { openSqliteHistory } from '../../../server/history/engine/sqlite/sqlite.ts';
 import type { History, LoggedEntry } from '../../../server/history/history.ts';
+import { openSqliteHistory } from '../../../server/history/sqlite/sqlite.ts';
 import { historyFolder } from '../../helpers/chat-server.ts';
 import { hanging } from '../../helpers/hanging.ts';
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { cursorOf, decodeCursor } from '../../../server/chat/cursor.ts';
-import { memberKey } from '../../../server/history/text-keys.ts';
+import { memberKey } from '../../../server/history/records/text-keys.ts';
 import { folded } from '../../../server/text/folding.ts';
 import { requests } from '../../../server/wire/events.ts';
 

@@ -7,13 +7,12 @@ import { SealedCursors } from '../../../server/history/engine/sealed-cursors.ts'
 import { SqliteConnection, sqlite } from '../../../server/history/engine/sqlite/dialect.ts';
 import { digestKeyOf } from '../../../server/history/engine/sqlite/migrations.ts';
 import { purger } from '../../../server/history/engine/sqlite/purge.ts';
-import { openSqliteHistory } from '../../../server/history/engine/sqlite/sqlite.ts';
+import { addTerms } from '../../../server/history/engine/terms.ts';
 import { Transaction } from '../../../server/history/engine/transaction.ts';
 import type { History, MemberPlace, Writes } from '../../../server/history/history.ts';
 import { unreadMentions } from '../../../server/history/members/reading.ts';
+import { openSqliteHistory } from '../../../server/history/sqlite/sqlite.ts';
 import { reads, subjects } from '../../../server/history/subjects.ts';
-
-import { addTerms } from '../../../server/history/terms.ts';
 import { size } from '../../guarantees/size.ts';
 import { emptyHistory } from '../../helpers/chat-server.ts';
 import { everyRead, everyWrite } from '../../helpers/every-call.ts';

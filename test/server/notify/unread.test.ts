@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
-import { openSqliteHistory } from '../../../server/history/engine/sqlite/sqlite.ts';
 import type { History, Reads } from '../../../server/history/history.ts';
+import { openSqliteHistory } from '../../../server/history/sqlite/sqlite.ts';
 import { Notifier } from '../../../server/notify/notifier.ts';
 import { unreadOf } from '../../../server/notify/unread.ts';
 import { emptyHistory } from '../../helpers/chat-server.ts';

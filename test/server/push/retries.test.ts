@@ -11,8 +11,8 @@ import {
   vi,
 } from 'vitest';
 import type { Directory } from '../../../server/chat/directory.ts';
-import { openSqliteHistory } from '../../../server/history/engine/sqlite/sqlite.ts';
 import type { History, Writes } from '../../../server/history/history.ts';
+import { openSqliteHistory } from '../../../server/history/sqlite/sqlite.ts';
 import type { Fcm } from '../../../server/push/fcm.ts';
 import { PushServices } from '../../../server/push/push-service.ts';
 import { Pushes } from '../../../server/push/pushes.ts';

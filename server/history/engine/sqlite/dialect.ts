@@ -1,7 +1,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import { messageColumns, stringAgg } from '../../messages/message.ts';
+import type { Columns, Row, Value } from '../../records/columns.ts';
+import { messageColumns, stringAgg } from '../../records/message.ts';
 import { type Asking, type Dialect, raw, type Sql, without } from '../dialect.ts';
-import type { Columns, Row, Value } from '../table.ts';
 
 /** The columns to select for a message. */
 export const columns = messageColumns('chat_', stringAgg);

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { fstatSync, ftruncateSync, openSync, statfsSync, statSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
-import { isFull } from './protocol.ts';
+import { isFull } from './errors.ts';
 
 /** Below this free space in bytes, no message is stored. The remaining space is for joins and the checkpoint. */
 export const minFreeBytes = 128 * 1024;

@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { closeSync, createReadStream, existsSync, fdatasyncSync, openSync, writeSync } from 'node:fs';
 import { createInterface } from 'node:readline';
-import type { ErasedMessages } from '../../erasure/erasure.ts';
+import type { ErasedMessages } from '../../records/erasure.ts';
 
 /**
  * Returns the path of the list of requested erasures. The list is a file next to the history, because a restored backup

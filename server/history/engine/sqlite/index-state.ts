@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { foldingVersion } from '../../../text/folding.ts';
-import { goneRooms } from '../../rooms/room.ts';
+import { goneRooms } from '../../records/room.ts';
 
 /** Returns the path of the search index, next to the history. */
 export const indexOf = (path: string): string => `${path}-search`;

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
 import { type Migration, migrationsFolder, migrationsOf, ownMigrations } from '../../migrations.ts';
+import type { Row } from '../../records/columns.ts';
 import { lastMigration, makeMigrations, migrationRows, tooNew } from '../schema.ts';
-import type { Row } from '../table.ts';
 
 /**
  * Migrates the file step by step, each step in its own transaction.

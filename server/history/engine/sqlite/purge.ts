@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { fileStates } from '../../files/file.ts';
-import { goneRooms } from '../../rooms/room.ts';
+import { fileStates } from '../../records/file.ts';
+import { goneRooms } from '../../records/room.ts';
 
 /** Limits of one step: messages, and bytes of their texts and reactions. */
 const steps = {

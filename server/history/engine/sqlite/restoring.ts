@@ -1,13 +1,14 @@
 import { DatabaseSync } from 'node:sqlite';
+import type { ErasedMessages } from '../../records/erasure.ts';
 import {
+  type ErasingHistory,
   endOfLog,
   eraseAgain,
   forRestored,
   freeConsumers,
   type LostErasure,
   namesOfUsers,
-} from '../../erasure/erase-again.ts';
-import type { ErasedMessages } from '../../erasure/erasure.ts';
+} from '../erase-again.ts';
 import { deleteRowsOf, portableTables, type RowsTarget, selectRows } from '../portable.ts';
 import { SqliteConnection, sqlite } from './dialect.ts';
 import {
@@ -20,7 +21,6 @@ import {
 } from './erased.ts';
 import { digestKeyOf, migrate } from './migrations.ts';
 import { columnsIn, parts, rowsOfErased } from './snapshot.ts';
-import { openSqliteHistory } from './sqlite.ts';
 
 /** Opens the history to look up files. @returns `has`: whether it has the file with this ID */
 export function askingForFiles(path: string): { has(id: string): boolean; close(): void } {
@@ -45,8 +45,14 @@ export interface FileRestoring extends RowsTarget {
   close(): void;
 }
 
-/** Creates a history for the rows of a backup. @param format the number of the last migration of the backup */
-export function restoringFile(path: string, format: number): FileRestoring {
+type OpenFile = (options: { path: string; onFailure: (error: Error) => void }) => Promise<ErasingHistory>;
+
+/**
+ * Creates a history for the rows of a backup.
+ * @param format the number of the last migration of the backup
+ * @param open opens the new history, to repeat erasures
+ */
+export function restoringFile(path: string, format: number, open: OpenFile): FileRestoring {
   const db = new DatabaseSync(path, { enableForeignKeyConstraints: true });
   // No other program uses the file before it is complete, and an interrupted restore deletes it.
   db.exec('PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF');
@@ -105,7 +111,7 @@ export function restoringFile(path: string, format: number): FileRestoring {
         const unfinished = copy.prepare('SELECT user_id FROM chat_erasures LIMIT 1').get();
         return { lost: lostErasures(copy, erased), hasUnfinished: unfinished !== undefined };
       });
-      if (lost.length > 0 || hasUnfinished) await eraseIn(path, lost);
+      if (lost.length > 0 || hasUnfinished) await eraseIn(path, lost, open);
       withFile(path, (copy) => {
         copy.exec(`${forRestored().join(';')}; DELETE FROM former_texts; DELETE FROM generations`);
       });
@@ -159,9 +165,9 @@ function* usersIn(db: DatabaseSync): Generator<string> {
   }
 }
 
-async function eraseIn(path: string, erasures: readonly LostErasure[]): Promise<void> {
+async function eraseIn(path: string, erasures: readonly LostErasure[], open: OpenFile): Promise<void> {
   let failure: Error | undefined;
-  const history = await openSqliteHistory({
+  const history = await open({
     path,
     onFailure: (error) => {
       failure = error;

@@ -1,7 +1,8 @@
 import { rmSync } from 'node:fs';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { foldingVersion } from '../../../text/folding.ts';
-import { addTerms } from '../../terms.ts';
+import { addTerms } from '../terms.ts';
+import { isFull } from './errors.ts';
 import {
   currentGeneration,
   type IndexState,
@@ -10,7 +11,6 @@ import {
   isContinued,
   stateOf,
 } from './index-state.ts';
-import { isFull } from './protocol.ts';
 
 /**
  * Messages in a block, and blocks in a group. A row of the index has one bit for each of them. The rows of a block are

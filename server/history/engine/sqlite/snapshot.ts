@@ -1,7 +1,8 @@
 import { realpathSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
-import { erasureMargin } from '../../erasure/erase-again.ts';
+import type { Columns, Value } from '../../records/columns.ts';
 import { UnknownTables } from '../../unusable.ts';
+import { erasureMargin } from '../erase-again.ts';
 import { rowsPerPart } from '../limits.ts';
 import {
   columnsByTable,
@@ -12,7 +13,6 @@ import {
   selectRows,
   selectStoredFiles,
 } from '../portable.ts';
-import type { Columns, Value } from '../table.ts';
 import { keyOf, type ListedErasure, listedErasures } from './erased.ts';
 import { formatOf } from './migrations.ts';
 
