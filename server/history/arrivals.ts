@@ -2,6 +2,7 @@ import type { SiteRole, User } from '../wire/events.ts';
 import { ask, type Sql, sql, unionAll } from './engine/dialect.ts';
 import { countUpTo, cutPage, type ReadsOf } from './engine/read.ts';
 import { type Nothing, type Rule, refuse } from './engine/rule.ts';
+import { subject } from './engine/subject.ts';
 import { type Need, rows } from './engine/work.ts';
 import { add, take } from './members/membership.ts';
 import { acted, sources } from './records/member.ts';
@@ -48,7 +49,7 @@ export interface ArrivalReads {
   arrived: { in: { most: number }; out: number };
 }
 
-export const arrive: Rule<ArrivalWrites['arrive']> = {
+const arrive: Rule<ArrivalWrites['arrive']> = {
   needs: ({ user, rooms: listed }) => [
     userNeed(user.id),
     rows(arrivals, { user: user.id }),
@@ -79,7 +80,7 @@ export const arrive: Rule<ArrivalWrites['arrive']> = {
   },
 };
 
-export const putSiteUsers: Rule<ArrivalWrites['putSiteUsers']> = {
+const putSiteUsers: Rule<ArrivalWrites['putSiteUsers']> = {
   adds: true,
   needs: ({ users }) => users.flatMap(({ id }): Need[] => [userNeed(id), rows(siteUsers, { user: id })]),
   run(work, { users, at }, changes) {
@@ -92,7 +93,7 @@ export const putSiteUsers: Rule<ArrivalWrites['putSiteUsers']> = {
   },
 };
 
-export const arrivalReads: ReadsOf<ArrivalReads> = {
+const reads: ReadsOf<ArrivalReads> = {
   *arrival(_, { user }) {
     const [row] = yield* ask(
       sql`SELECT ${userSelection}, at FROM chat_arrivals JOIN chat_users AS users ON users.id = user_id WHERE user_id = ${user}`,
@@ -146,4 +147,10 @@ function arrivalsByName(query: string, after: ArrivalPlace | undefined, limit: n
 const either = (conditions: readonly Sql[]): Sql => ({
   text: `(${conditions.map(({ text }) => text).join(' OR ')})`,
   values: conditions.flatMap(({ values }) => values),
+});
+
+export const arrivalSubject = subject<ArrivalWrites, ArrivalReads>({
+  tables: [arrivals, siteUsers],
+  rules: { arrive, putSiteUsers },
+  reads,
 });

@@ -2,6 +2,7 @@ import type { AuditScope } from '../wire/events.ts';
 import { ask, type Dialect, inList, raw, type Sql, sql } from './engine/dialect.ts';
 import { askNumber, cutPage, type ReadsOf } from './engine/read.ts';
 import type { Nothing, Rule } from './engine/rule.ts';
+import { subject } from './engine/subject.ts';
 import type { Work } from './engine/work.ts';
 import type { Change } from './records/changes.ts';
 import type { Row, Value } from './records/columns.ts';
@@ -90,7 +91,7 @@ export function tellAct(
   changes.push({ type: 'act', act: Object.fromEntries(fields) as Omit<Act, 'at'> });
 }
 
-export const forgetActs: Rule<ActWrites['forgetActs']> = {
+const forgetActs: Rule<ActWrites['forgetActs']> = {
   needs: () => [],
   run(work, { before }) {
     work.later(() => sql`DELETE FROM chat_audit WHERE at < ${before}`);
@@ -98,7 +99,7 @@ export const forgetActs: Rule<ActWrites['forgetActs']> = {
   },
 };
 
-export const noteExport: Rule<ActWrites['noteExport']> = {
+const noteExport: Rule<ActWrites['noteExport']> = {
   needs: () => [],
   run(_work, { user, actor }, changes) {
     tellAct(changes, { kind: 'exported', by: actor, user });
@@ -162,7 +163,7 @@ function isKnownToUser(dialect: Dialect, { rooms, lost }: NonNullable<ActReads['
   return sql`(act = 'removed' OR ${inOwn} OR (act = 'banned' AND ${inLost}))`;
 }
 
-export const actReads: ReadsOf<ActReads> = {
+const reads: ReadsOf<ActReads> = {
   *acts({ dialect }, { of, by, scope, before = Number.MAX_SAFE_INTEGER, limit }) {
     const select = (condition: Sql) =>
       sql`SELECT ${actSelection} FROM chat_audit WHERE ${condition} num < ${before}
@@ -199,3 +200,8 @@ export const actReads: ReadsOf<ActReads> = {
             AND ${inKnownRooms(dialect, visibleRooms)}`,
     ),
 };
+
+export const actSubject = subject<ActWrites, ActReads>({
+  rules: { forgetActs, noteExport },
+  reads,
+});

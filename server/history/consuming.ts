@@ -2,6 +2,7 @@ import { insertActs } from './audit.ts';
 import { type Consume, leaseTime } from './engine/change-log.ts';
 import { consumerNeed, deleteOtherConsumers, getConsumer, setConsumer } from './engine/consumers.ts';
 import type { Nothing, Rule } from './engine/rule.ts';
+import { type None, subject } from './engine/subject.ts';
 import type { Need } from './engine/work.ts';
 import { type Concerned, lookThroughPause, markDue, markDueRooms } from './notifications/due.ts';
 import { markPushes } from './notifications/pushes.ts';
@@ -39,7 +40,7 @@ export interface LogWrites {
 const isOfDirect = (event: NewEvent): event is NewEvent & { roomId: string } =>
   event.type === 'room.member_added' && event.roomId?.startsWith('d-') === true;
 
-export const consume: Rule<LogWrites['consume']> = {
+const consume: Rule<LogWrites['consume']> = {
   alone: true,
   needs: (input) => [
     consumerNeed(input),
@@ -86,7 +87,7 @@ export const consume: Rule<LogWrites['consume']> = {
   },
 };
 
-export const keepConsumers: Rule<LogWrites['keepConsumers']> = {
+const keepConsumers: Rule<LogWrites['keepConsumers']> = {
   alone: true,
   needs: () => [],
   run(work, { names }) {
@@ -95,7 +96,7 @@ export const keepConsumers: Rule<LogWrites['keepConsumers']> = {
   },
 };
 
-export const broadcast: Rule<LogWrites['broadcast']> = {
+const broadcast: Rule<LogWrites['broadcast']> = {
   needs: ({ what }) => usersNamed(what).flatMap(aboutUser),
   run(work, { from, what }, changes) {
     // The server may not know of a recent erasure yet, and the user's name would stay in the log.
@@ -104,3 +105,8 @@ export const broadcast: Rule<LogWrites['broadcast']> = {
     return {};
   },
 };
+
+export const logSubject = subject<LogWrites, None>({
+  rules: { broadcast, consume, keepConsumers },
+  reads: {},
+});

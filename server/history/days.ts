@@ -1,6 +1,7 @@
 import { ask, inList, sql } from './engine/dialect.ts';
 import type { ReadsOf } from './engine/read.ts';
 import type { Nothing, Rule } from './engine/rule.ts';
+import { subject } from './engine/subject.ts';
 import { table } from './engine/table.ts';
 import type { Work } from './engine/work.ts';
 import type { RoomRow } from './records/room.ts';
@@ -40,7 +41,7 @@ export function withOneMore(work: Work, { id, sent }: RoomRow, at: number): NonN
   return { day, messages: 1 };
 }
 
-export const forgetDays: Rule<DayWrites['forgetDays']> = {
+const forgetDays: Rule<DayWrites['forgetDays']> = {
   needs: () => [],
   run(work, { before }) {
     work.later(() => sql`DELETE FROM chat_days WHERE day < ${dayOf(before)}`);
@@ -48,7 +49,7 @@ export const forgetDays: Rule<DayWrites['forgetDays']> = {
   },
 };
 
-export const dayReads: ReadsOf<DayReads> = {
+const reads: ReadsOf<DayReads> = {
   *messagesByDay({ dialect }, { from, ...known }) {
     const rooms = knownRooms(dialect, known);
     const rows = yield* ask(
@@ -70,3 +71,9 @@ export const dayReads: ReadsOf<DayReads> = {
     return rows.map(({ id, num }) => ({ room: id as string, messages: Number(num) }));
   },
 };
+
+export const daySubject = subject<DayWrites, DayReads>({
+  tables: [days],
+  rules: { forgetDays },
+  reads,
+});

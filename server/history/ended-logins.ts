@@ -1,6 +1,7 @@
 import { raw, sql } from './engine/dialect.ts';
 import { findRows, type ReadsOf } from './engine/read.ts';
 import type { Nothing, Rule } from './engine/rule.ts';
+import { subject } from './engine/subject.ts';
 import { table } from './engine/table.ts';
 import { rows } from './engine/work.ts';
 
@@ -23,7 +24,7 @@ export interface EndedLoginReads {
 
 export const endedLogins = table<StoredEndedLogin>('chat_ended_logins', ['id'], { id: 'id', until: 'until' });
 
-export const endLogin: Rule<EndedLoginWrites['endLogin']> = {
+const endLogin: Rule<EndedLoginWrites['endLogin']> = {
   needs: ({ id }) => [rows(endedLogins, { id })],
   run(work, { id, until, at }, changes) {
     work.find(endedLogins, { id });
@@ -34,8 +35,14 @@ export const endLogin: Rule<EndedLoginWrites['endLogin']> = {
   },
 };
 
-export const endedLoginReads: ReadsOf<EndedLoginReads> = {
+const reads: ReadsOf<EndedLoginReads> = {
   *endedLogins() {
     return yield* findRows(endedLogins, raw('ORDER BY until'));
   },
 };
+
+export const endedLoginSubject = subject<EndedLoginWrites, EndedLoginReads>({
+  tables: [endedLogins],
+  rules: { endLogin },
+  reads,
+});

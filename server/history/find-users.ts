@@ -2,6 +2,7 @@ import { asTyped, folded } from '../text/folding.ts';
 import { isGuest } from '../wire/guest.ts';
 import { type Asking, ask, type Dialect, inList, raw, type Sql, sql, unionAll } from './engine/dialect.ts';
 import type { ReadsOf } from './engine/read.ts';
+import { type None, subject } from './engine/subject.ts';
 import { isBehind, listedFrom, type MemberPage, type MemberPlace, selectListed } from './members/members.ts';
 import type { Row } from './records/columns.ts';
 import { behindNames, findKeys, queryKeys, typedFindKeys } from './records/text-keys.ts';
@@ -142,7 +143,7 @@ function* scanMembers(search: MemberSearch, rooms: readonly Row[]): Asking<Row[]
   return scanned;
 }
 
-export const findUsersReads: ReadsOf<FindUsersReads> = {
+const reads: ReadsOf<FindUsersReads> = {
   *findUsers({ dialect }, { user: asker, query, onlyShared, limit }) {
     const matches = new Matches(query, limit);
     const rooms = yield* ask(
@@ -232,3 +233,8 @@ function rangeAt(sort: string, { from, to }: SortRange): 0 | 1 | 2 {
   if (sort.startsWith(from) && !sort.startsWith(to)) return 0;
   return Buffer.compare(Buffer.from(sort), Buffer.from(from)) < 0 ? 1 : 2;
 }
+
+export const findUsersSubject = subject<None, FindUsersReads>({
+  rules: {},
+  reads,
+});

@@ -1,5 +1,6 @@
 import type { RoomRole, User } from '../wire/events.ts';
 import type { Nothing, Rule } from './engine/rule.ts';
+import { type None, subject } from './engine/subject.ts';
 import { add, peopleIn } from './members/membership.ts';
 import { contentOf, post, saidBy, sendNeeds } from './messages/posting.ts';
 import type { Change } from './records/changes.ts';
@@ -43,7 +44,7 @@ export interface ImportWrites {
 
 const unheard = (): Change[] => [];
 
-export const importRoom: Rule<ImportWrites['importRoom']> = {
+const importRoom: Rule<ImportWrites['importRoom']> = {
   adds: true,
   needs: ({ id, kind, name }) => [roomNeed(id), ...publicName(kind, name)],
   run(work, { id, kind, name, topic, at }) {
@@ -55,7 +56,7 @@ export const importRoom: Rule<ImportWrites['importRoom']> = {
   },
 };
 
-export const importMessage: Rule<ImportWrites['importMessage']> = {
+const importMessage: Rule<ImportWrites['importMessage']> = {
   adds: true,
   needs: sendNeeds,
   run(work, input) {
@@ -72,7 +73,7 @@ export const importMessage: Rule<ImportWrites['importMessage']> = {
   },
 };
 
-export const importMembers: Rule<ImportWrites['importMembers']> = {
+const importMembers: Rule<ImportWrites['importMembers']> = {
   adds: true,
   needs: ({ room, users }) => [
     lastMessageNeed(room),
@@ -96,3 +97,8 @@ export const importMembers: Rule<ImportWrites['importMembers']> = {
     return {};
   },
 };
+
+export const importSubject = subject<ImportWrites, None>({
+  rules: { importRoom, importMessage, importMembers },
+  reads: {},
+});

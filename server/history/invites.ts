@@ -1,7 +1,8 @@
-import type { SiteRole, User } from '../wire/events.ts';
+import type { SiteRole } from '../wire/events.ts';
 import { ask, inList, sql } from './engine/dialect.ts';
 import { columnsOf, type ReadsOf } from './engine/read.ts';
 import { type Nothing, type Rule, refuse } from './engine/rule.ts';
+import { subject } from './engine/subject.ts';
 import { rowFrom, table } from './engine/table.ts';
 import { rows } from './engine/work.ts';
 import type { Row } from './records/columns.ts';
@@ -74,15 +75,6 @@ export interface InviteWrites {
     in: { room: string; id: string; by?: string; decidedFor?: RoomState };
     out: { stale: boolean };
   };
-  /**
-   * Makes the user a member and counts the use of the link. No-op for members. Codes: `unknown_invite` (the link does
-   * not admit this user: see `opens`), `limit_reached` (`most` members).
-   * @param in.by the creator of the link, as read before
-   */
-  acceptInvite: {
-    in: { room: string; id: string; by: string; user: User; most: number; at: number };
-    out: Nothing;
-  };
   /** Deletes links that expired before `before`. */
   forgetInvites: { in: { before: number }; out: Nothing };
 }
@@ -124,7 +116,7 @@ export const invites = table<StoredInvite>(
   { users: ['by'], without: () => ({ row: null }) },
 );
 
-export const createInvite: Rule<InviteWrites['createInvite']> = {
+const createInvite: Rule<InviteWrites['createInvite']> = {
   needs: ({ invite: { room, by } }) => [roomNeed(room), memberNeed(room, by), rows(invites, { room })],
   run(work, { invite, decidedFor }) {
     const room = requireRoom(work, invite.room);
@@ -142,7 +134,7 @@ export const createInvite: Rule<InviteWrites['createInvite']> = {
   },
 };
 
-export const revokeInvite: Rule<InviteWrites['revokeInvite']> = {
+const revokeInvite: Rule<InviteWrites['revokeInvite']> = {
   needs: ({ room, id }) => [rows(invites, { room, id })],
   run(work, { room: id, id: invite, by, decidedFor }) {
     const room = requireRoom(work, id);
@@ -153,7 +145,7 @@ export const revokeInvite: Rule<InviteWrites['revokeInvite']> = {
   },
 };
 
-export const forgetInvites: Rule<InviteWrites['forgetInvites']> = {
+const forgetInvites: Rule<InviteWrites['forgetInvites']> = {
   needs: () => [],
   run(work, { before }) {
     work.later(() => sql`DELETE FROM chat_invites WHERE until < ${before}`);
@@ -166,7 +158,7 @@ const selectInvites = sql`SELECT rooms.id AS room_id, name, topic, members, tile
 
 const inviteFrom = (row: Row) => rowFrom(invites, row, row.room_id as string);
 
-export const inviteReads: ReadsOf<InviteReads> = {
+const reads: ReadsOf<InviteReads> = {
   *invites(_, { room }) {
     const rows = yield* ask(sql`${selectInvites} WHERE rooms.id = ${room} ORDER BY at DESC, invites.id`);
     return rows.map(inviteFrom);
@@ -206,3 +198,9 @@ export const inviteReads: ReadsOf<InviteReads> = {
     };
   },
 };
+
+export const inviteSubject = subject<InviteWrites, InviteReads>({
+  tables: [invites],
+  rules: { createInvite, revokeInvite, forgetInvites },
+  reads,
+});

@@ -1,6 +1,7 @@
 import { type Asking, ask } from './engine/dialect.ts';
 import type { ReadsOf } from './engine/read.ts';
 import { lastMigration, migrationRows } from './engine/schema.ts';
+import { type None, subject } from './engine/subject.ts';
 import { ownMigrations } from './migrations.ts';
 import { UnknownTables } from './unusable.ts';
 
@@ -9,7 +10,7 @@ export interface KnownTablesReads {
   hasKnownTables: { in: null; out: boolean };
 }
 
-export const knownTablesReads: ReadsOf<KnownTablesReads> = {
+const reads: ReadsOf<KnownTablesReads> = {
   *hasKnownTables({ dialect }): Asking<boolean> {
     try {
       lastMigration(yield* ask(migrationRows), ownMigrations(dialect.name));
@@ -20,3 +21,8 @@ export const knownTablesReads: ReadsOf<KnownTablesReads> = {
     }
   },
 };
+
+export const knownTablesSubject = subject<None, KnownTablesReads>({
+  rules: {},
+  reads,
+});

@@ -6,6 +6,7 @@ import type { HoldReason } from '../wire/events.ts';
 import { ask, sql } from './engine/dialect.ts';
 import { columnsOf, type ReadsOf } from './engine/read.ts';
 import { type Nothing, type Rule, refuse } from './engine/rule.ts';
+import { subject } from './engine/subject.ts';
 import { rowFrom, table } from './engine/table.ts';
 import { rows, type Work } from './engine/work.ts';
 import { type EditedContent, plainAfter } from './messages/messages.ts';
@@ -168,7 +169,7 @@ export const scheduledMessages = table<ScheduledMessage>(
   },
 );
 
-export const schedule: Rule<LaterWrites['schedule']> = {
+const schedule: Rule<LaterWrites['schedule']> = {
   adds: true,
   needs: (input) => [
     ...sendNeeds(input),
@@ -214,7 +215,7 @@ export const schedule: Rule<LaterWrites['schedule']> = {
   },
 };
 
-export const reschedule: Rule<LaterWrites['reschedule']> = {
+const reschedule: Rule<LaterWrites['reschedule']> = {
   adds: true,
   needs: ({ room, id }) => [rows(scheduledMessages, { room, id })],
   run(work, input, changes) {
@@ -250,7 +251,7 @@ export const reschedule: Rule<LaterWrites['reschedule']> = {
   },
 };
 
-export const sendScheduled: Rule<LaterWrites['sendScheduled']> = {
+const sendScheduled: Rule<LaterWrites['sendScheduled']> = {
   adds: true,
   needs: ({ room, id, user }) => [
     rows(scheduledMessages, { room, id }),
@@ -292,7 +293,7 @@ export const sendScheduled: Rule<LaterWrites['sendScheduled']> = {
   },
 };
 
-export const remind: Rule<LaterWrites['remind']> = {
+const remind: Rule<LaterWrites['remind']> = {
   adds: true,
   needs: ({ room, user }) => [rows(scheduledMessages, { room, user }), memberNeed(room, user)],
   run(work, { room, user, seq, due, most }, changes) {
@@ -322,7 +323,7 @@ export const remind: Rule<LaterWrites['remind']> = {
   },
 };
 
-export const endReminder: Rule<LaterWrites['endReminder']> = {
+const endReminder: Rule<LaterWrites['endReminder']> = {
   needs: ({ room, id }) => [rows(scheduledMessages, { room, id })],
   run(work, { room, id, rev, isVisible, at }, changes) {
     const [stored] = work.find(scheduledMessages, { room, id });
@@ -338,7 +339,7 @@ export const endReminder: Rule<LaterWrites['endReminder']> = {
 const roomLimitReason = (most: number) =>
   `the room has ${most} scheduled messages and reminders of this user (CHAT_LIMIT_LATER)`;
 
-export const settleScheduled: Rule<LaterWrites['settleScheduled']> = {
+const settleScheduled: Rule<LaterWrites['settleScheduled']> = {
   needs: ({ room, id }) => [rows(scheduledMessages, { room, id })],
   run(work, { room, id, rev, at, ...settled }, changes) {
     const [stored] = work.find(scheduledMessages, { room, id });
@@ -355,7 +356,7 @@ export const settleScheduled: Rule<LaterWrites['settleScheduled']> = {
   },
 };
 
-export const unschedule: Rule<LaterWrites['unschedule']> = {
+const unschedule: Rule<LaterWrites['unschedule']> = {
   needs: ({ room, id }) => [rows(scheduledMessages, { room, id })],
   run(work, { room, id, user, at }, changes) {
     const [stored] = work.find(scheduledMessages, { room, id });
@@ -392,7 +393,7 @@ const select = sql`SELECT rooms.id AS room_id, ${columnsOf(scheduledMessages, 'l
 
 const fromRow = (row: Row) => rowFrom(scheduledMessages, row, row.room_id as string);
 
-export const laterReads: ReadsOf<LaterReads> = {
+const reads: ReadsOf<LaterReads> = {
   *scheduledMessage(_, { id }) {
     const [row] = yield* ask(sql`${select} later.id = ${id}`);
     return row === undefined ? null : fromRow(row);
@@ -425,3 +426,9 @@ export const laterReads: ReadsOf<LaterReads> = {
     return (yield* ask(sql`${select} done < ${before} ORDER BY done LIMIT ${limit}`)).map(fromRow);
   },
 };
+
+export const laterSubject = subject<LaterWrites, LaterReads>({
+  tables: [scheduledMessages],
+  rules: { schedule, reschedule, sendScheduled, remind, endReminder, settleScheduled, unschedule },
+  reads,
+});

@@ -2,6 +2,7 @@ import { tellAct } from './audit.ts';
 import { ask, raw, sql } from './engine/dialect.ts';
 import { cutPage, type ReadsOf } from './engine/read.ts';
 import { type Rule, refuse } from './engine/rule.ts';
+import { subject } from './engine/subject.ts';
 import { rowFrom, table } from './engine/table.ts';
 import { rows } from './engine/work.ts';
 import { messageFrom, type StoredMessage } from './records/message.ts';
@@ -60,7 +61,7 @@ export const pins = table<StoredPin>(
   { users: ['by'], without: (pin) => ({ row: { ...pin, by: deletedUser.id } }) },
 );
 
-export const pin: Rule<PinWrites['pin']> = {
+const pin: Rule<PinWrites['pin']> = {
   needs: ({ room, seq, user }) => [
     lastMessageNeed(room),
     messageNeed(room, seq),
@@ -92,7 +93,7 @@ export const pin: Rule<PinWrites['pin']> = {
   },
 };
 
-export const pinReads: ReadsOf<PinReads> = {
+const reads: ReadsOf<PinReads> = {
   *pins({ dialect }, { room, seq }) {
     const rows = yield* ask(
       sql`SELECT by_id, at, behind, place, ${dialect.messageColumns} FROM chat_messages AS messages
@@ -117,3 +118,9 @@ export const pinReads: ReadsOf<PinReads> = {
     };
   },
 };
+
+export const pinSubject = subject<PinWrites, PinReads>({
+  tables: [pins],
+  rules: { pin },
+  reads,
+});

@@ -1,6 +1,7 @@
 import { type Dialect, raw, type Sql, sql } from './engine/dialect.ts';
 import { askNumber, findRows, type ReadsOf } from './engine/read.ts';
 import type { Rule } from './engine/rule.ts';
+import { subject } from './engine/subject.ts';
 import { rowFrom, table } from './engine/table.ts';
 import { needOf, type ValueLoader, type Work } from './engine/work.ts';
 
@@ -109,7 +110,7 @@ const noTurn = -1;
 /** Whether no attempts are left. */
 const hasFailed = sql`turn = ${noTurn} AND due IS NULL`;
 
-export const claimEvents: Rule<WebhookWrites['claimEvents']> = {
+const claimEvents: Rule<WebhookWrites['claimEvents']> = {
   alone: true,
   needs: ({ at, most }) => [needOf(sendableLoader, { at, most })],
   run(work, { sent, failed, at, until, most, mostRetries }) {
@@ -172,7 +173,7 @@ const sendableLoader: ValueLoader<{ at: number; most: number }, Sendable> = {
   },
 };
 
-export const dropEvents: Rule<WebhookWrites['dropEvents']> = {
+const dropEvents: Rule<WebhookWrites['dropEvents']> = {
   needs: () => [eventCountsNeed],
   run(work, { most }) {
     const counts = eventCounts(work);
@@ -190,7 +191,7 @@ export const dropEvents: Rule<WebhookWrites['dropEvents']> = {
   },
 };
 
-export const retryEvents: Rule<WebhookWrites['retryEvents']> = {
+const retryEvents: Rule<WebhookWrites['retryEvents']> = {
   needs: () => [eventCountsNeed],
   run(work, { at }) {
     const events = eventCounts(work).get('failed') ?? 0;
@@ -231,7 +232,7 @@ function keepNewestEvents(work: Work, type: EventType, most: number): void {
   );
 }
 
-export const webhookReads: ReadsOf<WebhookReads> = {
+const reads: ReadsOf<WebhookReads> = {
   *events(_, { limit }) {
     return {
       waiting: yield* askNumber(
@@ -242,3 +243,9 @@ export const webhookReads: ReadsOf<WebhookReads> = {
     };
   },
 };
+
+export const webhookSubject = subject<WebhookWrites, WebhookReads>({
+  tables: [webhooks],
+  rules: { claimEvents, dropEvents, retryEvents },
+  reads,
+});

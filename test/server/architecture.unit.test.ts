@@ -413,6 +413,22 @@ test('each part of the history imports only parts below it', () => {
   expect(found).toEqual([]);
 });
 
+test('subjects.ts lists each subject of the history', () => {
+  const made = filesIn('server/history', /\.ts$/).flatMap((file) =>
+    [...read(file).matchAll(/^export const (\w+) = subject</gm)].map(([, name]) => name),
+  );
+  expect(made.length).toBeGreaterThan(30);
+  const [, list = ''] =
+    /^export const list = \[(.*?)\] as const;/ms.exec(read('server/history/subjects.ts')) ?? [];
+  expect(
+    list
+      .split(',')
+      .map((name) => name.trim())
+      .filter(Boolean)
+      .sort(),
+  ).toEqual(made.sort());
+});
+
 test('the browser client imports only types and a few rules of the server', () => {
   const found = filesIn('client/src', /\.tsx?$/).flatMap((file) =>
     importsOf(file)

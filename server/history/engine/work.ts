@@ -16,14 +16,17 @@ export interface Place {
   readonly kept?: Kept;
 }
 
-/** What the subject folders register with the engine. */
+/** Writes changes of a transaction. */
+export type Store = (place: Place, work: Work) => Asking<void> | undefined;
+
+/** What the subjects register with the engine. */
 export interface Subjects {
   readonly tables: readonly Table[];
   readonly rules: Readonly<Record<string, Operation>>;
   /** Returns further needs of a room that was just locked. */
   needsOfRoom(work: Work, id: string): readonly Need[];
-  /** Write the changes of each subject. They run in this order, before the generic tables are written. */
-  readonly stores: readonly ((place: Place, work: Work) => Asking<void> | undefined)[];
+  /** They run in this order, before the generic tables are written. */
+  readonly stores: readonly Store[];
   /** Caches rows for the next transaction: see `Kept`. */
   keep(work: Work, kept: Kept): void;
 }

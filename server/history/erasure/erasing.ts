@@ -3,6 +3,7 @@ import type { Consume } from '../engine/change-log.ts';
 import { consumerNeed, getConsumer } from '../engine/consumers.ts';
 import { sql } from '../engine/dialect.ts';
 import { type Nothing, type Rule, refuse } from '../engine/rule.ts';
+import { type None, subject } from '../engine/subject.ts';
 import { type Need, needOf, type ValueLoader, type Work } from '../engine/work.ts';
 import type { Change } from '../records/changes.ts';
 import {
@@ -42,7 +43,7 @@ export interface ErasureWrites {
   eraseStep: { in: { by: string; kicked?: string; at: number }; out: { user: string; kick: boolean } | null };
 }
 
-export const erase: Rule<ErasureWrites['erase']> = {
+const erase: Rule<ErasureWrites['erase']> = {
   needs: ({ user }) => [lockedErasureNeed(user)],
   run(work, { user, messages, actor, reason, at }, changes) {
     if (user === deletedUser.id || user === everybody) refuse('bad_request', 'this ID is reserved');
@@ -55,7 +56,7 @@ export const erase: Rule<ErasureWrites['erase']> = {
   },
 };
 
-export const eraseStep: Rule<ErasureWrites['eraseStep']> = {
+const eraseStep: Rule<ErasureWrites['eraseStep']> = {
   alone: true,
   needs: ({ by }) => [consumerNeed(leaseOf(by)), openErasureNeed],
   run(work, { by, kicked, at }, changes) {
@@ -153,3 +154,8 @@ const openErasure = (work: Work): Erasure | undefined => work.value(openErasureL
 
 const erasable = (work: Work, { stage }: Erasure): ErasableList =>
   work.value(openErasureLoader, {}).lists?.get(stage) ?? { found: [] };
+
+export const erasureSubject = subject<ErasureWrites, None>({
+  rules: { erase, eraseStep },
+  reads: {},
+});

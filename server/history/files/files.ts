@@ -1,12 +1,13 @@
 import { ask, inList, raw, sql } from '../engine/dialect.ts';
 import type { ReadsOf } from '../engine/read.ts';
 import { type Nothing, type Rule, refuse } from '../engine/rule.ts';
+import { subject } from '../engine/subject.ts';
 import { isBeforeEnd } from '../records/erasure.ts';
 import { type AboutFile, fileColumns, fileFrom, fileStates, type StoredFile } from '../records/file.ts';
 import { type MemberRecord, memberFrom } from '../records/member.ts';
 import { gone, type RoomRecord, roomFrom } from '../records/room.ts';
 import { erasureNeed, erasureOf } from '../rows/erasures.ts';
-import { doomedFiles, doomedFilesNeed, idsIn, insertFile } from '../rows/files.ts';
+import { doomedFiles, doomedFilesNeed, idsIn, insertFile, storeFiles } from '../rows/files.ts';
 import { requireRoom } from '../rows/room-changes.ts';
 import { roomNeed } from '../rows/rooms.ts';
 import { type KnownRooms, knownRooms, memberSelection, roomSelection } from '../rows/select.ts';
@@ -45,7 +46,7 @@ export interface FileReads {
   };
 }
 
-export const addFile: Rule<FileWrites['addFile']> = {
+const addFile: Rule<FileWrites['addFile']> = {
   adds: true,
   needs: ({ room, user }) => [roomNeed(room), erasureNeed(user)],
   run(work, { room, user, file, at }) {
@@ -58,7 +59,7 @@ export const addFile: Rule<FileWrites['addFile']> = {
   },
 };
 
-export const dropFiles: Rule<FileWrites['dropFiles']> = {
+const dropFiles: Rule<FileWrites['dropFiles']> = {
   alone: true,
   needs: ({ before, most }) => [doomedFilesNeed(before, most)],
   run(work, { before, most }) {
@@ -73,7 +74,7 @@ export const dropFiles: Rule<FileWrites['dropFiles']> = {
   },
 };
 
-export const forgetFiles: Rule<FileWrites['forgetFiles']> = {
+const forgetFiles: Rule<FileWrites['forgetFiles']> = {
   needs: () => [],
   run(work, { ids }) {
     if (ids.length > 0)
@@ -86,7 +87,7 @@ export const forgetFiles: Rule<FileWrites['forgetFiles']> = {
 const isExpired = ({ seq }: StoredFile, { id, firstSeq }: RoomRecord): boolean =>
   id.startsWith(gone) || (seq !== undefined && seq < firstSeq);
 
-export const fileReads: ReadsOf<FileReads> = {
+const reads: ReadsOf<FileReads> = {
   *file(_, { id, user }) {
     const [row] = yield* ask(
       sql`SELECT ${raw(fileColumns)}, ${roomSelection}, members.user_id AS member, ${memberSelection}
@@ -139,3 +140,9 @@ export const fileReads: ReadsOf<FileReads> = {
     return { bytes: Number(row?.num), more: Number(row?.files) > most };
   },
 };
+
+export const fileSubject = subject<FileWrites, FileReads>({
+  rules: { addFile, dropFiles, forgetFiles },
+  reads,
+  stores: [storeFiles],
+});

@@ -4,8 +4,9 @@ import { tellAct } from '../audit.ts';
 import { ask, inList, raw, type Sql, sql } from '../engine/dialect.ts';
 import { cutPage, type ReadsOf } from '../engine/read.ts';
 import { type Code, type Nothing, type Rule, refuse } from '../engine/rule.ts';
+import { subject } from '../engine/subject.ts';
 import { rows } from '../engine/work.ts';
-import { type InviteWrites, invites, opens } from '../invites.ts';
+import { invites, opens } from '../invites.ts';
 import type { Row } from '../records/columns.ts';
 import {
   acted,
@@ -18,7 +19,7 @@ import {
 } from '../records/member.ts';
 import { hasBegun, type RoomState } from '../records/room.ts';
 import { deletedUser, type UserRecord, userFrom } from '../records/user.ts';
-import { getMember, hasBeenMember, memberNeed, ownerNeed, ownerOf } from '../rows/members.ts';
+import { getMember, hasBeenMember, memberNeed, ownerNeed, ownerOf, storeMembers } from '../rows/members.ts';
 import { lastMessageNeed } from '../rows/messages.ts';
 import { isStale, requireRoom, requireRoomOf } from '../rows/room-changes.ts';
 import { getRoom } from '../rows/rooms.ts';
@@ -86,6 +87,15 @@ export interface MemberWrites {
     in: { room: string; user: string; role: RoomRole; actor?: string; decidedFor?: RoomState };
     out: { stale: boolean };
   };
+  /**
+   * Makes the user a member and counts the use of the link. No-op for members. Codes: `unknown_invite` (the link does
+   * not admit this user: see `opens`), `limit_reached` (`most` members).
+   * @param in.by the creator of the link, as read before
+   */
+  acceptInvite: {
+    in: { room: string; id: string; by: string; user: User; most: number; at: number };
+    out: Nothing;
+  };
   /** Changes a member's own settings of the room; null resets one. Codes: `unknown_room` (not a member). */
   setPreferences: {
     in: {
@@ -117,7 +127,7 @@ export interface MemberPage {
   next?: MemberPlace;
 }
 
-export const acceptInvite: Rule<InviteWrites['acceptInvite']> = {
+const acceptInvite: Rule<MemberWrites['acceptInvite']> = {
   needs: ({ room, id, by, user }) => [
     lastMessageNeed(room),
     ...peopleIn(room, [user.id, by]),
@@ -143,7 +153,7 @@ export const acceptInvite: Rule<InviteWrites['acceptInvite']> = {
   },
 };
 
-export const addMembers: Rule<MemberWrites['addMembers']> = {
+const addMembers: Rule<MemberWrites['addMembers']> = {
   adds: true,
   needs: ({ room, users, by }) => [
     lastMessageNeed(room),
@@ -178,7 +188,7 @@ export const addMembers: Rule<MemberWrites['addMembers']> = {
   },
 };
 
-export const join: Rule<MemberWrites['join']> = {
+const join: Rule<MemberWrites['join']> = {
   needs: ({ room, user }) => [lastMessageNeed(room), ...peopleIn(room, [user.id])],
   run(work, { room: id, user, at }, changes) {
     const room = requireRoom(work, id);
@@ -202,7 +212,7 @@ export const join: Rule<MemberWrites['join']> = {
   },
 };
 
-export const removeMembers: Rule<MemberWrites['removeMembers']> = {
+const removeMembers: Rule<MemberWrites['removeMembers']> = {
   needs: ({ room, users }) => [lastMessageNeed(room), ...peopleLosing(room, users)],
   run(work, { room: id, users, sources: bits, by, cause, actor, decidedFor, at }, changes) {
     const room = requireRoom(work, id);
@@ -217,7 +227,7 @@ export const removeMembers: Rule<MemberWrites['removeMembers']> = {
   },
 };
 
-export const setRole: Rule<MemberWrites['setRole']> = {
+const setRole: Rule<MemberWrites['setRole']> = {
   needs: ({ room, user, role }) => [
     lastMessageNeed(room),
     // Finding the owner scans all members of the room, so only a change of the owner loads it.
@@ -240,7 +250,7 @@ export const setRole: Rule<MemberWrites['setRole']> = {
   },
 };
 
-export const setPreferences: Rule<MemberWrites['setPreferences']> = {
+const setPreferences: Rule<MemberWrites['setPreferences']> = {
   needs: ({ room, user }) => [lastMessageNeed(room), ...peopleIn(room, [user])],
   run(work, { room: id, user, set }, changes) {
     requireRoom(work, id);
@@ -287,7 +297,7 @@ export function listedFrom(row: Row): MemberPage['members'][number] {
   return { user, member: memberFrom(row), place: { sort: row.sort as string, id: user.id } };
 }
 
-export const memberReads: ReadsOf<MemberReads> = {
+const reads: ReadsOf<MemberReads> = {
   *guestMembers(_, { before, after, limit }) {
     // The IDs of guests begin with `g-`, and `.` follows `-`.
     const rows = yield* ask(
@@ -319,3 +329,9 @@ export const memberReads: ReadsOf<MemberReads> = {
     return { members, next: last && listedFrom(last).place };
   },
 };
+
+export const memberSubject = subject<MemberWrites, MemberReads>({
+  rules: { addMembers, join, removeMembers, setRole, setPreferences, acceptInvite },
+  reads,
+  stores: [storeMembers],
+});

@@ -1,5 +1,6 @@
 import { type Asking, ask, type Dialect, inList, sql } from '../engine/dialect.ts';
 import { maxScannedRows, type ReadsOf } from '../engine/read.ts';
+import { type None, subject } from '../engine/subject.ts';
 import type { Row } from '../records/columns.ts';
 import { type MemberRecord, memberFrom } from '../records/member.ts';
 import { otherOf, type RoomRecord } from '../records/room.ts';
@@ -92,7 +93,7 @@ function* findPartners(
   );
 }
 
-export const membershipReads: ReadsOf<MembershipReads> = {
+const reads: ReadsOf<MembershipReads> = {
   *user({ dialect }, { user: id }) {
     const [user] = yield* ask(sql`SELECT ${userSelection} FROM chat_users WHERE id = ${id}`);
     const [arrival] = yield* ask(sql`SELECT at FROM chat_arrivals WHERE user_id = ${id}`);
@@ -141,3 +142,8 @@ export const membershipReads: ReadsOf<MembershipReads> = {
     return of.filter((other) => sharing.has(other));
   },
 };
+
+export const membershipSubject = subject<None, MembershipReads>({
+  rules: {},
+  reads,
+});

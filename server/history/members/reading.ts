@@ -1,6 +1,7 @@
 import { ask, inList, raw, type Sql, sql } from '../engine/dialect.ts';
 import { hasRows, maxScannedRows, type ReadsOf } from '../engine/read.ts';
 import { type Rule, refuse } from '../engine/rule.ts';
+import { subject } from '../engine/subject.ts';
 import { type Need, needOf, roomValueLoader, type Work } from '../engine/work.ts';
 import type { Row } from '../records/columns.ts';
 import { isMember, type MemberRecord, memberFrom } from '../records/member.ts';
@@ -73,7 +74,7 @@ export interface ReadingReads {
   };
 }
 
-export const markRead: Rule<ReadingWrites['markRead']> = {
+const markRead: Rule<ReadingWrites['markRead']> = {
   needs: ({ room, user }) => [memberNeed(room, user)],
   run(work, { room: id, user, seq }, changes) {
     const room = requireRoom(work, id);
@@ -90,7 +91,7 @@ export const markRead: Rule<ReadingWrites['markRead']> = {
   },
 };
 
-export const markUnread: Rule<ReadingWrites['markUnread']> = {
+const markUnread: Rule<ReadingWrites['markUnread']> = {
   alone: true,
   needs: ({ room, user, seq }) => [memberNeed(room, user), unreadMentionsNeed(room, user, seq)],
   run(work, { room: id, user, seq }, changes) {
@@ -170,7 +171,7 @@ export function mentionsByAuthor(rows: readonly Row[] = []): UnreadMentions {
   );
 }
 
-export const readingReads: ReadsOf<ReadingReads> = {
+const reads: ReadsOf<ReadingReads> = {
   *unread({ dialect }, { room, after, upTo, concerned = [], seqs, without, limit }) {
     const isListed = seqs && inList(dialect, 'seq', seqs);
     const inRange = (from: number, to: number) =>
@@ -253,3 +254,8 @@ export const readingReads: ReadsOf<ReadingReads> = {
     return { author, seers: rows.map((row) => ({ user: userFrom(row), member: memberFrom(row) })) };
   },
 };
+
+export const readingSubject = subject<ReadingWrites, ReadingReads>({
+  rules: { markRead, markUnread },
+  reads,
+});

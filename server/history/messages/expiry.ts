@@ -1,5 +1,6 @@
 import { ask, raw, sql } from '../engine/dialect.ts';
 import type { ReadsOf } from '../engine/read.ts';
+import { type None, subject } from '../engine/subject.ts';
 import { goneRooms } from '../records/room.ts';
 
 export interface ExpiryReads {
@@ -21,7 +22,7 @@ const maxScannedMessages = 500;
 
 const maxRooms = 10;
 
-export const expiryReads: ReadsOf<ExpiryReads> = {
+const reads: ReadsOf<ExpiryReads> = {
   *expired(_, { before, beforeDirect, from }) {
     const rooms: ExpiryReads['expired']['out']['rooms'] = [];
     const scanned = yield* ask(
@@ -50,3 +51,8 @@ export const expiryReads: ReadsOf<ExpiryReads> = {
     return scanned.length < maxScannedRooms ? { rooms } : { rooms, next: scanned.at(-1)?.num as number };
   },
 };
+
+export const expirySubject = subject<None, ExpiryReads>({
+  rules: {},
+  reads,
+});

@@ -5,6 +5,7 @@ import { RequestError } from '../../wire/errors.ts';
 import type { ChosenFile, MessageFile, User } from '../../wire/events.ts';
 import { tellAct } from '../audit.ts';
 import { type Rule, refuse } from '../engine/rule.ts';
+import { subject } from '../engine/subject.ts';
 import { type Need, rows, type Work } from '../engine/work.ts';
 import { isModerator } from '../members/membership.ts';
 import type { Change } from '../records/changes.ts';
@@ -18,13 +19,14 @@ import {
 import { isReadable, type RoomRow, withDeleted } from '../records/room.ts';
 import { getFile, insertFile, release } from '../rows/files.ts';
 import { getMember, memberNeed } from '../rows/members.ts';
-import { messageNeed, textRevOf, updateMessage } from '../rows/messages.ts';
+import { messageNeed, storeMessages, textRevOf, updateMessage } from '../rows/messages.ts';
 import { discardEdit, filesOfEdit, pendingMessages } from '../rows/pending.ts';
 import { messageIn, requireRoom, requireRoomOf } from '../rows/room-changes.ts';
 import { getRoom, setRoom } from '../rows/rooms.ts';
 import { isReply, keepConcerned, removeReply } from '../threads/threads.ts';
 import { isBlocked } from '../users/blocks.ts';
 import { mentionsFor, mentionsNamed, tellMentions } from './mentions.ts';
+import { type MessageReads, messageReads } from './pages.ts';
 import {
   type Content,
   carry,
@@ -124,7 +126,7 @@ export interface MessageWrites {
   };
 }
 
-export const send: Rule<MessageWrites['send']> = {
+const send: Rule<MessageWrites['send']> = {
   adds: true,
   needs: sendNeeds,
   run: (work, input, changes) =>
@@ -133,7 +135,7 @@ export const send: Rule<MessageWrites['send']> = {
     ),
 };
 
-export const forward: Rule<MessageWrites['forward']> = {
+const forward: Rule<MessageWrites['forward']> = {
   adds: true,
   needs: (input) => [...postNeeds(input), ...(input.hidden ? [] : originNeeds(input))],
   run: (work, input, changes) =>
@@ -372,3 +374,9 @@ function areSameFiles(chosen: readonly ChosenFile[], stored: readonly MessageFil
     chosen.every(({ id, alt }, n) => id === stored[n]?.id && (alt || undefined) === stored[n]?.alt)
   );
 }
+
+export const messageSubject = subject<MessageWrites, MessageReads>({
+  rules: { send, forward, edit, delete: deleteMessage },
+  reads: messageReads,
+  stores: [storeMessages],
+});

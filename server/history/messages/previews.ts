@@ -1,6 +1,7 @@
 import { firstPage } from '../../text/format.ts';
 import type { Preview } from '../../wire/events.ts';
 import { type Nothing, type Rule, refuse } from '../engine/rule.ts';
+import { type None, subject } from '../engine/subject.ts';
 import type { Work } from '../engine/work.ts';
 import { isModerator } from '../members/membership.ts';
 import type { Change } from '../records/changes.ts';
@@ -44,7 +45,7 @@ export interface PreviewWrites {
   setPreviews: { in: { room: string; user: string; previews: 'on' | 'off' }; out: Nothing };
 }
 
-export const preview: Rule<PreviewWrites['preview']> = {
+const preview: Rule<PreviewWrites['preview']> = {
   adds: true,
   needs: ({ room, seq, page }) => [
     messageNeed(room, seq),
@@ -74,7 +75,7 @@ export const preview: Rule<PreviewWrites['preview']> = {
   },
 };
 
-export const removePreview: Rule<PreviewWrites['removePreview']> = {
+const removePreview: Rule<PreviewWrites['removePreview']> = {
   needs: ({ room, seq, user }) => [memberNeed(room, user), messageNeed(room, seq)],
   run(work, { room: id, seq, user, moderator, siteModerator, at }, changes) {
     const room = requireRoomOf(work, id, user);
@@ -91,7 +92,7 @@ export const removePreview: Rule<PreviewWrites['removePreview']> = {
   },
 };
 
-export const setPreviews: Rule<PreviewWrites['setPreviews']> = {
+const setPreviews: Rule<PreviewWrites['setPreviews']> = {
   needs: ({ room }) => [lastMessageNeed(room)],
   run(work, { room: id, user, previews }, changes) {
     const before = requireRoom(work, id);
@@ -146,3 +147,8 @@ export function putBesideText(
   setRoom(work, { ...room, head: rev });
   return { type: 'message', is: 'changed', message };
 }
+
+export const previewSubject = subject<PreviewWrites, None>({
+  rules: { preview, removePreview, setPreviews },
+  reads: {},
+});

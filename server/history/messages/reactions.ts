@@ -4,6 +4,7 @@ import { type Asking, ask, raw, type Sql, sql } from '../engine/dialect.ts';
 import { cutPage, type ReadsOf } from '../engine/read.ts';
 import { type Code, type Rule, refuse } from '../engine/rule.ts';
 import { deleteRows } from '../engine/store.ts';
+import { subject } from '../engine/subject.ts';
 import {
   type LoadedRoom,
   type Loader,
@@ -114,7 +115,7 @@ export interface ReactionReads {
   };
 }
 
-export const react: Rule<ReactionWrites['react']> = {
+const react: Rule<ReactionWrites['react']> = {
   adds: true,
   needs: ({ room, seq, reactions }) => [
     messageNeed(room, seq),
@@ -219,7 +220,7 @@ export const react: Rule<ReactionWrites['react']> = {
 const inOrder = (reactions: Reaction[]): Reaction[] =>
   reactions.sort((a, b) => optionOf(a.emoji) - optionOf(b.emoji));
 
-export const endPoll: Rule<ReactionWrites['endPoll']> = {
+const endPoll: Rule<ReactionWrites['endPoll']> = {
   needs: ({ room, seq, user }) => [memberNeed(room, user), messageNeed(room, seq)],
   run(work, { room: id, seq, user, moderator, siteModerator, at }, changes) {
     const room = requireRoomOf(work, id, user);
@@ -414,7 +415,7 @@ export const reactionsIn = (rooms: Sql, user: string): Sql =>
       WHERE reactions.room = rooms.num AND user_id = ${user} AND seq >= first_seq
         AND (emoji < ${'?'} OR emoji >= ${'@'})`;
 
-export const reactionReads: ReadsOf<ReactionReads> = {
+const reads: ReadsOf<ReactionReads> = {
   *reactionsOf({ dialect }, { user, of }) {
     const reactions: ReactionReads['reactionsOf']['out'] = [];
     const numById = yield* findRoomNumbers(dialect, [...new Set(of.map(({ room }) => room))]);
@@ -476,3 +477,9 @@ export const reactionReads: ReadsOf<ReactionReads> = {
     return { reactions, next: last && `${last.place} ${last.emoji}` };
   },
 };
+
+export const reactionSubject = subject<ReactionWrites, ReactionReads>({
+  rules: { react, endPoll },
+  reads,
+  stores: [storeReactions],
+});

@@ -3,6 +3,7 @@ import { inKnownRooms } from '../audit.ts';
 import { dayOf } from '../days.ts';
 import { ask, type Dialect, raw, type Sql, sql } from '../engine/dialect.ts';
 import { countUpTo, type ReadsOf } from '../engine/read.ts';
+import { type None, subject } from '../engine/subject.ts';
 import { reactionsIn } from '../messages/reactions.ts';
 import { fileStates } from '../records/file.ts';
 import { hasStored } from '../records/message.ts';
@@ -44,7 +45,7 @@ const messagesBy = (dialect: Dialect, user: string, visibleRooms: KnownRooms): S
   sql`${knownRooms(dialect, visibleRooms)} AS rooms CROSS JOIN chat_messages AS messages ${dialect.by('chat_messages_by_author')}
       WHERE messages.room = rooms.num AND messages.user_id = ${user} AND seq >= first_seq AND deleted_at IS NULL`;
 
-export const aboutPersonReads: ReadsOf<AboutPersonReads> = {
+const reads: ReadsOf<AboutPersonReads> = {
   *activity({ dialect }, { user, most, mostRooms, ...visibleRooms }) {
     const rooms = knownRooms(dialect, visibleRooms);
     const [written] = yield* ask(
@@ -108,3 +109,8 @@ export const aboutPersonReads: ReadsOf<AboutPersonReads> = {
     }));
   },
 };
+
+export const aboutPersonSubject = subject<None, AboutPersonReads>({
+  rules: {},
+  reads,
+});

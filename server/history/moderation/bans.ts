@@ -2,6 +2,7 @@ import { tellAct } from '../audit.ts';
 import { raw } from '../engine/dialect.ts';
 import { findRows, type ReadsOf } from '../engine/read.ts';
 import type { Nothing, Rule } from '../engine/rule.ts';
+import { subject } from '../engine/subject.ts';
 import { table } from '../engine/table.ts';
 import { rows } from '../engine/work.ts';
 import type { Ban } from '../records/moderation.ts';
@@ -30,7 +31,7 @@ export const bans = table<Ban & { user: string }>(
   },
 );
 
-export const setBan: Rule<BanWrites['setBan']> = {
+const setBan: Rule<BanWrites['setBan']> = {
   needs: ({ user }) => [rows(bans, { user })],
   run(work, { user, ban, actor }, changes) {
     if (ban === null && work.find(bans, { user }).length === 0) return {};
@@ -44,8 +45,14 @@ export const setBan: Rule<BanWrites['setBan']> = {
   },
 };
 
-export const banReads: ReadsOf<BanReads> = {
+const reads: ReadsOf<BanReads> = {
   *bans() {
     return (yield* findRows(bans, raw(''))).map(({ user, ...ban }) => ({ user, ban }));
   },
 };
+
+export const banSubject = subject<BanWrites, BanReads>({
+  tables: [bans],
+  rules: { setBan },
+  reads,
+});

@@ -6,6 +6,7 @@ import { tellAct } from '../audit.ts';
 import { ask, inList, raw, sql } from '../engine/dialect.ts';
 import { columnsOf, cutPageBySize, hasRows, type ReadsOf } from '../engine/read.ts';
 import { type Nothing, type Rule, refuse } from '../engine/rule.ts';
+import { subject } from '../engine/subject.ts';
 import { rowFrom } from '../engine/table.ts';
 import { rows, type Work } from '../engine/work.ts';
 import { isModerator } from '../members/membership.ts';
@@ -183,7 +184,7 @@ export const hold: Rule<PendingWrites['hold']> = {
   },
 };
 
-export const holdEdit: Rule<PendingWrites['holdEdit']> = {
+const holdEdit: Rule<PendingWrites['holdEdit']> = {
   adds: true,
   needs: (input) => [...editNeeds(input), rows(pendingMessages, { room: input.room, user: input.user })],
   run(work, input, changes) {
@@ -218,7 +219,7 @@ export const holdEdit: Rule<PendingWrites['holdEdit']> = {
   },
 };
 
-export const pendingPreview: Rule<PendingWrites['pendingPreview']> = {
+const pendingPreview: Rule<PendingWrites['pendingPreview']> = {
   adds: true,
   needs: ({ room, id, page }) => [
     rows(pendingMessages, { room, id }),
@@ -244,7 +245,7 @@ export const pendingPreview: Rule<PendingWrites['pendingPreview']> = {
   },
 };
 
-export const approvePending: Rule<PendingWrites['approvePending']> = {
+const approvePending: Rule<PendingWrites['approvePending']> = {
   adds: true,
   needs: ({ room, id, user, by }) => [
     rows(pendingMessages, { room, id }),
@@ -273,7 +274,7 @@ export const approvePending: Rule<PendingWrites['approvePending']> = {
   },
 };
 
-export const rejectPending: Rule<PendingWrites['rejectPending']> = {
+const rejectPending: Rule<PendingWrites['rejectPending']> = {
   needs: ({ room, id, by }) => [rows(pendingMessages, { room, id }), memberNeed(room, by)],
   run(work, input, changes) {
     const { room, by, reason, at } = input;
@@ -293,7 +294,7 @@ export const rejectPending: Rule<PendingWrites['rejectPending']> = {
   },
 };
 
-export const discardPending: Rule<PendingWrites['discardPending']> = {
+const discardPending: Rule<PendingWrites['discardPending']> = {
   needs: ({ room, id }) => [rows(pendingMessages, { room, id })],
   run(work, { room, id, user, at }, changes) {
     const [message] = work.find(pendingMessages, { room, id });
@@ -303,7 +304,7 @@ export const discardPending: Rule<PendingWrites['discardPending']> = {
   },
 };
 
-export const forgetPending: Rule<PendingWrites['forgetPending']> = {
+const forgetPending: Rule<PendingWrites['forgetPending']> = {
   needs: ({ of }) => of.map(({ room, id }) => rows(pendingMessages, { room, id })),
   run(work, { of, at }, changes) {
     for (const { room, id } of of) {
@@ -432,7 +433,7 @@ const pendingFrom = (row: Row) => rowFrom(pendingMessages, row, row.room_id as s
 const sizeOfPending = (message: PendingMessage): number =>
   Buffer.byteLength(JSON.stringify(message)) + mostNameBytes;
 
-export const pendingReads: ReadsOf<PendingReads> = {
+const reads: ReadsOf<PendingReads> = {
   *pendingMessage(_, { id }) {
     const [row] = yield* ask(sql`${selectPending} WHERE held.id = ${id}`);
     return row === undefined ? null : pendingFrom(row);
@@ -478,3 +479,9 @@ export const pendingReads: ReadsOf<PendingReads> = {
     return false;
   },
 };
+
+export const pendingSubject = subject<PendingWrites, PendingReads>({
+  tables: [pendingMessages],
+  rules: { hold, holdEdit, approvePending, rejectPending, discardPending, forgetPending, pendingPreview },
+  reads,
+});

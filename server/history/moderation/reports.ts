@@ -4,6 +4,7 @@ import { tellAct } from '../audit.ts';
 import { ask, type Dialect, inList, raw, sql } from '../engine/dialect.ts';
 import { columnsOf, cutPageBySize, type ReadContext, type ReadsOf } from '../engine/read.ts';
 import { type Rule, refuse } from '../engine/rule.ts';
+import { subject } from '../engine/subject.ts';
 import { rowFrom, table } from '../engine/table.ts';
 import { roomValueLoader, rows, type Work } from '../engine/work.ts';
 import { peopleLosing } from '../members/membership.ts';
@@ -106,7 +107,7 @@ export const reports = table<StoredReport>('chat_reports', ['id'], {
   closed: 'closed',
 });
 
-export const report: Rule<ReportWrites['report']> = {
+const report: Rule<ReportWrites['report']> = {
   adds: true,
   needs: ({ room, seq, by }) => [
     lastMessageNeed(room),
@@ -131,7 +132,7 @@ export const report: Rule<ReportWrites['report']> = {
   },
 };
 
-export const closeReport: Rule<ReportWrites['closeReport']> = {
+const closeReport: Rule<ReportWrites['closeReport']> = {
   needs: ({ room, seq, id, others = [], by, done, author }) => [
     lastMessageNeed(room),
     ...[id, ...others].map((id) => rows(reports, { room, id })),
@@ -226,7 +227,7 @@ function pageOfReports(
 const inRooms = (dialect: Dialect, ids: readonly string[]) =>
   sql`reports.room IN (SELECT num FROM chat_rooms WHERE ${inList(dialect, 'id', ids)})`;
 
-export const reportReads: ReadsOf<ReportReads> = {
+const reads: ReadsOf<ReportReads> = {
   *report(_, { id }) {
     const [row] = yield* ask(sql`${selectReports} WHERE reports.id = ${id} AND seq >= first_seq`);
     return row === undefined ? null : reportFrom(row);
@@ -275,3 +276,9 @@ export const reportReads: ReadsOf<ReportReads> = {
     return pageOfReports(context, rows, limit).reports;
   },
 };
+
+export const reportSubject = subject<ReportWrites, ReportReads>({
+  tables: [reports],
+  rules: { report, closeReport },
+  reads,
+});

@@ -2,6 +2,7 @@ import { tellAct } from '../audit.ts';
 import { ask, sql } from '../engine/dialect.ts';
 import type { ReadsOf } from '../engine/read.ts';
 import type { Rule } from '../engine/rule.ts';
+import { subject } from '../engine/subject.ts';
 import type { Work } from '../engine/work.ts';
 import { countMembers, handOver, peopleLosing, putMember } from '../members/membership.ts';
 import type { Change } from '../records/changes.ts';
@@ -66,7 +67,7 @@ export const restrict: Rule<RestrictionWrites['restrict']> = {
   },
 };
 
-export const endRestrictions: Rule<RestrictionWrites['endRestrictions']> = {
+const endRestrictions: Rule<RestrictionWrites['endRestrictions']> = {
   alone: true,
   needs: ({ before, most }) => [endedRestrictionsNeed(before, most)],
   run(work, { before, most }, changes) {
@@ -141,7 +142,7 @@ function applyRestriction(
   if (!isMemberNow) handOver(work, id, user, before, changes);
 }
 
-export const restrictionReads: ReadsOf<RestrictionReads> = {
+const reads: ReadsOf<RestrictionReads> = {
   *restrictions() {
     const rows = yield* ask(
       sql`SELECT rooms.id AS id, user_id, restricted FROM chat_members AS members
@@ -154,3 +155,8 @@ export const restrictionReads: ReadsOf<RestrictionReads> = {
     }));
   },
 };
+
+export const restrictionSubject = subject<RestrictionWrites, RestrictionReads>({
+  rules: { restrict, endRestrictions },
+  reads,
+});

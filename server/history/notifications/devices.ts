@@ -1,6 +1,7 @@
 import { ask, inList, sql } from '../engine/dialect.ts';
 import { findRows, type ReadsOf } from '../engine/read.ts';
 import type { Nothing, Rule } from '../engine/rule.ts';
+import { subject } from '../engine/subject.ts';
 import { table } from '../engine/table.ts';
 import { rows } from '../engine/work.ts';
 import { aboutUser, isGone } from '../rows/erasures.ts';
@@ -86,7 +87,7 @@ export const vapidKeys = table<StoredVapidKey>('chat_vapid_keys', ['id'], {
   at: 'at',
 });
 
-export const registerDevice: Rule<DeviceWrites['registerDevice']> = {
+const registerDevice: Rule<DeviceWrites['registerDevice']> = {
   needs: ({ id, user }) => [rows(devices, { id }), rows(devices, { user }), ...aboutUser(user)],
   run(work, device) {
     const { id, user } = device;
@@ -103,7 +104,7 @@ export const registerDevice: Rule<DeviceWrites['registerDevice']> = {
 const isSameDevice = (stored: StoredDevice | undefined, { user, sealed = stored?.sealed }: DeviceOf) =>
   stored?.user === user && stored.sealed === sealed;
 
-export const removeDevice: Rule<DeviceWrites['removeDevice']> = {
+const removeDevice: Rule<DeviceWrites['removeDevice']> = {
   needs: ({ id }) => [rows(devices, { id })],
   run(work, device) {
     const { id } = device;
@@ -113,7 +114,7 @@ export const removeDevice: Rule<DeviceWrites['removeDevice']> = {
   },
 };
 
-export const noteDevice: Rule<DeviceWrites['noteDevice']> = {
+const noteDevice: Rule<DeviceWrites['noteDevice']> = {
   needs: ({ id }) => [rows(devices, { id })],
   run(work, { until, since, ...device }) {
     const [stored] = work.find(devices, { id: device.id });
@@ -128,7 +129,7 @@ export const noteDevice: Rule<DeviceWrites['noteDevice']> = {
   },
 };
 
-export const forgetDevices: Rule<DeviceWrites['forgetDevices']> = {
+const forgetDevices: Rule<DeviceWrites['forgetDevices']> = {
   needs: () => [],
   run(work, { before }) {
     work.later(() => sql`DELETE FROM chat_devices WHERE since < ${before}`);
@@ -136,7 +137,7 @@ export const forgetDevices: Rule<DeviceWrites['forgetDevices']> = {
   },
 };
 
-export const addVapidKey: Rule<DeviceWrites['addVapidKey']> = {
+const addVapidKey: Rule<DeviceWrites['addVapidKey']> = {
   needs: ({ id }) => [rows(vapidKeys, { id })],
   run(work, key) {
     work.put(vapidKeys, key);
@@ -144,7 +145,7 @@ export const addVapidKey: Rule<DeviceWrites['addVapidKey']> = {
   },
 };
 
-export const deviceReads: ReadsOf<DeviceReads> = {
+const reads: ReadsOf<DeviceReads> = {
   devices: (_, { user }) =>
     findRows(devices, sql`WHERE user_id = ${user} ORDER BY at DESC, id LIMIT ${mostDevices}`),
   *withDevices({ dialect }, { users }) {
@@ -156,3 +157,9 @@ export const deviceReads: ReadsOf<DeviceReads> = {
   },
   vapidKeys: () => findRows(vapidKeys, sql`ORDER BY at, id`),
 };
+
+export const deviceSubject = subject<DeviceWrites, DeviceReads>({
+  tables: [devices, vapidKeys],
+  rules: { registerDevice, removeDevice, noteDevice, forgetDevices, addVapidKey },
+  reads,
+});

@@ -2,6 +2,7 @@ import { ask, raw, type Sql, sql } from '../engine/dialect.ts';
 import { claimRows, dueRowsNeed, markRows } from '../engine/due-rows.ts';
 import type { ReadsOf } from '../engine/read.ts';
 import type { Nothing, Rule } from '../engine/rule.ts';
+import { subject } from '../engine/subject.ts';
 import { table } from '../engine/table.ts';
 import { rows, type Work } from '../engine/work.ts';
 import { aboutUser, isGone } from '../rows/erasures.ts';
@@ -148,7 +149,7 @@ export const lastNotified = table<{ user: string; at: number }>(
   { users: ['user'], without: () => ({ row: null }) },
 );
 
-export const claimDueUsers: Rule<DueWrites['claimDueUsers']> = {
+const claimDueUsers: Rule<DueWrites['claimDueUsers']> = {
   alone: true,
   needs: ({ at, most }) => [dueRowsNeed(due, at, most)],
   run(work, input) {
@@ -157,7 +158,7 @@ export const claimDueUsers: Rule<DueWrites['claimDueUsers']> = {
   },
 };
 
-export const claimDueRooms: Rule<DueWrites['claimDueRooms']> = {
+const claimDueRooms: Rule<DueWrites['claimDueRooms']> = {
   alone: true,
   needs: ({ at, most }) => [dueRowsNeed(dueRooms, at, most)],
   run(work, input) {
@@ -169,7 +170,7 @@ export const claimDueRooms: Rule<DueWrites['claimDueRooms']> = {
   },
 };
 
-export const settleDue: Rule<DueWrites['settleDue']> = {
+const settleDue: Rule<DueWrites['settleDue']> = {
   needs: () => [],
   run(work, { users, until, at }) {
     for (const { user, due } of users) settleDueUser(work, user, until, at, due);
@@ -177,7 +178,7 @@ export const settleDue: Rule<DueWrites['settleDue']> = {
   },
 };
 
-export const noteDue: Rule<DueWrites['noteDue']> = {
+const noteDue: Rule<DueWrites['noteDue']> = {
   needs: () => [],
   run(work, { room, users, due, pushes, pushDue, next }) {
     markDue(work, users, due);
@@ -193,7 +194,7 @@ export const noteDue: Rule<DueWrites['noteDue']> = {
   },
 };
 
-export const noteNotified: Rule<DueWrites['noteNotified']> = {
+const noteNotified: Rule<DueWrites['noteNotified']> = {
   needs: ({ user, rooms, event }) => [
     rows(due, { user }),
     ...rooms.map((room) => rows(notified, { room, user })),
@@ -221,7 +222,7 @@ export const noteNotified: Rule<DueWrites['noteNotified']> = {
   },
 };
 
-export const forgetNotified: Rule<DueWrites['forgetNotified']> = {
+const forgetNotified: Rule<DueWrites['forgetNotified']> = {
   needs: ({ user, rooms }) => [
     ...rooms.map(({ room }) => rows(notified, { room, user })),
     rows(lastNotified, { user }),
@@ -323,10 +324,16 @@ function settleDueRoom(work: Work, room: string, at: number, next: number): void
   update(sql`done = ${at}, claimed = NULL, again = NULL`);
 }
 
-export const dueReads: ReadsOf<DueReads> = {
+const reads: ReadsOf<DueReads> = {
   *waitingUsers() {
     const [row] = yield* ask(raw('SELECT count(*) AS num, min(due) AS due FROM chat_due'));
     const next = row?.due as number | null | undefined;
     return { users: (row?.num as number | undefined) ?? 0, next: next ?? undefined };
   },
 };
+
+export const dueSubject = subject<DueWrites, DueReads>({
+  tables: [due, dueRooms, notified, lastNotified],
+  rules: { claimDueUsers, claimDueRooms, settleDue, noteDue, noteNotified, forgetNotified },
+  reads,
+});

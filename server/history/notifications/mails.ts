@@ -1,6 +1,7 @@
 import { sql } from '../engine/dialect.ts';
 import { findRows, type ReadsOf } from '../engine/read.ts';
 import type { Nothing, Rule } from '../engine/rule.ts';
+import { subject } from '../engine/subject.ts';
 import { table } from '../engine/table.ts';
 import { rows } from '../engine/work.ts';
 import { aboutUser, isGone } from '../rows/erasures.ts';
@@ -57,7 +58,7 @@ export const mailStops = table<StoredMailStop>(
   { users: ['user'], without: () => ({ row: null }) },
 );
 
-export const noteMailAddress: Rule<MailWrites['noteMailAddress']> = {
+const noteMailAddress: Rule<MailWrites['noteMailAddress']> = {
   needs: ({ user }) => [rows(mailAddresses, { user }), ...aboutUser(user)],
   run(work, { user, ...set }) {
     const [stored] = work.find(mailAddresses, { user });
@@ -67,7 +68,7 @@ export const noteMailAddress: Rule<MailWrites['noteMailAddress']> = {
   },
 };
 
-export const addMailStop: Rule<MailWrites['addMailStop']> = {
+const addMailStop: Rule<MailWrites['addMailStop']> = {
   needs: ({ id, user }) => [rows(mailStops, { id }), ...aboutUser(user)],
   run(work, stop) {
     work.find(mailStops, { id: stop.id });
@@ -76,7 +77,7 @@ export const addMailStop: Rule<MailWrites['addMailStop']> = {
   },
 };
 
-export const forgetMailStops: Rule<MailWrites['forgetMailStops']> = {
+const forgetMailStops: Rule<MailWrites['forgetMailStops']> = {
   needs: () => [],
   run(work, { before }) {
     work.later(() => sql`DELETE FROM chat_mail_stops WHERE at < ${before}`);
@@ -84,7 +85,7 @@ export const forgetMailStops: Rule<MailWrites['forgetMailStops']> = {
   },
 };
 
-export const mailReads: ReadsOf<MailReads> = {
+const reads: ReadsOf<MailReads> = {
   *mailAddress(_, { user }) {
     const [address = { user }] = yield* findRows(mailAddresses, sql`WHERE user_id = ${user}`);
     return address;
@@ -94,3 +95,9 @@ export const mailReads: ReadsOf<MailReads> = {
     return stop;
   },
 };
+
+export const mailSubject = subject<MailWrites, MailReads>({
+  tables: [mailAddresses, mailStops],
+  rules: { noteMailAddress, addMailStop, forgetMailStops },
+  reads,
+});

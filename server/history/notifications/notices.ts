@@ -1,6 +1,7 @@
 import { ask, sql } from '../engine/dialect.ts';
 import { findRows, type ReadsOf } from '../engine/read.ts';
 import type { Nothing, Rule } from '../engine/rule.ts';
+import { subject } from '../engine/subject.ts';
 import { table } from '../engine/table.ts';
 import { rows } from '../engine/work.ts';
 import { acted, type MemberRecord } from '../records/member.ts';
@@ -105,7 +106,7 @@ const maxClockSkewMs = 2 * 60_000;
 /** Settings that determine when a user is notified. */
 const timeSettings = ['mail', 'push', 'quiet', 'zone'] as const satisfies readonly (keyof StoredNotices)[];
 
-export const setNotices: Rule<NoticeWrites['setNotices']> = {
+const setNotices: Rule<NoticeWrites['setNotices']> = {
   needs: ({ user }) => [rows(notices, { user }), ...aboutUser(user)],
   run(work, { user, set }) {
     const [stored] = work.find(notices, { user });
@@ -119,7 +120,7 @@ export const setNotices: Rule<NoticeWrites['setNotices']> = {
   },
 };
 
-export const noteActive: Rule<NoticeWrites['noteActive']> = {
+const noteActive: Rule<NoticeWrites['noteActive']> = {
   needs: ({ user }) => [rows(active, { user }), ...aboutUser(user)],
   run(work, { user, at }) {
     const [latest] = work.find(active, { user });
@@ -132,7 +133,7 @@ export const noteActive: Rule<NoticeWrites['noteActive']> = {
   },
 };
 
-export const noteOpened: Rule<NoticeWrites['noteOpened']> = {
+const noteOpened: Rule<NoticeWrites['noteOpened']> = {
   needs: ({ room, user }) => [memberNeed(room, user), ...aboutUser(user)],
   run(work, { room: id, user, seq }) {
     const room = requireRoom(work, id);
@@ -144,7 +145,7 @@ export const noteOpened: Rule<NoticeWrites['noteOpened']> = {
   },
 };
 
-export const forgetActive: Rule<NoticeWrites['forgetActive']> = {
+const forgetActive: Rule<NoticeWrites['forgetActive']> = {
   needs: () => [],
   run(work, { before }) {
     work.later(() => sql`DELETE FROM chat_active WHERE at < ${before}`);
@@ -152,7 +153,7 @@ export const forgetActive: Rule<NoticeWrites['forgetActive']> = {
   },
 };
 
-export const noticeReads: ReadsOf<NoticeReads> = {
+const reads: ReadsOf<NoticeReads> = {
   *notices(_, { user }) {
     const [stored = {}] = yield* findRows(notices, sql`WHERE user_id = ${user}`);
     const [active] = yield* ask(sql`SELECT at FROM chat_active WHERE user_id = ${user}`);
@@ -189,3 +190,9 @@ export const noticeReads: ReadsOf<NoticeReads> = {
     return { users, next };
   },
 };
+
+export const noticeSubject = subject<NoticeWrites, NoticeReads>({
+  tables: [notices, active],
+  rules: { setNotices, noteActive, noteOpened, forgetActive },
+  reads,
+});

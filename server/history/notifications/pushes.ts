@@ -1,6 +1,7 @@
 import { sql } from '../engine/dialect.ts';
 import { claimRows, dueRowsNeed, markRows } from '../engine/due-rows.ts';
 import type { Nothing, Rule } from '../engine/rule.ts';
+import { type None, subject } from '../engine/subject.ts';
 import { table } from '../engine/table.ts';
 import { rows, type Work } from '../engine/work.ts';
 
@@ -86,7 +87,7 @@ export const pushes = table<{
   { users: ['user'], without: () => ({ row: null }) },
 );
 
-export const claimPushes: Rule<PushWrites['claimPushes']> = {
+const claimPushes: Rule<PushWrites['claimPushes']> = {
   alone: true,
   needs: ({ at, most }) => [dueRowsNeed(pushes, at, most)],
   run(work, input) {
@@ -104,7 +105,7 @@ export const claimPushes: Rule<PushWrites['claimPushes']> = {
   },
 };
 
-export const settlePushes: Rule<PushWrites['settlePushes']> = {
+const settlePushes: Rule<PushWrites['settlePushes']> = {
   needs: () => [],
   run(work, { pushes, until, at }) {
     for (const push of pushes) settlePush(work, push, until, at);
@@ -112,7 +113,7 @@ export const settlePushes: Rule<PushWrites['settlePushes']> = {
   },
 };
 
-export const notePushing: Rule<PushWrites['notePushing']> = {
+const notePushing: Rule<PushWrites['notePushing']> = {
   needs: ({ user, room }) => [rows(pushes, { user, roomId: room })],
   run(work, { until, pushed, ...push }) {
     const [row] = work.find(pushes, { user: push.user, roomId: push.room });
@@ -168,3 +169,9 @@ function settlePush(
           WHERE ${where}`,
   );
 }
+
+export const pushSubject = subject<PushWrites, None>({
+  tables: [pushes],
+  rules: { claimPushes, settlePushes, notePushing },
+  reads: {},
+});

@@ -3,6 +3,7 @@ import { tellAct } from '../audit.ts';
 import { ask, sql } from '../engine/dialect.ts';
 import type { ReadsOf } from '../engine/read.ts';
 import { type Nothing, type Rule, refuse } from '../engine/rule.ts';
+import { subject } from '../engine/subject.ts';
 import { type Need, rows, type Work } from '../engine/work.ts';
 import { add } from '../members/membership.ts';
 import { openReports } from '../moderation/reports.ts';
@@ -28,6 +29,7 @@ import { getMember } from '../rows/members.ts';
 import { lastMessageNeed } from '../rows/messages.ts';
 import {
   emptyRoom,
+  formerRooms,
   isStale,
   newRoom,
   recordOf,
@@ -47,6 +49,7 @@ import {
   roomNeed,
   roomOfPair,
   setRoom,
+  storeRooms,
 } from '../rows/rooms.ts';
 import { roomSelection, withLastMessages } from '../rows/select.ts';
 import { oldRepliesNeed } from '../rows/threads.ts';
@@ -125,7 +128,7 @@ export interface RoomReads {
   room: { in: { room: string; bare?: true }; out: RoomRecord | null };
 }
 
-export const publicRooms: Rule<RoomWrites['publicRooms']> = {
+const publicRooms: Rule<RoomWrites['publicRooms']> = {
   needs: ({ rooms }) => rooms.map(({ id }) => roomNeed(id)),
   run(work, { rooms, at }, changes) {
     for (const { id, name } of rooms) {
@@ -139,7 +142,7 @@ export const publicRooms: Rule<RoomWrites['publicRooms']> = {
 /** The rooms of a user, including rooms that the user lost, are limited to `most` times this. */
 const timesWithLost = 10;
 
-export const createRoom: Rule<RoomWrites['createRoom']> = {
+const createRoom: Rule<RoomWrites['createRoom']> = {
   adds: true,
   needs: ({ id, kind, name, by, clientId, most }) => [
     roomNeed(id),
@@ -172,7 +175,7 @@ export const createRoom: Rule<RoomWrites['createRoom']> = {
   },
 };
 
-export const putRoom: Rule<RoomWrites['putRoom']> = {
+const putRoom: Rule<RoomWrites['putRoom']> = {
   adds: true,
   needs: ({ id, kind, name }) => [lastMessageNeed(id), ...publicName(kind, name)],
   run(work, { id, kind, name, topic, at }, changes) {
@@ -188,7 +191,7 @@ export const putRoom: Rule<RoomWrites['putRoom']> = {
   },
 };
 
-export const updateRoom: Rule<RoomWrites['updateRoom']> = {
+const updateRoom: Rule<RoomWrites['updateRoom']> = {
   needs: ({ room, picture, actor }) => [
     lastMessageNeed(room),
     ...(picture && actor !== undefined ? [fileNeed(picture), erasureNeed(actor)] : []),
@@ -200,7 +203,7 @@ export const updateRoom: Rule<RoomWrites['updateRoom']> = {
   },
 };
 
-export const deleteRoom: Rule<RoomWrites['deleteRoom']> = {
+const deleteRoom: Rule<RoomWrites['deleteRoom']> = {
   needs: ({ room }) => [lastMessageNeed(room)],
   run(work, { room: id, actor, decidedFor }, changes) {
     const room = requireRoom(work, id);
@@ -211,7 +214,7 @@ export const deleteRoom: Rule<RoomWrites['deleteRoom']> = {
   },
 };
 
-export const expire: Rule<RoomWrites['expire']> = {
+const expire: Rule<RoomWrites['expire']> = {
   needs: ({ room, firstSeq }) => [
     lastMessageNeed(room),
     rows(pins, { room }),
@@ -239,7 +242,7 @@ export const expire: Rule<RoomWrites['expire']> = {
   },
 };
 
-export const deleteEmptyRooms: Rule<RoomWrites['deleteEmptyRooms']> = {
+const deleteEmptyRooms: Rule<RoomWrites['deleteEmptyRooms']> = {
   alone: true,
   needs: ({ before, most }) => [emptyRoomsNeed(before, most)],
   run(work, { before, most }, changes) {
@@ -249,7 +252,7 @@ export const deleteEmptyRooms: Rule<RoomWrites['deleteEmptyRooms']> = {
   },
 };
 
-export const openDirect: Rule<RoomWrites['openDirect']> = {
+const openDirect: Rule<RoomWrites['openDirect']> = {
   adds: true,
   needs: ({ id, by, other }) => [
     pairNeed(pairOf(by.id, other)),
@@ -357,7 +360,7 @@ function pairOf(a: string, b: string): readonly [string, string] {
 export const publicName = (kind: string, name: string): Need[] =>
   kind === 'public' ? [publicNameNeed(roomKey(name))] : [];
 
-export const roomReads: ReadsOf<RoomReads> = {
+const reads: ReadsOf<RoomReads> = {
   *publicRooms({ dialect }) {
     const rows = yield* ask(sql`SELECT ${roomSelection} FROM chat_rooms AS rooms WHERE kind = 'public'`);
     return yield* withLastMessages(dialect, rows);
@@ -368,3 +371,10 @@ export const roomReads: ReadsOf<RoomReads> = {
     return room;
   },
 };
+
+export const roomSubject = subject<RoomWrites, RoomReads>({
+  tables: [formerRooms],
+  rules: { publicRooms, createRoom, putRoom, updateRoom, deleteRoom, expire, deleteEmptyRooms, openDirect },
+  reads,
+  stores: [storeRooms],
+});

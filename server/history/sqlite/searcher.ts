@@ -8,7 +8,7 @@ import { columns, SqliteConnection, sqlite } from '../engine/sqlite/dialect.ts';
 import { digestKeyOf } from '../engine/sqlite/migrations.ts';
 import { SearchIndex, TextChanges } from '../engine/sqlite/search-index.ts';
 import { termsOfQuery } from '../engine/terms.ts';
-import { type FindUsersReads, findUsersReads } from '../find-users.ts';
+import { type FindUsersReads, findUsersSubject } from '../find-users.ts';
 import type { Row } from '../records/columns.ts';
 import { messageFrom } from '../records/message.ts';
 import { isSearched, type SearchReads } from '../records/search.ts';
@@ -148,7 +148,9 @@ function answer({ id, op, input }: ThreadCall): Batch {
       op === 'search'
         ? search(input as SearchReads['search']['in'])
         : // The registry pairs each read with its input. TypeScript cannot follow that.
-          connection.answered<unknown>(findUsersReads[op as keyof FindUsersReads](context, input as never));
+          connection.answered<unknown>(
+            findUsersSubject.reads[op as keyof FindUsersReads](context, input as never),
+          );
     return { outcomes: [{ id, value }], commit };
   } catch (error) {
     return { outcomes: [{ id, ...readFailure(error) }] };

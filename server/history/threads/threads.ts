@@ -1,5 +1,6 @@
 import { isGuest } from '../../wire/guest.ts';
 import { type Nothing, type Rule, refuse } from '../engine/rule.ts';
+import { subject } from '../engine/subject.ts';
 import { rows, type Work } from '../engine/work.ts';
 import type { Change } from '../records/changes.ts';
 import { isMember } from '../records/member.ts';
@@ -17,6 +18,7 @@ import {
   threadAuthors,
   threads,
 } from '../rows/threads.ts';
+import { type ThreadReads, threadReads } from './reads.ts';
 
 /** Maximum number of followers of a thread. Each reply stores a row per follower. */
 export const mostFollowers = 200;
@@ -33,7 +35,7 @@ type Reply = StoredMessage & { thread: number };
 
 export const isReply = (message: StoredMessage): message is Reply => message.thread !== undefined;
 
-export const follow: Rule<ThreadWrites['follow']> = {
+const follow: Rule<ThreadWrites['follow']> = {
   needs: ({ room, thread, user }) => [
     memberNeed(room, user),
     messageNeed(room, thread),
@@ -177,3 +179,9 @@ function putFollower(
   work.put(followers, { ...place, user, following: following ? 1 : 0 });
   changes.push({ type: 'followed', ...place, user, following });
 }
+
+export const threadSubject = subject<ThreadWrites, ThreadReads>({
+  tables: [threads, threadAuthors, followers, concerned],
+  rules: { follow },
+  reads: threadReads,
+});

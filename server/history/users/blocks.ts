@@ -1,6 +1,7 @@
 import { ask, inList, type Sql, sql } from '../engine/dialect.ts';
 import { hasRows, type ReadsOf } from '../engine/read.ts';
 import { type Nothing, type Rule, refuse } from '../engine/rule.ts';
+import { subject } from '../engine/subject.ts';
 import { table } from '../engine/table.ts';
 import { rows, type Work } from '../engine/work.ts';
 import { otherOf, type RoomRow } from '../records/room.ts';
@@ -45,7 +46,7 @@ export function isBlocked(work: Work, { pair }: RoomRow, user: string): boolean 
   return peer !== undefined && hasBlocked(work, peer, user);
 }
 
-export const block: Rule<BlockWrites['block']> = {
+const block: Rule<BlockWrites['block']> = {
   needs: ({ user, other, blocked }) => [
     rows(blocks, { user, other }),
     ...(blocked ? [rows(blocks, { user })] : []),
@@ -65,7 +66,7 @@ export const isAuthorBlocked = (user: string): Sql =>
   sql`CASE WHEN EXISTS (SELECT 1 FROM chat_blocked AS blocked
     WHERE blocked.user_id = ${user} AND blocked.other_id = messages.user_id) THEN 1 ELSE 0 END`;
 
-export const blockReads: ReadsOf<BlockReads> = {
+const reads: ReadsOf<BlockReads> = {
   hasBlocked: (_, { user, other }) =>
     hasRows(sql`SELECT since FROM chat_blocked WHERE user_id = ${user} AND other_id = ${other}`),
   *blockedBetween({ dialect }, { user, others }) {
@@ -78,3 +79,9 @@ export const blockReads: ReadsOf<BlockReads> = {
     return rows.map(({ id }) => id as string);
   },
 };
+
+export const blockSubject = subject<BlockWrites, BlockReads>({
+  tables: [blocks],
+  rules: { block },
+  reads,
+});

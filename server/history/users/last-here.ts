@@ -1,6 +1,7 @@
 import { ask, inList, raw, type Sql, sql } from '../engine/dialect.ts';
 import { askNumber, type ReadsOf } from '../engine/read.ts';
 import type { Nothing, Rule } from '../engine/rule.ts';
+import { subject } from '../engine/subject.ts';
 import { table } from '../engine/table.ts';
 import { rows } from '../engine/work.ts';
 import { aboutUser, isGone } from '../rows/erasures.ts';
@@ -38,7 +39,7 @@ export const lastHere = table<{ user: string; at: number; hidden?: 1 }>(
   { users: ['user'], without: () => ({ row: null }) },
 );
 
-export const noteHere: Rule<LastHereWrites['noteHere']> = {
+const noteHere: Rule<LastHereWrites['noteHere']> = {
   needs: ({ user }) => [rows(lastHere, { user }), ...aboutUser(user)],
   run(work, { user, at }) {
     const [stored] = work.find(lastHere, { user });
@@ -48,7 +49,7 @@ export const noteHere: Rule<LastHereWrites['noteHere']> = {
   },
 };
 
-export const hideHere: Rule<LastHereWrites['hideHere']> = {
+const hideHere: Rule<LastHereWrites['hideHere']> = {
   needs: ({ user }) => [rows(lastHere, { user }), ...aboutUser(user)],
   run(work, { user, hidden }) {
     const [stored] = work.find(lastHere, { user });
@@ -59,7 +60,7 @@ export const hideHere: Rule<LastHereWrites['hideHere']> = {
   },
 };
 
-export const forgetHere: Rule<LastHereWrites['forgetHere']> = {
+const forgetHere: Rule<LastHereWrites['forgetHere']> = {
   needs: () => [],
   run(work, { before }) {
     work.later(() => sql`DELETE FROM chat_last_here WHERE at < ${before} AND hidden IS NULL`);
@@ -69,7 +70,7 @@ export const forgetHere: Rule<LastHereWrites['forgetHere']> = {
 
 const usersPerStatement = 500;
 
-export const lastHereReads: ReadsOf<LastHereReads> = {
+const reads: ReadsOf<LastHereReads> = {
   *lastHere(_, { user, asker }) {
     const [row] = yield* ask(sql`SELECT at, hidden FROM chat_last_here WHERE user_id = ${user}`);
     const [block] = yield* ask(
@@ -92,3 +93,9 @@ export const lastHereReads: ReadsOf<LastHereReads> = {
     return { all: yield* count(raw('')), among };
   },
 };
+
+export const lastHereSubject = subject<LastHereWrites, LastHereReads>({
+  tables: [lastHere],
+  rules: { noteHere, hideHere, forgetHere },
+  reads,
+});

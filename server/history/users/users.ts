@@ -2,11 +2,12 @@ import type { User } from '../../wire/events.ts';
 import { type Asking, ask, type Dialect, inList, raw, sql } from '../engine/dialect.ts';
 import type { ReadsOf } from '../engine/read.ts';
 import type { Rule } from '../engine/rule.ts';
+import { subject } from '../engine/subject.ts';
 import type { Work } from '../engine/work.ts';
 import type { Change } from '../records/changes.ts';
 import { type ErasureStage, isBeforeEnd } from '../records/erasure.ts';
 import { type UserRecord, userFrom } from '../records/user.ts';
-import { getUser, outdatedNeed, renewUsers, setUser } from '../rows/users.ts';
+import { getUser, outdatedNeed, renewUsers, setUser, storeUsers } from '../rows/users.ts';
 
 export interface UserWrites {
   /**
@@ -47,7 +48,7 @@ export function putUser(work: Work, user: UserRecord, changes: Change[]): void {
   changes.push({ type: 'user', user });
 }
 
-export const renewKeys: Rule<UserWrites['renewKeys']> = {
+const renewKeys: Rule<UserWrites['renewKeys']> = {
   alone: true,
   needs: ({ most }) => [outdatedNeed(most)],
   run: (work, { most }) => ({ users: renewUsers(work, most) }),
@@ -63,7 +64,7 @@ export function* findUsersById(dialect: Dialect, ids: readonly string[]): Asking
   return new Map(rows.map((row) => [row.id as string, userFrom(row)]));
 }
 
-export const userReads: ReadsOf<UserReads> = {
+const reads: ReadsOf<UserReads> = {
   *users({ dialect }, { ids }) {
     const userById = yield* findUsersById(dialect, ids);
     return ids.flatMap((id) => userById.get(id) ?? []);
@@ -84,3 +85,9 @@ export const userReads: ReadsOf<UserReads> = {
     return rows.map(({ user_id }) => user_id as string);
   },
 };
+
+export const userSubject = subject<UserWrites, UserReads>({
+  rules: { renewKeys },
+  reads,
+  stores: [storeUsers],
+});
