@@ -1,10 +1,10 @@
-import { createPrivateKey, type KeyObject, sign } from 'node:crypto';
+import { createPrivateKey, type KeyObject } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { request } from '../outgoing/request.ts';
 import { retryAfter } from '../outgoing/retry-after.ts';
 import { UnderWay } from '../outgoing/under-way.ts';
 import { answerTime, beforeSending, ending, keptFor, noAnswer, type PushOutcome } from './push-service.ts';
-import { encoded } from './vapid.ts';
+import { signedToken } from './signed-token.ts';
 
 // Firebase Cloud Messaging, HTTP v1 API (https://firebase.google.com/docs/cloud-messaging/send/v1-api). A signed
 // assertion requests the OAuth token (RFC 7523).
@@ -117,10 +117,9 @@ export class Fcm {
     const { email, key, tokenUrl } = this.#account;
     const at = Math.floor(Date.now() / 1000);
     const claims = { iss: email, scope, aud: tokenUrl.href, iat: at, exp: at + assertionTime };
-    const signed = `${encoded({ alg: 'RS256', typ: 'JWT' })}.${encoded(claims)}`;
     const body = new URLSearchParams({
       grant_type: 'urn:ietf:params:oauth:grant-type:jwt-bearer',
-      assertion: `${signed}.${sign('sha256', Buffer.from(signed), key).toString('base64url')}`,
+      assertion: await signedToken('RS256', claims, key),
     });
     const form = { 'Content-Type': 'application/x-www-form-urlencoded' };
     const { answer, text } = await this.#underWay.run(

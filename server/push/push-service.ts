@@ -113,11 +113,12 @@ export class PushServices {
     if (this.#underWay.isClosed) return ending;
     try {
       const body = encrypted(push.text, keys);
+      const signature = await authorization(vapid, url.origin, this.#contact, Date.now());
       return await this.#underWay.run(async (end) => {
         const answer = await request(url, {
           method: 'POST',
           headers: {
-            Authorization: authorization(vapid, url.origin, this.#contact, Date.now()),
+            Authorization: signature,
             'Content-Encoding': 'aes128gcm',
             'Content-Type': 'application/octet-stream',
             'Content-Length': body.length,

@@ -1,5 +1,6 @@
-import { createECDH, createPrivateKey, type KeyObject, sign } from 'node:crypto';
+import { createECDH, createPrivateKey, type KeyObject } from 'node:crypto';
 import { pointBytes } from './encryption.ts';
+import { signedToken } from './signed-token.ts';
 
 // Voluntary Application Server Identification for Web Push, RFC 8292.
 
@@ -43,12 +44,13 @@ export function vapidKeyOf(bytes: Uint8Array): VapidKey {
  * @param contact a `mailto:` or `https:` URL for its operators
  * @param now the current time as Unix ms
  */
-export function authorization(key: VapidKey, audience: string, contact: string, now: number): string {
+export async function authorization(
+  key: VapidKey,
+  audience: string,
+  contact: string,
+  now: number,
+): Promise<string> {
   const claims = { aud: audience, exp: Math.floor(now / 1000) + tokenTime, sub: contact };
-  const signed = `${encoded({ typ: 'JWT', alg: 'ES256' })}.${encoded(claims)}`;
-  const signature = sign('sha256', Buffer.from(signed), { key: key.private, dsaEncoding: 'ieee-p1363' });
-  return `vapid t=${signed}.${signature.toString('base64url')},k=${key.public}`;
+  const token = await signedToken('ES256', claims, key.private);
+  return `vapid t=${token},k=${key.public}`;
 }
-
-/** Encodes a part of a JSON Web Token. */
-export const encoded = (part: object): string => Buffer.from(JSON.stringify(part)).toString('base64url');

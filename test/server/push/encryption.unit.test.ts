@@ -44,10 +44,10 @@ test('recognizes keys that no browser can have generated', () => {
   expect(areKeys({ p256dh, auth: auth.subarray(1) })).toBe(false);
 });
 
-test('signs a push as in the example of RFC 8292, for its service only', () => {
+test('signs a push as in the example of RFC 8292, for its service only', async () => {
   const key = vapidKeyOf(drawVapidKey());
   const at = (1_453_523_768 - 12 * 60 * 60) * 1000;
-  const header = authorization(key, 'https://push.example.net', 'mailto:push@example.com', at);
+  const header = await authorization(key, 'https://push.example.net', 'mailto:push@example.com', at);
   const [, token = '', point = ''] = /^vapid t=(.+),k=(.+)$/.exec(header) ?? [];
   const [head, claims, signature = ''] = token.split('.');
   expect(`${head}.${claims}`).toBe(
