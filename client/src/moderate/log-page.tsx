@@ -17,43 +17,33 @@ import { Scroll } from './scroll.tsx';
 
 type ActKind = ShownAct['kind'];
 
-const kinds = {
-  messages: ['message_deleted', 'report_closed', 'approved', 'rejected', 'pinned', 'unpinned'],
-  people: [
-    'muted',
-    'unmuted',
-    'banned',
-    'unbanned',
-    'removed',
-    'role_changed',
-    'site_banned',
-    'site_unbanned',
-  ],
-  rooms: ['room_changed', 'room_deleted'],
-  data: ['exported', 'erased'],
-} satisfies Record<string, readonly ActKind[]>;
-type Group = keyof typeof kinds | 'all';
+interface Kind {
+  group: 'messages' | 'people' | 'rooms' | 'data';
+  picture: IconName | null;
+  look?: 'ok' | 'warn' | 'bad';
+}
+type Group = Kind['group'] | 'all';
 
-const pictures: Partial<Record<ActKind, IconName>> = {
-  message_deleted: 'delete',
-  report_closed: 'flag',
-  approved: 'check',
-  rejected: 'close',
-  pinned: 'pin',
-  unpinned: 'pin',
-  muted: 'muted',
-  banned: 'ban',
-  site_banned: 'ban',
-  removed: 'remove',
-  role_changed: 'shield',
-  room_changed: 'settings',
-  room_deleted: 'delete',
-  exported: 'save',
-  erased: 'eraser',
+const kinds: Readonly<Record<ActKind, Kind>> = {
+  message_deleted: { group: 'messages', picture: 'delete', look: 'bad' },
+  report_closed: { group: 'messages', picture: 'flag' },
+  approved: { group: 'messages', picture: 'check', look: 'ok' },
+  rejected: { group: 'messages', picture: 'close', look: 'warn' },
+  pinned: { group: 'messages', picture: 'pin' },
+  unpinned: { group: 'messages', picture: 'pin' },
+  muted: { group: 'people', picture: 'muted', look: 'warn' },
+  unmuted: { group: 'people', picture: null },
+  banned: { group: 'people', picture: 'ban', look: 'bad' },
+  unbanned: { group: 'people', picture: null },
+  removed: { group: 'people', picture: 'remove', look: 'warn' },
+  role_changed: { group: 'people', picture: 'shield' },
+  site_banned: { group: 'people', picture: 'ban', look: 'bad' },
+  site_unbanned: { group: 'people', picture: null },
+  room_changed: { group: 'rooms', picture: 'settings' },
+  room_deleted: { group: 'rooms', picture: 'delete', look: 'bad' },
+  exported: { group: 'data', picture: 'save' },
+  erased: { group: 'data', picture: 'eraser', look: 'bad' },
 };
-
-const bad: readonly ActKind[] = ['message_deleted', 'banned', 'site_banned', 'room_deleted', 'erased'];
-const warn: readonly ActKind[] = ['muted', 'rejected', 'removed'];
 
 /** The names of the CSV columns. They are the same in every language, for programs. */
 const columns = [
@@ -277,14 +267,7 @@ export class LogPage implements Part {
   #cells(act: ShownAct) {
     const { strings } = this.#context;
     const { at, by, kind, reason } = act;
-    const picture = pictures[kind];
-    const look = bad.includes(kind)
-      ? 'act bad'
-      : warn.includes(kind)
-        ? 'act warn'
-        : kind === 'approved'
-          ? 'act ok'
-          : 'act';
+    const { picture, look = '' } = kinds[kind];
     return (
       <>
         <td class="full">
@@ -307,8 +290,8 @@ export class LogPage implements Part {
           </span>
         </td>
         <td class="end">
-          <span class={look}>
-            {picture !== undefined && <Icon name={picture} />}
+          <span class={`act ${look}`}>
+            {picture !== null && <Icon name={picture} />}
             {this.#what(act)}
           </span>
         </td>
@@ -351,13 +334,12 @@ export class LogPage implements Part {
     const { strings } = this.#context;
     const lower = (text: string) => text.toLocaleLowerCase(strings.locale);
     const query = lower(this.#query.trim());
-    const group: readonly ActKind[] | undefined = this.#group === 'all' ? undefined : kinds[this.#group];
     return this.#acts.items.filter((act) => {
       const { by, user, room, name } = act;
       const named = [by?.id, by?.name, user?.id, user?.name, room, name].filter((one) => one !== undefined);
       return (
         this.#since(act) &&
-        (group === undefined || group.includes(act.kind)) &&
+        (this.#group === 'all' || this.#group === kinds[act.kind].group) &&
         (query === '' || named.some((one) => lower(one).includes(query)))
       );
     });
