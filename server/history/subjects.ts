@@ -17,6 +17,7 @@ import { memberSubject } from './members/members.ts';
 import { membershipSubject } from './members/memberships.ts';
 import { readingSubject } from './members/reading.ts';
 import { expirySubject } from './messages/expiry.ts';
+import { markSubject } from './messages/marks.ts';
 import { messageSubject } from './messages/messages.ts';
 import { previewSubject } from './messages/previews.ts';
 import { reactionSubject } from './messages/reactions.ts';
@@ -71,6 +72,7 @@ export const list = [
   laterSubject,
   logSubject,
   mailSubject,
+  markSubject,
   membershipSubject,
   noticeSubject,
   pendingSubject,

@@ -17,6 +17,7 @@ import {
   endPoll,
   forward,
   history,
+  mark,
   newForward,
   react,
   reacted,
@@ -69,6 +70,7 @@ export const messageRequests: RequestHandlers<
   | 'card:get'
   | 'card:find'
   | 'card:press'
+  | 'message:mark'
   | 'message:pin'
   | 'message:unpin'
   | 'message:reactions'
@@ -185,6 +187,18 @@ export const messageRequests: RequestHandlers<
     run({ chat, connection, room, payload, active }) {
       active();
       return removePreview(chat, connection, room, payload);
+    },
+  },
+  'message:mark': {
+    order: 'ordered',
+    joined: true,
+    right: 'moderate',
+    counts: () => ({ change: 1 }),
+    async run({ chat, connection, room, payload, notCounted, active }) {
+      const { message, changed } = await mark(chat, connection, room, payload);
+      if (changed) active();
+      else notCounted();
+      return { message };
     },
   },
   'message:pin': pinRequest(true),

@@ -163,7 +163,10 @@ const linkPreview = preview.exactOptional().describe('A preview of the first lin
 const card = cardRef
   .exactOptional()
   .describe('The reference of a card, which each reader gets by `card:get`.');
-const important = z.literal(true).exactOptional().describe('Whether its author marked it as important.');
+const important = z
+  .literal(true)
+  .exactOptional()
+  .describe('Whether its author or a moderator marked it as important.');
 
 /** The fields of the content, in the order in which clients get them. */
 export const content = {

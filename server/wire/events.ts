@@ -301,6 +301,8 @@ export const actKinds = [
   'message_deleted',
   'pinned',
   'unpinned',
+  'marked',
+  'unmarked',
   'report_closed',
   'approved',
   'rejected',
@@ -744,6 +746,7 @@ export const requests = {
   }),
   'card:press': z.object({ room: roomId, seq, button: cardButtonId, clientId, lang: language.optional() }),
   'message:seen': z.object({ room: roomId, seq }),
+  'message:mark': z.object({ room: roomId, seq, important: z.boolean() }),
   'message:pin': z.object({ room: roomId, seq }),
   'message:unpin': z.object({ room: roomId, seq }),
   'message:report': z.object({
@@ -1046,6 +1049,7 @@ export const answers = {
   'card:press': shownCard,
   /** `total`: the number of members except the author. */
   'message:seen': z.object({ users: z.array(user), total: counter }),
+  'message:mark': z.object({ message }),
   'message:pin': nothing,
   'message:unpin': nothing,
   'message:report': nothing,

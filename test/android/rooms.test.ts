@@ -332,6 +332,14 @@ test('mentions and reactions show current names and users', async () => {
   expect(copied).not.toHaveProperty('forwardedFrom');
   expect(await app.ask('forward', copy)).toEqual(copied);
 
+  const mark = (important: boolean) => app.ask<JavaMessage>('markImportant', { seq, important });
+  await expect(mark(true)).rejects.toEqual(refused('forbidden'));
+  await frank.request('room:update', { room: den.id, write: 'moderators' });
+  expect(await mark(true)).toMatchObject({ seq, important: true, edited: false });
+  await expect.poll(async () => (await app.messages(den.id))[0]).toMatchObject({ important: true });
+  expect(await mark(false)).not.toHaveProperty('important');
+  await frank.request('room:update', { room: den.id, write: 'all' });
+
   const poll = { options: ['a', 'b'] };
   const { seq: asked } = await say(frank, den.id, 'which?', { poll });
   await expect.poll(async () => (await app.messages(den.id)).at(-1)?.text).toBe('which?');

@@ -116,6 +116,40 @@ test('marks a message as important before it is sent, while it is scheduled and 
   await until(async () => expect((await list())[0]).not.toHaveProperty('important'));
 });
 
+test('lets moderators of a room where only they write mark a message of another user', async () => {
+  const { id, page } = await room('announcements', 'Gate opens at nine.');
+  await alice.request('room:role', { room: id, user: bob.id, role: 'moderator' });
+  const bobs = await openPage(site.chat.url, bob.cookie);
+  await bobs.open('announcements');
+  const offered = async () => {
+    await menuOf(bobs, 'Gate opens at nine.');
+    const found = items(bobs).filter((item) => /important|Report/.test(item));
+    bobs.press('Escape');
+    return found;
+  };
+  expect(await offered()).toEqual(['Report message']);
+  await alice.request('room:update', { room: id, write: 'moderators' });
+  await until(async () => expect(await offered()).toEqual(['Mark as important']));
+  await menuOf(page, 'Gate opens at nine.');
+  expect(items(page)).not.toContain('Mark as important');
+  page.press('Escape');
+
+  bobs.wire.answers.set('message:mark', refused);
+  await menuOf(bobs, 'Gate opens at nine.', /^Mark as important/);
+  await bobs.sees('Something went wrong. Please try again.');
+  bobs.wire.answers.clear();
+  await menuOf(bobs, 'Gate opens at nine.', /^Mark as important/);
+  for (const one of [page, bobs]) {
+    await one.sees('Important', one.timeline);
+    await texts(one, ['Gate opens at nine.']);
+  }
+  await menuOf(bobs, 'Gate opens at nine.', /^Not important/);
+  await until(async () => {
+    const { messages } = await alice.request('message:history', { room: id });
+    expect(messages.map(({ important }) => important)).toEqual([undefined]);
+  });
+});
+
 test('offers both texts if a message was also edited on another device, even after a reload', async () => {
   const { id, page } = await room('clash', 'one rake');
   await menuOf(page, 'one rake', /^Edit/);

@@ -174,6 +174,11 @@ export function logContract(now: Now) {
       await write.report({ ...lobby, seq: 1, by: '3', reason: 'spam', at });
       const [report] = (await read.reports({ rooms: null, limit: 9 })).reports;
       await write.closeReport({ ...lobby, seq: 1, id: report?.id as string, by: actor, done: 'nothing', at });
+      const mark = (user: string, important: boolean) =>
+        write.mark({ ...lobby, seq: 2, user, siteModerator: user === '3', important });
+      for (const important of [true, true, false]) await mark('3', important);
+      // An author can also change the mark by an edit.
+      await mark('2', true);
       await write.delete({
         ...lobby,
         seq: 1,
@@ -206,6 +211,8 @@ export function logContract(now: Now) {
         },
         { kind: 'room_changed', room: 'lobby', to: { changed: ['name'] } },
         { kind: 'report_closed', by, user: '2', room: 'lobby', seq: 1, to: { done: 'nothing' } },
+        { kind: 'marked', by: '3', user: '2', room: 'lobby', seq: 2 },
+        { kind: 'unmarked', by: '3', user: '2', room: 'lobby', seq: 2 },
         { kind: 'message_deleted', by, user: '2', room: 'lobby', seq: 1, reason: 'off topic' },
         { kind: 'removed', by, user: '2', room: 'lobby' },
         { kind: 'site_banned', user: '2', reason: 'spam' },
@@ -218,8 +225,8 @@ export function logContract(now: Now) {
       const first = await read.acts({ limit: 2 });
       const second = await read.acts({ limit: 2, before: first.next as number });
       expect([...first.acts, ...second.acts].reverse()).toEqual(listed.slice(-4));
-      expect((await read.acts({ of: of('2'), limit: 100 })).acts).toHaveLength(8);
-      const own = listed.filter((act) => 'by' in act).length;
+      expect((await read.acts({ of: of('2'), limit: 100 })).acts).toHaveLength(10);
+      const own = listed.filter((act) => 'by' in act && act.by === by).length;
       const { next: before } = await read.acts({ of: of(moderator), limit: own - 1 });
       const rest = await read.acts({ of: of(moderator), before: before as number, limit: 100 });
       expect(rest.acts).toEqual(listed.slice(0, 1));

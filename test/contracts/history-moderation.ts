@@ -665,6 +665,46 @@ export function moderationContract(now: Now) {
     expect(await list()).toEqual([4, 2]);
   });
 
+  test('lets moderators mark any message, if only they may write', async () => {
+    await join(ann, ben);
+    for (const { id: user } of [ann, ben]) await write.setRole({ room: 'lobby', user, role: 'moderator' });
+    const { seq } = await send(ben);
+    await write.react({ room: 'lobby', seq, reactions: [{ user: ann.id, emoji: '👍', on: true }] });
+    const mark = (over: Partial<Writes['mark']['in']> = {}) =>
+      write.mark({ room: 'lobby', seq, user: ann.id, important: true, ...over });
+    const stored = async () => {
+      await now().reload();
+      return (await read.holding({ room: 'lobby', what: 'important', before: 99, limit: 9 })).messages;
+    };
+    await expectRefusal(mark(), 'forbidden', { message: expect.stringContaining('all members may write') });
+    await write.updateRoom({ room: 'lobby', write: 'moderators' });
+    await expectRefusal(mark({ user: '3' }), 'unknown_room');
+    await expectRefusal(mark({ seq: 99 }), 'unknown_message');
+    await write.setRole({ room: 'lobby', user: ann.id, role: 'member' });
+    await expectRefusal(mark(), 'forbidden');
+    now().changes.length = 0;
+    const { message, changed } = await mark({ siteModerator: true });
+    expect(changed).toBe(true);
+    expect(message).toMatchObject({ important: true, text: 'hello', reactions: [{ emoji: '👍' }] });
+    expect(message.editedAt).toBeUndefined();
+    expect(now().changes).toEqual([{ type: 'message', is: 'changed', message }]);
+    expect(await stored()).toEqual([message]);
+    now().changes.length = 0;
+    expect(await mark({ siteModerator: true })).toEqual({ message, changed: false });
+    expect(now().changes).toEqual([]);
+
+    // Its author read the message before it was marked.
+    const edit = { room: 'lobby', seq, user: ben.id, text: 'hello', rev: seq, at };
+    expect((await write.edit({ ...edit, text: 'hi' })).message).toMatchObject({
+      text: 'hi',
+      important: true,
+    });
+    expect((await mark({ user: ben.id, important: false })).message.important).toBeUndefined();
+    expect(await stored()).toEqual([]);
+    await write.delete({ room: 'lobby', seq, user: ben.id, moderator: false, at });
+    await expectRefusal(mark({ user: ben.id }), 'unknown_message');
+  });
+
   test('accepts a report only from users who can read the room', async () => {
     await join(ben);
     await send(ben);

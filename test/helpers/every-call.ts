@@ -29,7 +29,7 @@ export const everyWrite: { [Op in keyof Writes]: Writes[Op]['in'][] } = {
   publicRooms: [{ rooms: [{ id: 'lobby', name: 'Lobby' }], at }],
   createRoom: [{ id: 'mine', kind: 'public', name: 'Mine', by: user, clientId: 'c', most: 9, at }],
   putRoom: [{ id: room, kind: 'private', name: 'Den', at }],
-  updateRoom: [{ room: 'mine', name: 'Ours' }],
+  updateRoom: [{ room: 'mine', name: 'Ours', write: 'moderators' }],
   openDirect: [{ id: 'd', by: user, other: '2', at }],
   addMembers: [
     {
@@ -52,6 +52,7 @@ export const everyWrite: { [Op in keyof Writes]: Writes[Op]['in'][] } = {
     { ...sent, clientId: '5', replyTo: 3, user: { id: '2', name: 'Ben' }, mentions: [] },
     { ...sent, clientId: '7', replyTo: 3, user: { id: '2', name: 'Ben' }, mentions: [] },
     { ...sent, clientId: '8', room: 'd', mentions: [], poll: { options: ['a', 'b'] } },
+    { ...sent, clientId: '9', room: 'mine', mentions: [] },
   ],
   setPreviews: [{ room: 'd', user: '1', previews: 'on' }],
   forward: [
@@ -73,6 +74,7 @@ export const everyWrite: { [Op in keyof Writes]: Writes[Op]['in'][] } = {
     { room: 'd', seq: 2, reactions: [{ user: '1', choice: [1], at }] },
   ],
   endPoll: [{ room: 'd', seq: 2, user: '1', moderator: false, at }],
+  mark: [true, false, true].map((important) => ({ room: 'mine', seq: 1, user: '1', important })),
   pin: [true, false, true].map((pinned) => ({ room, seq: 2, user: '1', pinned, at })),
   report: [{ room, seq: 2, by: '2', reason: 'spam', at }],
   follow: [{ room, thread: 1, user: '3', following: true }],

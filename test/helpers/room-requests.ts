@@ -32,6 +32,7 @@ export const roomRequests: Readonly<Record<string, object>> = {
   'card:get': { seq: 1 },
   'card:find': {},
   'card:press': { seq: 1, button: 'pay', clientId: 'a' },
+  'message:mark': { seq: 1, important: true },
   'message:pin': { seq: 1 },
   'message:unpin': { seq: 1 },
   'message:unpreview': { seq: 1 },

@@ -31,6 +31,8 @@ const kinds: Readonly<Record<ActKind, Kind>> = {
   rejected: { group: 'messages', picture: 'close', look: 'warn' },
   pinned: { group: 'messages', picture: 'pin' },
   unpinned: { group: 'messages', picture: 'pin' },
+  marked: { group: 'messages', picture: 'important' },
+  unmarked: { group: 'messages', picture: 'important' },
   muted: { group: 'people', picture: 'muted', look: 'warn' },
   unmuted: { group: 'people', picture: null },
   banned: { group: 'people', picture: 'ban', look: 'bad' },

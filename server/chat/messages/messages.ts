@@ -388,6 +388,23 @@ export async function endPoll(
   return { message: await messageFor(chat, connection.person, message) };
 }
 
+/** Marks a message as important, or removes the mark. The rank of the author does not matter. */
+export async function mark(
+  chat: Chat,
+  connection: Connection,
+  room: Room,
+  { seq, important }: RequestPayload<'message:mark'>,
+): Promise<Answers['message:mark'] & { changed: boolean }> {
+  const { message, changed } = await chat.history.write.mark({
+    room: room.record.id,
+    seq,
+    user: connection.person.user.id,
+    siteModerator: moderatesSite(connection.identity),
+    important,
+  });
+  return { message: await messageFor(chat, connection.person, message), changed };
+}
+
 /**
  * Returns the input of a write to a message that only its author and moderators may change.
  * @throws RequestError `unknown_message`, `unknown_room` or `forbidden`

@@ -9,7 +9,7 @@ import type { StoredMessage } from '../records/message.ts';
 import { hasBegun, type RoomRow, wantsPreviews } from '../records/room.ts';
 import { fileNeed, getFile, release, setFile } from '../rows/files.ts';
 import { getMember, memberNeed } from '../rows/members.ts';
-import { getReacted, lastMessageNeed, messageNeed, setReacted, textRevOf } from '../rows/messages.ts';
+import { getReacted, lastMessageNeed, messageNeed, setReacted, textRevOf, updateMessage } from '../rows/messages.ts';
 import { messageIn, recordOf, requireRoom, requireRoomOf } from '../rows/room-changes.ts';
 import { setRoom } from '../rows/rooms.ts';
 
@@ -143,7 +143,9 @@ export function putBesideText(
   const rev = room.head + 1;
   const message = { ...after, rev };
   const placed = getReacted(work, room.id, before.seq)?.placed ?? 0;
-  setReacted(work, message, { rev, textRev: textRevOf(work, before), placed });
+  const textRev = textRevOf(work, before);
+  updateMessage(work, message, before);
+  setReacted(work, message, { rev, textRev, placed });
   setRoom(work, { ...room, head: rev });
   return { type: 'message', is: 'changed', message };
 }

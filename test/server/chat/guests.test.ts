@@ -73,6 +73,7 @@ const matrix: {
   'card:get': [() => ({ room: 'support', seq: 1 }), 'forbidden'],
   'card:find': [() => ({ room: 'support' }), 'forbidden'],
   'card:press': [() => ({ room: 'support', seq: 1, button: 'pay', clientId: 'a' }), 'forbidden'],
+  'message:mark': [() => ({ room: 'support', seq: 1, important: true }), 'forbidden'],
   'message:pin': [() => ({ room: 'support', seq: 1 }), 'forbidden'],
   'message:unpin': [() => ({ room: 'support', seq: 1 }), 'forbidden'],
   'message:reactions': [() => ({ room: 'support', seq: 1, emoji: '👍' }), 'ok'],

@@ -187,6 +187,38 @@ const actsOf = async (asker: Person, ...by: Person[]) => {
 };
 const admin = () => user({ roles: 'admin' });
 
+test('lets the moderators of a room where only they write mark the messages of its owner', async () => {
+  const [ann, ben, cat, boss] = [await user(), await user(), await user(), await admin()];
+  const room = await open('public', ann, ben, cat);
+  await ann.request('room:role', { room, user: ben.id, role: 'moderator' });
+  await say(ann, room, 'Gate opens at nine.');
+  const mark = (by: Person, important = true) => by.raw('message:mark', { room, seq: 1, important });
+  expect(await mark(ben)).toMatchObject({
+    error: {
+      code: 'forbidden',
+      message: 'all members may write in this room, so only the author can mark a message',
+    },
+  });
+  await ann.request('room:update', { room, write: 'moderators' });
+  expect(await mark(cat)).toMatchObject({ error: { code: 'forbidden' } });
+  const answer = await mark(ben);
+  expect(answer).toMatchObject({ ok: true, data: { message: { seq: 1, important: true } } });
+  const { message } = (answer as { data: { message: object } }).data;
+  expect(message).not.toHaveProperty('editedAt');
+  // A repeat, for example after a lost response, changes nothing.
+  expect(await mark(ben)).toEqual(answer);
+  await expect.poll(() => eventsOf(cat, 'message:changed')).toEqual([message]);
+  const found = async () =>
+    (await cat.request('message:search', { room, has: 'important' })).messages.map(({ seq }) => seq);
+  expect(await found()).toEqual([1]);
+  await mark(ben, false);
+  expect(await found()).toEqual([]);
+  await expect.poll(async () => (await actsOf(boss, ben)).length).toBe(2);
+  expect(await actsOf(boss, ben)).toMatchObject(
+    ['unmarked', 'marked'].map((kind) => ({ kind, by: named(ben), user: named(ann), room, seq: 1 })),
+  );
+});
+
 describe('users', () => {
   test('are listed newest first, with their open reports and restrictions', async () => {
     const [moderator, ann, ben] = [await siteModerator(), await user(), await user()];

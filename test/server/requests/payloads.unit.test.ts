@@ -141,6 +141,7 @@ const rejected: Partial<Record<RequestName, object[]>> = {
   // The heart lacks the variation selector, so it is a text character.
   'message:react': ['👍👍', 'x', '', '\u2764'].map((emoji) => ({ seq: 1, emoji, on: true })),
   'message:reactions': ['thumbs up', '0', '11', '?1'].map((emoji) => ({ seq: 1, emoji })),
+  'message:mark': [{ seq: 0, important: true }, { seq: 1 }],
   'message:pin': [{ seq: 0 }],
   'room:files': [{}, { what: 'voices' }, { what: 'files', limit: 101 }],
   'message:history': [{ limit: 101 }],

@@ -467,6 +467,16 @@ const table: Record<RequestName, Partial<Record<Code, Partial<Record<Who, readon
     // Eve may read the lobby without being a member.
     forbidden: { ben: [{ seq: 1 }], eve: [{ seq: 1, room: 'lobby' }] },
   },
+  'message:mark': {
+    ok: { ann: [onlyModerators({ seq: 2, important: true })] },
+    not_joined: { ann: [leaves('ann', { seq: 2, important: true })] },
+    forbidden: {
+      ann: [{ seq: 2, important: true }],
+      ben: [onlyModerators({ seq: 2, important: true })],
+      eve: [blocked({ seq: 1, important: true })],
+    },
+    unknown_message: { ann: [onlyModerators({ seq: 3, important: true })] },
+  },
   'message:pin': {
     ok: { ann: [muted({ seq: 1 })] },
     not_joined: { ann: [leaves('ann', { seq: 1 })] },

@@ -76,6 +76,8 @@ function messageItems(entry: Entry, context: Context, writing: Writing, opener: 
   const preview = room?.preview === true;
   const endsPoll =
     (own || moderates) && message.poll !== undefined && !hasEnded(message.poll, chat.clock.now);
+  // The author marks the message in an edit.
+  const marks = !own && moderates && room.summary.member && room.summary.write === 'moderators';
   const showsReaders = own && room !== undefined && showsSeen(room, chat);
   const items: (MenuItem | false)[] = [
     !preview && {
@@ -124,6 +126,11 @@ function messageItems(entry: Entry, context: Context, writing: Writing, opener: 
         label: strings.text(isPinned ? 'pin.remove' : 'pin.add'),
         run: () => setPinned(room, message, !isPinned, context),
       },
+    marks && {
+      picture: 'important',
+      label: strings.text(message.important ? 'important.unmark' : 'important.mark'),
+      run: () => void mark(message, context),
+    },
     endsPoll && {
       picture: 'poll',
       label: strings.text('poll.endNow'),
@@ -137,9 +144,10 @@ function messageItems(entry: Entry, context: Context, writing: Writing, opener: 
         key: 'E',
         run: () => writing.edit(entry),
       },
-    // Moderators can end and delete a poll, so they need no report.
+    // Moderators who can act on the message themselves need no report.
     !own &&
       !endsPoll &&
+      !marks &&
       chat.can.report && {
         picture: 'flag',
         label: strings.text('report.action'),
@@ -156,6 +164,17 @@ function messageItems(entry: Entry, context: Context, writing: Writing, opener: 
     },
   ];
   return items.filter((item) => item !== false);
+}
+
+/** Marks a message of another user as important, or removes the mark. */
+async function mark({ room, seq, important }: Message, { chat, strings, toast, changed }: Context) {
+  try {
+    const { message } = await chat.request('message:mark', { room, seq, important: !important });
+    chat.rooms.get(room)?.timeline.stored(message);
+    changed();
+  } catch (error) {
+    toast(refusal(error, strings), 'bad');
+  }
 }
 
 /** The items of a message that was not sent. A message in flight has none, because it will soon be in the room. */

@@ -181,11 +181,14 @@ object Samples {
     val members: List<RoomMember> = listOf(bob, li, layla).map { RoomMember.fromJson(JSONObject().put("user", json(it)).put("role", "member")) }
 
     /** A private room with a topic and all rights. */
-    val largeRoom: RoomSummary = Wire.room(
-        room("market", "spring market", "private", unread = 14).put("members", 64).put("topic", "Saturday, 9:00 to 14:00")
-            .put("role", "owner").put("notify", "all")
-            .put("may", JSONArray(listOf("send", "invite", "update", "remove", "moderate", "pin", "roles", "leave", "delete"))),
-    )
+    val largeRoom: RoomSummary = Wire.room(owned())
+
+    /** The same room, in which only moderators can write. */
+    val announcements: RoomSummary = Wire.room(owned().put("write", "moderators"))
+
+    private fun owned() = room("market", "spring market", "private", unread = 14).put("members", 64).put("topic", "Saturday, 9:00 to 14:00")
+        .put("role", "owner").put("notify", "all")
+        .put("may", JSONArray(listOf("send", "invite", "update", "remove", "moderate", "pin", "roles", "leave", "delete")))
 
     /** The same room for a member without rights. */
     val memberRoom: RoomSummary = Wire.room(

@@ -73,6 +73,7 @@ interface ConversationActions : FileActions {
     /** Returns whether the message is pinned; null until that is known. */
     fun isPinned(message: Message): Boolean?
     fun pin(message: Message, pinned: Boolean)
+    fun markImportant(message: Message, important: Boolean)
     fun markUnread(message: Message)
     fun removePreview(message: Message)
 
@@ -222,6 +223,9 @@ private class RoomActions(
         chat.conversation.value?.takeIf { it.room == room }?.pins?.any { it.message.seq == message.seq }
 
     override fun pin(message: Message, pinned: Boolean) = perform { request<Void?> { pin(room, message.seq, pinned, it) } }
+
+    override fun markImportant(message: Message, important: Boolean) =
+        perform { request<Message> { markImportant(message, important, it) } }
 
     // An open room is marked as read again when it returns to the screen.
     override fun markUnread(message: Message) = perform {

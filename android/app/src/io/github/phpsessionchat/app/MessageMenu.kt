@@ -129,6 +129,12 @@ private fun MenuSheet(
             if (room?.may(RoomSummary.Right.PIN) == true && pinned != null) {
                 Entry(if (pinned) R.string.pin_remove else R.string.pin_add) { actions.pin(message, !pinned) }
             }
+            // The author marks the message in an edit.
+            if (!isOwn && mayModerate && room?.member == true && room.write == RoomSummary.Write.MODERATORS) {
+                Entry(if (message.important) R.string.important_unmark else R.string.important_mark) {
+                    actions.markImportant(message, !message.important)
+                }
+            }
             if (message.poll?.hasEnded(System.currentTimeMillis()) == false && (isOwn || mayModerate)) {
                 Entry(R.string.poll_endNow) { actions.endPoll(message) }
             }

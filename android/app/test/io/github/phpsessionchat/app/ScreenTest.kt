@@ -111,6 +111,7 @@ abstract class ScreenTest {
         override fun delete(message: Message) = record("delete ${message.seq}")
         override fun isPinned(message: Message) = message.seq == 1L
         override fun pin(message: Message, pinned: Boolean) = record("pin ${message.seq} $pinned")
+        override fun markImportant(message: Message, important: Boolean) = record("important ${message.seq} $important")
         override fun markUnread(message: Message) = record("unread ${message.seq}")
         override fun removePreview(message: Message) = record("remove preview ${message.seq}")
         override val canReport = true

@@ -78,6 +78,21 @@ class ScreensTest : ScreenTest() {
     }
 
     @Test
+    fun marksMessagesOfOthersWhereOnlyModeratorsCanWrite() {
+        showConversation(Samples.importantEntries, room = Samples.announcements)
+        openMenuOf("Gate opens at nine.")
+        compose.onNodeWithText("Not important").performClick()
+        assertTrue("important 9 false" in calls)
+    }
+
+    @Test
+    fun offersNoMarkWhereAllMembersCanWrite() {
+        showConversation(Samples.importantEntries, room = Samples.largeRoom)
+        openMenuOf("Gate opens at nine.")
+        compose.onNodeWithText("Not important").assertDoesNotExist()
+    }
+
+    @Test
     fun doesNotFormatNames() {
         showConversation(Samples.namesWithSigns)
         compose.onNodeWithText("Ask @*Bob* _K_").assertIsDisplayed()

@@ -824,6 +824,20 @@ public final class Chat {
   }
 
   /**
+   * Marks a message of another user as important, or removes the mark. Requires {@link RoomSummary.Right#MODERATE}, in a
+   * room where only moderators may write. Authors use {@link #edit(Message, MessageEdit, Callback)}.
+   *
+   * @param message the message
+   * @param important the new {@link Message#important}
+   * @param callback gets the message
+   */
+  public void markImportant(Message message, boolean important, @Nullable Callback<Message> callback) {
+    Objects.requireNonNull(message, "message");
+    JSONObject payload = Wire.payload("room", message.room, "seq", message.seq, "important", important);
+    sendRequest("message:mark", payload, this::acknowledged, callback);
+  }
+
+  /**
    * Searches messages.
    *
    * @param search the criteria, in the user's rooms or one room

@@ -18,7 +18,7 @@ public abstract class MessageContent {
   public final List<Mention> mentions;
   /** The reference of a card of the site, or null. {@link Chat#card} gets the card. */
   public final @Nullable String card;
-  /** Whether its author marked it as important. */
+  /** Whether its author or a moderator marked it as important. */
   public final boolean important;
 
   MessageContent(Draft draft) {

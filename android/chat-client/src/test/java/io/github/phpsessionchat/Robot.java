@@ -251,6 +251,9 @@ public final class Robot implements ChatListener {
       case "pin":
         chat.pin(room, c.getLong("seq"), c.getBoolean("pinned"), answering(c));
         return;
+      case "markImportant":
+        chat.markImportant(message(c.getLong("seq")), c.getBoolean("important"), answering(c));
+        return;
       case "pinned":
         chat.pinned(room, answering(c));
         return;
@@ -804,6 +807,7 @@ public final class Robot implements ChatListener {
         .put("forwardedFrom", message.forwarded == null || message.forwarded.user == null ? null : message.forwarded.user.id)
         .put("edited", message.isEdited())
         .put("hidden", message.hidden)
+        .put("important", message.important ? true : null)
         .put("files", message.files.isEmpty() ? null : json(message.files))
         .put("shown", message.textWithNames())
         .put("reactions", message.reactions.isEmpty() ? null : new JSONArray(reactions(message)))
