@@ -6,6 +6,7 @@ import type { Files } from '../files/files.ts';
 import { deletedUser, type History, type NewMessage } from '../history/history.ts';
 import { CommandProblem, exit } from '../program/problem.ts';
 import { visibleLine } from '../text/blank.ts';
+import { fieldsIn, pick } from '../wire/content.ts';
 import { RequestError } from '../wire/errors.ts';
 import type { ChosenFile } from '../wire/events.ts';
 import type { Skipped } from './exported.ts';
@@ -66,6 +67,8 @@ interface ImportedRoom {
 }
 
 type Message = Line & { type: 'message' };
+
+const importedFields = fieldsIn('imported');
 
 /**
  * Imports the messages of another chat into separate rooms. A repeated import skips existing rooms and messages, which
@@ -213,16 +216,17 @@ class Import {
 
   /** Returns null for a message that has neither text nor files. */
   async #input(message: Message, room: ImportedRoom, place: string) {
-    const { user: author, text, at, replyTo, files = [] } = message;
-    const user = await this.#user(author);
+    const { text, replyTo, files = [], ...content } = pick(message, importedFields);
+    const user = await this.#user(message.user);
     const answered = replyTo === undefined ? undefined : room.seqs.get(replyTo);
     if (text.length > mostText) this.#options.onSkipped('cut', place);
     const input = {
       room: room.id,
       user,
       clientId: clientIdOf(message),
+      sentAt: message.at,
+      ...content,
       text: cleaned(text),
-      sentAt: at,
       replyTo: answered,
     };
     if (files.length > 0 && (await this.#options.history.probe.importMessage(input)) === null) {

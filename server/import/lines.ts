@@ -2,9 +2,9 @@ import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { z } from 'zod';
 import { CommandProblem, exit } from '../program/problem.ts';
+import { importedId as id, importedContent } from '../wire/content.ts';
 import { roomName, topic } from '../wire/events.ts';
 
-const id = z.string().min(1).max(200);
 const time = z
   .int()
   .min(0)
@@ -37,13 +37,7 @@ const line = z.discriminatedUnion('type', [
     user: id,
     /** Milliseconds since 1970. */
     at: time,
-    text: z.string().default(''),
-    replyTo: id.optional(),
-    /** Paths relative to the file of the import. */
-    files: z
-      .array(z.object({ path: z.string().min(1), name: z.string().min(1).optional() }))
-      .max(10)
-      .optional(),
+    ...importedContent,
   }),
 ]);
 export type Line = z.output<typeof line>;

@@ -128,6 +128,11 @@ interface Field {
   waiting: z.ZodType | null;
   /** The schema in `message:send`. null: only the server sets it. */
   sent: z.ZodType | null;
+  /**
+   * The schema in a line of an import, with IDs and paths of the export. null: not imported. server/import/import.ts
+   * converts a form that differs from that of a new message.
+   */
+  imported: z.ZodType | null;
   /** Whether guests can send it. Otherwise it is dropped. */
   guests: boolean;
   /** Whether the PHP application can send it. */
@@ -147,6 +152,13 @@ interface Field {
   /** Returns the texts to check for words and links that need approval. */
   words(value: never): string[];
 }
+
+/** An ID of another chat, in an import. */
+export const importedId = z.string().min(1).max(200);
+/** Files of a message in an import, by paths relative to the file of the import. */
+const importedFiles = z
+  .array(z.object({ path: z.string().min(1), name: z.string().min(1).optional() }))
+  .max(mostFiles);
 
 const noWords = () => [];
 
@@ -174,6 +186,7 @@ export const content = {
     shown: text,
     waiting: text,
     sent: z.string(),
+    imported: z.string().default(''),
     guests: true,
     api: true,
     edit: 'replaced',
@@ -188,6 +201,7 @@ export const content = {
     shown: replyTo,
     waiting: replyTo,
     sent: seq.optional(),
+    imported: importedId.optional(),
     guests: true,
     api: false,
     edit: 'kept',
@@ -203,6 +217,7 @@ export const content = {
     shown: threadOnly,
     waiting: threadOnly,
     sent: z.literal(true).optional(),
+    imported: null,
     guests: true,
     api: false,
     edit: 'kept',
@@ -223,6 +238,8 @@ export const content = {
       .exactOptional()
       .describe('The mentions by position. Absent without mentions.'),
     sent: newMentions.optional(),
+    // An export names users in the text.
+    imported: null,
     guests: false,
     api: false,
     edit: 'replaced',
@@ -239,6 +256,7 @@ export const content = {
     shown: files,
     waiting: files,
     sent: chosenFiles.optional(),
+    imported: importedFiles.optional(),
     guests: true,
     api: false,
     edit: 'replaced',
@@ -255,6 +273,7 @@ export const content = {
     shown: linkPreview,
     waiting: linkPreview,
     sent: z.boolean().default(true),
+    imported: null,
     guests: false,
     api: false,
     edit: 'derived',
@@ -269,6 +288,7 @@ export const content = {
     shown: poll.exactOptional().describe('A poll or an event.'),
     waiting: null,
     sent: newPoll.optional(),
+    imported: null,
     guests: true,
     api: false,
     edit: 'fixed',
@@ -283,6 +303,7 @@ export const content = {
     shown: card,
     waiting: card,
     sent: cardRef.optional(),
+    imported: null,
     guests: false,
     api: true,
     edit: 'kept',
@@ -298,6 +319,7 @@ export const content = {
     shown: important,
     waiting: important,
     sent: z.boolean().optional(),
+    imported: z.boolean().optional(),
     // The members do not know guests, and could not tell whether the mark is justified.
     guests: false,
     api: true,
@@ -321,6 +343,7 @@ export const content = {
       .describe('The original message. Absent if this is not a copy of a message.'),
     waiting: null,
     sent: null,
+    imported: null,
     guests: false,
     api: false,
     edit: 'fixed',
@@ -339,7 +362,7 @@ export type Holding = (typeof holdings)[number];
 
 type Declared = typeof content;
 export type ContentField = keyof Declared;
-type Form = 'shown' | 'waiting' | 'sent';
+type Form = 'shown' | 'waiting' | 'sent' | 'imported';
 
 const contentFields = Object.keys(content) as ContentField[];
 
@@ -370,6 +393,7 @@ export const shownContent = schemas('shown', fieldsIn('shown'));
 export const waitingContent = schemas('waiting', fieldsIn('waiting'));
 export const sentContent = schemas('sent', fieldsIn('sent'));
 export const editedContent = schemas('sent', fieldsWith('edit', 'replaced'));
+export const importedContent = schemas('imported', fieldsIn('imported'));
 export const apiContent = schemas('sent', fieldsWith('api', true));
 
 type Refused = FieldsWith<'waiting', null> & FieldsIn<'sent'>;

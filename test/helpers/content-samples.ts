@@ -9,6 +9,8 @@ interface Sample<Field extends ContentField> {
   sent?: Partial<NewContent>;
   /** Another value, for another request with the same `clientId`. */
   other?: Partial<NewContent>;
+  /** In a line of an import. Absent if imports omit the field. */
+  imported?: unknown;
   /** In the stored message. */
   shown: StoredMessage[Field];
   /** While the message is scheduled or pending approval, if not like `shown`. */
@@ -37,6 +39,7 @@ export const samples: { [Field in ContentField]: (...ids: [string, string]) => S
     payload: { text: 'hello' },
     sent: { text: 'hello' },
     other: { text: 'other' },
+    imported: 'hello',
     shown: 'hello',
     edit: { text: 'edited' },
     edited: 'edited',
@@ -45,6 +48,7 @@ export const samples: { [Field in ContentField]: (...ids: [string, string]) => S
     payload: { replyTo: 1 },
     sent: { replyTo: 1 },
     other: { replyTo: 2 },
+    imported: 'm1',
     shown: 1,
   }),
   threadOnly: () => ({
@@ -66,6 +70,7 @@ export const samples: { [Field in ContentField]: (...ids: [string, string]) => S
     payload: { files: [{ id, alt: 'a cat' }] },
     sent: { files: [{ id, alt: 'a cat' }] },
     other: { files: [{ id: next }] },
+    imported: [{ path: 'cat.png', name: 'cat' }],
     shown: [{ id, ...aboutFile, alt: 'a cat' }],
     edit: { files: [{ id: next }] },
     edited: [{ id: next, ...aboutFile }],
@@ -92,6 +97,7 @@ export const samples: { [Field in ContentField]: (...ids: [string, string]) => S
     payload: { important: true },
     sent: { important: true },
     other: { important: false },
+    imported: true,
     shown: true,
     edit: { important: false },
     edited: undefined,

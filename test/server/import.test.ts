@@ -622,6 +622,26 @@ const odd = {
   message: { type: 'message', id: 'a', room: 'c9', user: 'u', at, text: 'x' },
 };
 
+test('imports important messages', async () => {
+  const { message, room } = { ...odd, room: { ...odd.room, id: 'notices', name: 'Notices' } };
+  const lines = [undefined, true, false].map((important, n) => ({
+    ...message,
+    room: 'notices',
+    id: `m${n}`,
+    important,
+  }));
+  const users = { u: '42' };
+  const member = { type: 'member', room: 'notices', user: 'u' };
+  expect(await importing(file('important.jsonl', [room, member, ...lines]), { users })).toMatchObject({
+    code: 0,
+  });
+  await look(async (ann) => {
+    const { id } = (await roomNamed(ann, 'Notices')) as { id: string };
+    const { messages } = await ann.request('message:search', { room: id, has: 'important' });
+    expect(messages.map(({ seq, important }) => [seq, important])).toEqual([[2, true]]);
+  });
+});
+
 test.each<[RegExp, unknown[]]>([
   [/, line 1: it is not valid JSON/, ['{']],
   [/line 1: room: /, [{ type: 'message', id: 'a' }]],

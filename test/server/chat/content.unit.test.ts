@@ -5,6 +5,7 @@ import type { Connection, Room } from '../../../server/chat/model.ts';
 import { toHeld } from '../../../server/chat/moderation/shown-held.ts';
 import type { Reads } from '../../../server/history/history.ts';
 import { bodies } from '../../../server/http/api.ts';
+import { lineFrom } from '../../../server/import/lines.ts';
 import { type ContentField, content } from '../../../server/wire/content.ts';
 import { requests } from '../../../server/wire/events.ts';
 import { author, samples } from '../../helpers/content-samples.ts';
@@ -22,7 +23,7 @@ const parsed = (name: 'message:send' | 'scheduled:add' | 'message:edit', payload
     | undefined;
 
 describe.each(Object.keys(content) as ContentField[])('the field %s', (field) => {
-  const { waiting, sent: sendable, guests, api, edit } = content[field];
+  const { waiting, sent: sendable, imported, guests, api, edit } = content[field];
   const sample = samples[field](file, file);
   const { payload = { [field]: sample.shown } } = sample;
   const value = (payload as Record<string, unknown>)[field];
@@ -34,6 +35,14 @@ describe.each(Object.keys(content) as ContentField[])('the field %s', (field) =>
     expect(parsed('message:edit', payload)?.[field]).toEqual(shown(edit === 'replaced'));
     const { room: _, ...body } = sent;
     expect(bodies.message.safeParse({ ...body, user: author, ...payload }).success).toBe(api);
+  });
+
+  test('is read from a line of an import if its declaration says so', () => {
+    const line = { type: 'message', id: 'm2', room: 'c1', user: 'u1', at: 1, text: 'hello' };
+    expect(lineFrom({ ...line, [field]: sample.imported ?? value }, 'line 1')).toEqual({
+      ...line,
+      ...(imported === null ? {} : { [field]: sample.imported }),
+    });
   });
 
   test('reaches the history from users, and from guests if its declaration says so', () => {
