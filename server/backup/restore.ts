@@ -341,7 +341,7 @@ async function finish({ history, restored, unpacked, files, folder }: Place): Pr
     await rm(files, { recursive: true });
   }
   // The server builds a new search index at its next start.
-  for (const other of ['-wal', '-shm', '-search', '-search-wal', '-search-shm', '-search-journal'])
+  for (const other of ['-wal', '-shm', '-search', '-search-wal', '-search-shm', '-search-journal', '-moved'])
     await rm(`${history}${other}`, { force: true });
   await rename(restored, history);
   await sync(dirname(history));

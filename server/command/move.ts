@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { moveHistory } from '../backup/move.ts';
+import { type MoveProgress, moveBack, moveHistory } from '../backup/move.ts';
 import { placeOf } from '../history/engine/address.ts';
 import { type HistoryPlace, readHistoryPlace } from '../history/open.ts';
 import { callersFolder, howToRun } from '../program/how-to-run.ts';
@@ -9,13 +9,16 @@ import { secretIn } from '../settings/forms.ts';
 import { checkOwner, historyOf } from './data.ts';
 import { progress } from './progress.ts';
 
-export const help = `${howToRun('move', '--to PLACE [--settings FILE]')}
+export const help = `${howToRun('move', '--to PLACE [--settings FILE] | --back [--settings FILE]')}
 
-Copies the history to an empty database or a new file, and compares all rows. Stop the chat server first, and run this
-as its account. The old history and the files stay as they are. If the move is interrupted, run it again.
+Copies the history to an empty database or a new file, and compares all rows. The chat server can keep running: stop it
+when this says so, and its last changes follow within seconds. Run this as the account of the server. The old history
+and the files stay as they are, but servers no longer start with the old history. If the move is interrupted, run it
+again.
 
   --to PLACE       the new value of CHAT_HISTORY, or a file that contains it. In a file, other accounts cannot read its
                    password from the list of processes
+  --back           lets servers start with the old history again, without what was written since the move
   --settings FILE  the settings of the chat server, with the old CHAT_HISTORY
 
 Example: ${howToRun('move', '--to /etc/php-session-chat/history')}`;
@@ -23,23 +26,44 @@ Example: ${howToRun('move', '--to /etc/php-session-chat/history')}`;
 export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
   const { values } = parseArgs({
     args: [...args],
-    options: { to: { type: 'string' }, settings: { type: 'string' } },
+    options: {
+      to: { type: 'string' },
+      back: { type: 'boolean', default: false },
+      settings: { type: 'string' },
+    },
   });
-  if (values.to === undefined || values.to === '')
-    throw new CommandProblem(exit.usage, `--to is missing\n\n${help}`);
+  if (!values.to === !values.back)
+    throw new CommandProblem(exit.usage, `either --to or --back is required\n\n${help}`);
   process.umask(0o077);
   const from = historyOf({ settings: values.settings, env });
+  if (values.to === undefined) {
+    checkOwner({ history: from, files: undefined }, 'move');
+    await moveBack(from);
+    console.log(`✓ Servers can use ${nameOf(from)} again`);
+    return 0;
+  }
   const to = readPlace(values.to, callersFolder(env));
   checkOwner({ history: from, files: undefined }, 'move');
   checkOwner({ history: to, files: undefined }, 'move');
   const shown = progress();
-  const rows = await moveHistory(from, to, (done) =>
-    shown.say('copied' in done ? `rows copied: ${done.copied}` : `rows compared: ${done.compared}`),
-  ).finally(() => shown.end());
+  const rows = await moveHistory(from, to, {
+    onProgress(is) {
+      if (is !== 'ready') return shown.say(textOf(is));
+      shown.end();
+      console.log(`All rows are copied and compared: stop all chat servers now, for example by
+  systemctl stop php-session-chat
+The last changes follow within seconds. Until then, new changes are copied each second.`);
+    },
+  }).finally(() => shown.end());
   console.log(`✓ Copied and compared: ${rows} rows, from ${nameOf(from)} to ${nameOf(to)}
 Set CHAT_HISTORY to the new history, or CHAT_HISTORY_FILE to a file that contains it, on all servers, and start them.
-Delete the old history when you no longer need it. A server that still uses it would not share new messages.`);
+Servers no longer start with the old history. Delete it when you no longer need it.`);
   return 0;
+}
+
+function textOf(is: Exclude<MoveProgress, 'ready'>): string {
+  if ('copied' in is) return `rows copied: ${is.copied}`;
+  return 'compared' in is ? `rows compared: ${is.compared}` : `rows changed by the server: ${is.changed}`;
 }
 
 /** @throws CommandProblem */

@@ -9,6 +9,12 @@ export class UnknownTables extends Error {
   readonly code = 'UNKNOWN_TABLES';
 }
 
+/** A history that was moved: see server/backup/move.ts. Servers that used it would not share their messages. */
+export const movedAway = (): UnknownTables =>
+  new UnknownTables(
+    'it was moved, or a move was interrupted: set CHAT_HISTORY to the new history, or run the command "move" again. To use the old one again, run "move --back"',
+  );
+
 /** A history that cannot be opened. */
 export class UnusableHistory extends Error {
   /**

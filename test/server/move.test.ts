@@ -1,15 +1,21 @@
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openSnapshotOf } from '../../server/backup/backup.ts';
-import { moveHistory } from '../../server/backup/move.ts';
+import { moveBack, moveHistory } from '../../server/backup/move.ts';
 import { run as move } from '../../server/command/move.ts';
 import { portableTables, RowsDigest } from '../../server/history/engine/portable.ts';
+import type { History } from '../../server/history/history.ts';
+import { findHistoryFault, openHistory } from '../../server/history/open.ts';
 import { size } from '../guarantees/size.ts';
 import { startChild } from '../helpers/child.ts';
 import { commandHere } from '../helpers/command-here.ts';
+import { carryOutErasures } from '../helpers/erasures.ts';
+import { everyWrite } from '../helpers/every-call.ts';
 import { faultyDisk } from '../helpers/faulty-disk.ts';
 import { openDatabase } from '../helpers/history-database.ts';
 import {
@@ -125,16 +131,8 @@ test.each([
   await to.close();
 });
 
-test('rejects a history that a server uses, and a place that contains a history', async () => {
+test('rejects a place that contains a history', async () => {
   const to = await engines.PostgreSQL();
-  const server = await openDatabase(old.url);
-  expect(await moved(old, to.url)).toEqual({
-    code: 69,
-    said: 'a chat server is using this history: stop it first',
-  });
-  await server.close();
-  // A server frees its consumers.
-  oldRows = await rowsOf(old);
   const used = await openDatabase(to.url);
   await used.close();
   const other = await engines.SQLite();
@@ -149,6 +147,234 @@ test('rejects a history that a server uses, and a place that contains a history'
   expect(await rowsOf(old)).toEqual(oldRows);
   await to.close();
   await other.close();
+});
+
+/** Opens a history as a server does. */
+async function startServer(one: Empty): Promise<History> {
+  return openHistory(placeOf(one), {
+    onFailure(error) {
+      throw error;
+    },
+  });
+}
+
+/** Writes that servers make while their history moves. They change, add and delete rows of each kind. */
+async function* busyWrites({ write }: History) {
+  const user = { id: 'busy', name: 'Busy' };
+  await write.putRoom({ id: 'busy', kind: 'public', name: 'Busy', at: 0 });
+  await write.putRoom({ id: 'closed', kind: 'public', name: 'Closed', at: 0 });
+  await write.join({ room: 'busy', user, at: 0 });
+  for (let n = 0; ; n++) {
+    const message = {
+      room: 'busy',
+      clientId: randomUUID(),
+      user,
+      text: `number ${n}`,
+      sentAt: n,
+      asMember: false,
+    };
+    const { seq } = (await write.send(message)).message;
+    await write.send({ ...message, room: 'closed' });
+    await write.react({
+      room: 'busy',
+      seq,
+      reactions: [{ user: 'busy', emoji: '👍', on: n % 3 > 0 }],
+    });
+    if (n % 5 === 4)
+      await write.delete({ room: 'busy', seq: seq - 1, user: 'busy', moderator: false, at: n });
+    yield n;
+  }
+}
+
+test.each([
+  ['SQLite', 'PostgreSQL'],
+  ['PostgreSQL', 'MariaDB'],
+  ['MariaDB', 'SQLite'],
+] as const)('moves %s to %s while a server uses it, with all changes until it stops', async (name, other) => {
+  const [from, to] = [await engines[name](), await engines[other]()];
+  await fill(from);
+  const server = await startServer(from);
+  const writes = busyWrites(server);
+  let isReady = false;
+  const moving = moveHistory(placeOf(from), placeOf(to), {
+    settleMs: 200,
+    onProgress(is) {
+      isReady ||= is === 'ready';
+    },
+  });
+  let count = 0;
+  while (!isReady) count = (await writes.next()).value as number;
+  for (const end = count + 30; count < end; ) count = (await writes.next()).value as number;
+  await server.write.deleteRoom({ room: 'closed' });
+  for (const [op, inputs] of Object.entries(everyWrite))
+    for (const input of inputs) await server.write[op as 'send'](input as never).catch(() => {});
+  await carryOutErasures(server, 'me');
+  await server.close();
+  const state = await rowsOf(from);
+  await moving;
+  expect(await rowsOf(from)).toEqual(state);
+  expect(await openHistory(placeOf(from), { onFailure() {} }).catch(({ message }) => message)).toMatch(
+    / cannot be opened: it was moved, or a move was interrupted: /,
+  );
+  expect(without(await rowsOf(to))).toEqual(without(await rowsOf(from)));
+  const history = await openDatabase(to.url);
+  const { messages } = await history.read.newest({ room: 'busy', upTo: count + 1, limit: 1 });
+  expect(messages).toMatchObject([{ text: `number ${count}` }]);
+  await history.close();
+  await from.close();
+  await to.close();
+});
+
+test('continues while a server restarts', async () => {
+  const [from, to] = [await engines.SQLite(), await engines.SQLite()];
+  let server = await startServer(from);
+  const stopped = Promise.withResolvers<void>();
+  let isOver = false;
+  let isReady = false;
+  const moving = moveHistory(placeOf(from), placeOf(to), {
+    settleMs: 2000,
+    async onProgress(is) {
+      if (is === 'ready') {
+        isReady = true;
+        await server.close();
+      } else if (isReady) stopped.resolve();
+    },
+  }).finally(() => {
+    isOver = true;
+  });
+  await stopped.promise;
+  server = await startServer(from);
+  await server.write.putRoom({ id: 'later', kind: 'public', name: 'Later', at: 0 });
+  expect(isOver).toBe(false);
+  await server.close();
+  await moving;
+  expect(without(await rowsOf(to))).toEqual(without(await rowsOf(from)));
+  await from.close();
+  await to.close();
+});
+
+test.each(['SQLite', 'PostgreSQL', 'MariaDB'] as const)(
+  'rejects a copy of %s if another move has recorded its changes',
+  async (name) => {
+    const [from, to, other] = [await engines[name](), await engines.SQLite(), await engines.SQLite()];
+    const server = await startServer(from);
+    const ready = Promise.withResolvers<void>();
+    const otherReady = Promise.withResolvers<void>();
+    const onProgress = (resolve: () => void) => (is: unknown) => {
+      if (is === 'ready') resolve();
+    };
+    const first = moveHistory(placeOf(from), placeOf(to), { onProgress: onProgress(ready.resolve) });
+    const failed = expect(first).rejects.toMatchObject({
+      code: 74,
+      message: expect.stringMatching(/^the history was not moved: changes of the old history may be missing/),
+    });
+    await ready.promise;
+    const second = moveHistory(placeOf(from), placeOf(other), {
+      settleMs: 200,
+      onProgress: onProgress(otherReady.resolve),
+    });
+    await failed;
+    expect(existsSync(pathOf(to))).toBe(false);
+    await otherReady.promise;
+    await server.write.putRoom({ id: 'later', kind: 'public', name: 'Later', at: 0 });
+    await server.close();
+    await second;
+    expect(without(await rowsOf(other))).toEqual(without(await rowsOf(from)));
+    await from.close();
+    await other.close();
+  },
+);
+
+test('leaves the server and its history as they are after a kill or a full disk at any call', async () => {
+  const disk = faultyDisk(false);
+  const from = await engines.SQLite();
+  await fill(from);
+  /** Moves while a server writes, and stops the server when the move is ready. */
+  const run = async (to: Empty) => {
+    await moveBack(placeOf(from));
+    const server = await startServer(from);
+    const writes = busyWrites(server);
+    const child = startChild(
+      process.execPath,
+      ['server/command/main.ts', 'move', '--to', to.url, '--settings='],
+      {
+        cwd: root,
+        env: { PATH: process.env.PATH, CHAT_HISTORY: from.url, ...disk.env },
+      },
+    );
+    const ended = once(child.process, 'close');
+    let isOver = false;
+    void Promise.race([ended, child.until(/All rows are copied/).catch(() => ended)]).then(() => {
+      isOver = true;
+    });
+    while (!isOver) await writes.next();
+    await writes.next();
+    await server.close();
+    const state = await rowsOf(from);
+    await ended;
+    expect(await rowsOf(from)).toEqual(state);
+  };
+  const whole = await engines.SQLite();
+  await run(whole);
+  await whole.close();
+  const calls = disk.calls().length;
+  const places = size(20, 2);
+  for (let n = 0; n < places; n++) {
+    const to = await engines.SQLite();
+    const place = 1 + Math.round(((n + Math.random()) * calls) / places);
+    const fault = n % 2 === 0 ? 'killed' : 'ENOSPC';
+    disk.fail(place, fault);
+    await run(to);
+    disk.failed();
+    if (!existsSync(pathOf(to)))
+      expect([place, await moved(from, to.url)]).toMatchObject([place, { code: 0 }]);
+    expect([place, fault, without(await rowsOf(to))]).toEqual([place, fault, without(await rowsOf(from))]);
+    await to.close();
+  }
+  await from.close();
+  disk.close();
+});
+
+test.each(['SQLite', 'PostgreSQL', 'MariaDB'] as const)(
+  'keeps servers from starting with a moved history in %s until it is moved back',
+  async (name) => {
+    const [from, to] = [await engines[name](), await engines.SQLite()];
+    await (await openDatabase(from.url)).close();
+    expect(await moved(from, to.url)).toMatchObject({ code: 0 });
+    const fault = await findHistoryFault(placeOf(from));
+    expect(fault).toMatchObject({
+      because: 'data',
+      message: expect.stringMatching(/ it was moved, or a move was interrupted: set CHAT_HISTORY /),
+    });
+    await expect(startServer(from)).rejects.toThrow(fault?.message);
+    expect(await commandHere(move, ['--back'], { PATH: process.env.PATH, CHAT_HISTORY: from.url })).toEqual({
+      code: 0,
+      said: expect.stringMatching(/^✓ Servers can use .* again$/),
+    });
+    expect(await findHistoryFault(placeOf(from))).toBeUndefined();
+    await (await startServer(from)).close();
+    await from.close();
+    await to.close();
+  },
+);
+
+test('stops a server that lost its connections while its history was moved', async () => {
+  const [from, to] = [await engines.PostgreSQL(), await engines.SQLite()];
+  const port = Number(/(?<=:)\d+(?=\/)/.exec(from.url)?.[0]);
+  const pass = (piece: Buffer, client: Socket) => client.write(piece);
+  const line = await startTcpProxy(port, pass);
+  const failed = Promise.withResolvers<Error>();
+  const server = await openHistory(placeOf({ url: from.url.replace(`:${port}/`, `:${line.port}/`) }), {
+    onFailure: failed.resolve,
+  });
+  await line.close();
+  await moveHistory(placeOf(from), placeOf(to), { settleMs: 200 });
+  const again = await startTcpProxy(port, pass, () => {}, line.port);
+  expect((await failed.promise).message).toMatch(/ used it since then: restart this server$/);
+  await server.close();
+  await again.close();
+  await from.close();
+  await to.close();
 });
 
 /** Starts a proxy to a database. From `INSERT INTO restoring_chat_reactions` on, `reply` gets its replies. */

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Row } from '../records/columns.ts';
-import { raw, type ServerDialect, SqlError } from './dialect.ts';
+import { movedAway } from '../unusable.ts';
+import { type DatabaseConnection, raw, type ServerDialect, SqlError } from './dialect.ts';
 import { claimLimit } from './limits.ts';
 import { Pool } from './pool.ts';
 
@@ -13,6 +14,24 @@ const retryDelayMs = 250;
 /** Selects the last server that ran alone. */
 const lastAloneHolder = raw(`SELECT holder FROM chat_claims WHERE id = 'alone'`);
 const holderIn = ([row]: readonly Row[]): string => (row?.holder as string | undefined) ?? '';
+
+/** The holder of a history that was moved. Servers that may still use it notice that they lost their claim. */
+const moved = 'moved';
+
+/** Sets whether a history was moved. No server uses it. */
+export async function setMoved(
+  connection: DatabaseConnection,
+  dialect: ServerDialect,
+  isMoved: boolean,
+): Promise<void> {
+  const row = ['alone', isMoved ? moved : randomUUID()];
+  await connection.query(dialect.upsert('chat_claims', ['id'], ['id', 'holder'], [row]));
+}
+
+/** @throws UnknownTables if the history was moved */
+export async function requireNotMoved(connection: DatabaseConnection): Promise<void> {
+  if (holderIn(await connection.query(lastAloneHolder)) === moved) throw movedAway();
+}
 
 export interface Claim {
   /**
@@ -88,6 +107,7 @@ export async function claim(
   }
   async function begin(): Promise<void> {
     holderAtStart = await pool.use(async (connection) => {
+      await requireNotMoved(connection);
       if (as === 'alone') {
         const row = ['alone', randomUUID()];
         await connection.query(dialect.upsert('chat_claims', ['id'], ['id', 'holder'], [row]));

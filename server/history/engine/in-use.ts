@@ -3,7 +3,7 @@ import { type DatabaseAddress, placeOf } from './address.ts';
 import { type DatabaseConnection, raw, type ServerDialect, type Sql } from './dialect.ts';
 
 /** Thrown if another process uses the history. */
-class InUse extends Error {}
+export class InUse extends Error {}
 
 /**
  * Count the other connections to the database. In MariaDB, an account without the PROCESS privilege sees only its
@@ -20,7 +20,7 @@ const connections: Record<'PostgreSQL' | 'MariaDB', Sql> = {
 };
 
 /** After a server ends, the database may list its connections for this time. */
-const maxEndMs = 2000;
+const endPatienceMs = 2000;
 const checkDelayMs = 100;
 
 async function isAlone(connection: DatabaseConnection, dialect: ServerDialect): Promise<boolean> {
@@ -33,13 +33,17 @@ async function isAlone(connection: DatabaseConnection, dialect: ServerDialect): 
 
 /**
  * Connects to a history that no server uses. No server can start until the connection closes.
- * @throws Error; `whyNotAlone` converts it to a message
+ * @param options.patienceMs how long to wait for a server that is shutting down
+ * @throws InUse; `whyNotAlone` converts errors to a message
  */
-export async function connectAlone(dialect: ServerDialect): Promise<DatabaseConnection> {
+export async function connectAlone(
+  dialect: ServerDialect,
+  { patienceMs = endPatienceMs } = {},
+): Promise<DatabaseConnection> {
   const connection = await dialect.connect();
   try {
     for (const began = performance.now(); !(await isAlone(connection, dialect)); await pause(checkDelayMs)) {
-      if (performance.now() - began < maxEndMs) continue;
+      if (performance.now() - began < patienceMs) continue;
       throw new InUse(
         `this history is in use: stop every server of the chat first${dialect.name === 'MariaDB' ? ', and every other program that is connected to this database' : ''}`,
       );

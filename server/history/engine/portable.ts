@@ -1,8 +1,9 @@
 import { hash } from 'node:crypto';
+import { ownMigrations } from '../migrations.ts';
 import { type ColumnName, type Columns, columnTypes, type Row, type Value } from '../records/columns.ts';
 import { fileStates } from '../records/file.ts';
 import { namesIn } from './beside.ts';
-import { raw, type Sql } from './dialect.ts';
+import { type Dialect, raw, type Sql, sql } from './dialect.ts';
 
 /** Tables that are built again, or that describe running servers. */
 const derivedTables = ['chat_migrations', 'chat_blocks', 'chat_terms', 'chat_writers', 'chat_claims'];
@@ -24,6 +25,32 @@ export const portableTables: readonly string[] = namesIn({ name: 'PostgreSQL' })
 /** The tables of a backup. */
 export const backupTables: readonly string[] = portableTables.filter((name) => !queues.includes(name));
 
+/** The CREATE TABLE statements of the portable tables. */
+const creations = new Map(
+  ownMigrations('PostgreSQL')
+    .flatMap(({ statements }) => statements)
+    .map((statement) => [/^CREATE TABLE IF NOT EXISTS (\w+)/.exec(statement)?.[1] ?? '', statement]),
+);
+
+/** The columns that identify a row in each database. In SQLite, the primary key of `chat_messages` is another. */
+export function keyOfTable(table: string): Columns {
+  const creation = creations.get(table) ?? '';
+  const [, columns] =
+    /PRIMARY KEY \(([\w, ]+)\)/.exec(creation) ??
+    /(\w+) (?:BIGINT|TEXT)[^,\n]*PRIMARY KEY/.exec(creation) ??
+    [];
+  if (columns === undefined) throw new Error(`${table} has no primary key`);
+  return columns.split(', ') as ColumnName[];
+}
+
+/** The columns that identify a message, also in the tables of `ofMessages`. */
+export const messageKey = keyOfTable('chat_messages');
+
+/** The tables whose rows the database deletes with their message. */
+export const ofMessages: readonly string[] = portableTables.filter((table) =>
+  creations.get(table)?.includes(`FOREIGN KEY (${messageKey.join(', ')}) REFERENCES chat_messages`),
+);
+
 /** The stored files of the history, without those that are pending deletion, because no message has them. */
 export const selectStoredFiles = `SELECT DISTINCT stored FROM chat_files WHERE state <> ${fileStates.dropped}`;
 
@@ -36,6 +63,10 @@ export interface Rows {
   readonly columns: ReadonlyMap<string, Columns>;
   /** Yields the rows of a table in parts, in any order. Values are in the order of the columns. */
   rows(table: string): AsyncGenerator<Value[][]>;
+  /** Returns the rows of a table whose `key` columns equal one of these. */
+  rowsWith(table: string, key: Columns, values: readonly Value[][]): Promise<Value[][]>;
+  /** Returns the number of rows of a table. */
+  count(table: string): Promise<number>;
 }
 
 /** A single state of a history, which servers may change concurrently. */
@@ -53,10 +84,33 @@ export interface Snapshot extends Rows {
   close(): void;
 }
 
+/**
+ * Records the keys of rows that servers change. Its triggers and tables are in the same database as the history. If
+ * this process is killed, the triggers stop recording after some time, and the next recording removes them.
+ */
+export interface Recording {
+  /** Reads a single state of the history, and the keys that were recorded until then. */
+  open(): Promise<RecordedSnapshot>;
+  /** @throws Error if a change may be missing, such as after a restore or if another process records */
+  check(): Promise<void>;
+  /** Removes the triggers and tables. */
+  end(): Promise<void>;
+}
+
+/** A state of a history that is being recorded. */
+export interface RecordedSnapshot extends Snapshot {
+  /** For each table, the keys of the rows that changed since the last state whose keys were forgotten. */
+  readonly changed: ReadonlyMap<string, readonly Value[][]>;
+  /** Removes these keys from the record. Call it after `close`. */
+  forget(): Promise<void>;
+}
+
 /** Receives the rows of a history. */
 export interface RowsTarget extends Rows {
-  /** Adds rows to a table, which has no others. */
+  /** Adds rows to a table, which has none with the same keys. */
   insert(table: string, rows: Value[][]): Promise<void>;
+  /** Deletes rows by their keys. Rows of `ofMessages` are deleted with their message. */
+  remove(table: string, keys: readonly Value[][]): Promise<void>;
   /** Sets the next number of a table that numbers its rows. */
   setNextNumber(table: string, num: number): Promise<void>;
 }
@@ -77,6 +131,24 @@ export function columnsByTable(rows: readonly Row[]): Map<string, Columns> {
 export function selectRows(table: string, columns: Columns): string {
   return `SELECT ${columns.join(', ')} FROM ${table}`;
 }
+
+export const selectRowsWith = (
+  dialect: Dialect,
+  table: string,
+  columns: Columns,
+  key: Columns,
+  values: readonly Value[][],
+): Sql => sql`${raw(selectRows(table, columns))} WHERE ${dialect.each(key, values)}`;
+
+export const countRows = (table: string): Sql => raw(`SELECT count(*) AS num FROM ${table}`);
+
+/** Deletes rows by their keys. */
+export const deleteRowsWith = (dialect: Dialect, table: string, keys: readonly Value[][]): Sql =>
+  sql`DELETE FROM ${raw(table)} WHERE ${dialect.each(keyOfTable(table), keys)}`;
+
+/** Returns rows of a result as values. */
+export const valuesIn = (columns: Columns, rows: readonly Row[]): Value[][] =>
+  rows.map((row) => columns.map((column) => row[column] as Value));
 
 export const deleteRowsOf = (table: string): Sql => raw(`DELETE FROM ${table}`);
 

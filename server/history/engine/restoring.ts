@@ -12,9 +12,10 @@ import {
 } from './erase-again.ts';
 import { connectAlone } from './in-use.ts';
 import { migrate } from './migrations.ts';
-import { deleteRowsOf, portableTables, type RowsTarget } from './portable.ts';
+import { deleteRowsOf, deleteRowsWith, portableTables, type RowsTarget } from './portable.ts';
+import { removeRecording } from './recording.ts';
 import { hasHistory } from './schema.ts';
-import { columnsOf, rowsOf } from './snapshot.ts';
+import { columnsOf, countIn, rowsOf, rowsWith } from './snapshot.ts';
 import { erasedDigest, erasuresByDigest, type ListedErasure } from './sqlite/erased.ts';
 
 /** Returns the IDs of all files of the history; empty if there is no history. */
@@ -62,6 +63,7 @@ export async function restoring(
   try {
     await hasHistory(connection, dialect);
     await connection.query(dialect.patience);
+    await removeRecording(connection, dialect);
     await removeBeside(connection, dialect);
   } catch (error) {
     connection.destroy();
@@ -100,6 +102,12 @@ export async function restoring(
         async insert(table, rows) {
           await one.queryPatiently(dialect.insert(table, columns.get(table) ?? [], rows));
         },
+        async remove(table, keys) {
+          await one.queryPatiently(deleteRowsWith(dialect, table, keys));
+        },
+        rowsWith: (table, key, values) =>
+          rowsWith(one, dialect, table, columns.get(table) ?? [], key, values),
+        count: (table) => countIn(one, table),
         async setNextNumber(table, num) {
           await one.queryPatiently(dialect.setNextNumber(table, num));
         },

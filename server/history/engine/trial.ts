@@ -1,4 +1,5 @@
 import { beside, removeBeside } from './beside.ts';
+import { requireNotMoved } from './claim.ts';
 import type { DatabaseConnection, ServerDialect } from './dialect.ts';
 import { migrate } from './migrations.ts';
 import { checkRoundTrip } from './round-trip.ts';
@@ -12,7 +13,10 @@ import { formatIn } from './schema.ts';
 export async function tryStart(dialect: ServerDialect): Promise<void> {
   const connection = await dialect.connect();
   try {
-    if ((await formatIn(connection, dialect)) > 0) return await checkRoundTrip(connection, dialect);
+    if ((await formatIn(connection, dialect)) > 0) {
+      await requireNotMoved(connection);
+      return await checkRoundTrip(connection, dialect);
+    }
     const [lock] = await connection.query(dialect.tryLock);
     if (lock?.num === 1) await tryMigrations(connection, dialect);
   } finally {

@@ -14,7 +14,7 @@ import { isIndexed } from '../engine/sqlite/index-state.ts';
 import { formatOf } from '../engine/sqlite/migrations.ts';
 import { type History, methods } from '../history.ts';
 import type { Change } from '../records/changes.ts';
-import { UnknownTables, UnusableHistory } from '../unusable.ts';
+import { movedAway, UnknownTables, UnusableHistory } from '../unusable.ts';
 import { type Batch, type Request, readsByWriter } from './protocol.ts';
 
 /** Delays in milliseconds before a failed start of a thread is retried. They double with each attempt. */
@@ -113,7 +113,7 @@ export function checkSqliteHistory(setting: string): void {
   const path = resolve(setting);
   if (!existsSync(path)) return;
   try {
-    requireRestored(realpathSync(path));
+    requireCurrent(realpathSync(path));
     const db = new DatabaseSync(path, { readOnly: true });
     try {
       formatOf(db);
@@ -125,14 +125,18 @@ export function checkSqliteHistory(setting: string): void {
   }
 }
 
-/** @throws UnknownTables if a restore was interrupted */
-function requireRestored(path: string): void {
+/** @throws UnknownTables if a restore was interrupted, or if the history was moved */
+function requireCurrent(path: string): void {
   if (existsSync(restoredOf(path)))
     throw new UnknownTables('a restore was interrupted: run the command "restore" again');
+  if (existsSync(movedMarkOf(path))) throw movedAway();
 }
 
 /** Returns the path of a restored history before it replaces the old one: see server/backup/restore.ts. */
 export const restoredOf = (path: string): string => `${path}-restored`;
+
+/** Returns the path of the file that marks a moved history. */
+export const movedMarkOf = (path: string): string => `${path}-moved`;
 
 /** Whether the search index must follow at once: until then deleted texts stay in the history. */
 function needsIndexNow(change: Change): boolean {
@@ -146,11 +150,17 @@ function claimFile(path: string): { path: string; fileClaim: { close(): void } }
     makeFolder(dirname(path));
     closeSync(openSync(path, 'a', 0o600));
     const real = realpathSync(path);
-    requireRestored(real);
     // A lock file, not a lock on the database, because other programs may read that.
     const inUse =
       'another chat server is using it. If that server is for the same site, stop it. Otherwise give each site its own CHAT_HISTORY and CHAT_FILES';
-    return { path: real, fileClaim: claim(`${real}-lock`, inUse) };
+    const fileClaim = claim(`${real}-lock`, inUse);
+    try {
+      requireCurrent(real);
+    } catch (error) {
+      fileClaim.close();
+      throw error;
+    }
+    return { path: real, fileClaim };
   } catch (error) {
     throw new UnusableHistory(path, explained(path, error as Error));
   }

@@ -2,7 +2,7 @@ import { chmodSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 
 /** How long to wait for a process that is shutting down. */
-const timeoutMs = 1000;
+const patienceMs = 1000;
 /** The result code SQLITE_BUSY. */
 const busyCode = 5;
 
@@ -16,7 +16,14 @@ const busyCode = 5;
  * @throws Error with the message `inUse`, or an error of SQLite or the system
  */
 export function claim(lock: string, inUse: string): { close(): void } {
-  const db = new DatabaseSync(lock, { timeout: timeoutMs });
+  const claimed = tryClaim(lock, patienceMs);
+  if (claimed === undefined) throw new Error(inUse);
+  return claimed;
+}
+
+/** Like `claim`. @returns undefined if another process holds the lock */
+export function tryClaim(lock: string, timeout = 0): { close(): void } | undefined {
+  const db = new DatabaseSync(lock, { timeout });
   try {
     chmodSync(lock, 0o600);
     // The transaction writes nothing, so the journal can stay in memory.
@@ -29,6 +36,6 @@ export function claim(lock: string, inUse: string): { close(): void } {
   } catch (error) {
     db.close();
     if ((error as { errcode?: number }).errcode !== busyCode) throw error;
-    throw new Error(inUse);
+    return undefined;
   }
 }

@@ -9,7 +9,16 @@ import {
   type LostErasure,
   namesOfUsers,
 } from '../erase-again.ts';
-import { deleteRowsOf, portableTables, type RowsTarget, selectRows } from '../portable.ts';
+import {
+  countRows,
+  deleteRowsOf,
+  deleteRowsWith,
+  portableTables,
+  type RowsTarget,
+  selectRows,
+  selectRowsWith,
+  valuesIn,
+} from '../portable.ts';
 import { SqliteConnection, sqlite } from './dialect.ts';
 import {
   erasedDigest,
@@ -20,7 +29,7 @@ import {
   missingIn,
 } from './erased.ts';
 import { digestKeyOf, migrate } from './migrations.ts';
-import { columnsIn, parts, rowsOfErased } from './snapshot.ts';
+import { columnsIn, parts, rowsOfErased, rowsOfErasedWith } from './snapshot.ts';
 
 /** Opens the history to look up files. @returns `has`: whether it has the file with this ID */
 export function askingForFiles(path: string): { has(id: string): boolean; close(): void } {
@@ -66,7 +75,7 @@ export function restoringFile(path: string, format: number, open: OpenFile): Fil
   const dialect = sqlite(db);
   const columns = columnsIn(db);
   /** The erasures that the backup lists. */
-  const listed: ListedErasure[] = [];
+  let listed: ListedErasure[] = [];
   return {
     columns,
     async insert(table, rows) {
@@ -79,6 +88,25 @@ export function restoringFile(path: string, format: number, open: OpenFile): Fil
       connection.query(dialect.insert(table, columns.get(table) ?? [], rows));
       db.exec('COMMIT');
     },
+    async remove(table, keys) {
+      if (table === 'chat_erased') {
+        const removed = new Set(keys.map((key) => key.join()));
+        listed = listed.filter(({ digest, at }) => !removed.has([digest, at].join()));
+        return;
+      }
+      db.exec('BEGIN');
+      connection.query(deleteRowsWith(dialect, table, keys));
+      db.exec('COMMIT');
+    },
+    async rowsWith(table, key, values) {
+      if (table === 'chat_erased') return rowsOfErasedWith(listed, values);
+      const names = columns.get(table) ?? [];
+      return valuesIn(names, connection.query(selectRowsWith(dialect, table, names, key, values)));
+    },
+    count: async (table) =>
+      table === 'chat_erased'
+        ? rowsOfErased(listed).length
+        : (db.prepare(countRows(table).text).get()?.num as number),
     async setNextNumber(table, num) {
       if (table === 'chat_messages') db.prepare('UPDATE next_message SET num = ?').run(num);
       else {

@@ -6,13 +6,17 @@ import { erasureMargin } from '../erase-again.ts';
 import { rowsPerPart } from '../limits.ts';
 import {
   columnsByTable,
+  countRows,
   erasedColumns,
   numbersByTable,
   portableTables,
   type Snapshot,
   selectRows,
+  selectRowsWith,
   selectStoredFiles,
+  valuesIn,
 } from '../portable.ts';
+import { SqliteConnection, sqlite } from './dialect.ts';
 import { keyOf, type ListedErasure, listedErasures } from './erased.ts';
 import { formatOf } from './migrations.ts';
 
@@ -28,6 +32,17 @@ const nextNumbers = `SELECT name, seq + 1 AS num FROM sqlite_sequence
  * @throws Error of SQLite, or if the file contains no history or one of a newer version
  */
 export async function openFileSnapshot(path: string): Promise<Snapshot> {
+  return (await openFileState(path, () => null)).snapshot;
+}
+
+/**
+ * Like `openFileSnapshot`.
+ * @param readMore reads other data of the same state
+ */
+export async function openFileState<More>(
+  path: string,
+  readMore: (db: DatabaseSync, erased: readonly ListedErasure[]) => More,
+): Promise<{ snapshot: Snapshot; more: More }> {
   const made = Date.now();
   // Before the read transaction. Otherwise the list could contain an erasure that started after the copy.
   const erased = await listedErasures(realpathSync(path));
@@ -38,7 +53,10 @@ export async function openFileSnapshot(path: string): Promise<Snapshot> {
     const format = formatOf(db);
     if (format === 0) throw new UnknownTables('the file is not a history');
     const columns = columnsIn(db);
-    return {
+    const connection = new SqliteConnection(db);
+    const dialect = sqlite(db);
+    const more = readMore(db, erased);
+    const snapshot: Snapshot = {
       format,
       made,
       unsettled: made - erasureMargin,
@@ -48,11 +66,21 @@ export async function openFileSnapshot(path: string): Promise<Snapshot> {
         if (table === 'chat_erased') yield rowsOfErased(erased);
         else yield* parts(db, selectRows(table, columns.get(table) ?? []));
       },
+      async rowsWith(table, key, values) {
+        if (table === 'chat_erased') return rowsOfErasedWith(erased, values);
+        const names = columns.get(table) ?? [];
+        return valuesIn(names, connection.query(selectRowsWith(dialect, table, names, key, values)));
+      },
+      count: async (table) =>
+        table === 'chat_erased'
+          ? rowsOfErased(erased).length
+          : (db.prepare(countRows(table).text).get()?.num as number),
       async *files() {
         for (const rows of parts(db, selectStoredFiles)) yield rows.map(([stored]) => stored as string);
       },
       close: () => db.close(),
     };
+    return { snapshot, more };
   } catch (error) {
     db.close();
     throw error;
@@ -63,6 +91,12 @@ export async function openFileSnapshot(path: string): Promise<Snapshot> {
 export function rowsOfErased(erased: readonly ListedErasure[]): Value[][] {
   const rows = new Map(erased.map((row) => [keyOf(row), row]));
   return [...rows.values()].map(({ at, digest, messages }) => [at, digest, messages]);
+}
+
+/** Returns the rows of `chat_erased` with these keys. */
+export function rowsOfErasedWith(erased: readonly ListedErasure[], keys: readonly Value[][]): Value[][] {
+  const wanted = new Set(keys.map((key) => key.join()));
+  return rowsOfErased(erased).filter(([at, digest]) => wanted.has([digest, at].join()));
 }
 
 export function* parts(db: DatabaseSync, select: string): Generator<Value[][]> {
