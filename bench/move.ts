@@ -9,7 +9,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as pause } from 'node:timers/promises';
 import { openSnapshotOf } from '../server/backup/backup.ts';
 import { RowsDigest } from '../server/history/engine/portable.ts';
-import { openSqliteHistory } from '../server/history/engine/sqlite/sqlite.ts';
+import { openSqliteHistory } from '../server/history/sqlite/sqlite.ts';
 import { type ChatClient, connectChat } from '../test/helpers/chat-client.ts';
 import { historyFolder, startChatServer } from '../test/helpers/chat-server.ts';
 import { ownPort, startChild } from '../test/helpers/child.ts';
