@@ -71,6 +71,7 @@ const mayImport: Record<string, readonly string[]> = {
     'server/history/open.ts',
     'server/history/engine/',
     'server/history/engine/sqlite/',
+    'server/history/records/columns.ts',
     'server/history/sqlite/sqlite.ts',
   ],
   'server/outgoing/': [],
