@@ -25,8 +25,8 @@ export interface Consumer {
   /** The types of changes to consume. An entry with such a change is passed with all its changes. */
   types: readonly Change['type'][];
   /** Changes are batched for this time, in milliseconds, because each batch costs two transactions. Default 0. */
-  gather?: number;
-  /** Minimum time between the starts of two batches, in milliseconds. Only with `gather`, and if it is longer. */
+  batchMs?: number;
+  /** Minimum time between the starts of two batches, in milliseconds. Only with `batchMs`, and if it is longer. */
   apart?: number;
   /**
    * Processes the next entries. `entries` can be empty if entries were skipped. After an error, or a crash before the
@@ -95,7 +95,7 @@ class Run {
   #isWaiting = false;
   #running: Promise<void> | undefined;
   #later: NodeJS.Timeout | undefined;
-  #gathering: NodeJS.Timeout | undefined;
+  #batchTimer: NodeJS.Timeout | undefined;
   #pause = pauses.shortest;
   /** When the last batch started, as in `performance.now()`. */
   #began = Number.NEGATIVE_INFINITY;
@@ -108,10 +108,10 @@ class Run {
   }
 
   changed(type: Change['type']): void {
-    const { types, gather, apart = 0 } = this.#consumer;
+    const { types, batchMs, apart = 0 } = this.#consumer;
     if (types.includes(type)) {
-      if (gather === undefined) this.wake();
-      else this.#gathering ??= this.#wakeAfter(Math.max(gather, this.#began + apart - performance.now()));
+      if (batchMs === undefined) this.wake();
+      else this.#batchTimer ??= this.#wakeAfter(Math.max(batchMs, this.#began + apart - performance.now()));
     } else this.#later ??= this.#wakeIn(passAfter);
   }
 
@@ -125,7 +125,7 @@ class Run {
   async stop(): Promise<void> {
     this.#stopping.abort();
     clearTimeout(this.#later);
-    clearTimeout(this.#gathering);
+    clearTimeout(this.#batchTimer);
     await this.#running;
     // If this fails, the lease expires.
     await this.#consume({ lease: 0, most: 0, renews: true }).catch(() => {});
@@ -133,7 +133,7 @@ class Run {
 
   #wakeAfter(ms: number): NodeJS.Timeout {
     return setTimeout(() => {
-      this.#gathering = undefined;
+      this.#batchTimer = undefined;
       this.wake();
     }, ms).unref();
   }

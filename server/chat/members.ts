@@ -2,7 +2,7 @@ import {
   type History,
   isMember,
   isUserRoom,
-  type MemberPlace,
+  type MemberCursor,
   type MemberRecord,
   type Reads,
   sources,
@@ -312,10 +312,10 @@ export async function members(
   const { id, pair } = room.record;
   const self = connection.person.user;
   const prefix = query === undefined ? undefined : folded(query);
-  let after = cursor === undefined ? undefined : placeOf(cursor);
+  let after = cursor === undefined ? undefined : parseCursor(cursor);
   let listed: Listed[] = [];
   /** Where the search stopped. */
-  let unread: MemberPlace | undefined;
+  let unread: MemberCursor | undefined;
   if (pair !== undefined) {
     listed = listPair(chat, connection, room, { after, prefix, present });
   } else if (present === true) {
@@ -382,7 +382,7 @@ function inOrderOf(query: string, page: readonly RoomMember[]): RoomMember[] {
 
 /** A member as the asker sees them, with the cursor position of this member. */
 interface Listed {
-  place: MemberPlace;
+  place: MemberCursor;
   member: RoomMember;
 }
 
@@ -390,7 +390,7 @@ interface Listed {
  * Decodes a cursor, which clients can forge. A cursor contains only a shown name and ID, and is compared only with
  * shown ones, so the order of the list reveals no hidden name.
  */
-function placeOf(cursor: string): MemberPlace {
+function parseCursor(cursor: string): MemberCursor {
   const [sort, id] = decodeCursor(cursor, ['string', 'string']);
   return { sort, id };
 }
@@ -405,7 +405,7 @@ function listPair(
     prefix,
     present,
   }: {
-    after: MemberPlace | undefined;
+    after: MemberCursor | undefined;
     prefix: string | undefined;
     present: boolean | undefined;
   },
@@ -419,8 +419,8 @@ function listPair(
       place: { sort: memberKey(user, true), id: user.id },
       member: { user, role: 'member' as const, present },
     }))
-    .filter(({ place }) => after === undefined || comparePlaces(place, after) > 0)
-    .sort((a, b) => comparePlaces(a.place, b.place));
+    .filter(({ place }) => after === undefined || compareCursors(place, after) > 0)
+    .sort((a, b) => compareCursors(a.place, b.place));
 }
 
 /**
@@ -435,18 +435,18 @@ async function listPresent(
     after,
     prefix,
     maxUsers,
-  }: { after: MemberPlace | undefined; prefix: string | undefined; maxUsers: number },
+  }: { after: MemberCursor | undefined; prefix: string | undefined; maxUsers: number },
 ): Promise<Listed[]> {
   const { id: roomId } = room.record;
   const isAskerMember = memberships.has(roomId);
-  const users: { user: User; place: MemberPlace }[] = [];
+  const users: { user: User; place: MemberCursor }[] = [];
   const consider = (user: User) => {
     if (prefix !== undefined && !matches(user, prefix)) return;
     const place = { sort: sortKeyOf(user), id: user.id };
-    if (after !== undefined && comparePlaces(place, after) <= 0) return;
+    if (after !== undefined && compareCursors(place, after) <= 0) return;
     const last = users.length < maxUsers ? undefined : users.at(-1);
-    if (last !== undefined && comparePlaces(place, last.place) > 0) return;
-    const index = users.findIndex((listed) => comparePlaces(place, listed.place) < 0);
+    if (last !== undefined && compareCursors(place, last.place) > 0) return;
+    const index = users.findIndex((listed) => compareCursors(place, listed.place) < 0);
     users.splice(index < 0 ? users.length : index, 0, { user, place });
     if (users.length > maxUsers) users.pop();
   };
@@ -480,7 +480,7 @@ function memoize<Keys>(compute: (user: User) => Keys): (user: User) => Keys {
   };
 }
 
-function comparePlaces(a: MemberPlace, b: MemberPlace): number {
+function compareCursors(a: MemberCursor, b: MemberCursor): number {
   const [keyA, keyB] = a.sort === b.sort ? [a.id, b.id] : [a.sort, b.sort];
   return keyA < keyB ? -1 : keyA > keyB ? 1 : 0;
 }

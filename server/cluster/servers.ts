@@ -16,7 +16,7 @@ import { SameSite, type SiteRead } from './same-site.ts';
 
 // Durations are in milliseconds.
 /** Changes of users within this time are announced together. */
-const gatherFor = 100;
+const batchMs = 100;
 /** The delay before a failed announcement is repeated. */
 const failurePause = 1000;
 const beatEvery = 5000;
@@ -324,7 +324,7 @@ export class Servers implements OtherServers {
   }
 
   async #broadcastChanged(): Promise<void> {
-    let wait = gatherFor;
+    let wait = batchMs;
     while (this.#changed.size > 0 && !this.#closed) {
       await pause(wait);
       wait = 0;

@@ -31,7 +31,7 @@ import { FanOut } from './fan-out.ts';
 import { type Breach, Guard, maxPacketBytes } from './guard.ts';
 import { Penalties } from './intake.ts';
 import { freeHandshake, internalsOf, replaceAck, storeNoRooms, webSocketOf, withQuery } from './internals.ts';
-import { RoomsLog } from './rooms-log.ts';
+import { SessionProblems } from './session-problems.ts';
 import { PacketSource, WebSockets } from './source.ts';
 
 /** `entering` is set after authentication. `accepted` replaces it once the connection is welcomed. */
@@ -41,7 +41,7 @@ interface SocketData {
 }
 
 /** The parts of the server that connections need. */
-interface Parts extends Omit<ConnectionParts, 'publisher' | 'roomsLog'> {
+interface Parts extends Omit<ConnectionParts, 'publisher' | 'sessionProblems'> {
   /** Returns the payload of `session:ready`, the first event. */
   ready: (connection: Connection, login: Login) => SessionReady;
   /** Returns the payloads of `room:removed` for rooms that the user lost to bans. They follow `session:ready`. */
@@ -180,7 +180,7 @@ export class SocketTransport {
     const shared: ConnectionParts = {
       ...parts,
       publisher: this.publisher,
-      roomsLog: new RoomsLog(services.log),
+      sessionProblems: new SessionProblems(services.log),
     };
     this.#io.use((socket, next) => {
       const { conn } = socket;
@@ -397,7 +397,7 @@ export class SocketTransport {
     const { entering } = socket.data;
     if (entering === undefined) return;
     const { login, connection } = entering;
-    shared.roomsLog.logProblems(login.handle, login.user);
+    shared.sessionProblems.logProblems(login.handle, login.user);
     const open = this.#connections.get(internalsOf(socket.conn).id);
     // The connection closed in this tick.
     if (open === undefined) return;

@@ -15,7 +15,7 @@ import { isGuest } from '../wire/guest.ts';
 import type { FanOut } from './fan-out.ts';
 import type { Guard } from './guard.ts';
 import type { Intake } from './intake.ts';
-import type { RoomsLog } from './rooms-log.ts';
+import type { SessionProblems } from './session-problems.ts';
 
 /** The parts that all connections share. */
 export interface ConnectionParts {
@@ -25,7 +25,7 @@ export interface ConnectionParts {
   liveness: Liveness;
   /** Returns the payload of `session:changed`. */
   self: (connection: Connection) => SessionChange;
-  roomsLog: RoomsLog;
+  sessionProblems: SessionProblems;
   /** Called for each login that is accepted or banned, and again when its user data changes. */
   seen(user: SessionUser): void;
   /** Returns `fileAccess` for a login by ticket or a guest. */
@@ -122,14 +122,14 @@ export class Accepted implements Subscriber, Client {
 
   changed(user: SessionUser): void {
     const { connection } = this;
-    const { services, publisher, self, roomsLog, seen } = this.#shared;
+    const { services, publisher, self, sessionProblems, seen } = this.#shared;
     seen(user);
     if (user.banned) return this.ended('kicked');
     if (connection.gone) {
       connection.identity = identityOf(user, services.chat);
       return;
     }
-    roomsLog.logProblems(this.#handle, user);
+    sessionProblems.logProblems(this.#handle, user);
     const before = self(connection);
     changeIdentity(services.chat, connection, identityOf(user, services.chat)).then(
       () => {

@@ -111,7 +111,7 @@ export class FanOut implements Publisher {
     const inRoom = this.#rooms.get(room);
     if (inRoom === undefined) return;
     const frame = eventFrame(event, payload);
-    for (const receiver of inRoom) this.#gather(receiver, frame);
+    for (const receiver of inRoom) this.#queue(receiver, frame);
   };
 
   toConnections: Publisher['toConnections'] = (connections, event, payload) => {
@@ -119,7 +119,7 @@ export class FanOut implements Publisher {
     const frame = eventFrame(event, payload);
     for (const id of connections) {
       const receiver = this.#receivers.get(id);
-      if (receiver !== undefined) this.#gather(receiver, frame);
+      if (receiver !== undefined) this.#queue(receiver, frame);
     }
   };
 
@@ -132,7 +132,7 @@ export class FanOut implements Publisher {
     const receiver = this.#receivers.get(connection);
     if (receiver === undefined) return 0;
     const frame = frameOf(`3${request}${JSON.stringify([answer])}`);
-    this.#gather(receiver, frame);
+    this.#queue(receiver, frame);
     return frame.bytes.length;
   }
 
@@ -142,7 +142,7 @@ export class FanOut implements Publisher {
     if (receiver !== undefined) write(receiver);
   }
 
-  #gather(receiver: Receiver, frame: Frame): void {
+  #queue(receiver: Receiver, frame: Frame): void {
     if (receiver.batch === undefined) {
       if (this.#waiting.push(receiver) === 1) setImmediate(() => this.flushAll());
     }

@@ -15,7 +15,7 @@ export interface Report {
   settings: Record<string, string>;
 }
 
-type Place = Pick<Config, 'history' | 'port'>;
+type Address = Pick<Config, 'history' | 'port'>;
 
 /** The checks of a report end after a few seconds, even if a store hangs. */
 const answerTimeoutMs = 10_000;
@@ -29,13 +29,13 @@ const fileName = (port: number) => `php-session-chat-${port}.sock`;
  * Returns the path of the socket. It is next to a history in a file, because that belongs to one server. Otherwise it is
  * in the runtime folder of the service, or in the folder of temporary files.
  */
-const pathFor = ({ history, port }: Place): string =>
+const pathFor = ({ history, port }: Address): string =>
   history.kind === 'sqlite'
     ? `${resolve(history.path)}-server`
     : join(process.env.RUNTIME_DIRECTORY ?? tmpdir(), fileName(port));
 
 /** Returns the paths where a server with these settings may have its socket. */
-function candidates(place: Place): string[] {
+function candidates(place: Address): string[] {
   if (place.history.kind === 'sqlite') return [pathFor(place)];
   return [...foldersIn(runtimeFolders), tmpdir()].map((folder) => join(folder, fileName(place.port)));
 }
@@ -55,7 +55,7 @@ function foldersIn(folder: string): string[] {
  * @throws Error if the socket cannot be created
  */
 export async function serveReport(
-  place: Place,
+  place: Address,
   health: Health,
   settings: Record<string, string>,
 ): Promise<() => Promise<void>> {
@@ -101,7 +101,7 @@ export interface LocalServer {
  * Finds the running server with these settings.
  * @returns the code of the error if no server answers
  */
-export async function findLocalServer(place: Place): Promise<LocalServer | { code: string }> {
+export async function findLocalServer(place: Address): Promise<LocalServer | { code: string }> {
   let code = 'ENOENT';
   for (const path of candidates(place)) {
     if (!isTrustworthy(path)) continue;

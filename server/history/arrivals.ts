@@ -29,7 +29,7 @@ export interface ArrivalWrites {
 }
 
 /** A cursor of `arrivals`. `key`: the time of the arrival, or with `query` the matching key. */
-export interface ArrivalPlace {
+export interface ArrivalCursor {
   key: number | string;
   user: string;
 }
@@ -42,8 +42,8 @@ export interface ArrivalReads {
    * or a word of the name. With it, the users are sorted by the matching text. `next`: the `after` of the next page.
    */
   arrivals: {
-    in: { query?: string; after?: ArrivalPlace; limit: number };
-    out: { users: UserRecord[]; next?: ArrivalPlace };
+    in: { query?: string; after?: ArrivalCursor; limit: number };
+    out: { users: UserRecord[]; next?: ArrivalCursor };
   };
   /** The number of users who ever connected, counted up to `most`. */
   arrived: { in: { most: number }; out: number };
@@ -114,14 +114,14 @@ const reads: ReadsOf<ArrivalReads> = {
   arrived: (_, { most }) => countUpTo(most, sql`SELECT at FROM chat_arrivals WHERE at >= 0`),
 };
 
-function newestArrivals(after: ArrivalPlace | undefined, limit: number): Sql {
+function newestArrivals(after: ArrivalCursor | undefined, limit: number): Sql {
   const { key, user } = after ?? { key: Number.MAX_SAFE_INTEGER, user: '' };
   return sql`SELECT ${userSelection}, at FROM chat_arrivals JOIN chat_users AS users ON users.id = user_id
              WHERE at <= ${key} AND (at < ${key} OR user_id < ${user}) ORDER BY at DESC, user_id DESC LIMIT ${limit + 1}`;
 }
 
 /** Lists each user once, by the first matching key. */
-function arrivalsByName(query: string, after: ArrivalPlace | undefined, limit: number): Sql {
+function arrivalsByName(query: string, after: ArrivalCursor | undefined, limit: number): Sql {
   const starts = queryKeys(query);
   const { key, user } = after ?? { key: '', user: '' };
   const isEarlier = either(

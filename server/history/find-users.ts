@@ -3,7 +3,7 @@ import { isGuest } from '../wire/guest.ts';
 import { type Asking, ask, type Dialect, inList, raw, type Sql, sql, unionAll } from './engine/dialect.ts';
 import type { ReadsOf } from './engine/read.ts';
 import { type None, subject } from './engine/subject.ts';
-import { isBehind, listedFrom, type MemberPage, type MemberPlace, selectListed } from './members/members.ts';
+import { isBehind, listedFrom, type MemberCursor, type MemberPage, selectListed } from './members/members.ts';
 import type { Row } from './records/columns.ts';
 import { behindNames, findKeys, queryKeys, typedFindKeys } from './records/text-keys.ts';
 import { type UserRecord, userFrom } from './records/user.ts';
@@ -20,7 +20,7 @@ export interface FindUsersReads {
    * name may start with it come first, then the others, each in the order of the member list. A page with `next` can
    * have fewer members than `limit`. Guests are not found.
    */
-  findMembers: { in: { room: string; query: string; after?: MemberPlace; limit: number }; out: MemberPage };
+  findMembers: { in: { room: string; query: string; after?: MemberCursor; limit: number }; out: MemberPage };
 }
 
 /** A query reads at most this many keys of users that match, some of which belong to users who are not findable. */

@@ -1,7 +1,7 @@
 import type { HistoryOf } from './engine/history.ts';
 import type { Reads, Writes } from './subjects.ts';
 
-export type { ArrivalPlace } from './arrivals.ts';
+export type { ArrivalCursor } from './arrivals.ts';
 
 export type { ConsumedRows } from './consuming.ts';
 export { dayOf } from './days.ts';
@@ -9,7 +9,7 @@ export { leaseTime } from './engine/change-log.ts';
 export { methods } from './engine/history.ts';
 export { maxPageBytes } from './engine/read.ts';
 export { mostInvites, mostInvitesOfRoom, opens, type StoredInvite } from './invites.ts';
-export type { MemberPlace } from './members/members.ts';
+export type { MemberCursor } from './members/members.ts';
 export type { Membership, Partner } from './members/memberships.ts';
 export { mostUnreadMentions, type UnreadMentions } from './members/reading.ts';
 export { reactionLimitReason } from './messages/reactions.ts';
@@ -18,7 +18,7 @@ export { mostDevices, type StoredDevice, type StoredVapidKey } from './notificat
 export { type Concerned, lookThroughPause } from './notifications/due.ts';
 export { mailStopsFor } from './notifications/mails.ts';
 export type { StoredNotices } from './notifications/notices.ts';
-export type { DuePush, Pushed, PushPlace, SettledPush } from './notifications/pushes.ts';
+export type { DuePush, Pushed, PushRef, SettledPush } from './notifications/pushes.ts';
 export { type Change, changeBits, type LoggedChange, type LoggedEntry } from './records/changes.ts';
 export { type ErasedMessages, erasureConsumer } from './records/erasure.ts';
 export { isReserved, type StoredFile } from './records/file.ts';

@@ -65,9 +65,9 @@ export interface ScheduledMessage {
 
 export type Reminder = ScheduledMessage & { seq: number };
 
-type Place = Pick<ScheduledMessage, 'room' | 'id'>;
+type ScheduledRef = Pick<ScheduledMessage, 'room' | 'id'>;
 
-type ReminderPlace = Pick<Reminder, 'room' | 'user' | 'seq'>;
+type ReminderRef = Pick<Reminder, 'room' | 'user' | 'seq'>;
 
 /** Contains a space, so no client can use it. */
 const clientIdOf = ({ seq }: { seq: number }) => `reminder ${seq}`;
@@ -89,7 +89,7 @@ export interface LaterWrites {
    * user), `conflict` (edited after `rev`), `unknown_file`, `bad_request` (the message would be empty).
    */
   reschedule: {
-    in: Place & Partial<EditedContent> & { user: string; rev?: number; due?: number; at: number };
+    in: ScheduledRef & Partial<EditedContent> & { user: string; rev?: number; due?: number; at: number };
     out: { scheduled: ScheduledMessage };
   };
   /**
@@ -98,7 +98,7 @@ export interface LaterWrites {
    * Codes: as for `hold`, `forbidden` (the author is banned from the site), `unknown_message` (sent or deleted).
    */
   sendScheduled: {
-    in: Place & {
+    in: ScheduledRef & {
       user: string;
       rev: number;
       why: HoldReason | null;
@@ -110,21 +110,21 @@ export interface LaterWrites {
   };
   /** Postpones a scheduled message, or stores why it could not be sent. No-op if it changed after `rev`. */
   settleScheduled: {
-    in: Place & { rev: number; at: number } & ({ due: number } | { code: RequestErrorCode });
+    in: ScheduledRef & { rev: number; at: number } & ({ due: number } | { code: RequestErrorCode });
     out: Nothing;
   };
   /**
    * Sets the time `due` of the user's reminder of a message, which need not exist. Codes: `unknown_room` (not a member),
    * `limit_reached` (`most` scheduled messages and reminders in the room).
    */
-  remind: { in: ReminderPlace & { due: number; most: number }; out: { reminder: Reminder } };
+  remind: { in: ReminderRef & { due: number; most: number }; out: { reminder: Reminder } };
   /**
    * Ends a reminder that is due: notifies the user, or deletes it if the user cannot see the message. No-op if it was
    * ended before, or changed after `rev`.
    */
-  endReminder: { in: Place & { rev: number; isVisible: boolean; at: number }; out: Nothing };
+  endReminder: { in: ScheduledRef & { rev: number; isVisible: boolean; at: number }; out: Nothing };
   /** Removes a scheduled message or a reminder. No-op if its author is not `user`. */
-  unschedule: { in: Place & { user: string; at: number }; out: Nothing };
+  unschedule: { in: ScheduledRef & { user: string; at: number }; out: Nothing };
 }
 
 export interface LaterReads {
@@ -369,7 +369,7 @@ const unschedule: Rule<LaterWrites['unschedule']> = {
 };
 
 /** @throws RequestError `unknown_room`, or `unknown_message` if the message was sent or deleted */
-function requireScheduled(work: Work, { room, id }: Place): ScheduledMessage {
+function requireScheduled(work: Work, { room, id }: ScheduledRef): ScheduledMessage {
   requireRoom(work, room);
   return work.find(scheduledMessages, { room, id })[0] ?? refuse('unknown_message');
 }

@@ -6,7 +6,7 @@ import {
   type LoggedChange,
   type LoggedEntry,
   otherOf,
-  type PushPlace,
+  type PushRef,
   type RoomRecord,
   type StoredMessage,
 } from '../history/history.ts';
@@ -17,7 +17,7 @@ export const pushAfter = 5000;
  * Changes are batched for this time, in milliseconds, because each batch costs two transactions. Notifications are sent
  * later anyway.
  */
-const gather = 1000;
+const batchMs = 1000;
 
 /** The `room` of the push of a reminder. No room has such an ID. */
 export const placeOfReminder = (id: string): string => `!${id}`;
@@ -34,7 +34,7 @@ export function concerns({ read }: Pick<History, 'read'>, firstLook: number, sto
   return {
     name: 'notify',
     types: ['message', 'mentions', 'concerned', 'later'],
-    gather,
+    batchMs,
     async take(entries) {
       const { places, named } = placesOf(entries);
       const messages = places.length === 0 ? [] : await read.messages({ places });
@@ -67,7 +67,7 @@ export function concerns({ read }: Pick<History, 'read'>, firstLook: number, sto
 /** Returns the messages that are new or now mention @all, and the mentioned users and followers of threads. */
 function placesOf(entries: readonly LoggedEntry[]) {
   const places: { room: string; seq: number }[] = [];
-  const named: PushPlace[] = [];
+  const named: PushRef[] = [];
   const name = (room: string, users: readonly string[]) => {
     named.push(...users.map((user) => ({ user, room })));
   };
@@ -91,9 +91,9 @@ function placesOf(entries: readonly LoggedEntry[]) {
 
 function concernedBy(
   messages: readonly StoredMessage[],
-  named: readonly PushPlace[],
+  named: readonly PushRef[],
   rooms: ReadonlyMap<string, RoomRecord>,
-): Pick<Concerned, 'rooms'> & { named: PushPlace[] } {
+): Pick<Concerned, 'rooms'> & { named: PushRef[] } {
   const all = new Map(named.map((one) => [`${one.user} ${one.room}`, one]));
   const everyone = new Map<string, boolean>();
   for (const { room: id, user: author, mentions, deletedAt, threadOnly } of messages) {

@@ -112,7 +112,7 @@ export function requestListener(services: Services, client: Client) {
         services.traces.begin(name, () => {
           const waitsUntil = handler.order === 'read' ? endOfReadWait(count.taken) : Number.POSITIVE_INFINITY;
           const request = () =>
-            carryOut(services, client, handler, payload, { ...count, waitsUntil }, limited);
+            runRequest(services, client, handler, payload, { ...count, waitsUntil }, limited);
           return runFor(account, request, waitsUntil);
         }),
       ).finally(() => intake.end());
@@ -135,7 +135,7 @@ interface Count {
 }
 
 /** Checks, counts and runs a request. The protocol defines the order of its errors. */
-async function carryOut(
+async function runRequest(
   services: Services,
   client: Client,
   handler: RequestHandler<'message:send'>,

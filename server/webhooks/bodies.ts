@@ -4,7 +4,7 @@ import type { Held, Message, User } from '../wire/events.ts';
 /** Maximum bytes of a text, in UTF-8. */
 const mostTextBytes = 16 * 1024;
 
-interface Place {
+interface MessageRef {
   room: string;
   seq: number;
 }
@@ -29,7 +29,7 @@ export async function bodiesOf(
   const ids = new Set(events.flatMap(({ roomId = [] }) => roomId));
   const found = await Promise.all([...ids].map((room) => read.room({ room })));
   const rooms = new Map(found.flatMap((room) => (room === null ? [] : [[room.id, room] as const])));
-  const places = events.flatMap(({ roomId: room = '', seq }): Place[] =>
+  const places = events.flatMap(({ roomId: room = '', seq }): MessageRef[] =>
     seq === undefined ? [] : [{ room, seq }],
   );
   const stored = places.length === 0 ? [] : await read.messages({ places });
@@ -60,14 +60,18 @@ export async function bodiesOf(
 /** Returns a user for a body. @param name absent for a user who never connected */
 export const userIn = (id: string, name = id): User => ({ id, name });
 
-const keyOf = ({ room, seq }: Place) => `${seq} ${room}`;
+const keyOf = ({ room, seq }: MessageRef) => `${seq} ${room}`;
 
 function roomOf({ id, kind, name, topic, members, pair }: RoomRecord): object {
   if (kind === 'direct') return { id, kind, users: pair ?? [] };
   return { id, kind, name, topic, members };
 }
 
-function messageAt(place: Place, id: string | undefined, messages: ReadonlyMap<string, Message>): object {
+function messageAt(
+  place: MessageRef,
+  id: string | undefined,
+  messages: ReadonlyMap<string, Message>,
+): object {
   const message = messages.get(keyOf(place));
   // The message expired or its room was deleted. Another room may have the ID now.
   if (message === undefined || message.id !== id) return { message: { ...place, text: '', deleted: true } };

@@ -43,7 +43,7 @@ export function webhookEvents(
     types: [...types],
     // Single messages are sent almost immediately. Many messages are batched, because each batch costs more than
     // sending its events.
-    gather: 250,
+    batchMs: 250,
     apart: 1000,
     take: (entries) => ({
       events: entries.flatMap(({ at, changes }) =>

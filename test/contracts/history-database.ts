@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import type { ArrivalPlace } from '../../server/history/arrivals.ts';
+import type { ArrivalCursor } from '../../server/history/arrivals.ts';
 import type { Renewal } from '../../server/history/engine/background.ts';
 import { deleteOld, entriesAfter } from '../../server/history/engine/change-log.ts';
 import {
@@ -704,7 +704,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       /** The users in the moderators' list, in pages of one. */
       const findArrivals = async (query: string) => {
         const found: string[] = [];
-        let after: ArrivalPlace | undefined;
+        let after: ArrivalCursor | undefined;
         do {
           const page = await history.read.arrivals({ query, limit: 1, ...(after && { after }) });
           found.push(...page.users.map(({ id }) => id));

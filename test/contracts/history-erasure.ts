@@ -37,10 +37,10 @@ export function erasureContract(now: Now) {
     return id;
   };
   const newest = async (room: string) => (await read.newest({ room, upTo: 1000, limit: 100 })).messages;
-  const carryOut = () => carryOutErasures(now().history, 'one', at + 1);
+  const runBatch = () => carryOutErasures(now().history, 'one', at + 1);
   const erase = async (messages: 'anonymise' | 'delete') => {
     await write.erase({ user: ann.id, messages });
-    return carryOut();
+    return runBatch();
   };
   const resets = () => now().changes.flatMap((change) => (change.type === 'reset' ? [change.room] : []));
 
@@ -355,7 +355,7 @@ export function erasureContract(now: Now) {
     for (const { id } of [ben, ann]) {
       expect(await read.room({ room: room.id })).not.toBeNull();
       await write.erase({ user: id });
-      await carryOut();
+      await runBatch();
     }
     expect(await read.room({ room: room.id })).toBeNull();
     expect(now().changes).toContainEqual(
@@ -391,7 +391,7 @@ export function erasureContract(now: Now) {
     await expect(file('lobby', ann.id)).rejects.toEqual(expect.objectContaining({ code: 'forbidden' }));
     await send(ann, { room: 'lobby', text: mark });
     expect(await unerased()).toMatchObject([null, ben]);
-    await carryOut();
+    await runBatch();
     expect(await unerased()).toMatchObject([null, ben]);
     expect(await everything(['lobby', den])).not.toContain(mark);
     expect(await read.room({ room: direct })).toBeNull();
@@ -453,7 +453,7 @@ export function erasureContract(now: Now) {
         await write.delete({ room: 'lobby', seq: deleted.pop() as number, ...act });
         await next();
       }
-      await carryOut();
+      await runBatch();
       const acts = JSON.stringify(await write.consume({ ...audit, lease: 0, most: 100 }));
       expect(acts).toContain('message_deleted');
       expect(acts).not.toContain(mark);
@@ -478,7 +478,7 @@ export function erasureContract(now: Now) {
     const id = await file('lobby', ann.id);
     const page = { title: 'Garden', image: { id, width: 4, height: 3 } };
     expect(await write.preview({ room: 'lobby', seq, url, page, at })).toEqual({ changed: true });
-    await carryOut();
+    await runBatch();
     expect((await newest('lobby')).at(-1)).toMatchObject({ seq, user: deletedUser });
     expect((await write.dropFiles({ before: 0, most: 10 })).ids).toContain(id);
   });

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { Act, ArrivalPlace, Writes } from '../../server/history/history.ts';
+import type { Act, ArrivalCursor, Writes } from '../../server/history/history.ts';
 import { carryOutErasures } from '../helpers/erasures.ts';
 import { callsOf, expectRefusal, type Now, pagesOf } from './history-tested.ts';
 
@@ -152,7 +152,7 @@ export function moderatorsContract(now: Now) {
     await write.arrive({ user: { ...ann, name: 'Anna' }, at: at + 9 });
     const pages = async (query?: string) => {
       const of = { limit: 2, query };
-      const found = await pagesOf(({ from: after }: { from?: ArrivalPlace }) =>
+      const found = await pagesOf(({ from: after }: { from?: ArrivalCursor }) =>
         read.arrivals({ ...of, after }),
       );
       for (const { users } of found) expect(users.length).toBeLessThanOrEqual(2);

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { PushPlace, Writes } from '../../server/history/history.ts';
+import type { PushRef, Writes } from '../../server/history/history.ts';
 import { carryOutErasures } from '../helpers/erasures.ts';
 import { callsOf, type Now } from './history-tested.ts';
 
@@ -18,7 +18,7 @@ export function notifyContract(now: Now) {
     users: string[],
     rooms: { room: string; everyone: boolean }[] = [],
     roomsDue = at,
-    pushes: PushPlace[] = [],
+    pushes: PushRef[] = [],
   ) => {
     const consumer = { name: 'notify', by: 'me', types: ['message'], lease: 60_000, most: 9 } as const;
     const taken = await write.consume(consumer);

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import {
-  type MemberPlace,
+  type MemberCursor,
   maxPageBytes,
   type Reads,
   type RoomRecord,
@@ -1310,7 +1310,7 @@ function contract(open: () => Promise<TestedHistory>) {
       expect(await members({ after: next, limit: 2 })).toEqual(['bob', 'émile']);
       const find = async (query: string, limit = 10) => {
         const found: string[][] = [];
-        let after: MemberPlace | undefined;
+        let after: MemberCursor | undefined;
         do {
           const page = await read.findMembers({ room: id, query, limit, after });
           found.push(page.members.map(({ user }) => user.name));
@@ -1377,7 +1377,7 @@ function contract(open: () => Promise<TestedHistory>) {
         await arrive(user, name);
       }
       await addPeople(id, ['4', '3', '2', '1']);
-      const members = async (after?: MemberPlace) => {
+      const members = async (after?: MemberCursor) => {
         const page = { room: id, limit: 10, after };
         return (await read.members(page)).members.map(({ user, place }) => {
           expect(place.id).toBe(user.id);

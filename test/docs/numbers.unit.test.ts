@@ -240,7 +240,7 @@ const pages = {
       fact`more than ${constant('server/history/notifications/devices.ts', 'mostDevices')} devices`,
       fact`\`cards: Card[]\`, up to ${constant(events, 'mostCards')} |`,
       fact`up to ${mostReactions} different ones on a message, and ${constant('server/history/messages/reactions.ts', 'mostBegun')} that`,
-      fact`within ${constant('server/chat/messages/reactions.ts', 'gatherFor')} ms share`,
+      fact`within ${constant('server/chat/messages/reactions.ts', 'batchMs')} ms share`,
       fact`up to ${constant('server/chat/later.ts', 'maxAheadDays')} days ahead`,
       fact`A user can have ${constant(config, /CHAT_LIMIT_LATER: \['(\d+)'/)} ([`,
       fact`among the last ${constant('server/chat/moderation/reports.ts', 'maxAuditEntries')} audit entries`,

@@ -5,9 +5,9 @@ import { RequestError } from '../../wire/errors.ts';
  * Reactions to one message, and votes, are batched for this time, in ms, into one change. Each change is an event for
  * all connections in the room, and a popular message must not cause hundreds of events.
  */
-const gatherFor = 250;
+const batchMs = 250;
 /** Maximum reactions of a batch, which limits the size of the change and its event. A full batch is stored at once. */
-const mostGathered = 500;
+const maxBatchSize = 500;
 /** A vote counts as this many reactions in a batch, because it can change all options of a poll. */
 const reactionsPerVote = 10;
 
@@ -19,11 +19,11 @@ interface WaitingReaction {
   reject(error: unknown): void;
 }
 
-interface Gathered {
+interface Batch {
   room: string;
   seq: number;
   reactions: WaitingReaction[];
-  /** The size of the batch, compared to `mostGathered`. */
+  /** The size of the batch, compared to `maxBatchSize`. */
   size: number;
   timer: NodeJS.Timeout;
 }
@@ -31,7 +31,7 @@ interface Gathered {
 /** Batches the reactions to each message. A reaction resolves when it is on disk. */
 export class Reactions {
   readonly #history: History;
-  readonly #gathered = new Map<string, Gathered>();
+  readonly #batches = new Map<string, Batch>();
 
   constructor(history: History) {
     this.#history = history;
@@ -46,33 +46,33 @@ export class Reactions {
     reaction: Reacting,
   ): Promise<{ message: StoredMessage; changed: boolean }> {
     return new Promise((resolve, reject) => {
-      const gathered = this.#gather(room, seq);
-      gathered.reactions.push({ reaction, resolve, reject });
-      gathered.size += 'choice' in reaction ? reactionsPerVote : 1;
-      if (gathered.size >= mostGathered) this.flush(room, seq);
+      const batch = this.#openBatch(room, seq);
+      batch.reactions.push({ reaction, resolve, reject });
+      batch.size += 'choice' in reaction ? reactionsPerVote : 1;
+      if (batch.size >= maxBatchSize) this.flush(room, seq);
     });
   }
 
   /** Stores the batched reactions of a message at once, for example before the message is changed or deleted. */
   flush(room: string, seq: number): void {
-    const gathered = this.#gathered.get(keyOf(room, seq));
-    if (gathered === undefined) return;
-    this.#gathered.delete(keyOf(room, seq));
-    clearTimeout(gathered.timer);
-    void this.#store(gathered);
+    const batch = this.#batches.get(keyOf(room, seq));
+    if (batch === undefined) return;
+    this.#batches.delete(keyOf(room, seq));
+    clearTimeout(batch.timer);
+    void this.#store(batch);
   }
 
-  #gather(room: string, seq: number): Gathered {
+  #openBatch(room: string, seq: number): Batch {
     const key = keyOf(room, seq);
-    const known = this.#gathered.get(key);
+    const known = this.#batches.get(key);
     if (known !== undefined) return known;
-    const timer = setTimeout(() => this.flush(room, seq), gatherFor);
-    const gathered: Gathered = { room, seq, reactions: [], size: 0, timer };
-    this.#gathered.set(key, gathered);
-    return gathered;
+    const timer = setTimeout(() => this.flush(room, seq), batchMs);
+    const batch: Batch = { room, seq, reactions: [], size: 0, timer };
+    this.#batches.set(key, batch);
+    return batch;
   }
 
-  async #store({ room, seq, reactions }: Gathered): Promise<void> {
+  async #store({ room, seq, reactions }: Batch): Promise<void> {
     const input = { room, seq, reactions: reactions.map(({ reaction }) => reaction) };
     try {
       const { message, results } = await this.#history.write.react(input);

@@ -44,27 +44,27 @@ const unspaced =
   /^[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]$/u;
 
 /** A node of the trie of all words: the next nodes by character, and whether a word ends here. */
-interface Place {
-  next: Map<string, Place>;
+interface TrieNode {
+  next: Map<string, TrieNode>;
   isWord: boolean;
 }
 
-const newPlace = (): Place => ({ next: new Map(), isWord: false });
+const newNode = (): TrieNode => ({ next: new Map(), isWord: false });
 
 /**
  * Returns a function that finds whole words in the `filterForm` of a text. A trie finds all words in one scan, because a
  * regular expression of a thousand words takes seconds for one message.
  */
 function wordFinder(words: readonly string[]): (text: string) => boolean {
-  const start = newPlace();
+  const start = newNode();
   for (const word of words.map((one) => filterForm(one).replaceAll(maybeBlank, ''))) {
-    let place = start;
+    let node = start;
     for (const sign of word) {
-      const next = place.next.get(sign) ?? newPlace();
-      place.next.set(sign, next);
-      place = next;
+      const next = node.next.get(sign) ?? newNode();
+      node.next.set(sign, next);
+      node = next;
     }
-    place.isWord = word !== '';
+    node.isWord = word !== '';
   }
   if (start.next.size === 0) return () => false;
   const hasWord = (text: string) => {
@@ -99,7 +99,7 @@ const inTurn = (text: string): string =>
     .join('\n');
 
 /** Follows each `maybeBlank` both as nothing and as a space. Next to a match, it separates words. */
-function beginsWord(start: Place, signs: readonly string[], at: number): boolean {
+function beginsWord(start: TrieNode, signs: readonly string[], at: number): boolean {
   const first = start.next.get(signs[at] as string);
   if (first === undefined || isWithin(signs[at], signs[at - 1])) return false;
   let places = [first];
@@ -107,7 +107,7 @@ function beginsWord(start: Place, signs: readonly string[], at: number): boolean
     if (places.some(({ isWord }) => isWord) && !isWithin(signs[n - 1], signs[n])) return true;
     const sign = signs[n] ?? '';
     const isSkipped = sign === maybeBlank;
-    const next = places.flatMap((place) => place.next.get(isSkipped ? ' ' : sign) ?? []);
+    const next = places.flatMap((node) => node.next.get(isSkipped ? ' ' : sign) ?? []);
     places = isSkipped ? [...places, ...next] : next;
   }
   return false;

@@ -4,7 +4,7 @@ import { forget } from './change-log.ts';
 import type { Asking } from './dialect.ts';
 import { load } from './load.ts';
 import { store } from './store.ts';
-import { Missing, type Operation, type Place, type Subjects, Work, wouldChange } from './work.ts';
+import { Missing, type Operation, type Subjects, Work, type WriteContext, wouldChange } from './work.ts';
 
 /** A call of an operation. */
 export interface Call {
@@ -60,32 +60,35 @@ function charactersOf({ op, input }: OperationCall): number {
  * Runs operations in an open transaction: loads the data that their rules need, runs the rules and writes the
  * results. The caller ends the transaction.
  */
-export function* carryOut(place: Place & { digestKey: Uint8Array }, calls: readonly Call[]): Asking<Done> {
-  const { transaction, subjects, digestKey, kept } = place;
+export function* runBatch(
+  context: WriteContext & { digestKey: Uint8Array },
+  calls: readonly Call[],
+): Asking<Done> {
+  const { transaction, subjects, digestKey, kept } = context;
   const work = new Work(subjects, digestKey);
   yield* load(
-    place,
+    context,
     work,
-    calls.flatMap(({ op, input }) => ruleOf(place, op).needs(input as never)),
+    calls.flatMap(({ op, input }) => ruleOf(context, op).needs(input as never)),
   );
   yield* transaction.flush();
   const outcomes: Outcome[] = [];
   const changes: Change[] = [];
-  for (const call of calls) outcomes.push(yield* perform(place, call, work, changes));
+  for (const call of calls) outcomes.push(yield* perform(context, call, work, changes));
   const changed = work.changes > 0 || changes.length > 0;
-  if (changed) yield* store(place, work);
+  if (changed) yield* store(context, work);
   if (kept !== undefined) subjects.keep(work, kept);
   if (calls.some(({ op }) => op === 'consume' || op === 'keepConsumers')) {
     yield* transaction.flush();
-    yield* forget(place.dialect);
+    yield* forget(context.dialect);
   }
   return { outcomes, changes, changed };
 }
 
 /** Runs one operation. A RequestError is its outcome. Any other error rolls back the whole transaction. */
-function* perform(place: Place, call: Call, work: Work, changes: Change[]): Asking<Outcome> {
+function* perform(context: WriteContext, call: Call, work: Work, changes: Change[]): Asking<Outcome> {
   const { op, input, asker } = call;
-  const rule = ruleOf(place, op);
+  const rule = ruleOf(context, op);
   const changesBefore = changes.length;
   for (;;) {
     work.begin(call.probe);
@@ -99,12 +102,12 @@ function* perform(place: Place, call: Call, work: Work, changes: Change[]): Aski
       if (error === wouldChange) return { value: null };
       if (error instanceof RequestError) return { error };
       if (!(error instanceof Missing)) throw error;
-      yield* load(place, work, [error.need]);
+      yield* load(context, work, [error.need]);
     }
   }
 }
 
-function ruleOf({ subjects }: Place, op: string): Operation {
+function ruleOf({ subjects }: WriteContext, op: string): Operation {
   const rule = subjects.rules[op];
   if (rule === undefined) throw new Error(`the history has no write called ${op}`);
   return rule;

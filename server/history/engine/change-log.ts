@@ -3,7 +3,7 @@ import {
   changeBits,
   type LoggedChange,
   type LoggedEntry,
-  type MessagePlace,
+  type LoggedMessageRef,
 } from '../records/changes.ts';
 import type { Row } from '../records/columns.ts';
 import type { MemberRecord } from '../records/member.ts';
@@ -423,7 +423,7 @@ function withoutReason<T extends { reason?: string }>({ reason: _, ...rest }: T)
   return rest;
 }
 
-const referenceTo = ({ room, seq, rev, id }: StoredMessage): MessagePlace => ({ room, seq, rev, id });
+const referenceTo = ({ room, seq, rev, id }: StoredMessage): LoggedMessageRef => ({ room, seq, rev, id });
 
 const keyOf = ({ room, seq }: { room: string; seq: number }) => `${seq} ${room}`;
 

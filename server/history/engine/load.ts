@@ -1,44 +1,44 @@
 import { type RoomRow, roomRowColumns, roomRowFrom } from '../records/room.ts';
 import { type Asking, raw, sql } from './dialect.ts';
 import type { KeptKind } from './kept.ts';
-import type { LoadedRoom, Loader, Need, Place, Work } from './work.ts';
+import type { LoadedRoom, Loader, Need, Work, WriteContext } from './work.ts';
 
 export const keptRooms: KeptKind<{ num: number; row: RoomRow }> = { name: 'room' };
 
 /** Loads what rules need, with a few statements for all of them. Locks rooms in the order of their IDs. */
-export function* load(place: Place, work: Work, needs: readonly Need[]): Asking<void> {
-  yield* new NeedsLoader(place, work).load(needs);
+export function* load(context: WriteContext, work: Work, needs: readonly Need[]): Asking<void> {
+  yield* new NeedsLoader(context, work).load(needs);
 }
 
 // A class instead of nested generator functions, because V8 keeps the data of each call of such a function until the
 // next full garbage collection.
 class NeedsLoader {
-  readonly #place: Place;
+  readonly #context: WriteContext;
   readonly #work: Work;
   readonly #needs = new Map<Loader<object>, object[]>();
   readonly #rooms = new Set<string>();
 
-  constructor(place: Place, work: Work) {
-    this.#place = place;
+  constructor(context: WriteContext, work: Work) {
+    this.#context = context;
     this.#work = work;
   }
 
   *load(asked: readonly Need[]): Asking<void> {
-    const { transaction } = this.#place;
+    const { transaction } = this.#context;
     for (let some = asked; some.length > 0; ) some = yield* this.#find(some);
     const unknown = [...this.#rooms].filter((id) => !this.#work.rooms.has(id));
     yield* this.#lock(unknown);
-    for (const id of unknown) this.#add(this.#place.subjects.needsOfRoom(this.#work, id));
+    for (const id of unknown) this.#add(this.#context.subjects.needsOfRoom(this.#work, id));
     for (const [loader, needs] of this.#needs) this.#add(loader.follow?.(this.#work, needs) ?? []);
     const questions = [...this.#needs].flatMap(
-      ([loader, needs]) => loader.ask?.(this.#place, this.#work, needs) ?? [],
+      ([loader, needs]) => loader.ask?.(this.#context, this.#work, needs) ?? [],
     );
     if (questions.length > 0) {
       const answers = yield* transaction.queryAll(questions.map(({ sql }) => sql));
       for (const [n, { take }] of questions.entries()) take(answers[n] ?? []);
     }
     for (const [loader, needs] of this.#needs) {
-      if (loader.finish !== undefined) yield* loader.finish(this.#place, this.#work, needs);
+      if (loader.finish !== undefined) yield* loader.finish(this.#context, this.#work, needs);
     }
   }
 
@@ -59,13 +59,13 @@ class NeedsLoader {
     for (const [loader, some] of Map.groupBy(needs, ({ loader }) => loader)) {
       if (loader.find === undefined) continue;
       const wanted = some.map(({ of }) => of);
-      found.push(...(yield* loader.find(this.#place, this.#work, wanted)));
+      found.push(...(yield* loader.find(this.#context, this.#work, wanted)));
     }
     return found;
   }
 
   *#lock(ids: readonly string[]): Asking<void> {
-    const { dialect, transaction, kept } = this.#place;
+    const { dialect, transaction, kept } = this.#context;
     const known = new Map(
       ids.flatMap((id) => {
         const room = kept?.get(keptRooms, id);

@@ -1,18 +1,18 @@
 import type { ColumnName, Columns, Value } from '../records/columns.ts';
 import { type Asking, raw, sql } from './dialect.ts';
 import { valuesOf } from './table.ts';
-import type { Place, Work } from './work.ts';
+import type { Work, WriteContext } from './work.ts';
 
 /**
  * Queues the writes of a transaction for its next round trip, with a few statements per table for all its operations.
  */
-export function* store(place: Place, work: Work): Asking<void> {
-  for (const storeSubject of place.subjects.stores) yield* storeSubject(place, work) ?? [];
-  storeTables(place, work);
-  for (const statement of work.lateStatements) place.transaction.later(statement(place.dialect));
+export function* store(context: WriteContext, work: Work): Asking<void> {
+  for (const storeSubject of context.subjects.stores) yield* storeSubject(context, work) ?? [];
+  storeTables(context, work);
+  for (const statement of work.lateStatements) context.transaction.later(statement(context.dialect));
 }
 
-function storeTables({ dialect, transaction }: Place, work: Work): void {
+function storeTables({ dialect, transaction }: WriteContext, work: Work): void {
   for (const [table, known] of work.tables) {
     const columnsOf = (fields: readonly string[]) =>
       fields.map((field) => table.columns[field] as ColumnName);
@@ -48,7 +48,7 @@ function storeTables({ dialect, transaction }: Place, work: Work): void {
  * @param rows.some rows where only the `changed` columns differ
  */
 export function writeChanged(
-  { dialect, transaction }: Place,
+  { dialect, transaction }: WriteContext,
   table: string,
   key: Columns,
   columns: Columns,
@@ -61,7 +61,7 @@ export function writeChanged(
 
 /** Deletes the rows with these values, if any. */
 export function deleteRows(
-  { dialect, transaction }: Place,
+  { dialect, transaction }: WriteContext,
   table: string,
   columns: Columns,
   rows: readonly (readonly Value[])[],

@@ -8,7 +8,7 @@ import { keyOf, rowFrom, type Table, valuesOf } from './table.ts';
 import type { Transaction } from './transaction.ts';
 
 /** The context in which operations run. */
-export interface Place {
+export interface WriteContext {
   readonly dialect: Dialect;
   readonly transaction: Transaction;
   readonly subjects: Subjects;
@@ -17,7 +17,7 @@ export interface Place {
 }
 
 /** Writes changes of a transaction. */
-export type Store = (place: Place, work: Work) => Asking<void> | undefined;
+export type Store = (context: WriteContext, work: Work) => Asking<void> | undefined;
 
 /** What the subjects register with the engine. */
 export interface Subjects {
@@ -58,12 +58,12 @@ export interface Operation<Input = never, Output = unknown> {
 export interface Loader<Of extends object> {
   readonly name: string;
   /** Finds further needs before any room is locked. */
-  find?(place: Place, work: Work, needs: readonly Of[]): Asking<readonly Need[]>;
+  find?(context: WriteContext, work: Work, needs: readonly Of[]): Asking<readonly Need[]>;
   /** Returns further needs once the rooms are locked. */
   follow?(work: Work, needs: readonly Of[]): readonly Need[];
-  ask?(place: Place, work: Work, needs: readonly Of[]): readonly Question[];
+  ask?(context: WriteContext, work: Work, needs: readonly Of[]): readonly Question[];
   /** Runs queries that depend on the results of `ask`. */
-  finish?(place: Place, work: Work, needs: readonly Of[]): Asking<void>;
+  finish?(context: WriteContext, work: Work, needs: readonly Of[]): Asking<void>;
 }
 
 /** Data that a rule needs. If `of` has a field `room`, the room with that ID is locked. */

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { RequestError } from '../../wire/errors.ts';
 import type { Change } from '../records/changes.ts';
-import { batchOf, type Call, carryOut, type Outcome } from './batch.ts';
+import { batchOf, type Call, type Outcome, runBatch } from './batch.ts';
 import {
   allTypes,
   append,
@@ -211,13 +211,13 @@ export class Writer {
       transaction.later(raw('BEGIN'));
       // The row must be written and locked before COMMIT is sent: see `#isCommitted`.
       transaction.later(this.#mark(number));
-      const place = {
+      const context = {
         dialect: this.#dialect,
         transaction,
         subjects: this.#subjects,
         digestKey: this.#digestKey,
       };
-      const { outcomes, changes, changed } = await run(carryOut(place, calls));
+      const { outcomes, changes, changed } = await run(runBatch(context, calls));
       this.#listErased(transaction, calls);
       const batch = (position: Pick<Batch, 'entry' | 'upTo'>): Batch => ({
         outcomes,

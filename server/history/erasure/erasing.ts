@@ -123,8 +123,8 @@ interface OpenErasure {
 /** Finds the next erasure and its next rows, and returns the needs of that step. */
 const openErasureLoader: ValueLoader<object, OpenErasure> = {
   name: 'next erasure',
-  *find(place, work) {
-    const { dialect, transaction } = place;
+  *find(context, work) {
+    const { dialect, transaction } = context;
     const [row] = yield* transaction.query(sql`${selectErasures} ORDER BY user_id LIMIT 1 ${dialect.lock}`);
     if (row === undefined) {
       work.keep(openErasureLoader, {}, {});
@@ -134,11 +134,11 @@ const openErasureLoader: ValueLoader<object, OpenErasure> = {
     const lists = new Map<ErasureStage, ErasableList>();
     const needs: Need[] = [];
     for (const stage of [...(erasure.stage === 'person' ? stagesAgain : []), erasure.stage]) {
-      const list = yield* findErasable(place, { ...erasure, stage });
+      const list = yield* findErasable(context, { ...erasure, stage });
       lists.set(stage, list);
       needs.push(
         ...(list.found as Erasable[]).flatMap((found) =>
-          steps[stage].needs(erasure.user, found, place.subjects.tables),
+          steps[stage].needs(erasure.user, found, context.subjects.tables),
         ),
       );
     }

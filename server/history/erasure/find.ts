@@ -1,6 +1,6 @@
 import { type Asking, type Dialect, raw, type Sql, sql } from '../engine/dialect.ts';
 import type { Table } from '../engine/table.ts';
-import type { Place } from '../engine/work.ts';
+import type { WriteContext } from '../engine/work.ts';
 import type { Erasable, ErasableList, Erasure, ErasureStage } from '../records/erasure.ts';
 import type { RestrictionKind } from '../records/member.ts';
 import { goneRooms, roomsLookedThrough } from '../records/room.ts';
@@ -19,7 +19,7 @@ const authorIn = (user: string): string => `"user":{"id":${JSON.stringify(user)}
 const mentionIn = (user: string): string => `"user":${JSON.stringify(user)},`;
 
 /** Finds the next rows of a stage. Processed rows are not found again. */
-export function* findErasable(place: Place, erasure: Erasure): Asking<ErasableList> {
+export function* findErasable(context: WriteContext, erasure: Erasure): Asking<ErasableList> {
   const { user, stage } = erasure;
   switch (stage) {
     case 'begin':
@@ -27,11 +27,11 @@ export function* findErasable(place: Place, erasure: Erasure): Asking<ErasableLi
     case 'person':
       return { found: [{}] };
     case 'log':
-      return yield* entriesOf(place, erasure);
+      return yield* entriesOf(context, erasure);
     case 'rows':
-      return yield* rowsOf(place, user);
+      return yield* rowsOf(context, user);
     case 'reports':
-      return yield* passedBy(place, erasure, 'reports', [
+      return yield* passedBy(context, erasure, 'reports', [
         sql`by_id = ${user}`,
         sql`author_id = ${user}`,
         has('message', authorIn(user)),
@@ -39,11 +39,11 @@ export function* findErasable(place: Place, erasure: Erasure): Asking<ErasableLi
         has('closed', byIn(user)),
       ]);
     case 'held':
-      return yield* mentioningRows(place, erasure);
+      return yield* mentioningRows(context, erasure);
     case 'messages':
-      return yield* messagesOf(place, erasure);
+      return yield* messagesOf(context, erasure);
     default: {
-      const rows = yield* place.transaction.query(erasableOf[stage](user, place.dialect));
+      const rows = yield* context.transaction.query(erasableOf[stage](user, context.dialect));
       const found = rows.map(({ user_id, ...row }) => ({
         ...(row as Partial<Erasable>),
         ...(typeof user_id === 'string' ? { user: user_id } : {}),
@@ -130,7 +130,7 @@ export function rowsNaming(user: string, { name, key, columns, erased }: Table):
 }
 
 /** Finds rows that name the user, in all tables. */
-function* rowsOf({ transaction, subjects }: Place, user: string): Asking<ErasableList> {
+function* rowsOf({ transaction, subjects }: WriteContext, user: string): Asking<ErasableList> {
   const found: Partial<Erasable>[] = [];
   for (const table of subjects.tables.filter(({ erased }) => erased !== undefined)) {
     const fields = Object.keys(table.columns).filter(
@@ -146,7 +146,7 @@ function* rowsOf({ transaction, subjects }: Place, user: string): Asking<Erasabl
 }
 
 /** Finds the change-log entries that contain the user's ID. */
-function* entriesOf({ transaction }: Place, { user, place }: Erasure): Asking<ErasableList> {
+function* entriesOf({ transaction }: WriteContext, { user, place }: Erasure): Asking<ErasableList> {
   const [first] = yield* transaction.query(
     sql`SELECT num FROM chat_changes WHERE num > ${place} ORDER BY num LIMIT 1`,
   );
@@ -162,7 +162,7 @@ function* entriesOf({ transaction }: Place, { user, place }: Erasure): Asking<Er
 
 /** Finds rows that meet any of these conditions, by a scan of the table in steps of `rowsLookedThrough` rows. */
 function* passedBy(
-  { transaction }: Place,
+  { transaction }: WriteContext,
   { place }: Pick<Erasure, 'place'>,
   table: string,
   any: readonly Sql[],
@@ -186,14 +186,14 @@ function* passedBy(
 const rowsOfTable = 2 ** 48;
 
 /** Finds rows whose messages mention the user, one table at a time. */
-function* mentioningRows(place: Place, { user, place: from }: Erasure): Asking<ErasableList> {
-  const tables = place.subjects.tables.filter(({ erased }) => erased?.hasMentions);
+function* mentioningRows(context: WriteContext, { user, place: from }: Erasure): Asking<ErasableList> {
+  const tables = context.subjects.tables.filter(({ erased }) => erased?.hasMentions);
   const n = Math.floor(from / rowsOfTable);
   const start = n * rowsOfTable;
   const { name = '' } = tables[n] ?? {};
   const mentioned = [has('content', mentionIn(user))];
   const { found, next } = yield* passedBy(
-    place,
+    context,
     { place: from - start },
     name.replace(/^chat_/, ''),
     mentioned,
@@ -204,8 +204,8 @@ function* mentioningRows(place: Place, { user, place: from }: Erasure): Asking<E
 }
 
 /** Finds the user's messages, one room at a time. */
-function* messagesOf(place: Place, { user, upTo, place: from }: Erasure): Asking<ErasableList> {
-  const { transaction } = place;
+function* messagesOf(context: WriteContext, { user, upTo, place: from }: Erasure): Asking<ErasableList> {
+  const { transaction } = context;
   const theirs = sql`messages.user_id = ${user} AND messages.num <= ${upTo}`;
   for (let room = from; ; ) {
     const rows = yield* transaction.query(

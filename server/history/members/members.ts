@@ -30,7 +30,7 @@ import { actInPublic, rename } from '../users/users.ts';
 import { add, byPeople, changeRole, peopleIn, peopleLosing, putMember, take } from './membership.ts';
 
 /** A cursor in the member list of a room. It contains only data that the list shows. */
-export interface MemberPlace {
+export interface MemberCursor {
   /** `storedMemberKey` of the last user. */
   sort: string;
   id: string;
@@ -119,12 +119,12 @@ export interface MemberReads {
   /** The membership record of each user, in the order of `users`; null for a user without a record. */
   membersOf: { in: { room: string; users: readonly string[] }; out: (MemberRecord | null)[] };
   /** The members after `after`, ordered by `memberKey`, then by ID. */
-  members: { in: { room: string; after?: MemberPlace; limit: number }; out: MemberPage };
+  members: { in: { room: string; after?: MemberCursor; limit: number }; out: MemberPage };
 }
 
 export interface MemberPage {
-  members: { user: UserRecord; member: MemberRecord; place: MemberPlace }[];
-  next?: MemberPlace;
+  members: { user: UserRecord; member: MemberRecord; place: MemberCursor }[];
+  next?: MemberCursor;
 }
 
 const acceptInvite: Rule<MemberWrites['acceptInvite']> = {
@@ -288,7 +288,7 @@ export const selectListed = (room: string, range: Sql, limit: number): Sql =>
       WHERE room = ${roomNumber(room)} AND sources <> 0 AND ${range}
       ORDER BY sort, user_id LIMIT ${limit}`;
 
-export const isBehind = ({ sort, id }: MemberPlace): Sql =>
+export const isBehind = ({ sort, id }: MemberCursor): Sql =>
   sql`sort >= ${sort} AND (sort > ${sort} OR user_id > ${id})`;
 
 /** Converts a row of `selectListed`. */

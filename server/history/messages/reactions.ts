@@ -11,13 +11,13 @@ import {
   missing,
   type Need,
   needOf,
-  type Place,
   partOf,
   type Question,
   roomsByNum,
   roomValueLoader,
   storedRoom,
   type Work,
+  type WriteContext,
 } from '../engine/work.ts';
 import { isModerator } from '../members/membership.ts';
 import type { Value } from '../records/columns.ts';
@@ -293,14 +293,14 @@ export const reactionNeed = (reaction: UserReaction): Need => needOf(reactionLoa
 /** Loads the votes of users, once it is known which options the poll has. */
 const voteLoader: Loader<Omit<UserReaction, 'emoji'>> = {
   name: 'vote',
-  *finish(place, work, needs): Asking<void> {
+  *finish(context, work, needs): Asking<void> {
     const reactions = needs.flatMap(({ room: id, seq, user }) => {
       const room = storedRoom(work, id);
       const poll = room && loadedMessages(room).get(seq)?.row.message.poll;
       return poll === undefined ? [] : voteKeys(poll).map((emoji) => ({ room: id, seq, emoji, user }));
     });
-    for (const { sql, take } of reactionLoader.ask?.(place, work, reactions) ?? [])
-      take(yield* place.transaction.query(sql));
+    for (const { sql, take } of reactionLoader.ask?.(context, work, reactions) ?? [])
+      take(yield* context.transaction.query(sql));
   },
 };
 
@@ -375,8 +375,8 @@ export function setReaction(
   work.set(users, user, { place, isChanged: true });
 }
 
-export function storeReactions(place: Place, work: Work): undefined {
-  const { dialect, transaction } = place;
+export function storeReactions(context: WriteContext, work: Work): undefined {
+  const { dialect, transaction } = context;
   const added: Value[][] = [];
   const removed: Value[][] = [];
   const cleared: Value[][] = [];
@@ -402,8 +402,8 @@ export function storeReactions(place: Place, work: Work): undefined {
       }
     }
   }
-  deleteRows(place, 'chat_reactions', ['room', 'seq'], cleared);
-  deleteRows(place, 'chat_reactions', key, removed);
+  deleteRows(context, 'chat_reactions', ['room', 'seq'], cleared);
+  deleteRows(context, 'chat_reactions', key, removed);
   if (added.length > 0) transaction.later(dialect.upsert('chat_reactions', key, [...key, 'place'], added));
 }
 

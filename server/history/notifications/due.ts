@@ -9,7 +9,7 @@ import { aboutUser, isGone } from '../rows/erasures.ts';
 import { getRoom } from '../rows/rooms.ts';
 import { queueEvents, turnsNeed } from '../webhook-turns.ts';
 import { type StoredEvent, webhooks } from '../webhooks.ts';
-import { markPushes, type PushPlace } from './pushes.ts';
+import { markPushes, type PushRef } from './pushes.ts';
 
 // The queue of users to notify of unread messages. A consumer of the change log fills it: see consuming.ts.
 
@@ -28,7 +28,7 @@ export interface Concerned {
   /** When to scan the members of `rooms`, as Unix ms. */
   roomsDue: number;
   /** Targets among `users` who have devices. */
-  pushes: readonly PushPlace[];
+  pushes: readonly PushRef[];
   pushDue: number;
 }
 

@@ -6,7 +6,7 @@ import { table } from '../engine/table.ts';
 import { rows, type Work } from '../engine/work.ts';
 
 /** A push to the devices of a user about unread messages in a room. */
-export interface PushPlace {
+export interface PushRef {
   user: string;
   room: string;
 }
@@ -22,7 +22,7 @@ export interface Pushed {
 }
 
 /** A push that is due. */
-export interface DuePush extends PushPlace {
+export interface DuePush extends PushRef {
   /** Whether a server crashed while sending `pushed`. */
   sending: boolean;
   /** The latest push about the room; absent if there was none, or `claimPushes` deleted it. */
@@ -30,7 +30,7 @@ export interface DuePush extends PushPlace {
 }
 
 /** The result of checking a due push. */
-export interface SettledPush extends PushPlace {
+export interface SettledPush extends PushRef {
   /** The latest push about the room, stored for later checks; absent if they do not need it. */
   pushed?: Pushed | undefined;
   /** When to check again; absent if nothing is left to send. */
@@ -56,7 +56,7 @@ export interface PushWrites {
    * Records that this server is sending `pushed`. Even if it crashes, no server sends that to the devices in `got`
    * again. `lost`: the claim expired at `until` and another server took the push over.
    */
-  notePushing: { in: PushPlace & { until: number; pushed: Pushed }; out: { lost: boolean } };
+  notePushing: { in: PushRef & { until: number; pushed: Pushed }; out: { lost: boolean } };
 }
 
 /**
@@ -124,7 +124,7 @@ const notePushing: Rule<PushWrites['notePushing']> = {
 };
 
 /** Queues pushes. Completed pushes, and pushes that only retry devices, get the time `due`. */
-export function markPushes(work: Work, pushes: readonly PushPlace[], due: number): void {
+export function markPushes(work: Work, pushes: readonly PushRef[], due: number): void {
   markRows(
     work,
     'chat_pushes',
@@ -138,7 +138,7 @@ export function markPushes(work: Work, pushes: readonly PushPlace[], due: number
   );
 }
 
-function markPushing(work: Work, { user, room }: PushPlace, pushed: Pushed): void {
+function markPushing(work: Work, { user, room }: PushRef, pushed: Pushed): void {
   work.later(
     () =>
       sql`UPDATE chat_pushes SET sending = 1, pushed = ${JSON.stringify(pushed)}

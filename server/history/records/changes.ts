@@ -1,7 +1,7 @@
 import type { RequestErrorCode } from '../../wire/errors.ts';
 import type { MessageReacted, User } from '../../wire/events.ts';
 import type { MemberRecord, Restriction, RestrictionKind, Source } from './member.ts';
-import type { StoredMessage, ThreadPlace } from './message.ts';
+import type { StoredMessage, ThreadRef } from './message.ts';
 import type { Act, Ban, PendingChange } from './moderation.ts';
 import type { RoomRecord } from './room.ts';
 import type { UserRecord } from './user.ts';
@@ -30,7 +30,7 @@ export type Change = {
    * mentions them, but they remain targets.
    */
   | { type: 'concerned'; message: StoredMessage; users: readonly string[]; is: 'new' | 'again' | 'deleted' }
-  | ({ type: 'followed'; user: string; following: boolean } & ThreadPlace)
+  | ({ type: 'followed'; user: string; following: boolean } & ThreadRef)
   /** A room was created, changed or deleted. New members are announced by `member` only. */
   | { type: 'room'; is: 'new' | 'changed' | 'deleted'; room: RoomRecord }
   | {
@@ -122,7 +122,7 @@ export const changeBits = {
 } as const satisfies Record<Change['type'], number>;
 
 /** A reference to a message. The log omits the text, which may be deleted while the log still has the change. */
-export interface MessagePlace {
+export interface LoggedMessageRef {
   room: string;
   seq: number;
   rev: number;
@@ -133,9 +133,9 @@ export interface MessagePlace {
 /** A change as stored in the log. */
 export type LoggedChange =
   | Exclude<Change, { type: 'message' | 'mentions' | 'concerned' }>
-  | (Omit<Change & { type: 'mentions' }, 'message'> & { message: MessagePlace })
-  | (Omit<Change & { type: 'concerned' }, 'message'> & { message: MessagePlace })
-  | { type: 'message'; is: 'new' | 'changed'; message: MessagePlace };
+  | (Omit<Change & { type: 'mentions' }, 'message'> & { message: LoggedMessageRef })
+  | (Omit<Change & { type: 'concerned' }, 'message'> & { message: LoggedMessageRef })
+  | { type: 'message'; is: 'new' | 'changed'; message: LoggedMessageRef };
 
 /** The logged changes of a transaction. `num` rises in commit order. */
 export interface LoggedEntry {

@@ -78,7 +78,7 @@ export function fixedBecause(message: StoredMessage): string | undefined {
 }
 
 /** A reference to a thread. `thread` is the `seq` of its root message, which may have expired. */
-export interface ThreadPlace {
+export interface ThreadRef {
   room: string;
   thread: number;
 }

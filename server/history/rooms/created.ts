@@ -29,9 +29,9 @@ export const madeRoomsNeed = (user: string): Need => needOf(madeRooms, { user })
 
 /**
  * Counts the rooms that the user created.
- * @returns `left`: the rooms that the user may know of. `lost`: the rooms that the user lost
+ * @returns `readable`: the rooms that the user may know of. `lost`: the rooms that the user lost
  */
-export function countRoomsMadeBy(work: Work, user: string): { left: number; lost: number } {
+export function countRoomsMadeBy(work: Work, user: string): { readable: number; lost: number } {
   const made = new Map(work.value(madeRooms, { user }));
   for (const [id, room] of work.rooms) {
     if (room === null) made.delete(id);
@@ -41,6 +41,6 @@ export function countRoomsMadeBy(work: Work, user: string): { left: number; lost
       if (member !== undefined || !made.has(id)) made.set(id, isReadable(room.row, member?.row));
     }
   }
-  const left = [...made.values()].filter(Boolean).length;
-  return { left, lost: made.size - left };
+  const readable = [...made.values()].filter(Boolean).length;
+  return { readable, lost: made.size - readable };
 }

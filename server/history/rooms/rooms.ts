@@ -157,8 +157,8 @@ const createRoom: Rule<RoomWrites['createRoom']> = {
       return { room: recordOf(work, repeat), repeated: true };
     if (kind === 'public') checkName(work, name);
     if (most > 0) {
-      const { left, lost } = countRoomsMadeBy(work, by.id);
-      if (left >= most || left + lost >= most * timesWithLost) refuse('limit_reached');
+      const { readable, lost } = countRoomsMadeBy(work, by.id);
+      if (readable >= most || readable + lost >= most * timesWithLost) refuse('limit_reached');
     }
     // The user lost the room of this `clientId`, and must not learn whether it still exists, so a new room gets the
     // `clientId`. Clients cannot send the ID that the old room gets.

@@ -4,10 +4,10 @@ import {
   missing,
   type Need,
   needOf,
-  type Place,
   type Question,
   type ValueLoader,
   type Work,
+  type WriteContext,
 } from '../engine/work.ts';
 import type { Value } from '../records/columns.ts';
 import { fileColumns, fileFields, fileFrom, fileRow, fileStates, type StoredFile } from '../records/file.ts';
@@ -148,8 +148,8 @@ export function doomedFiles(work: Work, before: number, most: number): { ids: st
   return { ids, stored: [...bytes].filter((one) => !isShared(one)) };
 }
 
-export function storeFiles(place: Place, work: Work): undefined {
-  const { dialect, transaction } = place;
+export function storeFiles(context: WriteContext, work: Work): undefined {
+  const { dialect, transaction } = context;
   const files = work.part(loadedFiles);
   const fresh: Value[][] = [];
   const changed: Value[][] = [];

@@ -7,13 +7,13 @@ import {
   missing,
   type Need,
   needOf,
-  type Place,
   partOf,
   type Question,
   roomValueLoader,
   storedRoom,
   type ValueLoader,
   type Work,
+  type WriteContext,
 } from '../engine/work.ts';
 import type { Columns, Value } from '../records/columns.ts';
 import {
@@ -285,7 +285,7 @@ export const endedRestrictions = (work: Work, before: number, most: number): rea
 /** Most transactions change only these columns of a member. */
 const frequentColumns: Columns = ['read_seq', 'acted', 'wrote_at'];
 
-export function storeMembers(place: Place, work: Work): undefined {
+export function storeMembers(context: WriteContext, work: Work): undefined {
   const fullRows: Value[][] = [];
   const frequentRows: Value[][] = [];
   const users = work.part(loadedUsers);
@@ -303,7 +303,7 @@ export function storeMembers(place: Place, work: Work): undefined {
       (isFrequent ? frequentRows : fullRows).push(memberRow(room.num as number, user, { ...member, sort }));
     }
   }
-  writeChanged(place, 'chat_members', ['user_id', 'room'], memberFields, {
+  writeChanged(context, 'chat_members', ['user_id', 'room'], memberFields, {
     all: fullRows,
     some: frequentRows,
     changed: frequentColumns,

@@ -6,13 +6,13 @@ import {
   missing,
   type Need,
   needOf,
-  type Place,
   partOf,
   type Question,
   roomsByNum,
   storedRoom,
   type ValueLoader,
   type Work,
+  type WriteContext,
 } from '../engine/work.ts';
 import type { Columns, Row, Value } from '../records/columns.ts';
 import {
@@ -266,8 +266,8 @@ const updatedColumns: Columns = [
   'origin_name',
 ];
 
-export function* storeMessages(place: Place, work: Work): Asking<void> {
-  const { dialect, transaction } = place;
+export function* storeMessages(context: WriteContext, work: Work): Asking<void> {
+  const { dialect, transaction } = context;
   const inserts: { order: number; row: Value[] }[] = [];
   const updates: Record<'all' | 'some', Value[][]> = { all: [], some: [] };
   const formerTexts: FormerText[] = [];
@@ -313,15 +313,15 @@ export function* storeMessages(place: Place, work: Work): Asking<void> {
           ),
     );
   }
-  writeChanged(place, 'chat_messages', ['room', 'seq'], messageFields, {
+  writeChanged(context, 'chat_messages', ['room', 'seq'], messageFields, {
     ...updates,
     changed: updatedColumns,
   });
   if (formerTexts.length > 0) yield* dialect.outdate(transaction, formerTexts);
-  deleteRows(place, 'chat_mentions', ['room', 'seq'], staleMentions);
+  deleteRows(context, 'chat_mentions', ['room', 'seq'], staleMentions);
   if (newMentions.length > 0)
     transaction.later(dialect.insert('chat_mentions', ['room', 'user_id', 'seq'], newMentions));
-  deleteRows(place, 'chat_holdings', ['room', 'seq'], staleHoldings);
+  deleteRows(context, 'chat_holdings', ['room', 'seq'], staleHoldings);
   if (newHoldings.length > 0)
     transaction.later(dialect.insert('chat_holdings', ['room', 'holds', 'seq'], newHoldings));
 }

@@ -9,9 +9,9 @@ import {
   missing,
   type Need,
   needOf,
-  type Place,
   type ValueLoader,
   type Work,
+  type WriteContext,
 } from '../engine/work.ts';
 import type { Columns } from '../records/columns.ts';
 import { gone, optionalRoomFields, type RoomRow, roomFields, roomRow } from '../records/room.ts';
@@ -183,10 +183,10 @@ export const emptyRooms = (work: Work, before: number, most: number): RoomRow[] 
 /** Most transactions change only these columns of a room. */
 const often: Columns = ['head', 'last_seq', 'day', 'sent'];
 const columns: Columns = ['num', ...roomFields];
-export function* storeRooms(place: Place, work: Work): Asking<void> {
-  const { dialect, transaction } = place;
+export function* storeRooms(context: WriteContext, work: Work): Asking<void> {
+  const { dialect, transaction } = context;
   // First, because a new room may have the name of a deleted room.
-  for (const num of work.deletedRooms) retire(place, num);
+  for (const num of work.deletedRooms) retire(context, num);
   const rooms = [...work.rooms.values()].filter((room) => room !== null);
   const made = rooms.filter(({ num }) => num === undefined);
   const update = (set: string, some: readonly LoadedRoom[]) => {
@@ -203,14 +203,14 @@ export function* storeRooms(place: Place, work: Work): Asking<void> {
     'client_id = NULL',
     known.filter(({ row, stored }) => row.clientId !== stored?.clientId),
   );
-  if (made.length > 0) yield* makeRooms(place, made);
+  if (made.length > 0) yield* makeRooms(context, made);
   const changed = known.filter(isChanged);
   const isOften = ({ row, stored }: LoadedRoom) => isSameBut(['head', 'lastSeq', 'sent'], stored ?? row, row);
   const rowsOf = (some: readonly LoadedRoom[]) =>
     some.map((room) => [room.num as number, ...roomRow(room.row)]);
   const all = rowsOf(changed.filter((room) => !isOften(room)));
   const some = rowsOf(changed.filter(isOften));
-  writeChanged(place, 'chat_rooms', ['num'], columns, { all, some, changed: often });
+  writeChanged(context, 'chat_rooms', ['num'], columns, { all, some, changed: often });
   update(
     'expiring = 1',
     changed.filter(({ row, stored }) => row.firstSeq !== stored?.firstSeq),
@@ -218,7 +218,7 @@ export function* storeRooms(place: Place, work: Work): Asking<void> {
 }
 
 /** Inserts new rooms and sets their numbers. */
-function* makeRooms({ dialect, transaction }: Place, made: readonly LoadedRoom[]): Asking<void> {
+function* makeRooms({ dialect, transaction }: WriteContext, made: readonly LoadedRoom[]): Asking<void> {
   const rows = made.map(({ row }) => roomRow(row));
   const nums = yield* transaction.query(dialect.insert('chat_rooms', roomFields, rows, 'RETURNING num, id'));
   const byId = new Map(nums.map(({ num, id }) => [id as string, num as number]));
@@ -226,7 +226,7 @@ function* makeRooms({ dialect, transaction }: Place, made: readonly LoadedRoom[]
 }
 
 /** Deletes a room except its messages and files, which are deleted step by step: see `Background` and `purger`. */
-function retire({ transaction, subjects }: Place, num: number): void {
+function retire({ transaction, subjects }: WriteContext, num: number): void {
   transaction.later(sql`DELETE FROM chat_members WHERE room = ${num}`);
   for (const { name, columns } of subjects.tables) {
     if ('room' in columns) transaction.later(sql`DELETE FROM ${raw(name)} WHERE room = ${num}`);

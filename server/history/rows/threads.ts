@@ -12,7 +12,7 @@ import {
   type Work,
 } from '../engine/work.ts';
 import type { Row } from '../records/columns.ts';
-import type { ThreadPlace } from '../records/message.ts';
+import type { ThreadRef } from '../records/message.ts';
 import { memberNeed } from './members.ts';
 import { loadedMessages, messageNeed } from './messages.ts';
 import { existingRoom } from './rooms.ts';
@@ -20,13 +20,13 @@ import { existingRoom } from './rooms.ts';
 const threadColumns = { room: 'room', thread: 'thread' } as const;
 
 /** The threads that have replies. */
-export const threads = table<ThreadPlace & { replies: number }>('chat_threads', ['room', 'thread'], {
+export const threads = table<ThreadRef & { replies: number }>('chat_threads', ['room', 'thread'], {
   ...threadColumns,
   replies: 'replies',
 });
 
 /** The authors of replies. An erasure deletes or reassigns the rows of a user together with the user's replies. */
-export const threadAuthors = table<ThreadPlace & { user: string; replies: number; seq: number; at: number }>(
+export const threadAuthors = table<ThreadRef & { user: string; replies: number; seq: number; at: number }>(
   'chat_thread_authors',
   ['room', 'thread', 'user'],
   {
@@ -39,7 +39,7 @@ export const threadAuthors = table<ThreadPlace & { user: string; replies: number
 );
 
 /** Users who follow a thread (`following` 1), or have unfollowed it (0). */
-export const followers = table<ThreadPlace & { user: string; following: number }>(
+export const followers = table<ThreadRef & { user: string; following: number }>(
   'chat_followers',
   ['room', 'thread', 'user'],
   { ...threadColumns, user: 'user_id', following: 'following' },

@@ -8,10 +8,10 @@ import {
   missing,
   type Need,
   needOf,
-  type Place,
   type Question,
   type ValueLoader,
   type Work,
+  type WriteContext,
 } from '../engine/work.ts';
 import type { Value } from '../records/columns.ts';
 import { acted } from '../records/member.ts';
@@ -137,8 +137,8 @@ export function deleteUser(work: Work, id: string): void {
 /** The maximum number of renamed users in one statement. */
 const mostNames = 100;
 
-export function storeUsers(place: Place, work: Work): undefined {
-  const { dialect, transaction } = place;
+export function storeUsers(context: WriteContext, work: Work): undefined {
+  const { dialect, transaction } = context;
   const findable = new Set<string>();
   for (const table of [arrivals, siteUsers]) {
     for (const { row, stored } of work.tables.get(table)?.values() ?? []) {
@@ -175,7 +175,7 @@ export function storeUsers(place: Place, work: Work): undefined {
       dialect.upsert('chat_users', ['id'], ['id', 'name', 'acted_public', 'site_role', 'folding'], rows),
     );
   }
-  deleteRows(place, 'chat_user_keys', ['user_id'], ownersOfKeys);
+  deleteRows(context, 'chat_user_keys', ['user_id'], ownersOfKeys);
   if (ownersOfKeys.length > 0)
     transaction.later(dialect.insert('chat_user_keys', ['find_key', 'user_id'], keys));
   if (uncertain.length > 0) {
@@ -187,12 +187,12 @@ export function storeUsers(place: Place, work: Work): undefined {
     );
   }
   sortMembers(
-    place,
+    context,
     renamed.filter(({ actedPublic }) => actedPublic),
     acted.never,
   );
   sortMembers(
-    place,
+    context,
     renamed.filter(({ actedPublic }) => !actedPublic),
     acted.joined,
   );
@@ -202,7 +202,11 @@ export function storeUsers(place: Place, work: Work): undefined {
  * Updates the sort keys to the users' names in rooms where `acted` is at least `minActed`, because these rooms show the
  * names.
  */
-function sortMembers({ dialect, transaction }: Place, users: readonly UserRecord[], minActed: number): void {
+function sortMembers(
+  { dialect, transaction }: WriteContext,
+  users: readonly UserRecord[],
+  minActed: number,
+): void {
   for (let n = 0; n < users.length; n += mostNames) {
     const batch = users.slice(n, n + mostNames);
     const cases = batch.map((user) => sql` WHEN ${user.id} THEN ${storedMemberKey(user, true)}`);

@@ -1,6 +1,6 @@
 import { DatabaseSync } from 'node:sqlite';
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
-import { batchOf, carryOut, type Outcome } from '../engine/batch.ts';
+import { batchOf, type Outcome, runBatch } from '../engine/batch.ts';
 import { append, ofTypes, typesAfter, wantedTypes } from '../engine/change-log.ts';
 import { Kept } from '../engine/kept.ts';
 import { SealedCursors } from '../engine/sealed-cursors.ts';
@@ -165,9 +165,9 @@ function transact(calls: readonly Write[], hasSpace: boolean): Batch {
   listErased(path, calls.flatMap(erasedBy));
   const { outcomes, changes, commit } = inTransaction(() => {
     const transaction = new Transaction();
-    const place = { dialect, transaction, subjects, digestKey, kept };
+    const context = { dialect, transaction, subjects, digestKey, kept };
     const asked = calls.map((call, n) => ({ ...call, probe: call.probe === true || lacksSpace[n] }));
-    const done = connection.answered(carryOut(place, asked));
+    const done = connection.answered(runBatch(context, asked));
     types = connection.answered(typesAfter(calls, types));
     const logged = ofTypes(done.changes, types);
     if (logged.length > 0) for (const statement of append(dialect, logged)) transaction.later(statement);

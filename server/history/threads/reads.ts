@@ -2,7 +2,7 @@ import type { User } from '../../wire/events.ts';
 import { type Asking, ask, type Dialect, inList, raw, type Sql, sql } from '../engine/dialect.ts';
 import { cutPage, type ReadsOf } from '../engine/read.ts';
 import type { Row } from '../records/columns.ts';
-import { messageFrom, type Page, type StoredMessage, type ThreadPlace } from '../records/message.ts';
+import { messageFrom, type Page, type StoredMessage, type ThreadRef } from '../records/message.ts';
 import { deletedUser } from '../records/user.ts';
 import { readPage } from '../rows/message-pages.ts';
 import { isUnexpired, parseRoomCursor } from '../rows/select.ts';
@@ -61,18 +61,18 @@ export interface ThreadReads {
    * not exist.
    */
   thread: {
-    in: ThreadPlace & { user: string };
+    in: ThreadRef & { user: string };
     out: { thread: number; root: StoredMessage; following: boolean } | null;
   };
   /** Returns the first (`from: 'start'`) or last replies of a thread with `after` < `seq` < `before`, oldest first. */
   replies: {
-    in: ThreadPlace & { after: number; before: number; from: 'start' | 'end'; limit: number };
+    in: ThreadRef & { after: number; before: number; from: 'start' | 'end'; limit: number };
     out: Page;
   };
   /** Returns the threads that a user follows, paginated like `written`. */
   followedBy: {
     in: { user: string; from: string; limit: number };
-    out: { threads: ThreadPlace[]; next?: string };
+    out: { threads: ThreadRef[]; next?: string };
   };
 }
 

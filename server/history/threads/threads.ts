@@ -4,7 +4,7 @@ import { subject } from '../engine/subject.ts';
 import { rows, type Work } from '../engine/work.ts';
 import type { Change } from '../records/changes.ts';
 import { isMember } from '../records/member.ts';
-import { everybody, mentioned, type StoredMessage, type ThreadPlace } from '../records/message.ts';
+import { everybody, mentioned, type StoredMessage, type ThreadRef } from '../records/message.ts';
 import type { RoomRow } from '../records/room.ts';
 import { getMember, memberNeed } from '../rows/members.ts';
 import { getMessage, messageNeed } from '../rows/messages.ts';
@@ -28,7 +28,7 @@ export interface ThreadWrites {
    * Makes a user follow a thread, or unfollow it. Codes: `unknown_room` (not a member), `unknown_message` (the thread
    * does not exist), `limit_reached` (`mostFollowers`).
    */
-  follow: { in: ThreadPlace & { user: string; following: boolean }; out: Nothing };
+  follow: { in: ThreadRef & { user: string; following: boolean }; out: Nothing };
 }
 
 type Reply = StoredMessage & { thread: number };
@@ -139,9 +139,9 @@ export function expireReplies(work: Work, room: string, from: number, to: number
   forgetFollowers(work, room, to);
 }
 
-const repliesIn = (work: Work, place: ThreadPlace): number => work.find(threads, place)[0]?.replies ?? 0;
+const repliesIn = (work: Work, place: ThreadRef): number => work.find(threads, place)[0]?.replies ?? 0;
 
-function changeReplies(work: Work, { room, thread }: ThreadPlace, by: 1 | -1): void {
+function changeReplies(work: Work, { room, thread }: ThreadRef, by: 1 | -1): void {
   const replies = repliesIn(work, { room, thread }) + by;
   if (replies > 0) work.put(threads, { room, thread, replies });
   else work.remove(threads, { room, thread });
@@ -171,7 +171,7 @@ function uncountReply(work: Work, { room, thread, user: { id: user }, seq }: Rep
 
 function putFollower(
   work: Work,
-  place: ThreadPlace,
+  place: ThreadRef,
   user: string,
   following: boolean,
   changes: Change[],

@@ -77,7 +77,7 @@ test('batches frequent changes at the minimum interval of the consumer', async (
     return consumer.take(...input);
   };
   const start = performance.now();
-  await run([{ ...consumer, take, gather: 1, apart: 300 }]);
+  await run([{ ...consumer, take, batchMs: 1, apart: 300 }]);
   for (const name of ['s', 't', 'u']) {
     await block(name);
     await vi.waitUntil(() => taken.includes(name), { timeout: hanging });

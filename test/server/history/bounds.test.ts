@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { DatabaseSync } from 'node:sqlite';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { carryOut } from '../../../server/history/engine/batch.ts';
+import { runBatch } from '../../../server/history/engine/batch.ts';
 import type { Sql } from '../../../server/history/engine/dialect.ts';
 import { SealedCursors } from '../../../server/history/engine/sealed-cursors.ts';
 import { SqliteConnection, sqlite } from '../../../server/history/engine/sqlite/dialect.ts';
@@ -9,7 +9,7 @@ import { digestKeyOf } from '../../../server/history/engine/sqlite/migrations.ts
 import { purger } from '../../../server/history/engine/sqlite/purge.ts';
 import { addTerms } from '../../../server/history/engine/terms.ts';
 import { Transaction } from '../../../server/history/engine/transaction.ts';
-import type { History, MemberPlace, Writes } from '../../../server/history/history.ts';
+import type { History, MemberCursor, Writes } from '../../../server/history/history.ts';
 import { unreadMentions } from '../../../server/history/members/reading.ts';
 import { openSqliteHistory } from '../../../server/history/sqlite/sqlite.ts';
 import { reads, subjects } from '../../../server/history/subjects.ts';
@@ -243,7 +243,7 @@ test('searches the members of a room of 5,000 in several pages', async () => {
   await Promise.all(people.map((user) => history.write.join({ room: 'lobby', user, at })));
   const found: string[] = [];
   let pages = 0;
-  let after: MemberPlace | undefined;
+  let after: MemberCursor | undefined;
   do {
     const search = { room: 'lobby', query: 'zan', limit: 10, after };
     const page = await history.read.findMembers(search);
@@ -316,7 +316,7 @@ test('scans only tables that are small, limited in size or read whole at the sta
       const transaction = new Transaction();
       const place = { dialect, transaction, subjects, digestKey };
       const calls = [{ op: op as keyof Writes, input }];
-      const { outcomes } = connection.answered(carryOut(place, calls));
+      const { outcomes } = connection.answered(runBatch(place, calls));
       connection.answered(transaction.flush());
       // The IDs of reports, pending and scheduled messages are random, so these writes fail.
       const needsId = [

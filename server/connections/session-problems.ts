@@ -5,7 +5,7 @@ import type { Log } from '../log.ts';
 const maxLoggedProblems = 10_000;
 
 /** Logs problems with the rooms and texts of a session, once per login and problem. */
-export class RoomsLog {
+export class SessionProblems {
   readonly #log: Log;
   /** Each entry is the handle of a login, followed by a reason. */
   readonly #logged = new Set<string>();
