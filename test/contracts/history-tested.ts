@@ -67,7 +67,7 @@ export async function openTested({ open, close, ...storage }: Storage): Promise<
 export type Now = () => TestedHistory;
 
 /** The default time of all writes. */
-const at = 1_700_000_000_000;
+export const at = 1_700_000_000_000;
 
 /** Default inputs, so that tests name only what matters. */
 const usual = {
@@ -118,4 +118,54 @@ export async function pagesOf<Page extends { readonly next?: Place }, Place = st
   for (let from = pages[0]?.next; from !== undefined; from = pages.at(-1)?.next)
     pages.push(await read({ from }));
   return pages;
+}
+
+export const ann = { id: '1', name: 'Ann' };
+export const ben = { id: '2', name: 'Ben' };
+let n = 0;
+type NewMessage = Writes['send']['in'];
+export const message = (over: Partial<NewMessage> = {}): NewMessage => ({
+  room: 'lobby',
+  clientId: `c${n++}`,
+  user: ann,
+  text: 'hello',
+  sentAt: at,
+  asMember: false,
+  ...over,
+});
+export const newRoom = (over: Partial<Writes['createRoom']['in']> = {}): Writes['createRoom']['in'] => ({
+  id: `u-${n++}`,
+  kind: 'private',
+  name: 'Den',
+  by: ann,
+  clientId: `r${n++}`,
+  most: 0,
+  at,
+  ...over,
+});
+
+/** Calls that many tests make, with what they return. */
+export function actionsOf(now: Now) {
+  const { write, read } = callsOf(now);
+  const send = async (one: NewMessage) => (await write.send(one)).message;
+  const newest = (room: string, upTo: number, limit = 50) => read.newest({ room, upTo, limit });
+  const since = (room: string, from: number, upTo: number, limit = 500) =>
+    read.changes({ room, since: from, upTo, limit });
+  const memberOf = async (room: string, user: string) => (await read.membersOf({ room, users: [user] }))[0];
+  const create = async (over?: Partial<Writes['createRoom']['in']>) =>
+    (await write.createRoom(newRoom(over))).room;
+  const addPeople = (room: string, users: string[], over: Partial<Writes['addMembers']['in']> = {}) =>
+    write.addMembers({
+      room,
+      users: users.map((id) => ({ id })),
+      source: 'people',
+      mayReturn: false,
+      at,
+      ...over,
+    });
+  const join = (...users: (typeof ann)[]) =>
+    Promise.all(users.map((user) => write.join({ room: 'lobby', user })));
+  const search = async (query: string, rooms: string[], everyPublic = false) =>
+    (await read.search({ query, rooms, everyPublic, limit: 50 })).messages.map(({ text }) => text);
+  return { send, newest, since, memberOf, create, addPeople, join, search };
 }
