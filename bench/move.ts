@@ -36,7 +36,8 @@ async function fill(path: string): Promise<void> {
   await history.write.putRoom({ id: 'lobby', kind: 'public', name: 'Lobby', at: 0 });
   await history.close();
   const db = new DatabaseSync(path);
-  db.exec('PRAGMA synchronous = OFF; BEGIN');
+  // The indexes have to fit into memory.
+  db.exec('PRAGMA synchronous = OFF; PRAGMA journal_mode = OFF; PRAGMA cache_size = -1000000; BEGIN');
   const add = (table: string, columns: string) =>
     db.prepare(`INSERT INTO ${table} (${columns}) VALUES (${columns.replace(/\w+/g, '?')})`);
   const room = add('chat_rooms', 'num, id, kind, name, head, last_seq, access, members, created_at');

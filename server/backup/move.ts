@@ -1,20 +1,28 @@
 import { existsSync, realpathSync } from 'node:fs';
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { setTimeout as pause, setImmediate as tick } from 'node:timers/promises';
 import { sync } from '../files/sync.ts';
 import { type DatabaseAddress, placeOf } from '../history/engine/address.ts';
+import { beside } from '../history/engine/beside.ts';
 import { setMoved } from '../history/engine/claim.ts';
 import { type DatabaseConnection, SqlError } from '../history/engine/dialect.ts';
 import { connectAlone, InUse, whyNotAlone } from '../history/engine/in-use.ts';
-import type { Recording, RowsTarget, Snapshot } from '../history/engine/portable.ts';
+import { type Recording, type RowsTarget, roomsOf, type Snapshot } from '../history/engine/portable.ts';
 import { MissedChanges } from '../history/engine/recorded.ts';
 import { hasHistory } from '../history/engine/schema.ts';
 import { tryClaim } from '../history/engine/sqlite/claim.ts';
 import { recordFile, removeFileRecording } from '../history/engine/sqlite/recording.ts';
 import { type FileRestoring, restoringFile } from '../history/engine/sqlite/restoring.ts';
-import { dialectOf, type HistoryPlace, openDatabaseHistory } from '../history/open.ts';
-import { movedMarkOf, openSqliteHistory } from '../history/sqlite/sqlite.ts';
+import type { ReadOnlyHistory } from '../history/history.ts';
+import {
+  dialectOf,
+  type HistoryPlace,
+  openDatabaseHistory,
+  openDatabaseReads,
+  openReads,
+} from '../history/open.ts';
+import { movedMarkOf, openSqliteHistory, openSqliteReads } from '../history/sqlite/sqlite.ts';
 import { CommandProblem, exit } from '../program/problem.ts';
 import { asProblem, openSnapshotOf } from './backup.ts';
 import {
@@ -26,6 +34,7 @@ import {
   requireSameRows,
 } from './copied-rows.ts';
 import { claimedFor } from './restore.ts';
+import { compareSamples } from './samples.ts';
 
 /**
  * Rows that were copied, or read again to compare them; the number of rows that changed since the last round; or
@@ -101,7 +110,7 @@ class Move {
         await copyNumbers(snapshot, to);
         requireSameRows(digests, await digestRows(to, this.#counted('compared')));
         const rows = await requireSameCounts(snapshot, to);
-        await this.#switch();
+        await this.#switch(await roomsOf(snapshot));
         return rows;
       } finally {
         snapshot.close();
@@ -129,7 +138,7 @@ class Move {
         await copyNumbers(state, to);
         const rows = await requireSameCounts(state, to);
         await recording.check();
-        await this.#switch();
+        await this.#switch(await roomsOf(state));
         return rows;
       } finally {
         state.close();
@@ -145,9 +154,19 @@ class Move {
     }
   }
 
-  /** Ends the use of the old history, and then starts that of the new one, so that never both are used. */
-  async #switch(): Promise<void> {
+  /**
+   * Compares samples. Then ends the use of the old history before that of the new one starts, so that never both are
+   * used.
+   */
+  async #switch(rooms: readonly string[]): Promise<void> {
     await this.#target.prepare();
+    const old = await this.#source.openReads();
+    try {
+      const copy = await this.#target.openCopy();
+      await compareSamples(old, copy, rooms).finally(() => copy.close());
+    } finally {
+      await old.close();
+    }
     await this.#source.setMoved(true);
     try {
       await this.#target.takePlace();
@@ -257,6 +276,7 @@ interface Source {
   /** @returns undefined while a server uses it */
   claim(): Promise<Claimed | undefined>;
   open(): Promise<Snapshot>;
+  openReads(): Promise<ReadOnlyHistory>;
   record(): Promise<Recording>;
   /** Removes the triggers of a killed move. */
   removeRecording(): Promise<void>;
@@ -278,7 +298,7 @@ export async function moveBack(history: HistoryPlace): Promise<void> {
 }
 
 async function openSource(from: HistoryPlace): Promise<Source> {
-  const open = () => openSnapshotOf(from);
+  const [open, openReadsOf] = [() => openSnapshotOf(from), () => openReads(from)];
   if (from.kind === 'sqlite') {
     if (!existsSync(from.path))
       throw new CommandProblem(
@@ -288,6 +308,7 @@ async function openSource(from: HistoryPlace): Promise<Source> {
     const path = realpathSync(from.path);
     return {
       open,
+      openReads: openReadsOf,
       claim: async () => tryClaim(`${path}-lock`),
       record: async () => recordFile(path),
       removeRecording: async () => removeFileRecording(path),
@@ -306,6 +327,7 @@ async function openSource(from: HistoryPlace): Promise<Source> {
   }
   return {
     open,
+    openReads: openReadsOf,
     async claim() {
       try {
         const connection = await connectAlone(dialect, { patienceMs: endPatienceMs });
@@ -328,6 +350,8 @@ interface Target {
   open(format: number): Promise<RowsTarget>;
   /** Prepares the copy for a server. */
   prepare(): Promise<void>;
+  /** Opens the prepared copy. */
+  openCopy(): Promise<ReadOnlyHistory>;
   /** Puts the copy in its place. */
   takePlace(): Promise<void>;
   /** Removes an unfinished copy. */
@@ -347,26 +371,30 @@ async function openTargetFile(path: string): Promise<Target> {
   if (existsSync(path)) throw exists(path);
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   const claimed = claimedFor(path);
-  const unfinished = `${path}-moving`;
+  // In a folder, because servers and their search create more files next to a history.
+  const folder = `${path}-moving`;
+  const unfinished = join(folder, 'history.db');
   let restoring: FileRestoring | undefined;
   return {
     async open(format) {
       // A killed move may have left it.
-      await rm(unfinished, { force: true });
+      await rm(folder, { recursive: true, force: true });
+      await mkdir(folder, { mode: 0o700 });
       restoring = restoringFile(unfinished, format, openSqliteHistory);
       return restoring;
     },
     async prepare() {
       await restoring?.prepareMoved(path);
-      await sync(unfinished);
     },
+    openCopy: async () => openSqliteReads(unfinished),
     async takePlace() {
+      await sync(unfinished);
       await rename(unfinished, path);
       await sync(dirname(path));
     },
     async close() {
       restoring?.close();
-      await rm(unfinished, { force: true });
+      await rm(folder, { recursive: true, force: true });
       claimed.close();
     },
   };
@@ -389,6 +417,7 @@ async function openTargetDatabase(to: DatabaseAddress): Promise<Target> {
   return {
     open: (format) => restoring.makeTables(format),
     prepare: () => restoring.prepareMoved(),
+    openCopy: () => openDatabaseReads(beside(dialect)),
     takePlace: () => restoring.takePlace(),
     close: () => restoring.end(),
   };

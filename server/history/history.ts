@@ -80,3 +80,6 @@ export { type EventType, eventTypes, type StoredEvent } from './webhooks.ts';
 
 /** The storage of all rooms, members and messages. Every database passes the contracts in test/contracts/. */
 export type History = HistoryOf<Writes, Reads>;
+
+/** A history that is only read. */
+export type ReadOnlyHistory = Pick<History, 'read' | 'close'>;

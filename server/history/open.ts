@@ -2,8 +2,8 @@ import { type DatabaseAddress, placeOf, readDatabaseAddress } from './engine/add
 import type { Claim } from './engine/claim.ts';
 import type { ServerDialect } from './engine/dialect.ts';
 import type { SqlHistoryOptions } from './engine/sql.ts';
-import type { History } from './history.ts';
-import { checkSqliteHistory, openSqliteHistory } from './sqlite/sqlite.ts';
+import type { History, ReadOnlyHistory, Reads } from './history.ts';
+import { checkSqliteHistory, openSqliteHistory, openSqliteReads } from './sqlite/sqlite.ts';
 import { UnusableHistory } from './unusable.ts';
 
 /** The location of a history: a file, or a database on a server. */
@@ -67,6 +67,21 @@ export async function openDatabaseHistory(
   const { openSqlHistory } = await import('./engine/sql.ts');
   const { reads, subjects } = await import('./subjects.ts');
   return openSqlHistory(dialect, { reads, subjects }, options);
+}
+
+/**
+ * Opens a history that no server uses, without any changes. With SQLite, a search updates the search index.
+ * @throws SqlError, UnusableHistory
+ */
+export async function openReads(place: HistoryPlace): Promise<ReadOnlyHistory> {
+  return place.kind === 'sqlite' ? openSqliteReads(place.path) : openDatabaseReads(await dialectOf(place));
+}
+
+/** Like `openReads`. */
+export async function openDatabaseReads(dialect: ServerDialect): Promise<ReadOnlyHistory> {
+  const { openSqlReads } = await import('./engine/sql.ts');
+  const { reads } = await import('./subjects.ts');
+  return openSqlReads<Reads>(dialect, reads);
 }
 
 /** Returns what would stop a server with this history at its start. The history stays unchanged. */

@@ -67,6 +67,7 @@ const mayImport: Record<string, readonly string[]> = {
   'server/backup/': [
     'server/program/problem.ts',
     'server/files/',
+    'server/history/history.ts',
     'server/history/migrations.ts',
     'server/history/open.ts',
     'server/history/engine/',

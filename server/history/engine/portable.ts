@@ -2,6 +2,7 @@ import { hash } from 'node:crypto';
 import { ownMigrations } from '../migrations.ts';
 import { type ColumnName, type Columns, columnTypes, type Row, type Value } from '../records/columns.ts';
 import { fileStates } from '../records/file.ts';
+import { gone } from '../records/room.ts';
 import { namesIn } from './beside.ts';
 import { type Dialect, raw, type Sql, sql } from './dialect.ts';
 
@@ -130,6 +131,14 @@ export function columnsByTable(rows: readonly Row[]): Map<string, Columns> {
 
 export function selectRows(table: string, columns: Columns): string {
   return `SELECT ${columns.join(', ')} FROM ${table}`;
+}
+
+/** Returns the IDs of the rooms that are not deleted. */
+export async function roomsOf(of: Rows): Promise<string[]> {
+  const place = of.columns.get('chat_rooms')?.indexOf('id') ?? -1;
+  const ids: string[] = [];
+  for await (const rows of of.rows('chat_rooms')) ids.push(...rows.map((row) => row[place] as string));
+  return ids.filter((id) => !id.startsWith(gone));
 }
 
 export const selectRowsWith = (

@@ -55,7 +55,7 @@ export async function openSqlHistory<Writes extends Operations<Writes>, Reads ex
 ): Promise<HistoryOf<Writes, Reads>> {
   const digestKey = await prepare(dialect, options.onMigration ?? (() => {}));
   await options.begin?.();
-  const context = { dialect, cursors: new SealedCursors(digestKey) };
+  const answerRead = answersOf(dialect, reads, digestKey);
   const readers = new Pool(dialect, mostReaders);
   const searchers = new Pool(dialect, mostSearchers);
   const backgroundPool = new Pool(dialect, 1);
@@ -90,10 +90,7 @@ export async function openSqlHistory<Writes extends Operations<Writes>, Reads ex
 
   async function read(query: string, input: never): Promise<unknown> {
     if (closing !== undefined) throw closed();
-    const answer = (connection: DatabaseConnection): Promise<unknown> =>
-      query === 'search'
-        ? search(dialect, connection, context.cursors, input as SearchReads['search']['in'])
-        : answered(readOf(query)(context, input), connection);
+    const answer = (connection: DatabaseConnection) => answerRead(connection, query, input);
     let found: unknown;
     try {
       found = await readInTurn((turn) =>
@@ -105,12 +102,6 @@ export async function openSqlHistory<Writes extends Operations<Writes>, Reads ex
     // The result may be newer than the last dispatched change.
     await current();
     return found;
-  }
-
-  function readOf(query: string): AnyReads[string] {
-    const own = reads[query];
-    if (own === undefined) throw new Error(`the history has no read called ${query}`);
-    return own;
   }
 
   async function current(): Promise<void> {
@@ -164,6 +155,31 @@ export async function openSqlHistory<Writes extends Operations<Writes>, Reads ex
       })();
       return closing;
     },
+  };
+}
+
+/** Returns a function that runs a read. */
+function answersOf(dialect: ServerDialect, reads: AnyReads, digestKey: Uint8Array) {
+  const context = { dialect, cursors: new SealedCursors(digestKey) };
+  return (connection: DatabaseConnection, query: string, input: never): Promise<unknown> => {
+    if (query === 'search')
+      return search(dialect, connection, context.cursors, input as SearchReads['search']['in']);
+    const own = reads[query];
+    if (own === undefined) throw new Error(`the history has no read called ${query}`);
+    return answered(own(context, input), connection);
+  };
+}
+
+/** Opens a history that no server uses, without any changes. @throws SqlError */
+export async function openSqlReads<Reads extends Operations<Reads>>(
+  dialect: ServerDialect,
+  reads: AnyReads,
+): Promise<Pick<HistoryOf<object, Reads>, 'read' | 'close'>> {
+  const connection = await dialect.connect();
+  const answer = answersOf(dialect, reads, await digestKeyIn(connection));
+  return {
+    read: methods((query, input) => answer(connection, query, input)),
+    close: async () => connection.destroy(),
   };
 }
 

@@ -12,7 +12,7 @@ import { searches } from '../engine/limits.ts';
 import { claim } from '../engine/sqlite/claim.ts';
 import { isIndexed } from '../engine/sqlite/index-state.ts';
 import { formatOf } from '../engine/sqlite/migrations.ts';
-import { type History, methods } from '../history.ts';
+import { type History, methods, type ReadOnlyHistory } from '../history.ts';
 import type { Change } from '../records/changes.ts';
 import { movedAway, UnknownTables, UnusableHistory } from '../unusable.ts';
 import { type Batch, type Request, readsByWriter } from './protocol.ts';
@@ -101,6 +101,27 @@ export async function openSqliteHistory(options: {
       await reader.close();
       await writer.close();
       fileClaim.close();
+    },
+  };
+}
+
+/** Opens the history in a file that no server uses, and that its caller has claimed. Only searches write, to the index. */
+export function openSqliteReads(path: string): ReadOnlyHistory {
+  const start = (name: 'reader' | 'searcher') =>
+    new LazyThread(() =>
+      Thread.start(
+        name,
+        realpathSync(path),
+        () => {},
+        (_, settle) => settle(),
+      ),
+    );
+  const [reader, searcher] = [start('reader'), start('searcher')];
+  return {
+    read: methods((op, input) => (op in searches ? searcher : reader).call({ op, input, read: true })),
+    async close() {
+      await searcher.close();
+      await reader.close();
     },
   };
 }

@@ -28,6 +28,7 @@ import {
   listedErasures,
   missingIn,
 } from './erased.ts';
+import { beginGeneration } from './index-state.ts';
 import { digestKeyOf, migrate } from './migrations.ts';
 import { columnsIn, parts, rowsOfErased, rowsOfErasedWith } from './snapshot.ts';
 
@@ -123,6 +124,8 @@ export function restoringFile(path: string, format: number, open: OpenFile): Fil
       withFile(path, (copy) => {
         migrate(copy);
         copy.exec(freeConsumers);
+        // For a search index that is built before a server starts.
+        beginGeneration(copy);
       });
       listErased(to, missingIn(await listedErasures(to), listed));
     },
