@@ -52,6 +52,7 @@ final class ChatClient
      *
      * @param string|null $clientId identifies the message: a repeat with the same ID is not stored again
      * @param string|null $card the reference of a card, such as order:4711: see Cards
+     * @param bool $important whether to mark the message as important, such as an announcement
      * @return array<string, mixed> the stored message
      * @throws ChatError
      */
@@ -62,12 +63,13 @@ final class ChatClient
         string $text,
         ?string $clientId = null,
         ?string $card = null,
+        bool $important = false,
     ): array {
         $answer = $this->call('POST', "/api/rooms/{$this->part($room)}/messages", [
             'user' => ['id' => (string) $userId, 'name' => $userName],
             'text' => $text,
             'clientId' => $clientId ?? bin2hex(random_bytes(16)),
-        ] + ($card === null ? [] : ['card' => $card]));
+        ] + ($card === null ? [] : ['card' => $card]) + ($important ? ['important' => true] : []));
         return $answer['message'];
     }
 

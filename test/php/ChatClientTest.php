@@ -47,6 +47,8 @@ final class ChatClientTest extends TestCase
         // The server of this test has no CHAT_CARDS_URL.
         $plain = $this->chat->postMessage('lobby', 7, 'Shop', $text, null, 'order:1');
         self::assertArrayNotHasKey('card', $plain);
+        self::assertArrayNotHasKey('important', $plain);
+        self::assertTrue($this->chat->postMessage('lobby', 7, 'Shop', $text, important: true)['important']);
         $other = $this->chat->postMessage('lobby', 1, "caf\xe9", "caf\xe9");
         self::assertSame("caf\u{fffd}", $other['text'], 'bytes that are not UTF-8');
     }

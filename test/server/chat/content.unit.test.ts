@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { toScheduled } from '../../../server/chat/later.ts';
 import { newMessage } from '../../../server/chat/messages/messages.ts';
@@ -10,6 +11,7 @@ import { type ContentField, content } from '../../../server/wire/content.ts';
 import { requests } from '../../../server/wire/events.ts';
 import { author, samples } from '../../helpers/content-samples.ts';
 
+const chatClient = readFileSync(new URL('../../../php/src/ChatClient.php', import.meta.url), 'utf8');
 const file = 'f'.repeat(16);
 const room = { record: { id: 'lobby', settings: {} } } as Room;
 const connectionOf = (roles: string[]) =>
@@ -35,6 +37,11 @@ describe.each(Object.keys(content) as ContentField[])('the field %s', (field) =>
     expect(parsed('message:edit', payload)?.[field]).toEqual(shown(edit === 'replaced'));
     const { room: _, ...body } = sent;
     expect(bodies.message.safeParse({ ...body, user: author, ...payload }).success).toBe(api);
+  });
+
+  test('is a parameter of postMessage() in PHP if the API accepts it', () => {
+    const parameters = /function postMessage\(([^)]*)\)/.exec(chatClient)?.[1];
+    expect([field, new RegExp(`\\$${field}\\b`).test(parameters ?? '')]).toEqual([field, api]);
   });
 
   test('is read from a line of an import if its declaration says so', () => {
