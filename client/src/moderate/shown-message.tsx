@@ -7,6 +7,7 @@ import { addressOf } from '../views/files/address.ts';
 import { Picture } from '../views/files/picture.tsx';
 import { Described, Grid, SEEN } from '../views/files/shown-files.tsx';
 import { formatted } from '../views/messages/formatted.tsx';
+import { ImportantMark } from '../views/messages/important-mark.tsx';
 import { PageCard } from '../views/messages/page-card.tsx';
 import { Avatar } from '../views/people/avatar.tsx';
 import type { DeskContext } from './desk-context.ts';
@@ -106,7 +107,7 @@ function Content({ context, said }: Pick<Props, 'context' | 'said'>) {
   const pictures = files.filter(({ image }) => image !== undefined);
   return (
     <>
-      {important && <div class="via">{context.strings.text('msg.important')}</div>}
+      {important && <ImportantMark strings={context.strings} />}
       {pictures.length > 0 && (
         <Grid
           pictures={pictures}

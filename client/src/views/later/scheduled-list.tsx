@@ -12,6 +12,7 @@ import { fromField, toField } from '../controls/date-fields.ts';
 import { Dialog, Problem } from '../controls/dialog.tsx';
 import { FormDialog } from '../controls/form-dialog.tsx';
 import { Submission } from '../controls/submission.ts';
+import { ImportantMark } from '../messages/important-mark.tsx';
 import { laterRefusal } from './later.tsx';
 import { isAhead, WhenField } from './send-later.tsx';
 import { when } from './times.ts';
@@ -100,7 +101,7 @@ export class ScheduledList extends Component<Props> {
             </b>
           )}
           <span>{when(at, strings)}</span>
-          {important && <span>{strings.text('msg.important')}</span>}
+          {important && <ImportantMark strings={strings} />}
         </small>
         <p dir="auto">{textOf(one, strings) || files?.map(({ name }) => name).join(', ')}</p>
         {failed !== undefined && <Problem id={`${id}-failed`} text={this.#why(one, failed.code)} />}

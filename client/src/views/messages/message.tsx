@@ -9,6 +9,7 @@ import type { Context, Named, UnsentActions } from '../context.ts';
 import { arrive } from '../controls/fresh.ts';
 import { Icon } from '../controls/icon.tsx';
 import { formatted } from './formatted.tsx';
+import { ImportantMark } from './important-mark.tsx';
 import { quotation } from './quotation.ts';
 
 export type MessageState =
@@ -230,12 +231,7 @@ export class Message extends Component<MessageProps> {
                   <span>{origin}</span>
                 </div>
               )}
-              {important && (
-                <div class="via">
-                  <Icon name="important" />
-                  <span>{strings.text('msg.important')}</span>
-                </div>
-              )}
+              {important && <ImportantMark strings={strings} />}
               {context.files(entry)}
               {entry.text && (entry.text !== about || !card) && this.#words(named)}
               {message?.preview && context.preview(entry, this.props.resize)}
