@@ -1,5 +1,5 @@
 import type { Notify, RoomKind, RoomRole } from '../../wire/events.ts';
-import type { Columns, Row, Value } from './columns.ts';
+import type { ColumnName, Columns, Row, Value } from './columns.ts';
 import type { UserRecord } from './user.ts';
 
 /**
@@ -92,8 +92,30 @@ export function isBanned(member: MemberRecord | null | undefined): member is Mem
   return member !== null && member !== undefined && member.held !== undefined;
 }
 
-export const memberColumns =
-  'sources, role, read_seq, seen_seq, from_seq, notify, quiet_until, favourite, archived, acted, wrote_at, has_left, removed, restricted, held';
+/** The columns of a `MemberRecord`. */
+const columns: { readonly [Column in ColumnName]?: (member: MemberRecord) => Value | undefined } = {
+  sources: ({ sources }) => sources,
+  role: ({ role }) => role,
+  read_seq: ({ readSeq }) => readSeq,
+  seen_seq: ({ seenSeq }) => seenSeq,
+  from_seq: ({ fromSeq }) => fromSeq,
+  notify: ({ notify }) => notify,
+  quiet_until: ({ quietUntil }) => quietUntil,
+  favourite: ({ favourite }) => favourite,
+  archived: ({ archived }) => archived,
+  acted: ({ acted }) => acted,
+  wrote_at: ({ wroteAt }) => wroteAt,
+  has_left: ({ left }) => (left ? 1 : 0),
+  removed: ({ removed }) => removed,
+  held: ({ held }) => held,
+  restricted: ({ restricted }) => restricted && JSON.stringify(restricted),
+};
+
+const columnNames = Object.keys(columns) as ColumnName[];
+const valuesOf = Object.values(columns);
+
+/** The columns that `memberFrom` reads. */
+export const memberColumns = columnNames.join(', ');
 
 export function memberFrom(row: Row): MemberRecord {
   return {
@@ -116,62 +138,18 @@ export function memberFrom(row: Row): MemberRecord {
 }
 
 /** The columns of `memberRow`. */
-export const memberFields: Columns = [
-  'room',
-  'user_id',
-  'sources',
-  'role',
-  'read_seq',
-  'seen_seq',
-  'from_seq',
-  'notify',
-  'quiet_until',
-  'favourite',
-  'archived',
-  'acted',
-  'wrote_at',
-  'has_left',
-  'removed',
-  'held',
-  'restricted',
-  'restricted_until',
-  'since',
-  'sort',
-];
+export const memberFields: Columns = ['room', 'user_id', ...columnNames, 'restricted_until', 'since', 'sort'];
 
-export function memberRow(
+export const memberRow = (
   room: number,
   user: string,
   { row, since, sort }: { row: MemberRecord; since: number; sort: string },
-): Value[] {
-  return [
-    room,
-    user,
-    row.sources,
-    row.role,
-    row.readSeq,
-    row.seenSeq ?? null,
-    row.fromSeq ?? null,
-    row.notify ?? null,
-    row.quietUntil ?? null,
-    row.favourite ?? null,
-    row.archived ?? null,
-    row.acted,
-    row.wroteAt ?? null,
-    row.left ? 1 : 0,
-    row.removed ?? null,
-    row.held ?? null,
-    ...restrictedOf(row),
-    since,
-    sort,
-  ];
-}
+): Value[] => [room, user, ...valuesOf.map((value) => value(row) ?? null), firstEnd(row), since, sort];
 
-/** Returns the columns `restricted` and `restricted_until`. The latter is the earliest end of a restriction. */
-function restrictedOf({ restricted }: MemberRecord): [json: string | null, until: number | null] {
-  if (restricted === undefined) return [null, null];
-  const endTimes = Object.values(restricted).map(({ until = forGood }) => until);
-  return [JSON.stringify(restricted), Math.min(...endTimes)];
+/** Returns when the first restriction ends. */
+function firstEnd({ restricted }: MemberRecord): number | null {
+  if (restricted === undefined) return null;
+  return Math.min(...Object.values(restricted).map(({ until = forGood }) => until));
 }
 
 const preferenceNames = [

@@ -11,7 +11,7 @@ import {
   type WaitingContent,
 } from '../../wire/content.ts';
 import type { Message, Reaction, User } from '../../wire/events.ts';
-import type { Columns, Row, Value } from './columns.ts';
+import type { ColumnName, Columns, Row, Value } from './columns.ts';
 import { isNamed, type MemberRecord } from './member.ts';
 import type { UserRecord } from './user.ts';
 
@@ -116,9 +116,35 @@ export interface MessageRow {
   digest: string;
 }
 
-const ownColumns =
-  'seq, rev, messages.id AS id, messages.client_id AS client_id, user_id, user_name, text, sent_at, edited_at, deleted_at, ' +
-  'deleted_by, reply_to, thread, thread_only, rich, content, origin, origin_name';
+/** The columns of a message, except its room and digest. */
+const columns: {
+  readonly [Column in ColumnName]?: (
+    message: StoredMessage,
+    reacted: Reacted | undefined,
+  ) => Value | undefined;
+} = {
+  seq: ({ seq }) => seq,
+  rev: ({ rev }) => rev,
+  id: ({ id }) => id,
+  client_id: ({ clientId }) => clientId,
+  user_id: ({ user }) => user.id,
+  user_name: ({ user }) => user.name,
+  text: ({ text }) => text,
+  sent_at: ({ sentAt }) => sentAt,
+  edited_at: ({ editedAt }) => editedAt,
+  deleted_at: ({ deletedAt }) => deletedAt,
+  deleted_by: ({ deletedBy }) => deletedBy,
+  reply_to: ({ replyTo }) => replyTo,
+  thread: ({ thread }) => thread,
+  thread_only: ({ threadOnly }) => threadOnly && 1,
+  rich: richOf,
+  content: contentJson,
+  origin: ({ forwarded }) => forwarded?.user.id,
+  origin_name: ({ forwarded }) => (forwarded?.shown ? forwarded.user.name : null),
+};
+
+const columnNames = Object.keys(columns) as ColumnName[];
+const valuesOf = Object.values(columns);
 
 /** Returns the SQL condition that a message has this field in the column `content`. */
 export const hasStored = (field: FieldsWith<'stored', 'content'>) => `content LIKE '%"${field}":%'`;
@@ -137,7 +163,8 @@ const userSeparator = '\n';
 export function messageColumns(prefix: string, aggregate: (text: string) => string): string {
   const user = `concat(people.id, '${fieldSeparator}', people.name, '${fieldSeparator}',
     CASE WHEN people.acted_public <> 0 OR coalesce(named_member.acted, 0) > 0 THEN 1 ELSE 0 END)`;
-  return `${ownColumns}, CASE WHEN ${hasStored('mentions')} THEN (
+  const own = columnNames.map((column) => `messages.${column} AS ${column}`).join(', ');
+  return `${own}, CASE WHEN ${hasStored('mentions')} THEN (
     SELECT ${aggregate(user)} FROM ${prefix}mentions AS named JOIN ${prefix}users AS people ON people.id = named.user_id
     LEFT JOIN ${prefix}members AS named_member ON named_member.user_id = named.user_id AND named_member.room = named.room
     WHERE named.room = messages.room AND named.seq = messages.seq) END AS names`;
@@ -312,54 +339,10 @@ export function messageFrom(row: Row, room: string): StoredMessage {
 }
 
 /** The columns to write for a message. */
-export const messageFields: Columns = [
-  'room',
-  'seq',
-  'rev',
-  'id',
-  'client_id',
-  'user_id',
-  'user_name',
-  'text',
-  'sent_at',
-  'edited_at',
-  'deleted_at',
-  'deleted_by',
-  'reply_to',
-  'thread',
-  'thread_only',
-  'rich',
-  'content',
-  'origin',
-  'origin_name',
-  'digest',
-];
+export const messageFields: Columns = ['room', ...columnNames, 'digest'];
 
-export function messageRow(
+export const messageRow = (
   room: number,
   { message, digest }: MessageRow,
   reacted: Reacted | undefined,
-): Value[] {
-  return [
-    room,
-    message.seq,
-    message.rev,
-    message.id,
-    message.clientId,
-    message.user.id,
-    message.user.name,
-    message.text,
-    message.sentAt,
-    message.editedAt ?? null,
-    message.deletedAt ?? null,
-    message.deletedBy ?? null,
-    message.replyTo ?? null,
-    message.thread ?? null,
-    message.threadOnly === undefined ? null : 1,
-    richOf(message, reacted),
-    contentJson(message),
-    message.forwarded?.user.id ?? null,
-    message.forwarded?.shown ? message.forwarded.user.name : null,
-    digest,
-  ];
-}
+): Value[] => [room, ...valuesOf.map((value) => value(message, reacted) ?? null), digest];
