@@ -10,7 +10,7 @@ const later = at + 60_000;
 let n = 0;
 
 /** Tests messages pending approval in every history. `now`: as for `moderationContract`. */
-export function heldContract(now: Now) {
+export function pendingContract(now: Now) {
   const { write, read } = callsOf(now);
   const room = 'lobby';
   const join = (...users: (typeof ann)[]) => Promise.all(users.map((user) => write.join({ room, user })));
