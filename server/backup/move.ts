@@ -37,10 +37,15 @@ import { claimedFor } from './restore.ts';
 import { compareSamples } from './samples.ts';
 
 /**
- * Rows that were copied, or read again to compare them; the number of rows that changed since the last round; or
- * `ready`, once the servers can stop at any time.
+ * Rows that were copied, or read again to compare them; the number of rows that changed since the last round; `ready`,
+ * once the servers can stop at any time; or the number of all rows, once servers can start with the new history.
  */
-export type MoveProgress = { copied: number } | { compared: number } | { changed: number } | 'ready';
+export type MoveProgress =
+  | { copied: number }
+  | { compared: number }
+  | { changed: number }
+  | 'ready'
+  | { moved: number };
 
 export interface MoveOptions {
   onProgress?: (is: MoveProgress) => void;
@@ -65,21 +70,20 @@ const rowsPerTick = 5000;
 /**
  * Copies a history to a new file or database. If servers use the old history, it copies what they change, until they
  * stop. The copy can be used only after it was compared; an interrupted move leaves nothing that a server would use.
- * @returns the number of rows
  * @throws CommandProblem, or an error of `onProgress`
  */
 export async function moveHistory(
   from: HistoryPlace,
   to: HistoryPlace,
   { onProgress = () => {}, settleMs = 5000 }: MoveOptions = {},
-): Promise<number> {
+): Promise<void> {
   const source = await openSource(from);
   try {
     const target = await openTarget(to);
     try {
       const move = new Move(source, target, onProgress);
       const claimed = await source.claim();
-      return await (claimed === undefined ? move.running(settleMs) : move.stopped(claimed));
+      await (claimed === undefined ? move.running(settleMs) : move.stopped(claimed));
     } finally {
       await target.close();
     }
@@ -100,7 +104,7 @@ class Move {
   }
 
   /** Copies a history that no server uses. */
-  async stopped(claimed: Claimed): Promise<number> {
+  async stopped(claimed: Claimed): Promise<void> {
     try {
       await this.#source.removeRecording();
       const snapshot = await this.#source.open();
@@ -109,9 +113,7 @@ class Move {
         const digests = await copyRows(snapshot, to, this.#counted('copied'));
         await copyNumbers(snapshot, to);
         requireSameRows(digests, await digestRows(to, this.#counted('compared')));
-        const rows = await requireSameCounts(snapshot, to);
-        await this.#switch(await roomsOf(snapshot));
-        return rows;
+        await this.#switch(snapshot, await requireSameCounts(snapshot, to));
       } finally {
         snapshot.close();
       }
@@ -121,7 +123,7 @@ class Move {
   }
 
   /** Copies a history that servers use, and what they change, until they stop. */
-  async running(settleMs: number): Promise<number> {
+  async running(settleMs: number): Promise<void> {
     const recording = await this.#source.record();
     let claimed: Claimed | undefined;
     try {
@@ -138,8 +140,7 @@ class Move {
         await copyNumbers(state, to);
         const rows = await requireSameCounts(state, to);
         await recording.check();
-        await this.#switch(await roomsOf(state));
-        return rows;
+        await this.#switch(state, rows);
       } finally {
         state.close();
       }
@@ -158,7 +159,8 @@ class Move {
    * Compares samples. Then ends the use of the old history before that of the new one starts, so that never both are
    * used.
    */
-  async #switch(rooms: readonly string[]): Promise<void> {
+  async #switch(snapshot: Snapshot, rows: number): Promise<void> {
+    const rooms = await roomsOf(snapshot);
     await this.#target.prepare();
     const old = await this.#source.openReads();
     try {
@@ -179,6 +181,9 @@ class Move {
       await this.#source.setMoved(false);
       throw error;
     }
+    await this.#target.close();
+    // Servers can start now, before the triggers of the old history are removed.
+    this.#onProgress({ moved: rows });
   }
 
   async #copyAll(recording: Recording): Promise<RowsTarget> {
@@ -354,7 +359,7 @@ interface Target {
   openCopy(): Promise<ReadOnlyHistory>;
   /** Puts the copy in its place. */
   takePlace(): Promise<void>;
-  /** Removes an unfinished copy. */
+  /** Removes an unfinished copy, and lets servers use the new history. May be called twice. */
   close(): Promise<void>;
 }
 

@@ -46,22 +46,27 @@ export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Prom
   checkOwner({ history: from, files: undefined }, 'move');
   checkOwner({ history: to, files: undefined }, 'move');
   const shown = progress();
-  const rows = await moveHistory(from, to, {
+  await moveHistory(from, to, {
     onProgress(is) {
-      if (is !== 'ready') return shown.say(textOf(is));
-      shown.end();
-      console.log(`All rows are copied and compared: stop all chat servers now, for example by
-  systemctl stop php-session-chat
-The last changes follow within seconds. Until then, new changes are copied each second.`);
+      if (is === 'ready' || 'moved' in is) {
+        shown.end();
+        console.log(is === 'ready' ? ready : whatMoved(is.moved, from, to));
+      } else shown.say(textOf(is));
     },
   }).finally(() => shown.end());
-  console.log(`✓ Copied and compared: ${rows} rows, from ${nameOf(from)} to ${nameOf(to)}
-Set CHAT_HISTORY to the new history, or CHAT_HISTORY_FILE to a file that contains it, on all servers, and start them.
-Servers no longer start with the old history. Delete it when you no longer need it.`);
   return 0;
 }
 
-function textOf(is: Exclude<MoveProgress, 'ready'>): string {
+const ready = `All rows are copied and compared: stop all chat servers now, for example by
+  systemctl stop php-session-chat
+The last changes follow within seconds. Until then, new changes are copied each second.`;
+
+const whatMoved = (rows: number, from: HistoryPlace, to: HistoryPlace) =>
+  `✓ Copied and compared: ${rows} rows, from ${nameOf(from)} to ${nameOf(to)}
+Set CHAT_HISTORY to the new history, or CHAT_HISTORY_FILE to a file that contains it, on all servers, and start them.
+Servers no longer start with the old history. Delete it when you no longer need it.`;
+
+function textOf(is: Exclude<MoveProgress, 'ready' | { moved: number }>): string {
   if ('copied' in is) return `rows copied: ${is.copied}`;
   return 'compared' in is ? `rows compared: ${is.compared}` : `rows changed by the server: ${is.changed}`;
 }

@@ -46,6 +46,10 @@ const problems: Readonly<Record<number, readonly [Problem, string]>> = {
   1049: ['lost', 'the database does not exist'],
   1153: ['refused', 'a statement is larger than max_allowed_packet'],
   1184: ['lost', 'its init_connect failed'],
+  1419: [
+    'refused',
+    "the user may not create triggers: set log_bin_trust_function_creators=1 in the server's configuration, or stop the chat servers first",
+  ],
   1142: ['refused', 'the user lacks a privilege: grant it all privileges on the database'],
 };
 
