@@ -45,6 +45,7 @@ export function javaOptions(asyncApi: object): JavaOptions {
   };
   const sent = Object.keys(components.messages['message-send']?.payload.properties ?? {});
   const shared = sent.filter((name) => !['room', 'clientId', ...ownContent].includes(name));
+  const edited = Object.keys(components.messages['message-edit']?.payload.properties ?? {});
   const { properties = {} } = components.schemas.Message ?? {};
   const answer = (name: string) =>
     components.messages[`${name}-answer`]?.payload.oneOf?.[0]?.properties?.data;
@@ -163,6 +164,7 @@ export function javaOptions(asyncApi: object): JavaOptions {
       ...['File.image.width', 'File.image.height', 'File.video.width', 'File.video.height'],
       ...['Mention.start', 'Mention.length', 'Reaction.count'],
     ]),
+    edited: new Set(edited),
     written: ['LastMessage', 'Message', 'PendingFile', 'PendingMessage'],
   };
 }

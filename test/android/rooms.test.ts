@@ -50,6 +50,17 @@ test('an app replies to, edits, finds and deletes messages', async () => {
   // The app reports the list of messages after the response.
   const edited = async () => (await app.messages('lobby'))[0];
   await expect.poll(edited).toMatchObject({ text: 'Apfelkuchen', edited: true });
+  const marked = { room: 'lobby', seq: first.seq, text: 'Apfelkuchen', important: true };
+  expect(await app.ask('edit', marked)).toMatchObject({ text: 'Apfelkuchen', important: true });
+  await expect.poll(edited).toMatchObject({ important: true });
+  // Without a new mark, it stays.
+  expect(await app.ask('edit', { ...marked, important: undefined, text: 'Torte' })).toMatchObject({
+    text: 'Torte',
+    important: true,
+  });
+  await expect.poll(edited).toMatchObject({ text: 'Torte' });
+  expect(await app.ask('edit', { ...marked, important: false })).not.toHaveProperty('important');
+  await expect.poll(edited).toMatchObject({ text: 'Apfelkuchen' });
   // The other device edits first, so the app has the old text.
   await also.request('message:edit', { room: 'lobby', seq: first.seq, text: 'Käsekuchen' });
   await expect(app.ask('edit', { room: 'lobby', seq: first.seq, text: 'Streusel' })).rejects.toMatchObject({

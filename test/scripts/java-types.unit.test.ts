@@ -20,17 +20,21 @@ test('new content of the contract appears in all messages without a line by hand
     schemas.Held,
     schemas.Scheduled,
     messages['message-send']?.payload,
+    messages['message-edit']?.payload,
   ]) {
     Object.assign(schema?.properties ?? {}, { loud });
   }
   const committed = readJava();
   const changed = [...javaFiles(contract)].filter(([name, source]) => source !== committed.get(name));
-  expect(changed.map(([name]) => name)).toEqual(['MessageContent.java', 'NewMessage.java']);
-  const [content = '', setters = ''] = changed.map(([, source]) => source);
+  const names = ['MessageContent.java', 'MessageEdit.java', 'NewMessage.java'];
+  expect(changed.map(([name]) => name).sort()).toEqual(names);
+  const sources = new Map(changed);
+  const [content = '', edit = '', setters = ''] = names.map((name) => sources.get(name));
   expect(content).toContain('/** Whether it is loud. */\n  public final boolean loud;');
   expect(content).toContain('loud = json.optBoolean("loud");');
   expect(content).toContain('"loud", loud ? true : null');
   expect(setters).toContain('public NewMessage loud() {\n    draft.loud = true;');
+  expect(edit).toContain('public MessageEdit loud(boolean loud) {\n    changes.put("loud", loud);');
 });
 
 test.each(['HeldMessage', 'Message', 'PendingMessage', 'ScheduledMessage'])(
@@ -55,7 +59,13 @@ const object = (properties: Record<string, Schema>, required: string[] = []): Sc
 /** Generates the Java files of the given classes. */
 function generate(schemas: Record<string, Schema>, files: Record<string, string>, written: string[] = []) {
   const sources = new Map(Object.entries(files).map(([name, body]) => [`${name}.java`, body]));
-  const made = generateJava(sources, { schemas, choices: {}, ints: new Set(['One.count']), written });
+  const made = generateJava(sources, {
+    schemas,
+    choices: {},
+    ints: new Set(['One.count']),
+    edited: new Set(['urgent', 'replyTo']),
+    written,
+  });
   return Object.fromEntries([...made].map(([name, source]) => [name.replace('.java', ''), source]));
 }
 
@@ -176,6 +186,18 @@ test('setters are generated for all optional fields without a method by hand', (
     'public New card(String card)',
     'public New replyTo(long replyTo)',
     'public New urgent()',
+  ]);
+});
+
+test('changes are generated for the fields that an edit can change', () => {
+  const urgent: Schema = { type: 'boolean', description: 'A flag.' };
+  const made = generate(
+    { Base: object({ text, replyTo: count, card: text, urgent }, ['text']) },
+    { Base: file('Base', part('Base')), Edit: file('Edit', part('Base, as changes')) },
+  );
+  expect(made.Edit?.match(/public Edit \w+\(.*\) \{\n.*/g)).toEqual([
+    'public Edit replyTo(long replyTo) {\n    changes.put("replyTo", replyTo);',
+    'public Edit urgent(boolean urgent) {\n    changes.put("urgent", urgent);',
   ]);
 });
 

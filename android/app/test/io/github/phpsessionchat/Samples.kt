@@ -166,6 +166,9 @@ object Samples {
     val importantEntries: List<Entry> =
         Entry.list(listOf(message(9, bob, "Gate opens at nine.", 1) { put("important", true) }), emptyList(), alice)
 
+    val ownImportantEntries: List<Entry> =
+        Entry.list(listOf(message(9, alice, "Gate opens at ten.", 1) { put("important", true) }), emptyList(), alice)
+
     /** A message of another user that is only a card. */
     val cardEntries: List<Entry> =
         Entry.list(listOf(message(9, bob, "order:4711", 1) { put("card", "order:4711") }), emptyList(), alice)
@@ -230,15 +233,18 @@ object Samples {
 
     val pins: List<PinnedMessage> = listOf(pin(7, bob, "The gate code is on the board"), pin(3, layla, "المفتاح معي، أراكم في العاشرة."))
 
-    private fun scheduled(id: String, text: String, days: Int, failed: String? = null) =
+    private fun scheduled(id: String, text: String, days: Int, failed: String? = null, more: JSONObject.() -> Unit = {}) =
         ScheduledMessage.fromJson(
             JSONObject().put("id", id).put("room", if (failed == null) "lobby" else "gone").put("rev", 1).put("text", text)
-                .put("at", now + days * 24 * 60 * MINUTE).apply { if (failed != null) put("failed", JSONObject().put("code", failed)) },
+                .put("at", now + days * 24 * 60 * MINUTE).apply { if (failed != null) put("failed", JSONObject().put("code", failed)) }
+                .apply(more),
         )
 
     /** A message that waits, and one whose room the user has lost. */
     val scheduled: List<ScheduledMessage> =
         listOf(scheduled("s1", "The gate opens at ten today.", 1), scheduled("s2", "Who brings the ladder?", -1, "unknown_room"))
+
+    val scheduledImportant: ScheduledMessage = scheduled("s3", "Gate opens at nine.", 1) { put("important", true) }
 
     /** A due reminder, and one of a message that the user can no longer see. */
     val reminders: List<Reminder> =
@@ -297,7 +303,7 @@ object Samples {
     )
 
     val held: List<HeldMessage> = listOf(
-        heldMessage("h1", "market", bob, "Cheap pallets, all new: https://pallets.example", now),
+        heldMessage("h1", "market", bob, "Cheap pallets, all new: https://pallets.example", now) { put("important", true) },
         heldMessage("h2", "lobby", layla, "المفتاح معي", now - 5 * MINUTE) { put("seq", 6) },
     )
 
@@ -376,7 +382,11 @@ object Samples {
 
     fun textOf(poll: NewPoll): String = poll.toJson().toString()
 
-    fun textOf(edit: MessageEdit): String = edit.text + edit.mentions.joinToString("") { ", mentions ${it.user.id} at ${it.start}" }
+    fun textOf(edit: MessageEdit): String {
+        val request = edit.addTo(JSONObject())
+        val mark = if (request.has("important")) ", important: ${request.getBoolean("important")}" else ""
+        return edit.text + edit.mentions.joinToString("") { ", mentions ${it.user.id} at ${it.start}" } + mark
+    }
 
     fun textOf(message: NewMessage): String = buildString {
         val content = message.draft
@@ -385,6 +395,7 @@ object Samples {
         if (content.threadOnly) append(" only there")
         for (mention in content.mentions) append(", mentions ${mention.user.id} at ${mention.start}")
         if (message.files.isNotEmpty()) append(" with ${message.files.keys.joinToString()}")
+        if (content.important) append(", important")
     }
 
     private fun unsent(clientId: String, text: String, failed: String?, replyTo: Long = 0, file: String? = null): PendingMessage =

@@ -34,12 +34,11 @@ import java.io.File
 import java.util.UUID
 
 /**
- * Attaches a new picture of the camera, pictures and videos, or any files. The app needs no permission for them.
- *
- * @param offersPolls whether the user can also make a poll or an event
+ * Attaches a new picture of the camera, pictures and videos, or any files, for which the app needs no permission. Also
+ * makes a poll or an event, except in a thread, and marks the message as important.
  */
 @Composable
-fun AttachButton(actions: ConversationActions, offersPolls: Boolean) {
+fun AttachButton(composing: Composing, actions: ConversationActions) {
     val context = LocalContext.current
     var isOpen by remember { mutableStateOf(false) }
     // Android may end the process while the camera is open.
@@ -68,9 +67,13 @@ fun AttachButton(actions: ConversationActions, offersPolls: Boolean) {
             }
             Entry(R.string.details_pictures) { open { pictures.launch(PickVisualMediaRequest(PickVisualMedia.ImageAndVideo)) } }
             Entry(R.string.details_files) { open { files.launch(arrayOf("*/*")) } }
-            if (offersPolls) {
+            if (composing.defaultReplyTo == 0L) {
                 Entry(R.string.poll_new) { open { actions.openNewPoll(isEvent = false) } }
                 Entry(R.string.poll_newEvent) { open { actions.openNewPoll(isEvent = true) } }
+            }
+            Entry(if (composing.important) R.string.important_unmark else R.string.important_mark) {
+                isOpen = false
+                composing.important = !composing.important
             }
         }
     }

@@ -65,6 +65,16 @@ class Composing(draft: String) {
     /** Whether the next reply is also shown in the room; null: unless the thread has replies. */
     var alsoInRoom by mutableStateOf<Boolean?>(null)
 
+    private var isDraftImportant by mutableStateOf(false)
+    private var isEditImportant by mutableStateOf(false)
+
+    /** Whether the next message, or the edited message, is important. */
+    var important
+        get() = if (editing == null) isDraftImportant else isEditImportant
+        set(value) {
+            if (editing == null) isDraftImportant = value else isEditImportant = value
+        }
+
     /** Users whose names were picked from the suggestions. */
     private val mentioned = mutableSetOf<User>()
 
@@ -78,9 +88,12 @@ class Composing(draft: String) {
 
     fun edit(message: Message) {
         val text = if (editing == null) field.text else interrupted
+        val wasImportant = isDraftImportant
         clear()
         interrupted = text
+        isDraftImportant = wasImportant
         editing = message
+        isEditImportant = message.important
         field = atEnd(message.textWithNames())
         mentioned += message.mentions.map { it.user }
     }
@@ -94,6 +107,7 @@ class Composing(draft: String) {
         field = atEnd(interrupted)
         interrupted = ""
         replyTo = null
+        if (editing == null) isDraftImportant = false
         editing = null
         alsoInRoom = null
         mentioned.clear()
@@ -141,6 +155,7 @@ class Composing(draft: String) {
         if (threadOnly) message.threadOnly()
         for ((user, begin, end) in mentionsIn(text)) message.mention(user, begin, end)
         for (upload in uploads) message.file(upload.key, null)
+        if (important) message.important()
         return message
     }
 
@@ -148,6 +163,7 @@ class Composing(draft: String) {
         val text = field.text.trim()
         val edit = MessageEdit.of(text)
         for ((user, begin, end) in mentionsIn(text)) edit.mention(user, begin, end)
+        if (important != editing?.important) edit.important(important)
         return edit
     }
 
@@ -156,13 +172,18 @@ class Composing(draft: String) {
         val saver = listSaver<Composing, Any?>(
             save = {
                 val mentioned = it.mentioned.flatMap { user -> listOf(user.id, user.name) }
-                listOf(it.field.text, it.replyTo?.let(::write), it.editing?.let(::write), it.interrupted, ArrayList(mentioned))
+                val important = booleanArrayOf(it.isDraftImportant, it.isEditImportant)
+                listOf(it.field.text, it.replyTo?.let(::write), it.editing?.let(::write), it.interrupted, ArrayList(mentioned), important)
             },
-            restore = { (text, replyTo, editing, interrupted, mentioned) ->
+            restore = { saved ->
+                val (text, replyTo, editing, interrupted, mentioned) = saved
                 Composing(text as String).apply {
                     this.replyTo = replyTo?.let(::read)
                     this.editing = editing?.let(::read)
                     this.interrupted = interrupted as String
+                    val (isDraftImportant, isEditImportant) = saved[5] as BooleanArray
+                    this.isDraftImportant = isDraftImportant
+                    this.isEditImportant = isEditImportant
                     this.mentioned += (mentioned as List<*>).chunked(2) { (id, name) -> User(id as String, name as String) }
                 }
             },
@@ -202,6 +223,7 @@ fun Composer(
             About(stringResource(R.string.composer_replyTo, isolate(nameOf(it.user))), R.string.composer_cancelReply, composing::cancelReply)
         }
         if (composing.editing != null) About(stringResource(R.string.composer_editing), R.string.composer_cancelEdit, composing::clear)
+        Importance(composing)
         NameSuggestions(composing, actions)
         if (composing.editing == null) for (upload in uploads) UploadRow(upload, actions)
         val recorder = actions.recorder
@@ -215,7 +237,7 @@ fun Composer(
             return@Column
         }
         Row(horizontalArrangement = Arrangement.spacedBy(4.dp), verticalAlignment = Alignment.Bottom) {
-            if (composing.editing == null) AttachButton(actions, offersPolls = composing.defaultReplyTo == 0L)
+            if (composing.editing == null) AttachButton(composing, actions)
             OutlinedTextField(
                 value = composing.field,
                 onValueChange = {
@@ -248,7 +270,14 @@ private fun AlsoInRoom(isOn: Boolean, onChange: (Boolean) -> Unit) {
     }
 }
 
-/** What the text is about: a reply or an edit. */
+/** Shows that the message is important. An edit can also mark it here, a new message in the menu of [AttachButton]. */
+@Composable
+private fun Importance(composing: Composing) {
+    if (composing.important) About(stringResource(R.string.msg_important), R.string.important_unmark) { composing.important = false }
+    else if (composing.editing != null) TextButton({ composing.important = true }) { Text(stringResource(R.string.important_mark)) }
+}
+
+/** What the text is about: a reply or an edit, or its mark. */
 @Composable
 private fun About(text: String, cancelLabel: Int, onCancel: () -> Unit) {
     Row(verticalAlignment = Alignment.CenterVertically) {

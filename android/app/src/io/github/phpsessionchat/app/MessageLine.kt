@@ -175,6 +175,11 @@ private fun Time(entry: Entry) {
     Text(clockTime(entry.sentAt), Modifier.padding(bottom = 2.dp), color, style = MaterialTheme.typography.labelMedium)
 }
 
+/** Marks an important message. */
+@Composable
+fun ImportantMark() =
+    Text(stringResource(R.string.msg_important), color = MaterialTheme.colorScheme.onSurfaceVariant, style = MaterialTheme.typography.labelMedium)
+
 @OptIn(ExperimentalFoundationApi::class)
 @Composable
 private fun Bubble(
@@ -205,7 +210,7 @@ private fun Bubble(
     ) {
         if (quoted != null) Quote(quoted, actions)
         if (message?.important == true || entry.pending?.important == true) {
-            Text(stringResource(R.string.msg_important), color = colors.onSurfaceVariant, style = MaterialTheme.typography.labelMedium)
+            ImportantMark()
         }
         if (message != null) MessageFiles(message, actions)
         // If the author added no text, the text is the reference of the card.

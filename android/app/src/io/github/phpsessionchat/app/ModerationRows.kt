@@ -61,7 +61,7 @@ fun ModerationLine(waiting: Int, reports: Int, onOpen: () -> Unit, modifier: Mod
 fun HeldRow(message: HeldMessage, room: RoomSummary?, actions: ModerationActions) {
     var isRejecting by rememberSaveable { mutableStateOf(false) }
     val note = if (message.seq == 0L) null else stringResource(R.string.mod_edit)
-    MessageToJudge(message.user, room, message.at, message.textWithNames(), message.files, actions::open, note) {
+    MessageToJudge(message.user, room, message.at, message.textWithNames(), message.files, message.important, actions::open, note) {
         TextButton({ actions.approve(message) }) { Text(stringResource(R.string.held_approve)) }
         TextButton({ isRejecting = true }) {
             Text("${stringResource(R.string.held_reject)}…", color = MaterialTheme.colorScheme.error)
@@ -76,7 +76,7 @@ fun ReportRow(reports: List<Report>, room: RoomSummary?, actions: ModerationActi
     val first = reports.first()
     val message = first.message
     var isMuting by rememberSaveable { mutableStateOf(false) }
-    MessageToJudge(message.user, room, message.sentAt, message.textWithNames(), message.files, actions::open, about(reports)) {
+    MessageToJudge(message.user, room, message.sentAt, message.textWithNames(), message.files, message.important, actions::open, about(reports)) {
         if (room != null) TextButton({ actions.show(message) }) { Text(stringResource(R.string.common_show)) }
         TextButton({ actions.closeReport(first, Done.DELETED) }) { Text(stringResource(R.string.reports_delete)) }
         TextButton({ isMuting = true }) { Text(stringResource(R.string.reports_mute)) }
@@ -110,6 +110,7 @@ private fun MessageToJudge(
     at: Long,
     text: String,
     files: List<ChatFile>,
+    important: Boolean,
     onFile: (ChatFile) -> Unit,
     note: String? = null,
     buttons: @Composable () -> Unit,
@@ -119,6 +120,7 @@ private fun MessageToJudge(
         Text(nameOf(author), color = inkOf(author.id), fontWeight = FontWeight.Bold)
         val place = listOfNotNull(room?.let { isolate(titleOf(it)) }, dayAndTime(at))
         Text(place.joinToString(" · "), color = colors.onSurfaceVariant, style = MaterialTheme.typography.labelMedium)
+        if (important) ImportantMark()
         if (text.isNotEmpty()) Text(text, style = MaterialTheme.typography.bodyLarge.copy(textDirection = TextDirection.Content))
         for (file in files) TextButton({ onFile(file) }) { Text(file.name) }
         if (note != null) Text(note, color = colors.onSurfaceVariant, style = MaterialTheme.typography.bodySmall)

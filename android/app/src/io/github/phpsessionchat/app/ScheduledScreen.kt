@@ -33,6 +33,7 @@ import androidx.compose.ui.text.font.FontWeight
 import androidx.compose.ui.text.style.TextDirection
 import androidx.compose.ui.unit.dp
 import androidx.lifecycle.compose.collectAsStateWithLifecycle
+import io.github.phpsessionchat.MessageEdit
 import io.github.phpsessionchat.MessageText
 import io.github.phpsessionchat.Reminder
 import io.github.phpsessionchat.RoomSummary
@@ -41,7 +42,7 @@ import io.github.phpsessionchat.ScheduledMessage
 /** What the user can do with scheduled messages and reminders. */
 interface ScheduledActions : ReminderActions {
     fun close()
-    fun edit(message: ScheduledMessage, text: String, at: Long)
+    fun edit(message: ScheduledMessage, edit: MessageEdit, at: Long)
     fun sendNow(message: ScheduledMessage)
     fun delete(message: ScheduledMessage)
 }
@@ -57,8 +58,8 @@ fun ScheduledScreen(app: AppParts) {
         object : ScheduledActions, ReminderActions by ChatReminders(app, perform) {
             override fun close() = app.navigation.back()
 
-            override fun edit(message: ScheduledMessage, text: String, at: Long) = perform(::laterError) {
-                request<ScheduledMessage> { editScheduled(message, text, at, it) }
+            override fun edit(message: ScheduledMessage, edit: MessageEdit, at: Long) = perform(::laterError) {
+                request<ScheduledMessage> { editScheduled(message, edit, at, it) }
             }
 
             override fun sendNow(message: ScheduledMessage) = perform(::laterError) { request<Void?> { sendScheduled(message, it) } }
@@ -106,7 +107,7 @@ fun Scheduled(
         }
     }
     messages?.find { it.id == edited }?.let { message ->
-        EditScheduled(message, onClose = { edited = null }) { text, at -> actions.edit(message, text, at) }
+        EditScheduled(message, onClose = { edited = null }) { edit, at -> actions.edit(message, edit, at) }
     }
 }
 
@@ -118,6 +119,7 @@ private fun ScheduledRow(message: ScheduledMessage, room: RoomSummary?, actions:
     Column(Modifier.fillMaxWidth().padding(16.dp, 8.dp), Arrangement.spacedBy(4.dp)) {
         Text(room?.let { titleOf(it) } ?: stringResource(R.string.error_unknown_room), fontWeight = FontWeight.Bold)
         Text(dayAndTime(message.at), color = colors.onSurfaceVariant, style = MaterialTheme.typography.labelMedium)
+        if (message.important) ImportantMark()
         Text(
             message.text.ifEmpty { message.files.joinToString { it.name } },
             style = MaterialTheme.typography.bodyLarge.copy(textDirection = TextDirection.Content),
@@ -138,19 +140,21 @@ private fun failureText(code: String) = when (code) {
 }
 
 @Composable
-private fun EditScheduled(message: ScheduledMessage, onClose: () -> Unit, onSave: (text: String, at: Long) -> Unit) {
+private fun EditScheduled(message: ScheduledMessage, onClose: () -> Unit, onSave: (edit: MessageEdit, at: Long) -> Unit) {
     val context = LocalContext.current
     var text by rememberSaveable { mutableStateOf(message.text) }
     var at by rememberSaveable { mutableLongStateOf(message.at) }
+    var important by rememberSaveable { mutableStateOf(message.important) }
     val isPast = at <= System.currentTimeMillis()
     FormSheet(
         stringResource(R.string.composer_editing),
         stringResource(R.string.composer_save),
         onClose,
-        onConfirm = { onSave(text.trim(), at) },
+        onConfirm = { onSave(MessageEdit.of(text.trim()).apply { if (important != message.important) important(important) }, at) },
         canConfirm = !isPast && (!MessageText.isBlank(text) || message.files.isNotEmpty()),
     ) {
         OutlinedTextField(text, { text = it }, Modifier.fillMaxWidth().testTag("text"), maxLines = 8)
+        SwitchRow(stringResource(R.string.msg_important), null, important) { important = it }
         OutlinedButton({ pickDateAndTime(context, at) { at = it } }, Modifier.fillMaxWidth()) {
             Text(if (isPast) stringResource(R.string.later_choose) else dayAndTime(at))
         }

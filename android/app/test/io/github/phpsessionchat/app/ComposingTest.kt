@@ -8,7 +8,9 @@ import androidx.compose.ui.text.input.TextFieldValue
 import io.github.phpsessionchat.Samples
 import java.io.Serializable
 import org.junit.Assert.assertEquals
+import org.junit.Assert.assertFalse
 import org.junit.Assert.assertNull
+import org.junit.Assert.assertTrue
 import org.junit.Test
 import org.junit.runner.RunWith
 import org.robolectric.RobolectricTestRunner
@@ -52,6 +54,22 @@ class ComposingTest {
         next.clear()
         assertEquals("Good mor", next.field.text)
         assertNull(next.editing)
+    }
+
+    @Test
+    fun keepsTheMarksOfAnEditAndOfTheDraftBeforeIt() {
+        val composing = Composing("Good mor").apply {
+            important = true
+            edit(Samples.found[0])
+        }
+        val next = recreated(composing)
+        assertFalse(next.important)
+        next.important = true
+        assertTrue(Samples.textOf(recreated(next).toEdit()).endsWith(", important: true"))
+        next.clear()
+        assertEquals("Good mor, important", Samples.textOf(recreated(next).toMessage(emptyList(), threadOnly = false)))
+        next.clear()
+        assertFalse(next.important)
     }
 
     @Test

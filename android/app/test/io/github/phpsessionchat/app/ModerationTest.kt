@@ -48,6 +48,7 @@ class ModerationTest : ScreenTest() {
     @Test
     fun approvesAndRejectsMessages() {
         showModeration()
+        compose.onNodeWithText("Important").assertIsDisplayed()
         compose.onAllNodesWithText("Approve").onFirst().performClick()
         compose.onAllNodesWithText("Reject…").onLast().performClick()
         compose.onNodeWithTag("reason").performTextInput("no offers")

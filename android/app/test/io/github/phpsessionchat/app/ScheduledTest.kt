@@ -23,6 +23,7 @@ import androidx.compose.ui.test.performTextInput
 import androidx.compose.ui.test.performTextReplacement
 import androidx.compose.ui.test.performTouchInput
 import androidx.compose.ui.unit.dp
+import io.github.phpsessionchat.MessageEdit
 import io.github.phpsessionchat.Reminder
 import io.github.phpsessionchat.Samples
 import io.github.phpsessionchat.ScheduledMessage
@@ -38,7 +39,7 @@ import org.robolectric.shadows.ShadowDialog
 
 class SampleScheduled(private val calls: MutableList<String>) : ScheduledActions {
     override fun close() = Unit
-    override fun edit(message: ScheduledMessage, text: String, at: Long) = record("edit ${message.id} $text ${at - message.at}")
+    override fun edit(message: ScheduledMessage, edit: MessageEdit, at: Long) = record("edit ${message.id} ${Samples.textOf(edit)} ${at - message.at}")
     override fun sendNow(message: ScheduledMessage) = record("send ${message.id}")
     override fun delete(message: ScheduledMessage) = record("delete ${message.id}")
     override fun show(reminder: Reminder) = record("show ${reminder.id}")
@@ -122,6 +123,16 @@ class ScheduledTest : ScreenTest() {
         compose.onAllNodesWithText("Send now").onFirst().performClick()
         compose.onAllNodesWithText("Delete").onLast().performClick()
         assertEquals(listOf("edit s1 The gate opens at nine. 0", "send s1", "delete s2"), calls)
+    }
+
+    @Test
+    fun removesTheMarkOfAnImportantMessage() {
+        show { Scheduled(listOf(Samples.scheduledImportant), emptyList(), Samples.rooms, SampleScheduled(calls), SnackbarHostState()) }
+        compose.onNodeWithText("Important").assertIsDisplayed()
+        compose.onNodeWithText("Edit").performClick()
+        compose.onAllNodesWithText("Important").onLast().performClick()
+        compose.onNodeWithText("Save").performClick()
+        assertEquals(listOf("edit s3 Gate opens at nine., important: false 0"), calls)
     }
 
     @Test

@@ -78,6 +78,33 @@ class ScreensTest : ScreenTest() {
     }
 
     @Test
+    fun marksTheNextMessageAsImportant() {
+        showConversation()
+        compose.onNodeWithTag("draft").performTextInput("Gate opens at ten.")
+        compose.onNodeWithContentDescription("Attach files").performClick()
+        compose.onNodeWithText("Mark as important").performClick()
+        compose.onNodeWithText("Important").assertIsDisplayed()
+        compose.onNodeWithContentDescription("Send").performClick()
+        assertTrue("send Gate opens at ten., important" in calls)
+        compose.onNodeWithText("Important").assertDoesNotExist()
+    }
+
+    @Test
+    fun removesTheMarkInAnEditAndSetsItAgain() {
+        showConversation(Samples.ownImportantEntries)
+        openMenuOf("Gate opens at ten.")
+        compose.onNodeWithText("Edit").performClick()
+        compose.onNodeWithContentDescription("Not important").performClick()
+        compose.onNodeWithContentDescription("Save").performClick()
+        openMenuOf("Gate opens at ten.")
+        compose.onNodeWithText("Edit").performClick()
+        compose.onNodeWithContentDescription("Not important").performClick()
+        compose.onNodeWithText("Mark as important").performClick()
+        compose.onNodeWithContentDescription("Save").performClick()
+        assertEquals(listOf("edit 9 Gate opens at ten., important: false", "edit 9 Gate opens at ten."), calls.filter { it.startsWith("edit") })
+    }
+
+    @Test
     fun marksMessagesOfOthersWhereOnlyModeratorsCanWrite() {
         showConversation(Samples.importantEntries, room = Samples.announcements)
         openMenuOf("Gate opens at nine.")

@@ -654,18 +654,19 @@ public final class Chat {
   }
 
   /**
-   * Changes the text and the time of a scheduled message. An unchanged text keeps its mentions.
+   * Changes the content and the time of a scheduled message.
    *
    * @param message the message as the user saw it
-   * @param text the new text
+   * @param edit the new content, without files of an {@link Upload}
    * @param at the new time, as for {@link #schedule}
    * @param callback fails with {@code conflict} if it was edited on another device, and {@code unknown_message} if it
    *     was sent or deleted
    */
   public void editScheduled(
-      ScheduledMessage message, String text, long at, @Nullable Callback<ScheduledMessage> callback) {
-    String changed = text.equals(message.text) ? null : text;
-    JSONObject payload = Wire.payload("id", message.id, "rev", message.rev, "at", at, "text", changed);
+      ScheduledMessage message, MessageEdit edit, long at, @Nullable Callback<ScheduledMessage> callback) {
+    JSONObject payload = edit.addTo(Wire.payload("id", message.id, "rev", message.rev, "at", at));
+    // With a text, the server replaces the mentions.
+    if (edit.mentions.isEmpty() && edit.text.equals(message.text)) payload.remove("text");
     sendRequest("scheduled:edit", payload, data -> ScheduledMessage.fromJson(Wire.object(data, "scheduled")), callback);
   }
 
@@ -768,7 +769,7 @@ public final class Chat {
   }
 
   /**
-   * Changes the text, mentions or files of a message.
+   * Changes the content of a message.
    *
    * @param message the user's message, as it is shown
    * @param edit the new content
@@ -779,19 +780,7 @@ public final class Chat {
   public void edit(Message message, MessageEdit edit, @Nullable Callback<Message> callback) {
     Objects.requireNonNull(message, "message");
     Objects.requireNonNull(edit, "edit");
-    JSONArray files = null;
-    if (edit.files != null) {
-      files = new JSONArray();
-      for (ChatFile file : edit.files) files.put(Wire.payload("id", file.id, "alt", file.alt));
-    }
-    JSONObject payload =
-        Wire.payload(
-            "room", message.room,
-            "seq", message.seq,
-            "rev", message.rev,
-            "text", edit.text,
-            "mentions", Wire.mentions(edit.mentions),
-            "files", files);
+    JSONObject payload = edit.addTo(Wire.payload("room", message.room, "seq", message.seq, "rev", message.rev));
     Wire.Reader<@Nullable Message> edited = data -> data.has("held") ? null : acknowledged(data);
     Callback<@Nullable Message> wrapped =
         new Callback<@Nullable Message>() {

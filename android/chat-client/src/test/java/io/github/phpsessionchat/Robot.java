@@ -178,6 +178,7 @@ public final class Robot implements ChatListener {
         for (JSONObject one : Wire.list(c, "mentions", json -> json)) {
           edit.mention(new User(one.getString("user"), "?"), one.getInt("begin"), one.getInt("end"));
         }
+        if (c.has("important")) edit.important(c.getBoolean("important"));
         if (c.has("kept")) {
           // Existing files, by index.
           List<ChatFile> kept = new ArrayList<>();
