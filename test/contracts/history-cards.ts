@@ -1,12 +1,11 @@
 import { expect, test } from 'vitest';
 import { carryOutErasures } from '../helpers/erasures.ts';
-import { callsOf, expectRefusal, type Now } from './history-tested.ts';
+import { at, callsOf, expectRefusal, type Now } from './history-tested.ts';
 
 const [ann, ben] = [
   { id: '1', name: 'Ann' },
   { id: '2', name: 'Ben' },
 ];
-const at = 1_700_000_000_000;
 const room = 'lobby';
 const card = 'order:4711';
 let n = 0;

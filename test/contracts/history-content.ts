@@ -3,9 +3,8 @@ import type { Writes } from '../../server/history/history.ts';
 import { type ContentField, content } from '../../server/wire/content.ts';
 import { aboutFile, author, link, mentionedUser, samples } from '../helpers/content-samples.ts';
 import { carryOutErasures } from '../helpers/erasures.ts';
-import { callsOf, expectRefusal, type Now } from './history-tested.ts';
+import { at, callsOf, expectRefusal, type Now } from './history-tested.ts';
 
-const at = 1_700_000_000_000;
 const room = 'lobby';
 let n = 0;
 

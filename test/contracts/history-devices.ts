@@ -1,9 +1,7 @@
 import { expect, test } from 'vitest';
 import { mostDevices, type StoredDevice } from '../../server/history/history.ts';
 import { carryOutErasures } from '../helpers/erasures.ts';
-import { callsOf, type Now } from './history-tested.ts';
-
-const at = 1_700_000_000_000;
+import { at, callsOf, type Now } from './history-tested.ts';
 
 /** Tests the devices of users and the chat's keys for push services, in every history. */
 export function devicesContract(now: Now) {

@@ -1,14 +1,12 @@
 import { expect, test } from 'vitest';
 import { deletedUser, type StoredReport, type Writes } from '../../server/history/history.ts';
 import { carryOutErasures, erasureSteps, holdErasures } from '../helpers/erasures.ts';
-import { callsOf, type Now } from './history-tested.ts';
+import { at, ben, callsOf, type Now } from './history-tested.ts';
 
 /** A text that occurs nowhere else. */
 const mark = 'Xw7qK';
 const ann = { id: `${mark}"%_!7`, name: `Anna ${mark}` };
-const ben = { id: '2', name: 'Ben' };
 const cat = { id: '3', name: 'Cat' };
-const at = 1_700_000_000_000;
 let n = 0;
 
 /**

@@ -5,7 +5,7 @@ import {
   type RoomRecord,
   type Writes,
 } from '../../server/history/history.ts';
-import { callsOf, expectRefusal, type Now } from './history-tested.ts';
+import { at, callsOf, expectRefusal, type Now } from './history-tested.ts';
 
 const [ann, ben, cat, dan] = [1, 2, 3, 4].map((n) => ({ id: `${n}`, name: `N${n}` })) as [
   { id: string; name: string },
@@ -13,7 +13,6 @@ const [ann, ben, cat, dan] = [1, 2, 3, 4].map((n) => ({ id: `${n}`, name: `N${n}
   { id: string; name: string },
   { id: string; name: string },
 ];
-const at = 1_700_000_000_000;
 const room = 'den';
 let n = 0;
 

@@ -1,11 +1,8 @@
 import { expect, test } from 'vitest';
 import type { Writes } from '../../server/history/history.ts';
 import { carryOutErasures } from '../helpers/erasures.ts';
-import { callsOf, expectRefusal, type Now } from './history-tested.ts';
+import { ann, at, ben, callsOf, expectRefusal, type Now } from './history-tested.ts';
 
-const ann = { id: '1', name: 'Ann' };
-const ben = { id: '2', name: 'Ben' };
-const at = 1_700_000_000_000;
 const hour = 3_600_000;
 const due = at + hour;
 let n = 0;

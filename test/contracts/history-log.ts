@@ -9,10 +9,8 @@ import {
   type Writes,
 } from '../../server/history/history.ts';
 import { carryOutErasures } from '../helpers/erasures.ts';
-import { callsOf, expectRefusal, type Now } from './history-tested.ts';
+import { ann, at, callsOf, expectRefusal, type Now } from './history-tested.ts';
 
-const ann = { id: '1', name: 'Ann' };
-const at = 1_700_000_000_000;
 /** Longer than any test, in ms. */
 const long = 3_600_000;
 

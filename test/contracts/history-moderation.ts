@@ -6,11 +6,8 @@ import {
   sources,
   type Writes,
 } from '../../server/history/history.ts';
-import { callsOf, expectRefusal, type Now, pagesOf, refused } from './history-tested.ts';
+import { ann, at, ben, callsOf, expectRefusal, type Now, pagesOf, refused } from './history-tested.ts';
 
-const ann = { id: '1', name: 'Ann' };
-const ben = { id: '2', name: 'Ben' };
-const at = 1_700_000_000_000;
 let n = 0;
 
 /** Tests moderation in every history. `now`: the current history, with the public room `lobby`. */

@@ -1,9 +1,8 @@
 import { expect, test } from 'vitest';
 import type { Act, ArrivalCursor, Writes } from '../../server/history/history.ts';
 import { carryOutErasures } from '../helpers/erasures.ts';
-import { callsOf, expectRefusal, type Now, pagesOf } from './history-tested.ts';
+import { ann, callsOf, expectRefusal, type Now, pagesOf } from './history-tested.ts';
 
-const ann = { id: '1', name: 'Ann' };
 const day = 24 * 60 * 60 * 1000;
 const today = 20_000;
 const at = today * day;

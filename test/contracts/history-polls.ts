@@ -1,14 +1,13 @@
 import { expect, test } from 'vitest';
 import type { Writes } from '../../server/history/history.ts';
 import { carryOutErasures } from '../helpers/erasures.ts';
-import { callsOf, expectRefusal, type Now } from './history-tested.ts';
+import { at, callsOf, expectRefusal, type Now } from './history-tested.ts';
 
 const [ann, ben, cat] = [
   { id: '1', name: 'Ann' },
   { id: '2', name: 'Ben' },
   { id: '3', name: 'Cat' },
 ];
-const at = 1_700_000_000_000;
 const room = 'lobby';
 let n = 0;
 

@@ -1,12 +1,11 @@
 import { expect, test } from 'vitest';
 import type { NewMessage, Writes } from '../../server/history/history.ts';
-import { callsOf, expectRefusal, type Now } from './history-tested.ts';
+import { at, callsOf, expectRefusal, type Now } from './history-tested.ts';
 
 const [ann, ben] = [
   { id: '1', name: 'Ann' },
   { id: '2', name: 'Ben' },
 ];
-const at = 1_700_000_000_000;
 const room = 'lobby';
 const url = 'https://garden.example/spring';
 const text = `Look: ${url}`;

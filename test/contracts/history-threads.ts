@@ -7,13 +7,10 @@ import {
   type Writes,
 } from '../../server/history/history.ts';
 import { carryOutErasures } from '../helpers/erasures.ts';
-import { callsOf, expectRefusal, type Now } from './history-tested.ts';
+import { ann, at, ben, callsOf, expectRefusal, type Now } from './history-tested.ts';
 
-const ann = { id: '1', name: 'Ann' };
-const ben = { id: '2', name: 'Ben' };
 const cat = { id: '3', name: 'Cat' };
 const dan = { id: '4', name: 'Dan' };
-const at = 1_700_000_000_000;
 let n = 0;
 
 /** Tests threads in every history. `now`: the current history, with the public room `lobby`. */

@@ -1,9 +1,8 @@
 import { expect, test } from 'vitest';
 import type { EventType, NewEvent, StoredEvent, Writes } from '../../server/history/history.ts';
 import { carryOutErasures } from '../helpers/erasures.ts';
-import { callsOf, type Now } from './history-tested.ts';
+import { at, callsOf, type Now } from './history-tested.ts';
 
-const at = 1_700_000_000_000;
 const until = at + 60_000;
 let n = 0;
 
