@@ -8,6 +8,7 @@ import {
   columnsByTable,
   countRows,
   erasedColumns,
+  keyOfTable,
   numbersByTable,
   portableTables,
   type Snapshot,
@@ -64,7 +65,12 @@ export async function openFileState<More>(
       numbers: numbersByTable(db.prepare(nextNumbers).all()),
       async *rows(table) {
         if (table === 'chat_erased') yield rowsOfErased(erased);
-        else yield* parts(db, selectRows(table, columns.get(table) ?? []));
+        // In the order of the keys of all databases, which add such rows in half the CPU time.
+        else
+          yield* parts(
+            db,
+            `${selectRows(table, columns.get(table) ?? [])} ORDER BY ${keyOfTable(table).join(', ')}`,
+          );
       },
       async rowsWith(table, key, values) {
         if (table === 'chat_erased') return rowsOfErasedWith(erased, values);
