@@ -2,8 +2,11 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { type DatabaseName, ownMigrations } from '../history/migrations.ts';
 
-/** The format that this version writes. Format 1, of builds before the first release, contained files of databases. */
-export const formatNow = 2;
+/**
+ * The format that this version writes. Builds before the first release wrote format 1, with files of databases, and
+ * format 2, without the change log.
+ */
+export const formatNow = 3;
 
 /** The names of the entries. `tables/` is followed by the name of a table, `files/` by the ID of a file. */
 export const entries = {

@@ -52,8 +52,8 @@ export const odd = [
   ' end ',
 ];
 
-/** The tables that a restore changes: it frees consumers and starts new revisions of rooms. */
-export const changed = ['chat_rooms', 'chat_former_rooms', 'chat_consumers'];
+/** The tables that a restore changes: it frees consumers, ends the change log and starts new revisions of rooms. */
+export const changed = ['chat_rooms', 'chat_former_rooms', 'chat_consumers', 'chat_changes'];
 /** Tables with rows only during an erasure, which a restore completes. */
 export const passing = ['chat_erasures', 'chat_erased_rooms'];
 

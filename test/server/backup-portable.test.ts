@@ -103,6 +103,33 @@ test.each(names)('restores a backup of %s into each database with the same rows'
 test.each([
   ['SQLite', 'PostgreSQL'],
   ['PostgreSQL', 'SQLite'],
+  ['MariaDB', 'SQLite'],
+] as const)('keeps audit entries of %s in %s that no server has stored yet', async (name, other) => {
+  const from = await engines[name]();
+  const history = await openDatabase(from.url);
+  const audit = { name: 'audit', by: 'me', types: ['act'], lease: 60_000 } as const;
+  const ban = (user: string) => history.write.setBan({ user, ban: { by: 'mod' }, actor: 'mod' });
+  await history.write.consume({ ...audit, most: 0 });
+  await ban('stored');
+  const read = await history.write.consume({ ...audit, most: 9 });
+  const done = 'upTo' in read ? read.upTo : -1;
+  await history.write.consume({ ...audit, most: 0, done });
+  await ban('pending');
+  await history.close();
+  const to = await engines[other]();
+  await restoreBackup(await backedUp(from), dataOf(to));
+  const restored = await openDatabase(to.url);
+  const left = await restored.write.consume({ ...audit, by: 'other', most: 9 });
+  expect(left).toMatchObject({ entries: [{}], skipped: 0 });
+  expect(JSON.stringify(left)).toContain('pending');
+  await restored.close();
+  await from.close();
+  await to.close();
+});
+
+test.each([
+  ['SQLite', 'PostgreSQL'],
+  ['PostgreSQL', 'SQLite'],
 ] as const)('erases users again from %s in %s if a newer backup was restored before', async (name, other) => {
   const from = await engines[name]();
   const history = await openDatabase(from.url);

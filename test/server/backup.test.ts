@@ -339,8 +339,8 @@ test('rejects a damaged, foreign or newer backup before changing anything', asyn
     ]),
     [Buffer.from('SQLite format 3\0'.padEnd(2048)), /one of its headers is damaged/],
     [Buffer.alloc(0), /it is truncated/],
-    [withManifest(manifest.replace('"format":2', '"format":3')), /a newer version made this backup/],
-    [withManifest(manifest.replace('"format":2', '"format":1')), /an older build made this backup/],
+    [withManifest(manifest.replace('"format":3', '"format":4')), /a newer version made this backup/],
+    [withManifest(manifest.replace('"format":3', '"format":2')), /an older build made this backup/],
     [
       withManifest(manifest.replace(/"tables":"./, '"tables":"x')),
       /another build, with other tables, made this backup/,

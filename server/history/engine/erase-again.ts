@@ -62,7 +62,13 @@ const mostAtOnce = 2 ** 11;
 export const erasureMargin = 60_000;
 
 /** An SQL expression for the number of the last change-log entry. */
-export const endOfLog = `coalesce((SELECT num FROM chat_position WHERE id = 'changes'), 0)`;
+const endOfLog = `coalesce((SELECT num FROM chat_position WHERE id = 'changes'), 0)`;
+
+/** The statements that end the change log of a restored history, except for audit entries that are not stored yet. */
+export const endLog: readonly string[] = [
+  `DELETE FROM chat_changes WHERE num <= coalesce((SELECT position FROM chat_consumers WHERE id = 'audit'), ${endOfLog})`,
+  `UPDATE chat_consumers SET position = ${endOfLog} WHERE id <> 'audit'`,
+];
 
 /**
  * Returns the statements that prepare a restored history for a server. They clear the queues, because queued items were

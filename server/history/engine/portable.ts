@@ -9,11 +9,8 @@ import { type Dialect, raw, type Sql, sql } from './dialect.ts';
 /** Tables that are built again, or that describe running servers. */
 const derivedTables = ['chat_migrations', 'chat_blocks', 'chat_terms', 'chat_writers', 'chat_claims'];
 
-/**
- * Tables that a backup omits, because a restored history has no queues. The change log repeats data of other tables,
- * except for audit entries that are not stored yet.
- */
-const queues = ['chat_changes', 'chat_webhooks', 'chat_due', 'chat_due_rooms', 'chat_pushes'];
+/** Tables that a backup omits, because a restored history has no queues. */
+const queues = ['chat_webhooks', 'chat_due', 'chat_due_rooms', 'chat_pushes'];
 
 /**
  * The tables of a history, in an order in which referenced rows come first. With SQLite, a file contains the rows of

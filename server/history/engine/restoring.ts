@@ -3,7 +3,7 @@ import { beside, besideName, removeBeside, tablesThere, takePlace } from './besi
 import { type DatabaseConnection, raw, type ServerDialect, sql } from './dialect.ts';
 import {
   type ErasingHistory,
-  endOfLog,
+  endLog,
   eraseAgain,
   forRestored,
   freeConsumers,
@@ -122,7 +122,9 @@ export async function restoring(
     async prepare(unsettled) {
       await prepareMoved();
       const there = await tablesThere(connection, dialect);
-      await onSide((one) => one.query(raw(`UPDATE chat_consumers SET position = ${endOfLog}`)));
+      await onSide(async (one) => {
+        for (const statement of endLog) await one.queryPatiently(raw(statement));
+      });
       const into = raw(besideName('chat_erased'));
       const inCopy = sql`EXISTS (SELECT 1 FROM ${into} AS new WHERE new.digest = old.digest AND new.at = old.at)`;
       const from = raw('FROM chat_erased AS old');

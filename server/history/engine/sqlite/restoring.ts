@@ -2,7 +2,7 @@ import { DatabaseSync } from 'node:sqlite';
 import type { ErasedMessages } from '../../records/erasure.ts';
 import {
   type ErasingHistory,
-  endOfLog,
+  endLog,
   eraseAgain,
   forRestored,
   freeConsumers,
@@ -137,7 +137,7 @@ export function restoringFile(path: string, format: number, open: OpenFile): Fil
       const erased = erasuresByDigest([...unlisted, ...uncertain]);
       const { lost, hasUnfinished } = withFile(path, (copy) => {
         migrate(copy);
-        copy.exec(`${freeConsumers}; UPDATE chat_consumers SET position = ${endOfLog}`);
+        copy.exec([freeConsumers, ...endLog].join(';'));
         // Unfinished erasures continue here, because no change-log entry will start a server's erasure task.
         const unfinished = copy.prepare('SELECT user_id FROM chat_erasures LIMIT 1').get();
         return { lost: lostErasures(copy, erased), hasUnfinished: unfinished !== undefined };
