@@ -132,6 +132,7 @@ class Move {
       await this.#catchUp(recording, to);
       await this.#compareAll(recording, to);
       await this.#catchUp(recording, to);
+      await this.#target.flush();
       this.#onProgress('ready');
       claimed = await this.#follow(recording, to, settleMs);
       const state = await recording.open();
@@ -353,6 +354,8 @@ async function openSource(from: HistoryPlace): Promise<Source> {
 interface Target {
   /** Creates empty tables. @param format the number of the last migration */
   open(format: number): Promise<RowsTarget>;
+  /** Writes the copy to the disk, so that less is left to write while no server runs. */
+  flush(): Promise<void>;
   /** Prepares the copy for a server. */
   prepare(): Promise<void>;
   /** Opens the prepared copy. */
@@ -391,6 +394,7 @@ async function openTargetFile(path: string): Promise<Target> {
     async prepare() {
       await restoring?.prepareMoved(path);
     },
+    flush: () => sync(unfinished),
     openCopy: async () => openSqliteReads(unfinished),
     async takePlace() {
       await sync(unfinished);
@@ -421,6 +425,7 @@ async function openTargetDatabase(to: DatabaseAddress): Promise<Target> {
   }
   return {
     open: (format) => restoring.makeTables(format),
+    flush: async () => {},
     prepare: () => restoring.prepareMoved(),
     openCopy: () => openDatabaseReads(beside(dialect)),
     takePlace: () => restoring.takePlace(),
