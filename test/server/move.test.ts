@@ -18,7 +18,8 @@ import { commandHere } from '../helpers/command-here.ts';
 import { carryOutErasures } from '../helpers/erasures.ts';
 import { everyWrite } from '../helpers/every-call.ts';
 import { faultyDisk } from '../helpers/faulty-disk.ts';
-import { openDatabase } from '../helpers/history-database.ts';
+import { mariadbDatabase, openDatabase } from '../helpers/history-database.ts';
+import { startMariadb } from '../helpers/mariadb.ts';
 import {
   type Empty,
   type Engines,
@@ -425,6 +426,44 @@ test.each(['PostgreSQL', 'MariaDB'] as const)(
     await to.close();
   },
 );
+
+test.each(['PostgreSQL', 'MariaDB'] as const)(
+  'does not affect a server with %s if a move is killed, and removes its triggers at the next run',
+  async (name) => {
+    const [from, to] = [await engines[name](), await engines.PostgreSQL()];
+    await fill(from);
+    const server = await startServer(from);
+    const line = await startLine(to, () => {});
+    const child = startMove(line.url, { CHAT_HISTORY: from.url });
+    await line.reached;
+    await child.stop('SIGKILL');
+    await line.close();
+    const writes = busyWrites(server);
+    for (let n = 0; n < 10; n++) await writes.next();
+    await server.close();
+    expect(await from.query(tableNamed(name, 'moving_lease'))).toHaveLength(1);
+    await expect.poll(async () => (await moved(from, to.url)).said).toMatch(/^✓/);
+    expect(without(await rowsOf(to))).toEqual(without(await rowsOf(from)));
+    expect(await from.query(tableNamed(name, 'moving_lease'))).toEqual([]);
+    await from.close();
+    await to.close();
+  },
+);
+
+test('names the setting that triggers need in MariaDB with a binary log, and leaves nothing', async () => {
+  const server = await startMariadb(['--log-bin=log', '--server-id=1', '--binlog-format=MIXED']);
+  const [from, to] = [await mariadbDatabase(server), await engines.SQLite()];
+  const history = await startServer(from);
+  expect(await moved(from, to.url)).toEqual({
+    code: 74,
+    said: expect.stringMatching(/ may not create triggers: set log_bin_trust_function_creators=1 in /),
+  });
+  expect(await from.query(tableNamed('MariaDB', 'moving_lease'))).toEqual([]);
+  await history.close();
+  await from.close();
+  await to.close();
+  await server.remove();
+});
 
 test('leaves both histories as they were if the connection to the new database is lost', async () => {
   const to = await engines.PostgreSQL();

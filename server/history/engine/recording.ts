@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Value } from '../records/columns.ts';
-import { columnTypes } from '../records/columns.ts';
+import { columnTypes, type Value } from '../records/columns.ts';
 import { type DatabaseConnection, inList, raw, type ServerDialect, type Sql, sql } from './dialect.ts';
 import { keyOfTable, portableTables, type RecordedSnapshot, type Recording } from './portable.ts';
 import { changedKeys, leaseMs, MissedChanges, recordingTables } from './recorded.ts';
@@ -9,11 +8,17 @@ import { openState } from './snapshot.ts';
 /** Keys that one statement removes from the record. */
 const keysPerStatement = 1000;
 
-/** The triggers of a table. */
-const triggersOf = (dialect: ServerDialect, table: string): string[] =>
-  dialect.name === 'PostgreSQL'
-    ? [`moving_${table}`]
-    : ['insert', 'update', 'delete'].map((event) => `moving_${event}_${table}`);
+/** Selects the names of the triggers. In PostgreSQL, those of their functions. */
+const existingTriggers: Record<'PostgreSQL' | 'MariaDB', Sql> = {
+  PostgreSQL: raw(
+    `SELECT proname AS name FROM pg_proc
+       WHERE pronamespace = current_schema()::regnamespace AND starts_with(proname::text, 'moving_chat_')`,
+  ),
+  MariaDB: raw(
+    `SELECT trigger_name AS name FROM information_schema.triggers
+       WHERE trigger_schema = DATABASE() AND trigger_name LIKE 'moving\\_%\\_chat\\_%'`,
+  ),
+};
 
 /**
  * Records the keys of changed rows in a database, whose servers may be running. A trigger of MariaDB does not run for
@@ -96,15 +101,11 @@ export async function removeRecording(connection: DatabaseConnection, dialect: S
   if (there === undefined) return;
   // Without the lease, the triggers do nothing. While one remains, it needs the tables.
   await connection.query(raw(`DELETE FROM ${lease}`)).catch(() => {});
-  for (const table of portableTables) {
-    for (const name of triggersOf(dialect, table)) {
-      const removal =
-        dialect.name === 'PostgreSQL'
-          ? `DROP FUNCTION IF EXISTS ${name} CASCADE`
-          : `DROP TRIGGER IF EXISTS ${name}`;
-      await connection.query(raw(removal));
-    }
-  }
+  // MariaDB may forbid to drop even a missing trigger.
+  for (const { name } of await connection.query(existingTriggers[dialect.name as 'PostgreSQL' | 'MariaDB']))
+    await connection.query(
+      raw(dialect.name === 'PostgreSQL' ? `DROP FUNCTION ${name} CASCADE` : `DROP TRIGGER ${name}`),
+    );
   for (const table of [changes, lease]) await connection.query(raw(`DROP TABLE IF EXISTS ${table}`));
 }
 
@@ -153,7 +154,7 @@ function triggers(dialect: ServerDialect, table: string): string[] {
        IF TG_OP = 'INSERT' THEN ${insertion(key('NEW'))}
        ELSIF TG_OP = 'UPDATE' AND (${differs('PostgreSQL')}) THEN ${insertion(key('NEW'))} END IF;`,
     );
-    const [name] = triggersOf(dialect, table);
+    const name = `moving_${table}`;
     return [
       `CREATE FUNCTION ${name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN ${body} RETURN NULL; END $$`,
       `CREATE TRIGGER ${name} AFTER INSERT OR UPDATE OR DELETE ON ${table} FOR EACH ROW EXECUTE FUNCTION ${name}()`,
