@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readArchive } from '../../server/backup/archive.ts';
@@ -97,6 +98,31 @@ test.each(names)('restores a backup of %s into each database with the same rows'
     await history.close();
     await to.close();
   }
+  await from.close();
+});
+
+test('rejects a history in SQLite with a damaged index, which would hide rows', async () => {
+  const from = await engines.SQLite();
+  await fill(from);
+  const db = new DatabaseSync(from.url.slice('sqlite:'.length), { defensive: false });
+  // Adds a row that the index does not contain.
+  db.exec(`
+    CREATE TEMP TABLE hidden AS SELECT * FROM sqlite_master WHERE name = 'chat_messages_by_seq';
+    PRAGMA writable_schema = ON;
+    DELETE FROM sqlite_master WHERE name = 'chat_messages_by_seq';
+    PRAGMA writable_schema = RESET;
+    INSERT INTO chat_messages (room, seq, rev, id, client_id, user_id, user_name, text, sent_at, digest)
+      VALUES (1, 9999, 9999, 'x', 'x', 'x', 'X', 'hidden', 1, '');
+    PRAGMA writable_schema = ON;
+    INSERT INTO sqlite_master SELECT * FROM hidden;
+    PRAGMA writable_schema = RESET`);
+  db.close();
+  await expect(backedUp(from)).rejects.toMatchObject({
+    code: 74,
+    message: expect.stringMatching(/: an index of chat_messages is damaged: /),
+  });
+  await from.query('REINDEX');
+  await backedUp(from);
   await from.close();
 });
 
