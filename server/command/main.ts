@@ -28,7 +28,6 @@ const commands: Record<string, [does: string, load: () => Promise<Command>]> = {
   import: ['imports messages from another chat', () => import('./import.ts')],
   export: ['exports all data of a user', () => import('./export.ts')],
   erase: ['erases a user', () => import('./erase.ts')],
-  load: ['load-tests your own server', () => import('./load.ts')],
   version: ['prints the version', () => import('./version.ts')],
 };
 

@@ -172,7 +172,6 @@ const mayImport: Record<string, readonly string[]> = {
     'server/program/problem.ts',
     'server/wire/',
   ],
-  'server/load/': ['server/wire/events.ts'],
   'server/app/': [
     'package.json',
     'server/changes/',
@@ -213,7 +212,6 @@ const mayImport: Record<string, readonly string[]> = {
     'server/import/',
     'server/init/',
     'server/limits/separate-process.ts',
-    'server/load/',
     'server/log.ts',
     'server/outgoing/addresses.ts',
     'server/program/',
@@ -294,7 +292,7 @@ test('the run command loads no module of another command', () => {
     for (const { from, typeOnly } of importsOf(file))
       if (!typeOnly && from.startsWith('server/')) loaded.add(from);
   expect(loaded.size).toBeGreaterThan(100);
-  expect([...loaded].filter((file) => /^server\/(import|load|init|backup)\//.test(file))).toEqual([]);
+  expect([...loaded].filter((file) => /^server\/(import|init|backup)\//.test(file))).toEqual([]);
 });
 
 test('keeps all server files in folders, except app.ts and log.ts', () => {

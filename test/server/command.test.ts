@@ -8,7 +8,6 @@ import { strFromU8, unzipSync } from 'fflate';
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import * as erase from '../../server/command/erase.ts';
 import * as exporting from '../../server/command/export.ts';
-import * as load from '../../server/command/load.ts';
 import * as version from '../../server/command/version.ts';
 import { CommandProblem } from '../../server/program/problem.ts';
 import { connectChat } from '../helpers/chat-client.ts';
@@ -54,7 +53,7 @@ function settingsFile(other: Record<string, string> = {}): string {
   return newFile(lines.join(''));
 }
 
-const commands = { erase, export: exporting, load, version };
+const commands = { erase, export: exporting, version };
 
 /** Runs a command in this process. */
 async function command(name: keyof typeof commands, ...args: string[]) {
@@ -99,7 +98,7 @@ test('--help lists all commands, each with usage and an example', async () => {
   const names = [...said.matchAll(/^ {2}([\w-]+) /gm)].map(([, name = '']) => name);
   expect(names).toEqual([
     ...['init', 'run', 'doctor', 'session-server', 'backup', 'restore', 'move', 'import', 'export'],
-    ...['erase', 'load', 'version'],
+    ...['erase', 'version'],
   ]);
   for (const name of names) {
     const { help } = (await import(`../../server/command/${name}.ts`)) as { help: string };
@@ -128,12 +127,6 @@ test.each<[keyof typeof commands, string[], RegExp]>([
   ['erase', ['7', '--messages', 'some'], /^--messages must be anonymise or delete/],
   ['export', [], /^the user ID is missing\n\nnpm run -s command -- export USER/i],
   ['export', ['7', '8'], /^expected one user, got 2/i],
-  ['load', ['--url', 'http://127.0.0.1:1'], /^--url, --cookie-file and --room are required\n\nnpm run/],
-  [
-    'load',
-    ['--url', 'https://127.0.0.1.example.org', '--cookie-file', 'none', '--room', 'lobby'],
-    /^127\.0\.0\.1\.example\.org is not this machine, .*--yes-this-server-is-mine$/,
-  ],
 ])('%s %j explains the mistake and exits with 64', async (name, args, expected) => {
   expect(await command(name, ...args)).toEqual({ code: 64, said: expect.stringMatching(expected) });
 });
@@ -243,63 +236,3 @@ test.each([
       });
   },
 );
-
-test('load sends messages at a rate and reports those acknowledged and received', async () => {
-  const cookies = await Promise.all(['41', '42', '43'].map((id) => site.session(id)));
-  const to = (file: string, ...more: string[]) =>
-    command('load', '--url', site.chat.url, '--cookie-file', file, ...more);
-  const file = newFile(`${cookies.join('\n')}\n\n`);
-  const numbers = ['--connections', '4', '--rate', '12', '--seconds', '1'];
-  const ms = String.raw`p50 \d+\.\d ms, p99 \d+\.\d ms`;
-  expect(await to(file, '--room', 'lobby', ...numbers)).toEqual({
-    code: 0,
-    said: expect.stringMatching(
-      new RegExp(
-        `^✓ Connections: 4 of 4
-✓ Acknowledged messages: 12 of 12
-✓ Lost: 0, duplicated: 0, of 48 deliveries
-  Delay until a message is acknowledged: ${ms}
-  Delay until a message arrives: ${ms}$`,
-      ),
-    ),
-  });
-  const reader = await connectChat(site.chat.url, await site.session('44'));
-  const { messages } = await reader.request('room:join', { room: 'lobby' });
-  const texts = messages.map(({ text }) => text).filter((text) => text.startsWith('Load test'));
-  expect(texts.sort()).toEqual(Array.from({ length: 12 }, (_, n) => `Load test: message ${n + 1}`).sort());
-  reader.close();
-
-  expect(await to(file, '--room', 'nowhere')).toEqual({
-    code: 69,
-    said: `no connection could join the room nowhere at ${site.chat.url} (unknown_room: 3)`,
-  });
-  for (const wrong of ['0', '1001', '2.5', '1e2'])
-    expect(await to(file, '--room', 'lobby', '--connections', wrong)).toEqual({
-      code: 64,
-      said: expect.stringMatching(/^--connections must be a whole number from 1 to 1000/),
-    });
-  const away = await site.session('45');
-  const ending = to(newFile(`${cookies[0]}\n${away}\n`), '--room', 'lobby', '--rate', '5', '--seconds', '3');
-  const watcher = await connectChat(site.chat.url, await site.session('46'));
-  await watcher.request('room:join', { room: 'lobby' });
-  await expect.poll(() => watcher.messages().length).toBeGreaterThan(0);
-  await fetch(`${site.chat.url}/api/users/45/connections`, {
-    method: 'DELETE',
-    headers: { Authorization: `Bearer ${key}` },
-  });
-  expect(await ending).toEqual({
-    code: 70,
-    said: expect.stringMatching(
-      /^! Connections: 2 of 2 \(ended early: 1\)\n! Acknowledged.*\(closed: \d\)\n! Lost: 0, duplicated: 0, of \d+ deliveries \(none counted for ended connections\)\n/,
-    ),
-  });
-  watcher.close();
-
-  const strangers = await to(newFile('PHPSESSID=none-of-anybody\n'), '--room', 'lobby');
-  expect(strangers).toEqual({ code: 69, said: expect.stringContaining('(unauthorized: 1)') });
-  const odd = newFile(`${cookies[0]}\ngeheim\n`);
-  expect(await to(odd, '--room', 'lobby')).toEqual({
-    code: 65,
-    said: `line 2 of ${odd} is not a cookie such as PHPSESSID=…`,
-  });
-});

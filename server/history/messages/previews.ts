@@ -9,7 +9,14 @@ import type { StoredMessage } from '../records/message.ts';
 import { hasBegun, type RoomRow, wantsPreviews } from '../records/room.ts';
 import { fileNeed, getFile, release, setFile } from '../rows/files.ts';
 import { getMember, memberNeed } from '../rows/members.ts';
-import { getReacted, lastMessageNeed, messageNeed, setReacted, textRevOf, updateMessage } from '../rows/messages.ts';
+import {
+  getReacted,
+  lastMessageNeed,
+  messageNeed,
+  setReacted,
+  textRevOf,
+  updateMessage,
+} from '../rows/messages.ts';
 import { messageIn, recordOf, requireRoom, requireRoomOf } from '../rows/room-changes.ts';
 import { setRoom } from '../rows/rooms.ts';
 
