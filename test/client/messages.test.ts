@@ -150,6 +150,26 @@ test('lets moderators of a room where only they write mark a message of another 
   });
 });
 
+test('does not restore a mark that a moderator removed while the author was editing the text', async () => {
+  const { id, page } = await room('outdated');
+  await alice.request('room:update', { room: id, write: 'moderators' });
+  await alice.request('room:role', { room: id, user: bob.id, role: 'moderator' });
+  const { message } = await alice.request('message:send', {
+    ...{ room: id, text: 'Gate opens at nine.', clientId: 'outdated', important: true },
+  });
+  await page.sees('Important');
+  await menuOf(page, 'Gate opens at nine.', /^Edit/);
+  await bob.request('message:mark', { room: id, seq: message.seq, important: false });
+  await until(() => expect(textOf(page.timeline)).not.toContain('Important'));
+  type(field(page), 'Gate opens at ten.');
+  await page.click('button', 'Save');
+  await texts(page, ['Gate opens at ten.(edited)']);
+  const { messages } = await bob.request('message:history', { room: id });
+  expect(messages.map(({ text, important }) => [text, important])).toEqual([
+    ['Gate opens at ten.', undefined],
+  ]);
+});
+
 test('offers both texts if a message was also edited on another device, even after a reload', async () => {
   const { id, page } = await room('clash', 'one rake');
   await menuOf(page, 'one rake', /^Edit/);
@@ -652,7 +672,8 @@ test('shows the draft that another tab stored last, and removes a draft that ano
   await page.drawn();
   expect(page.texts).toEqual(['a message']);
   // An edit in progress is part of the draft.
-  page.storeElsewhere(key, JSON.stringify({ text: '', edit: { seq: 1, rev: 1, text: 'edited there' } }));
+  const edit = { seq: 1, rev: 1, text: 'edited there', original: { text: 'a message' } };
+  page.storeElsewhere(key, JSON.stringify({ text: '', edit }));
   await page.get('textbox', 'Edit message');
   expect(field(page).value).toBe('edited there');
 });

@@ -101,6 +101,11 @@ function fieldsOf<T>(
 }
 export const contentOf = (value: object) => fieldsOf<NewContent>(value, contentForms);
 export const editedOf = (value: object) => fieldsOf<EditedContent>(value, editedForms);
+/** Returns the fields of an edit that differ from the original. Another user may have changed the other ones since. */
+export const changedIn = (edit: EditedContent, original: EditedContent): Partial<EditedContent> =>
+  Object.fromEntries(
+    Object.entries(editedOf(edit)).filter(([name, value]) => value !== original[name as keyof EditedContent]),
+  );
 export const unsentForm = object<Unsent>({
   ...contentForms,
   clientId: text,

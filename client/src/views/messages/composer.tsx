@@ -2,7 +2,14 @@ import { Component, type ComponentChildren, createRef } from 'preact';
 import { isBlank } from '../../../../server/text/blank.ts';
 import { firstPage } from '../../../../server/text/format.ts';
 import type { Follower } from '../../chat/chat-listener.ts';
-import { contentOf, type EditedContent, type Entry, editedOf, type NewContent } from '../../store/entries.ts';
+import {
+  changedIn,
+  contentOf,
+  type EditedContent,
+  type Entry,
+  editedOf,
+  type NewContent,
+} from '../../store/entries.ts';
 import type { Room } from '../../store/room.ts';
 import { composes, confirms } from '../../text/keys.ts';
 import { cleaned, codePoints, meansFiles } from '../../text/paste.ts';
@@ -106,7 +113,8 @@ export class Composer extends Component<Props> implements Follower {
 
   edit({ message, text }: Entry): void {
     if (message === undefined) return;
-    this.#edit = { ...editedOf(message), seq: message.seq, rev: message.rev };
+    const original = editedOf(message);
+    this.#edit = { ...original, seq: message.seq, rev: message.rev, original };
     this.#keep();
     this.props.context.draw();
     this.focus([text.length, text.length]);
@@ -395,9 +403,12 @@ export class Composer extends Component<Props> implements Follower {
     this.#saving = true;
     draw();
     try {
-      const { clash: _, ...edited } = edit;
+      const { seq, original } = edit;
       const mentions = context.mentions(this.props, text, edit.seq) ?? [];
-      const waits = await chat.edit({ ...edited, room: room.id, rev, text, mentions });
+      const waits = await chat.edit({
+        ...changedIn(edit, original),
+        ...{ room: room.id, seq, rev, text, mentions },
+      });
       if (waits) toast(strings.text('held.waiting'), 'good');
       if (this.#edit === edit) this.#edit = undefined;
     } catch (error) {

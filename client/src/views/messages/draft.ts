@@ -14,6 +14,8 @@ export interface Edit extends EditedContent {
   readonly seq: number;
   /** The revision of the message that the edit is based on. */
   readonly rev: number;
+  /** The content when the edit began. */
+  readonly original: EditedContent;
   readonly clash?: Clash;
 }
 
@@ -25,6 +27,7 @@ const draftForm = object<KeptDraft>({
       ...editedForms,
       seq: number,
       rev: number,
+      original: object<EditedContent>(editedForms),
       clash: (value) => value === undefined || value === 'deleted' || clash(value),
     }),
   ),
