@@ -54,6 +54,7 @@ async function shrink(classPath, shrunk, target) {
     .filter((path) => !path.endsWith('.jar'))
     .flatMap((folder) => filesIn(folder, /\.class$/));
   const rules = [
+    ...defaultRules(),
     ...[join(app, 'keep.pro'), libraryRules, resourceRules],
     ...libraryFiles('app', /^[^/]+\/proguard\.txt$/),
     ...rulesIn(libraries, unzipSync),
@@ -66,6 +67,9 @@ async function shrink(classPath, shrunk, target) {
     ...['--output', shrunk, ...libraries, ...classes],
   ]);
 }
+
+/** Returns the parts of `proguard-android-optimize.txt`, which the Android Gradle plugin puts together for each build. */
+const defaultRules = () => libraryFiles('tools', /^gradle\/.+\/proguard-(common|optimizations)\.txt$/);
 
 /**
  * Unpacks the rules that JARs contain. @returns their paths

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { soak } from '../guarantees/size.ts';
 import { connectChat, newClientId } from '../helpers/chat-client.ts';
 import { chatServerHere } from '../helpers/chat-here.ts';
@@ -295,19 +295,24 @@ test('the app opens links to messages and invitations', async () => {
 });
 
 if (soak)
-  test('the app exchanges messages after R8 has removed its unused code', async () => {
-    const bob = await connectBob();
-    await bob.say('Hello from the browser');
-    const app = startApp(
-      'ShrunkAppTest',
-      await site.session('ivan', 'Ivan'),
-      '',
-      site.chat.url,
-      'shrunk-test',
-    );
-    await app.until(/the app sent a message/);
-    await expect.poll(bob.texts).toContain('Ivan: Hello from the shrunk app');
-    await bob.say('Hello again from the browser');
-    await expectSuccess(app);
-    bob.close();
+  describe('the app after R8 has removed its unused code', () => {
+    const startShrunk = (name: string, cookie = '') =>
+      startApp(name, cookie, '', site.chat.url, 'shrunk-test');
+
+    test('exchanges messages, and is restored by Android in a new process', async () => {
+      const bob = await connectBob();
+      await bob.say('Hello from the browser');
+      const cookie = await site.session('ivan', 'Ivan');
+      const app = startShrunk('ShrunkAppTest', cookie);
+      await app.until(/the app sent a message/);
+      await expect.poll(bob.texts).toContain('Ivan: Hello from the shrunk app');
+      await bob.say('Hello again from the browser');
+      await expectSuccess(app);
+      await expectSuccess(startShrunk('ShrunkRestoreTest', cookie));
+      bob.close();
+    });
+
+    test('saves and restores every kind of value in the state of an activity', async () => {
+      await expectSuccess(startShrunk('ShrunkValuesTest'));
+    });
   });

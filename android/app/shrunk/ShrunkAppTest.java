@@ -3,116 +3,13 @@ package io.github.phpsessionchat.app.server;
 import static org.junit.Assert.assertThrows;
 import static org.junit.Assert.assertTrue;
 
-import android.accessibilityservice.AccessibilityServiceInfo;
-import android.app.Activity;
-import android.content.ContentProvider;
-import android.content.Context;
-import android.content.ContextWrapper;
-import android.content.res.Resources;
-import android.graphics.Rect;
 import android.os.Bundle;
-import android.os.Looper;
-import android.view.View;
-import android.view.ViewGroup;
-import android.view.accessibility.AccessibilityManager;
-import android.view.accessibility.AccessibilityNodeInfo;
-import android.view.accessibility.AccessibilityNodeProvider;
-import android.webkit.CookieManager;
-import io.github.phpsessionchat.app.ChatApplication;
-import java.time.Duration;
-import java.util.Collections;
-import java.util.LinkedHashMap;
-import java.util.Map;
-import java.util.function.Predicate;
+import android.os.Parcel;
+import java.nio.file.Files;
 import org.junit.Test;
-import org.junit.runner.RunWith;
-import org.junit.runners.model.FrameworkMethod;
-import org.junit.runners.model.InitializationError;
-import org.robolectric.Robolectric;
-import org.robolectric.RobolectricTestRunner;
-import org.robolectric.RuntimeEnvironment;
-import org.robolectric.Shadows;
-import org.robolectric.annotation.Config;
-import org.robolectric.annotation.GraphicsMode;
-import org.robolectric.internal.bytecode.InstrumentationConfiguration;
-import org.robolectric.shadows.ShadowAccessibilityManager;
-import org.robolectric.util.ReflectionHelpers;
 
-/**
- * Uses the app as R8 has shrunk it, with the server of the test in `test/android-app`. It reads the screen like a
- * screen reader, because R8 removed everything from Compose, Kotlin and the app that only tests would call.
- */
-@RunWith(ShrunkAppTest.Runner.class)
-@GraphicsMode(GraphicsMode.Mode.NATIVE)
-@Config(sdk = 35, application = ShrunkAppTest.TestApplication.class, qualifiers = "w360dp-h740dp-port-notnight-xhdpi")
-public class ShrunkAppTest {
-  private static final long TIMEOUT_MS = 60_000;
-
-  /** Compose numbers its elements, also those that screen readers do not see. */
-  private static final int MAX_GAP = 500;
-
-  /** Replaces the server's address, which the app reads from its resources. */
-  public static final class TestApplication extends ChatApplication {
-    @Override
-    protected void attachBaseContext(Context base) {
-      Resources resources = base.getResources();
-      Resources replaced = new Resources(resources.getAssets(), resources.getDisplayMetrics(), resources.getConfiguration()) {
-        @Override
-        public CharSequence getText(int id) {
-          return getResourceEntryName(id).equals("chat_url") ? System.getProperty("chat.server") : super.getText(id);
-        }
-      };
-      super.attachBaseContext(new ContextWrapper(base) {
-        @Override
-        public Resources getResources() {
-          return replaced;
-        }
-      });
-    }
-  }
-
-  /**
-   * Loads kotlin.* with the same class loader as all other classes. Otherwise R8's optimized code of kotlin.* would not
-   * find them.
-   */
-  public static final class Runner extends RobolectricTestRunner {
-    public Runner(Class<?> test) throws InitializationError {
-      super(test);
-    }
-
-    @Override
-    protected InstrumentationConfiguration createClassLoaderConfig(FrameworkMethod method) {
-      return new WithKotlin(super.createClassLoaderConfig(method));
-    }
-  }
-
-  private static final class WithKotlin extends InstrumentationConfiguration {
-    WithKotlin(InstrumentationConfiguration from) {
-      super(
-          read(from, "classNameTranslations"),
-          read(from, "interceptedMethods"),
-          read(from, "instrumentedPackages"),
-          read(from, "instrumentedClasses"),
-          read(from, "classesToNotAcquire"),
-          read(from, "packagesToNotAcquire"),
-          read(from, "classesToNotInstrument"),
-          read(from, "packagesToNotInstrument"),
-          read(from, "classesToNotInstrumentRegex"));
-    }
-
-    private static <T> T read(InstrumentationConfiguration from, String field) {
-      return ReflectionHelpers.getField(from, field);
-    }
-
-    @Override
-    public boolean shouldAcquire(String name) {
-      return name.startsWith("kotlin.") || super.shouldAcquire(name);
-    }
-  }
-
-  private Activity activity;
-  private int lastNode;
-
+/** Exchanges messages, and saves the state of the activity for {@link ShrunkRestoreTest}. */
+public class ShrunkAppTest extends ShrunkTest {
   /** The test would prove nothing if it ran with the complete classes. */
   @Test
   public void runsTheClassesOfR8() {
@@ -123,92 +20,21 @@ public class ShrunkAppTest {
 
   @Test
   public void showsRoomsAndExchangesMessages() throws Exception {
-    CookieManager.getInstance().setCookie(System.getProperty("chat.server"), System.getProperty("chat.cookie"));
-    // Android does this itself. It lets the app know when it is visible.
-    Robolectric.buildContentProvider(named("androidx.startup.InitializationProvider", ContentProvider.class)).create();
-    // Compose updates the texts for screen readers only while a screen reader is on.
-    ShadowAccessibilityManager readers = Shadows.shadowOf(RuntimeEnvironment.getApplication().getSystemService(AccessibilityManager.class));
-    readers.setEnabled(true);
-    readers.setEnabledAccessibilityServiceList(Collections.singletonList(new AccessibilityServiceInfo()));
-    activity = Robolectric.buildActivity(named("io.github.phpsessionchat.app.MainActivity", Activity.class)).setup().get();
-    await(node -> is(node.getText(), "lobby"));
+    start(null);
     click(node -> is(node.getText(), "lobby"));
     await(node -> is(node.getText(), "Hello from the browser"));
-    Bundle text = new Bundle();
-    text.putCharSequence(AccessibilityNodeInfo.ACTION_ARGUMENT_SET_TEXT_CHARSEQUENCE, "Hello from the shrunk app");
-    perform(await(AccessibilityNodeInfo::isEditable), AccessibilityNodeInfo.ACTION_SET_TEXT, text);
-    await(node -> node.isEditable() && is(node.getText(), "Hello from the shrunk app"));
+    write("Hello from the shrunk app");
     click(node -> is(node.getContentDescription(), "Send"));
     await(node -> !node.isEditable() && is(node.getText(), "Hello from the shrunk app"));
     System.out.println("the app sent a message");
     await(node -> is(node.getText(), "Hello again from the browser"));
-  }
+    write("Not sent yet");
 
-  private static <T> Class<? extends T> named(String name, Class<T> type) throws ClassNotFoundException {
-    return Class.forName(name).asSubclass(type);
-  }
-
-  private static boolean is(CharSequence actual, String expected) {
-    return actual != null && actual.toString().equals(expected);
-  }
-
-  /** Returns the ID of the first element that meets a condition. */
-  private int await(Predicate<AccessibilityNodeInfo> condition) throws InterruptedException {
-    long end = System.nanoTime() + TIMEOUT_MS * 1_000_000;
-    while (true) {
-      Shadows.shadowOf(Looper.getMainLooper()).idleFor(Duration.ofMillis(100));
-      Map<Integer, AccessibilityNodeInfo> nodes = nodes();
-      for (Map.Entry<Integer, AccessibilityNodeInfo> node : nodes.entrySet()) if (condition.test(node.getValue())) return node.getKey();
-      if (System.nanoTime() > end) throw new AssertionError("not found in " + nodes.values());
-      Thread.sleep(20);
-    }
-  }
-
-  /** Clicks the smallest element around the one that is found. */
-  private void click(Predicate<AccessibilityNodeInfo> condition) throws InterruptedException {
-    int found = await(condition);
-    Map<Integer, AccessibilityNodeInfo> nodes = nodes();
-    int target = found;
-    for (Map.Entry<Integer, AccessibilityNodeInfo> node : nodes.entrySet()) {
-      Rect bounds = bounds(node.getValue());
-      boolean isAround = node.getValue().isClickable() && bounds.contains(bounds(nodes.get(found)));
-      if (isAround && (target == found || bounds(nodes.get(target)).contains(bounds))) target = node.getKey();
-    }
-    perform(target, AccessibilityNodeInfo.ACTION_CLICK, null);
-  }
-
-  private static Rect bounds(AccessibilityNodeInfo node) {
-    Rect bounds = new Rect();
-    node.getBoundsInScreen(bounds);
-    return bounds;
-  }
-
-  private void perform(int node, int action, Bundle arguments) {
-    assertTrue(provider(activity.getWindow().getDecorView()).performAction(node, action, arguments));
-  }
-
-  /** Returns all elements of the screen with their IDs. Robolectric does not return the IDs of children. */
-  private Map<Integer, AccessibilityNodeInfo> nodes() {
-    AccessibilityNodeProvider provider = provider(activity.getWindow().getDecorView());
-    Map<Integer, AccessibilityNodeInfo> nodes = new LinkedHashMap<>();
-    for (int id = 0; id < lastNode + MAX_GAP; id++) {
-      AccessibilityNodeInfo node = provider.createAccessibilityNodeInfo(id);
-      if (node == null) continue;
-      nodes.put(id, node);
-      lastNode = Math.max(id, lastNode);
-    }
-    return nodes;
-  }
-
-  /** Returns what Compose offers to screen readers. */
-  private static AccessibilityNodeProvider provider(View view) {
-    AccessibilityNodeProvider own = view.getAccessibilityNodeProvider();
-    if (own != null || !(view instanceof ViewGroup)) return own;
-    ViewGroup group = (ViewGroup) view;
-    for (int i = 0; i < group.getChildCount(); i++) {
-      AccessibilityNodeProvider child = provider(group.getChildAt(i));
-      if (child != null) return child;
-    }
-    return null;
+    Bundle state = new Bundle();
+    controller.pause().stop().saveInstanceState(state);
+    // Android keeps these bytes when it ends the process.
+    Parcel parcel = Parcel.obtain();
+    parcel.writeBundle(state);
+    Files.write(stateFile(), parcel.marshall());
   }
 }
