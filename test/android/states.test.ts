@@ -5,7 +5,7 @@ import { chatServerHere } from '../helpers/chat-here.ts';
 import type { RunningChat } from '../helpers/chat-server.ts';
 import { type ChatSite, startChatSite } from '../helpers/chat-site.ts';
 import { startGate } from '../helpers/gate.ts';
-import { type JavaClient, nextJavaClient } from '../helpers/java-client.ts';
+import { type JavaClient, type JavaRoom, nextJavaClient } from '../helpers/java-client.ts';
 
 const key = 'the-key-of-the-tests';
 let site: ChatSite<RunningChat>;
@@ -75,6 +75,32 @@ test('a reconnected app loads missed messages and sends its own', async () => {
   await gate.close();
 });
 
+test('an app knows whether its list of rooms is of the current connection, and loads the state of a room', async () => {
+  const gate = await startGate(site.chat.port);
+  const app = await start(await site.session(1), `http://127.0.0.1:${gate.port}`);
+  const lists = (upToDate: boolean, from = 0) =>
+    app.isTold('rooms', (told) => told.upToDate === upToDate, from);
+  const last = (rooms: unknown) => (rooms as JavaRoom[]).find(({ id }) => id === 'lobby')?.last;
+  await app.ask('open', { room: 'lobby' });
+  await app.ask('close', { room: 'lobby' });
+  await lists(true);
+  const { other, say } = await another();
+  const before = app.told.length;
+  await gate.outage.begin();
+  await lists(false, before);
+  await say('while away');
+  await gate.outage.end();
+  const from = app.told.length;
+  await app.ask('wake');
+  expect(last((await lists(true, from)).rooms)).toBe('while away');
+  expect(app.told.slice(from).filter(({ told, upToDate }) => told === 'rooms' && upToDate)).toHaveLength(1);
+  // Events of rooms that are not open may be late.
+  await say('a moment ago');
+  expect(last([await app.ask('loadRoom', { room: 'lobby' })])).toBe('a moment ago');
+  other.close();
+  await gate.close();
+});
+
 test('wake detects a hanging server', async () => {
   const gate = await startGate(site.chat.port);
   const app = await start(await site.session(1), `http://127.0.0.1:${gate.port}`);
@@ -84,7 +110,7 @@ test('wake detects a hanging server', async () => {
     .poll(
       async () => {
         await app.ask('wake');
-        return app.told.at(-1)?.kind;
+        return app.told.findLast(({ told }) => told === 'state')?.kind;
       },
       { interval: 500 },
     )

@@ -130,6 +130,7 @@ class AndroidChat(val server: String, val http: OkHttpClient, outbox: File, priv
     private val mutableConnection = MutableStateFlow(ConnectionState.Kind.STOPPED)
     private val mutableMe = MutableStateFlow<Identity?>(null)
     private val mutableRooms = MutableStateFlow<List<RoomSummary>>(emptyList())
+    private val mutableRoomsUpToDate = MutableStateFlow(false)
     private val mutableConversation = MutableStateFlow<Conversation?>(null)
     private val mutableUploads = MutableStateFlow<List<Upload>>(emptyList())
     private val mutableSeen = MutableSharedFlow<Seen>(extraBufferCapacity = 8)
@@ -142,6 +143,9 @@ class AndroidChat(val server: String, val http: OkHttpClient, outbox: File, priv
     val connection: StateFlow<ConnectionState.Kind> = mutableConnection.asStateFlow()
     val me: StateFlow<Identity?> = mutableMe.asStateFlow()
     val rooms: StateFlow<List<RoomSummary>> = mutableRooms.asStateFlow()
+
+    /** Whether [rooms] is the whole list of the current connection; false while they may be old. */
+    val roomsUpToDate: StateFlow<Boolean> = mutableRoomsUpToDate.asStateFlow()
     val conversation: StateFlow<Conversation?> = mutableConversation.asStateFlow()
 
     /** Uploads that are in progress, failed, or not yet part of a message. */
@@ -270,6 +274,7 @@ class AndroidChat(val server: String, val http: OkHttpClient, outbox: File, priv
     private fun clearState() {
         mutableMe.value = null
         mutableRooms.value = emptyList()
+        mutableRoomsUpToDate.value = false
         roomsToStore.value = null
         mutableUploads.value = emptyList()
         mutableScheduled.value = null
@@ -415,14 +420,16 @@ class AndroidChat(val server: String, val http: OkHttpClient, outbox: File, priv
 
         override fun onHide() = hide()
 
-        override fun onRooms(rooms: List<RoomSummary>) {
+        override fun onRooms(rooms: List<RoomSummary>, upToDate: Boolean) {
             val now = rooms.filter { it.may(RoomSummary.Right.MODERATE) }.map { it.id }.toSet()
             if (now != moderated) {
                 moderated = now
                 loadHeld()
             }
             mutableRooms.value = rooms
-            roomsToStore.value = rooms
+            mutableRoomsUpToDate.value = upToDate
+            // A list that lacks rooms would delete their stored messages.
+            if (upToDate) roomsToStore.value = rooms
         }
 
         override fun onMessages(room: String, entries: List<Entry>, view: HistoryView) {

@@ -355,6 +355,19 @@ public final class Chat {
   // Open rooms
 
   /**
+   * Loads the current state of a room without joining it, also of a room that is not listed. {@link #rooms} may be older
+   * while the list is not up to date.
+   *
+   * @param room the room ID
+   * @param callback gets the room; fails with {@code unknown_room} if the user may not read it
+   */
+  public void loadRoom(String room, @Nullable Callback<RoomSummary> callback) {
+    Objects.requireNonNull(room, "room");
+    // With `seq` 0 this moves no marker, and it requires only the right to read.
+    sendRequest("read:mark", Wire.payload("room", room, "seq", 0), this::putRoom, callback);
+  }
+
+  /**
    * Opens a room, see {@link #openRoom(String, Callback)}.
    *
    * @param room the room ID
@@ -1819,6 +1832,7 @@ public final class Chat {
           if (room.joined && room.open) changed(room);
           room.joined = false;
         }
+        if (rooms.disconnected()) listChanged();
         typing.forget();
         if (delivery != null) delivery.wake();
       }
@@ -2612,7 +2626,8 @@ public final class Chat {
       list = Collections.unmodifiableList(list);
       roomList = list;
       List<RoomSummary> reported = list;
-      callbacks.postLatest("rooms", () -> listener.onRooms(reported));
+      boolean upToDate = rooms.upToDate();
+      callbacks.postLatest("rooms", () -> listener.onRooms(reported, upToDate));
     }
     for (String id : changedRooms) {
       Room room = rooms.byId.get(id);

@@ -29,11 +29,13 @@ public interface ChatListener {
   default void onHide() {}
 
   /**
-   * The list of rooms changed.
+   * The list of rooms changed, or is now up to date.
    *
    * @param rooms the user's rooms, newest message first, then public rooms to join, by name
+   * @param upToDate whether the current connection has loaded the whole list; false without a connection and while the
+   *     list is loaded
    */
-  default void onRooms(List<RoomSummary> rooms) {}
+  default void onRooms(List<RoomSummary> rooms, boolean upToDate) {}
 
   /**
    * The messages of an open room changed.

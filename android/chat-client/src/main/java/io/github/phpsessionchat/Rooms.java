@@ -33,6 +33,10 @@ final class Rooms {
   private final Port port;
   /** Difference between the server's clock and this machine's, in milliseconds. */
   private long clockOffsetMs;
+  /** Whether the list of this connection is complete. */
+  private boolean upToDate;
+  /** Rooms of earlier connections that this one has not confirmed. */
+  private final Set<String> unchecked = new HashSet<>();
 
   Rooms(Tasks tasks, Port port) {
     this.tasks = tasks;
@@ -53,8 +57,20 @@ final class Rooms {
     return Collections.unmodifiableList(list);
   }
 
+  boolean upToDate() {
+    return upToDate;
+  }
+
+  /** Called when the connection ends. Returns whether {@link #upToDate} changed. */
+  boolean disconnected() {
+    boolean before = upToDate;
+    upToDate = false;
+    return before;
+  }
+
   /** Updates the rooms after a connect. */
   void ready(JSONObject ready) {
+    upToDate = false;
     clockOffsetMs = Wire.number(ready, "serverTime") - System.currentTimeMillis();
     Set<String> missing = new HashSet<>(byId.keySet());
     put(Wire.list(ready, "rooms", Wire::room), missing);
@@ -63,6 +79,7 @@ final class Rooms {
   }
 
   void clear() {
+    upToDate = false;
     byId.clear();
   }
 
@@ -181,19 +198,36 @@ final class Rooms {
 
   /** Checks rooms that are missing from the list. Only an `unknown_room` response removes them. */
   private void checkMissing(Set<String> missing) {
+    unchecked.clear();
+    unchecked.addAll(missing);
+    endCheck();
     for (String id : missing) {
       fetch(
           "check " + id,
           id,
           new RoomCallback() {
             @Override
-            public void loaded(Room room) {}
+            public void loaded(Room room) {
+              check(id);
+            }
 
             @Override
             public void handleRejection(ChatError error) {
               if (error.code.equals("unknown_room")) removed(id, Removal.of(RemovalReason.UNKNOWN, false));
+              check(id);
             }
           });
     }
+  }
+
+  private void check(String id) {
+    unchecked.remove(id);
+    endCheck();
+  }
+
+  private void endCheck() {
+    if (!unchecked.isEmpty() || upToDate) return;
+    upToDate = true;
+    port.changed();
   }
 }

@@ -41,8 +41,12 @@ class ChatTest {
   }
 
   private Chat chat(Outbox outbox) {
+    return chat(outbox, events);
+  }
+
+  private Chat chat(Outbox outbox, ChatListener listener) {
     OkHttpClient http = new OkHttpClient.Builder().cookieJar(new SessionCookies()).build();
-    return Chat.builder(server.url(), main, events).http(http).outbox(outbox).build();
+    return Chat.builder(server.url(), main, listener).http(http).outbox(outbox).build();
   }
 
   @AfterEach
@@ -97,6 +101,40 @@ class ChatTest {
     } catch (InterruptedException e) {
       throw new AssertionError(e);
     }
+  }
+
+  @Test
+  void roomsAreUpToDateOnceTheWholeListOfThisConnectionIsLoaded() throws Exception {
+    chat.close();
+    EventRecorder recorder =
+        new EventRecorder() {
+          @Override
+          public void onRooms(List<RoomSummary> rooms, boolean upToDate) {
+            record(rooms.size() + (upToDate ? " rooms" : " old rooms"));
+          }
+        };
+    chat = chat(outbox, recorder);
+    ScriptedServer.Responder usual = server.responder;
+    server.responder = (name, payload) -> name.equals("room:list") ? null : usual.to(name, payload);
+    List<Object> packets = ScriptedServer.welcome("alice");
+    packets.set(2, packets.get(2).toString().replace("\"protocol\":1", "\"protocol\":1,\"more\":true"));
+    server.setPackets(packets);
+    chat.start();
+    String before = recorder.await("2 old rooms");
+    assertFalse(before.contains("rooms"), before);
+    JSONObject page = new JSONObject().put("rooms", new JSONArray().put(ScriptedServer.room("den")));
+    server.awaitRequest("room:list");
+    server.respondLate("room:list", new JSONObject().put("ok", true).put("data", page));
+    recorder.await("3 rooms");
+
+    server.send(ScriptedServer.CUT);
+    assertTrue(recorder.await("3 old rooms").contains("OFFLINE"));
+    // The page of the last connection had another room, so it is checked first.
+    server.setPackets(ScriptedServer.welcome("alice"));
+    chat.wake();
+    recorder.await("ONLINE");
+    server.awaitRequest("read:mark");
+    recorder.await("3 rooms");
   }
 
   @Test

@@ -206,6 +206,9 @@ public final class Robot implements ChatListener {
       case "files":
         chat.files(room, Message.Content.valueOf(c.getString("content")), Wire.text(c, "cursor"), answering(c));
         return;
+      case "loadRoom":
+        chat.loadRoom(room, answering(c));
+        return;
       case "listRooms":
         chat.listRooms(c.getBoolean("own"), Wire.text(c, "query"), Wire.text(c, "cursor"), answering(c));
         return;
@@ -529,8 +532,8 @@ public final class Robot implements ChatListener {
   }
 
   @Override
-  public void onRooms(List<RoomSummary> rooms) {
-    told("rooms", "rooms", rooms);
+  public void onRooms(List<RoomSummary> rooms, boolean upToDate) {
+    told("rooms", "rooms", rooms, "upToDate", upToDate);
   }
 
   /** Omits the entries, because a list can have thousands. The command {@code messages} reads them. */
