@@ -114,11 +114,7 @@ test('a message that was written without a server is sent once by a job, even af
   await offline.until(/the app waits for a network/);
   await killApp(offline);
 
-  site.chat = await chatServerHere({
-    ...settings,
-    CHAT_SESSION_STORE: site.memcached.url,
-    CHAT_PORT: String(port),
-  });
+  await restart(port);
   const bob = await connectBob();
   await expectSuccess(startApp('SendsInBackgroundTest', cookie));
   await expect.poll(bob.texts).toEqual(['Carol: Written offline']);
@@ -161,23 +157,38 @@ test('a message is stored once if the app is killed before the answer, or before
   bob.close();
 });
 
-test('the app shows rooms and messages without a server, until the login has ended', async () => {
-  const bob = await connectBob();
-  await bob.say('To read on the train');
-  const cookie = await site.session('frank', 'Frank');
-  const online = startApp('StoresTest', cookie);
-  await expectSuccess(online);
-  bob.close();
-  const { port } = site.chat;
-  await site.chat.stop();
-  const offline = startApp('ReadsOfflineTest', cookie);
-  await offline.until(/the app shows a stored message/);
-  await site.memcached.delete(site.key(cookie));
+/** Starts the server again on its port. */
+async function restart(port: number) {
   site.chat = await chatServerHere({
     ...settings,
     CHAT_SESSION_STORE: site.memcached.url,
     CHAT_PORT: String(port),
   });
+}
+
+test('the app shows and takes messages without a server after a new start, until the login has ended', async () => {
+  const bob = await connectBob();
+  await bob.say('To read on the train');
+  const cookie = await site.session('frank', 'Frank');
+  await expectSuccess(startApp('StoresTest', cookie));
+  bob.close();
+  const { port } = site.chat;
+  await site.chat.stop();
+  const writer = startApp('WritesBeforeConnectingTest', cookie);
+  await writer.until(/the app keeps a message/);
+  await restart(port);
+  const back = await connectBob();
+  const last = async () => (await back.request('message:history', { room: 'lobby' })).messages.at(-1)?.text;
+  await expect.poll(last, { timeout: 120_000 }).toBe('Written before the first connection');
+  await back.say('Welcome back');
+  await expectSuccess(writer);
+  back.close();
+
+  await site.chat.stop();
+  const offline = startApp('ReadsOfflineTest', cookie);
+  await offline.until(/the app shows a stored message/);
+  await site.memcached.delete(site.key(cookie));
+  await restart(port);
   await expectSuccess(offline);
 });
 

@@ -202,6 +202,7 @@ private fun atEnd(text: String) = TextFieldValue(text, TextRange(text.length))
  * @param uploads the files that the next message will contain
  * @param scheduled the user's scheduled messages in the room
  * @param threadOnly whether the message is shown only in its thread; null: the user has no choice
+ * @param canAttach whether files and polls can be added
  */
 @Composable
 fun Composer(
@@ -212,6 +213,7 @@ fun Composer(
     actions: ConversationActions,
     scheduled: List<ScheduledMessage> = emptyList(),
     threadOnly: Boolean? = null,
+    canAttach: Boolean = true,
 ) {
     Column(Modifier.fillMaxWidth().navigationBarsPadding().imePadding().padding(12.dp, 8.dp)) {
         ScheduledLine(scheduled, actions::openScheduled)
@@ -237,7 +239,7 @@ fun Composer(
             return@Column
         }
         Row(horizontalArrangement = Arrangement.spacedBy(4.dp), verticalAlignment = Alignment.Bottom) {
-            if (composing.editing == null) AttachButton(composing, actions)
+            if (composing.editing == null && canAttach) AttachButton(composing, actions)
             OutlinedTextField(
                 value = composing.field,
                 onValueChange = {

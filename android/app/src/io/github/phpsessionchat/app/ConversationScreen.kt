@@ -62,7 +62,7 @@ private const val HIGHLIGHT_MS = 2_000L
  * @param isAlone whether the screen shows no list of rooms, and so needs a way back
  * @param room null until the list of rooms is loaded
  * @param uploads the uploads of the room
- * @param isStored whether the messages are a stored copy, which can only be read
+ * @param isStored whether the messages are a stored copy. What the user writes waits for a connection, so no files can be added
  * @param scheduled the user's scheduled messages in the room
  * @param waiting the number of messages that wait for a decision of the user
  * @param reminders the user's reminders in all rooms
@@ -101,13 +101,14 @@ fun ConversationScreen(
             )
         },
         bottomBar = {
-            if (!isStored) Composer(
+            Composer(
                 stringResource(R.string.composer_placeholder, isolate(name)),
                 room?.may(RoomSummary.Right.SEND) != false,
                 composing,
                 unsentUploads(uploads, conversation.entries),
                 actions,
                 scheduled,
+                canAttach = !isStored,
             )
         },
         snackbarHost = { SnackbarHost(notices) },

@@ -187,7 +187,13 @@ abstract class ScreenTest {
         waiting: Int = 0,
         reminders: List<Reminder> = emptyList(),
         threads: Map<Long, Replies> = Samples.threads,
-    ) = show { Conversation(entries, view, connection, uploads, room, target = target, pins = pins, scheduled = scheduled, waiting = waiting, reminders = reminders, threads = threads) }
+        isStored: Boolean = false,
+    ) = show {
+        Conversation(
+            entries, view, connection, uploads, room, target = target, pins = pins, scheduled = scheduled, waiting = waiting,
+            reminders = reminders, threads = threads, isStored = isStored,
+        )
+    }
 
     @Composable
     protected fun Conversation(
@@ -203,6 +209,7 @@ abstract class ScreenTest {
         waiting: Int = 0,
         reminders: List<Reminder> = emptyList(),
         threads: Map<Long, Replies> = Samples.threads,
+        isStored: Boolean = false,
     ) = ConversationScreen(
         Conversation("lobby", entries, view, listOf(Samples.bob), readByOther = 5, target, threads, pins = pins),
         room,
@@ -213,6 +220,7 @@ abstract class ScreenTest {
         actions,
         remember { SnackbarHostState() },
         isAlone,
+        isStored,
         scheduled = scheduled,
         waiting = waiting,
         reminders = reminders,

@@ -371,6 +371,15 @@ class ScreensTest : ScreenTest() {
     }
 
     @Test
+    fun storedConversationTakesTextsWithoutFiles() {
+        showConversation(isStored = true)
+        compose.onNodeWithContentDescription("Attach files").assertDoesNotExist()
+        compose.onNodeWithTag("draft").performTextInput("From the tunnel")
+        compose.onNodeWithContentDescription("Send").performClick()
+        assertTrue("send From the tunnel" in calls)
+    }
+
+    @Test
     fun mentionsAMember() {
         showConversation()
         compose.onNodeWithTag("draft").performTextInput("Hello @Bo")

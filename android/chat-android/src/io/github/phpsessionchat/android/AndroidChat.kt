@@ -57,7 +57,10 @@ sealed interface Access {
 
     data object Granted : Access
 
-    /** The server cannot be reached since the start, so the rooms and messages are those of the [OfflineStore]. */
+    /**
+     * The server cannot be reached since the start, so the rooms and messages are those of the [OfflineStore]. What the
+     * user writes there is sent when the server can be reached.
+     */
     data object Offline : Access
 
     data class Ended(val reason: ConnectionState.Reason) : Access
@@ -220,7 +223,8 @@ class AndroidChat(val server: String, val http: OkHttpClient, outbox: File, priv
         val store = offline ?: return
         scope.launch {
             val entries = withContext(Dispatchers.IO) { store.messages(room) }
-            if (mutableMe.value != null) update(room) { if (it.view == null) it.copy(entries = entries) else it }
+            if (mutableMe.value == null) return@launch
+            update(room) { if (it.view == null) it.copy(entries = entries + it.entries.filter { entry -> entry.pending != null }) else it }
         }
     }
 
@@ -229,6 +233,7 @@ class AndroidChat(val server: String, val http: OkHttpClient, outbox: File, priv
         scope.launch {
             val copy = withContext(Dispatchers.IO) { store.rooms() } ?: return@launch
             if (mutableAccess.value != Access.Checking || isHidden) return@launch
+            client.restore(copy)
             lastUser = copy.me.user
             mutableMe.value = copy.me
             mutableRooms.value = copy.rooms
@@ -409,8 +414,6 @@ class AndroidChat(val server: String, val http: OkHttpClient, outbox: File, priv
 
         override fun onIdentity(me: Identity) {
             offline?.openFor(me.user.id)
-            // The stored rooms may be old.
-            if (mutableAccess.value == Access.Offline) mutableRooms.value = emptyList()
             isHidden = false
             if (lastUser != null && lastUser != me.user) close()
             lastUser = me.user
@@ -433,7 +436,12 @@ class AndroidChat(val server: String, val http: OkHttpClient, outbox: File, priv
         }
 
         override fun onMessages(room: String, entries: List<Entry>, view: HistoryView) {
-            update(room) { it.copy(entries = entries, view = view) }
+            update(room) {
+                val isLoaded = it.view != null || view.upToDate || entries.any { entry -> entry.message != null }
+                // Until then, stored messages stay above the unsent ones.
+                if (isLoaded) it.copy(entries = entries, view = view)
+                else it.copy(entries = it.entries.filter { entry -> entry.message != null } + entries)
+            }
             // An upload leaves the list when its message is stored.
             mutableUploads.value = client.uploads()
         }

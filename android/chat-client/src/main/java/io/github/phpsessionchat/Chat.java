@@ -245,6 +245,29 @@ public final class Chat {
   // Connection
 
   /**
+   * Lists the rooms of an earlier process, and lets their user write in them before the first connection. Messages wait
+   * in the outbox. If another user logs in, the rooms and messages are deleted. Does nothing after the first connection
+   * or the end of the session.
+   *
+   * @param copy the rooms
+   */
+  public void restore(OfflineCopy copy) {
+    Objects.requireNonNull(copy, "copy");
+    run(
+        () -> {
+          boolean isEnded = state.kind == ConnectionState.Kind.SESSION_ENDED || state.kind == ConnectionState.Kind.REFUSED;
+          if (me != null || lastUser != null || isEnded) return;
+          me = copy.me;
+          lastUser = copy.me.user.id;
+          hasUser = true;
+          rooms.restore(copy.rooms);
+          delivery = new Delivery(loop, outbox, lastUser, new DeliveryPort());
+          for (String room : openRooms.keySet()) showOffline(room);
+          listChanged();
+        });
+  }
+
+  /**
    * Connects and stays connected. On Android, call it in {@code onStart}. Call it again after the user logs in again.
    * Rooms opened since the end of the session then open for the new user. Rooms opened earlier open again only for the
    * same user.
@@ -316,7 +339,8 @@ public final class Chat {
   /**
    * Returns the logged-in user.
    *
-   * @return the user; null before the first connection, and after {@link ChatListener#onHide} until the next connection
+   * @return the user; null before the first connection or {@link #restore}, and after {@link ChatListener#onHide} until
+   *     the next connection
    */
   public @Nullable Identity me() {
     return me;
@@ -410,7 +434,16 @@ public final class Chat {
             pendingOpens.get(room).add(callback);
           }
           if (connection.ready()) enter(room);
+          else showOffline(room);
         });
+  }
+
+  /** Reports the messages of a known room, at least the unsent ones, until a connection joins it. */
+  private void showOffline(String id) {
+    Room room = rooms.byId.get(id);
+    if (room == null) return;
+    room.open = true;
+    changed(room);
   }
 
   private void failOffline(@Nullable Callback<RoomSummary> callback) {
@@ -592,7 +625,7 @@ public final class Chat {
    * Stores a message in the outbox and repeats sending until the server acknowledges it. A room's messages are sent in
    * the order of the calls. The message is listed immediately. {@link ChatListener#onUnsent} reports a message that the
    * server rejects, that the outbox cannot store ({@code not_kept}), or that has no known author ({@code offline}:
-   * before the first connection and after a session has ended).
+   * before the first connection or {@link #restore}, and after a session has ended).
    *
    * @param room the room ID, open or not
    * @param text 1 to {@link Identity#textLimit} characters
@@ -1850,9 +1883,10 @@ public final class Chat {
 
     @Override
     public void ready(JSONObject ready) {
+      String user = Wire.object(ready, "user").optString("id");
+      if (me != null && !me.user.id.equals(user)) forgetRestored();
       tasks.restart();
       identity(ready);
-      String user = me.user.id;
       // Rooms of a different user stay closed.
       if (user.equals(lastUser)) {
         for (Map.Entry<String, Boolean> entry : lastOpenRooms.entrySet()) openRooms.put(entry.getKey(), entry.getValue());
@@ -1890,6 +1924,13 @@ public final class Chat {
       messages.clear();
       callbacks.forget();
       post(listener::onHide);
+    }
+
+    /** Another user has logged in since the rooms were stored. */
+    private void forgetRestored() {
+      for (String room : new ArrayList<>(pendingOpens.keySet())) failOpening(room, new ChatError(ChatError.OFFLINE));
+      openRooms.clear();
+      hide();
     }
 
     @Override

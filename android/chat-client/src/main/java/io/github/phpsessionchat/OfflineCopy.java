@@ -10,13 +10,13 @@ import org.json.JSONObject;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The rooms and messages of a user as text. Store it to show them after a restart without a connection, and delete it
- * when the user logs out. Messages of blocked users are left out.
+ * The rooms and messages of a user as text. Store it to show them after a restart without a connection, see
+ * {@link Chat#restore}, and delete it when the user logs out. Messages of blocked users are left out.
  */
 public final class OfflineCopy {
   /** The user, without rights. */
   public final Identity me;
-  /** The rooms, without rights. */
+  /** The rooms, without rights other than {@link RoomSummary.Right#SEND}. */
   public final List<RoomSummary> rooms;
 
   private OfflineCopy(Identity me, List<RoomSummary> rooms) {
@@ -94,6 +94,7 @@ public final class OfflineCopy {
         "topic", room.topic,
         "kind", Wire.name(room.kind),
         "member", room.member,
+        "may", room.may(RoomSummary.Right.SEND) ? new JSONArray().put(Wire.name(RoomSummary.Right.SEND)) : null,
         "members", room.members,
         "with", room.with == null ? null : room.with.toJsonObject(),
         "head", room.head,

@@ -57,6 +57,11 @@ final class Rooms {
     return Collections.unmodifiableList(list);
   }
 
+  /** Adds rooms of an earlier process. The next connection checks them. */
+  void restore(List<RoomSummary> stored) {
+    put(stored, new HashSet<>());
+  }
+
   boolean upToDate() {
     return upToDate;
   }

@@ -137,6 +137,50 @@ class ChatTest {
     recorder.await("3 rooms");
   }
 
+  private static OfflineCopy copy(String user) {
+    JSONObject me = new JSONObject().put("id", user).put("name", user);
+    JSONObject room = ScriptedServer.room("lobby").put("may", new JSONArray().put("send"));
+    return OfflineCopy.readRooms(new JSONObject().put("user", me).put("rooms", new JSONArray().put(room)).toString());
+  }
+
+  @Test
+  void userOfStoredRoomsWritesBeforeTheFirstConnection() throws Exception {
+    chat.restore(copy("alice"));
+    chat.openRoom("lobby", events.callback("open"));
+    chat.send("lobby", "from the tunnel");
+    events.await("messages of lobby: 1");
+    assertEquals("from the tunnel", chat.messages("lobby").get(0).pending.text);
+    assertEquals(1, outbox.load("alice").size());
+    chat.start();
+    assertEquals("from the tunnel", server.awaitRequest("message:send").getString("text"));
+    assertFalse(events.await("open").contains("hide"));
+  }
+
+  @Test
+  void nextUserGetsNothingOfStoredRooms() throws Exception {
+    chat.restore(copy("mallory"));
+    chat.openRoom("lobby", events.callback("open"));
+    chat.send("lobby", "a secret");
+    events.await("messages of lobby: 1");
+    chat.start();
+    assertTrue(events.await("I am alice").contains("open: offline\nhide"));
+    chat.openRoom("garden", events.callback("garden"));
+    events.await("garden");
+    assertTrue(chat.messages("lobby").isEmpty());
+    assertTrue(outbox.load("mallory").isEmpty());
+  }
+
+  @Test
+  void restoresNothingAfterTheEndOfTheSession() throws Exception {
+    server.setPackets(ScriptedServer.rejection("unauthorized"));
+    chat.start();
+    events.await("SESSION_ENDED UNAUTHORIZED");
+    chat.restore(copy("alice"));
+    chat.send("lobby", "too late");
+    events.await("unsent too late: offline");
+    assertTrue(chat.rooms().isEmpty());
+  }
+
   @Test
   void nextUserGetsOnlyTheRoomsOpenedAfterTheLogout() throws Exception {
     chat.openRoom("lobby", events.callback("lobby"));

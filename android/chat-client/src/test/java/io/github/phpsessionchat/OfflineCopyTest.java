@@ -3,6 +3,7 @@ package io.github.phpsessionchat;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.lang.reflect.Field;
 import java.lang.reflect.Modifier;
@@ -88,7 +89,7 @@ class OfflineCopyTest {
   }
 
   @Test
-  void keepsRoomsWithoutRights() throws Exception {
+  void keepsRoomsWithoutRightsOtherThanToWrite() throws Exception {
     RoomSummary room = Wire.room(room());
     OfflineCopy copy = OfflineCopy.readRooms(OfflineCopy.writeRooms(ALICE, Arrays.asList(room, room, room), 2));
     assertEquals(ALICE, copy.me.user);
@@ -96,9 +97,10 @@ class OfflineCopyTest {
     assertEquals(2, copy.rooms.size());
     assertEquals(fields(room).toString(), fields(copy.rooms.get(0)).toString());
     assertEquals(5, copy.rooms.get(0).unread);
-    RoomSummary writable = Wire.room(room().put("may", new JSONArray().put("send")).put("role", "owner"));
+    RoomSummary writable = Wire.room(room().put("may", new JSONArray().put("send").put("moderate")).put("role", "owner"));
     RoomSummary read = OfflineCopy.readRooms(OfflineCopy.writeRooms(ALICE, Collections.singletonList(writable), 2)).rooms.get(0);
-    assertFalse(read.may(RoomSummary.Right.SEND));
+    assertTrue(read.may(RoomSummary.Right.SEND));
+    assertFalse(read.may(RoomSummary.Right.MODERATE));
   }
 
   @Test
