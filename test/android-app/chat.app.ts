@@ -208,6 +208,33 @@ test('the app shows the message of a push, and sends the answer to its notificat
   bob.close();
 });
 
+test('the app shows each push while its process is in memory, and one without its message during an outage', async () => {
+  const bob = await connectBob();
+  const { room } = await bob.request('room:create', {
+    name: 'Den',
+    kind: 'private',
+    members: ['quinn'],
+    clientId: newClientId(),
+  });
+  await bob.request('room:join', { room: room.id });
+  const goOn = (name: string) => writeFileSync(join(files, name), '');
+  const app = startApp('PushLaterTest', await site.session('quinn', 'Quinn'), room.id);
+  for (const seq of [1, 2, 3]) {
+    await app.until(new RegExp(`the app waits for message ${seq}`));
+    await bob.say(`Message ${seq}`, room.id);
+    goOn(`message-${seq}`);
+  }
+  await app.until(/the app waits for an outage/);
+  await bob.say('Message 4', room.id);
+  bob.close();
+  const { port } = site.chat;
+  await site.chat.stop();
+  goOn('outage');
+  await app.until(/the app shows a push without its message/);
+  await restart(port);
+  await expectSuccess(app);
+});
+
 test('the app archives a direct room until its next message, and makes it a favourite', async () => {
   const bob = await connectBob();
   const cookie = await site.session('kim', 'Kim');

@@ -356,6 +356,25 @@ class AndroidChat(val server: String, val http: OkHttpClient, outbox: File, priv
         connection.first { it == ConnectionState.Kind.ONLINE }
     }
 
+    /**
+     * Waits for a connection, sends a request over it and waits for the answer, after a lost connection again.
+     *
+     * @throws ChatRequestException if the server refuses it, or with the code `offline` if the user must log in first
+     */
+    internal suspend fun <T> requestOnline(send: Chat.(Callback<T>) -> Unit): T {
+        while (true) {
+            val isOnline = combine(connection, access) { connection, access ->
+                if (connection == ConnectionState.Kind.ONLINE) true else if (access is Access.Ended || access is Access.Refused) false else null
+            }.first { it != null }
+            if (isOnline == false) throw ChatRequestException(ChatError.OFFLINE)
+            try {
+                return request(send)
+            } catch (e: ChatRequestException) {
+                if (e.code != ChatError.OFFLINE && e.code != ChatError.TIMEOUT) throw e
+            }
+        }
+    }
+
     /** Connects for a task that ends with [disconnect]. */
     internal fun connect() {
         connectedTasks++

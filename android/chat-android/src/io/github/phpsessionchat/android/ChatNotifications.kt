@@ -5,7 +5,12 @@ import android.app.Activity
 import android.app.NotificationChannel
 import android.app.NotificationManager
 import android.app.PendingIntent
+import android.app.job.JobInfo
+import android.app.job.JobParameters
+import android.app.job.JobScheduler
+import android.app.job.JobService
 import android.content.BroadcastReceiver
+import android.content.ComponentName
 import android.content.Context
 import android.content.Intent
 import android.content.pm.PackageManager
@@ -18,16 +23,28 @@ import androidx.core.content.ContextCompat
 import androidx.core.content.IntentCompat
 import androidx.lifecycle.Lifecycle
 import androidx.lifecycle.ProcessLifecycleOwner
+import io.github.phpsessionchat.ChatError
 import io.github.phpsessionchat.Reminder
 import io.github.phpsessionchat.RoomSummary
+import kotlinx.coroutines.Job
 import kotlinx.coroutines.MainScope
 import kotlinx.coroutines.delay
+import kotlinx.coroutines.flow.combine
 import kotlinx.coroutines.flow.first
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.withTimeoutOrNull
 
 /** How long a push or a reply may take. Android ends both after 10 seconds. */
 private const val MAX_MS = 8_000L
+
+/** How long the job of a push tries before it waits for the next attempt. Android may end it after a minute. */
+private const val JOB_MS = 50_000L
+
+/** The first delay after a failure of the job. It doubles each time. */
+private const val RETRY_MS = 30_000L
+
+/** Identifies the job among all jobs of the app. */
+private const val JOB_ID = 0x70757368
 
 private const val CHANNEL = "messages"
 
@@ -40,6 +57,12 @@ private const val REPLY = "reply"
 /** The IDs of the notifications of a room. */
 private const val UNREAD = 1
 private const val REMINDER = 2
+
+/** Marks a notification whose message is not loaded yet, with the `seq` of the push. */
+private const val NOT_LOADED = "io.github.phpsessionchat.notLoaded"
+
+/** Errors after which a push has nothing to show: the room is gone, or the user must log in first. */
+private val FINAL_ERRORS = setOf("unknown_room", "forbidden", ChatError.OFFLINE)
 
 /**
  * Shows notifications for pushes of the chat server (`CHAT_FCM`), with a field for an answer. Create it in
@@ -85,9 +108,9 @@ class ChatNotifications(private val context: Context, private val chat: AndroidC
         scope.launch {
             chat.access.collect { if (it is Access.Ended || it is Access.Refused) manager.cancelAll() }
         }
-        // Rooms that the user has read on another device.
+        // Rooms that the user has read on another device. An older list may not know the message of a push.
         scope.launch {
-            chat.rooms.collect { rooms ->
+            combine(chat.rooms, chat.roomsUpToDate) { rooms, isUpToDate -> if (isUpToDate) rooms else emptyList() }.collect { rooms ->
                 for (room in rooms) if (room.member && room.unread == 0L && room.id !in answered) manager.cancel(room.id, UNREAD)
             }
         }
@@ -122,7 +145,10 @@ class ChatNotifications(private val context: Context, private val chat: AndroidC
         }
     }
 
-    /** Shows the message of a push, unless the app is visible. Returns when it is shown, or after 8 seconds. */
+    /**
+     * Shows the message of a push, unless the app is visible. If the server does not answer within 8 seconds, shows that
+     * there is a new message, which a job loads later.
+     */
     suspend fun show(push: Map<String, String>) {
         if (isShown) return
         if ("expired" in push) {
@@ -137,33 +163,74 @@ class ChatNotifications(private val context: Context, private val chat: AndroidC
             notify(Target(room, seq), look.newMessage, null, null)
             return
         }
-        val isReminder = "reminder" in push
-        val last = whileConnected { if (isReminder) reminded(room, push["seq"]?.toLongOrNull()) else lastUnread(room) } ?: return
-        if (!isShown) notify(Target(room, 0), last.title, last.text, last, if (isReminder) REMINDER else UNREAD)
+        val id = if ("reminder" in push) REMINDER else UNREAD
+        val seq = push["seq"]?.toLongOrNull() ?: 0L
+        val loaded = withTimeoutOrNull(MAX_MS) { load(room, seq, id) }
+        if (isShown) return
+        if (loaded != null) {
+            show(room, id, loaded)
+            return
+        }
+        notify(Target(room, 0), titleOf(room) ?: look.newMessage, null, null, id, notLoaded = seq)
+        PushJob.schedule(context)
     }
 
-    private class Last(val title: String, val text: String?, val author: String)
+    private fun titleOf(room: String) = chat.rooms.value.find { it.id == room && it.member }?.let { it.with?.name ?: it.name }
+
+    private fun show(room: String, id: Int, loaded: Loaded, isUpdate: Boolean = false) = when (loaded) {
+        is Last -> notify(Target(room, 0), loaded.title, loaded.text, loaded, id, isUpdate = isUpdate)
+        NoMessage -> manager.cancel(room, id)
+    }
+
+    /**
+     * Loads the messages of notifications that were shown without.
+     *
+     * @return false if the server does not answer, so that it must be tried again
+     */
+    internal suspend fun loadMissing(): Boolean = chat.whileConnected {
+        var isDone = true
+        for (shown in manager.activeNotifications) {
+            val room = shown.tag ?: continue
+            if (!shown.notification.extras.containsKey(NOT_LOADED)) continue
+            val loaded = load(room, shown.notification.extras.getLong(NOT_LOADED), shown.id)
+            if (loaded == null) isDone = false
+            // The user may have removed it since, or a later push has replaced it.
+            else if (manager.activeNotifications.any { it.tag == room && it.id == shown.id }) show(room, shown.id, loaded, isUpdate = true)
+        }
+        isDone
+    }
+
+    /** What the server answered about a push. */
+    private sealed interface Loaded
+
+    private class Last(val title: String, val text: String?, val author: String) : Loaded
+
+    /** The message was read or deleted, or its room is gone. */
+    private data object NoMessage : Loaded
+
+    /** Returns null if the server cannot answer now. */
+    private suspend fun load(room: String, seq: Long, id: Int): Loaded? = chat.whileConnected {
+        try {
+            (if (id == REMINDER) reminded(room, seq) else lastUnread(room)) ?: NoMessage
+        } catch (e: ChatRequestException) {
+            if (e.code in FINAL_ERRORS) NoMessage else null
+        }
+    }
 
     /** Returns the newest message of a room with unread messages. Opening the room would join a public room again. */
     private suspend fun lastUnread(room: String): Last? {
-        val rooms = chat.rooms.first { it.isNotEmpty() }
-        val summary = rooms.find { it.id == room && it.member && it.unread > 0 } ?: return null
-        val last = summary.last ?: return null
-        val title = summary.with?.name ?: summary.name
-        return Last(title, if (last.hidden) null else last.text, last.user.name)
+        // The list of rooms may be older than the push.
+        val summary = chat.requestOnline<RoomSummary> { loadRoom(room, it) }
+        val last = summary.last?.takeIf { summary.member && summary.unread > 0 } ?: return null
+        return Last(summary.with?.name ?: summary.name, if (last.hidden) null else last.text, last.user.name)
     }
 
     /** Returns the message of a reminder that is due, read or not. */
-    private suspend fun reminded(room: String, seq: Long?): Last? {
-        val reminders = try {
-            chat.request<List<Reminder>> { reminders(it) }
-        } catch (_: ChatRequestException) {
-            return null
-        }
+    private suspend fun reminded(room: String, seq: Long): Last? {
+        val reminders = chat.requestOnline<List<Reminder>> { reminders(it) }
         val message = reminders.find { it.due && it.room == room && it.seq == seq }?.message ?: return null
-        val summary = chat.rooms.first { it.isNotEmpty() }.find { it.id == room }
-        val title = summary?.with?.name ?: summary?.name ?: message.user.name
-        return Last(title, if (message.hidden) null else message.text, message.user.name)
+        val summary = chat.requestOnline<RoomSummary> { loadRoom(room, it) }
+        return Last(summary.with?.name ?: summary.name, if (message.hidden) null else message.text, message.user.name)
     }
 
     /** Runs a task with a connection. Returns null if it takes too long. */
@@ -174,7 +241,20 @@ class ChatNotifications(private val context: Context, private val chat: AndroidC
         }
     }
 
-    private fun notify(target: Target?, title: String, text: String?, last: Last?, id: Int = UNREAD) {
+    /**
+     * @param last null: the message is not shown
+     * @param notLoaded the `seq` of a push whose message could not be loaded
+     * @param isUpdate whether it makes no sound
+     */
+    private fun notify(
+        target: Target?,
+        title: String,
+        text: String?,
+        last: Last?,
+        id: Int = UNREAD,
+        notLoaded: Long? = null,
+        isUpdate: Boolean = false,
+    ) {
         val room = target?.room
         val open = Intent(context, look.screen).putExtra(ROOM, room).putExtra(SEQ, target?.seq ?: 0L).putExtra(SENDER, proofOfSender()).setAction(room)
         val builder = NotificationCompat.Builder(context, CHANNEL)
@@ -183,6 +263,8 @@ class ChatNotifications(private val context: Context, private val chat: AndroidC
             .setContentText(text ?: look.newMessage)
             .setContentIntent(PendingIntent.getActivity(context, 0, open, PendingIntent.FLAG_UPDATE_CURRENT or PendingIntent.FLAG_IMMUTABLE))
             .setAutoCancel(true)
+            .setSilent(isUpdate)
+        if (notLoaded != null) builder.extras.putLong(NOT_LOADED, notLoaded)
         if (last != null && room != null) {
             val author = Person.Builder().setName(last.author).build()
             // The reply appears under the user's own name.
@@ -251,6 +333,37 @@ class ChatNotifications(private val context: Context, private val chat: AndroidC
      * @param seq 0: the room; otherwise a message in a room that the user has not joined. Ask before you open it
      */
     data class Target(val room: String, val seq: Long)
+
+    /** Loads the messages of pushes for which the server did not answer in time. Android starts it when there is a network. */
+    class PushJob : JobService() {
+        private val scope = MainScope()
+        private var loading: Job? = null
+
+        override fun onStartJob(params: JobParameters): Boolean {
+            val notifications = current ?: return false
+            loading = scope.launch {
+                val isDone = withTimeoutOrNull(JOB_MS) { notifications.loadMissing() } ?: false
+                jobFinished(params, !isDone)
+            }
+            return true
+        }
+
+        override fun onStopJob(params: JobParameters): Boolean {
+            loading?.cancel()
+            return true
+        }
+
+        internal companion object {
+            fun schedule(context: Context) {
+                val job = JobInfo.Builder(JOB_ID, ComponentName(context, PushJob::class.java))
+                    .setRequiredNetworkType(JobInfo.NETWORK_TYPE_ANY)
+                    .setBackoffCriteria(RETRY_MS, JobInfo.BACKOFF_POLICY_EXPONENTIAL)
+                // Also runs while the device sleeps.
+                if (Build.VERSION.SDK_INT >= 31) job.setExpedited(true)
+                context.getSystemService(JobScheduler::class.java).schedule(job.build())
+            }
+        }
+    }
 
     /** Sends the answer of a notification. */
     class ReplyReceiver : BroadcastReceiver() {

@@ -2,46 +2,18 @@ package io.github.phpsessionchat.app.server
 
 import android.Manifest
 import android.app.Notification
-import android.app.NotificationManager
 import android.app.Person
 import android.app.RemoteInput
 import android.content.Intent
 import android.os.Bundle
 import androidx.core.app.NotificationCompat
-import io.github.phpsessionchat.app.ChatApplication
-import java.util.concurrent.TimeUnit
 import kotlinx.coroutines.MainScope
 import kotlinx.coroutines.launch
 import org.junit.Assert.assertEquals
 import org.junit.Test
-import org.robolectric.RuntimeEnvironment
 import org.robolectric.Shadows.shadowOf
-import org.robolectric.shadows.ShadowLooper
 
-class PushTest : ServerTest() {
-    private val app = RuntimeEnvironment.getApplication() as ChatApplication
-    private val manager = app.getSystemService(NotificationManager::class.java)
-
-    private fun shown() = manager.activeNotifications.map { it.notification }
-
-    private fun awaitMain(condition: () -> Boolean) {
-        val end = System.currentTimeMillis() + 60_000
-        while (!condition()) {
-            check(System.currentTimeMillis() < end)
-            ShadowLooper.idleMainLooper(5, TimeUnit.MILLISECONDS)
-            Thread.sleep(5)
-        }
-    }
-
-    private fun push(vararg data: Pair<String, String>) {
-        var isDone = false
-        MainScope().launch {
-            app.notifications.show(mapOf(*data))
-            isDone = true
-        }
-        awaitMain { isDone }
-    }
-
+class PushTest : NotificationTest() {
     private fun lastTextOf(notification: Notification) =
         NotificationCompat.MessagingStyle.extractMessagingStyleFromNotification(notification)?.messages?.last()?.text
 
