@@ -367,6 +367,16 @@ object Samples {
         Upload("u2", "lobby", "seeds.zip", 200_000, 0, null, "file_type"),
     )
 
+    /** Files that cannot be sent. */
+    val refusedUploads: List<Upload> = listOf(
+        Upload("r1", "lobby", "harvest.mp4", 9_000_000, 0, null, "too_large"),
+        Upload("r2", "lobby", "garden.mov", 1_000, 0, null, "file_type"),
+    )
+
+    fun bytesOf(file: NewFile): ByteArray = file.source.open().readBytes()
+
+    fun nameOf(file: NewFile): String = file.name
+
     fun read(file: NewFile): String = "${file.name}, ${file.size} bytes: ${file.source.open().reader().readText()}"
 
     fun textOf(change: RoomChange): String = listOf(

@@ -16,7 +16,6 @@ import androidx.compose.material.icons.filled.Close
 import androidx.compose.material3.Checkbox
 import androidx.compose.material3.Icon
 import androidx.compose.material3.IconButton
-import androidx.compose.material3.LinearProgressIndicator
 import androidx.compose.material3.MaterialTheme
 import androidx.compose.material3.OutlinedTextField
 import androidx.compose.material3.Text
@@ -303,37 +302,4 @@ private fun NameSuggestions(composing: Composing, actions: ConversationActions) 
             Text(nameOf(user), maxLines = 1, overflow = TextOverflow.Ellipsis)
         }
     }
-}
-
-@Composable
-private fun UploadRow(upload: Upload, actions: ConversationActions) {
-    Row(verticalAlignment = Alignment.CenterVertically) {
-        Column(Modifier.weight(1f)) {
-            Text(upload.name, maxLines = 1, overflow = TextOverflow.Ellipsis, style = MaterialTheme.typography.bodyMedium)
-            if (upload.failed != null) {
-                Text(stringResource(uploadError(upload)), color = MaterialTheme.colorScheme.error, style = MaterialTheme.typography.labelMedium)
-            } else if (upload.file == null) {
-                LinearProgressIndicator(
-                    progress = { if (upload.size == 0L) 0f else upload.sent.toFloat() / upload.size },
-                    Modifier.fillMaxWidth(),
-                    trackColor = MaterialTheme.colorScheme.outlineVariant,
-                    drawStopIndicator = {},
-                )
-            }
-        }
-        if (upload.failed != null) {
-            TextButton(onClick = { actions.retryUpload(upload.key) }) { Text(stringResource(R.string.msg_retry)) }
-        }
-        IconButton(onClick = { actions.cancelUpload(upload.key) }) {
-            Icon(Icons.Filled.Close, stringResource(R.string.file_remove, isolate(upload.name)))
-        }
-    }
-}
-
-private fun uploadError(upload: Upload) = when (upload.failed) {
-    "file_type" -> R.string.file_type
-    "forbidden" -> R.string.composer_noFiles
-    "rate_limited" -> R.string.file_busy
-    Upload.UNREADABLE -> R.string.file_damaged
-    else -> R.string.file_failed
 }

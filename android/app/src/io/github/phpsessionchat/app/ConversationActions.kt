@@ -111,6 +111,9 @@ interface ConversationActions : FileActions {
     fun markRead()
     fun typed()
     fun draft(text: String)
+
+    /** Maximum size of a file in bytes. */
+    val fileLimit: Long
     fun attach(files: List<Uri>)
 
     /** Sends the recording. @param replyTo 0: not a reply */
@@ -319,6 +322,8 @@ private class RoomActions(
     override fun typed() = client.typed(room)
 
     override fun draft(text: String) = drafts.put(room, text)
+
+    override val fileLimit get() = chat.me.value?.fileLimit ?: 0
 
     override fun attach(files: List<Uri>) {
         val limit = chat.me.value?.filesLimit ?: return

@@ -3,15 +3,19 @@ package io.github.phpsessionchat.app
 import android.content.ContentProvider
 import android.content.ContentValues
 import android.database.MatrixCursor
+import android.graphics.Bitmap
+import android.graphics.BitmapFactory
 import android.net.Uri
 import android.os.ParcelFileDescriptor
 import android.provider.OpenableColumns
+import androidx.exifinterface.media.ExifInterface
 import io.github.phpsessionchat.Samples
 import io.github.phpsessionchat.android.newFile
 import java.io.File
 import java.io.FileNotFoundException
 import java.io.IOException
 import org.junit.Assert.assertEquals
+import org.junit.Assert.assertNull
 import org.junit.Assert.assertThrows
 import org.junit.Before
 import org.junit.Test
@@ -20,6 +24,7 @@ import org.robolectric.Robolectric
 import org.robolectric.RobolectricTestRunner
 import org.robolectric.RuntimeEnvironment
 import org.robolectric.annotation.Config
+import org.robolectric.annotation.GraphicsMode
 
 /** Has one picture. */
 private class Gallery : ContentProvider() {
@@ -29,6 +34,7 @@ private class Gallery : ContentProvider() {
         MatrixCursor(arrayOf("_id", OpenableColumns.DISPLAY_NAME, OpenableColumns.SIZE)).apply {
             when (uri.lastPathSegment) {
                 "17" -> addRow(arrayOf<Any>(17, "beds.jpg", 9))
+                "camera" -> addRow(arrayOf<Any>(19, "IMG.1234.jpeg", 0))
                 "online" -> addRow(arrayOf<Any>(18, "online.jpg", 0))
                 "broken" -> throw UnsupportedOperationException()
             }
@@ -36,8 +42,18 @@ private class Gallery : ContentProvider() {
 
     override fun openFile(uri: Uri, mode: String): ParcelFileDescriptor {
         if (uri.lastPathSegment == "gone") throw FileNotFoundException("$uri")
-        val file = File(context!!.cacheDir, "picture").apply { writeText("a picture") }
+        val file = File(context!!.cacheDir, "picture")
+        if (uri.lastPathSegment == "camera") takePicture(file) else file.writeText("a picture")
         return ParcelFileDescriptor.open(file, ParcelFileDescriptor.MODE_READ_ONLY)
+    }
+
+    /** Writes a picture that was taken with the camera held upright. */
+    private fun takePicture(file: File) {
+        file.outputStream().use { Bitmap.createBitmap(4000, 3000, Bitmap.Config.ARGB_8888).compress(Bitmap.CompressFormat.JPEG, 90, it) }
+        val exif = ExifInterface(file)
+        exif.setAttribute(ExifInterface.TAG_ORIENTATION, "${ExifInterface.ORIENTATION_ROTATE_90}")
+        exif.setAttribute(ExifInterface.TAG_GPS_LATITUDE, "48/1,8/1,0/1")
+        exif.saveAttributes()
     }
 
     override fun getType(uri: Uri) = "image/jpeg"
@@ -50,6 +66,7 @@ private class Gallery : ContentProvider() {
 }
 
 @RunWith(RobolectricTestRunner::class)
+@GraphicsMode(GraphicsMode.Mode.NATIVE)
 @Config(sdk = [35])
 class ContentFileTest {
     private val resolver = RuntimeEnvironment.getApplication().contentResolver
@@ -68,6 +85,18 @@ class ContentFileTest {
     fun countsTheBytesIfTheProviderDoesNotKnowTheSize() {
         assertEquals("new.jpg, 9 bytes: a picture", Samples.read(resolver.newFile(Uri.parse("content://gallery/new.jpg"))))
         assertEquals("online.jpg, 9 bytes: a picture", Samples.read(resolver.newFile(Uri.parse("content://gallery/online"))))
+    }
+
+    @Test
+    fun scalesALargePictureDownAndTurnsItUpright() {
+        val file = resolver.newFile(Uri.parse("content://gallery/camera"))
+        assertEquals("IMG.1234.jpg", Samples.nameOf(file))
+        val bytes = Samples.bytesOf(file)
+        val picture = BitmapFactory.decodeByteArray(bytes, 0, bytes.size)
+        assertEquals(1920 to 2560, picture.width to picture.height)
+        val exif = ExifInterface(bytes.inputStream())
+        assertNull(exif.getAttribute(ExifInterface.TAG_GPS_LATITUDE))
+        assertEquals(0, exif.rotationDegrees)
     }
 
     @Test

@@ -140,6 +140,7 @@ abstract class ScreenTest {
         override fun attach(files: List<Uri>) = record("attach ${files.size}")
         override fun sendVoice(replyTo: Long, threadOnly: Boolean) = record("send voice ${recorder?.take()?.let(Samples::peaksOf)}")
         override fun report(code: String) = record("report $code")
+        override val fileLimit = 5_000_000L
         override fun retryUpload(key: String) = record("retry upload $key")
         override fun cancelUpload(key: String) = record("cancel upload $key")
         override fun open(file: ChatFile) = record("open ${file.name}")

@@ -2,6 +2,7 @@ package io.github.phpsessionchat.android
 
 import android.content.ContentResolver
 import android.net.Uri
+import android.os.Build
 import android.provider.OpenableColumns
 import io.github.phpsessionchat.NewFile
 import java.io.FileNotFoundException
@@ -9,8 +10,9 @@ import java.io.IOException
 import java.io.OutputStream
 
 /**
- * Returns the file behind a `content://` address, for [io.github.phpsessionchat.Chat.upload]. Reads from the provider,
- * so do not call it on the main thread.
+ * Returns the file behind a `content://` address, for [io.github.phpsessionchat.Chat.upload]. From Android 9, a large
+ * picture is scaled down, and one that browsers do not show becomes a JPEG. Reads from the provider, so do not call it on
+ * the main thread.
  *
  * @throws IOException if the provider does not open it
  */
@@ -34,7 +36,10 @@ fun ContentResolver.newFile(uri: Uri): NewFile {
     val source = NewFile.Source { openInputStream(uri) ?: throw FileNotFoundException("$uri") }
     // Some providers do not know the size, or return 0. Uploads need it, so read once to count.
     if (size <= 0) size = countBytes(source)
-    return NewFile.of(name ?: uri.lastPathSegment ?: "file", size, source)
+    val picture = if (Build.VERSION.SDK_INT >= 28) smallerPicture(uri, size) else null
+    val fileName = name ?: uri.lastPathSegment ?: "file"
+    if (picture == null) return NewFile.of(fileName, size, source)
+    return NewFile.of(fileName.replace(Regex("""\.[^.]*$"""), "") + picture.ending, picture.bytes.size.toLong()) { picture.bytes.inputStream() }
 }
 
 private fun countBytes(source: NewFile.Source): Long = try {
