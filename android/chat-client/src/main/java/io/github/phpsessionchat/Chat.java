@@ -37,7 +37,7 @@ import org.jspecify.annotations.Nullable;
  * everything else to the {@link ChatListener}. Both run on the app's executor; on Android, use the main looper. The
  * client reconnects after a network or server failure, and after a change of the session ID.
  */
-public final class Chat {
+public final class Chat implements AutoCloseable {
   /** The version of the wire protocol that this library speaks ({@code docs/protocol.md}). */
   public static final int PROTOCOL = 1;
 
@@ -313,6 +313,7 @@ public final class Chat {
    * Disconnects permanently and ends the chat's thread. Afterwards {@link #start} does nothing and requests fail with
    * {@code offline}.
    */
+  @Override
   public void close() {
     run(
         () -> {
@@ -1358,7 +1359,7 @@ public final class Chat {
    *
    * @param message a message that the user can read
    * @param room the ID of the target room, where the user is a member
-   * @param clientId an ID that the app creates; after a failure, reuse it so that the copy is not sent twice
+   * @param clientId an ID of {@link #newClientId}; after a failure, reuse it so that the copy is not sent twice
    * @param callback gets the copy; {@code unknown_message} if the message was deleted
    */
   public void forward(Message message, String room, String clientId, @Nullable Callback<Message> callback) {
@@ -2693,8 +2694,12 @@ public final class Chat {
     callbacks.postForUser(callback);
   }
 
-  /** Returns 128 random bits in hexadecimal digits. */
-  static String newClientId() {
+  /**
+   * Returns an ID for a request that must run only once, such as {@link #forward}.
+   *
+   * @return 128 random bits in hexadecimal digits
+   */
+  public static String newClientId() {
     byte[] bytes = new byte[16];
     RANDOM.nextBytes(bytes);
     StringBuilder id = new StringBuilder();
