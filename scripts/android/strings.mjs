@@ -16,7 +16,7 @@ const qualifiers = { en: '', he: '-iw', 'pt-BR': '-pt-rBR', 'zh-Hans': '-b+zh+Ha
 /**
  * Writes the texts as Android resources, in all languages, in English if they are not translated yet. `msg.sent` becomes
  * `R.string.msg_sent`, and the plural forms `replies.count.one` and `.other` become `R.plurals.replies_count`. Texts that
- * the app does not use are left out.
+ * the app does not use are left out. Also writes the list of languages.
  * @param {string} res the folder of the resources
  */
 export function writeStrings(res) {
@@ -43,6 +43,18 @@ export function writeStrings(res) {
     const xml = `<?xml version="1.0" encoding="utf-8"?>\n<resources>\n${lines.join('')}</resources>\n`;
     writeFileSync(join(folder, 'texts.xml'), xml);
   }
+  writeLanguages(res);
+}
+
+/** Writes the languages for Android's settings, where users choose one for this app. @param {string} res */
+function writeLanguages(res) {
+  const names = readdirSync(join(app, 'texts')).map((file) => file.replace('.json', ''));
+  const locales = names.map((name) => `  <locale android:name="${name}"/>\n`).join('');
+  const namespace = 'xmlns:android="http://schemas.android.com/apk/res/android"';
+  const xml = `<?xml version="1.0" encoding="utf-8"?>\n<locale-config ${namespace}>\n${locales}</locale-config>\n`;
+  const folder = join(res, 'xml');
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, 'languages.xml'), xml);
 }
 
 /** @param {string} key */
