@@ -9,8 +9,13 @@ import { Reconnecting } from './reconnecting.ts';
  * The maximum number of texts that wait to be sent. Further texts are dropped, and servers find the changes by polling.
  */
 const mostWaiting = 1000;
-/** How long the doctor waits until its text is sent, and then until it returns, in milliseconds. */
-const patience = 3000;
+/**
+ * How long the doctor waits until its text is sent, in milliseconds. A busy machine may need seconds to connect, and the
+ * reason of a refusal says more than that nothing answered.
+ */
+const sendingMs = 10_000;
+/** How long the doctor then waits until the text returns, in milliseconds. */
+const returnMs = 3000;
 
 /** A bus with its connection state. */
 export interface KnownBus extends Bus {
@@ -50,7 +55,7 @@ export async function tryBus(place: BusPlace, history: DatabaseAddress): Promise
   if (kind === undefined) return undefined;
   const text = randomUUID();
   const { promise: back, resolve, reject } = Promise.withResolvers<number | null>();
-  const late = setTimeout(() => reject(new Error('The bus does not answer')), patience);
+  const late = setTimeout(() => reject(new Error('The bus does not answer')), sendingMs);
   let began = 0;
   const connecting = kind.connect(`php-session-chat:doctor-${text}`, {
     text: (heard) => heard === text && resolve(performance.now() - began),
@@ -62,7 +67,7 @@ export async function tryBus(place: BusPlace, history: DatabaseAddress): Promise
         began = performance.now();
         await link.send(text, 'said');
         clearTimeout(late);
-        setTimeout(resolve, patience, null).unref();
+        setTimeout(resolve, returnMs, null).unref();
       })
       .catch(reject);
     return await back;
