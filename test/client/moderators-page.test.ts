@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest';
+import { type ContentField, content } from '../../server/wire/content.ts';
 import { againInSoak } from '../helpers/again-in-soak.ts';
+import { previewTitle, samples } from '../helpers/content-samples.ts';
 import { type PeopleSite, type Person, say, startPeopleSite } from '../helpers/people.ts';
 import { inZone } from './in-zone.ts';
 import { type ChatPage, click, openPage, refused, textOf, type, until } from './open-page.ts';
@@ -207,6 +209,38 @@ test('approves a pending message or rejects it with a reason', async () => {
     ).toEqual([`from ${authors[0]?.id}`]),
   );
   await held.close();
+});
+
+const shownFields = (Object.keys(content) as ContentField[]).flatMap((field) => {
+  const { shown, moderators } = samples[field]('f'.repeat(16), 'e'.repeat(16));
+  const value = field === 'preview' ? { ...(shown as object), title: previewTitle } : shown;
+  return moderators === null ? [] : [{ field, value, expected: moderators }];
+});
+test.each([
+  ...shownFields.map((one) => ({ ...one, kind: 'reported' })),
+  ...shownFields
+    .filter(({ field }) => content[field].waiting !== null)
+    .map((one) => ({ ...one, kind: 'pending' })),
+])('shows the field $field of a $kind message', async ({ field, value, expected, kind }) => {
+  const page = await open(moderator);
+  const said = {
+    id: 'said',
+    room: 'lobby',
+    user: { id: marek.id, name: 'Marek' },
+    text: 'plain',
+    [field]: value,
+  };
+  const at = Date.now();
+  const message = { ...said, seq: 1, rev: 1, clientId: 'said', sentAt: at };
+  const reports = [{ id: 'r', room: 'lobby', message, by: reporter.ready.user, reason: 'spam', at }];
+  const answer = (event: string, data: object) => page.wire.answers.set(event, { ok: true, data });
+  answer('report:list', { reports: kind === 'reported' ? reports : [], decided: 0 });
+  answer('held:list', { held: kind === 'pending' ? [{ ...said, why: 'all', at }] : [] });
+  answer('report:context', { messages: [], reports: [] });
+  await until(() => {
+    const target = page.root.querySelector<HTMLElement>('.group.target');
+    expect(target === null ? '' : textOf(target)).toContain(expected);
+  });
 });
 
 test('finds a user, bans the user and deletes the recent messages, and ends the ban', async () => {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Writes } from '../../server/history/history.ts';
 import { type ContentField, content } from '../../server/wire/content.ts';
-import { aboutFile, author, link, mentionedUser, samples } from '../helpers/content-samples.ts';
+import { aboutFile, author, link, mentionedUser, previewTitle, samples } from '../helpers/content-samples.ts';
 import { carryOutErasures } from '../helpers/erasures.ts';
 import { at, callsOf, expectRefusal, type Now } from './history-tested.ts';
 
@@ -46,7 +46,7 @@ export function contentContract(now: Now) {
       for (const user of [author, mentionedUser]) {
         await write.arrive({ user });
         await write.join({ room, user });
-        await write.send({ ...inputOf({ shown: undefined }), text: 'first', user });
+        await write.send({ ...inputOf({ shown: undefined, moderators: null }), text: 'first', user });
       }
     };
     /** Stores a message with the field. */
@@ -110,7 +110,7 @@ export function contentContract(now: Now) {
       const pending = await read.pendingMessage({ id });
       expect(pending?.content).toHaveProperty(field, sample.waiting ?? sample.shown);
       // Only a fetched page is published.
-      const page = { title: 'Spring' };
+      const page = { title: previewTitle };
       const { changed } = await write.pendingPreview({ room, id, url: link, page, at });
       const { seq } = await approve({ id });
       const published = field === 'preview' ? { url: link, ...page } : sample.shown;

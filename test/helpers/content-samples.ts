@@ -13,6 +13,8 @@ interface Sample<Field extends ContentField> {
   imported?: unknown;
   /** In the stored message. */
   shown: StoredMessage[Field];
+  /** What the page for moderators shows of it. null: nothing. */
+  moderators: string | null;
   /** While the message is scheduled or pending approval, if not like `shown`. */
   waiting?: Field extends keyof WaitingContent ? WaitingContent[Field] : never;
   /** For a field that an edit can replace: the edit, and the stored field after it. */
@@ -26,6 +28,8 @@ export const mentionedUser = { id: '2', name: 'Ben' };
 
 export const aboutFile = { name: 'cat.png', type: 'image/png', size: 3 };
 export const link = 'https://garden.example/spring';
+/** The title of the linked page, once it is fetched. */
+export const previewTitle = 'Spring';
 const mention = (start: number) => ({ user: mentionedUser.id, start, length: 2 });
 const stored = (start: number) => [{ ...mention(start), name: mentionedUser.name, shown: true }];
 const poll = { options: ['yes', 'no'] };
@@ -41,6 +45,7 @@ export const samples: { [Field in ContentField]: (...ids: [string, string]) => S
     other: { text: 'other' },
     imported: 'hello',
     shown: 'hello',
+    moderators: 'hello',
     edit: { text: 'edited' },
     edited: 'edited',
   }),
@@ -50,18 +55,21 @@ export const samples: { [Field in ContentField]: (...ids: [string, string]) => S
     other: { replyTo: 2 },
     imported: 'm1',
     shown: 1,
+    moderators: null,
   }),
   threadOnly: () => ({
     payload: { replyTo: 1, threadOnly: true },
     sent: { replyTo: 1, threadOnly: true },
     other: { replyTo: 1 },
     shown: true,
+    moderators: 'Only in replies',
   }),
   mentions: () => ({
     payload: { mentions: [mention(0)] },
     sent: { mentions: [mention(0)] },
     other: { mentions: [mention(1)] },
     shown: stored(0),
+    moderators: null,
     waiting: [mention(0)],
     edit: { mentions: [mention(2)] },
     edited: stored(2),
@@ -72,6 +80,7 @@ export const samples: { [Field in ContentField]: (...ids: [string, string]) => S
     other: { files: [{ id: next }] },
     imported: [{ path: 'cat.png', name: 'cat' }],
     shown: [{ id, ...aboutFile, alt: 'a cat' }],
+    moderators: aboutFile.name,
     edit: { files: [{ id: next }] },
     edited: [{ id: next, ...aboutFile }],
   }),
@@ -80,18 +89,21 @@ export const samples: { [Field in ContentField]: (...ids: [string, string]) => S
     sent: { text: link, preview: link },
     other: { text: link },
     shown: { url: link },
+    moderators: previewTitle,
   }),
   poll: () => ({
     payload: { poll },
     sent: { poll },
     other: { poll: { options: ['yes', 'maybe'] } },
     shown: poll,
+    moderators: 'yes',
   }),
   card: () => ({
     payload: { card: 'order:1' },
     sent: { card: 'order:1' },
     other: { card: 'order:2' },
     shown: 'order:1',
+    moderators: 'order:1',
   }),
   important: () => ({
     payload: { important: true },
@@ -99,8 +111,9 @@ export const samples: { [Field in ContentField]: (...ids: [string, string]) => S
     other: { important: false },
     imported: true,
     shown: true,
+    moderators: 'Important',
     edit: { important: false },
     edited: undefined,
   }),
-  forwarded: () => ({ shown: { user: mentionedUser, shown: true } }),
+  forwarded: () => ({ shown: { user: mentionedUser, shown: true }, moderators: null }),
 };

@@ -17,12 +17,13 @@ import { Files } from '../../server/files/files.ts';
 import { erasuresOf } from '../../server/history/erased-users.ts';
 import type { History } from '../../server/history/history.ts';
 import { openSqliteHistory } from '../../server/history/sqlite/sqlite.ts';
-
+import { type ContentField, content } from '../../server/wire/content.ts';
 import type { Message } from '../../server/wire/events.ts';
 import { historyFolder } from '../helpers/chat-server.ts';
 import { startChild } from '../helpers/child.ts';
 import { commandHere } from '../helpers/command-here.ts';
 import { configOf } from '../helpers/config.ts';
+import { samples } from '../helpers/content-samples.ts';
 import { download, origin } from '../helpers/files.ts';
 import { unexpectedFailure } from '../helpers/own-history.ts';
 import { type PeopleSite, type Person, startPeopleSite } from '../helpers/people.ts';
@@ -622,23 +623,24 @@ const odd = {
   message: { type: 'message', id: 'a', room: 'c9', user: 'u', at, text: 'x' },
 };
 
-test('imports important messages', async () => {
-  const { message, room } = { ...odd, room: { ...odd.room, id: 'notices', name: 'Notices' } };
-  const lines = [undefined, true, false].map((important, n) => ({
-    ...message,
-    room: 'notices',
-    id: `m${n}`,
-    important,
-  }));
-  const users = { u: '42' };
-  const member = { type: 'member', room: 'notices', user: 'u' };
-  expect(await importing(file('important.jsonl', [room, member, ...lines]), { users })).toMatchObject({
-    code: 0,
-  });
+test.each(Object.keys(content) as ContentField[])('imports the field %s as declared', async (field) => {
+  const { shown, ...sample } = samples[field]('f'.repeat(16), 'f'.repeat(16));
+  const isImported = content[field].imported !== null;
+  const [room, name] = [`field-${field}`, `Field ${field}`];
+  const message = { ...odd.message, room };
+  writeFileSync(join(folder, 'cat.png'), 'cat');
+  const lines = [
+    { ...odd.room, id: room, name },
+    { type: 'member', room, user: 'u' },
+    { ...message, id: 'm1' },
+    { ...message, id: 'm2', [field]: sample.imported ?? shown },
+  ];
+  const done = await importing(file(`${room}.jsonl`, lines), { users: { u: '42' } });
+  expect(done).toMatchObject({ code: 0 });
+  const expected = field === 'files' ? [expect.objectContaining({ name: 'cat' })] : shown;
   await look(async (ann) => {
-    const { id } = (await roomNamed(ann, 'Notices')) as { id: string };
-    const { messages } = await ann.request('message:search', { room: id, has: 'important' });
-    expect(messages.map(({ seq, important }) => [seq, important])).toEqual([[2, true]]);
+    const [, found] = await messagesOf(ann, (await roomNamed(ann, name))?.id);
+    expect(found?.[field]).toEqual(isImported ? expected : undefined);
   });
 });
 
