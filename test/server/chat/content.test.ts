@@ -6,6 +6,7 @@ import { newClientId } from '../../helpers/chat-client.ts';
 import { historyFolder } from '../../helpers/chat-server.ts';
 import { author, mentionedUser, samples } from '../../helpers/content-samples.ts';
 import { origin, upload } from '../../helpers/files.ts';
+import { type JavaClient, nextJavaClient } from '../../helpers/java-client.ts';
 import { exportOf, type PeopleSite, type Person, say, startPeopleSite } from '../../helpers/people.ts';
 
 const kept = historyFolder();
@@ -13,6 +14,8 @@ let site: PeopleSite;
 let ann: Person;
 let ben: Person;
 let moderator: Person;
+/** Ben's app. */
+let app: JavaClient;
 beforeAll(async () => {
   const keyFile = `${kept.path}.key`;
   writeFileSync(keyFile, `whsec_${Buffer.alloc(24, 'c').toString('base64')}\n`);
@@ -31,8 +34,13 @@ beforeAll(async () => {
   ann = await site.person({ firstname: author.name }, author.id);
   ben = await site.person({ firstname: mentionedUser.name }, mentionedUser.id);
   moderator = await site.person({ roles: ['moderator'] });
+  app = nextJavaClient();
+  await app.ask('setCookie', { page: 'http://127.0.0.1/', value: ben.cookie.split('=')[1] });
+  await app.ask('chat', { server: site.chat.url });
+  await app.ask('start');
 });
 afterAll(async () => {
+  await app.end();
   await site.close();
   kept.remove();
 });
@@ -79,6 +87,13 @@ describe.each(Object.keys(content) as ContentField[])('the field %s', (field) =>
     await ben.request('message:report', { room, seq, reason: 'other', text: 'look' });
     const { reports } = await moderator.request('report:list', {});
     expect(reports.find((report) => report.message.id === message.id)?.message).toHaveProperty(field, value);
+  });
+
+  test('is in the message of the Java client, which can store it', async () => {
+    const { seq, [field]: value } = await send();
+    await app.ask('open', { room });
+    await expect.poll(async () => (await app.messages(room)).at(-1)?.seq).toBe(seq);
+    expect(await app.ask('content', { seq })).toHaveProperty(field, value);
   });
 
   test('is in the export while its message is scheduled or pending approval', async () => {

@@ -111,6 +111,9 @@ public final class Robot implements ChatListener {
         seen = chat.messages(room);
         answer(c, "ok", json(seen));
         return;
+      case "content":
+        answer(c, "ok", message(c.getLong("seq")).toJsonObject());
+        return;
       case "rooms":
         answer(c, "ok", json(chat.rooms()));
         return;
