@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type ContentField, content } from '../../../server/wire/content.ts';
-import type { Message } from '../../../server/wire/events.ts';
+import type { Message, RequestPayload } from '../../../server/wire/events.ts';
 import { newClientId } from '../../helpers/chat-client.ts';
 import { historyFolder } from '../../helpers/chat-server.ts';
 import { author, mentionedUser, samples } from '../../helpers/content-samples.ts';
@@ -45,6 +45,7 @@ afterAll(async () => {
   kept.remove();
 });
 
+type SentPayload = RequestPayload<'message:send'>;
 type Said = Record<string, unknown> & { id: string };
 
 /** Returns the line with this ID in a file of the export of the author's data. */
@@ -94,6 +95,22 @@ describe.each(Object.keys(content) as ContentField[])('the field %s', (field) =>
     await app.ask('open', { room });
     await expect.poll(async () => (await app.messages(room)).at(-1)?.seq).toBe(seq);
     expect(await app.ask('content', { seq })).toHaveProperty(field, value);
+  });
+
+  test('is sent by the Java client', async () => {
+    if (sent === null) return;
+    const { mentions = [], files, ...payload } = (await newPayload()) as unknown as SentPayload;
+    await app.ask('open', { room });
+    const upload = files && (await app.ask('upload', { room, name: 'cat.txt', size: 3 }));
+    const before = (await ann.request('message:history', { room })).messages.length;
+    await app.ask('send', {
+      ...payload,
+      mentions: mentions.map(({ user, start, length }) => ({ user, begin: start, end: start + length })),
+      files: upload === undefined ? [] : [{ upload }],
+    });
+    await expect
+      .poll(async () => (await ann.request('message:history', { room })).messages.slice(before))
+      .toEqual([expect.objectContaining({ user: ben.ready.user, [field]: expect.anything() })]);
   });
 
   test('is in the export while its message is scheduled or pending approval', async () => {

@@ -149,6 +149,14 @@ public final class Robot implements ChatListener {
         for (JSONObject one : Wire.list(c, "files", json -> json)) {
           written.file(one.getString("upload"), Wire.text(one, "alt"));
         }
+        if (c.optBoolean("threadOnly")) written.threadOnly();
+        if (c.has("card")) written.card(c.getString("card"));
+        if (c.optBoolean("important")) written.important();
+        if (c.has("poll")) {
+          NewPoll poll = NewPoll.of(Wire.texts(c.getJSONObject("poll"), "options"));
+          chat.sendPoll(room, c.getString("text"), poll, c.getString("clientId"), answering(c));
+          return;
+        }
         answer(c, "ok", chat.send(room, written));
         return;
       case "upload":
