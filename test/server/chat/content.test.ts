@@ -24,8 +24,6 @@ beforeAll(async () => {
     CHAT_FILES: kept.files,
     CHAT_ORIGINS: origin,
     CHAT_CREATE_ROOMS: 'all',
-    CHAT_PREVIEWS: 'on',
-    CHAT_PREVIEW_HOSTS: 'garden.example',
     // No test requests a card.
     CHAT_CARDS_URL: 'http://127.0.0.1:9/',
     CHAT_WEBHOOK_KEY_FILE: keyFile,
@@ -54,7 +52,10 @@ async function exported(file: string, id: string): Promise<Said | undefined> {
   return lines.map((line) => JSON.parse(line) as Said).find((line) => line.id === id);
 }
 
-describe.each(Object.keys(content) as ContentField[])('the field %s', (field) => {
+/** Without the preview, which the server removes once it cannot fetch the page: see previews.test.ts. */
+const fields = (Object.keys(content) as ContentField[]).filter((field) => content[field].edit !== 'derived');
+
+describe.each(fields)('the field %s', (field) => {
   const { sent, waiting, api } = content[field];
   let room: string;
   beforeAll(async () => {
