@@ -3,14 +3,14 @@ import { generateJava, type JavaOptions, readJava, type Schema } from './java-ty
 
 /** Types that only the client knows. `Upload` describes the other fields of an upload. */
 const clientTypes = {
-  PendingFile: z.object({
+  UnsentFile: z.object({
     key: z.string().describe('The key of its {@link Upload}, which ends with the process.'),
     name: z.string().describe('The file name.'),
     size: z.int().describe('The size in bytes.'),
     alt: z.string().optional().describe('The description for users who cannot see the picture.'),
     file: z.unknown().optional().describe('The uploaded file. Absent if the upload is not complete.'),
   }),
-  PendingMessage: z.object({
+  UnsentMessage: z.object({
     clientId: z.string().describe('The same in every attempt, so that the server detects duplicates.'),
     room: z.string().describe('The room ID.'),
     writtenAt: z
@@ -114,15 +114,15 @@ export function javaOptions(asyncApi: object): JavaOptions {
       'Message.hidden': {
         doc: 'Whether the reader blocked the author. Hide the message, or show it only on request.',
       },
-      'PendingFile.file': {
+      'UnsentFile.file': {
         type: '@Nullable ChatFile',
         read: 'Wire.optional(json, "file", ChatFile::fromJson)',
         write: 'file == null ? null : file.toJsonObject()',
       },
-      'PendingMessage.files': {
-        type: 'List<PendingFile>',
-        read: 'Wire.list(json, "files", PendingFile::fromJson)',
-        write: 'files.isEmpty() ? null : Wire.array(files, PendingFile::toJsonObject)',
+      'UnsentMessage.files': {
+        type: 'List<UnsentFile>',
+        read: 'Wire.list(json, "files", UnsentFile::fromJson)',
+        write: 'files.isEmpty() ? null : Wire.array(files, UnsentFile::toJsonObject)',
       },
       'PinnedMessage.message': {
         type: 'RoomSummary.Last',
@@ -165,7 +165,7 @@ export function javaOptions(asyncApi: object): JavaOptions {
       ...['Mention.start', 'Mention.length', 'Reaction.count'],
     ]),
     edited: new Set(edited),
-    written: ['LastMessage', 'Message', 'PendingFile', 'PendingMessage'],
+    written: ['LastMessage', 'Message', 'UnsentFile', 'UnsentMessage'],
   };
 }
 

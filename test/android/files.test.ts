@@ -62,7 +62,7 @@ async function uploads(app: JavaClient, key: unknown, is: (upload: Uploaded) => 
 }
 const isThere = ({ file }: Uploaded) => file !== undefined;
 const shows = (app: JavaClient, text: string) =>
-  app.isTold('messages', ({ last, pending }) => last === text && pending === 0);
+  app.isTold('messages', ({ last, unsent }) => last === text && unsent === 0);
 
 test('an app uploads, sends and downloads files', async () => {
   const ann = await site.person();
@@ -173,7 +173,7 @@ test('an interrupted upload restarts over the next connection and its message is
   const size = 600 * KB;
   const key = await app.ask('upload', { room: 'lobby', name: 'cut.txt', size, hold: size / 2 });
   await app.ask('send', { room: 'lobby', text: 'in two pieces', files: [{ upload: key }] });
-  await app.isTold('messages', ({ pending }) => pending === 1);
+  await app.isTold('messages', ({ unsent }) => unsent === 1);
   await gate.outage.begin();
   await app.isTold('state', ({ kind }) => kind === 'OFFLINE');
   await app.ask('release');
@@ -229,12 +229,12 @@ test('a message with a failed file waits until the file is cancelled', async () 
   // Cancelled during the upload: without text, the message is empty and retry discards it.
   const held = await app.ask('upload', { room: 'lobby', name: 'y.txt', size: 300, hold: 100 });
   const empty = await app.ask('send', { room: 'lobby', text: ' ', files: [{ upload: held }] });
-  await app.isTold('messages', ({ pending }) => pending === 1, again);
+  await app.isTold('messages', ({ unsent }) => unsent === 1, again);
   const gone = app.told.length;
   await app.ask('cancelUpload', { upload: held });
   await app.isTold('unsent', ({ message }) => (message as { clientId: string }).clientId === empty, gone);
   await app.ask('retry', { clientId: empty });
-  await app.isTold('messages', ({ pending, last }) => pending === 0 && last === 'with or without', gone);
+  await app.isTold('messages', ({ unsent, last }) => unsent === 0 && last === 'with or without', gone);
   await app.ask('release');
   dan.close();
 });
@@ -249,7 +249,7 @@ if (soak) {
     const lost = await first.ask('upload', { room: 'lobby', name: 'lost.txt', size: 300, hold: 100 });
     const files = [{ upload: cat }, { upload: lost }];
     const clientId = await first.ask('send', { room: 'lobby', text: 'before the end', files });
-    await first.isTold('messages', ({ pending }) => pending === 1);
+    await first.isTold('messages', ({ unsent }) => unsent === 1);
     await first.stop('SIGKILL');
     apps.delete(first);
 

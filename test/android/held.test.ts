@@ -42,8 +42,8 @@ const unsent = async (failed: string, from = 0) =>
   (await app.isTold('unsent', ({ message }) => (message as Unsent).failed === failed, from))
     .message as Unsent;
 const waiting = async () => (await mod.request('held:list', {})).held;
-const pending = (count: number, from: number) =>
-  app.isTold('messages', (told) => told.pending === count, from);
+const hasUnsent = (count: number, from: number) =>
+  app.isTold('messages', (told) => told.unsent === count, from);
 const throughGate = () => ({ server: `http://127.0.0.1:${gate.port}` });
 async function offline(): Promise<void> {
   const from = app.told.length;
@@ -62,7 +62,7 @@ test('a message pending approval becomes a stored message on approval', async ()
   const from = app.told.length;
   const [held] = await waiting();
   await mod.request('held:approve', { id: held?.id ?? '' });
-  await app.isTold('messages', ({ last, pending }) => last === 'pallets' && pending === 0, from);
+  await app.isTold('messages', ({ last, unsent }) => last === 'pallets' && unsent === 0, from);
 });
 
 test('retry sends a rejected message under a new ID', async () => {
@@ -79,7 +79,7 @@ test('retry sends a rejected message under a new ID', async () => {
   expect(await waiting()).toMatchObject([{ clientId: again.clientId }]);
   from = app.told.length;
   await app.ask('discard', { clientId: again.clientId });
-  await pending(0, from);
+  await hasUnsent(0, from);
   await expect.poll(waiting).toEqual([]);
 });
 
@@ -95,7 +95,7 @@ test('an app gets the decisions made while it was stopped', async () => {
   const from = app.told.length;
   await app.ask('start');
   expect((await unsent('rejected', from)).text).toBe('two of pallets');
-  await pending(1, from);
+  await hasUnsent(1, from);
   expect((await app.messages('lobby')).map(({ text }) => text)).toContain('one of pallets');
 });
 
@@ -108,7 +108,7 @@ test('a pending message discarded offline is withdrawn after the reconnect', asy
   await offline();
   const from = app.told.length;
   await app.ask('discard', { clientId });
-  await pending(0, from);
+  await hasUnsent(0, from);
   await app.ask('retry', { clientId });
   await onlineAgain();
   await expect.poll(waiting).toEqual([]);
@@ -120,7 +120,7 @@ test('a pending message discarded offline is withdrawn after the reconnect', asy
 test('an edit that needs approval fails with the code held and leaves the message unchanged', async () => {
   const user = await start();
   await app.ask('send', { room: 'lobby', text: 'hello' });
-  await app.isTold('messages', ({ last, pending }) => last === 'hello' && pending === 0);
+  await app.isTold('messages', ({ last, unsent }) => last === 'hello' && unsent === 0);
   const seq = (await app.messages('lobby')).at(-1)?.seq;
   await expect(app.ask('edit', { seq, text: 'pallets' })).rejects.toMatchObject({ code: 'held' });
   expect(await waiting()).toMatchObject([{ seq, text: 'pallets', user: { id: user.id } }]);

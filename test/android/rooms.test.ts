@@ -30,7 +30,7 @@ async function start(session: object = {}) {
 const room = async (id: string) => (await app.ask<JavaRoom[]>('rooms')).find((one) => one.id === id);
 const refused = (code: string) => expect.objectContaining({ code });
 const shows = (text: string, of = 'lobby') =>
-  app.isTold('messages', ({ room, last, pending }) => room === of && last === text && pending === 0);
+  app.isTold('messages', ({ room, last, unsent }) => room === of && last === text && unsent === 0);
 
 test('an app replies to, edits, finds and deletes messages', async () => {
   const also = await start();
@@ -91,7 +91,7 @@ test('a rejected message stays until it is sent again or discarded', async () =>
   await app.ask('retry', { clientId });
   await app.isTold('unsent', undefined, from);
   await app.ask('discard', { clientId });
-  await app.isTold('messages', ({ pending }) => pending === 0, from);
+  await app.isTold('messages', ({ unsent }) => unsent === 0, from);
   // Later messages are not delayed.
   await app.ask('send', { room: 'lobby', text: 'short' });
   await shows('short');

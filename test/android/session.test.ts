@@ -49,7 +49,7 @@ async function inLobby(user: string, server = chat.url) {
 }
 const online = (app: JavaClient, from = 0) => app.isTold('state', ({ kind }) => kind === 'ONLINE', from);
 const shows = (app: JavaClient, text: string) =>
-  app.isTold('messages', ({ last, pending }) => last === text && pending === 0);
+  app.isTold('messages', ({ last, unsent }) => last === text && unsent === 0);
 const say = (client: ChatClient, text: string) =>
   client.request('message:send', { room: 'lobby', text, clientId: newClientId() });
 

@@ -65,10 +65,10 @@ test('a reconnected app loads missed messages and sends its own', async () => {
   await enters(app, 'OFFLINE');
   await say('while offline');
   await app.ask('send', { room: 'lobby', text: 'in the tunnel' });
-  await app.isTold('messages', ({ pending }) => pending === 1);
+  await app.isTold('messages', ({ unsent }) => unsent === 1);
   await gate.outage.end();
   await app.ask('wake');
-  await app.isTold('messages', ({ last, pending }) => last === 'in the tunnel' && pending === 0);
+  await app.isTold('messages', ({ last, unsent }) => last === 'in the tunnel' && unsent === 0);
   expect(await texts(app, 2)).toEqual(['while offline', 'in the tunnel']);
   await expect.poll(() => other.messages().at(-1)?.text).toBe('in the tunnel');
   other.close();
@@ -155,7 +155,7 @@ test('a restarted app keeps its messages and loads new ones', async () => {
   const app = await start(await site.session(1));
   await app.ask('open', { room: 'lobby' });
   await app.ask('send', { room: 'lobby', text: 'before' });
-  await app.isTold('messages', ({ last, pending }) => last === 'before' && pending === 0);
+  await app.isTold('messages', ({ last, unsent }) => last === 'before' && unsent === 0);
   await app.ask('stop');
   await enters(app, 'STOPPED');
   expect(await texts(app, 1)).toEqual(['before']);
@@ -174,7 +174,7 @@ test('an app reports a send limit and sends all messages in order', async () => 
   await app.ask('open', { room: 'lobby' });
   for (const text of ['1', '2', '3', '4', '5']) await app.ask('send', { room: 'lobby', text });
   expect(await app.isTold('sendingPaused')).toMatchObject({ code: 'rate_limited' });
-  await app.isTold('messages', ({ last, pending }) => last === '5' && pending === 0);
+  await app.isTold('messages', ({ last, unsent }) => last === '5' && unsent === 0);
   expect(await texts(app, 9)).toEqual(['1', '2', '3', '4', '5']);
   await own.close();
 });

@@ -29,7 +29,7 @@ async function start(user: string) {
   return app;
 }
 const shows = (app: JavaClient, text: string) =>
-  app.isTold('messages', ({ last, pending }) => last === text && pending === 0);
+  app.isTold('messages', ({ last, unsent }) => last === text && unsent === 0);
 const isState = (app: JavaClient, state: string, from = 0) =>
   app.isTold('state', ({ kind, reason }) => state === [kind, reason].filter(Boolean).join(' '), from);
 const statesOf = (app: JavaClient, from: number) =>

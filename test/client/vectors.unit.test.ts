@@ -65,19 +65,19 @@ interface Shown {
   name: string;
   me: string;
   stored: ShortMessage[];
-  pending: Unsent[];
-  list: { user: string; clientId: string; text: string; pending: boolean }[];
+  unsent: Unsent[];
+  list: { user: string; clientId: string; text: string; unsent: boolean }[];
 }
 
-describe('test/vectors/pending.json', () => {
-  test.each(read<Shown[]>('pending').map((shown) => [shown.name, shown] as const))('%s', (_, shown) => {
-    const list = entries(shown.stored.map(long), shown.pending, { id: shown.me, name: 'Me' });
+describe('test/vectors/unsent.json', () => {
+  test.each(read<Shown[]>('unsent').map((shown) => [shown.name, shown] as const))('%s', (_, shown) => {
+    const list = entries(shown.stored.map(long), shown.unsent, { id: shown.me, name: 'Me' });
     expect(
       list.map(({ user, message, unsent, text }) => ({
         user: user.id,
         clientId: message?.clientId ?? unsent?.clientId,
         text,
-        pending: unsent !== undefined,
+        unsent: unsent !== undefined,
       })),
     ).toEqual(shown.list);
     expect(new Set(list.map(({ key }) => key)).size).toBe(list.length);

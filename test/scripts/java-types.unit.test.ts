@@ -37,7 +37,7 @@ test('new content of the contract appears in all messages without a line by hand
   expect(edit).toContain('public MessageEdit loud(boolean loud) {\n    changes.put("loud", loud);');
 });
 
-test.each(['HeldMessage', 'Message', 'PendingMessage', 'ScheduledMessage'])(
+test.each(['HeldMessage', 'Message', 'UnsentMessage', 'ScheduledMessage'])(
   '%s has the content of all messages',
   (name) => {
     expect(readJava().get(`${name}.java`)).toContain(`class ${name} extends MessageContent {`);

@@ -408,8 +408,8 @@ object Samples {
         if (content.important) append(", important")
     }
 
-    private fun unsent(clientId: String, text: String, failed: String?, replyTo: Long = 0, file: String? = null): PendingMessage =
-        PendingMessage.fromJson(
+    private fun unsent(clientId: String, text: String, failed: String?, replyTo: Long = 0, file: String? = null): UnsentMessage =
+        UnsentMessage.fromJson(
             JSONObject().put("clientId", clientId).put("room", "lobby").put("text", text).put("writtenAt", now)
                 .put("replyTo", replyTo)
                 .apply {

@@ -135,7 +135,7 @@ fun ConversationScreen(
 
 /** Returns the uploads that no message contains yet. */
 fun unsentUploads(uploads: List<Upload>, entries: List<Entry>): List<Upload> {
-    val sent = entries.flatMap { it.pending?.files.orEmpty() }.map { it.key }.toSet()
+    val sent = entries.flatMap { it.unsent?.files.orEmpty() }.map { it.key }.toSet()
     return uploads.filter { it.key !in sent }
 }
 
@@ -226,7 +226,7 @@ private fun Messages(
 
 /** Whether a line is shown among the messages of the room, and not only in its thread. */
 private fun isInRoom(line: Entry, conversation: Conversation): Boolean {
-    val message = line.message ?: return line.pending?.threadOnly != true || line.pending?.failed != null
+    val message = line.message ?: return line.unsent?.threadOnly != true || line.unsent?.failed != null
     // Replies would be unreachable if the first message of their thread expired.
     return !message.threadOnly || conversation.replies[message.thread]?.root == message.seq
 }

@@ -45,8 +45,8 @@ import androidx.compose.ui.unit.dp
 import io.github.phpsessionchat.ConnectionState
 import io.github.phpsessionchat.Entry
 import io.github.phpsessionchat.Message
-import io.github.phpsessionchat.PendingMessage
 import io.github.phpsessionchat.Reaction
+import io.github.phpsessionchat.UnsentMessage
 import java.text.NumberFormat
 
 @Composable
@@ -105,7 +105,7 @@ fun Line(
             if (isFirst) Time(entry)
             Content(entry, isOwn = true, quoted, connection, actions, onMenu)
             if (replies != null) ThreadLine(replies, actions)
-            entry.pending?.let { Unsent(it, connection, actions) }
+            entry.unsent?.let { Unsent(it, connection, actions) }
             if (isLastRead) {
                 Text(
                     stringResource(R.string.msg_read),
@@ -209,7 +209,7 @@ private fun Bubble(
         verticalArrangement = Arrangement.spacedBy(6.dp),
     ) {
         if (quoted != null) Quote(quoted, actions)
-        if (message?.important == true || entry.pending?.important == true) {
+        if (message?.important == true || entry.unsent?.important == true) {
             ImportantMark()
         }
         if (message != null) MessageFiles(message, actions)
@@ -293,7 +293,7 @@ private fun Reactions(message: Message, reactions: List<Reaction>, actions: Conv
 
 /** The state of an unsent message. */
 @Composable
-private fun Unsent(message: PendingMessage, connection: ConnectionState.Kind, actions: ConversationActions) {
+private fun Unsent(message: UnsentMessage, connection: ConnectionState.Kind, actions: ConversationActions) {
     val colors = MaterialTheme.colorScheme
     val style = MaterialTheme.typography.labelMedium
     when (message.failed) {

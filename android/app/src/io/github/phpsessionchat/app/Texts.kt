@@ -67,7 +67,7 @@ fun shortTextOf(entry: Entry): String =
     else entry.plainText().ifEmpty { (entry.message?.files?.map { it.name } ?: filesOf(entry)).joinToString() }
 
 /** Returns the names of the files that are not uploaded yet. */
-private fun filesOf(entry: Entry): List<String> = entry.pending?.files.orEmpty().map { it.name }
+private fun filesOf(entry: Entry): List<String> = entry.unsent?.files.orEmpty().map { it.name }
 
 /** Makes the links in a text open in the browser. */
 @Composable
@@ -81,7 +81,7 @@ fun linked(text: String): AnnotatedString {
 fun formatted(entry: Entry): AnnotatedString {
     val looks = Looks.current()
     if (entry.message?.isDeleted == true) return AnnotatedString(stringResource(R.string.msg_deleted))
-    return remember(entry.message ?: entry.pending, looks) {
+    return remember(entry.message ?: entry.unsent, looks) {
         buildAnnotatedString {
             if (entry.text.isNotEmpty()) append(formatted(entry.blocks(), looks))
             for (name in filesOf(entry)) {

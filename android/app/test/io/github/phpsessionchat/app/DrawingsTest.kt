@@ -40,7 +40,7 @@ abstract class DrawingTest : ScreenTest() {
         takeScreenshot(activity, "room-menu-$name")
         showConversation()
         takeScreenshot(activity, "conversation-$name")
-        showConversation(Samples.entries.filter { it.pending == null })
+        showConversation(Samples.entries.filter { it.unsent == null })
         takeScreenshot(activity, "sent-$name")
         showConversation(connection = Kind.OFFLINE)
         takeScreenshot(activity, "offline-$name")

@@ -372,7 +372,7 @@ class ScreensTest : ScreenTest() {
 
     @Test
     fun saysWhyAFileCannotBeSentAndOffersNoRetry() {
-        showConversation(entries = Samples.entries.filter { it.pending == null }, uploads = Samples.refusedUploads)
+        showConversation(entries = Samples.entries.filter { it.unsent == null }, uploads = Samples.refusedUploads)
         compose.onNodeWithText("Larger than \u20685.0 MB\u2069").assertIsDisplayed()
         compose.onNodeWithText("Browsers can’t show QuickTime. Send it as MP4.").assertIsDisplayed()
         compose.onNodeWithText("Retry").assertDoesNotExist()

@@ -224,7 +224,7 @@ class AndroidChat(val server: String, val http: OkHttpClient, outbox: File, priv
         scope.launch {
             val entries = withContext(Dispatchers.IO) { store.messages(room) }
             if (mutableMe.value == null) return@launch
-            update(room) { if (it.view == null) it.copy(entries = entries + it.entries.filter { entry -> entry.pending != null }) else it }
+            update(room) { if (it.view == null) it.copy(entries = entries + it.entries.filter { entry -> entry.unsent != null }) else it }
         }
     }
 

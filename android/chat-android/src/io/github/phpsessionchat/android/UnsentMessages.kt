@@ -1,7 +1,7 @@
 package io.github.phpsessionchat.android
 
 import io.github.phpsessionchat.Outbox
-import io.github.phpsessionchat.PendingMessage
+import io.github.phpsessionchat.UnsentMessage
 import kotlinx.coroutines.flow.MutableStateFlow
 import kotlinx.coroutines.flow.StateFlow
 import kotlinx.coroutines.flow.asStateFlow
@@ -19,13 +19,13 @@ internal class UnsentMessages(private val outbox: Outbox) : Outbox by outbox {
         outbox.keepOnly(user)
     }
 
-    override fun load(user: String): List<PendingMessage> {
+    override fun load(user: String): List<UnsentMessage> {
         val messages = outbox.load(user)
-        mutableIds.update { it.orEmpty() + messages.filter(::willBeSent).map(PendingMessage::clientId) }
+        mutableIds.update { it.orEmpty() + messages.filter(::willBeSent).map(UnsentMessage::clientId) }
         return messages
     }
 
-    override fun put(user: String, message: PendingMessage) {
+    override fun put(user: String, message: UnsentMessage) {
         // A failed message waits for the user, whether or not its failure can be stored.
         if (!willBeSent(message)) forget(message.clientId)
         outbox.put(user, message)
@@ -37,7 +37,7 @@ internal class UnsentMessages(private val outbox: Outbox) : Outbox by outbox {
         forget(clientId)
     }
 
-    private fun willBeSent(message: PendingMessage) = message.failed == null
+    private fun willBeSent(message: UnsentMessage) = message.failed == null
 
     private fun forget(clientId: String) = mutableIds.update { it?.minus(clientId) }
 }

@@ -687,7 +687,7 @@ public final class Chat implements AutoCloseable {
   public void schedule(String room, NewMessage message, long at, @Nullable Callback<ScheduledMessage> callback) {
     Objects.requireNonNull(room, "room");
     if (!message.files.isEmpty()) throw new IllegalArgumentException("a scheduled message cannot have files");
-    JSONObject payload = Wire.put(message.toPending(newClientId(), room).done().toRequest(), "at", at);
+    JSONObject payload = Wire.put(message.toUnsent(newClientId(), room).done().toRequest(), "at", at);
     sendRequest("scheduled:add", payload, data -> ScheduledMessage.fromJson(Wire.object(data, "scheduled")), callback);
   }
 
@@ -771,10 +771,10 @@ public final class Chat implements AutoCloseable {
   }
 
   private void fail(String clientId, String room, NewMessage message, String code) {
-    PendingMessage.Draft draft = message.toPending(clientId, room);
+    UnsentMessage.Draft draft = message.toUnsent(clientId, room);
     draft.writtenAt = System.currentTimeMillis();
     draft.failed = code;
-    PendingMessage unsent = draft.done();
+    UnsentMessage unsent = draft.done();
     post(() -> listener.onUnsent(unsent));
   }
 
@@ -2314,7 +2314,7 @@ public final class Chat implements AutoCloseable {
     }
 
     @Override
-    public void send(PendingMessage item, Reply reply) {
+    public void send(UnsentMessage item, Reply reply) {
       connection.request(
           "message:send",
           item.toRequest(),
@@ -2359,7 +2359,7 @@ public final class Chat implements AutoCloseable {
     }
 
     @Override
-    public void failed(PendingMessage item) {
+    public void failed(UnsentMessage item) {
       postForUser(() -> listener.onUnsent(item));
     }
 
@@ -2675,9 +2675,9 @@ public final class Chat implements AutoCloseable {
       Room room = rooms.byId.get(id);
       if (room == null || !room.open) continue;
       Timeline timeline = room.timeline;
-      List<PendingMessage> pending =
-          delivery == null || !timeline.attached() ? Collections.<PendingMessage>emptyList() : delivery.list(id);
-      List<Entry> entries = Entry.list(blocks.apply(timeline.list()), pending, me.user);
+      List<UnsentMessage> unsent =
+          delivery == null || !timeline.attached() ? Collections.<UnsentMessage>emptyList() : delivery.list(id);
+      List<Entry> entries = Entry.list(blocks.apply(timeline.list()), unsent, me.user);
       boolean upToDate = room.joined && timeline.syncFrom() == Timeline.NONE;
       HistoryView view = new HistoryView(timeline.complete(), timeline.attached(), upToDate);
       messages.put(id, entries);

@@ -86,9 +86,9 @@ public interface ChatListener {
   /**
    * A message failed, or is pending approval.
    *
-   * @param message the message; {@link PendingMessage#failed} contains the reason
+   * @param message the message; {@link UnsentMessage#failed} contains the reason
    */
-  default void onUnsent(PendingMessage message) {}
+  default void onUnsent(UnsentMessage message) {}
 
   /**
    * An upload progressed, finished or failed.

@@ -21,7 +21,7 @@ final class Delivery {
     /** Whether the client is connected and has joined the room. */
     boolean canSend(String room);
 
-    void send(PendingMessage item, Reply reply);
+    void send(UnsentMessage item, Reply reply);
 
     void sent(Message message);
 
@@ -32,7 +32,7 @@ final class Delivery {
      */
     void discardHeld(String id, Runnable discarded);
 
-    void failed(PendingMessage item);
+    void failed(UnsentMessage item);
 
     /** Returns null if no upload with this key exists in this process. */
     @Nullable Upload upload(String key);
@@ -87,7 +87,7 @@ final class Delivery {
   private final Outbox outbox;
   private final String user;
   private final Port port;
-  private final Map<String, PendingMessage> items = new LinkedHashMap<>();
+  private final Map<String, UnsentMessage> items = new LinkedHashMap<>();
 
   /** The server's IDs of pending and rejected messages, by {@code clientId}. Missing until the server sends them. */
   private final Map<String, String> held = new HashMap<>();
@@ -146,11 +146,11 @@ final class Delivery {
   }
 
   private void load() throws IOException {
-    for (PendingMessage item : outbox.load(user)) {
+    for (UnsentMessage item : outbox.load(user)) {
       if (items.containsKey(item.clientId) || pendingRemovals.contains(item.clientId)) continue;
       items.put(item.clientId, item);
       port.changed(item.room);
-      for (PendingFile file : item.files) {
+      for (UnsentFile file : item.files) {
         if (file.file != null) continue;
         Upload upload = port.upload(file.key);
         if (upload == null) failUpload(file.key);
@@ -161,9 +161,9 @@ final class Delivery {
   }
 
   /** Returns the messages of a room except discarded ones, oldest first. */
-  List<PendingMessage> list(String room) {
-    List<PendingMessage> list = new ArrayList<>();
-    for (PendingMessage item : items.values()) {
+  List<UnsentMessage> list(String room) {
+    List<UnsentMessage> list = new ArrayList<>();
+    for (UnsentMessage item : items.values()) {
       if (item.room.equals(room) && !DISCARDED.equals(item.failed)) list.add(item);
     }
     Collections.sort(
@@ -176,22 +176,22 @@ final class Delivery {
   /** Returns the rooms with messages to send. */
   Set<String> roomsToSend() {
     Set<String> rooms = new LinkedHashSet<>();
-    for (PendingMessage item : items.values()) if (item.failed == null) rooms.add(item.room);
+    for (UnsentMessage item : items.values()) if (item.failed == null) rooms.add(item.room);
     return rooms;
   }
 
   void add(String clientId, String room, NewMessage message) {
-    List<PendingMessage> before = list(room);
+    List<UnsentMessage> before = list(room);
     long last = before.isEmpty() ? 0 : before.get(before.size() - 1).writtenAt;
     // Keeps the order of messages from the same millisecond or after the clock is set back.
     long at = Math.max(System.currentTimeMillis(), last + 1);
-    List<PendingFile> files = new ArrayList<>();
+    List<UnsentFile> files = new ArrayList<>();
     String failed = null;
     for (Map.Entry<String, String> one : message.files.entrySet()) {
       Upload upload = port.upload(one.getKey());
       if (upload == null || upload.failed != null || !upload.room.equals(room)) failed = NOT_UPLOADED;
       if (upload == null) continue;
-      PendingFile.Draft file = new PendingFile.Draft();
+      UnsentFile.Draft file = new UnsentFile.Draft();
       file.key = upload.key;
       file.name = upload.name;
       file.size = upload.size;
@@ -199,11 +199,11 @@ final class Delivery {
       file.file = upload.file;
       files.add(file.done());
     }
-    PendingMessage.Draft draft = message.toPending(clientId, room);
+    UnsentMessage.Draft draft = message.toUnsent(clientId, room);
     draft.writtenAt = at;
     draft.files = files;
     draft.failed = failed;
-    PendingMessage item = draft.done();
+    UnsentMessage item = draft.done();
     if (put(item) && failed != null) port.failed(item);
   }
 
@@ -211,16 +211,16 @@ final class Delivery {
   void handleUpload(Upload upload) {
     if (upload.failed != null) failUpload(upload.key);
     if (upload.file == null) return;
-    for (PendingMessage item : new ArrayList<>(items.values())) {
-      List<PendingFile> files = new ArrayList<>();
+    for (UnsentMessage item : new ArrayList<>(items.values())) {
+      List<UnsentFile> files = new ArrayList<>();
       boolean isAffected = false;
-      for (PendingFile file : item.files) {
+      for (UnsentFile file : item.files) {
         boolean isMatch = file.file == null && file.key.equals(upload.key);
         isAffected |= isMatch;
         files.add(isMatch ? file.as(upload.file) : file);
       }
       if (!isAffected) continue;
-      PendingMessage now = item.with(files);
+      UnsentMessage now = item.with(files);
       items.put(now.clientId, now);
       // If the outbox fails, the file is lost when the process ends.
       store(now);
@@ -231,8 +231,8 @@ final class Delivery {
 
   /** Fails the messages that wait for a cancelled or failed upload. */
   void failUpload(String key) {
-    for (PendingMessage item : new ArrayList<>(items.values())) {
-      for (PendingFile file : item.files) {
+    for (UnsentMessage item : new ArrayList<>(items.values())) {
+      for (UnsentFile file : item.files) {
         if (item.failed == null && file.file == null && file.key.equals(key)) fail(item, NOT_UPLOADED);
       }
     }
@@ -243,12 +243,12 @@ final class Delivery {
    * under the old ID. Files that no longer exist are omitted.
    */
   void retry(String clientId) {
-    PendingMessage item = items.get(clientId);
+    UnsentMessage item = items.get(clientId);
     if (item == null || item.failed == null || item.failed.equals(HELD) || item.failed.equals(DISCARDED)) return;
     boolean isFileUnknown = item.failed.equals("unknown_file");
-    List<PendingFile> files = new ArrayList<>();
+    List<UnsentFile> files = new ArrayList<>();
     List<String> reuploads = new ArrayList<>();
-    for (PendingFile file : item.files) {
+    for (UnsentFile file : item.files) {
       if ((file.file == null || isFileUnknown) && port.upload(file.key) != null) {
         reuploads.add(file.key);
         files.add(file.as(null));
@@ -261,10 +261,10 @@ final class Delivery {
       return;
     }
     boolean needsNewId = item.failed.equals("conflict") || item.failed.equals(REJECTED);
-    PendingMessage now = item.failed(null).with(files);
+    UnsentMessage now = item.failed(null).with(files);
     boolean kept = put(needsNewId ? now.as(Chat.newClientId()) : now);
     // Discards the old message without its files, because they now belong to the new message.
-    if (needsNewId && kept && isHeld(item)) discardHeld(item.with(Collections.<PendingFile>emptyList()));
+    if (needsNewId && kept && isHeld(item)) discardHeld(item.with(Collections.<UnsentFile>emptyList()));
     else if (needsNewId && kept) forget(item);
     for (String key : reuploads) port.uploadAgain(key);
   }
@@ -274,9 +274,9 @@ final class Delivery {
    * failed.
    */
   void retryUploads() {
-    for (PendingMessage item : new ArrayList<>(items.values())) {
+    for (UnsentMessage item : new ArrayList<>(items.values())) {
       boolean canRetry = NOT_UPLOADED.equals(item.failed);
-      for (PendingFile file : item.files) {
+      for (UnsentFile file : item.files) {
         if (file.file != null) continue;
         Upload upload = port.upload(file.key);
         canRetry &= upload != null && upload.failed == null;
@@ -286,14 +286,14 @@ final class Delivery {
   }
 
   void discard(String clientId) {
-    PendingMessage item = items.get(clientId);
+    UnsentMessage item = items.get(clientId);
     if (item != null && isHeld(item)) discardHeld(item);
     else remove(clientId);
   }
 
   /** If the ID is unknown or the connection ends first, {@link #compareHeld} repeats this after a reconnect. */
-  private void discardHeld(PendingMessage item) {
-    PendingMessage discarded = item.failed(DISCARDED);
+  private void discardHeld(UnsentMessage item) {
+    UnsentMessage discarded = item.failed(DISCARDED);
     items.put(item.clientId, discarded);
     // If the outbox fails, the message is held again after a restart and can be discarded again.
     store(discarded);
@@ -305,13 +305,13 @@ final class Delivery {
   /** Removes a message that was stored or withdrawn. */
   private void remove(String clientId) {
     held.remove(clientId);
-    PendingMessage item = items.get(clientId);
+    UnsentMessage item = items.get(clientId);
     if (item == null) return;
-    for (PendingFile file : item.files) port.forgetUpload(file.key);
+    for (UnsentFile file : item.files) port.forgetUpload(file.key);
     forget(item);
   }
 
-  private void forget(PendingMessage item) {
+  private void forget(UnsentMessage item) {
     items.remove(item.clientId);
     forget(item.clientId);
     port.changed(item.room);
@@ -320,7 +320,7 @@ final class Delivery {
 
   /** Removes an unsent message that was received as stored, because its acknowledgement may have been lost. */
   void confirm(Message message) {
-    PendingMessage item = items.get(message.clientId);
+    UnsentMessage item = items.get(message.clientId);
     if (item == null || !item.room.equals(message.room)) return;
     // A message with a different text stays. Sending it fails with `conflict`, so it is not lost silently.
     if (message.isEdited() || message.isDeleted() || item.text.equals(message.text)) remove(item.clientId);
@@ -329,11 +329,11 @@ final class Delivery {
   /** Returns the {@code clientId} of each held or rejected message. */
   Set<String> allHeld() {
     Set<String> all = new HashSet<>();
-    for (PendingMessage item : items.values()) if (isHeld(item)) all.add(item.clientId);
+    for (UnsentMessage item : items.values()) if (isHeld(item)) all.add(item.clientId);
     return all;
   }
 
-  private static boolean isHeld(PendingMessage item) {
+  private static boolean isHeld(UnsentMessage item) {
     return HELD.equals(item.failed) || REJECTED.equals(item.failed) || DISCARDED.equals(item.failed);
   }
 
@@ -341,7 +341,7 @@ final class Delivery {
   void applyDecision(String id, boolean exists, boolean isRejected) {
     for (Map.Entry<String, String> one : new ArrayList<>(held.entrySet())) {
       if (!one.getValue().equals(id)) continue;
-      PendingMessage item = items.get(one.getKey());
+      UnsentMessage item = items.get(one.getKey());
       if (!exists) remove(one.getKey());
       else if (isRejected && item != null && HELD.equals(item.failed)) fail(item, REJECTED);
     }
@@ -355,7 +355,7 @@ final class Delivery {
    * @param rejected IDs of rejected messages
    */
   void compareHeld(Set<String> before, Map<String, String> ids, Set<String> rejected) {
-    for (PendingMessage item : new ArrayList<>(items.values())) {
+    for (UnsentMessage item : new ArrayList<>(items.values())) {
       if (!isHeld(item)) continue;
       String id = ids.get(item.clientId);
       if (id == null) {
@@ -370,7 +370,7 @@ final class Delivery {
 
   /** Fails all waiting messages of a room. */
   void fail(String room, String code) {
-    for (PendingMessage item : list(room)) if (item.failed == null) fail(item, code);
+    for (UnsentMessage item : list(room)) if (item.failed == null) fail(item, code);
     endPause(room);
   }
 
@@ -391,7 +391,7 @@ final class Delivery {
   /** Sends the next message of a room, unless sending there is paused. */
   void sendNext(String room) {
     if (closed || sending.contains(room) || pauses.containsKey(room) || !port.canSend(room)) return;
-    PendingMessage item = findNext(room);
+    UnsentMessage item = findNext(room);
     if (item == null) return;
     sending.add(room);
     port.send(
@@ -451,8 +451,8 @@ final class Delivery {
     if (attempts.remove(key) != null && attempts.isEmpty()) port.paused(null, 0);
   }
 
-  private @Nullable PendingMessage findNext(String room) {
-    for (PendingMessage item : list(room)) if (item.failed == null && item.isWhole()) return item;
+  private @Nullable UnsentMessage findNext(String room) {
+    for (UnsentMessage item : list(room)) if (item.failed == null && item.isWhole()) return item;
     return null;
   }
 
@@ -462,9 +462,9 @@ final class Delivery {
    *
    * @return whether it was stored
    */
-  private boolean put(PendingMessage item) {
+  private boolean put(UnsentMessage item) {
     boolean kept = store(item);
-    PendingMessage now = kept ? item : item.failed(NOT_KEPT);
+    UnsentMessage now = kept ? item : item.failed(NOT_KEPT);
     items.put(item.clientId, now);
     port.changed(item.room);
     if (kept) sendNext(item.room);
@@ -472,10 +472,10 @@ final class Delivery {
     return kept;
   }
 
-  private void fail(PendingMessage item, String code) {
+  private void fail(UnsentMessage item, String code) {
     // The user discarded it while it was being sent.
     if (!items.containsKey(item.clientId)) return;
-    PendingMessage failed = item.failed(code);
+    UnsentMessage failed = item.failed(code);
     items.put(item.clientId, failed);
     // If the outbox fails, the message is sent and rejected again after a restart.
     store(failed);
@@ -483,7 +483,7 @@ final class Delivery {
     port.failed(failed);
   }
 
-  private boolean store(PendingMessage item) {
+  private boolean store(UnsentMessage item) {
     try {
       outbox.put(user, item);
       pendingRemovals.remove(item.clientId);

@@ -22,7 +22,7 @@ public final class Entry {
   /** The stored message; null if unsent. */
   public final @Nullable Message message;
   /** The unsent message; null if stored. */
-  public final @Nullable PendingMessage pending;
+  public final @Nullable UnsentMessage unsent;
 
   private Entry(Message message) {
     key = message.user.id + "/" + message.clientId;
@@ -31,17 +31,17 @@ public final class Entry {
     sentAt = message.sentAt;
     replyTo = message.replyTo;
     this.message = message;
-    pending = null;
+    unsent = null;
   }
 
-  private Entry(String key, User me, PendingMessage pending) {
+  private Entry(String key, User me, UnsentMessage unsent) {
     this.key = key;
     user = me;
-    text = pending.text;
-    sentAt = pending.writtenAt;
-    replyTo = pending.replyTo;
+    text = unsent.text;
+    sentAt = unsent.writtenAt;
+    replyTo = unsent.replyTo;
     message = null;
-    this.pending = pending;
+    this.unsent = unsent;
   }
 
   /**
@@ -55,8 +55,8 @@ public final class Entry {
   }
 
   /** Returns the stored messages in order, then the unsent ones, without duplicates. */
-  static List<Entry> list(List<Message> stored, List<PendingMessage> pending, @Nullable User me) {
-    List<Entry> list = new ArrayList<>(stored.size() + pending.size());
+  static List<Entry> list(List<Message> stored, List<UnsentMessage> unsent, @Nullable User me) {
+    List<Entry> list = new ArrayList<>(stored.size() + unsent.size());
     Set<String> known = new HashSet<>();
     for (Message message : stored) {
       Entry entry = new Entry(message);
@@ -64,7 +64,7 @@ public final class Entry {
       known.add(entry.key);
     }
     if (me != null) {
-      for (PendingMessage item : pending) {
+      for (UnsentMessage item : unsent) {
         String key = me.id + "/" + item.clientId;
         // After `conflict`, a different message is stored under the same ID. Both are listed.
         boolean other = "conflict".equals(item.failed);
@@ -80,7 +80,7 @@ public final class Entry {
    * @return its paragraphs, quotations, lists and blocks of code, in order
    */
   public List<MessageText.Block> blocks() {
-    return NamedText.blocks(text, message == null ? pending.mentions : message.mentions);
+    return NamedText.blocks(text, message == null ? unsent.mentions : message.mentions);
   }
 
   /**
@@ -94,6 +94,6 @@ public final class Entry {
 
   @Override
   public String toString() {
-    return message == null ? pending.toString() : message.toString();
+    return message == null ? unsent.toString() : message.toString();
   }
 }

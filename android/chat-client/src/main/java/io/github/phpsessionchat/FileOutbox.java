@@ -45,8 +45,8 @@ public final class FileOutbox implements Outbox {
   }
 
   @Override
-  public List<PendingMessage> load(String user) throws IOException {
-    List<PendingMessage> messages = new ArrayList<>();
+  public List<UnsentMessage> load(String user) throws IOException {
+    List<UnsentMessage> messages = new ArrayList<>();
     for (File file : list(userFolderOf(user))) {
       String name = file.getName();
       if (!isMessageFile(name) || !isRegularFile(file)) continue;
@@ -55,14 +55,14 @@ public final class FileOutbox implements Outbox {
         delete(file);
         continue;
       }
-      PendingMessage message = read(file);
+      UnsentMessage message = read(file);
       if (message != null && name.equals(message.clientId + STORED_SUFFIX)) messages.add(message);
     }
     return messages;
   }
 
   @Override
-  public void put(String user, PendingMessage message) throws IOException {
+  public void put(String user, UnsentMessage message) throws IOException {
     File userFolder = userFolderOf(user);
     byte[] bytes = message.toJson().getBytes(UTF_8);
     if (bytes.length > MAX_BYTES) throw new IOException("the message is too large for the outbox");
@@ -166,7 +166,7 @@ public final class FileOutbox implements Outbox {
   }
 
   /** Reads a message. Returns null for a foreign or damaged file, which is left in place. */
-  private static @Nullable PendingMessage read(File file) {
+  private static @Nullable UnsentMessage read(File file) {
     if (file.length() > MAX_BYTES) return null;
     byte[] bytes = new byte[(int) file.length()];
     try (InputStream in = new FileInputStream(file)) {
@@ -175,7 +175,7 @@ public final class FileOutbox implements Outbox {
         if (n < 0) return null;
         at += n;
       }
-      return PendingMessage.fromJson(new String(bytes, UTF_8));
+      return UnsentMessage.fromJson(new String(bytes, UTF_8));
     } catch (IOException | IllegalArgumentException e) {
       return null;
     }

@@ -10,16 +10,16 @@ import org.jspecify.annotations.Nullable;
 
 /** An {@link Outbox} in memory. Messages are lost when the process ends. */
 public final class MemoryOutbox implements Outbox {
-  private final Map<String, Map<String, PendingMessage>> users = new HashMap<>();
+  private final Map<String, Map<String, UnsentMessage>> users = new HashMap<>();
 
   @Override
-  public synchronized List<PendingMessage> load(String user) {
+  public synchronized List<UnsentMessage> load(String user) {
     return new ArrayList<>(of(user).values());
   }
 
   @Override
-  public synchronized void put(String user, PendingMessage message) {
-    Map<String, PendingMessage> messages = users.get(user);
+  public synchronized void put(String user, UnsentMessage message) {
+    Map<String, UnsentMessage> messages = users.get(user);
     if (messages == null) users.put(user, messages = new LinkedHashMap<>());
     messages.put(message.clientId, message);
   }
@@ -34,8 +34,8 @@ public final class MemoryOutbox implements Outbox {
     users.keySet().retainAll(Collections.singleton(user));
   }
 
-  private Map<String, PendingMessage> of(String user) {
-    Map<String, PendingMessage> messages = users.get(user);
-    return messages == null ? Collections.<String, PendingMessage>emptyMap() : messages;
+  private Map<String, UnsentMessage> of(String user) {
+    Map<String, UnsentMessage> messages = users.get(user);
+    return messages == null ? Collections.<String, UnsentMessage>emptyMap() : messages;
   }
 }

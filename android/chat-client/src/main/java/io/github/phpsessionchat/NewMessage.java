@@ -9,28 +9,28 @@ import org.jspecify.annotations.Nullable;
 /** A message for {@link Chat#send(String, NewMessage)}. */
 public final class NewMessage {
   /** The content without files. */
-  final PendingMessage.Draft draft;
+  final UnsentMessage.Draft draft;
   /** Alternative texts by upload key. */
   final Map<String, @Nullable String> files = new LinkedHashMap<>();
 
-  private NewMessage(PendingMessage.Draft draft) {
+  private NewMessage(UnsentMessage.Draft draft) {
     this.draft = draft;
     draft.mentions = new ArrayList<>(draft.mentions);
   }
 
   /** Returns a copy, because another thread sends it. */
   NewMessage copy() {
-    NewMessage copy = new NewMessage(new PendingMessage.Draft(draft.done()));
+    NewMessage copy = new NewMessage(new UnsentMessage.Draft(draft.done()));
     copy.files.putAll(files);
     return copy;
   }
 
   /** Returns the message without its files. */
-  PendingMessage.Draft toPending(String clientId, String room) {
-    PendingMessage.Draft pending = copy().draft;
-    pending.clientId = clientId;
-    pending.room = room;
-    return pending;
+  UnsentMessage.Draft toUnsent(String clientId, String room) {
+    UnsentMessage.Draft unsent = copy().draft;
+    unsent.clientId = clientId;
+    unsent.room = room;
+    return unsent;
   }
 
   /**
@@ -40,7 +40,7 @@ public final class NewMessage {
    * @return the message
    */
   public static NewMessage of(String text) {
-    PendingMessage.Draft draft = new PendingMessage.Draft();
+    UnsentMessage.Draft draft = new UnsentMessage.Draft();
     draft.text = Objects.requireNonNull(text, "text");
     return new NewMessage(draft);
   }

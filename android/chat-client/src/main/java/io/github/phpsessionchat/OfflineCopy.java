@@ -76,7 +76,7 @@ public final class OfflineCopy {
   public static @Nullable List<Entry> readMessages(String text) {
     JSONObject json = parse(text);
     if (json == null || !json.has("messages")) return null;
-    return Entry.list(Wire.list(json, "messages", Message::fromJson), Collections.<PendingMessage>emptyList(), null);
+    return Entry.list(Wire.list(json, "messages", Message::fromJson), Collections.<UnsentMessage>emptyList(), null);
   }
 
   private static @Nullable JSONObject parse(String text) {

@@ -6,7 +6,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Stores messages until the server has acknowledged them. Each {@link Chat} needs its own outbox. Store the result of
- * {@link PendingMessage#toJson}. All methods are called on the chat's thread. A {@code RuntimeException}, as thrown by
+ * {@link UnsentMessage#toJson}. All methods are called on the chat's thread. A {@code RuntimeException}, as thrown by
  * SQLite on Android, is handled like an {@code IOException}. The client repeats failed calls, except {@link #put}.
  */
 public interface Outbox {
@@ -17,7 +17,7 @@ public interface Outbox {
    * @return the messages, in any order
    * @throws IOException if they cannot be read
    */
-  List<PendingMessage> load(String user) throws IOException;
+  List<UnsentMessage> load(String user) throws IOException;
 
   /**
    * Stores a message and replaces one with the same {@code clientId}. The message must be stored when this returns.
@@ -26,7 +26,7 @@ public interface Outbox {
    * @param message a message of that user
    * @throws IOException if the message cannot be stored
    */
-  void put(String user, PendingMessage message) throws IOException;
+  void put(String user, UnsentMessage message) throws IOException;
 
   /**
    * Removes a message. Does nothing if it is not stored.

@@ -149,7 +149,7 @@ class ChatTest {
     chat.openRoom("lobby", events.callback("open"));
     chat.send("lobby", "from the tunnel");
     events.await("messages of lobby: 1");
-    assertEquals("from the tunnel", chat.messages("lobby").get(0).pending.text);
+    assertEquals("from the tunnel", chat.messages("lobby").get(0).unsent.text);
     assertEquals(1, outbox.load("alice").size());
     chat.start();
     assertEquals("from the tunnel", server.awaitRequest("message:send").getString("text"));
@@ -351,7 +351,7 @@ class ChatTest {
   @Test
   void discardsHeldMessageOnceItsIdArrivesAndForgetsItWhenAcknowledged() throws Exception {
     String kept = "{'clientId':'a1','room':'lobby','text':'from before','writtenAt':1,'replyTo':0,'failed':'held'}";
-    outbox.put("alice", PendingMessage.fromJson(kept));
+    outbox.put("alice", UnsentMessage.fromJson(kept));
     delayResponses("held:list", "held:discard");
     chat.openRoom("lobby", events.callback("lobby"));
     chat.start();
@@ -485,7 +485,7 @@ class ChatTest {
   @Test
   void keepsMessageThatWasHeldAfterTheListRequest() throws Exception {
     String kept = "{'clientId':'a1','room':'lobby','text':'from before','writtenAt':1,'replyTo':0,'failed':'held'}";
-    outbox.put("alice", PendingMessage.fromJson(kept));
+    outbox.put("alice", UnsentMessage.fromJson(kept));
     delayResponses("held:list", "message:send");
     chat.openRoom("lobby", events.callback("lobby"));
     chat.start();
@@ -499,7 +499,7 @@ class ChatTest {
     server.respondLate("held:list", ScriptedServer.ok(new JSONObject().put("held", new JSONArray())));
     chat.findUsers("bob", null, events.callback("found"));
     events.await("found");
-    List<PendingMessage> left = outbox.load("alice");
+    List<UnsentMessage> left = outbox.load("alice");
     assertEquals(1, left.size());
     assertEquals("new", left.get(0).text);
   }
@@ -520,7 +520,7 @@ class ChatTest {
     String clientId = chat.send("lobby", "too much");
     events.await("unsent too much: not_kept");
     events.await("messages of lobby: 1");
-    assertEquals("not_kept", chat.messages("lobby").get(0).pending.failed);
+    assertEquals("not_kept", chat.messages("lobby").get(0).unsent.failed);
     full.isFull = false;
     chat.retry(clientId);
     assertEquals("too much", server.awaitRequest("message:send").getString("text"));
@@ -532,7 +532,7 @@ class ChatTest {
     FullOutbox broken = new FullOutbox();
     broken.isFull = false;
     String kept = "{'clientId':'a1','room':'garden','text':'from before','writtenAt':1,'replyTo':0}";
-    broken.kept.put("alice", PendingMessage.fromJson(kept));
+    broken.kept.put("alice", UnsentMessage.fromJson(kept));
     broken.unreadable = 2;
     chat = chat(broken);
     chat.start();
@@ -1032,13 +1032,13 @@ class ChatTest {
     volatile int unreadable;
 
     @Override
-    public List<PendingMessage> load(String user) {
+    public List<UnsentMessage> load(String user) {
       if (unreadable-- > 0) throw new IllegalStateException("locked");
       return kept.load(user);
     }
 
     @Override
-    public void put(String user, PendingMessage message) {
+    public void put(String user, UnsentMessage message) {
       if (isFull) throw new IllegalStateException("full");
       kept.put(user, message);
     }

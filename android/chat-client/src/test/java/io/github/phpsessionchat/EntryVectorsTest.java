@@ -15,28 +15,28 @@ import org.junit.jupiter.api.TestFactory;
 
 class EntryVectorsTest {
   @TestFactory
-  Stream<DynamicTest> mergesStoredAndPendingMessages() throws IOException {
-    return Vectors.read("pending").stream().map(one -> dynamicTest(one.getString("name"), () -> check(one)));
+  Stream<DynamicTest> mergesStoredAndUnsentMessages() throws IOException {
+    return Vectors.read("unsent").stream().map(one -> dynamicTest(one.getString("name"), () -> check(one)));
   }
 
   private static void check(JSONObject vector) {
-    List<PendingMessage> pending = new ArrayList<>();
-    for (Object one : vector.getJSONArray("pending")) {
+    List<UnsentMessage> unsent = new ArrayList<>();
+    for (Object one : vector.getJSONArray("unsent")) {
       JSONObject item = (JSONObject) one;
-      pending.add(PendingMessage.fromJson(new JSONObject(item.toString()).put("writtenAt", item.getLong("sentAt"))));
+      unsent.add(UnsentMessage.fromJson(new JSONObject(item.toString()).put("writtenAt", item.getLong("sentAt"))));
     }
     List<String> expected = new ArrayList<>();
     for (Object one : vector.getJSONArray("list")) {
       JSONObject line = (JSONObject) one;
       expected.add(
-          line(line.getString("user"), line.getString("clientId"), line.getString("text"), line.getBoolean("pending")));
+          line(line.getString("user"), line.getString("clientId"), line.getString("text"), line.getBoolean("unsent")));
     }
     List<String> shown = new ArrayList<>();
     Set<String> keys = new HashSet<>();
     User me = new User(vector.getString("me"), "Me");
-    for (Entry entry : Entry.list(Vectors.messages(vector, "stored"), pending, me)) {
-      boolean waits = entry.pending != null;
-      String clientId = waits ? entry.pending.clientId : entry.message.clientId;
+    for (Entry entry : Entry.list(Vectors.messages(vector, "stored"), unsent, me)) {
+      boolean waits = entry.unsent != null;
+      String clientId = waits ? entry.unsent.clientId : entry.message.clientId;
       shown.add(line(entry.user.id, clientId, entry.text, waits));
       keys.add(entry.key);
     }
@@ -44,7 +44,7 @@ class EntryVectorsTest {
     assertEquals(shown.size(), keys.size(), "each line has a unique key");
   }
 
-  private static String line(String user, String clientId, String text, boolean pending) {
-    return user + " " + clientId + " " + text + (pending ? " pending" : "");
+  private static String line(String user, String clientId, String text, boolean unsent) {
+    return user + " " + clientId + " " + text + (unsent ? " unsent" : "");
   }
 }

@@ -116,7 +116,7 @@ class EventRecorder implements ChatListener {
   }
 
   @Override
-  public void onUnsent(PendingMessage message) {
+  public void onUnsent(UnsentMessage message) {
     events.add("unsent " + message.text + ": " + message.failed);
   }
 }

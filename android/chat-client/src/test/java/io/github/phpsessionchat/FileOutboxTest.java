@@ -48,22 +48,22 @@ class FileOutboxTest {
     Mention mention = Mention.in("@李 hi", new User("李/\"1\"", "李"), 0, 2);
     ChatFile there =
         file("'id':'0123456789abcdef','name':'a.png','type':'image/png','size':7,'image':{'width':640,'height':480,'blur':'LEHV6nWB2yk8pyo0adR*.7kCMdnj'}");
-    PendingFile done = file("k1", "a \u202E.png", 9, "a cat", there);
+    UnsentFile done = file("k1", "a \u202E.png", 9, "a cat", there);
     ChatFile said = file("'id':'0123456789abcde0','audio':{'duration':1500,'peaks':'0v'}");
     ChatFile seen = file("'id':'0123456789abcde1','video':{'width':640,'height':360}");
-    PendingFile lost = file("k2", "b", 1L << 40, null, null);
-    PendingMessage.Draft message = NewMessage.of("@李 hi").replyTo(4).threadOnly().withoutPreview().card("order:1").toPending("a", "lobby");
+    UnsentFile lost = file("k2", "b", 1L << 40, null, null);
+    UnsentMessage.Draft message = NewMessage.of("@李 hi").replyTo(4).threadOnly().withoutPreview().card("order:1").toUnsent("a", "lobby");
     message.mentions = Collections.singletonList(mention);
     message.files = Arrays.asList(done, lost, file("k3", "v", 7, null, said), file("k4", "f", 7, null, seen));
     outbox.put(
         ALICE,
         message.done());
-    PendingMessage read = new FileOutbox(folder, SERVER).load(ALICE).get(0);
+    UnsentMessage read = new FileOutbox(folder, SERVER).load(ALICE).get(0);
     assertEquals("李/\"1\" 李 0 2", read.mentions.get(0).user.id + " " + read.mentions.get(0).user + " " + read.mentions.get(0).start + " " + read.mentions.get(0).length);
     assertTrue(read.withoutPreview);
     assertEquals("order:1", read.card);
     assertTrue(read.threadOnly);
-    PendingFile first = read.files.get(0);
+    UnsentFile first = read.files.get(0);
     assertEquals("k1 a \u202E.png 9 a cat", first.key + " " + first.name + " " + first.size + " " + first.alt);
     ChatFile file = first.file;
     assertEquals("0123456789abcdef a.png image/png 7 null", file.id + " " + file.name + " " + file.type + " " + file.size + " " + file.alt);
@@ -215,8 +215,8 @@ class FileOutboxTest {
     return own;
   }
 
-  private static PendingFile file(String key, String name, long size, String alt, ChatFile uploaded) {
-    PendingFile.Draft file = new PendingFile.Draft();
+  private static UnsentFile file(String key, String name, long size, String alt, ChatFile uploaded) {
+    UnsentFile.Draft file = new UnsentFile.Draft();
     file.key = key;
     file.name = name;
     file.size = size;
@@ -229,16 +229,16 @@ class FileOutboxTest {
     return ChatFile.fromJson(new JSONObject("{" + json + "}"));
   }
 
-  private static PendingMessage message(String clientId, String text, String failed) {
-    PendingMessage.Draft message = NewMessage.of(text).replyTo(7).toPending(clientId, "lobby");
+  private static UnsentMessage message(String clientId, String text, String failed) {
+    UnsentMessage.Draft message = NewMessage.of(text).replyTo(7).toUnsent(clientId, "lobby");
     message.writtenAt = 1234;
     message.failed = failed;
     return message.done();
   }
 
-  private static List<String> shown(List<PendingMessage> messages) {
+  private static List<String> shown(List<UnsentMessage> messages) {
     List<String> lines = new ArrayList<>();
-    for (PendingMessage m : messages) {
+    for (UnsentMessage m : messages) {
       lines.add(m.clientId + " in " + m.room + " to " + m.replyTo + " at " + m.writtenAt + ": " + m.text + " " + m.failed);
     }
     Collections.sort(lines);

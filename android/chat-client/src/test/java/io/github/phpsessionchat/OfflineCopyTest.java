@@ -56,7 +56,7 @@ class OfflineCopyTest {
   }
 
   private static List<Entry> entries(Message... messages) {
-    return Entry.list(Arrays.asList(messages), Collections.<PendingMessage>emptyList(), ALICE);
+    return Entry.list(Arrays.asList(messages), Collections.<UnsentMessage>emptyList(), ALICE);
   }
 
   /** Returns all public fields of a value, with those of its parts. */

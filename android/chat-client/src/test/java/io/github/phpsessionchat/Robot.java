@@ -550,14 +550,14 @@ public final class Robot implements ChatListener {
   /** Omits the entries, because a list can have thousands. The command {@code messages} reads them. */
   @Override
   public void onMessages(String room, List<Entry> entries, HistoryView view) {
-    int pending = 0;
-    for (Entry entry : entries) if (entry.pending != null) pending++;
+    int unsent = 0;
+    for (Entry entry : entries) if (entry.unsent != null) unsent++;
     String last = entries.isEmpty() ? "" : entries.get(entries.size() - 1).text;
     told(
         "messages",
         "room", room,
         "count", entries.size(),
-        "pending", pending,
+        "unsent", unsent,
         "last", last,
         "atBeginning", view.atBeginning,
         "atEnd", view.atEnd,
@@ -575,7 +575,7 @@ public final class Robot implements ChatListener {
   }
 
   @Override
-  public void onUnsent(PendingMessage message) {
+  public void onUnsent(UnsentMessage message) {
     told("unsent", "message", message);
   }
 
@@ -703,8 +703,8 @@ public final class Robot implements ChatListener {
           .put("width", file.image == null ? null : file.image.width)
           .put("blur", file.image == null ? null : file.image.blur);
     }
-    if (value instanceof PendingFile) {
-      PendingFile file = (PendingFile) value;
+    if (value instanceof UnsentFile) {
+      UnsentFile file = (UnsentFile) value;
       return new JSONObject().put("key", file.key).put("name", file.name).put("there", file.file != null);
     }
     if (value instanceof Report) {
@@ -769,8 +769,8 @@ public final class Robot implements ChatListener {
           .put("reason", one.reason)
           .put("by", one.by.id);
     }
-    if (value instanceof PendingMessage) {
-      PendingMessage item = (PendingMessage) value;
+    if (value instanceof UnsentMessage) {
+      UnsentMessage item = (UnsentMessage) value;
       return new JSONObject()
           .put("clientId", item.clientId)
           .put("room", item.room)
@@ -780,7 +780,7 @@ public final class Robot implements ChatListener {
     }
     if (value instanceof Entry) {
       Entry entry = (Entry) value;
-      return entry.message != null ? json(entry.message) : json(entry.pending);
+      return entry.message != null ? json(entry.message) : json(entry.unsent);
     }
     if (value instanceof RoomSummary) return json((RoomSummary) value);
     if (value instanceof Answers.Members) {

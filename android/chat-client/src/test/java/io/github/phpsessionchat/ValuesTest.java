@@ -57,7 +57,7 @@ class ValuesTest {
             Device.fromJson(json.put("name", "secret")), Wire.notices(json.put("mailTo", "secret")),
             Invite.fromJson(json.put("token", "secret")), InvitedRoom.fromJson(json.put("name", "secret")), ChatLink.parse("https://a.example/#join=secret"),
             Wire.page(new JSONObject().put("messages", new JSONArray().put(json)), "messages", Message::fromJson),
-            PendingFile.fromJson(json.put("key", "k1")), new HistoryView(true, false, true));
+            UnsentFile.fromJson(json.put("key", "k1")), new HistoryView(true, false, true));
     for (Object value : values) {
       assertFalse(value.toString().contains("secret"), value::toString);
       assertFalse(value.toString().matches(".*@[0-9a-f]+"), value::toString);

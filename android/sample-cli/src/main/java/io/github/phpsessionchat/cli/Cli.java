@@ -13,13 +13,13 @@ import io.github.phpsessionchat.Identity;
 import io.github.phpsessionchat.Message;
 import io.github.phpsessionchat.NewFile;
 import io.github.phpsessionchat.NewMessage;
-import io.github.phpsessionchat.PendingMessage;
 import io.github.phpsessionchat.Removal;
 import io.github.phpsessionchat.RoomMember;
 import io.github.phpsessionchat.RoomSummary;
 import io.github.phpsessionchat.Search;
 import io.github.phpsessionchat.SessionCookies;
 import io.github.phpsessionchat.SiteLogin;
+import io.github.phpsessionchat.UnsentMessage;
 import io.github.phpsessionchat.Upload;
 import io.github.phpsessionchat.User;
 import java.io.BufferedReader;
@@ -307,7 +307,7 @@ public final class Cli implements ChatListener {
   }
 
   @Override
-  public void onUnsent(PendingMessage message) {
+  public void onUnsent(UnsentMessage message) {
     out.println("* not sent (" + message.failed + "): " + message.text);
   }
 
