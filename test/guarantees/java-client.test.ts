@@ -85,8 +85,8 @@ test(`keeps all ${count} messages from Java once and in order despite ${restarts
     }
     for (const app of [writer, reader]) await app.ask('wake');
   }
-  const done = ({ pending, upToDate, last }: Record<string, unknown>) =>
-    pending === 0 && upToDate === true && last === texts.at(-1);
+  const done = ({ unsent, upToDate, last }: Record<string, unknown>) =>
+    unsent === 0 && upToDate === true && last === texts.at(-1);
   await writer.isTold('messages', done);
   await reader.isTold('messages', done);
 
@@ -118,7 +118,7 @@ test(`ends the session of the app within ${within(2)} s of a logout in PHP`, asy
   await app.ask('start');
   await app.ask('open', { room: 'lobby' });
   await app.ask('send', { room: 'lobby', text: 'before the logout' });
-  await app.isTold('messages', ({ last, pending }) => last === 'before the logout' && pending === 0);
+  await app.isTold('messages', ({ last, unsent }) => last === 'before the logout' && unsent === 0);
   const from = app.told.length;
   await php.logout(cookie);
   const at = performance.now();
