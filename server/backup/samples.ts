@@ -30,7 +30,7 @@ export async function compareSamples(old: Reading, copy: Reading, rooms: readonl
     if (query !== undefined && searches < maxSearches) {
       searches++;
       const found = await Promise.all([old, copy].map((one) => search(one, room, query)));
-      requireSame(found, 'a search');
+      if (!found.includes(undefined)) requireSame(found, 'a search');
     }
     if (performance.now() > end) return;
   }
@@ -69,7 +69,6 @@ async function search({ read }: Reading, room: string, query: string): Promise<u
 }
 
 function requireSame(answers: readonly unknown[], what: string): void {
-  if (answers.includes(undefined) && what === 'a search') return;
   const [old, copy] = answers.map((answer) => JSON.stringify(answer));
   if (old !== copy) throw new Error(`${what} of the copy differs, although its rows are the same`);
 }

@@ -244,7 +244,7 @@ class ChatNotifications(private val context: Context, private val chat: AndroidC
     /**
      * @param last null: the message is not shown
      * @param notLoaded the `seq` of a push whose message could not be loaded
-     * @param isUpdate whether it makes no sound
+     * @param isUpdate replaces a notification without sound
      */
     private fun notify(
         target: Target?,

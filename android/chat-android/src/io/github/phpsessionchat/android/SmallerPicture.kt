@@ -41,7 +41,7 @@ internal class SmallerPicture(val bytes: ByteArray, val ending: String)
  * Returns a picture scaled down, upright and without metadata such as its location; null if the file is to be sent as it
  * is.
  *
- * @param size the bytes of the file
+ * @param size the size of the file in bytes
  */
 @RequiresApi(28)
 internal fun ContentResolver.smallerPicture(uri: Uri, size: Long): SmallerPicture? = try {
