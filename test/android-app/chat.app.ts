@@ -109,12 +109,10 @@ test('a message that was written without a server is sent once by a job, even af
   const cookie = await site.session('carol', 'Carol');
   const offline = startApp('WritesOfflineTest', cookie);
   await offline.until(/the app shows the room/);
-  const { port } = site.chat;
-  await site.chat.stop();
-  await offline.until(/the app waits for a network/);
-  await killApp(offline);
-
-  await restart(port);
+  await withoutServer(async () => {
+    await offline.until(/the app waits for a network/);
+    await killApp(offline);
+  });
   const bob = await connectBob();
   await expectSuccess(startApp('SendsInBackgroundTest', cookie));
   await expect.poll(bob.texts).toEqual(['Carol: Written offline']);
@@ -157,13 +155,19 @@ test('a message is stored once if the app is killed before the answer, or before
   bob.close();
 });
 
-/** Starts the server again on its port. */
-async function restart(port: number) {
-  site.chat = await chatServerHere({
-    ...settings,
-    CHAT_SESSION_STORE: site.memcached.url,
-    CHAT_PORT: String(port),
-  });
+/** Stops the server while `work` runs, and starts it again on its port, also for the tests after a failure. */
+async function withoutServer<T>(work: () => Promise<T>): Promise<T> {
+  const { port } = site.chat;
+  await site.chat.stop();
+  try {
+    return await work();
+  } finally {
+    site.chat = await chatServerHere({
+      ...settings,
+      CHAT_SESSION_STORE: site.memcached.url,
+      CHAT_PORT: String(port),
+    });
+  }
 }
 
 test('the app shows and takes messages without a server after a new start, until the login has ended', async () => {
@@ -172,11 +176,11 @@ test('the app shows and takes messages without a server after a new start, until
   const cookie = await site.session('frank', 'Frank');
   await expectSuccess(startApp('StoresTest', cookie));
   bob.close();
-  const { port } = site.chat;
-  await site.chat.stop();
-  const writer = startApp('WritesBeforeConnectingTest', cookie);
-  await writer.until(/the app keeps a message/);
-  await restart(port);
+  const writer = await withoutServer(async () => {
+    const app = startApp('WritesBeforeConnectingTest', cookie);
+    await app.until(/the app keeps a message/);
+    return app;
+  });
   const back = await connectBob();
   const last = async () => (await back.request('message:history', { room: 'lobby' })).messages.at(-1)?.text;
   await expect.poll(last, { timeout: 120_000 }).toBe('Written before the first connection');
@@ -184,11 +188,12 @@ test('the app shows and takes messages without a server after a new start, until
   await expectSuccess(writer);
   back.close();
 
-  await site.chat.stop();
-  const offline = startApp('ReadsOfflineTest', cookie);
-  await offline.until(/the app shows a stored message/);
-  await site.memcached.delete(site.key(cookie));
-  await restart(port);
+  const offline = await withoutServer(async () => {
+    const app = startApp('ReadsOfflineTest', cookie);
+    await app.until(/the app shows a stored message/);
+    await site.memcached.delete(site.key(cookie));
+    return app;
+  });
   await expectSuccess(offline);
 });
 
@@ -227,11 +232,10 @@ test('the app shows each push while its process is in memory, and one without it
   await app.until(/the app waits for an outage/);
   await bob.say('Message 4', room.id);
   bob.close();
-  const { port } = site.chat;
-  await site.chat.stop();
-  goOn('outage');
-  await app.until(/the app shows a push without its message/);
-  await restart(port);
+  await withoutServer(async () => {
+    goOn('outage');
+    await app.until(/the app shows a push without its message/);
+  });
   await expectSuccess(app);
 });
 
