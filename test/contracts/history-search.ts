@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { SearchFilter } from '../../server/history/history.ts';
 import { runFor } from '../../server/limits/requester.ts';
+import { hanging } from '../helpers/hanging.ts';
 import { otherTexts, searchedTexts } from '../helpers/searched-texts.ts';
 import { actionsOf, ann, at, callsOf, message, type Now, pagesOf } from './history-tested.ts';
 
@@ -82,14 +83,34 @@ export function searchContract(now: Now) {
     expect(await find({ from: 'nobody' })).toEqual([]);
   });
 
-  test('returns pages of limited work for a filter without matches in a long room', async () => {
+  test('finds an author and a period in a long room by the index, in one page', async () => {
     const most = 6000;
-    for (let n = 0; n < most; n += 500) {
-      await Promise.all(Array.from({ length: 500 }, () => send(message({ text: 'w' }))));
+    const by = (id: string) => ({ user: { id, name: id } });
+    await send(message({ text: 'rare', ...by('7'), sentAt: at }));
+    for (let n = 1; n < most; n += 1000) {
+      const some = Array.from({ length: 1000 }, (_, k) => message({ text: 'w', sentAt: at + n + k }));
+      await Promise.all(some.map((one) => send(one)));
     }
-    const request = { only: { from: 'nobody' }, rooms: ['lobby'], everyPublic: false, limit: 50 };
-    const pages = await pagesOf((place) => read.search({ ...request, ...place }));
-    expect(pages.map(({ messages }) => messages)).toEqual([[], []]);
+    // The clock of the server was set back.
+    await send(message({ text: 'late', ...by('8'), sentAt: at + 5000 }));
+    const search = (only: SearchFilter, limit = 50) =>
+      read.search({ only, rooms: ['lobby'], everyPublic: false, limit });
+    const page = async (only: SearchFilter, limit?: number) => {
+      const { messages, next } = await search(only, limit);
+      return { texts: messages.map(({ text }) => text), isLast: next === undefined };
+    };
+    // Until the index has all messages, a page may be short.
+    await expect
+      .poll(() => search({ sentBefore: at + 500 }, 1), { timeout: hanging })
+      .toMatchObject({ messages: [{ sentAt: at + 499 }] });
+    expect(await page({ from: 'nobody' })).toEqual({ texts: [], isLast: true });
+    expect(await page({ from: '7' })).toEqual({ texts: ['rare'], isLast: true });
+    expect(await page({ sentBefore: at + 1 })).toEqual({ texts: ['rare'], isLast: true });
+    expect(await page({ sentFrom: at + 1_000_000 })).toEqual({ texts: [], isLast: true });
+    const period = { sentFrom: at + 5000, sentBefore: at + 5001 };
+    expect(await page(period)).toEqual({ texts: ['late', 'w'], isLast: true });
+    expect(await page({ ...period, from: '8' })).toEqual({ texts: ['late'], isLast: true });
+    expect(await page({ from: '7', sentFrom: at + 1 })).toEqual({ texts: [], isLast: true });
   });
 
   test('returns the same pages regardless of rooms that are not searched', async () => {

@@ -1,5 +1,4 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { foldingVersion } from '../../text/folding.ts';
 import type { Change } from '../records/changes.ts';
 import type { Row, Value } from '../records/columns.ts';
 import { fileStates } from '../records/file.ts';
@@ -7,7 +6,7 @@ import { gone, goneRooms } from '../records/room.ts';
 import { blockOf, blockSize } from './blocks.ts';
 import { type DatabaseConnection, inList, raw, type ServerDialect, SqlError, sql } from './dialect.ts';
 import type { Pool } from './pool.ts';
-import { addFormerTerms, addTerms } from './terms.ts';
+import { addFormerTerms, addTerms, indexedFrom, termsVersion } from './terms.ts';
 
 /** Characters indexed in one event-loop tick. */
 const charactersPerTick = 32 * 1024;
@@ -25,7 +24,7 @@ const pollIntervalMs = 60_000;
 /** Rooms of one query. */
 const roomsPerQuery = 50;
 
-/** The renewal of the search index after an upgrade that changes `foldingVersion`. */
+/** The renewal of the search index after an upgrade that changes `termsVersion`. */
 export type Renewal = 'begins' | 'ends';
 
 /**
@@ -138,7 +137,7 @@ export class Background {
       sql`SELECT room, block FROM chat_blocks WHERE stale = 1 LIMIT ${roomsPerQuery}`,
     );
     const former = await connection.query(
-      sql`SELECT room, block FROM chat_blocks WHERE folding < ${foldingVersion} LIMIT ${roomsPerQuery}`,
+      sql`SELECT room, block FROM chat_blocks WHERE folding < ${termsVersion} LIMIT ${roomsPerQuery}`,
     );
     for (const { room, block } of [...stale, ...former]) {
       if (signal.aborted) return true;
@@ -149,7 +148,7 @@ export class Background {
     return this.#full.size > 0 || this.#anyFull || stale.length > 0 || former.length > 0 || more;
   }
 
-  /** Reports the start and the end of the renewal of blocks whose terms are of an earlier `foldingVersion`. */
+  /** Reports the start and the end of the renewal of blocks whose terms are of an earlier `termsVersion`. */
   #noteRenewal(isRenewing: boolean): void {
     if (isRenewing !== this.#isRenewing) this.#onRenewal(isRenewing ? 'begins' : 'ends');
     this.#isRenewing = isRenewing;
@@ -181,13 +180,13 @@ export class Background {
     const [after, upTo] = [block * blockSize, (block + 1) * blockSize];
     const ofBlock = sql`room = ${room} AND seq > ${after} AND seq <= ${upTo}`;
     const messages = await connection.query(
-      sql`SELECT num, text FROM chat_messages WHERE ${ofBlock} ORDER BY seq`,
+      sql`SELECT num, text, user_id, deleted_at, sent_at FROM chat_messages WHERE ${ofBlock} ORDER BY seq`,
     );
     const terms = new Set<number>();
     let characters = 0;
-    for (const { text } of messages) {
-      addTerms(terms, text as string);
-      characters += (text as string).length;
+    for (const message of messages) {
+      addTerms(terms, indexedFrom(message));
+      characters += (message.text as string).length;
       if (characters < charactersPerTick) continue;
       characters = 0;
       await new Promise(setImmediate);
@@ -206,13 +205,16 @@ export class Background {
         await connection.query(this.#dialect.insertNew('chat_terms', ['room', 'term', 'block'], some));
       }
       // All messages of the block may have expired.
-      const nums = messages.length > 0 ? messages.map(({ num }) => num as number) : [0];
-      const row = [room, block, Math.min(...nums), Math.max(...nums), 0, foldingVersion];
+      const rangeOf = (column: 'num' | 'sent_at') => {
+        const values = messages.length > 0 ? messages.map((message) => message[column] as number) : [0];
+        return [Math.min(...values), Math.max(...values)];
+      };
+      const row = [room, block, ...rangeOf('num'), ...rangeOf('sent_at'), 0, termsVersion];
       await connection.query(
         this.#dialect.upsert(
           'chat_blocks',
           ['room', 'block'],
-          ['room', 'block', 'first_num', 'last_num', 'stale', 'folding'],
+          ['room', 'block', 'first_num', 'last_num', 'first_at', 'last_at', 'stale', 'folding'],
           [row],
         ),
       );
@@ -227,7 +229,7 @@ export class Background {
       );
       if (locked === undefined) return;
       const messages = await connection.query(
-        sql`SELECT seq, text FROM chat_messages WHERE room = ${room} AND seq < ${locked.first_seq as number}
+        sql`SELECT seq, text, user_id, deleted_at FROM chat_messages WHERE room = ${room} AND seq < ${locked.first_seq as number}
             ORDER BY seq LIMIT ${expiredPerStep}`,
       );
       const last = messages.at(-1);
@@ -237,7 +239,7 @@ export class Background {
       }
       for (const [block, some] of Map.groupBy(messages, ({ seq }) => blockOf(seq as number))) {
         const terms = new Set<number>();
-        for (const { text } of some) addFormerTerms(terms, text as string);
+        for (const message of some) addFormerTerms(terms, indexedFrom(message));
         // Other messages of the block may share these terms, so the block is indexed again.
         const rows: Value[][] = [...terms].map((term) => [room, term, block]);
         for (let n = 0; n < rows.length; n += maxRows) {

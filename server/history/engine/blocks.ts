@@ -26,9 +26,9 @@ export function* outdateBlocks(
   const { length } = yield* transaction.query(sql`SELECT room FROM chat_blocks WHERE ${blocks}`);
   if (length === 0) return;
   transaction.later(sql`UPDATE chat_blocks SET stale = 1 WHERE ${blocks}`);
-  const rows = former.flatMap(({ room, seq, text }): Value[][] => {
+  const rows = former.flatMap(({ room, seq, ...indexed }): Value[][] => {
     const terms = new Set<number>();
-    addFormerTerms(terms, text);
+    addFormerTerms(terms, indexed);
     return [...terms].map((term) => [room, term, blockOf(seq)]);
   });
   for (let n = 0; n < rows.length; n += termsPerStatement) {

@@ -1,6 +1,7 @@
 import type { RequestErrorCode } from '../../wire/errors.ts';
 import type { DatabaseName } from '../migrations.ts';
 import type { ColumnName, Columns, Row, Value } from '../records/columns.ts';
+import type { Indexed } from './terms.ts';
 
 /**
  * An SQL fragment with one value for each `?`. List values are only understood by the dialect that created the
@@ -105,11 +106,10 @@ export interface Statements {
   query(sql: Sql): Asking<Row[]>;
 }
 
-/** A text that the search index contains, but the message no longer has. */
-export interface FormerText {
+/** What the search index contains of a message, but the message no longer has. */
+export interface FormerText extends Indexed {
   room: number;
   seq: number;
-  text: string;
 }
 
 /** A dialect of a database server. */

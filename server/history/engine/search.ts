@@ -1,4 +1,4 @@
-import { folded, foldingVersion, foldingWork } from '../../text/folding.ts';
+import { folded, foldingWork } from '../../text/folding.ts';
 import { holdings } from '../../wire/content.ts';
 import type { Row } from '../records/columns.ts';
 import { messageFrom, type StoredMessage } from '../records/message.ts';
@@ -7,7 +7,7 @@ import { blockSize } from './blocks.ts';
 import { type DatabaseConnection, type Dialect, inList, raw, type Sql, sql } from './dialect.ts';
 import { cutPageBySize } from './read.ts';
 import type { SealedCursors } from './sealed-cursors.ts';
-import { termsOfQuery } from './terms.ts';
+import { termsOfQuery, termsVersion } from './terms.ts';
 
 /**
  * Messages that one page may check. The search continues on the next page. Each `charactersPerCandidate` of the
@@ -77,22 +77,27 @@ export async function search(
       ? isPublic
       : sql`(${isPublic} OR ${named})`
     : (named as Sql);
+  const { from: author, sentFrom, sentBefore } = only;
+  const terms = termsOfQuery(query, author);
+  const ofPeriod = [
+    sentFrom === undefined ? [] : [sql`last_at >= ${sentFrom}`],
+    sentBefore === undefined ? [] : [sql`first_at < ${sentBefore}`],
+  ].flat();
+  const isIndexed = terms.length + ofPeriod.length > 0;
   // Before the blocks are queried, so that a block indexed in between is searched twice instead of missed.
-  const places =
-    query === undefined
-      ? await findRoomEnds()
-      : await connection.query(
-          sql`SELECT room, room_id, last_seq, last_block, ${newestIn('(coalesce(last_block, -1) + 1)', 'last_seq')} AS last
+  const places = !isIndexed
+    ? await findRoomEnds()
+    : await connection.query(
+        sql`SELECT room, room_id, last_seq, last_block, ${newestIn('(coalesce(last_block, -1) + 1)', 'last_seq')} AS last
         FROM (SELECT rooms.num AS room, rooms.id AS room_id, rooms.last_seq AS last_seq, messages.num AS last_num,
             (SELECT max(block) FROM chat_blocks AS blocks WHERE blocks.room = rooms.num) AS last_block
           FROM chat_rooms AS rooms JOIN chat_messages AS messages
             ON messages.room = rooms.num AND messages.seq = rooms.last_seq
           WHERE ${ofRooms}) AS places`,
-        );
+      );
   if (places.length === 0) return { messages: [] };
   const ids = new Map(places.map(({ room, room_id }) => [room as number, room_id as string]));
-  const { sources, isAll } =
-    query === undefined ? { sources: [], isAll: true } : await findBlocks(query, [...ids.keys()]);
+  const { sources, isAll } = isIndexed ? await findBlocks([...ids.keys()]) : { sources: [], isAll: true };
   let open: Source[] = [...tailsOf(places), ...sources].sort((a, b) => b.last - a.last);
 
   const needle = folded(query ?? '');
@@ -150,7 +155,7 @@ export async function search(
 
   /**
    * Finds the last message before the cursor in each room, by a binary search over all rooms at once, so that each page
-   * costs the same. Only for a search without words, which cannot use the index: all messages of a room are its tail.
+   * costs the same. Only for a search that cannot use the index: all messages of a room are its tail.
    */
   async function findRoomEnds(): Promise<Row[]> {
     const all = await connection.query(
@@ -188,24 +193,24 @@ export async function search(
   }
 
   /**
-   * Returns the blocks that contain all terms of the query, and all outdated blocks. `isAll`: there are no others.
+   * Returns the blocks of the period that contain all terms, and all outdated blocks. `isAll`: there are no others.
    */
-  async function findBlocks(
-    query: string,
-    nums: readonly number[],
-  ): Promise<{ sources: Source[]; isAll: boolean }> {
-    const terms = termsOfQuery(query);
+  async function findBlocks(nums: readonly number[]): Promise<{ sources: Source[]; isAll: boolean }> {
     const inRooms = inList(dialect, 'room', nums);
-    const inTerms = inList(dialect, 'term', terms);
+    const hits =
+      terms.length === 0
+        ? sql`chat_blocks AS blocks WHERE ${inRooms}`
+        : sql`chat_blocks AS blocks
+            JOIN (SELECT room, block FROM chat_terms WHERE ${inRooms} AND ${inList(dialect, 'term', terms)}
+              GROUP BY room, block HAVING count(*) = ${terms.length}) AS hits
+              ON hits.room = blocks.room AND hits.block = blocks.block WHERE 1 = 1`;
+    const inPeriod = ofPeriod.reduce((all, one) => sql`${all} AND ${one}`, raw(''));
     const rows = await connection.query(
       sql`SELECT room, block, ${newestIn('block', `(block + 1) * ${blockSize}`)} AS last
-          FROM (SELECT blocks.room AS room, blocks.block AS block, last_num FROM chat_blocks AS blocks
-            JOIN (SELECT room, block FROM chat_terms WHERE ${inRooms} AND ${inTerms}
-              GROUP BY room, block HAVING count(*) = ${terms.length}) AS hits
-              ON hits.room = blocks.room AND hits.block = blocks.block
-            WHERE stale = 0 AND folding = ${foldingVersion} AND first_num < ${before}
+          FROM (SELECT blocks.room AS room, blocks.block AS block, last_num FROM ${hits}
+            AND stale = 0 AND folding = ${termsVersion} AND first_num < ${before} ${inPeriod}
             UNION ALL SELECT room, block, last_num FROM chat_blocks
-            WHERE (stale = 1 OR folding <> ${foldingVersion}) AND first_num < ${before} AND ${inRooms}) AS places
+            WHERE (stale = 1 OR folding <> ${termsVersion}) AND first_num < ${before} AND ${inRooms}) AS places
           ORDER BY last DESC LIMIT ${maxBlocks}`,
     );
     const sources = rows.map(({ room, block, last }) => ({
@@ -220,13 +225,13 @@ export async function search(
 
   async function readMessages({ room, after, upTo }: Source): Promise<Row[]> {
     const { has } = only;
-    // Without words, the source may be a whole room. The outer query returns only this many messages.
+    // Without the index, the source may be a whole room. The outer query returns only this many messages.
     const joinHoldings =
       has === undefined
         ? raw('')
         : sql`JOIN (SELECT seq AS held FROM chat_holdings
             WHERE room = ${room} AND holds = ${holdings.indexOf(has)} AND seq > ${after} AND seq <= ${upTo}
-            ORDER BY seq DESC ${query === undefined ? sql`LIMIT ${blockSize}` : raw('')}) AS holding ON holding.held = messages.seq`;
+            ORDER BY seq DESC ${isIndexed ? raw('') : sql`LIMIT ${blockSize}`}) AS holding ON holding.held = messages.seq`;
     return connection.query(
       sql`SELECT room, num, ${dialect.messageColumns} FROM chat_messages AS messages ${joinHoldings}
           WHERE room = ${room} AND seq > ${after} AND seq <= ${upTo} AND num < ${before}

@@ -1,4 +1,5 @@
-import { folded } from '../../text/folding.ts';
+import { folded, foldingVersion } from '../../text/folding.ts';
+import type { Row } from '../records/columns.ts';
 import { pairsOf, searchPairs } from '../records/text-keys.ts';
 
 /**
@@ -7,18 +8,35 @@ import { pairsOf, searchPairs } from '../records/text-keys.ts';
  * that the asker may read, so it does not reveal activity in other rooms.
  */
 
+/** The version of the terms. It changes with the folding, and with what else they are made of. */
+export const termsVersion = foldingVersion + 1;
+
+/** What the search indexes contain of a message. A deleted message has nothing in them. */
+export interface Indexed {
+  text: string;
+  /** The ID of the author. */
+  author: string;
+}
+
+export const nothingIndexed: Indexed = { text: '', author: '' };
+
+/** Returns what the indexes contain of a row of `chat_messages`. */
+export const indexedFrom = ({ text, user_id, deleted_at }: Row): Indexed =>
+  deleted_at === null ? { text: text as string, author: user_id as string } : nothingIndexed;
+
 /** Maximum terms of a query that are looked up in the index. The text of each candidate is checked anyway. */
 const mostTerms = 12;
 
-/** Adds the terms of a text, which are hashes of its pairs of characters and of its single characters. */
-export function addTerms(terms: Set<number>, text: string): void {
+/** Adds the terms of a message, which are hashes of its author, and of its text's pairs of characters and characters. */
+export function addTerms(terms: Set<number>, { text, author }: Indexed): void {
+  if (author !== '') terms.add(termOfAuthor(author));
   addTermsOf(terms, folded(text));
 }
 
-/** Adds all terms that the index may have for a text, also those from before texts were folded. */
-export function addFormerTerms(terms: Set<number>, text: string): void {
-  addTerms(terms, text);
-  addTermsOf(terms, text.toLowerCase());
+/** Adds all terms that the index may have for a message, also those from before texts were folded. */
+export function addFormerTerms(terms: Set<number>, message: Indexed): void {
+  addTerms(terms, message);
+  addTermsOf(terms, message.text.toLowerCase());
 }
 
 function addTermsOf(terms: Set<number>, form: string): void {
@@ -28,12 +46,19 @@ function addTermsOf(terms: Set<number>, form: string): void {
   }
 }
 
-/** Returns terms of the query, which every text that contains the query has. */
-export function termsOfQuery(query: string): number[] {
-  const wanted = searchPairs(folded(query));
-  const words = 'pairs' in wanted ? wanted.pairs : [wanted.beginning];
-  return [...new Set(words.map(hash))].slice(0, mostTerms);
+/** Returns terms that every message by `author` (if set) whose text contains `query` (if set) has. */
+export function termsOfQuery(query: string | undefined, author: string | undefined): number[] {
+  const terms = new Set<number>();
+  if (author !== undefined) terms.add(termOfAuthor(author));
+  if (query !== undefined) {
+    const wanted = searchPairs(folded(query));
+    for (const word of 'pairs' in wanted ? wanted.pairs : [wanted.beginning]) terms.add(hash(word));
+  }
+  return [...terms].slice(0, mostTerms);
 }
+
+/** No pair of characters begins with this one, because texts do not contain it. */
+const termOfAuthor = (id: string): number => hash(`\0${id}`);
 
 /** Returns the FNV-1a hash. A collision only adds candidates, whose texts are then checked. */
 function hash(word: string): number {

@@ -30,6 +30,7 @@ export const columnTypes = {
   reports: 'int',
   pins: 'int',
   behind: 'int',
+  first_at: 'int',
   hidden: 'int',
   holds: 'int',
   by_id: 'text',

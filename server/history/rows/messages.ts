@@ -1,5 +1,6 @@
 import { type Asking, type Dialect, type FormerText, sql } from '../engine/dialect.ts';
 import { deleteRows, writeChanged } from '../engine/store.ts';
+import { type Indexed, nothingIndexed } from '../engine/terms.ts';
 import {
   type LoadedRoom,
   type Loader,
@@ -45,8 +46,8 @@ interface LoadedMessage {
   row: MessageRow;
   reacted: Reacted | undefined;
   state: 'stored' | 'new' | 'changed';
-  /** The text in the database, if the transaction changed it. */
-  storedText?: string;
+  /** What the search index contains of it, if the transaction changed that. */
+  indexed?: Indexed;
   /** Set if the mentions differ from the database. */
   hasNewMentions?: true;
   /** Set if the lists of the room that contain the message (see `holdingsOf`) differ from the database. */
@@ -210,10 +211,18 @@ export function updateMessage(work: Work, message: StoredMessage, before: Stored
   putLoaded(work, {
     ...loaded,
     row: { ...loaded.row, message },
-    ...(message.text === before.text ? {} : { storedText: loaded.storedText ?? before.text }),
+    ...(sameIndexed(message, before) ? {} : { indexed: loaded.indexed ?? indexedOf(before) }),
     ...(sameMentions(message.mentions, before.mentions) ? {} : { hasNewMentions: true }),
     ...(holdingsOf(message).join() === holdingsOf(before).join() ? {} : { hasNewHoldings: true }),
   });
+}
+
+const indexedOf = ({ text, user, deletedAt }: StoredMessage): Indexed =>
+  deletedAt === undefined ? { text, author: user.id } : nothingIndexed;
+
+function sameIndexed(one: StoredMessage, other: StoredMessage): boolean {
+  const [{ text, author }, theirs] = [indexedOf(one), indexedOf(other)];
+  return text === theirs.text && author === theirs.author;
 }
 
 /** Stores a message of an erased author, and drops the digest of the author's original content. */
@@ -286,9 +295,7 @@ export function* storeMessages(context: WriteContext, work: Work): Asking<void> 
       const isNew = loaded.state === 'new';
       if (isNew) inserts.push({ order: loaded.order as number, row });
       else updates[loaded.isErased ? 'all' : 'some'].push(row);
-      if (!isNew && loaded.storedText !== undefined) {
-        formerTexts.push({ room: num, seq, text: loaded.storedText });
-      }
+      if (!isNew && loaded.indexed !== undefined) formerTexts.push({ room: num, seq, ...loaded.indexed });
       if (isNew || loaded.hasNewMentions) {
         if (!isNew) staleMentions.push([num, seq]);
         for (const user of mentioned(message.mentions)) newMentions.push([num, user, seq]);

@@ -7,7 +7,7 @@ import { pageOfSearch } from '../engine/search.ts';
 import { columns, SqliteConnection, sqlite } from '../engine/sqlite/dialect.ts';
 import { digestKeyOf } from '../engine/sqlite/migrations.ts';
 import { SearchIndex, TextChanges } from '../engine/sqlite/search-index.ts';
-import { termsOfQuery } from '../engine/terms.ts';
+import { type Indexed, indexedFrom, nothingIndexed, termsOfQuery } from '../engine/terms.ts';
 import { type FindUsersReads, findUsersSubject } from '../find-users.ts';
 import type { Row } from '../records/columns.ts';
 import { messageFrom } from '../records/message.ts';
@@ -56,14 +56,16 @@ const places = `SELECT rooms.num AS room, rooms.id AS id, first_seq AS first, la
     EXISTS (SELECT 1 FROM former_texts WHERE former_texts.room = rooms.num) AS changing FROM`;
 const statements = {
   fresh: history.prepare(
-    `SELECT num, room, seq, text FROM chat_messages WHERE num > ? ORDER BY num LIMIT ${messagesPerStep}`,
+    `SELECT num, room, seq, text, user_id, deleted_at, sent_at FROM chat_messages WHERE num > ? ORDER BY num LIMIT ${messagesPerStep}`,
   ),
   former: history.prepare(
-    `SELECT change, message, room, seq, text FROM former_texts WHERE change > ? ORDER BY change LIMIT ${messagesPerStep}`,
+    `SELECT change, message, room, seq, text, author FROM former_texts WHERE change > ? ORDER BY change LIMIT ${messagesPerStep}`,
   ),
-  laterFormer: history.prepare('SELECT message, text FROM former_texts WHERE change > ? ORDER BY change'),
+  laterFormer: history.prepare(
+    'SELECT message, text, author FROM former_texts WHERE change > ? ORDER BY change',
+  ),
   forget: history.prepare('DELETE FROM former_texts WHERE change <= ?'),
-  current: history.prepare('SELECT text FROM chat_messages WHERE num = ?'),
+  current: history.prepare('SELECT text, user_id, deleted_at FROM chat_messages WHERE num = ?'),
   rooms: history.prepare(
     `${places} json_each(?) AS ids CROSS JOIN chat_rooms AS rooms ON rooms.id = ids.value`,
   ),
@@ -115,6 +117,7 @@ interface RoomCursor {
 }
 
 type TextRow = Row & { num: number; text: string };
+type FreshRow = Row & { num: number; room: number; seq: number; sent_at: number };
 
 interface Match {
   num: number;
@@ -187,32 +190,33 @@ function forget(): void {
 /** Runs one indexing step. @returns whether there is more */
 function follow(): boolean {
   history.exec('BEGIN');
-  let former: { change: number; message: number; room: number; seq: number; text: string }[];
-  const fresh: { num: number; room: number; seq: number; text: string }[] = [];
+  let former: (Indexed & { change: number; message: number; room: number; seq: number })[];
+  const fresh: FreshRow[] = [];
   let characters = 0;
   let moreFormer = false;
-  const current = new Map<number, string>();
+  const current = new Map<number, Indexed>();
   try {
-    former = statements.former.all(index.change) as typeof former;
+    former = statements.former.all(index.change) as unknown as typeof former;
     moreFormer = former.length === messagesPerStep;
     // New messages wait until all changes are applied. They are indexed with their current texts, which include their
     // changes.
     if (!moreFormer) {
       for (const row of statements.fresh.iterate(index.message)) {
-        fresh.push(row as (typeof fresh)[number]);
+        fresh.push(row as FreshRow);
         characters += (row.text as string).length;
         if (characters > charactersPerStep) break;
       }
     }
     for (const { message } of former) {
-      current.set(message, (statements.current.get(message)?.text as string | undefined) ?? '');
+      const row = statements.current.get(message);
+      current.set(message, row === undefined ? nothingIndexed : indexedFrom(row as Row));
     }
     if (moreFormer) {
       // A later step removes the message's next former text, so this step must add that text.
       const open = new Set(current.keys());
       for (const row of statements.laterFormer.iterate(former.at(-1)?.change as number)) {
-        const { message, text } = row as { message: number; text: string };
-        if (open.delete(message)) current.set(message, text);
+        const { message, ...indexed } = row as unknown as Indexed & { message: number };
+        if (open.delete(message)) current.set(message, indexed);
       }
     }
     history.exec('COMMIT');
@@ -225,12 +229,12 @@ function follow(): boolean {
   const changes = new TextChanges();
   // The index contains only the first of a message's former texts.
   const followed = new Set<number>();
-  for (const { message, room, seq, text } of former) {
+  for (const { message, room, seq, text, author } of former) {
     if (message > index.message || followed.has(message)) continue;
     followed.add(message);
-    changes.note(room, seq, text, current.get(message) ?? '');
+    changes.note(room, seq, { text, author }, current.get(message) ?? nothingIndexed);
   }
-  for (const { room, seq, text } of fresh) changes.note(room, seq, '', text);
+  for (const row of fresh) changes.noteNew(row.room, row.seq, indexedFrom(row), row.sent_at);
   const change = former.at(-1)?.change ?? index.change;
   index.follow(changes, fresh.at(-1)?.num ?? index.message, change);
   if (former.length > 0) {
@@ -254,7 +258,14 @@ function search({
   limit,
 }: SearchReads['search']['in']): SearchReads['search']['out'] {
   const before = cursors.open('search', from);
-  const terms = query === undefined ? undefined : termsOfQuery(query);
+  const { from: author, has, sentFrom = 0, sentBefore = Number.MAX_SAFE_INTEGER } = only;
+  const isPeriod = only.sentFrom !== undefined || only.sentBefore !== undefined;
+  const wanted: Wanted = {
+    terms: termsOfQuery(query, author),
+    has,
+    times: isPeriod ? { from: sentFrom, before: sentBefore } : undefined,
+    before,
+  };
   const needle = folded(query ?? '');
   const isMatch = (row: TextRow) => isSearched(row, only) && folded(row.text).includes(needle);
   /** Sorted by the newest message not searched yet. The last room is next. */
@@ -268,7 +279,7 @@ function search({
     const isFull = (found[limit]?.num ?? 0) > rest;
     if (rest === 0 || isFull || (work >= maxWork && rest < before - 1)) break;
     const place = open.pop() as RoomCursor;
-    const { message, rows } = nextCandidate(place, terms, only.has, before);
+    const { message, rows } = nextCandidate(place, wanted);
     work += rowWork * rows + foldingWork(message?.text ?? '');
     if (message !== undefined && isMatch(message)) {
       insert(found, { num: message.num, id: place.id }, ({ num }) => -num);
@@ -299,29 +310,42 @@ function findRooms(
   return [...found.values()];
 }
 
+/** What a search looks up. The texts of the candidates are checked afterwards. */
+interface Wanted {
+  /** Empty to accept any text by any author. */
+  terms: readonly number[];
+  has: Holding | undefined;
+  times: { from: number; before: number } | undefined;
+  /** The number of the first message that is too new. */
+  before: number;
+}
+
 /**
  * Finds the next message of the room that may match, and moves the cursor below it.
- * @param terms undefined to accept any text
  * @returns `message`: absent if this step found none. `rows`: the number of rows read
  */
 function nextCandidate(
   place: RoomCursor,
-  terms: readonly number[] | undefined,
-  has: Holding | undefined,
-  before: number,
+  { terms, has, times, before }: Wanted,
 ): { message?: TextRow; rows: number } {
   const { room, first } = place;
   if (place.newest === before - 1) {
     moveCursor(place, findSeqBefore(place, before));
     if (place.newest === 0) return { rows: 1 };
   }
-  let next: { seq?: number; left: number; rows: number } = { seq: place.seq, left: place.seq, rows: 0 };
-  if (terms === undefined) {
-    if (has !== undefined) next = { ...newestHolding(place, has, first), rows: 1 };
-  } else if (place.newest <= index.message) {
-    next = index.candidate(room, terms, first, place.seq);
+  const isIndexed = place.newest <= index.message;
+  const upTo = times !== undefined && isIndexed ? index.newestIn(room, first, place.seq, times) : place.seq;
+  if (upTo === undefined) {
+    moveCursor(place, 0);
+    return { rows: 1 };
+  }
+  let next: { seq?: number; left: number; rows: number } = { seq: upTo, left: upTo, rows: 0 };
+  if (terms.length === 0) {
+    if (has !== undefined) next = { ...newestHolding({ room, seq: upTo }, has, first), rows: 1 };
+  } else if (isIndexed) {
+    next = index.candidate(room, terms, first, upTo);
     // The index may lack a text that changed, so a changed message is a candidate too.
-    const changed = place.changing && statements.newestChange.get(room, next.left, place.seq)?.seq;
+    const changed = place.changing && statements.newestChange.get(room, next.left, upTo)?.seq;
     if (changed) next = { ...next, seq: changed as number, left: changed as number };
   }
   const { seq } = next;

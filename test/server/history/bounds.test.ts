@@ -192,7 +192,7 @@ test('applies many missed edits to the search index in small steps', async () =>
   const expected = new Map<number, number>();
   for (const seq of [1, 2, 3, 4, 5, 6]) {
     const own = new Set<number>();
-    addTerms(own, `round${rounds - 1} of${seq}`);
+    addTerms(own, { text: `round${rounds - 1} of${seq}`, author: '1' });
     for (const term of own) expected.set(term, (expected.get(term) ?? 0) | (1 << (seq - 1)));
   }
   // The missed messages are indexed after the edits.

@@ -120,9 +120,9 @@ export function sqlite(db: DatabaseSync): Dialect {
     *outdate(transaction, former) {
       yield* transaction.query(
         perRow(
-          `INSERT INTO former_texts (message, room, seq, text)
-           SELECT num, room, seq, ? FROM chat_messages WHERE room = ? AND seq = ?`,
-          former.map(({ room, seq, text }) => [text, room, seq]),
+          `INSERT INTO former_texts (message, room, seq, text, author)
+           SELECT num, room, seq, ?, ? FROM chat_messages WHERE room = ? AND seq = ?`,
+          former.map(({ room, seq, text, author }) => [text, author, room, seq]),
         ),
       );
     },

@@ -1,14 +1,15 @@
 import { existsSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
-import { foldingVersion } from '../../../text/folding.ts';
 import { goneRooms } from '../../records/room.ts';
+import { termsVersion } from '../terms.ts';
 
 /** Returns the path of the search index, next to the history. */
 export const indexOf = (path: string): string => `${path}-search`;
 
 /**
  * The tables of the search index. `terms` has a bit for each message of a block that contains the term, and
- * `block_terms` a bit for each block of a group. `state` is how far the index has followed the history.
+ * `block_terms` a bit for each block of a group. `group_times` has the range of the times at which the messages of a group
+ * were sent, for groups with terms. `state` is how far the index has followed the history.
  */
 export const indexTables = {
   terms:
@@ -17,6 +18,9 @@ export const indexTables = {
   block_terms:
     'block_terms (room INTEGER NOT NULL, block_group INTEGER NOT NULL, term INTEGER NOT NULL, blocks INTEGER NOT NULL, ' +
     'PRIMARY KEY (room, block_group, term)) STRICT, WITHOUT ROWID',
+  group_times:
+    'group_times (room INTEGER NOT NULL, block_group INTEGER NOT NULL, first_at INTEGER NOT NULL, last_at INTEGER NOT NULL, ' +
+    'PRIMARY KEY (room, block_group)) STRICT, WITHOUT ROWID',
   state:
     'state (generation TEXT NOT NULL, message INTEGER NOT NULL, change INTEGER NOT NULL, folding INTEGER NOT NULL) STRICT',
 } as const;
@@ -68,9 +72,9 @@ export function stateOf(index: DatabaseSync): IndexState | undefined {
   for (const [name, form] of Object.entries(indexTables)) {
     if (!schemaByTable.get(name)?.endsWith(form)) return undefined;
   }
-  return index
-    .prepare('SELECT generation, message, change FROM state WHERE folding = ?')
-    .get(foldingVersion) as IndexState | undefined;
+  return index.prepare('SELECT generation, message, change FROM state WHERE folding = ?').get(termsVersion) as
+    | IndexState
+    | undefined;
 }
 
 /** Whether the index is complete, so that the search thread need not start yet. */

@@ -36,8 +36,9 @@ export function purger(db: DatabaseSync) {
       'UPDATE next_message SET num = max(num, (SELECT coalesce(max(num), 0) + 1 FROM chat_messages))',
     ),
     roomTexts: db.prepare(
-      `INSERT INTO former_texts (message, room, seq, text)
-       SELECT num, room, seq, text FROM chat_messages WHERE room = ? AND seq <= ? AND text <> '' ORDER BY seq`,
+      `INSERT INTO former_texts (message, room, seq, text, author)
+       SELECT num, room, seq, text, user_id FROM chat_messages
+       WHERE room = ? AND seq <= ? AND deleted_at IS NULL ORDER BY seq`,
     ),
     dropFilesUpTo: db.prepare(
       `UPDATE chat_files SET state = ${fileStates.dropped} WHERE room = ? AND seq <= ?`,

@@ -1,7 +1,6 @@
 import { rmSync } from 'node:fs';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
-import { foldingVersion } from '../../../text/folding.ts';
-import { addTerms } from '../terms.ts';
+import { addTerms, type Indexed, nothingIndexed, termsVersion } from '../terms.ts';
 import { isFull } from './errors.ts';
 import {
   currentGeneration,
@@ -47,6 +46,9 @@ export class SearchIndex {
     clearBlock: StatementSync;
     dropGroup: StatementSync;
     blocks: StatementSync;
+    addTimes: StatementSync;
+    dropTimes: StatementSync;
+    groupInTimes: StatementSync;
     setState: StatementSync;
   };
   readonly #generation: string;
@@ -85,7 +87,7 @@ export class SearchIndex {
       if (this.db.prepare('SELECT 1 FROM sqlite_master').get() === undefined) {
         this.db.exec('BEGIN IMMEDIATE');
         for (const table of Object.values(indexTables)) this.db.exec(`CREATE TABLE ${table}`);
-        this.db.prepare('INSERT INTO state VALUES (?, 0, 0, ?)').run(this.#generation, foldingVersion);
+        this.db.prepare('INSERT INTO state VALUES (?, 0, 0, ?)').run(this.#generation, termsVersion);
         this.db.exec('COMMIT');
       }
       const state = stateOf(this.db);
@@ -117,6 +119,18 @@ export class SearchIndex {
         blocks: this.db.prepare(
           'SELECT blocks AS bits FROM block_terms WHERE room = ? AND block_group = ? AND term = ?',
         ),
+        addTimes: this.db.prepare(
+          `INSERT INTO group_times (room, block_group, first_at, last_at) VALUES (?1, ?2, ?3, ?3)
+           ON CONFLICT DO UPDATE SET first_at = min(first_at, ?3), last_at = max(last_at, ?3)`,
+        ),
+        dropTimes: this.db.prepare(
+          `DELETE FROM group_times WHERE room = ?1 AND block_group = ?2
+           AND NOT EXISTS (SELECT 1 FROM block_terms WHERE room = ?1 AND block_group = ?2)`,
+        ),
+        groupInTimes: this.db.prepare(
+          `SELECT block_group AS found FROM group_times WHERE room = ? AND block_group BETWEEN ? AND ?
+           AND last_at >= ? AND first_at < ? ORDER BY block_group DESC LIMIT 1`,
+        ),
         setState: this.db.prepare('UPDATE state SET generation = ?, message = ?, change = ?'),
       };
     } catch (error) {
@@ -141,9 +155,10 @@ export class SearchIndex {
     const state = { generation: this.#generation, message, change };
     this.db.exec('BEGIN IMMEDIATE');
     try {
-      for (const { room, block, added, removed } of changes.blocks()) {
+      for (const { room, block, added, removed, times } of changes.blocks()) {
         for (const [term, bits] of removed) this.#remove(room, block, term, bits);
         for (const [term, bits] of added) this.#add(room, block, term, bits);
+        for (const at of times) this.#statements.addTimes.run(room, groupOf(block), at);
       }
       setState.run(state.generation, message, change);
       this.db.exec('COMMIT');
@@ -152,6 +167,21 @@ export class SearchIndex {
       throw error;
     }
     this.#state = state;
+  }
+
+  /**
+   * Returns the newest `seq` of the room from `upTo` down to `first` that may be of a message sent at `from` or later,
+   * and before `before`. Undefined if there is none.
+   */
+  newestIn(
+    room: number,
+    first: number,
+    upTo: number,
+    { from, before }: { from: number; before: number },
+  ): number | undefined {
+    const [oldest, newest] = [groupOf(blockOf(first)), groupOf(blockOf(upTo))];
+    const row = this.#statements.groupInTimes.get(room, oldest, newest, from, before);
+    return row && Math.min(upTo, ((row.found as number) + 1) * bitsPerNumber * bitsPerNumber);
   }
 
   /**
@@ -211,11 +241,12 @@ export class SearchIndex {
   }
 
   #remove(room: number, block: number, term: number, messages: number): void {
-    const { clear, drop, clearBlock, dropGroup } = this.#statements;
+    const { clear, drop, clearBlock, dropGroup, dropTimes } = this.#statements;
     clear.run(messages, room, block, term);
     if (drop.run(room, block, term).changes === 0) return;
     clearBlock.run(blockBitOf(block), room, groupOf(block), term);
-    dropGroup.run(room, groupOf(block), term);
+    // Each message has terms, at least that of its author.
+    if (dropGroup.run(room, groupOf(block), term).changes > 0) dropTimes.run(room, groupOf(block));
   }
 
   close(): void {
@@ -229,19 +260,28 @@ interface ChangedBlock {
   /** Terms, and the bits of the messages that gained or lost them. */
   added: Map<number, number>;
   removed: Map<number, number>;
+  /** When its new messages were sent: the first and the last time. */
+  times: number[];
 }
 
 /** Changes of the index, grouped by block, because messages of a block share most terms. */
 export class TextChanges {
   readonly #blocks = new Map<string, ChangedBlock>();
 
-  /** Records a changed text: `before` is in the index, `now` must replace it. */
-  note(room: number, seq: number, before: string, now: string): void {
+  /** Records a changed message: `before` is in the index, `now` must replace it. */
+  note(room: number, seq: number, before: Indexed, now: Indexed): void {
     const [old, fresh] = [termsOf(before), termsOf(now)];
     const { added, removed } = this.#block(room, blockOf(seq));
     const bit = bitOf(seq);
     for (const term of old) if (!fresh.has(term)) removed.set(term, (removed.get(term) ?? 0) | bit);
     for (const term of fresh) added.set(term, (added.get(term) ?? 0) | bit);
+  }
+
+  /** Records a new message. */
+  noteNew(room: number, seq: number, now: Indexed, at: number): void {
+    this.note(room, seq, nothingIndexed, now);
+    const { times } = this.#block(room, blockOf(seq));
+    if (now !== nothingIndexed) times.splice(0, 2, Math.min(at, ...times), Math.max(at, ...times));
   }
 
   blocks(): Iterable<ChangedBlock> {
@@ -252,14 +292,14 @@ export class TextChanges {
     const key = `${room} ${block}`;
     const known = this.#blocks.get(key);
     if (known !== undefined) return known;
-    const changed: ChangedBlock = { room, block, added: new Map(), removed: new Map() };
+    const changed: ChangedBlock = { room, block, added: new Map(), removed: new Map(), times: [] };
     this.#blocks.set(key, changed);
     return changed;
   }
 }
 
-function termsOf(text: string): Set<number> {
+function termsOf(message: Indexed): Set<number> {
   const terms = new Set<number>();
-  addTerms(terms, text);
+  addTerms(terms, message);
   return terms;
 }
