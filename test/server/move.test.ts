@@ -11,6 +11,7 @@ import { compareSamples } from '../../server/backup/samples.ts';
 import { run as move } from '../../server/command/move.ts';
 import { portableTables, RowsDigest } from '../../server/history/engine/portable.ts';
 import type { History } from '../../server/history/history.ts';
+import type { DatabaseName } from '../../server/history/migrations.ts';
 import { findHistoryFault, openHistory, openReads } from '../../server/history/open.ts';
 import { size } from '../guarantees/size.ts';
 import { startChild } from '../helpers/child.ts';
@@ -99,39 +100,47 @@ async function moved(from: Empty, to: string) {
   return commandHere(move, ['--to', file], { PATH: process.env.PATH, CHAT_HISTORY: from.url });
 }
 
-test.each([
-  ['SQLite', 'PostgreSQL'],
+type Move = readonly [from: DatabaseName, to: DatabaseName];
+// Without soak, each database is the source of one of these moves and the target of another.
+const movesWithoutServer: Move[] = [
   ['PostgreSQL', 'MariaDB'],
   ['MariaDB', 'SQLite'],
-] as const)('moves all rows from %s to %s, with queues and revisions', async (name, other) => {
-  const [from, to] = [await engines[name](), await engines[other]()];
-  await fill(from);
-  for (const insertion of queued) await from.query(insertion);
-  const rows = await rowsOf(from);
-  expect(portableTables.filter((table) => rows[table]?.[0] === 0)).toEqual([...passing]);
-  const before = await openDatabase(from.url);
-  const answers = await readAll(before);
-  await before.close();
-  const asked = await rowsOf(from);
-  const { code, said } = await moved(from, to.url);
-  expect([code, said]).toEqual([0, expect.stringMatching(/^✓ Copied and compared: \d+ rows, from .* to /)]);
-  expect(without(await rowsOf(to))).toEqual(without(asked));
-  expect(await rowsOf(from)).toEqual(asked);
-  const history = await openDatabase(to.url);
-  expect(await readAll(history)).toEqual(answers);
-  await expectSearches(history, 'texts');
-  const { head } = (await history.read.room({ room: 'odd' })) ?? {};
-  const user = { id: '1', name: 'Ann' };
-  const next = { room: 'odd', clientId: 'next', user, text: 'needle', sentAt: 0, asMember: false };
-  await history.write.send(next);
-  expect(await history.read.room({ room: 'odd' })).toMatchObject({
-    lastSeq: odd.length + 1,
-    head: (head as number) + 1,
-  });
-  await history.close();
-  await from.close();
-  await to.close();
-});
+];
+const movesOfServer: Move[] = [['SQLite', 'PostgreSQL']];
+const moves: Move[] = [...movesOfServer, ...movesWithoutServer];
+
+test.each(size(moves, movesWithoutServer))(
+  'moves all rows from %s to %s, with queues and revisions',
+  async (name, other) => {
+    const [from, to] = [await engines[name](), await engines[other]()];
+    await fill(from);
+    for (const insertion of queued) await from.query(insertion);
+    const rows = await rowsOf(from);
+    expect(portableTables.filter((table) => rows[table]?.[0] === 0)).toEqual([...passing]);
+    const before = await openDatabase(from.url);
+    const answers = await readAll(before);
+    await before.close();
+    const asked = await rowsOf(from);
+    const { code, said } = await moved(from, to.url);
+    expect([code, said]).toEqual([0, expect.stringMatching(/^✓ Copied and compared: \d+ rows, from .* to /)]);
+    expect(without(await rowsOf(to))).toEqual(without(asked));
+    expect(await rowsOf(from)).toEqual(asked);
+    const history = await openDatabase(to.url);
+    expect(await readAll(history)).toEqual(answers);
+    await expectSearches(history, 'texts');
+    const { head } = (await history.read.room({ room: 'odd' })) ?? {};
+    const user = { id: '1', name: 'Ann' };
+    const next = { room: 'odd', clientId: 'next', user, text: 'needle', sentAt: 0, asMember: false };
+    await history.write.send(next);
+    expect(await history.read.room({ room: 'odd' })).toMatchObject({
+      lastSeq: odd.length + 1,
+      head: (head as number) + 1,
+    });
+    await history.close();
+    await from.close();
+    await to.close();
+  },
+);
 
 test('rejects a place that contains a history', async () => {
   const to = await engines.PostgreSQL();
@@ -191,47 +200,46 @@ async function* busyWrites({ write }: History) {
   }
 }
 
-test.each([
-  ['SQLite', 'PostgreSQL'],
-  ['PostgreSQL', 'MariaDB'],
-  ['MariaDB', 'SQLite'],
-] as const)('moves %s to %s while a server uses it, with all changes until it stops', async (name, other) => {
-  const [from, to] = [await engines[name](), await engines[other]()];
-  await fill(from);
-  const server = await startServer(from);
-  const writes = busyWrites(server);
-  let isReady = false;
-  const ready = Promise.withResolvers<void>();
-  const moving = moveHistory(placeOf(from), placeOf(to), {
-    settleMs: 200,
-    onProgress(is) {
-      isReady ||= is === 'ready';
-      if (isReady) ready.resolve();
-    },
-  });
-  let count = 0;
-  while (!isReady && count < writesDuringCopy) count = (await writes.next()).value as number;
-  await ready.promise;
-  for (const end = count + 30; count < end; ) count = (await writes.next()).value as number;
-  await server.write.deleteRoom({ room: 'closed' });
-  for (const [op, inputs] of Object.entries(everyWrite))
-    for (const input of inputs) await server.write[op as 'send'](input as never).catch(() => {});
-  await carryOutErasures(server, 'me');
-  await server.close();
-  const state = await rowsOf(from);
-  await moving;
-  expect(await rowsOf(from)).toEqual(state);
-  expect(await openHistory(placeOf(from), { onFailure() {} }).catch(({ message }) => message)).toMatch(
-    / cannot be opened: it was moved, or a move was interrupted: /,
-  );
-  expect(without(await rowsOf(to))).toEqual(without(await rowsOf(from)));
-  const history = await openDatabase(to.url);
-  const { messages } = await history.read.newest({ room: 'busy', upTo: count + 1, limit: 1 });
-  expect(messages).toMatchObject([{ text: `number ${count}` }]);
-  await history.close();
-  await from.close();
-  await to.close();
-});
+test.each(size(moves, movesOfServer))(
+  'moves %s to %s while a server uses it, with all changes until it stops',
+  async (name, other) => {
+    const [from, to] = [await engines[name](), await engines[other]()];
+    await fill(from);
+    const server = await startServer(from);
+    const writes = busyWrites(server);
+    let isReady = false;
+    const ready = Promise.withResolvers<void>();
+    const moving = moveHistory(placeOf(from), placeOf(to), {
+      settleMs: 200,
+      onProgress(is) {
+        isReady ||= is === 'ready';
+        if (isReady) ready.resolve();
+      },
+    });
+    let count = 0;
+    while (!isReady && count < writesDuringCopy) count = (await writes.next()).value as number;
+    await ready.promise;
+    for (const end = count + 30; count < end; ) count = (await writes.next()).value as number;
+    await server.write.deleteRoom({ room: 'closed' });
+    for (const [op, inputs] of Object.entries(everyWrite))
+      for (const input of inputs) await server.write[op as 'send'](input as never).catch(() => {});
+    await carryOutErasures(server, 'me');
+    await server.close();
+    const state = await rowsOf(from);
+    await moving;
+    expect(await rowsOf(from)).toEqual(state);
+    expect(await openHistory(placeOf(from), { onFailure() {} }).catch(({ message }) => message)).toMatch(
+      / cannot be opened: it was moved, or a move was interrupted: /,
+    );
+    expect(without(await rowsOf(to))).toEqual(without(await rowsOf(from)));
+    const history = await openDatabase(to.url);
+    const { messages } = await history.read.newest({ room: 'busy', upTo: count + 1, limit: 1 });
+    expect(messages).toMatchObject([{ text: `number ${count}` }]);
+    await history.close();
+    await from.close();
+    await to.close();
+  },
+);
 
 test('continues while a server restarts', async () => {
   const [from, to] = [await engines.SQLite(), await engines.SQLite()];
@@ -261,7 +269,7 @@ test('continues while a server restarts', async () => {
   await to.close();
 });
 
-test.each(['SQLite', 'PostgreSQL', 'MariaDB'] as const)(
+test.each(size(['SQLite', 'PostgreSQL', 'MariaDB'] as const, ['PostgreSQL'] as const))(
   'rejects a copy of %s if another move has recorded its changes',
   async (name) => {
     const [from, to, other] = [await engines[name](), await engines.SQLite(), await engines.SQLite()];
@@ -427,7 +435,7 @@ test.each(['PostgreSQL', 'MariaDB'] as const)(
   },
 );
 
-test.each(['PostgreSQL', 'MariaDB'] as const)(
+test.each(size(['PostgreSQL', 'MariaDB'] as const, ['MariaDB'] as const))(
   'does not affect a server with %s if a move is killed, and removes its triggers at the next run',
   async (name) => {
     const [from, to] = [await engines[name](), await engines.PostgreSQL()];
