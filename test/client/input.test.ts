@@ -43,17 +43,17 @@ test('does not rename a room with the Enter that ends a word of an input method'
 test('does not choose a room with the Enter that ends a word of an input method', async () => {
   const page = await room('bridge', 'quay', ...Array.from({ length: 20 }, (_, n) => `dock ${n}`));
   const list = page.all('navigation')[0] as HTMLElement;
-  await page.fill('searchbox', 'Find a chat', 'quay', list);
+  await page.fill('searchbox', 'Room or person', 'quay', list);
   page.press('Enter', endsWord);
   page.press('Escape', endsWord);
   await page.drawn();
-  expect((page.all('searchbox', 'Find a chat', list)[0] as HTMLInputElement).value).toBe('quay');
+  expect((page.all('searchbox', 'Room or person', list)[0] as HTMLInputElement).value).toBe('quay');
   await page.get('region', 'bridge');
   // The same in the dialog that forwards a message.
   (await page.message('Gate opens at six.')).focus();
   page.press('f');
   const dialog = await page.get('dialog', 'Forward');
-  await page.fill('searchbox', 'Find a chat', 'quay', dialog);
+  await page.fill('searchbox', 'Room or person', 'quay', dialog);
   page.press('Enter', endsWord);
   await page.drawn();
   const chosen = () =>

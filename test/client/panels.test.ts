@@ -368,10 +368,10 @@ test('forwards a message with a note to several rooms', async () => {
   const dialog = await bobs.get('dialog', 'Forward');
   await bobs.sees('Gate opens at six.', dialog);
   expect(((await bobs.get('checkbox', /^notices/, dialog)) as HTMLInputElement).disabled).toBe(true);
-  await bobs.fill('searchbox', 'Find a chat', 'CAFE', dialog);
+  await bobs.fill('searchbox', 'Room or person', 'CAFE', dialog);
   await until(() => expect(bobs.all('checkbox', undefined, dialog)).toHaveLength(1));
   await bobs.click('checkbox', /^Café/, dialog);
-  await bobs.fill('searchbox', 'Find a chat', 'den', dialog);
+  await bobs.fill('searchbox', 'Room or person', 'den', dialog);
   await bobs.click('checkbox', /^den/, dialog);
   await bobs.fill('textbox', /^Add a note/, 'For Saturday', dialog);
   await write(market, 'moderators');

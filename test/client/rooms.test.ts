@@ -80,7 +80,7 @@ describe('the list of rooms', () => {
       await site.api('PATCH', `/rooms/many-${n}/members`, { add: [alice.id] });
     }
     const page = await open(alice);
-    const find = (await page.get('searchbox', 'Find a chat')) as HTMLInputElement;
+    const find = (await page.get('searchbox', 'Room or person')) as HTMLInputElement;
     find.focus();
     type(find, 'xylo');
     await page.sees('No room or person matches “xylo”.');
