@@ -14,8 +14,11 @@ import { LoginTtl, type TtlOptions } from './ttl.ts';
 
 // Durations are in milliseconds. Times are on the monotonic clock.
 
-/** PHP truncates a session before it writes it, so an empty or unreadable session is read a second time. */
-const confirmAfter = 100;
+/**
+ * PHP truncates a session before it writes it, and a busy machine may suspend it in between, so an empty or unreadable
+ * session is read a second time.
+ */
+const confirmAfter = 500;
 /** The delays of extra checks after a request of the site opened the login, because that request may also end it. */
 const checksAfterOpening = [50, 250];
 /** The delay before a failed read is repeated. */

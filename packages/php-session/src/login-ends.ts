@@ -1,14 +1,20 @@
 import { type Login, type Logins, StoreError, type Watch } from './login.ts';
 
 const checkIntervalMs = 1000;
-/** PHP may truncate a session file before writing it, so an empty or unreadable session is checked a second time. */
+/** The delay of the check after a notification that the site opened the session, because that request may also end it. */
 const recheckDelayMs = 100;
+/**
+ * PHP truncates a session file before it writes it, and a busy machine may suspend it in between. So an empty or
+ * unreadable session is checked again after this time, in ms, before its login ends.
+ */
+const doubtMs = 500;
 
 interface FollowedLogin {
   login: Login;
   /** The last check found an empty or unreadable session. */
   isDoubtful: boolean;
-  isInFlight: boolean;
+  /** A check is in flight, or the second check of a doubtful session waits. */
+  isBusy: boolean;
   end(): void;
 }
 
@@ -31,7 +37,7 @@ export class LoginEnds {
     const followed: FollowedLogin = {
       login,
       isDoubtful: false,
-      isInFlight: false,
+      isBusy: false,
       end() {
         stop();
         try {
@@ -53,7 +59,7 @@ export class LoginEnds {
     this.#watch ??= this.#logins.watch(() => {});
     const watched = this.#watch.add(login, {
       notified: () => this.#check([followed]),
-      opened: () => this.#recheck(followed),
+      opened: () => void setTimeout(() => this.#check([followed]), recheckDelayMs).unref(),
     });
     this.#followed.add(followed);
     this.#timer ??= setInterval(() => this.#check([...this.#followed]), checkIntervalMs).unref();
@@ -80,24 +86,21 @@ export class LoginEnds {
     this.#timer = undefined;
   }
 
-  #recheck(followed: FollowedLogin): void {
-    setTimeout(() => this.#check([followed]), recheckDelayMs).unref();
-  }
-
   #check(logins: readonly FollowedLogin[]): void {
     for (const followed of logins) {
       const { ends = Number.POSITIVE_INFINITY } = followed.login;
       // The callback of an earlier login may have stopped following this one.
       if (ends <= Date.now() && this.#followed.has(followed)) followed.end();
     }
-    const due = logins.filter((followed) => this.#followed.has(followed) && !followed.isInFlight);
+    const due = logins.filter((followed) => this.#followed.has(followed) && !followed.isBusy);
     if (due.length === 0) return;
     const checks = this.#logins.check(due.map(({ login }) => login));
     due.forEach((followed, n) => void this.#apply(followed, checks[n] as (typeof checks)[number]));
   }
 
   async #apply(followed: FollowedLogin, check: ReturnType<Logins['check']>[number]): Promise<void> {
-    followed.isInFlight = true;
+    followed.isBusy = true;
+    let waitsMs = 0;
     try {
       const result = (await check) ?? { state: 'user', login: followed.login };
       if (!this.#followed.has(followed)) return;
@@ -105,14 +108,19 @@ export class LoginEnds {
       followed.isDoubtful = result.state === 'empty' || result.state === 'invalid';
       if (result.state === 'user' && result.login.user.id === followed.login.user.id)
         followed.login = result.login;
-      else if (followed.isDoubtful && !wasDoubtful) this.#recheck(followed);
+      else if (followed.isDoubtful && !wasDoubtful) waitsMs = doubtMs;
       else followed.end();
     } catch (error) {
       // If the store does not answer, the login is neither confirmed nor ended.
       followed.isDoubtful = false;
       if (!(error instanceof StoreError)) this.#warn(error);
     } finally {
-      followed.isInFlight = false;
+      if (waitsMs === 0) followed.isBusy = false;
+      else
+        setTimeout(() => {
+          followed.isBusy = false;
+          this.#check([followed]);
+        }, waitsMs).unref();
     }
   }
 }

@@ -72,10 +72,13 @@ test.concurrent('reports no end for a session that PHP is writing again', async 
   const { calls, folder, id } = await followSession(context);
   const file = join(folder, `sess_${id}`);
   const bytes = readFileSync(file);
-  writeFileSync(file, '');
-  await delay(20);
-  writeFileSync(file, bytes);
-  await nextCheck();
+  for (let n = 0; n < 4; n++) {
+    writeFileSync(file, '');
+    // A busy machine suspends PHP.
+    await delay(300);
+    writeFileSync(file, bytes);
+    await delay(300);
+  }
   expect(calls).toEqual([]);
 });
 
