@@ -2,11 +2,12 @@ import { randomInt } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { createClient } from 'redis';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { openReads } from '../../server/history/open.ts';
 import type { Message } from '../../server/wire/events.ts';
 import { type ChatClient, connectChat, newClientId } from '../helpers/chat-client.ts';
 import { chatServerHere } from '../helpers/chat-here.ts';
-import { type ChatServer, nextChatServer, type RunningChat } from '../helpers/chat-server.ts';
-import { ownPort } from '../helpers/child.ts';
+import { type ChatServer, historyFolder, nextChatServer, type RunningChat } from '../helpers/chat-server.ts';
+import { ownPort, startChild } from '../helpers/child.ts';
 import { startCuttableBus } from '../helpers/cuttable-bus.ts';
 import { hanging } from '../helpers/hanging.ts';
 import {
@@ -18,11 +19,13 @@ import {
 import { type Mariadb, startMariadb } from '../helpers/mariadb.ts';
 import { type Memcached, startMemcached } from '../helpers/memcached.ts';
 import { apiKey, say } from '../helpers/people.ts';
+import { placeOf } from '../helpers/portable-history.ts';
 import { type Postgres, startPostgres } from '../helpers/postgres.ts';
 import { type Redis, startRedis } from '../helpers/redis.ts';
 import { Tab } from '../helpers/tab.ts';
-import { size } from './size.ts';
+import { size, soak } from './size.ts';
 
+const root = new URL('../..', import.meta.url).pathname;
 const rooms = ['lobby', 'kitchen', 'garden'];
 const senders = size(9, 6);
 const each = size(500, 10);
@@ -365,4 +368,47 @@ describe.each(surroundings.slice(0, size(4, 1)))('servers on $name', ({ kind, bu
       expect(found).toHaveLength(new Set(found).size);
     });
   });
+
+  // Last, because afterwards the servers are stopped, and reject the old history. Once for each kind of database.
+  if (soak && (kind === 'postgres') === (bus === 'redis'))
+    test('lose no acknowledged message when the history is moved while a server is killed', async () => {
+      await line?.mend();
+      const to = historyFolder();
+      closing.push(to.remove);
+      const acknowledged = new Map<string, Message>();
+      const places = [one, ...processes].map(({ url }) => ({ url }));
+      const sending = Promise.all(
+        Array.from({ length: senders }, (_, n) => roam(n + 1 + senders, places, acknowledged)),
+      );
+      const args = ['server/command/main.ts', 'move', '--to', to.url, '--settings='];
+      const env = { PATH: process.env.PATH, CHAT_HISTORY: history.url };
+      const move = startChild(process.execPath, args, { cwd: root, env });
+      for (let kill = 1; kill <= 3; kill++) {
+        const sent = acknowledged.size;
+        await expect.poll(() => acknowledged.size, { interval: 5 }).toBeGreaterThan(sent + each / 4);
+        await first().stop('SIGKILL');
+        processes[0] = await nextChatServer(settings(first().port));
+      }
+      await sending;
+      await move.until(/All rows are copied and compared/);
+      await Promise.all([one, ...processes].map((server) => server.stop()));
+      await move.until(/✓ Copied and compared/);
+      const copy = await openReads(placeOf(to));
+      const found: string[] = [];
+      for (const room of rooms) {
+        const upTo = Number.MAX_SAFE_INTEGER;
+        for (let after = 0; ; ) {
+          const { messages } = await copy.read.after({ room, after, upTo, limit: 100 });
+          found.push(...messages.map(({ clientId, user }) => `${user.id} ${clientId}`));
+          const last = messages.at(-1);
+          if (last === undefined) break;
+          after = last.seq;
+        }
+      }
+      await copy.close();
+      expect(found).toHaveLength(new Set(found).size);
+      const sent = [...acknowledged.values()].map(({ clientId, user }) => `${user.id} ${clientId}`);
+      expect(sent).toHaveLength(senders * each);
+      expect(found).toEqual(expect.arrayContaining(sent));
+    });
 });
