@@ -93,28 +93,38 @@ function quickSteps(reports, lint) {
 }
 
 /**
- * Returns the steps of the soak run. They run sequentially, because the load tests must not disturb each other.
+ * Returns the steps of the soak run. The last two run alone, because load tests must not disturb each other.
  * @param {string} reports @returns {Step[]}
  */
 export function soakSteps(reports) {
   const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   const elsewhere = { TZ: zoneOfLastHour(new Date().getUTCHours()), LC_ALL: 'tr_TR.UTF-8' };
-  const steps = [
-    javaStep(reports, '-DexcludedGroups='),
+  return [
+    { ...javaStep(reports, '-DexcludedGroups='), slots: capacity },
     { name: 'build', command: scripts.build },
     // They do not need `java`, so that a failed Java test does not skip hours of other tests.
-    { ...vitestStep('integration', reports), needs: ['debian', 'build'], env: elsewhere },
-    { ...vitestStep('soak', reports), needs: ['debian', 'build'] },
-    { ...vitestStep('soak-alone', reports), needs: ['debian', 'build'] },
+    {
+      ...vitestStep('integration', reports, '--maxWorkers=5'),
+      needs: ['debian', 'build'],
+      env: elsewhere,
+      slots: 5,
+    },
     {
       ...phpunitStep(reports, '--group soak,soak-only'),
       needs: ['debian'],
       env: { ...elsewhere, SOAK: '1' },
     },
-    { ...e2eStep(reports, 4, { SOAK: '1' }), needs: ['debian', 'build'] },
-    { name: 'android-app', command: scripts['android:app:test'], needs: ['debian'], env: { SOAK: '1' } },
+    {
+      name: 'android-app',
+      command: scripts['android:app:test'],
+      needs: ['debian'],
+      env: { SOAK: '1' },
+      slots: 2,
+    },
+    { ...e2eStep(reports, 4, { SOAK: '1' }), needs: ['debian', 'build'], slots: 4 },
+    { ...vitestStep('soak', reports), needs: ['debian', 'build'], slots: capacity },
+    { ...vitestStep('soak-alone', reports), needs: ['debian', 'build'], slots: capacity },
   ];
-  return steps.map((step) => ({ ...step, slots: capacity }));
 }
 
 /** @param {string} name of the project @param {string} reports @param {string[]} more @returns {Step} */

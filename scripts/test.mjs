@@ -29,7 +29,7 @@ async function test() {
 
 /**
  * Starts each step when its needs are there and enough processes are free: first the steps that most others need, then
- * those with the most processes.
+ * in the order of the list.
  * Prints the output of a step when it ends, because mixed output of parallel steps is unreadable.
  * @param {import('./test-steps.mjs').Step[]} steps
  * @param {{ complete: Promise<boolean> | boolean, reports: string, remembers: boolean }} options `complete`: resolves
@@ -38,9 +38,7 @@ async function test() {
  */
 async function runSteps(steps, { complete, reports, remembers }) {
   const dependents = ({ name }) => steps.filter(({ needs = [] }) => needs.includes(name)).length;
-  const waiting = new Set(
-    steps.toSorted((a, b) => dependents(b) - dependents(a) || (b.slots ?? 1) - (a.slots ?? 1)),
-  );
+  const waiting = new Set(steps.toSorted((a, b) => dependents(b) - dependents(a)));
   /** @type {Map<string, Result>} */
   const results = new Map();
   const passedFile = new Map(steps.map((step) => [step, remembers ? resultFile(step) : undefined]));
