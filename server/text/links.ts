@@ -94,14 +94,20 @@ export function links(text: string): Piece[] {
 const refused = (candidate: string): string => /^(?:https?:\/\/)?[^/?#]*/iu.exec(candidate)?.[0] || candidate;
 
 function linkOf(text: string): Link | undefined {
-  const address = complete(text);
-  if (text === '' || !URL.canParse(address)) return undefined;
-  const url = new URL(address);
-  const { href, protocol, host, hostname } = url;
-  if (protocol !== 'mailto:' && asciiHost(hostname) === undefined) return undefined;
+  const url = text === '' ? undefined : parsed(text);
+  if (url === undefined) return undefined;
+  const { href, protocol, host } = url;
   const shown = shownAddress(text, url);
   // The host as the browser requests it.
   return { href, host: protocol === 'mailto:' ? shown.replace(/^mailto:/iu, '') : host, text, shown };
+}
+
+/** Parses an address. Returns undefined if its host or its port is invalid. */
+function parsed(text: string): URL | undefined {
+  const address = complete(text);
+  if (!URL.canParse(address)) return undefined;
+  const url = new URL(address);
+  return url.protocol !== 'mailto:' && asciiHost(url.hostname) === undefined ? undefined : url;
 }
 
 /** Adds the scheme if it is missing. */
@@ -117,12 +123,14 @@ function complete(url: string): string {
  */
 function addressIn(candidate: string, afterItalic: boolean): string {
   if (!/^(?:https?:|www\.)/iu.test(candidate)) {
+    // No mail address. Tested first, because the rest may be long and have more candidates.
+    if (/^mailto:\//iu.test(candidate)) return '';
     const [before = '', host = ''] = MAIL.exec(candidate) ?? [];
     if (LONG_HOST.test(host)) return '';
     const end = MIXED_END.exec(host);
     if (end !== null) return trimmed(before.slice(0, -end[0].length));
     const address = trimmed(candidate, before.length, afterItalic);
-    return /^mailto:?(?:\/|$)/iu.test(address) ? '' : address;
+    return /^mailto:?$/iu.test(address) ? '' : address;
   }
   const [before = '', scheme = '', host = '', port = '', rest = ''] = BEGINNING.exec(candidate) ?? [];
   // The host of `https://bank.example@other.example` is other.example.
@@ -130,7 +138,10 @@ function addressIn(candidate: string, afterItalic: boolean): string {
   if (scheme === '' && host.split('.').length < 3) return '';
   const end = MIXED_END.exec(host);
   if (end !== null) return trimmed(scheme + host.slice(0, end.index));
-  return rest === '' ? trimmed(candidate, before.length, afterItalic) : trimmed(scheme + host + port);
+  if (rest !== '') return trimmed(scheme + host + port);
+  // Parsed before the path, which may be long and have more candidates.
+  if (candidate.length > before.length && parsed(before) === undefined) return '';
+  return trimmed(candidate, before.length, afterItalic);
 }
 
 const CLOSING: Readonly<Record<string, string>> = { '(': ')', '[': ']', '{': '}' };

@@ -255,10 +255,16 @@ final class TextLinks {
     if (parts.scheme == 0 && host.split("\\.", -1).length < 3) return "";
     int end = mixedEnd(host);
     if (end >= 0) return trimmed(candidate.substring(0, parts.scheme + end));
-    return rest == parts.port ? trimmed(candidate, parts.port, afterItalic) : trimmed(candidate.substring(0, parts.port));
+    if (rest > parts.port) return trimmed(candidate.substring(0, parts.port));
+    // Checked before the path, which may be long and have more candidates.
+    boolean hasPath = candidate.length() > parts.port;
+    if (hasPath && (TextHosts.ascii(host) == null || port(candidate, parts) > MAX_PORT)) return "";
+    return trimmed(candidate, parts.port, afterItalic);
   }
 
   private static String mailAddress(String candidate, boolean afterItalic) {
+    // No mail address. Checked first, because the rest may be long and have more candidates.
+    if (startsWith(candidate, MAILTO + "/")) return "";
     int at = 0;
     int most = MAX_MAILTO_NAME + (startsWith(candidate, MAILTO) ? MAILTO.length() : 0);
     while (at < candidate.length() && at < most && candidate.charAt(at) != '@' && candidate.charAt(at) != '?') at++;
@@ -270,7 +276,7 @@ final class TextLinks {
     if (mixed >= 0) return trimmed(candidate.substring(0, at + 1 + mixed));
     String address = trimmed(candidate, end, afterItalic);
     boolean isScheme = address.length() <= MAILTO.length() && startsWith(address, "mailto");
-    return isScheme || startsWith(address, MAILTO + "/") ? "" : address;
+    return isScheme ? "" : address;
   }
 
   /** Returns the index in the last label where its letters are no longer in ASCII, or -1. No such name exists. */
@@ -330,15 +336,18 @@ final class TextLinks {
     String ascii = TextHosts.ascii(host);
     if (ascii == null) return null;
     boolean isHttp = startsWith(text, HTTP);
-    String port = "";
-    if (parts.port > parts.host) {
-      int number = Integer.parseInt(text.substring(parts.host + 1, parts.port));
-      if (number > MAX_PORT) return null;
-      if (number != (isHttp ? HTTP_PORT : HTTPS_PORT)) port = ":" + number;
-    }
+    int usual = isHttp ? HTTP_PORT : HTTPS_PORT;
+    int number = parts.port > parts.host ? port(text, parts) : usual;
+    if (number > MAX_PORT) return null;
+    String port = number == usual ? "" : ":" + number;
     String href = (isHttp ? HTTP : HTTPS) + ascii + port + pathHref(text.substring(parts.port));
     String shown = TextHosts.shown(text.substring(0, parts.scheme), host, ascii, text.substring(parts.host));
     return new Link(href, ascii + port, text, shown);
+  }
+
+  /** Returns the number of the port, or 0 if there is none. */
+  private static int port(String address, Beginning parts) {
+    return parts.port == parts.host ? 0 : Integer.parseInt(address.substring(parts.host + 1, parts.port));
   }
 
   private static String mailHref(String address) {
