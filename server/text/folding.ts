@@ -176,6 +176,9 @@ const withPlainSigns = (text: string): string =>
     ? text.replace(dash, '-').replace(apostrophe, "'").replace(quotationMark, '"').replaceAll('〜', '~')
     : text;
 
+/** The only mark with a capital, which is a letter: `ᾳ` has the capitals `ΑΙ`. */
+const iotaBelow = /\u0345/gu;
+
 /** Folds a text for filters, which also ignore other marks, and decide themselves about blanks and invisible characters. */
 export const foldedForFilter = (text: string): string =>
-  withPlainLetters(withoutCase(withPlainSigns(text).normalize('NFKD')));
+  withPlainLetters(withoutCase(withPlainSigns(text).normalize('NFKD').replace(iotaBelow, '')));

@@ -8,6 +8,10 @@ const finder = (...words: string[]) => {
 
 test.each([
   ['pallets', 'cheap Pállets!', true],
+  // The capital of this mark is a letter.
+  ['pallets', 'pa\u0345llets', true],
+  ['pallets', '\u037apallets', true],
+  ['ᾳ', 'ᾼ', true],
   ['pallets', 'cheap p*all*e\u200bts', true],
   ['pallets', 'pal\ufff9le\ufffat\ufffbs', true],
   ['pallets', 'p\u00ada\u2060l\u{e0061}l\u3164e\u0085t\u20e3s', true],
