@@ -1,12 +1,17 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { type TestContext, test } from 'vitest';
+import { recordingTables } from '../../../server/history/engine/recorded.ts';
+import { recordFile } from '../../../server/history/engine/sqlite/recording.ts';
 import { type ChatClient, connectChat, newClientId } from '../../helpers/chat-client.ts';
 import { chatServerHere } from '../../helpers/chat-here.ts';
 import { historyFolder } from '../../helpers/chat-server.ts';
 import { startChatSite } from '../../helpers/chat-site.ts';
 import { origin, upload } from '../../helpers/files.ts';
 import { apiKey, say } from '../../helpers/people.ts';
+
+type Recording = ReturnType<typeof recordFile>;
 
 /** Deletion takes seconds, and reading all files takes long. */
 const patiently = { timeout: 50_000, interval: 500 };
@@ -29,6 +34,7 @@ async function open({ onTestFinished }: TestContext, env: NodeJS.ProcessEnv = {}
       await client.request('room:join', { room: 'lobby' });
       return { ...client, cookie };
     },
+    path: history.path,
     /**
      * Returns the texts that a file of the server contains. Each file is read only once, because there may be many
      * texts.
@@ -160,4 +166,34 @@ test.concurrent('leaves no data of an erased user in any file', async (context) 
   expect(resets).toEqual([{ room: 'lobby' }, { room: 'lobby' }]);
   await site.chat.stop();
   expect(found(...gone)).toEqual([]);
+});
+
+test.concurrent.for([
+  ['an ended move', (recording: Recording) => recording.end()],
+  // As if ten minutes had passed.
+  [
+    'a killed move',
+    (_: Recording, path: string) => {
+      const db = new DatabaseSync(path);
+      db.exec(`UPDATE ${recordingTables.lease} SET until = 0`);
+      db.close();
+    },
+  ],
+] as const)('leaves no data of an erased user in the file that %s recorded', async ([, end], context) => {
+  const { expect } = context;
+  const { site, connect, found, path } = await open(context);
+  const recording = recordFile(path);
+  const [id, name] = ['Wm4kZ-recorded-Tq8', 'Kq7xBrecordedname'];
+  await connect(id, { firstname: name });
+  const kept = 'Kq7xB-kept-Tq8';
+  const bob = await connect(kept);
+  expect(found(id)).toEqual([id]);
+  await end(recording, path);
+  await fetch(`${site.chat.url}/api/users/${id}`, {
+    method: 'DELETE',
+    headers: { authorization: `Bearer ${apiKey}` },
+  });
+  await expect.poll(() => found(id, name, name.toLowerCase()), patiently).toEqual([]);
+  await say(bob, 'lobby', 'still here');
+  expect(found(kept)).toEqual([kept]);
 });

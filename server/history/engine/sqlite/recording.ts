@@ -17,14 +17,7 @@ const recordedTables = portableTables.filter((table) => table !== 'chat_erased')
 export function recordFile(path: string): Recording {
   const id = randomUUID();
   // Each time a new connection, so that a restored file is noticed.
-  const using = <T>(work: (db: DatabaseSync) => T): T => {
-    const db = new DatabaseSync(path, { timeout: lockTimeoutMs });
-    try {
-      return work(db);
-    } finally {
-      db.close();
-    }
-  };
+  const using = <T>(work: (db: DatabaseSync) => T): T => withFile(path, work);
   using((db) => {
     db.exec('BEGIN IMMEDIATE');
     db.exec(removal());
@@ -77,10 +70,17 @@ function isRecorded(db: DatabaseSync, id?: string): boolean {
 }
 
 /** Stops the recording of another process, and removes its triggers and tables. */
-export function removeFileRecording(path: string): void {
+export const removeFileRecording = (path: string): void =>
+  withFile(path, (db) => {
+    if (isRecorded(db)) db.exec(`BEGIN IMMEDIATE; ${removal()}; COMMIT`);
+  });
+
+function withFile<T>(path: string, work: (db: DatabaseSync) => T): T {
   const db = new DatabaseSync(path, { timeout: lockTimeoutMs });
   try {
-    if (isRecorded(db)) db.exec(`BEGIN IMMEDIATE; ${removal()}; COMMIT`);
+    // Keys contain the IDs and names of users, who may be erased later.
+    db.exec('PRAGMA secure_delete = ON');
+    return work(db);
   } finally {
     db.close();
   }
@@ -97,7 +97,10 @@ const removal = () =>
     `DROP TABLE IF EXISTS ${lease}`,
   ].join(';');
 
-/** A change that is not recorded deletes the lease, so that `check` detects it. */
+/**
+ * A change that is not recorded deletes the lease, so that `check` detects it. It also deletes the keys that a killed
+ * process left, because an erasure does not find them.
+ */
 function triggers(table: string): string {
   const key = (row: 'OLD' | 'NEW') =>
     `json_array(${keyOfTable(table)
@@ -114,6 +117,7 @@ function triggers(table: string): string {
         INSERT INTO ${changes} (name, row_key)
           SELECT '${table}', changed.* FROM (${keys[event]}) AS changed JOIN ${lease} ON until > ${now};
         DELETE FROM ${lease} WHERE until <= ${now};
+        DELETE FROM ${changes} WHERE num < iif(EXISTS (SELECT 1 FROM ${lease}), 0, ${Number.MAX_SAFE_INTEGER});
       END`,
     )
     .join(';');
