@@ -1,10 +1,11 @@
-import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { lstat, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { keepFiles } from '../files/copied.ts';
 import { folderStorage } from '../files/folder.ts';
 import type { Storage } from '../files/storage.ts';
 import { sync } from '../files/sync.ts';
 import { backupTables, type Snapshot } from '../history/engine/portable.ts';
+import { tryClaim } from '../history/engine/sqlite/claim.ts';
 import { openFileSnapshot } from '../history/engine/sqlite/snapshot.ts';
 import { dialectOf, type HistoryPlace } from '../history/open.ts';
 import { CommandProblem, exit } from '../program/problem.ts';
@@ -48,13 +49,15 @@ export async function makeBackup(
       `the history ${history.path} does not exist: check CHAT_HISTORY`,
     );
   }
-  // Next to the backup, so that it is on the same disk. A killed backup may have left this folder.
+  // Next to the backup, so that it is on the same disk.
   const work = `${to}.partial`;
-  await rm(work, { recursive: true, force: true });
-  // Called before the history is copied, so that servers keep the files that the copy names.
-  const release = files === undefined ? undefined : await keepFiles(files);
+  const claimed = await claimFolder(work, to).catch((error: unknown) => {
+    throw asProblem(error, failed);
+  });
+  let release: (() => Promise<void>) | undefined;
   try {
-    await mkdir(work, { mode: 0o700 });
+    // Called before the history is copied, so that servers keep the files that the copy names.
+    release = files === undefined ? undefined : await keepFiles(files);
     const archive = await open(join(work, 'backup'), 'wx', 0o600);
     const list = await open(join(work, 'list'), 'wx+', 0o600);
     const stored = await open(join(work, 'files'), 'wx+', 0o600);
@@ -92,11 +95,30 @@ export async function makeBackup(
     await sync(dirname(to));
     return { size: (await stat(to)).size, ...counts };
   } catch (error) {
-    throw asProblem(error, `the backup could not be made`);
+    throw asProblem(error, failed);
   } finally {
     await release?.();
     await rm(work, { recursive: true, force: true });
+    claimed.close();
   }
+}
+
+const failed = 'the backup could not be made';
+
+/**
+ * Creates the folder for an unfinished backup, or empties that of a killed one.
+ * @throws CommandProblem if another backup uses it
+ */
+async function claimFolder(folder: string, to: string): Promise<{ close(): void }> {
+  await mkdir(folder, { mode: 0o700 }).catch(async (error: NodeJS.ErrnoException) => {
+    const existing = await lstat(folder);
+    if (!existing.isDirectory() || existing.uid !== (process.getuid?.() ?? existing.uid)) throw error;
+  });
+  const claimed = tryClaim(join(folder, 'lock'));
+  if (claimed === undefined)
+    throw new CommandProblem(exit.output, `another backup is writing ${to}: wait for its end`);
+  for (const name of ['backup', 'list', 'files']) await rm(join(folder, name), { force: true });
+  return claimed;
 }
 
 /** Reads a history. Its servers may be running. */

@@ -18,6 +18,8 @@ import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { readArchive } from '../../server/backup/archive.ts';
+import { makeBackup } from '../../server/backup/backup.ts';
 import { restoreBackup } from '../../server/backup/restore.ts';
 import { tableEntry } from '../../server/backup/tables.ts';
 import { run as backup } from '../../server/command/backup.ts';
@@ -191,6 +193,21 @@ test.runIf(process.getuid?.() === 0)(
     other.remove();
   },
 );
+
+test('rejects a second backup to a file that another one is writing, and continues after a killed one', async () => {
+  const to = join(folder, 'twice.tar');
+  const data = { history: { kind: 'sqlite', path: kept.path }, files: undefined } as const;
+  // A killed backup leaves such a folder.
+  mkdirSync(`${to}.partial`);
+  writeFileSync(`${to}.partial/backup`, 'a part');
+  let second: Promise<unknown> | undefined;
+  await makeBackup(data, to, () => {
+    second ??= makeBackup(data, to).catch(({ message }: Error) => message);
+  });
+  for await (const { bytes } of readArchive(to)) for await (const _ of bytes);
+  expect(await second).toBe(`another backup is writing ${to}: wait for its end`);
+  expect(readdirSync(folder).filter((name) => name.startsWith('twice'))).toEqual(['twice.tar']);
+});
 
 test('names a backup that this account may not read', async () => {
   const closed = join(folder, 'closed');
