@@ -46,16 +46,29 @@ export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Prom
   checkOwner({ history: from, files: undefined }, 'move');
   checkOwner({ history: to, files: undefined }, 'move');
   const shown = progress();
+  let interrupted: NodeJS.Signals | undefined;
+  // The move then removes the copy and the triggers. A second signal ends it at once.
+  const interrupt = (signal: NodeJS.Signals) => {
+    interrupted = signal;
+  };
+  for (const signal of signals) process.once(signal, interrupt);
   await moveHistory(from, to, {
     onProgress(is) {
+      if (interrupted !== undefined && !(typeof is === 'object' && 'moved' in is))
+        throw new Error(`${interrupted} interrupted it`);
       if (is === 'ready' || 'moved' in is) {
         shown.end();
         console.log(is === 'ready' ? ready : whatMoved(is.moved, from, to));
       } else shown.say(textOf(is));
     },
-  }).finally(() => shown.end());
+  }).finally(() => {
+    shown.end();
+    for (const signal of signals) process.off(signal, interrupt);
+  });
   return 0;
 }
+
+const signals = ['SIGINT', 'SIGTERM'] as const;
 
 const ready = `All rows are copied and compared: stop all chat servers now, for example by
   systemctl stop php-session-chat
