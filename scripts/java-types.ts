@@ -18,7 +18,7 @@ export const javaFolder = new URL(
 
 /** The parts of JSON schema that the contract uses. */
 export interface Schema {
-  type?: string;
+  type?: string | string[];
   description?: string;
   enum?: string[];
   const?: unknown;
@@ -27,6 +27,7 @@ export interface Schema {
   properties?: Record<string, Schema>;
   required?: string[];
   oneOf?: Schema[];
+  anyOf?: Schema[];
 }
 
 /** Settings of a Java field that its schema does not have. */
@@ -39,13 +40,20 @@ interface Choice {
   write?: string;
   /** The value if none is set. */
   initial?: string;
+  /** The number if the field is absent. Otherwise it is 0. */
+  absent?: string;
+  /** The expression that takes the value from `draft`. */
+  copy?: string;
   /** The enum. Otherwise its name is that of the field. */
   enum?: string;
   /** The constant for values of an enum that this version does not know. Otherwise they are null. */
   unknown?: string;
   /** The comment, if it concerns only Java. */
   doc?: string;
-  isOmitted?: true;
+  /** Whether only the client uses it. */
+  isInternal?: true;
+  /** For an object: the class has its fields instead, named after both, such as `canReport`. It is not written. */
+  isFlat?: true;
 }
 
 export interface JavaOptions {
@@ -54,6 +62,10 @@ export interface JavaOptions {
   choices: Record<string, Choice>;
   /** The fields that are `int`, such as `Reaction.count`. All other numbers are `long`. */
   ints: ReadonlySet<string>;
+  /** The fields that the classes do not have. */
+  omitted: ReadonlySet<string>;
+  /** The fields that a client can send. */
+  sent: ReadonlySet<string>;
   /** The fields that an edit can change. */
   edited: ReadonlySet<string>;
   /** The schemas that the client writes. Only these get `toJsonObject`, and the types of their fields. */
@@ -66,6 +78,9 @@ interface Field {
   wire: string;
   type: string;
   isNullable: boolean;
+  /** The object in JSON whose fields the class has. */
+  flat: string | undefined;
+  isInternal: boolean;
   /** The value of a draft that does not set it. */
   initial: string;
   /** Expressions. */
@@ -143,8 +158,8 @@ class Generator {
     const [name = '', ...fields] = path.split('.');
     let schema = this.options.schemas[name];
     for (const field of fields) {
-      const value = schema?.properties?.[field];
-      schema = value?.items ?? value;
+      const value = nonNull(schema?.properties?.[field] ?? {});
+      schema = value.items ?? value;
     }
     if (schema?.properties === undefined) throw new Error(`the contract has no object ${path}`);
     return schema;
@@ -158,9 +173,10 @@ class Generator {
       const parent = this.classes.find(({ name }) => name === this.classOf(root).parent);
       const next = parent === undefined ? [] : [parent.schema];
       for (const [field, value] of Object.entries(this.schemaOf(root).properties ?? {})) {
-        const { type, isOmitted } = this.options.choices[`${root}.${field}`] ?? {};
-        const target = targetOf(value, `${root}.${field}`);
-        if (type === undefined && !isOmitted && target !== undefined) next.push(target);
+        const path = `${root}.${field}`;
+        const target = targetOf(nonNull(value), path);
+        const isOwn = this.options.choices[path]?.type === undefined && !this.options.omitted.has(path);
+        if (isOwn && target !== undefined) next.push(target);
       }
       this.reachable(next, all);
     }
@@ -169,31 +185,51 @@ class Generator {
 
   /** The fields of a class without those of its parent. */
   private fields({ schema, name, parent }: JavaClass): Field[] {
-    const { properties = {}, required = [] } = this.schemaOf(schema);
     const inherited = this.classes.find((one) => one.name === parent);
     const names = new Set(
       Object.keys(inherited === undefined ? {} : (this.schemaOf(inherited.schema).properties ?? {})),
     );
+    return this.fieldsOf(schema, name, names);
+  }
+
+  /** The fields of an object, with those of its flat objects. */
+  private fieldsOf(path: string, owner: string, inherited: ReadonlySet<string>, flat?: string): Field[] {
+    const { properties = {}, required = [] } = this.schemaOf(path);
     return Object.entries(properties)
-      .filter(([field]) => !names.has(field) && !this.options.choices[`${schema}.${field}`]?.isOmitted)
-      .map(([field, value]) =>
-        this.field(`${schema}.${field}`, name, field, value, required.includes(field)),
+      .filter(([wire]) => !inherited.has(wire) && !this.options.omitted.has(`${path}.${wire}`))
+      .flatMap(([wire, schema]) =>
+        this.options.choices[`${path}.${wire}`]?.isFlat
+          ? this.fieldsOf(`${path}.${wire}`, owner, new Set(), wire)
+          : this.field(`${path}.${wire}`, owner, wire, schema, required.includes(wire), flat),
       );
   }
 
-  private field(path: string, owner: string, wire: string, schema: Schema, isRequired: boolean): Field {
-    const { name = wire, doc = schema.description, ...choice } = this.options.choices[path] ?? {};
+  private field(
+    path: string,
+    owner: string,
+    wire: string,
+    declared: Schema,
+    isRequiredOrNull: boolean,
+    flat: string | undefined,
+  ): Field {
+    const schema = nonNull(declared);
+    const isRequired = isRequiredOrNull && schema === declared;
+    const own = flat === undefined ? wire : flat + capitalized(wire);
+    const { name = own, doc = schema.description, ...choice } = this.options.choices[path] ?? {};
     const typed = { ...this.typed(path, owner, wire, name, schema, isRequired), ...choice };
     const isNullable = typed.type.includes('@Nullable ');
-    const isList = /^(List|Set)</.test(typed.type);
+    const [, list] = /^(List|Set)</.exec(typed.type) ?? [];
+    const isList = list !== undefined;
     if (doc === undefined) throw new Error(`${path} needs a description in the schema`);
-    const empty = isList ? 'Collections.emptyList()' : typed.type === 'String' ? '""' : undefined;
-    const { initial = empty, type, read, write } = typed;
+    const empty = isList ? `Collections.empty${list}()` : typed.type === 'String' ? '""' : undefined;
+    const { absent, initial = absent ?? empty, type, read, write, isInternal = false } = typed;
+    const copies: Record<string, string> = { List: 'Wire.copy', Set: 'Collections.unmodifiableSet' };
+    const copy = isList ? `${copies[list]}(draft.${name})` : `draft.${name}`;
     return {
-      ...{ name, wire, type, isNullable, read, write },
+      ...{ name, wire, flat, type, isNullable, isInternal, write, copy: typed.copy ?? copy },
       initial: initial === undefined ? '' : ` = ${initial}`,
-      copy: isList ? `Wire.copy(draft.${name})` : `draft.${name}`,
-      doc: comment(doc, { isNullable, isList, type, isUnknownNull: isRequired && isNullable }),
+      read: flat === undefined ? read : read.replaceAll(/\bjson\b/g, flat),
+      doc: comment(doc, { isNullable, isList, type, absent, isUnknownNull: isRequired && isNullable }),
     };
   }
 
@@ -230,13 +266,11 @@ class Generator {
         write: optional(`${name} == null`, `${name}.toJsonObject()`),
       };
     }
-    if (schema.enum !== undefined && choice.type === undefined) {
-      const type = this.enumOf(
-        path,
-        owner,
-        choice.enum ?? name.charAt(0).toUpperCase() + name.slice(1),
-        schema.enum,
-      );
+    const values = schema.items?.enum ?? schema.enum;
+    if (values !== undefined && choice.type === undefined) {
+      const type = this.enumOf(path, owner, choice.enum ?? capitalized(name), values);
+      if (schema.items !== undefined)
+        return { type: `Set<${type}>`, read: `Wire.names(${type}.class, ${key})`, write: '' };
       const unknown = choice.unknown === undefined ? 'null' : `${type}.${choice.unknown}`;
       return {
         type: choice.unknown === undefined ? nullable(type) : type,
@@ -254,11 +288,12 @@ class Generator {
         };
       case 'integer': {
         const isInt = this.options.ints.has(path);
-        const type = isInt ? 'int' : 'long';
+        const { absent } = choice;
+        const read = `Wire.${isInt ? 'count' : 'number'}(${key})`;
         return {
-          type,
-          read: `Wire.${isInt ? 'count' : 'number'}(${key})`,
-          write: optional(`${name} == 0`, name),
+          type: isInt ? 'int' : 'long',
+          read: absent === undefined ? read : `json.has("${wire}") ? ${read} : ${absent}`,
+          write: optional(`${name} == ${absent ?? 0}`, name),
         };
       }
       case 'string':
@@ -292,9 +327,9 @@ class Generator {
     const isBase = this.classes.some(({ parent }) => parent === one.name);
     const name = one.name.split('.').at(-1) ?? '';
     const isInHand = (member: RegExp) => member.test(one.handwritten);
-    const lines = fields.flatMap(({ doc, type, name }) => [
+    const lines = fields.flatMap(({ doc, type, name, isInternal }) => [
       ...javadoc(doc, one.name.includes('.') ? 4 : 2),
-      `public final ${type} ${name};`,
+      `${isInternal ? '' : 'public '}final ${type} ${name};`,
     ]);
     const isWritten = this.writtenSchemas.has(one.schema);
     if (one.parent !== undefined || isBase || fields.length > 4) {
@@ -316,7 +351,7 @@ class Generator {
     const isNested = one.name.includes('.');
     const id = ['id', 'seq'].find((id) => fields.some(({ name }) => name === id));
     if (!isNested && !isBase && !isInHand(/ toString\(\)/)) {
-      const words = name.replaceAll(/\B[A-Z]/g, (letter) => ` ${letter}`).toLowerCase();
+      const words = wordsOf(name).join(' ');
       lines.push(
         '',
         '@Override',
@@ -374,7 +409,7 @@ class Generator {
       ...(parent === undefined ? [] : ['  @Override']),
       '  void read(JSONObject json) {',
       ...(parent === undefined ? [] : ['    super.read(json);']),
-      ...fields.map(({ name, read }) => `    ${name} = ${read};`),
+      ...indent(reads(fields), '    '),
       '  }',
       ...(isBase ? [] : ['', `  ${name} done() {`, `    return new ${name}(this);`, '  }']),
       '}',
@@ -383,11 +418,11 @@ class Generator {
 
   /** Methods that set a field of `draft`, for each field that has no method by hand. */
   private setters(schema: string, handwritten: string, name: string): string[] {
-    return this.fieldsWithoutMethod(schema, handwritten)
+    return this.fieldsWithoutMethod(schema, handwritten, this.options.sent)
       .flatMap((field) => {
         const isFlag = field.type === 'boolean';
         return [
-          ...methodDoc(`Sets {@link ${this.classOf(schema).name}#${field.name}}.`, field, 'message', isFlag),
+          ...methodDoc(`Sets {@link ${this.classOf(schema).name}#${field.name}}.`, field, name, isFlag),
           `public ${name} ${field.name}(${isFlag ? '' : parameterOf(field)}) {`,
           `  draft.${field.name} = ${isFlag ? 'true' : given(field)};`,
           '  return this;',
@@ -399,10 +434,9 @@ class Generator {
 
   /** Methods that put a field into `changes`, for each field that an edit can change and that has no method by hand. */
   private changes(schema: string, handwritten: string, name: string): string[] {
-    return this.fieldsWithoutMethod(schema, handwritten)
-      .filter(({ wire }) => this.options.edited.has(wire))
+    return this.fieldsWithoutMethod(schema, handwritten, this.options.edited)
       .flatMap((field) => [
-        ...methodDoc(`Changes {@link ${this.classOf(schema).name}#${field.name}}.`, field, 'edit'),
+        ...methodDoc(`Changes {@link ${this.classOf(schema).name}#${field.name}}.`, field, name),
         `public ${name} ${field.name}(${parameterOf(field)}) {`,
         // In an edit, an absent field stays.
         `  changes.put("${field.wire}", ${isPrimitive(field) ? field.name : field.write});`,
@@ -412,15 +446,30 @@ class Generator {
       .slice(1);
   }
 
-  private fieldsWithoutMethod(schema: string, handwritten: string): Field[] {
+  private fieldsWithoutMethod(schema: string, handwritten: string, wires: ReadonlySet<string>): Field[] {
     return this.fields(this.classOf(schema)).filter(
       (field) =>
+        wires.has(field.wire) &&
         !field.type.startsWith('List<') &&
         !new RegExp(` ${field.name}\\(`).test(handwritten) &&
         field.type !== 'String',
     );
   }
 }
+
+/** Returns the lines that read the fields. Those of an absent flat object stay. */
+const reads = (fields: readonly Field[]) =>
+  [...Map.groupBy(fields, ({ flat }) => flat)].flatMap(([flat, members]) => {
+    const lines = members.map(({ name, read }) => `${name} = ${read};`);
+    if (flat === undefined) return lines;
+    const object = `JSONObject ${flat} = json.optJSONObject("${flat}");`;
+    return [object, `if (${flat} != null) {`, ...lines.map((line) => `  ${line}`), '}'];
+  });
+
+const capitalized = (name: string) => name.charAt(0).toUpperCase() + name.slice(1);
+
+/** The words of a class name, in lower case. */
+const wordsOf = (name: string) => name.split(/\B(?=[A-Z])/).map((word) => word.toLowerCase());
 
 const parameterOf = ({ name, type }: Field) => `${type.replace('@Nullable ', '')} ${name}`;
 
@@ -429,15 +478,23 @@ const isPrimitive = ({ type }: Field) => /^(boolean|int|long)$/.test(type);
 const given = ({ name, isNullable }: Field) =>
   isNullable ? `Objects.requireNonNull(${name}, "${name}")` : name;
 
-const methodDoc = (text: string, { name }: Field, returned: string, isFlag = false) => [
+const methodDoc = (text: string, { name }: Field, className: string, isFlag = false) => [
   '',
   '/**',
   ` * ${text}`,
   ' *',
   ...(isFlag ? [] : [` * @param ${name} the value`]),
-  ` * @return this ${returned}`,
+  ` * @return this ${wordsOf(className).at(-1)}`,
   ' */',
 ];
+
+/** Returns the schema of the values that are not null, or the same schema if null is not allowed. */
+function nonNull(schema: Schema): Schema {
+  const isNull = ({ type }: Schema) => type === 'null';
+  if (Array.isArray(schema.type)) return { ...schema, type: schema.type.find((type) => type !== 'null') };
+  if (!schema.anyOf?.some(isNull)) return schema;
+  return { ...schema, ...schema.anyOf.find((one) => !isNull(one)) };
+}
 
 /** The schema of an object, or of the items of an array. Undefined for other types. */
 function targetOf({ $ref, items, properties }: Schema, path: string): string | undefined {
@@ -485,20 +542,22 @@ interface Kind {
   isNullable: boolean;
   isList: boolean;
   type: string;
+  /** The number if the field is absent, if not 0. */
+  absent: string | undefined;
   /** Whether the value is null only if this version does not know it. */
   isUnknownNull: boolean;
 }
 
 /** Returns the description of a field in Java, where an absent value is null, 0, false or empty. */
-function comment(description: string, { isNullable, isList, type, isUnknownNull }: Kind): string {
-  const absent = isNullable
+function comment(description: string, { isNullable, isList, type, absent, isUnknownNull }: Kind): string {
+  const word = isNullable
     ? 'Null'
     : isList || type === 'String'
       ? 'Empty'
       : type === 'boolean'
         ? 'False'
-        : '0';
-  let text = description.replaceAll(/\bAbsent\b/g, absent).replaceAll(/`([^`]+)`/g, '{@code $1}');
+        : (absent ?? '0');
+  let text = description.replaceAll(/\bAbsent\b/g, word).replaceAll(/`([^`]+)`/g, '{@code $1}');
   if (isUnknownNull) text = text.replace(/\.(?= |$)/, '; null if this version does not know it.');
   else if (isNullable && !/\bnull\b/i.test(text)) text = text.replace(/\.(?= |$)/, ', or null.');
   return isList ? `${text} Unmodifiable.` : text;

@@ -37,7 +37,9 @@ export const poll = z.object({
   anonymous: z.literal(true).exactOptional().describe('Whether nobody sees who chose what.'),
   until: date
     .exactOptional()
-    .describe('From this time the server accepts no votes. Absent if there is no such time.'),
+    .describe(
+      'When it stops accepting votes, as Unix time in milliseconds. Absent if there is no such time.',
+    ),
   endedAt: time.exactOptional().describe('When the author or a moderator ended it. Absent if they did not.'),
 });
 const newPoll = poll

@@ -74,7 +74,7 @@ const lastMessage = z.object({
   voice: counter
     .exactOptional()
     .describe(
-      'The first file is a voice message of this duration in milliseconds, or 0 if the duration is unknown.',
+      'The duration in milliseconds if the first file is a voice message, or 0 if it is unknown. Absent if there is none.',
     ),
   card: z.literal(true).exactOptional().describe('Whether the text is only the reference of a card.'),
   hidden: z
@@ -106,63 +106,92 @@ const roomSettings = z.object({
   picture: fileId.or(z.literal('')).exactOptional(),
 });
 
-/** A room for a specific user. `unread` is 0 for users who are not members. */
+/** A room as its reader sees it. */
 const roomSummary = z.object({
-  id: roomId,
-  name: z.string(),
-  topic: z.string().exactOptional(),
-  kind,
-  member: z.boolean(),
-  members: counter,
-  role: role.exactOptional(),
-  may: z.array(right),
-  /** The other user of a direct room, and whether that user is present. */
-  with: user.exactOptional(),
-  present: z.boolean().exactOptional(),
-  /** In a direct room, the last `seq` that the other user read. */
-  readByOther: counter.exactOptional(),
-  head: counter,
-  lastSeq: counter,
-  /** The oldest kept message. Present if older messages expired. */
-  firstSeq: seq.exactOptional(),
-  readSeq: counter,
-  /** The number of unread messages, without deleted ones and those shown only in a thread. */
-  unread: counter,
-  /** The number of messages that were ever sent only to a thread of the room. Absent if 0. */
-  threadOnly: counter.exactOptional(),
-  /** Deleted messages after `readSeq`, which are not unread. Only for members. Absent without any. */
-  deleted: runs.exactOptional(),
-  /** Unread messages that mention this user or all members, or reply in a thread that this user follows. */
-  mentions: counter,
-  last: lastMessage.exactOptional(),
-  notify,
-  /** The remaining time of a timed mute in milliseconds. Until then, the room counts as one with `notify` `none`. */
-  quietForMs: seq.exactOptional(),
-  /** The position among the user's favourites. */
-  favourite: counter.exactOptional(),
-  /** The room is in the user's archive. */
-  archived: z.literal(true).exactOptional(),
-  write,
-  /** Slow mode: the minimum seconds between two messages of a user. Moderators are exempt. */
-  slow: z.int().min(1).exactOptional(),
-  /** The remaining time of a mute in milliseconds, or 2^53 − 1 if the mute is permanent. */
-  mutedForMs: counter.exactOptional(),
-  mutedReason: z.string().exactOptional(),
-  /** Open reports, for users with the right `moderate`. */
-  reports: counter.exactOptional(),
-  /**
-   * Present if links have no previews in this room. `asked`: in a direct room, this user wants previews but the other
-   * user did not agree yet. If absent, `can.previews` decides.
-   */
-  previews: z.enum(['off', 'asked']).exactOptional(),
-  /** Present if authors cannot see who read their messages in this room. If absent, `can.seen` decides. */
-  seen: z.literal('off').exactOptional(),
-  /** The chosen colour and emoji of the room, and the ID of its picture, which is shown instead of the emoji. */
-  color: z.enum(colors).exactOptional(),
-  emoji: z.string().exactOptional(),
-  picture: fileId.exactOptional(),
-  /** The number of pinned messages, if any. */
-  pins: seq.exactOptional(),
+  id: roomId.describe('The room ID.'),
+  name: z.string().describe('The name; in a direct room, the name of the other user.'),
+  topic: z.string().exactOptional().describe('The topic.'),
+  kind: kind.describe('Who can read the room.'),
+  member: z.boolean().describe('Whether the reader is a member.'),
+  members: counter.describe('The number of members.'),
+  role: role.exactOptional().describe('The role of the reader. Absent if the reader is not a member.'),
+  may: z.array(right).describe('The rights of the reader.'),
+  with: user.exactOptional().describe('The other user of a direct room. Absent in other rooms.'),
+  present: z.boolean().exactOptional().describe('Whether the other user of a direct room is online.'),
+  readByOther: counter
+    .exactOptional()
+    .describe('In a direct room, the `seq` of the last message that the other user read.'),
+  head: counter.describe('The number of the last change of the room.'),
+  lastSeq: counter.describe('The `seq` of the newest message, if there is one.'),
+  firstSeq: seq
+    .exactOptional()
+    .describe('The `seq` of the oldest message that has not expired. Absent if none has expired.'),
+  readSeq: counter.describe('The `seq` of the last message that the reader read.'),
+  unread: counter.describe(
+    'The number of unread messages, without deleted ones and those shown only in a thread.',
+  ),
+  threadOnly: counter
+    .exactOptional()
+    .describe('The number of messages that were ever sent only to a thread of the room. Absent without any.'),
+  deleted: runs
+    .exactOptional()
+    .describe(
+      'Deleted messages after `readSeq`, which are not unread. Only for members. Absent without any.',
+    ),
+  mentions: counter.describe(
+    'The number of unread messages that mention the reader or all members, or reply in a followed thread.',
+  ),
+  last: lastMessage.exactOptional().describe('The newest message. Absent if the room is empty.'),
+  notify: notify.describe('Which messages the reader is notified of.'),
+  quietForMs: seq
+    .exactOptional()
+    .describe(
+      'The remaining time of a timed mute in milliseconds. Until then, the room counts as one with `notify` `none`.',
+    ),
+  favourite: counter
+    .exactOptional()
+    .describe(
+      'The position among the favourites of the reader, which clients show first. Absent if the room is not a favourite.',
+    ),
+  archived: z.literal(true).exactOptional().describe("Whether the room is in the reader's archive."),
+  write: write.describe('Who can write.'),
+  slow: z
+    .int()
+    .min(1)
+    .exactOptional()
+    .describe(
+      'The minimum interval in seconds between messages of a user who is not a moderator. Absent without a minimum.',
+    ),
+  mutedForMs: counter
+    .exactOptional()
+    .describe(
+      'The remaining time in milliseconds for which the reader is muted, or the largest safe integer if the mute is permanent.',
+    ),
+  mutedReason: z.string().exactOptional().describe('Why the reader is muted. Absent without a reason.'),
+  reports: counter
+    .exactOptional()
+    .describe('The number of open reports, for readers with the right `moderate`. Absent for others.'),
+  previews: z
+    .enum(['off', 'asked'])
+    .exactOptional()
+    .describe(
+      'Present if links have no previews in this room. `asked`: in a direct room, the reader wants previews but the other user did not agree yet. If absent, `can.previews` decides.',
+    ),
+  seen: z
+    .literal('off')
+    .exactOptional()
+    .describe(
+      'Present if authors cannot see who read their messages in this room. If absent, `can.seen` decides.',
+    ),
+  color: z
+    .enum(colors)
+    .exactOptional()
+    .describe("The colour of the room's icon. Absent if clients choose one."),
+  emoji: z.string().exactOptional().describe("The emoji of the room's icon."),
+  picture: fileId
+    .exactOptional()
+    .describe("The ID of the picture of the room's icon, which is shown instead of the emoji."),
+  pins: seq.exactOptional().describe('The number of pinned messages. Absent without any.'),
 });
 
 const roomMember = z.object({
@@ -429,25 +458,18 @@ const invite = z.object({
 
 /** Actions that the operator's settings allow a user. All other actions are `forbidden`. */
 const can = z.object({
-  createPublic: z.boolean(),
-  createPrivate: z.boolean(),
-  direct: z.boolean(),
-  findPeople: z.boolean(),
-  /** Whether files can be uploaded. */
-  files: z.boolean(),
-  /** Whether links can have previews. */
-  previews: z.boolean(),
+  createPublic: z.boolean().describe('Whether the user may create public rooms.'),
+  createPrivate: z.boolean().describe('Whether the user may create private rooms.'),
+  direct: z.boolean().describe('Whether the user may open direct rooms.'),
+  findPeople: z.boolean().describe('Whether the user may search for other users.'),
+  files: z.boolean().describe('Whether the user may upload files.'),
+  previews: z.boolean().describe('Whether the operator allows previews of links.'),
   cards: z.literal(true).exactOptional().describe('Messages can have cards of the site.'),
-  /** Whether authors can see who read their messages. */
-  seen: z.boolean(),
-  /** Whether browsers can be notified while no page is open. */
-  push: z.boolean(),
-  /** Whether messages can be reported. */
-  report: z.boolean(),
-  /** Whether offline users receive mails, from this server or from the site. */
-  mail: z.boolean(),
-  /** Whether messages of the user may need approval. */
-  hold: z.boolean(),
+  seen: z.boolean().describe('Whether authors can see who read their messages.'),
+  push: z.boolean().describe('Whether browsers can be notified while no page is open.'),
+  report: z.boolean().describe('Whether the user may report messages.'),
+  mail: z.boolean().describe('Whether offline users receive mails, from this server or from the site.'),
+  hold: z.boolean().describe('Whether messages of the user may need approval.'),
   /** The parts of the moderators' page besides the reports. Absent for users without a role on the site. */
   moderate: z
     .object({
@@ -461,7 +483,16 @@ const can = z.object({
     .exactOptional(),
 });
 /** URL templates. Clients replace `{id}` with the percent-encoded user ID. */
-const profile = z.object({ avatar: z.string().exactOptional(), url: z.string().exactOptional() });
+const profile = z.object({
+  avatar: z
+    .string()
+    .exactOptional()
+    .describe("The address of a user's picture, with `{id}` for the percent-encoded user ID."),
+  url: z
+    .string()
+    .exactOptional()
+    .describe("The address of a user's profile page, with `{id}` for the percent-encoded user ID."),
+});
 /** Sums over the rooms of a user, except muted rooms. */
 const totals = z.object({ unread: counter, mentions: counter });
 
@@ -550,6 +581,16 @@ export const zone = z
   .string()
   .max(64)
   .refine((name) => isZone(name));
+/** A daily period without notifications. It may end on the next day. */
+const quiet = z.object({
+  from: clockTime.describe('The start, as `HH:MM`.'),
+  to: clockTime.describe('The end, as `HH:MM`.'),
+  zone: zone
+    .optional()
+    .describe(
+      'The time zone, such as `Europe/Paris`. Absent: the zone that the server has stored for the user.',
+    ),
+});
 /** A language tag such as `pt-BR`. */
 const language = z
   .string()
@@ -668,7 +709,7 @@ export const requests = {
   'notify:set': z.object({
     mail: z.union([z.enum(['off', 'daily']), z.literal([5, 15, 60])]).optional(),
     push: z.boolean().optional(),
-    quiet: z.object({ from: clockTime, to: clockTime, zone: zone.optional() }).nullable().optional(),
+    quiet: quiet.nullable().optional(),
     text: noticeText.optional(),
     lang: language.optional(),
   }),
@@ -908,10 +949,14 @@ const notices = z.object({
     .describe(
       'The address of the user, or null if the site does not have it. Absent if the site sends the mails.',
     ),
-  mailStoppedAt: time.exactOptional().describe('When the user turned off mails by the link in a mail.'),
-  push: z.boolean(),
-  quiet: z
-    .object({ from: z.string(), to: z.string(), zone: z.string() })
+  mailStoppedAt: time
+    .exactOptional()
+    .describe(
+      'When the user turned off mails by the link in a mail, as Unix time in milliseconds. Absent if they did not.',
+    ),
+  push: z.boolean().describe('Whether the devices of the user get pushes.'),
+  quiet: quiet
+    .required()
     .nullable()
     .describe(
       'Hours without notifications, in the time zone of the user. Default: 22:00 to 07:00. Null if there are none.',
@@ -1221,7 +1266,12 @@ const siteBan = z.object({
 });
 export type SiteBan = z.output<typeof siteBan>;
 
-const whoIAm = { user, roles: z.array(siteRole), can, profile };
+const whoIAm = {
+  user: user.describe('The user.'),
+  roles: z.array(siteRole).describe('The roles of the user on the whole site.'),
+  can,
+  profile,
+};
 
 /** Every event of the server, with its payload. */
 export const events = {
@@ -1231,19 +1281,28 @@ export const events = {
     rooms: z.array(roomSummary),
     /** Whether there are more rooms, which `room:list` returns. */
     more: z.boolean(),
-    firstRoom: roomId.exactOptional(),
+    firstRoom: roomId
+      .exactOptional()
+      .describe("The ID of the room to open first. Absent: the first of the user's rooms."),
     /** The name of the server, if the operator set it. */
     node: z.string().exactOptional(),
     totals,
-    /** Characters and mentions per message, bytes per file, files per message. */
-    limits: z.object({ text: z.int(), mentions: z.int(), file: z.int(), files: z.int() }),
+    limits: z.object({
+      text: z.int().describe('Maximum length of a message in code points.'),
+      mentions: z.int().describe('Maximum number of mentions in a message.'),
+      file: z.int().describe('Maximum size of a file in bytes.'),
+      files: z.int().describe('Maximum number of files in a message.'),
+    }),
     fileAccess: fileAccess.exactOptional(),
-    /** The look of the site, from the settings. `logo`: a path on the server, without the first slash. */
+    /** The look of the site, from the settings. */
     site: z
       .object({
-        name: z.string().exactOptional(),
-        accent: z.string().exactOptional(),
-        logo: z.string().exactOptional(),
+        name: z.string().exactOptional().describe('The name of the site.'),
+        accent: z.string().exactOptional().describe('The accent colour of the site, such as `#a3420b`.'),
+        logo: z
+          .string()
+          .exactOptional()
+          .describe("The path of the site's logo on the chat server, without the first slash."),
       })
       .exactOptional(),
     serverTime: time,

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { asyncApi } from '../../scripts/contracts.ts';
 import { javaFiles } from '../../scripts/java-client.ts';
-import { generateJava, readJava, type Schema } from '../../scripts/java-types.ts';
+import { generateJava, type JavaOptions, readJava, type Schema } from '../../scripts/java-types.ts';
 
 test('the Java client has the code that `npm run contracts` generates', () => {
   const committed = readJava();
@@ -57,12 +57,19 @@ const object = (properties: Record<string, Schema>, required: string[] = []): Sc
 });
 
 /** Generates the Java files of the given classes. */
-function generate(schemas: Record<string, Schema>, files: Record<string, string>, written: string[] = []) {
+function generate(
+  schemas: Record<string, Schema>,
+  files: Record<string, string>,
+  written: string[] = [],
+  choices: JavaOptions['choices'] = {},
+) {
   const sources = new Map(Object.entries(files).map(([name, body]) => [`${name}.java`, body]));
   const made = generateJava(sources, {
     schemas,
-    choices: {},
+    choices,
     ints: new Set(['One.count']),
+    omitted: new Set(['One.omitted']),
+    sent: new Set(['urgent', 'replyTo', 'card']),
     edited: new Set(['urgent', 'replyTo']),
     written,
   });
@@ -173,10 +180,68 @@ test('null is documented where an absent or unknown value is null', () => {
   );
 });
 
-test('setters are generated for all optional fields without a method by hand', () => {
+test('a class has the fields of a flat object, which stay if the object is absent', () => {
+  const can = object({ write: { type: 'boolean', description: 'A right.' }, big: count, omitted: text });
+  const { One } = generate(
+    { One: object({ id: text, omitted: text, a: text, b: text, can }, ['id']) },
+    { One: file('One', part('One')) },
+    [],
+    {
+      'One.can': { isFlat: true },
+      'One.can.big': { name: 'limit', absent: '-1' },
+      'One.can.omitted': { isInternal: true },
+    },
+  );
+  expect(One).toContain(`
+  /** A right. */
+  public final boolean canWrite;
+  /** A count. -1 without any. */
+  public final long limit;
+  /** A text, or null. */
+  final @Nullable String canOmitted;
+
+  private One(`);
+  expect(One).toContain(`
+      b = Wire.text(json, "b");
+      JSONObject can = json.optJSONObject("can");
+      if (can != null) {
+        canWrite = can.optBoolean("write");
+        limit = can.has("big") ? Wire.number(can, "big") : -1;
+        canOmitted = Wire.text(can, "omitted");
+      }
+    }`);
+  expect(One).toContain('long limit = -1;');
+  expect(One).not.toContain('String omitted');
+});
+
+test('a list of values of an enum is a set, and null is the same as an absent value', () => {
+  const roles: Schema = { type: 'array', items: { type: 'string', enum: ['a'] }, description: 'The roles.' };
+  const name: Schema = { type: ['string', 'null'], description: 'A name.' };
+  const at: Schema = { anyOf: [object({ id: text }), { type: 'null' }], description: 'A place.' };
+  const { One } = generate(
+    { One: object({ roles, name, at }, ['roles', 'name', 'at']) },
+    {
+      One: file(
+        'One',
+        `  public enum Roles {\n    A\n  }\n\n  public static final class At {\n${part('One.at', '    ')}  }\n\n${part('One')}`,
+      ),
+    },
+  );
+  expect(One).toContain(`  /** The roles. Unmodifiable. */
+  public final Set<Roles> roles;
+  /** A name, or null. */
+  public final @Nullable String name;
+  /** A place, or null. */
+  public final @Nullable At at;
+`);
+  expect(One).toContain('this.roles = Collections.unmodifiableSet(roles);');
+  expect(One).toContain('Wire.names(Roles.class, json, "roles"),');
+});
+
+test('setters are generated for all optional fields that can be sent, without a method by hand', () => {
   const urgent: Schema = { type: 'boolean', description: 'A flag.' };
   const made = generate(
-    { Base: object({ text, replyTo: count, card: text, urgent }, ['text']) },
+    { Base: object({ text, replyTo: count, card: text, urgent, endedAt: count }, ['text']) },
     {
       Base: file('Base', part('Base')),
       New: file('New', `  public New card(String card) {}\n\n${part('Base, as setters')}`),

@@ -42,7 +42,7 @@ object Samples {
         room("d4", "", "direct", with = layla).put("last", last(alice, "Thank you!", 30 * 60)),
         room("board", "board", "private").put("color", "orange").put("emoji", "🌱"),
         room("garden", "garden-volunteers", "public", member = false),
-    ).map(Wire::room)
+    ).map(RoomSummary::fromJson)
 
     /** Two favourites, and two archived rooms, one of them with unread messages. */
     val arrangedRooms: List<RoomSummary> = listOf(
@@ -51,12 +51,12 @@ object Samples {
         room("board", "board", "private").put("favourite", 10),
         room("attic", "attic", "private", unread = 3).put("archived", true),
         room("d2", "", "direct", with = bob).put("archived", true),
-    ).map(Wire::room)
+    ).map(RoomSummary::fromJson)
 
     val roomWithPicture: RoomSummary =
-        Wire.room(room("board", "board", "private").put("emoji", "🌱").put("picture", "0123456789abcdef"))
+        RoomSummary.fromJson(room("board", "board", "private").put("emoji", "🌱").put("picture", "0123456789abcdef"))
 
-    val manyRooms: List<RoomSummary> = rooms + (1..12).map { Wire.room(room("r$it", "room $it", "private")) }
+    val manyRooms: List<RoomSummary> = rooms + (1..12).map { RoomSummary.fromJson(room("r$it", "room $it", "private")) }
 
     private fun message(seq: Long, author: User, text: String, minutes: Long, more: JSONObject.() -> Unit = {}): Message = Message.fromJson(
         JSONObject().put("id", "m$seq").put("room", "lobby").put("seq", seq).put("clientId", "c$seq")
@@ -184,28 +184,28 @@ object Samples {
     val members: List<RoomMember> = listOf(bob, li, layla).map { RoomMember.fromJson(JSONObject().put("user", json(it)).put("role", "member")) }
 
     /** A private room with a topic and all rights. */
-    val largeRoom: RoomSummary = Wire.room(owned())
+    val largeRoom: RoomSummary = RoomSummary.fromJson(owned())
 
     /** The same room, in which only moderators can write. */
-    val announcements: RoomSummary = Wire.room(owned().put("write", "moderators"))
+    val announcements: RoomSummary = RoomSummary.fromJson(owned().put("write", "moderators"))
 
     private fun owned() = room("market", "spring market", "private", unread = 14).put("members", 64).put("topic", "Saturday, 9:00 to 14:00")
         .put("role", "owner").put("notify", "all")
         .put("may", JSONArray(listOf("send", "invite", "update", "remove", "moderate", "pin", "roles", "leave", "delete")))
 
     /** The same room for a member without rights. */
-    val memberRoom: RoomSummary = Wire.room(
+    val memberRoom: RoomSummary = RoomSummary.fromJson(
         room("market", "spring market", "private").put("members", 64).put("role", "member").put("notify", "all")
             .put("may", JSONArray(listOf("send", "leave"))),
     )
 
     /** The same room during a timed mute. */
-    val quietRoom: RoomSummary = Wire.room(
+    val quietRoom: RoomSummary = RoomSummary.fromJson(
         room("market", "spring market", "private").put("members", 64).put("role", "member").put("notify", "all").put("quietForMs", 60 * MINUTE),
     )
 
     fun favourites(vararg positions: Long): List<RoomSummary> =
-        positions.mapIndexed { index, position -> Wire.room(room("f${index + 1}", "favourite $index", "private").put("favourite", position)) }
+        positions.mapIndexed { index, position -> RoomSummary.fromJson(room("f${index + 1}", "favourite $index", "private").put("favourite", position)) }
 
     private fun member(user: User, role: String, present: Boolean) =
         RoomMember.fromJson(JSONObject().put("user", json(user)).put("role", role).put("present", present))
@@ -265,20 +265,18 @@ object Samples {
 
     const val INVITE_ADDRESS = "https://www.example.org/chat/#join=Zk3x0Qm1b7vT9yLw2nRc"
 
-    val identity: Identity = Identity(
-        Identity.Draft().apply {
-            user = alice
-            roles = emptySet()
-            canCreatePublic = true
-            canCreatePrivate = true
-            canOpenDirect = true
-            canFindPeople = true
-            canShowPreviews = true
-            canAskWhoHasSeen = true
-            siteName = "Orchard Lane"
-            siteLogo = "site/logo.png"
-        },
-    )
+    val identity: Identity = Identity.Draft().apply {
+        user = alice
+        roles = emptySet()
+        canCreatePublic = true
+        canCreatePrivate = true
+        canOpenDirect = true
+        canFindPeople = true
+        canShowPreviews = true
+        canAskWhoHasSeen = true
+        siteName = "Orchard Lane"
+        siteLogo = "site/logo.png"
+    }.done()
 
     val person = Person(
         bob,
@@ -327,7 +325,7 @@ object Samples {
 
     /** Returns pages of 50 rooms. */
     fun publicRooms(query: String?, cursor: String?): Answers.Page<RoomSummary> {
-        val all = (1..120).map { Wire.room(room("p$it", "room $it", "public", member = false).put("members", it)) }
+        val all = (1..120).map { RoomSummary.fromJson(room("p$it", "room $it", "public", member = false).put("members", it)) }
             .filter { query == null || query in it.name }
         return page(all, cursor, 50)
     }
@@ -344,12 +342,12 @@ object Samples {
         .put("quiet", JSONObject().put("from", "22:00").put("to", "07:00").put("zone", "Europe/Paris"))
 
     val noticesWithEarlyEnd: Notices =
-        Wire.notices(JSONObject(notices.toString()).put("quiet", JSONObject().put("from", "22:00").put("to", "02:30")))
+        Notices.fromJson(JSONObject(notices.toString()).put("quiet", JSONObject().put("from", "22:00").put("to", "02:30")))
 
-    val noticesWithoutAddress: Notices = Wire.notices(JSONObject().put("mail", 15).put("push", true).put("mailTo", JSONObject.NULL))
+    val noticesWithoutAddress: Notices = Notices.fromJson(JSONObject().put("mail", 15).put("push", true).put("mailTo", JSONObject.NULL))
 
     val settings = UserSettings(
-        Wire.notices(notices),
+        Notices.fromJson(notices),
         listOf(Device("d1", Device.Kind.APP, "Pixel 8", now)),
         isHidden = false,
         blocked = listOf(bob),

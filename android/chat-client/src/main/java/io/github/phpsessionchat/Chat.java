@@ -1007,7 +1007,7 @@ public final class Chat implements AutoCloseable {
   public void listRooms(
       boolean own, @Nullable String query, @Nullable String cursor, @Nullable Callback<Page<RoomSummary>> callback) {
     JSONObject payload = Wire.payload("member", own, "query", query, "cursor", cursor);
-    sendRequest("room:list", payload, data -> Wire.page(data, "rooms", Wire::room), callback);
+    sendRequest("room:list", payload, data -> Wire.page(data, "rooms", RoomSummary::fromJson), callback);
   }
 
   /**
@@ -1535,7 +1535,7 @@ public final class Chat implements AutoCloseable {
    * @param callback gets the settings; {@code forbidden} if the site does not send notifications
    */
   public void notices(@Nullable Callback<Notices> callback) {
-    sendRequest("notify:get", new JSONObject(), Wire::notices, callback);
+    sendRequest("notify:get", new JSONObject(), Notices::fromJson, callback);
   }
 
   /**
@@ -1547,7 +1547,7 @@ public final class Chat implements AutoCloseable {
   public void setNotices(NoticesChange change, @Nullable Callback<Notices> callback) {
     Objects.requireNonNull(change, "change");
     // Copied, because the app may change the object later.
-    sendRequest("notify:set", new JSONObject(change.payload.toString()), Wire::notices, callback);
+    sendRequest("notify:set", new JSONObject(change.payload.toString()), Notices::fromJson, callback);
   }
 
   /**
@@ -1887,7 +1887,7 @@ public final class Chat implements AutoCloseable {
       String user = Wire.object(ready, "user").optString("id");
       if (me != null && !me.user.id.equals(user)) forgetRestored();
       tasks.restart();
-      identity(ready);
+      setIdentity(Identity.fromJson(ready));
       // Rooms of a different user stay closed.
       if (user.equals(lastUser)) {
         for (Map.Entry<String, Boolean> entry : lastOpenRooms.entrySet()) openRooms.put(entry.getKey(), entry.getValue());
@@ -1944,7 +1944,7 @@ public final class Chat implements AutoCloseable {
       Room room = rooms.byId.get(payload.optString("room"));
       switch (name) {
         case "session:changed":
-          identity(payload);
+          setIdentity(me.changed(payload));
           break;
         case "message:new":
         case "message:changed":
@@ -1973,7 +1973,7 @@ public final class Chat implements AutoCloseable {
           break;
         case "room:added":
         case "room:changed":
-          changed(rooms.put(Wire.room(payload)));
+          changed(rooms.put(RoomSummary.fromJson(payload)));
           listChanged();
           break;
         case "room:removed":
@@ -2049,8 +2049,7 @@ public final class Chat implements AutoCloseable {
     }
   }
 
-  private void identity(JSONObject json) {
-    Identity now = Wire.identity(json, me);
+  private void setIdentity(Identity now) {
     me = now;
     postForUser(() -> listener.onIdentity(now));
   }
@@ -2545,13 +2544,13 @@ public final class Chat implements AutoCloseable {
   }
 
   private RoomSummary putRoom(JSONObject data) {
-    Room room = rooms.put(Wire.room(Wire.object(data, "room")));
+    Room room = rooms.put(RoomSummary.fromJson(Wire.object(data, "room")));
     listChanged();
     return blocks.apply(room.summary);
   }
 
   private RoomSummary unread(JSONObject data) {
-    RoomSummary now = Wire.room(Wire.object(data, "room"));
+    RoomSummary now = RoomSummary.fromJson(Wire.object(data, "room"));
     Room room = rooms.byId.get(now.id);
     if (room == null) return putRoom(data);
     unread(room, now.readSeq, now.mentions);

@@ -35,8 +35,7 @@ public final class NoticesChange {
    * @return this change
    */
   public NoticesChange quiet(Notices.@Nullable Quiet quiet) {
-    if (quiet == null) return put("quiet", JSONObject.NULL);
-    return put("quiet", Wire.payload("from", quiet.from, "to", quiet.to, "zone", quiet.zone));
+    return put("quiet", quiet == null ? JSONObject.NULL : quiet.toJsonObject());
   }
 
   /**

@@ -47,7 +47,7 @@ public final class OfflineCopy {
   public static @Nullable OfflineCopy readRooms(String text) {
     JSONObject json = parse(text);
     if (json == null || !json.has("user")) return null;
-    return new OfflineCopy(Wire.identity(json, null), Wire.list(json, "rooms", Wire::room));
+    return new OfflineCopy(Identity.fromJson(json), Wire.list(json, "rooms", RoomSummary::fromJson));
   }
 
   /**

@@ -56,7 +56,7 @@ public final class Poll {
   public final boolean multiple;
   /** Whether nobody sees who chose what. */
   public final boolean anonymous;
-  /** From this time the server accepts no votes. 0 if there is no such time. */
+  /** When it stops accepting votes, as Unix time in milliseconds. 0 if there is no such time. */
   public final long until;
   /** When the author or a moderator ended it. 0 if they did not. */
   public final long endedAt;

@@ -81,7 +81,7 @@ final class RoomSync {
           void handleResponse(JSONObject data) {
             Timeline.Changes changes = Wire.joined(data);
             timeline.joined(changes, since);
-            room.update(Wire.room(Wire.object(data, "room")), changes.reset);
+            room.update(RoomSummary.fromJson(Wire.object(data, "room")), changes.reset);
             room.present = Wire.list(data, "present", User::fromJson);
             room.presentCount = Wire.count(data, "presentCount");
             room.joined = true;

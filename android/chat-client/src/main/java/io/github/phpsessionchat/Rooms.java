@@ -78,7 +78,7 @@ final class Rooms {
     upToDate = false;
     clockOffsetMs = Wire.number(ready, "serverTime") - System.currentTimeMillis();
     Set<String> missing = new HashSet<>(byId.keySet());
-    put(Wire.list(ready, "rooms", Wire::room), missing);
+    put(Wire.list(ready, "rooms", RoomSummary::fromJson), missing);
     if (ready.optBoolean("more")) fetchRest(null, missing);
     else checkMissing(missing);
   }
@@ -168,7 +168,7 @@ final class Rooms {
 
           @Override
           void handleResponse(JSONObject data) {
-            Room room = put(Wire.room(Wire.object(data, "room")));
+            Room room = put(RoomSummary.fromJson(Wire.object(data, "room")));
             port.changed();
             then.loaded(room);
           }
@@ -191,7 +191,7 @@ final class Rooms {
 
           @Override
           void handleResponse(JSONObject data) {
-            put(Wire.list(data, "rooms", Wire::room), missing);
+            put(Wire.list(data, "rooms", RoomSummary::fromJson), missing);
             port.changed();
             String next = Wire.text(data, "next");
             // A cursor that does not change would be requested forever.

@@ -94,6 +94,11 @@ final class Wire {
     return payload("id", file.id, "width", file.image.width, "height", file.image.height);
   }
 
+  static @Nullable ChatFile roomPicture(JSONObject json, String name) {
+    String id = text(json, name);
+    return id == null ? null : picture(id, "picture.webp", null);
+  }
+
   /** A picture that the contract describes only by its ID and size. */
   private static ChatFile picture(String id, String name, ChatFile.@Nullable Image size) {
     ChatFile.Draft draft = new ChatFile.Draft();
@@ -126,111 +131,11 @@ final class Wire {
     return new Answers.SeenBy(list(json, "users", User::fromJson), count(json, "total"));
   }
 
-  static Notices notices(JSONObject json) {
-    String mail = text(json, "mail");
-    boolean isMinutes = json.opt("mail") instanceof Number;
-    JSONObject quiet = json.optJSONObject("quiet");
-    return new Notices(
-        isMinutes ? Math.max(1, count(json, "mail")) : "daily".equals(mail) ? Notices.DAILY : Notices.OFF,
-        json.optBoolean("push"),
-        quiet == null ? null : new Notices.Quiet(quiet.optString("from"), quiet.optString("to"), text(quiet, "zone")),
-        named(Notices.Shown.class, text(json, "text"), Notices.Shown.TEXT),
-        text(json, "mailTo"),
-        // Absent if the site sends the mails itself.
-        !json.has("mailTo") || !json.isNull("mailTo"),
-        number(json, "mailStoppedAt"));
-  }
-
-  static RoomSummary room(JSONObject json) {
-    RoomSummary.Draft draft = new RoomSummary.Draft();
-    draft.id = json.optString("id");
-    draft.name = json.optString("name");
-    draft.topic = text(json, "topic");
-    draft.kind = named(RoomSummary.Kind.class, text(json, "kind"), RoomSummary.Kind.PRIVATE);
-    draft.member = json.optBoolean("member");
-    draft.members = count(json, "members");
-    draft.role = named(RoomSummary.Role.class, text(json, "role"), null);
-    draft.may = named(RoomSummary.Right.class, json.optJSONArray("may"));
-    draft.with = json.has("with") ? User.fromJson(object(json, "with")) : null;
-    draft.present = json.optBoolean("present");
-    draft.head = number(json, "head");
-    draft.lastSeq = number(json, "lastSeq");
-    draft.firstSeq = Math.max(1, number(json, "firstSeq"));
-    draft.readSeq = number(json, "readSeq");
-    draft.threadOnly = number(json, "threadOnly");
-    draft.deleted = Runs.of(json, "deleted");
-    if (draft.member && draft.threadOnly > 0) {
-      draft.unreadInThreads = Math.max(0, draft.unreadWithThreads() - number(json, "unread"));
-    }
-    draft.mentions = number(json, "mentions");
-    draft.last = optional(json, "last", RoomSummary.Last::fromJson);
-    draft.notify = named(RoomSummary.Notify.class, text(json, "notify"), RoomSummary.Notify.ALL);
-    draft.quietUntil = json.has("quietForMs") ? after(number(json, "quietForMs")) : 0;
-    draft.favourite = json.has("favourite") ? number(json, "favourite") : -1;
-    draft.archived = json.optBoolean("archived");
-    draft.write = named(RoomSummary.Write.class, text(json, "write"), RoomSummary.Write.ALL);
-    draft.slow = count(json, "slow");
-    draft.previews = !json.has("previews");
-    draft.seen = !"off".equals(text(json, "seen"));
-    draft.mutedUntil = json.has("mutedForMs") ? after(number(json, "mutedForMs")) : 0;
-    draft.mutedReason = text(json, "mutedReason");
-    draft.reports = count(json, "reports");
-    draft.pins = count(json, "pins");
-    draft.color = named(RoomSummary.Color.class, text(json, "color"), null);
-    draft.emoji = text(json, "emoji");
-    String picture = text(json, "picture");
-    if (picture != null) draft.picture = picture(picture, "picture.webp", null);
-    return draft.done();
-  }
-
-  /** Returns the time after {@code ms} milliseconds by this machine's clock. */
-  private static long after(long ms) {
+  /** Converts a remaining time to a time by this machine's clock; 0 if it is absent. */
+  static long until(JSONObject json, String name) {
+    if (!json.has(name)) return 0;
+    long ms = number(json, name);
     return ms >= UNLIMITED ? Long.MAX_VALUE : System.currentTimeMillis() + Math.max(0, ms);
-  }
-
-  /**
-   * Reads {@code session:ready} or {@code session:changed}. The second has no limits, no first room and no look
-   * of the site, so these are taken from {@code before}.
-   */
-  static Identity identity(JSONObject json, @Nullable Identity before) {
-    JSONObject can = object(json, "can");
-    JSONObject profile = object(json, "profile");
-    Identity.Draft draft = new Identity.Draft();
-    if (before != null) {
-      draft.textLimit = before.textLimit;
-      draft.mentionsLimit = before.mentionsLimit;
-      draft.fileLimit = before.fileLimit;
-      draft.filesLimit = before.filesLimit;
-      draft.firstRoom = before.firstRoom;
-      draft.siteName = before.siteName;
-      draft.siteAccent = before.siteAccent;
-      draft.siteLogo = before.siteLogo;
-    }
-    if (json.has("limits")) {
-      JSONObject limits = object(json, "limits");
-      draft.textLimit = limits.has("text") ? count(limits, "text") : draft.textLimit;
-      draft.mentionsLimit = count(limits, "mentions");
-      draft.fileLimit = number(limits, "file");
-      draft.filesLimit = count(limits, "files");
-      JSONObject site = object(json, "site");
-      draft.siteName = text(site, "name");
-      draft.siteAccent = text(site, "accent");
-      draft.siteLogo = text(site, "logo");
-    }
-    if (json.has("firstRoom")) draft.firstRoom = text(json, "firstRoom");
-    draft.user = User.fromJson(object(json, "user"));
-    draft.roles = Collections.unmodifiableSet(named(Identity.SiteRole.class, json.optJSONArray("roles")));
-    draft.canCreatePublic = can.optBoolean("createPublic");
-    draft.canCreatePrivate = can.optBoolean("createPrivate");
-    draft.canOpenDirect = can.optBoolean("direct");
-    draft.canFindPeople = can.optBoolean("findPeople");
-    draft.canSendFiles = can.optBoolean("files");
-    draft.canShowPreviews = can.optBoolean("previews");
-    draft.canAskWhoHasSeen = can.optBoolean("seen");
-    draft.canReport = can.optBoolean("report");
-    draft.avatarTemplate = text(profile, "avatar");
-    draft.profileTemplate = text(profile, "url");
-    return new Identity(draft);
   }
 
   static Timeline.Changes joined(JSONObject answer) {
@@ -367,10 +272,11 @@ final class Wire {
     return JSONObject.NULL.equals(json) ? null : json;
   }
 
-  private static <E extends Enum<E>> Set<E> named(Class<E> type, @Nullable JSONArray names) {
+  /** Omits values that this version does not know. */
+  static <E extends Enum<E>> Set<E> names(Class<E> type, JSONObject json, String name) {
     Set<E> set = EnumSet.noneOf(type);
-    for (int i = 0; names != null && i < names.length(); i++) {
-      E value = named(type, names.optString(i), null);
+    for (String one : texts(json, name)) {
+      E value = named(type, one, null);
       if (value != null) set.add(value);
     }
     return set;

@@ -90,14 +90,14 @@ class OfflineCopyTest {
 
   @Test
   void keepsRoomsWithoutRightsOtherThanToWrite() throws Exception {
-    RoomSummary room = Wire.room(room());
+    RoomSummary room = RoomSummary.fromJson(room());
     OfflineCopy copy = OfflineCopy.readRooms(OfflineCopy.writeRooms(ALICE, Arrays.asList(room, room, room), 2));
     assertEquals(ALICE, copy.me.user);
     assertFalse(copy.me.canSendFiles);
     assertEquals(2, copy.rooms.size());
     assertEquals(fields(room).toString(), fields(copy.rooms.get(0)).toString());
     assertEquals(5, copy.rooms.get(0).unread);
-    RoomSummary writable = Wire.room(room().put("may", new JSONArray().put("send").put("moderate")).put("role", "owner"));
+    RoomSummary writable = RoomSummary.fromJson(room().put("may", new JSONArray().put("send").put("moderate")).put("role", "owner"));
     RoomSummary read = OfflineCopy.readRooms(OfflineCopy.writeRooms(ALICE, Collections.singletonList(writable), 2)).rooms.get(0);
     assertTrue(read.may(RoomSummary.Right.SEND));
     assertFalse(read.may(RoomSummary.Right.MODERATE));
@@ -115,7 +115,7 @@ class OfflineCopyTest {
 
   @Test
   void damagedTextIsNotRead() {
-    String rooms = OfflineCopy.writeRooms(ALICE, Collections.singletonList(Wire.room(room())), 10);
+    String rooms = OfflineCopy.writeRooms(ALICE, Collections.singletonList(RoomSummary.fromJson(room())), 10);
     String messages = OfflineCopy.writeMessages(entries(Message.fromJson(message(1))), 10);
     for (int length = 0; length < rooms.length(); length++) assertNull(OfflineCopy.readRooms(rooms.substring(0, length)));
     for (int length = 0; length < messages.length(); length++) assertNull(OfflineCopy.readMessages(messages.substring(0, length)));

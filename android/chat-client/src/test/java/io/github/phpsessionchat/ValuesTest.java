@@ -52,9 +52,9 @@ class ValuesTest {
     json.put("message", new JSONObject(json.toString())).put("last", new JSONObject(json.toString()));
     List<Object> values =
         Arrays.asList(
-            Message.fromJson(json), RoomSummary.Last.fromJson(json), Wire.room(json), Report.fromJson(json), Restriction.fromJson(json),
-            Removal.fromJson(json), RoomMember.fromJson(json), ChatFile.fromJson(file), Wire.identity(json, null),
-            Device.fromJson(json.put("name", "secret")), Wire.notices(json.put("mailTo", "secret")),
+            Message.fromJson(json), RoomSummary.Last.fromJson(json), RoomSummary.fromJson(json), Report.fromJson(json), Restriction.fromJson(json),
+            Removal.fromJson(json), RoomMember.fromJson(json), ChatFile.fromJson(file), Identity.fromJson(json),
+            Device.fromJson(json.put("name", "secret")), Notices.fromJson(json.put("mailTo", "secret")),
             Invite.fromJson(json.put("token", "secret")), InvitedRoom.fromJson(json.put("name", "secret")), ChatLink.parse("https://a.example/#join=secret"),
             Wire.page(new JSONObject().put("messages", new JSONArray().put(json)), "messages", Message::fromJson),
             UnsentFile.fromJson(json.put("key", "k1")), new HistoryView(true, false, true));
@@ -67,13 +67,13 @@ class ValuesTest {
 
   @Test
   void mailsNeedAnAddressUnlessTheSiteSendsThem() {
-    Notices here = Wire.notices(new JSONObject().put("mailTo", "alice@example.org"));
+    Notices here = Notices.fromJson(new JSONObject().put("mailTo", "alice@example.org"));
     assertEquals("alice@example.org", here.mailTo);
     assertTrue(here.canMail);
-    Notices unknown = Wire.notices(new JSONObject().put("mailTo", JSONObject.NULL));
+    Notices unknown = Notices.fromJson(new JSONObject().put("mailTo", JSONObject.NULL));
     assertNull(unknown.mailTo);
     assertFalse(unknown.canMail);
-    Notices bySite = Wire.notices(new JSONObject().put("mailStoppedAt", 7));
+    Notices bySite = Notices.fromJson(new JSONObject().put("mailStoppedAt", 7));
     assertNull(bySite.mailTo);
     assertTrue(bySite.canMail);
     assertEquals(7, bySite.mailStoppedAt);
@@ -128,14 +128,30 @@ class ValuesTest {
   }
 
   @Test
+  void aChangeOfTheSessionKeepsWhatOnlyItsStartHas() {
+    String me = "'user':{'id':'bob','name':'Bob'},'profile':{'url':'/u/{id}'}";
+    Identity before =
+        Identity.fromJson(
+            new JSONObject(
+                "{" + me + ",'roles':['admin','of a later version'],'can':{'report':true},'firstRoom':'lobby',"
+                    + "'limits':{'text':10,'mentions':20,'file':30,'files':40},'site':{'name':'Orchard'}}"));
+    assertEquals(Collections.singleton(Identity.SiteRole.ADMIN), before.roles);
+    assertTrue(before.canReport);
+    assertFalse(before.canSendFiles);
+    Identity now = before.changed(new JSONObject("{" + me + ",'roles':[],'can':{'files':true}}"));
+    assertEquals("[] false true /u/{id}", now.roles + " " + now.canReport + " " + now.canSendFiles + " " + now.profileTemplate);
+    assertEquals("10 20 30 40 lobby Orchard", now.textLimit + " " + now.mentionsLimit + " " + now.fileLimit + " " + now.filesLimit + " " + now.firstRoom + " " + now.siteName);
+  }
+
+  @Test
   void readsTheLookOfARoom() {
     RoomSummary room =
-        Wire.room(new JSONObject().put("color", "teal").put("emoji", "\uD83C\uDF33").put("picture", "0123456789abcdef"));
+        RoomSummary.fromJson(new JSONObject().put("color", "teal").put("emoji", "\uD83C\uDF33").put("picture", "0123456789abcdef"));
     assertEquals(RoomSummary.Color.TEAL, room.color);
     assertEquals("\uD83C\uDF33", room.emoji);
     assertEquals("0123456789abcdef", room.picture.id);
     assertEquals("picture.webp", room.picture.name);
-    RoomSummary plain = Wire.room(new JSONObject().put("color", "of a later version"));
+    RoomSummary plain = RoomSummary.fromJson(new JSONObject().put("color", "of a later version"));
     assertNull(plain.color);
     assertNull(plain.emoji);
     assertNull(plain.picture);
