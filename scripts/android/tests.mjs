@@ -52,6 +52,7 @@ function writeOptions(file, classPath) {
       '-Djava.awt.headless=true',
       `-Dscreenshots=${screenshots}`,
       `-Dreferences=${references}`,
+      `-Dvectors=${join(root, 'test', 'vectors')}`,
       // Screenshots show times.
       '-Duser.timezone=UTC',
       '--add-opens=java.base/java.io=ALL-UNNAMED',

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { toScheduled } from '../../../server/chat/later.ts';
+import { messageOf } from '../../../server/chat/messages/mentions.ts';
 import { newMessage } from '../../../server/chat/messages/messages.ts';
 import type { Connection, Room } from '../../../server/chat/model.ts';
 import { toHeld } from '../../../server/chat/moderation/shown-held.ts';
@@ -72,4 +73,14 @@ describe.each(Object.keys(content) as ContentField[])('the field %s', (field) =>
     expect(held).toHaveProperty(field, value);
     expect(toScheduled({ ...stored, rev: 1 })).toHaveProperty(field, value);
   });
+});
+
+test('test/vectors/content.json has a message with each field', async () => {
+  const vectors = (Object.keys(content) as ContentField[]).map((field) => {
+    const { payload, shown } = samples[field](file, file);
+    const envelope = { id: 'm2', room: 'lobby', seq: 2, rev: 2, clientId: 'c2', user: author, sentAt: 2 };
+    const message = messageOf({ ...envelope, text: 'other', ...payload, [field]: shown }, () => false);
+    return JSON.stringify({ field, message });
+  });
+  await expect(`[\n${vectors.join(',\n')}\n]\n`).toMatchFileSnapshot('../../vectors/content.json');
 });

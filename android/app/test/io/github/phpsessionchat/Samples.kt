@@ -5,6 +5,7 @@ import io.github.phpsessionchat.app.Person
 import io.github.phpsessionchat.app.Site
 import io.github.phpsessionchat.app.offeredActions
 import io.github.phpsessionchat.app.UserSettings
+import java.io.File
 import java.time.LocalDate
 import java.time.ZoneId
 import org.json.JSONArray
@@ -178,6 +179,18 @@ object Samples {
         emptyList(),
         alice,
     )
+
+    /** By the field of a message: a message that has it and one that does not, each below [stored] number 1. */
+    val contentByField: Map<String, Pair<List<Entry>, List<Entry>>> by lazy {
+        val vectors = JSONArray(File(System.getProperty("vectors"), "content.json").readText())
+        (0 until vectors.length()).map(vectors::getJSONObject).associate { vector ->
+            val (field, json) = vector.getString("field") to vector.getJSONObject("message")
+            val entries = { Entry.list(listOf(stored[0], Message.fromJson(json)), emptyList(), alice) }
+            val with = entries()
+            json.remove(field)
+            field to Pair(with, entries())
+        }
+    }
 
     val found: List<Message> = stored.take(3)
 

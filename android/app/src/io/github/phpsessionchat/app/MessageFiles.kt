@@ -1,5 +1,6 @@
 package io.github.phpsessionchat.app
 
+import android.net.Uri
 import android.text.format.Formatter
 import androidx.compose.foundation.background
 import androidx.compose.foundation.clickable
@@ -117,7 +118,9 @@ fun Preview(preview: LinkPreview, actions: FileActions) {
         preview.image?.let { file ->
             file.image?.let { Picture(file, it.width, it.height, actions) { browser.openUri(preview.url) } }
         }
-        preview.title?.let { Text(it, fontWeight = FontWeight.Bold, maxLines = 2, overflow = TextOverflow.Ellipsis) }
+        // Without a title, the server is fetching the page, or could not.
+        val title = preview.title ?: Uri.parse(preview.url).host ?: preview.url
+        Text(title, fontWeight = FontWeight.Bold, maxLines = 2, overflow = TextOverflow.Ellipsis)
         preview.description?.let {
             Text(it, maxLines = 3, overflow = TextOverflow.Ellipsis, style = MaterialTheme.typography.bodySmall)
         }

@@ -47,6 +47,7 @@ import io.github.phpsessionchat.Entry
 import io.github.phpsessionchat.Message
 import io.github.phpsessionchat.Reaction
 import io.github.phpsessionchat.UnsentMessage
+import io.github.phpsessionchat.User
 import java.text.NumberFormat
 
 @Composable
@@ -177,8 +178,16 @@ private fun Time(entry: Entry) {
 
 /** Marks an important message. */
 @Composable
-fun ImportantMark() =
-    Text(stringResource(R.string.msg_important), color = MaterialTheme.colorScheme.onSurfaceVariant, style = MaterialTheme.typography.labelMedium)
+fun ImportantMark() = Mark(stringResource(R.string.msg_important))
+
+/** Marks a forwarded copy. @param author of the original message; null if readers of the copy may not see the author */
+@Composable
+private fun ForwardedMark(author: User?) =
+    Mark(if (author == null) stringResource(R.string.forward_fromHidden) else stringResource(R.string.forward_from, isolate(nameOf(author))))
+
+@Composable
+private fun Mark(text: String) =
+    Text(text, color = MaterialTheme.colorScheme.onSurfaceVariant, style = MaterialTheme.typography.labelMedium)
 
 @OptIn(ExperimentalFoundationApi::class)
 @Composable
@@ -212,6 +221,7 @@ private fun Bubble(
         if (message?.important == true || entry.unsent?.important == true) {
             ImportantMark()
         }
+        message?.forwarded?.let { ForwardedMark(it.user) }
         if (message != null) MessageFiles(message, actions)
         // If the author added no text, the text is the reference of the card.
         if (text.isNotEmpty() && text != message?.card) {
