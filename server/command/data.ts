@@ -1,6 +1,7 @@
 import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type { Data } from '../backup/backup.ts';
+import { placeOf } from '../history/engine/address.ts';
 import type { HistoryPlace } from '../history/open.ts';
 import { CommandProblem, exit } from '../program/problem.ts';
 import { readConfig } from '../settings/config.ts';
@@ -33,6 +34,10 @@ export function dataOf(
 
 /** Returns the history of the chat server with these settings. @throws ConfigError */
 export const historyOf = (given: Given): HistoryPlace => configOf(given).history;
+
+/** Returns the location of a history for messages, without user and password. */
+export const nameOf = (history: HistoryPlace): string =>
+  history.kind === 'sqlite' ? resolve(history.path) : placeOf(history);
 
 interface Given {
   settings?: string | undefined;

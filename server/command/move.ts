@@ -1,12 +1,11 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type MoveProgress, moveBack, moveHistory } from '../backup/move.ts';
-import { placeOf } from '../history/engine/address.ts';
 import { type HistoryPlace, readHistoryPlace } from '../history/open.ts';
 import { callersFolder, howToRun } from '../program/how-to-run.ts';
 import { CommandProblem, exit } from '../program/problem.ts';
 import { secretIn } from '../settings/forms.ts';
-import { checkOwner, historyOf } from './data.ts';
+import { checkOwner, historyOf, nameOf } from './data.ts';
 import { progress } from './progress.ts';
 
 export const help = `${howToRun('move', '--to PLACE [--settings FILE] | --back [--settings FILE]')}
@@ -43,6 +42,11 @@ export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Prom
     return 0;
   }
   const to = readPlace(values.to, callersFolder(env));
+  if (nameOf(from) === nameOf(to))
+    throw new CommandProblem(
+      exit.configuration,
+      `CHAT_HISTORY is already ${nameOf(to)}: set it to the old history, which the command moves there`,
+    );
   checkOwner({ history: from, files: undefined }, 'move');
   checkOwner({ history: to, files: undefined }, 'move');
   const shown = progress();
@@ -96,5 +100,3 @@ function readPlace(to: string, folder: string): HistoryPlace {
     '--to must be sqlite:PATH, postgres://USER:PASSWORD@HOST/DATABASE or mysql://…, or a file that contains it',
   );
 }
-
-const nameOf = (history: HistoryPlace) => (history.kind === 'sqlite' ? history.path : placeOf(history));

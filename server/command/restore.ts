@@ -3,11 +3,10 @@ import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Data } from '../backup/backup.ts';
 import { hasFiles, restoreBackup } from '../backup/restore.ts';
-import { placeOf } from '../history/engine/address.ts';
 import { openTerminal } from '../init/terminal.ts';
 import { callersFolder, howToRun } from '../program/how-to-run.ts';
 import { CommandProblem, exit } from '../program/problem.ts';
-import { checkOwner, dataOf } from './data.ts';
+import { checkOwner, dataOf, nameOf } from './data.ts';
 import { findGiven } from './given-path.ts';
 import { progress } from './progress.ts';
 
@@ -44,11 +43,9 @@ export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Prom
     withoutFiles: values['without-files'],
     onProgress: (done) => shown.say('rows' in done ? `rows: ${done.rows}` : `files: ${done.files}`),
   }).finally(() => shown.end());
-  console.log(`✓ Restored: ${nameOf(data)}, as it was at ${new Date(made).toISOString()}`);
+  console.log(`✓ Restored: ${nameOf(data.history)}, as it was at ${new Date(made).toISOString()}`);
   return 0;
 }
-
-const nameOf = ({ history }: Data) => (history.kind === 'sqlite' ? history.path : placeOf(history));
 
 /** Asks the user to confirm that existing data will be replaced. @throws CommandProblem without a confirmation */
 async function confirm(data: Data): Promise<void> {
@@ -56,7 +53,7 @@ async function confirm(data: Data): Promise<void> {
   // The files may belong to another history, for example of a running server.
   const filesThere = files !== undefined && (await hasFiles(files)) ? resolve(files) : undefined;
   if (history.kind === 'sqlite' && !existsSync(history.path) && filesThere === undefined) return;
-  const lost = `${nameOf(data)} will be replaced${
+  const lost = `${nameOf(data.history)} will be replaced${
     filesThere === undefined ? '' : `, and files in ${filesThere} that are not in the backup will be deleted`
   }. This cannot be undone.`;
   if (!(process.stdin.isTTY && process.stdout.isTTY)) {
