@@ -2,7 +2,6 @@ import { createPool, type RowDataPacket } from 'mysql2/promise';
 import { Pool } from 'pg';
 import type { Renewal } from '../../server/history/engine/background.ts';
 import { namesIn } from '../../server/history/engine/beside.ts';
-import type { ServerDialect } from '../../server/history/engine/dialect.ts';
 import type { Shared } from '../../server/history/engine/followed.ts';
 import type { History } from '../../server/history/history.ts';
 import { dialectOf, openDatabaseHistory, openHistory, readHistoryPlace } from '../../server/history/open.ts';
@@ -23,7 +22,7 @@ export interface HistoryDatabase {
 }
 
 /** The tables that a history fills. */
-const tables = namesIn({ name: 'PostgreSQL' } as ServerDialect).tables.filter(
+const tables = namesIn({ name: 'PostgreSQL' }).tables.filter(
   (name) => !['migrations', 'digest_key', 'commits', 'claims'].includes(name.slice('chat_'.length)),
 );
 

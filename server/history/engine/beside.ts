@@ -48,12 +48,11 @@ export function namesIn(dialect: Pick<Dialect, 'name'>): { tables: string[]; seq
 /** Returns the names among `tables` that exist in the database. */
 async function findTables(
   connection: DatabaseConnection,
-  { name }: ServerDialect,
+  { schema }: ServerDialect,
   tables: readonly string[],
 ) {
-  const here = raw(name === 'PostgreSQL' ? 'current_schema()' : 'DATABASE()');
   const rows = await connection.query(
-    sql`SELECT table_name AS name FROM information_schema.tables WHERE table_schema = ${here}`,
+    sql`SELECT table_name AS name FROM information_schema.tables WHERE table_schema = ${schema}`,
   );
   const found = new Set(rows.map((row) => row.name));
   return tables.filter((table) => found.has(table));

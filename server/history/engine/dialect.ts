@@ -114,6 +114,9 @@ export interface FormerText extends Indexed {
 
 /** A dialect of a database server. */
 export interface ServerDialect extends Dialect {
+  readonly name: Exclude<DatabaseName, 'SQLite'>;
+  /** The schema with the tables, as `information_schema` names it. */
+  schema: Sql;
   /** Opens a connection, logged in and with timeouts set. @throws SqlError */
   connect(): Promise<DatabaseConnection>;
   /**

@@ -9,7 +9,7 @@ export class InUse extends Error {}
  * Count the other connections to the database. In MariaDB, an account without the PROCESS privilege sees only its
  * own.
  */
-const connections: Record<'PostgreSQL' | 'MariaDB', Sql> = {
+const connections: Record<ServerDialect['name'], Sql> = {
   PostgreSQL: raw(
     `SELECT count(*) AS num FROM pg_stat_activity WHERE datname = current_database()
        AND application_name = 'php-session-chat' AND pid <> pg_backend_pid()`,
@@ -27,7 +27,7 @@ async function isAlone(connection: DatabaseConnection, dialect: ServerDialect): 
   const [lock] = await connection.query(dialect.tryLock);
   // Takes the servers' lock too, so that a server which lost its connections cannot take it again.
   const [claim] = await connection.query(dialect.claims.alone);
-  const [others] = await connection.query(connections[dialect.name as keyof typeof connections]);
+  const [others] = await connection.query(connections[dialect.name]);
   return lock?.num === 1 && claim?.num === 1 && others?.num === 0;
 }
 

@@ -99,6 +99,7 @@ export function mariadb(address: DatabaseAddress): ServerDialect {
   return {
     ...ofServers,
     name: 'MariaDB',
+    schema: raw('DATABASE()'),
     connect: () => connect(address),
     messageColumns: raw(messageColumns('chat_', groupConcat)),
     among(columns, rows) {

@@ -71,6 +71,7 @@ export function postgres(address: DatabaseAddress): ServerDialect {
   return {
     ...ofServers,
     name: 'PostgreSQL',
+    schema: raw('current_schema()'),
     connect: () => connect(address),
     messageColumns: raw(messageColumns('chat_', stringAgg)),
     among(columns, rows) {

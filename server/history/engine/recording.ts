@@ -9,7 +9,7 @@ import { openState } from './snapshot.ts';
 const keysPerStatement = 1000;
 
 /** Selects the names of the triggers. In PostgreSQL, those of their functions. */
-const existingTriggers: Record<'PostgreSQL' | 'MariaDB', Sql> = {
+const existingTriggers: Record<ServerDialect['name'], Sql> = {
   PostgreSQL: raw(
     `SELECT proname AS name FROM pg_proc
        WHERE pronamespace = current_schema()::regnamespace AND starts_with(proname::text, 'moving_chat_')`,
@@ -102,7 +102,7 @@ export async function removeRecording(connection: DatabaseConnection, dialect: S
   // Without the lease, the triggers do nothing. While one remains, it needs the tables.
   await connection.query(raw(`DELETE FROM ${lease}`)).catch(() => {});
   // MariaDB may forbid to drop even a missing trigger.
-  for (const { name } of await connection.query(existingTriggers[dialect.name as 'PostgreSQL' | 'MariaDB']))
+  for (const { name } of await connection.query(existingTriggers[dialect.name]))
     await connection.query(
       raw(dialect.name === 'PostgreSQL' ? `DROP FUNCTION ${name} CASCADE` : `DROP TRIGGER ${name}`),
     );
@@ -110,11 +110,9 @@ export async function removeRecording(connection: DatabaseConnection, dialect: S
 }
 
 /** Selects whether there is a lease, which is created first and removed last. */
-function existing({ name }: ServerDialect): Sql {
-  const here = raw(name === 'PostgreSQL' ? 'current_schema()' : 'DATABASE()');
-  return sql`SELECT 1 AS num FROM information_schema.tables
-    WHERE table_schema = ${here} AND table_name = ${recordingTables.lease}`;
-}
+const existing = ({ schema }: ServerDialect): Sql =>
+  sql`SELECT 1 AS num FROM information_schema.tables
+    WHERE table_schema = ${schema} AND table_name = ${recordingTables.lease}`;
 
 function creations({ name }: ServerDialect): string[] {
   const { changes, lease } = recordingTables;
@@ -134,14 +132,13 @@ function triggers(dialect: ServerDialect, table: string): string[] {
   const { changes, lease } = recordingTables;
   const columns = keyOfTable(table);
   const isLeased = `EXISTS (SELECT 1 FROM ${lease} WHERE until > ${dialect.now.text})`;
-  const differs = (name: 'PostgreSQL' | 'MariaDB') =>
-    columns
-      .map((column) =>
-        name === 'PostgreSQL'
-          ? `OLD.${column} IS DISTINCT FROM NEW.${column}`
-          : `NOT (OLD.${column} <=> NEW.${column})`,
-      )
-      .join(' OR ');
+  const differs = columns
+    .map((column) =>
+      dialect.name === 'PostgreSQL'
+        ? `OLD.${column} IS DISTINCT FROM NEW.${column}`
+        : `NOT (OLD.${column} <=> NEW.${column})`,
+    )
+    .join(' OR ');
   const insertion = (key: string) => `INSERT INTO ${changes} (name, row_key) VALUES ('${table}', ${key});`;
   // A change that is not recorded deletes the lease, so that `check` detects it.
   const recorded = (insertions: string) =>
@@ -152,7 +149,7 @@ function triggers(dialect: ServerDialect, table: string): string[] {
     const body = recorded(
       `IF TG_OP <> 'INSERT' THEN ${insertion(key('OLD'))} END IF;
        IF TG_OP = 'INSERT' THEN ${insertion(key('NEW'))}
-       ELSIF TG_OP = 'UPDATE' AND (${differs('PostgreSQL')}) THEN ${insertion(key('NEW'))} END IF;`,
+       ELSIF TG_OP = 'UPDATE' AND (${differs}) THEN ${insertion(key('NEW'))} END IF;`,
     );
     const name = `moving_${table}`;
     return [
@@ -168,7 +165,7 @@ function triggers(dialect: ServerDialect, table: string): string[] {
       .join(', ')})`;
   const bodies = {
     insert: insertion(key('NEW')),
-    update: `${insertion(key('OLD'))} IF ${differs('MariaDB')} THEN ${insertion(key('NEW'))} END IF;`,
+    update: `${insertion(key('OLD'))} IF ${differs} THEN ${insertion(key('NEW'))} END IF;`,
     delete: insertion(key('OLD')),
   };
   return Object.entries(bodies).map(

@@ -185,10 +185,9 @@ async function lostErasures(
   const [key] = await connection.query(raw('SELECT digest FROM chat_digest_key'));
   const digestKey = Buffer.from(key?.digest as string, 'hex');
   const byDigest = erasuresByDigest(listed);
-  const here = raw(dialect.name === 'PostgreSQL' ? 'current_schema()' : 'DATABASE()');
   const columns = await connection.query(
     sql`SELECT table_name AS table_name, column_name AS column_name FROM information_schema.columns
-      WHERE table_schema = ${here} AND table_name LIKE ${`${besideName('chat')}%`}`,
+      WHERE table_schema = ${dialect.schema} AND table_name LIKE ${`${besideName('chat')}%`}`,
   );
   const found = new Map<string, LostErasure>();
   for (const { table_name: table, column_name: column } of columns) {

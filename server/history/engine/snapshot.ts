@@ -1,6 +1,6 @@
 import type { Columns, Value } from '../records/columns.ts';
 import { tablesThere } from './beside.ts';
-import { type DatabaseConnection, raw, type ServerDialect, sql } from './dialect.ts';
+import { type DatabaseConnection, type ServerDialect, sql } from './dialect.ts';
 import {
   columnsByTable,
   countRows,
@@ -96,10 +96,9 @@ export async function columnsOf(
   dialect: ServerDialect,
   tables: readonly string[],
 ): Promise<Map<string, Columns>> {
-  const here = raw(dialect.name === 'PostgreSQL' ? 'current_schema()' : 'DATABASE()');
   const rows = await connection.query(
     sql`SELECT table_name AS name, column_name AS field FROM information_schema.columns
-      WHERE table_schema = ${here} AND is_generated = 'NEVER'`,
+      WHERE table_schema = ${dialect.schema} AND is_generated = 'NEVER'`,
   );
   return columnsByTable(rows.filter(({ name }) => tables.includes(name as string)));
 }
