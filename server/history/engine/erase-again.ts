@@ -71,9 +71,8 @@ export const endLog: readonly string[] = [
 ];
 
 /**
- * Returns the statements that prepare a restored history for a server. They clear the queues, because queued items were
- * sent since the copy or are outdated. They reset all rooms, because clients may know a newer state than the copy: see
- * `canContinueFrom` in chat/rooms.ts.
+ * Returns the statements that prepare a restored history for a server. They reset all rooms, because clients may know a
+ * newer state than the copy: see `canContinueFrom` in chat/rooms.ts.
  */
 export function forRestored(): string[] {
   // The new heads must be higher than all heads since the copy was made, even after several restores. They are derived
@@ -81,10 +80,6 @@ export function forRestored(): string[] {
   const clock = Date.now() * mostAtOnce;
   const head = `CASE WHEN head < ${clock} THEN ${clock} ELSE head + ${mostLost} END`;
   return [
-    'DELETE FROM chat_webhooks',
-    'DELETE FROM chat_due',
-    'DELETE FROM chat_due_rooms',
-    'DELETE FROM chat_pushes',
     `UPDATE chat_consumers SET position = ${endOfLog} WHERE id IN ('webhooks', 'notify')`,
     // `reset_rev` first, because MariaDB assigns the columns in order, and both must derive from the old `head`.
     `UPDATE chat_rooms SET reset_rev = ${head}, head = ${head}`,

@@ -9,7 +9,7 @@ import { type Dialect, raw, type Sql, sql } from './dialect.ts';
 /** Tables that are built again, or that describe running servers. */
 const derivedTables = ['chat_migrations', 'chat_blocks', 'chat_terms', 'chat_writers', 'chat_claims'];
 
-/** Tables that a backup omits, because a restored history has no queues. */
+/** Tables that a backup omits, because queued items were sent since, or are outdated. */
 const queues = ['chat_webhooks', 'chat_due', 'chat_due_rooms', 'chat_pushes'];
 
 /**

@@ -41,7 +41,7 @@ export interface Restoring {
    */
   makeTables(format: number): Promise<RowsTarget>;
   /**
-   * Migrates the rows, repeats later erasures and clears queues.
+   * Migrates the rows and repeats later erasures.
    * @param unsettled see `Snapshot`
    */
   prepare(unsettled: number | undefined): Promise<void>;

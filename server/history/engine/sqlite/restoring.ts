@@ -42,7 +42,7 @@ export function askingForFiles(path: string): { has(id: string): boolean; close(
 /** A restore into a new file. */
 export interface FileRestoring extends RowsTarget {
   /**
-   * Prepares the file for a server: migrates it, repeats later erasures and clears queues.
+   * Prepares the file for a server: migrates it and repeats later erasures.
    * @param replaced path of the history to replace, which may be missing
    * @param unsettled see `Snapshot`
    */
