@@ -1,5 +1,5 @@
-/** Whether a text has only invisible characters. */
-export const isBlank = (text: string) => /^[\p{White_Space}\p{Cc}\p{Cf}\p{DI}\u2800]*$/u.test(text);
+/** Whether a text has no visible character: as in server/text/blank.ts, which this package cannot import. */
+export const isBlank = (text: string) => /^[\p{White_Space}\p{Cc}\p{Cf}\p{DI}\u2800\u{1d159}]*$/u.test(text);
 
 const control = /[\p{Cc}\p{Zl}\p{Zp}]/u;
 export const isLine = (text: string): boolean => !control.test(text);

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { isBlank as isBlankName } from '../../../packages/php-session/src/visible-text.ts';
 import { isBlank } from '../../../server/text/blank.ts';
 import { findFolded, folded } from '../../../server/text/folding.ts';
 import { plain } from '../../../server/text/format.ts';
@@ -31,7 +32,9 @@ describe.each(vectors<Cases<[string, unknown[]]>>('formats'))('formats: $about',
 });
 
 describe.each(vectors<Cases<[string, boolean]>>('blank'))('blank: $about', ({ cases }) => {
-  test.each(cases)('%j', (text, expected) => expect(isBlank(text)).toBe(expected));
+  test.each(cases)('%j', (text, expected) => {
+    expect([isBlank(text), isBlankName(text)]).toEqual([expected, expected]);
+  });
 });
 
 // The same texts show that Java parses like TypeScript.
