@@ -304,7 +304,7 @@ export async function moveBack(history: HistoryPlace): Promise<void> {
 }
 
 async function openSource(from: HistoryPlace): Promise<Source> {
-  const [open, openReadsOf] = [() => openSnapshotOf(from), () => openReads(from)];
+  const reading = { open: () => openSnapshotOf(from), openReads: () => openReads(from) };
   if (from.kind === 'sqlite') {
     if (!existsSync(from.path))
       throw new CommandProblem(
@@ -313,8 +313,7 @@ async function openSource(from: HistoryPlace): Promise<Source> {
       );
     const path = realpathSync(from.path);
     return {
-      open,
-      openReads: openReadsOf,
+      ...reading,
       claim: async () => tryClaim(`${path}-lock`),
       record: async () => recordFile(path),
       removeRecording: async () => removeFileRecording(path),
@@ -332,8 +331,7 @@ async function openSource(from: HistoryPlace): Promise<Source> {
     await work(connection).finally(() => connection.destroy());
   }
   return {
-    open,
-    openReads: openReadsOf,
+    ...reading,
     async claim() {
       try {
         const connection = await connectAlone(dialect, { patienceMs: endPatienceMs });

@@ -19,8 +19,8 @@ import { entries, formatNow, largestManifest, type Manifest, manifest, tablesAft
 import { tableEntry, unpackTable } from './tables.ts';
 
 /**
- * Replaces a history and its files by a backup of any database. The whole backup is unpacked and checked before the current history
- * changes.
+ * Replaces a history and its files by a backup of any database. The whole backup is unpacked and checked before the
+ * current history changes.
  * @returns when the backup was made, in Unix ms
  * @throws CommandProblem
  */

@@ -194,6 +194,7 @@ function withLoadedNames(
 export const loadedMessage = (work: Work, room: string, seq: number): LoadedMessage =>
   loadedMessages(existingRoom(work, room)).get(seq) as LoadedMessage;
 
+/** Adds a new message, which `storeMessages` writes at the end of the transaction. */
 export function insertMessage(work: Work, row: MessageRow): void {
   const { room: id, seq, user, clientId } = row.message;
   const room = existingRoom(work, id);
