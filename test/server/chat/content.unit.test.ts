@@ -63,16 +63,17 @@ describe.each(Object.keys(content) as ContentField[])('the field %s', (field) =>
     expect(stored(['guest'])[field as 'text']).toEqual(guests ? given : undefined);
   });
 
-  test('is shown to the author and the moderators while its message waits', async () => {
-    if (waiting === null) return;
-    const value = sample.waiting ?? sample.shown;
-    const row = { id: 'i', room: 'lobby', user: author.id, clientId: 'c', at: 1, digest: '' };
-    const stored = { ...row, content: { text: 'hello', [field]: value } };
-    const history = { read: { users: async () => [] } as unknown as { [Name in keyof Reads]: never } };
-    const [held] = await toHeld(history, [{ ...stored, why: 'all' }]);
-    expect(held).toHaveProperty(field, value);
-    expect(toScheduled({ ...stored, rev: 1 })).toHaveProperty(field, value);
-  });
+  if (waiting !== null) {
+    test('is shown to the author and the moderators while its message waits', async () => {
+      const value = sample.waiting ?? sample.shown;
+      const row = { id: 'i', room: 'lobby', user: author.id, clientId: 'c', at: 1, digest: '' };
+      const stored = { ...row, content: { text: 'hello', [field]: value } };
+      const history = { read: { users: async () => [] } as unknown as { [Name in keyof Reads]: never } };
+      const [held] = await toHeld(history, [{ ...stored, why: 'all' }]);
+      expect(held).toHaveProperty(field, value);
+      expect(toScheduled({ ...stored, rev: 1 })).toHaveProperty(field, value);
+    });
+  }
 });
 
 test('test/vectors/content.json has a message with each field', async () => {
