@@ -8,32 +8,20 @@ export const securityHeaders = {
   'Referrer-Policy': 'no-referrer',
 };
 
-export function answerJson(
-  req: IncomingMessage,
-  res: ServerResponse,
-  status: number,
-  value: unknown,
-  retryAfterMs?: number,
-): void {
+export function answerJson(res: ServerResponse, status: number, value: unknown, retryAfterMs?: number): void {
   if (retryAfterMs !== undefined) res.setHeader('Retry-After', Math.ceil(retryAfterMs / 1000));
-  send(req, res, status, 'application/json', JSON.stringify(value));
+  send(res, status, 'application/json', JSON.stringify(value));
 }
 
 /** Sends a body that must not be cached. */
-export function send(
-  req: IncomingMessage,
-  res: ServerResponse,
-  status: number,
-  type: string,
-  body: string,
-): void {
+export function send(res: ServerResponse, status: number, type: string, body: string): void {
   res.writeHead(status, {
     ...securityHeaders,
     'Content-Type': type,
     'Content-Length': Buffer.byteLength(body),
     'Cache-Control': 'no-store',
   });
-  end(res, req.method === 'HEAD' ? '' : body);
+  end(res, res.req.method === 'HEAD' ? '' : body);
 }
 
 /** Limits for reading the rest of a request's body after the response. */

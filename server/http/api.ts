@@ -329,20 +329,20 @@ export function createApi(
       return answerError(res, 'bad_request');
     const options = new URL(req.url ?? '', 'http://localhost').searchParams;
     const query = parseQuery(found.query, options);
-    if ('wrong' in query) return answerJson(req, res, 400, errorBody('bad_request', query.wrong));
+    if ('wrong' in query) return answerJson(res, 400, errorBody('bad_request', query.wrong));
     const bytes = found.body === 'nothing' ? Buffer.of() : await readBody(req, found.size);
     if (bytes === null) return answerError(res, 'too_large', undefined, { Connection: 'close' });
     const body = parse(found.body, bytes);
-    if ('wrong' in body) return answerJson(req, res, 400, errorBody('bad_request', body.wrong));
+    if ('wrong' in body) return answerJson(res, 400, errorBody('bad_request', body.wrong));
     const result = await answerInTime(found.run(api, name, body.value, query.value));
     if ('archive' in result) await answerZip(req, res, result.archive, result.parts);
-    else answerJson(req, res, result.status, result.body);
+    else answerJson(res, result.status, result.body);
   };
 }
 
-export function answerRequestError(req: IncomingMessage, res: ServerResponse, error: RequestError): void {
+export function answerRequestError(res: ServerResponse, error: RequestError): void {
   const { code, shown, retryAfterMs } = error;
-  answerJson(req, res, statusOf[code] ?? 400, errorBody(code, shown), retryAfterMs);
+  answerJson(res, statusOf[code] ?? 400, errorBody(code, shown), retryAfterMs);
 }
 
 /** The HTTP status of each error code. Codes that are not listed have the status 400. */

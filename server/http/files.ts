@@ -204,7 +204,7 @@ export function createFileRoutes<Who extends { id: string }>(
         })
         .finally(stopped);
       if ('code' in file) throw new Refused(file.code, file.words);
-      answerJson(req, res, 201, { file });
+      answerJson(res, 201, { file });
       return 'ok';
     } finally {
       release();
@@ -220,9 +220,9 @@ export function createFileRoutes<Who extends { id: string }>(
     const access = query.get('access') ?? undefined;
     const invite = query.get('invite') ?? undefined;
     if (admission.mayDownload(req)) admission.allowReading(req, res);
-    else if (access === undefined) return refuse(req, res, 'not_found');
+    else if (access === undefined) return refuse(res, 'not_found');
     const who = await knownIn(req, access);
-    if (who === 'session_store_unavailable') return refuse(req, res, who);
+    if (who === 'session_store_unavailable') return refuse(res, who);
     const found = typeof who === 'string' ? null : await answerInTime(parts.find(who, id, invite));
     const file = found?.about;
     const size = query.get('size');
@@ -231,7 +231,7 @@ export function createFileRoutes<Who extends { id: string }>(
       file === undefined ||
       (size !== null && (size !== 'preview' || file.image === undefined))
     ) {
-      return refuse(req, res, 'not_found');
+      return refuse(res, 'not_found');
     }
     const what = size === null ? 'file' : 'preview';
     const etag = `"${id}${size === null ? '' : '-preview'}"`;
@@ -259,7 +259,7 @@ export function createFileRoutes<Who extends { id: string }>(
       opening.then((late) => late?.bytes.destroy()).catch(() => {});
       throw error;
     });
-    if (opened === null) return refuse(req, res, 'not_found');
+    if (opened === null) return refuse(res, 'not_found');
     res.writeHead(part === undefined ? 200 : 206, {
       ...headers,
       ...describe(file, what),
@@ -287,7 +287,7 @@ export function createFileRoutes<Who extends { id: string }>(
     const target = targetOf(req);
     const [, id] = /^\/files\/([A-Za-z0-9_-]{16,64})\/[^/]+$/.exec(target?.path ?? '') ?? [];
     const isList = target?.path === '/files';
-    if (target === null || (id === undefined && !isList)) return refuse(req, res, 'not_found');
+    if (target === null || (id === undefined && !isList)) return refuse(res, 'not_found');
     const methods = isList ? ['POST'] : ['GET', 'HEAD'];
     if (req.method === 'OPTIONS' && admission.mayDownload(req)) {
       admission.allowReading(req, res);
@@ -295,11 +295,11 @@ export function createFileRoutes<Who extends { id: string }>(
     }
     if (!methods.includes(req.method ?? '')) {
       res.setHeader('Allow', methods.join(', '));
-      return refuse(req, res, 'method_not_allowed');
+      return refuse(res, 'method_not_allowed');
     }
     const answer = (code: Refusal, retryAfterMs?: number, words?: string) => {
       if (id === undefined) parts.onUpload(code);
-      refuse(req, res, code, retryAfterMs, words);
+      refuse(res, code, retryAfterMs, words);
     };
     try {
       const query = target.url.searchParams;
@@ -351,19 +351,13 @@ function lengthOf({ headers }: IncomingMessage): number | null {
   return length === undefined || headers['transfer-encoding'] !== undefined ? null : Number(length);
 }
 
-function refuse(
-  req: IncomingMessage,
-  res: ServerResponse,
-  code: Refusal,
-  retryAfterMs?: number,
-  words?: string,
-): void {
+function refuse(res: ServerResponse, code: Refusal, retryAfterMs?: number, words?: string): void {
   const known = code in httpErrors ? httpErrors[code as HttpErrorCode] : undefined;
   const { status, message } = known ?? {
     status: statusOf[code as RequestError['code']] ?? 400,
     message: fileErrors[code as RequestError['code']] ?? requestErrors[code as RequestError['code']],
   };
-  answerJson(req, res, status, { error: { code, message: words ?? message } }, retryAfterMs);
+  answerJson(res, status, { error: { code, message: words ?? message } }, retryAfterMs);
 }
 
 function describe({ type, name }: MessageFile, what: 'file' | 'preview'): Record<string, string> {

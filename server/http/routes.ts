@@ -77,27 +77,27 @@ export function createRoutes(options: {
       if (req.method === 'OPTIONS') return void res.writeHead(204).end();
       const body = await answerInTime(answer(req));
       if (body === 'session_store_unavailable') return answerError(res, body);
-      answerJson(req, res, 200, body);
+      answerJson(res, 200, body);
     };
   const routes: Record<string, Handler> = {
     // Reports that the process is alive, in any state of its stores.
-    '/healthz': (req, res) => answerJson(req, res, 200, { status: 'ok' }),
-    '/readyz': async (req, res) => {
+    '/healthz': (_req, res) => answerJson(res, 200, { status: 'ok' }),
+    '/readyz': async (_req, res) => {
       const missing = await options.missing();
-      if (missing.length === 0) answerJson(req, res, 200, { status: 'ready' });
-      else answerJson(req, res, 503, { status: 'not ready', missing });
+      if (missing.length === 0) answerJson(res, 200, { status: 'ready' });
+      else answerJson(res, 503, { status: 'not ready', missing });
     },
     '/me': forPage(options.me),
     '/here': forPage(options.here),
-    '/push/key': async (req, res) => {
+    '/push/key': async (_req, res) => {
       if (options.pushKey === undefined) return answerError(res, 'not_found');
       // The key is public, and pages of other origins need it.
       res.setHeader('Access-Control-Allow-Origin', '*');
-      answerJson(req, res, 200, { key: await answerInTime(options.pushKey()) });
+      answerJson(res, 200, { key: await answerInTime(options.pushKey()) });
     },
     '/metrics': async (req, res) => {
       if ((options.proxied || !isLocal(req)) && !hasKey(req, options.apiKeys)) return answerUnauthorized(res);
-      send(req, res, 200, options.metrics.contentType, await options.metrics.text());
+      send(res, 200, options.metrics.contentType, await options.metrics.text());
     },
   };
   const answerApi = createApi(options.api, options.apiKeys);

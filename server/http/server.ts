@@ -94,7 +94,7 @@ export async function openHttpServer(options: {
       if (error instanceof RequestError) {
         const { code, message: reason } = error;
         if (error.isOfStorage) quiet.warn(`http ${code}`, { code, reason }, 'a request failed');
-        if (!res.headersSent) return answerRequestError(req, res, error);
+        if (!res.headersSent) return answerRequestError(res, error);
       } else if (error !== req.errored) {
         // A client that disconnects during its request is not a failure.
         log.error({ err: error }, 'unexpected error in an HTTP request');
