@@ -15,7 +15,7 @@ import { migrate } from './migrations.ts';
 import { deleteRowsOf, deleteRowsWith, portableTables, type RowsTarget } from './portable.ts';
 import { removeRecording } from './recording.ts';
 import { hasHistory } from './schema.ts';
-import { columnsOf, countIn, rowsOf, rowsWith } from './snapshot.ts';
+import { columnsOf, rowsIn } from './snapshot.ts';
 import { erasedDigest, erasuresByDigest, type ListedErasure } from './sqlite/erased.ts';
 
 /** Returns the IDs of all files of the history; empty if there is no history. */
@@ -97,23 +97,21 @@ export async function restoring(
       for (const table of portableTables) await one.query(deleteRowsOf(table));
       const found = await columnsOf(one, dialect, portableTables.map(besideName));
       const columns = new Map(portableTables.map((table) => [table, found.get(besideName(table)) ?? []]));
+      const reads = rowsIn(one, dialect, columns);
       return {
-        columns,
+        ...reads,
         async insert(table, rows) {
           await one.queryPatiently(dialect.insert(table, columns.get(table) ?? [], rows));
         },
         async remove(table, keys) {
           await one.queryPatiently(deleteRowsWith(dialect, table, keys));
         },
-        rowsWith: (table, key, values) =>
-          rowsWith(one, dialect, table, columns.get(table) ?? [], key, values),
-        count: (table) => countIn(one, table),
         async setNextNumber(table, num) {
           await one.queryPatiently(dialect.setNextNumber(table, num));
         },
         async *rows(table) {
           await one.query(raw('BEGIN'));
-          yield* rowsOf(one, table, columns.get(table) ?? []);
+          yield* reads.rows(table);
           await one.query(raw('COMMIT'));
         },
       };

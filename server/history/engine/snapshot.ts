@@ -1,4 +1,4 @@
-import type { Columns, Value } from '../records/columns.ts';
+import type { Columns } from '../records/columns.ts';
 import { tablesThere } from './beside.ts';
 import { type DatabaseConnection, type ServerDialect, sql } from './dialect.ts';
 import {
@@ -6,6 +6,7 @@ import {
   countRows,
   numbersByTable,
   portableTables,
+  type Rows,
   type Snapshot,
   selectRows,
   selectRowsWith,
@@ -42,14 +43,10 @@ export async function openState<More>(
     const columns = await columnsOf(connection, dialect, portableTables);
     const more = await readMore(connection);
     const snapshot: Snapshot = {
+      ...rowsIn(connection, dialect, columns),
       format,
       made,
-      columns,
       numbers: numbersByTable(await connection.query(dialect.nextNumbers)),
-      rows: (table) => rowsOf(connection, table, columns.get(table) ?? []),
-      rowsWith: (table, key, values) =>
-        rowsWith(connection, dialect, table, columns.get(table) ?? [], key, values),
-      count: (table) => countIn(connection, table),
       async *files() {
         for await (const rows of connection.stream(selectStoredFiles))
           yield rows.map(({ stored }) => stored as string);
@@ -63,31 +60,28 @@ export async function openState<More>(
   }
 }
 
-/** Yields the rows of a table in parts. Call it in a transaction. */
-export async function* rowsOf(
-  connection: DatabaseConnection,
-  table: string,
-  columns: Columns,
-): AsyncGenerator<Value[][]> {
-  for await (const rows of connection.stream(selectRows(table, columns))) yield valuesIn(columns, rows);
-}
-
-/** See `Rows.rowsWith`. */
-export async function rowsWith(
+/** Reads rows by this connection. `rows` needs a transaction. */
+export function rowsIn(
   connection: DatabaseConnection,
   dialect: ServerDialect,
-  table: string,
-  columns: Columns,
-  key: Columns,
-  values: readonly Value[][],
-): Promise<Value[][]> {
-  const rows = await connection.queryPatiently(selectRowsWith(dialect, table, columns, key, values));
-  return valuesIn(columns, rows);
-}
-
-export async function countIn(connection: DatabaseConnection, table: string): Promise<number> {
-  const [row] = await connection.queryPatiently(countRows(table));
-  return row?.num as number;
+  columns: ReadonlyMap<string, Columns>,
+): Rows {
+  const columnsIn = (table: string) => columns.get(table) ?? [];
+  return {
+    columns,
+    async *rows(table) {
+      for await (const rows of connection.stream(selectRows(table, columnsIn(table))))
+        yield valuesIn(columnsIn(table), rows);
+    },
+    async rowsWith(table, key, values) {
+      const select = selectRowsWith(dialect, table, columnsIn(table), key, values);
+      return valuesIn(columnsIn(table), await connection.queryPatiently(select));
+    },
+    async count(table) {
+      const [row] = await connection.queryPatiently(countRows(table));
+      return row?.num as number;
+    },
+  };
 }
 
 /** Returns the stored columns of these tables. The database computes the others. */
