@@ -9,16 +9,7 @@ import {
   type LostErasure,
   namesOfUsers,
 } from '../erase-again.ts';
-import {
-  countRows,
-  deleteRowsOf,
-  deleteRowsWith,
-  portableTables,
-  type RowsTarget,
-  selectRows,
-  selectRowsWith,
-  valuesIn,
-} from '../portable.ts';
+import { deleteRowsOf, deleteRowsWith, portableTables, type RowsTarget } from '../portable.ts';
 import { SqliteConnection, sqlite } from './dialect.ts';
 import {
   erasedDigest,
@@ -30,7 +21,7 @@ import {
 } from './erased.ts';
 import { beginGeneration } from './index-state.ts';
 import { digestKeyOf, migrate } from './migrations.ts';
-import { columnsIn, parts, rowsOfErased, rowsOfErasedWith } from './snapshot.ts';
+import { columnsIn, rowsIn } from './snapshot.ts';
 
 /** Opens the history to look up files. @returns `has`: whether it has the file with this ID */
 export function askingForFiles(path: string): { has(id: string): boolean; close(): void } {
@@ -78,7 +69,7 @@ export function restoringFile(path: string, format: number, open: OpenFile): Fil
   /** The erasures that the backup lists. */
   let listed: ListedErasure[] = [];
   return {
-    columns,
+    ...rowsIn(db, columns, () => listed),
     async insert(table, rows) {
       if (table === 'chat_erased') {
         for (const [at, digest, erases] of rows)
@@ -99,25 +90,12 @@ export function restoringFile(path: string, format: number, open: OpenFile): Fil
       connection.query(deleteRowsWith(dialect, table, keys));
       db.exec('COMMIT');
     },
-    async rowsWith(table, key, values) {
-      if (table === 'chat_erased') return rowsOfErasedWith(listed, values);
-      const names = columns.get(table) ?? [];
-      return valuesIn(names, connection.query(selectRowsWith(dialect, table, names, key, values)));
-    },
-    count: async (table) =>
-      table === 'chat_erased'
-        ? rowsOfErased(listed).length
-        : (db.prepare(countRows(table).text).get()?.num as number),
     async setNextNumber(table, num) {
       if (table === 'chat_messages') db.prepare('UPDATE next_message SET num = ?').run(num);
       else {
         db.prepare('DELETE FROM sqlite_sequence WHERE name = ?').run(table);
         db.prepare('INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)').run(table, num - 1);
       }
-    },
-    async *rows(table) {
-      if (table === 'chat_erased') yield rowsOfErased(listed);
-      else yield* parts(db, selectRows(table, columns.get(table) ?? []));
     },
     async prepareMoved(to) {
       db.close();

@@ -11,6 +11,7 @@ import {
   keyOfTable,
   numbersByTable,
   portableTables,
+  type Rows,
   type Snapshot,
   selectRows,
   selectRowsWith,
@@ -54,28 +55,17 @@ export async function openFileState<More>(
     const format = formatOf(db);
     if (format === 0) throw new UnknownTables('the file is not a history');
     const columns = columnsIn(db);
-    const connection = new SqliteConnection(db);
-    const dialect = sqlite(db);
     const more = readMore(db, erased);
     const snapshot: Snapshot = {
+      ...rowsIn(db, columns, () => erased),
       format,
       made,
       unsettled: made - erasureMargin,
-      columns,
       numbers: numbersByTable(db.prepare(nextNumbers).all()),
       async *rows(table) {
         if (table === 'chat_erased') yield rowsOfErased(erased);
         else yield* sortedParts(db, table, columns.get(table) ?? []);
       },
-      async rowsWith(table, key, values) {
-        if (table === 'chat_erased') return rowsOfErasedWith(erased, values);
-        const names = columns.get(table) ?? [];
-        return valuesIn(names, connection.query(selectRowsWith(dialect, table, names, key, values)));
-      },
-      count: async (table) =>
-        table === 'chat_erased'
-          ? rowsOfErased(erased).length
-          : (db.prepare(countRows(table).text).get()?.num as number),
       async *files() {
         for (const rows of parts(db, selectStoredFiles)) yield rows.map(([stored]) => stored as string);
       },
@@ -88,8 +78,34 @@ export async function openFileState<More>(
   }
 }
 
+/** Reads rows by this connection. @param erased returns the rows of `chat_erased`, which are not in the file */
+export function rowsIn(
+  db: DatabaseSync,
+  columns: ReadonlyMap<string, Columns>,
+  erased: () => readonly ListedErasure[],
+): Rows {
+  const connection = new SqliteConnection(db);
+  const dialect = sqlite(db);
+  return {
+    columns,
+    async *rows(table) {
+      if (table === 'chat_erased') yield rowsOfErased(erased());
+      else yield* parts(db, selectRows(table, columns.get(table) ?? []));
+    },
+    async rowsWith(table, key, values) {
+      if (table === 'chat_erased') return rowsOfErasedWith(erased(), values);
+      const names = columns.get(table) ?? [];
+      return valuesIn(names, connection.query(selectRowsWith(dialect, table, names, key, values)));
+    },
+    count: async (table) =>
+      table === 'chat_erased'
+        ? rowsOfErased(erased()).length
+        : (db.prepare(countRows(table).text).get()?.num as number),
+  };
+}
+
 /** Returns erasures as rows of `chat_erased`, without duplicates. */
-export function rowsOfErased(erased: readonly ListedErasure[]): Value[][] {
+function rowsOfErased(erased: readonly ListedErasure[]): Value[][] {
   const rows = new Map(erased.map((row) => [keyOf(row), row]));
   return [...rows.values()].map(({ at, digest, messages }) => [at, digest, messages]);
 }
@@ -110,12 +126,12 @@ function* sortedParts(db: DatabaseSync, table: string, columns: Columns): Genera
 }
 
 /** Returns the rows of `chat_erased` with these keys. */
-export function rowsOfErasedWith(erased: readonly ListedErasure[], keys: readonly Value[][]): Value[][] {
+function rowsOfErasedWith(erased: readonly ListedErasure[], keys: readonly Value[][]): Value[][] {
   const wanted = new Set(keys.map((key) => key.join()));
   return rowsOfErased(erased).filter(([at, digest]) => wanted.has([digest, at].join()));
 }
 
-export function* parts(db: DatabaseSync, select: string): Generator<Value[][]> {
+function* parts(db: DatabaseSync, select: string): Generator<Value[][]> {
   const statement = db.prepare(select);
   statement.setReturnArrays(true);
   let rows: Value[][] = [];
