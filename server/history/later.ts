@@ -142,7 +142,7 @@ export interface LaterReads {
   failedScheduled: { in: { before: number; limit: number }; out: ScheduledMessage[] };
 }
 
-export const scheduledMessages = table<ScheduledMessage>(
+const scheduledMessages = table<ScheduledMessage>(
   'chat_later',
   ['id'],
   {

@@ -1,5 +1,5 @@
 /** The encodings of a file, usually smallest first. `identity` is the file itself. */
-export const codings = ['br', 'gzip', 'identity'] as const;
+const codings = ['br', 'gzip', 'identity'] as const;
 export type Coding = (typeof codings)[number];
 
 const item = /^([^\s;]+)(?:\s*;\s*q\s*=\s*([01](?:\.\d{0,3})?))?$/i;

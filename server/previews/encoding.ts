@@ -8,7 +8,7 @@ import { normalizeEncoding } from '@exodus/bytes/encoding.js';
  */
 
 /** Returns the name of the encoding with this label, `replacement` if browsers do not decode it. */
-export function encodingOf(label: string): string | undefined {
+function encodingOf(label: string): string | undefined {
   const encoding = normalizeEncoding(label) ?? undefined;
   // For a `<meta>`, HTML replaces it like this.
   return encoding === 'x-user-defined' ? 'windows-1252' : encoding;

@@ -321,7 +321,7 @@ const restrictionOfPerson = z.object({
 });
 
 /** The kinds of audit entries. */
-export const actKinds = [
+const actKinds = [
   'muted',
   'unmuted',
   'banned',

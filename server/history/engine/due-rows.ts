@@ -48,15 +48,6 @@ const loader: ValueLoader<Wanted, Due> = {
 export const dueRowsNeed = (table: Table, at: number, most: number): Need =>
   needOf(loader, { table, at, most });
 
-export function dueRows<Of extends object>(
-  work: Work,
-  table: Table<Of>,
-  at: number,
-  most: number,
-): { rows: readonly Of[]; next?: number } {
-  return work.value(loader, { table, at, most }) as unknown as { rows: readonly Of[]; next?: number };
-}
-
 /**
  * Claims due rows for this server. They become due again at `until`, in case it crashes.
  * @param kept returns the row to store for a claimed row
@@ -67,9 +58,9 @@ export function claimRows<Of extends { due?: number; claimed?: 1 }>(
   { at, until, most }: { at: number; until: number; most: number },
   kept: (row: Of) => Of = (row) => row,
 ): { rows: readonly Of[]; next?: number } {
-  const found = dueRows(work, table, at, most);
-  for (const row of found.rows) work.put(table, { ...kept(row), due: until, claimed: 1 });
-  return { rows: found.rows, next: found.next };
+  const { rows, next } = work.value(loader, { table, at, most }) as { rows: readonly Of[]; next?: number };
+  for (const row of rows) work.put(table, { ...kept(row), due: until, claimed: 1 });
+  return { rows, next };
 }
 
 /**

@@ -375,7 +375,7 @@ export function setReaction(
   work.set(users, user, { place, isChanged: true });
 }
 
-export function storeReactions(context: WriteContext, work: Work): undefined {
+function storeReactions(context: WriteContext, work: Work): undefined {
   const { dialect, transaction } = context;
   const added: Value[][] = [];
   const removed: Value[][] = [];

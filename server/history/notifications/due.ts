@@ -117,7 +117,7 @@ export const due = table<{ user: string; due: number; claimed?: 1; again?: 1; se
 );
 
 /** The queue of rooms whose members must be scanned. `done`: when the last scan ended, as Unix ms. */
-export const dueRooms = table<{
+const dueRooms = table<{
   roomId: string;
   due?: number;
   everyone?: 1;

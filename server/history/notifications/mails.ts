@@ -43,7 +43,7 @@ export interface MailReads {
 }
 
 /** The mail addresses of users. */
-export const mailAddresses = table<StoredMailAddress>(
+const mailAddresses = table<StoredMailAddress>(
   'chat_mail_addresses',
   ['user'],
   { user: 'user_id', address: 'address', refused: 'refused' },
