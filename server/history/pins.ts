@@ -61,6 +61,13 @@ export const pins = table<StoredPin>(
   { users: ['by'], without: (pin) => ({ row: { ...pin, by: deletedUser.id } }) },
 );
 
+/** The columns of a pin without its key, whose columns its message has too. */
+const ownColumns = raw(
+  Object.values(pins.columns)
+    .filter((column) => !pins.key.includes(column))
+    .join(', '),
+);
+
 const pin: Rule<PinWrites['pin']> = {
   needs: ({ room, seq, user }) => [
     lastMessageNeed(room),
@@ -96,8 +103,8 @@ const pin: Rule<PinWrites['pin']> = {
 const reads: ReadsOf<PinReads> = {
   *pins({ dialect }, { room, seq }) {
     const rows = yield* ask(
-      sql`SELECT by_id, at, behind, place, ${dialect.messageColumns} FROM chat_messages AS messages
-          JOIN (SELECT seq AS pin, by_id, at, behind, place FROM chat_pins
+      sql`SELECT ${ownColumns}, ${dialect.messageColumns} FROM chat_messages AS messages
+          JOIN (SELECT seq AS pin, ${ownColumns} FROM chat_pins
             WHERE room = ${roomNumber(room)} ${seq === undefined ? raw('') : sql`AND seq = ${seq}`}) AS pins ON pins.pin = seq
           WHERE room = ${roomNumber(room)} AND ${isUnexpired(room)} ORDER BY place DESC`,
     );
