@@ -31,9 +31,13 @@ describe.each(vectors<Cases<[string, unknown[]]>>('formats'))('formats: $about',
   test.each(cases)('%j', (text, expected) => expect(shapes(text)).toEqual(expected));
 });
 
+const page = readFileSync(new URL('../../../docs/text.md', import.meta.url), 'utf8');
+const documented = new RegExp(/blank if it matches `\/(.*)\/u`/.exec(page)?.[1] ?? '(?!)', 'u');
+
 describe.each(vectors<Cases<[string, boolean]>>('blank'))('blank: $about', ({ cases }) => {
   test.each(cases)('%j', (text, expected) => {
-    expect([isBlank(text), isBlankName(text)]).toEqual([expected, expected]);
+    const results = [isBlank(text), isBlankName(text), documented.test(text)];
+    expect(results).toEqual(results.map(() => expected));
   });
 });
 
