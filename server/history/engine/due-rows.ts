@@ -1,4 +1,4 @@
-import type { Columns, Row, Value } from '../records/columns.ts';
+import type { ColumnName, Row, Value } from '../records/columns.ts';
 import { type Asking, raw, sql } from './dialect.ts';
 import { rowFrom, type Table } from './table.ts';
 import { type Need, needOf, type ValueLoader, type Work } from './work.ts';
@@ -69,18 +69,20 @@ export function claimRows<Of extends { due?: number; claimed?: 1 }>(
  */
 export function markRows(
   work: Work,
-  table: string,
-  key: Columns,
+  { name, key, columns }: Table,
   keys: readonly (readonly Value[])[],
   due: number,
   { set, where } = { set: sql`again = 1`, where: sql`claimed = 1` },
 ): void {
   if (keys.length === 0) return;
-  work.later((dialect) => sql`UPDATE ${raw(table)} SET ${set} WHERE ${where} AND ${dialect.each(key, keys)}`);
+  const keyColumns = key.map((field) => columns[field] as ColumnName);
+  work.later(
+    (dialect) => sql`UPDATE ${raw(name)} SET ${set} WHERE ${where} AND ${dialect.each(keyColumns, keys)}`,
+  );
   work.later((dialect) =>
     dialect.insertNew(
-      table,
-      [...key, 'due'],
+      name,
+      [...keyColumns, 'due'],
       keys.map((row) => [...row, due]),
     ),
   );

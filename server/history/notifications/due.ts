@@ -241,14 +241,13 @@ const forgetNotified: Rule<DueWrites['forgetNotified']> = {
   },
 };
 
-/** Queues users for a check. Queued users keep their time, and users whom a server is checking are checked again. */
-export function markDue(work: Work, users: readonly string[], due: number): void {
+/** Queues users for a check at `at`. Queued users keep their time, and users whom a server is checking are checked again. */
+export function markDue(work: Work, users: readonly string[], at: number): void {
   markRows(
     work,
-    'chat_due',
-    ['user_id'],
-    users.map((user) => [user]),
     due,
+    users.map((user) => [user]),
+    at,
   );
 }
 

@@ -124,12 +124,11 @@ const notePushing: Rule<PushWrites['notePushing']> = {
 };
 
 /** Queues pushes. Completed pushes, and pushes that only retry devices, get the time `due`. */
-export function markPushes(work: Work, pushes: readonly PushRef[], due: number): void {
+export function markPushes(work: Work, queued: readonly PushRef[], due: number): void {
   markRows(
     work,
-    'chat_pushes',
-    ['user_id', 'room_id'],
-    pushes.map(({ user, room }) => [user, room]),
+    pushes,
+    queued.map(({ user, room }) => [user, room]),
     due,
     {
       set: sql`due = CASE WHEN claimed = 1 THEN due ELSE ${due} END, again = claimed, done = NULL`,
