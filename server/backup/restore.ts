@@ -9,9 +9,10 @@ import { SqlError } from '../history/engine/dialect.ts';
 import { whyNotAlone } from '../history/engine/in-use.ts';
 import { backupTables, type RowsTarget } from '../history/engine/portable.ts';
 import { claim } from '../history/engine/sqlite/claim.ts';
+import { indexOf } from '../history/engine/sqlite/index-state.ts';
 import { askingForFiles, type FileRestoring, restoringFile } from '../history/engine/sqlite/restoring.ts';
 import { dialectOf, openDatabaseHistory } from '../history/open.ts';
-import { openSqliteHistory, restoredOf } from '../history/sqlite/sqlite.ts';
+import { movedMarkOf, openSqliteHistory, restoredOf } from '../history/sqlite/sqlite.ts';
 import { CommandProblem, exit } from '../program/problem.ts';
 import { type ArchiveEntry, readArchive, Unreadable } from './archive.ts';
 import { asProblem, type Data, type Progress } from './backup.ts';
@@ -341,8 +342,9 @@ async function finish({ history, restored, unpacked, files, folder }: Place): Pr
     await rm(files, { recursive: true });
   }
   // The server builds a new search index at its next start.
-  for (const other of ['-wal', '-shm', '-search', '-search-wal', '-search-shm', '-search-journal', '-moved'])
-    await rm(`${history}${other}`, { force: true });
+  const index = ['', '-wal', '-shm', '-journal'].map((ending) => indexOf(history) + ending);
+  for (const other of [`${history}-wal`, `${history}-shm`, ...index, movedMarkOf(history)])
+    await rm(other, { force: true });
   await rename(restored, history);
   await sync(dirname(history));
   await rm(unpacked, { recursive: true, force: true });

@@ -61,6 +61,7 @@ export async function restoring(
   const connection = await connectAlone(dialect);
   const side = beside(dialect);
   try {
+    // Throws if the tables are another program's, which the restore would drop.
     await hasHistory(connection, dialect);
     await connection.query(dialect.patience);
     await removeRecording(connection, dialect);

@@ -187,6 +187,7 @@ export async function openSqlReads<Reads extends Operations<Reads>>(
 async function prepare(dialect: ServerDialect, onMigration: (is: Migrating) => void): Promise<Uint8Array> {
   const connection = await dialect.connect();
   try {
+    // Throws if the tables are another program's, which `migrate` would change.
     await hasHistory(connection, dialect);
     await migrate(connection, dialect, onMigration);
     await checkRoundTrip(connection, dialect).catch((error: SqlError) => {
