@@ -18,7 +18,7 @@ interface Growth {
   sizes: readonly number[];
   /** Fills an empty history. Room 1 has the ID `hall`. */
   fill(db: DatabaseSync, size: number): void;
-  /** A message that the search index contains once it is complete. */
+  /** A rare word of an old message, which one page finds once the search index is complete. */
   indexed?: string;
   costs: Record<string, (history: History, size: number) => Promise<unknown>>;
 }
@@ -65,7 +65,7 @@ const growths: Growth[] = [
         message.run(1, n, n, `m${n}`, `c${n}`, by, by, text, Math.floor((n * 1000 * day) / size), '');
       }
     },
-    indexed: 'message 1 about',
+    indexed: 'xylophone',
     costs: {
       'the newest page': ({ read }, size) => read.newest({ room: 'hall', upTo: size, limit: 50 }),
       'a jump to the middle': ({ read }, size) =>
