@@ -6,7 +6,7 @@ import type { Row } from '../records/columns.ts';
 import { messageFrom, type Page, reactedFrom, type StoredMessage } from '../records/message.ts';
 import { goneRooms, roomsLookedThrough } from '../records/room.ts';
 import { cutBySize, cutPageOfMessages, readPage, selectMessages } from '../rows/message-pages.ts';
-import { isUnexpired, parseRoomCursor, roomNumber } from '../rows/select.ts';
+import { isUnexpired, isUnexpiredAfter, parseRoomCursor, roomNumber } from '../rows/select.ts';
 
 export interface MessageReads {
   /** Finds messages by room and `seq`, in any order. Missing messages are left out. */
@@ -42,7 +42,7 @@ export const messageReads: ReadsOf<MessageReads> = {
     return page;
   },
   *after(context, { room, after, upTo, limit }) {
-    const condition = sql`${isUnexpired(room)} AND seq > ${after} AND seq <= ${upTo}`;
+    const condition = sql`${isUnexpiredAfter(room, after)} AND seq <= ${upTo}`;
     return yield* readPage(context, { room, condition, order: 'seq', limit });
   },
   *changes(context, { room, since, upTo, limit }) {

@@ -20,6 +20,13 @@ export const roomNumber = (id: string): Sql => sql`(SELECT num FROM chat_rooms W
 export const isUnexpired = (room: string): Sql =>
   sql`seq >= (SELECT first_seq FROM chat_rooms WHERE id = ${room})`;
 
+/**
+ * Returns the condition that a message of this room has not expired and follows `seq`. With two lower bounds, SQLite
+ * would start at the first of them, and scan all messages up to the second.
+ */
+export const isUnexpiredAfter = (room: string, seq: number): Sql =>
+  sql`seq > (SELECT CASE WHEN first_seq > ${seq} THEN first_seq - 1 ELSE ${seq} END FROM chat_rooms WHERE id = ${room})`;
+
 /** Returns a subquery of the rooms that a user may know of. */
 export function knownRooms(dialect: Dialect, { rooms, except }: KnownRooms): Sql {
   const open =

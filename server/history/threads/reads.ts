@@ -5,7 +5,7 @@ import type { Row } from '../records/columns.ts';
 import { messageFrom, type Page, type StoredMessage, type ThreadRef } from '../records/message.ts';
 import { deletedUser } from '../records/user.ts';
 import { readPage } from '../rows/message-pages.ts';
-import { isUnexpired, parseRoomCursor } from '../rows/select.ts';
+import { isUnexpiredAfter, parseRoomCursor } from '../rows/select.ts';
 
 /** Maximum number of authors that a thread names. */
 export const namedAuthors = 3;
@@ -226,7 +226,7 @@ export const threadReads: ReadsOf<ThreadReads> = {
   *replies(context, { room, thread, after, before, from, limit }) {
     const page = yield* readPage(context, {
       room,
-      condition: sql`${isUnexpired(room)} AND thread = ${thread} AND seq > ${after} AND seq < ${before}`,
+      condition: sql`${isUnexpiredAfter(room, after)} AND thread = ${thread} AND seq < ${before}`,
       order: from === 'start' ? 'seq' : 'seq DESC',
       limit,
       index: 'chat_messages_by_thread',

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { DatabaseSync } from 'node:sqlite';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { runBatch } from '../../../server/history/engine/batch.ts';
-import type { Sql } from '../../../server/history/engine/dialect.ts';
+import { raw, type Sql } from '../../../server/history/engine/dialect.ts';
 import { SealedCursors } from '../../../server/history/engine/sealed-cursors.ts';
 import { SqliteConnection, sqlite } from '../../../server/history/engine/sqlite/dialect.ts';
 import { digestKeyOf } from '../../../server/history/engine/sqlite/migrations.ts';
@@ -116,6 +116,39 @@ test('reads only as many unread mentions as it keeps', async () => {
   await mention(1500);
   expect(read()).toEqual(Array.from({ length: 1000 }, (_, n) => n + 2001));
   expect([ofFew > 0, looked]).toEqual([true, ofFew]);
+});
+
+test('reads only the rows of a page after any message of a room or of a thread', async () => {
+  const path = await newFile();
+  const history = await open(path);
+  await history.write.publicRooms({ rooms: [{ id: 'lobby', name: 'Lobby' }], at });
+  const count = 1000;
+  await fill(history, 'lobby', 1, () => 'root');
+  const reply = { room: 'lobby', user, text: 'reply', replyTo: 1, sentAt: at, asMember: false };
+  await Promise.all(
+    Array.from({ length: count }, () => history.write.send({ ...reply, clientId: randomUUID() })),
+  );
+  const db = new DatabaseSync(path);
+  onTestFinished(() => db.close());
+  let looked = 0;
+  db.function('look', { varargs: true }, () => ++looked);
+  // The view hides the table of the same name.
+  db.exec('CREATE TEMP VIEW chat_messages AS SELECT * FROM main.chat_messages WHERE look(seq)');
+  // A view has no indexes that a statement could name.
+  const { dialect, cursors } = contextOf(db);
+  const context = { dialect: { ...dialect, by: () => raw('') }, cursors };
+  const rowsOf = (asking: ReturnType<typeof reads.after> | ReturnType<typeof reads.replies>) => {
+    looked = 0;
+    const { messages } = new SqliteConnection(db).answered(asking as ReturnType<typeof reads.after>);
+    expect(messages).toHaveLength(10);
+    return looked;
+  };
+  const page = { room: 'lobby', limit: 10 };
+  const lookedAfter = (after: number) => [
+    rowsOf(reads.after(context, { ...page, after, upTo: count + 1 })),
+    rowsOf(reads.replies(context, { ...page, thread: 1, after, before: count + 2, from: 'start' })),
+  ];
+  expect(lookedAfter(count - 50)).toEqual(lookedAfter(1));
 });
 
 test('removes the content of a deleted room in small steps, across a restart', async () => {
