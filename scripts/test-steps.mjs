@@ -100,12 +100,11 @@ export function soakSteps(reports) {
   const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   const elsewhere = { TZ: zoneOfLastHour(new Date().getUTCHours()), LC_ALL: 'tr_TR.UTF-8' };
   return [
-    { ...javaStep(reports, '-DexcludedGroups='), slots: capacity },
     { name: 'build', command: scripts.build },
-    // They do not need `java`, so that a failed Java test does not skip hours of other tests.
+    javaStep(reports, '-DexcludedGroups='),
     {
       ...vitestStep('integration', reports, '--maxWorkers=5'),
-      needs: ['debian', 'build'],
+      needs: ['debian', 'java', 'build'],
       env: elsewhere,
       slots: 5,
     },
@@ -121,9 +120,9 @@ export function soakSteps(reports) {
       env: { SOAK: '1' },
       slots: 2,
     },
-    { ...e2eStep(reports, 4, { SOAK: '1' }), needs: ['debian', 'build'], slots: 4 },
-    { ...vitestStep('soak', reports), needs: ['debian', 'build'], slots: capacity },
-    { ...vitestStep('soak-alone', reports), needs: ['debian', 'build'], slots: capacity },
+    { ...e2eStep(reports, 4, { SOAK: '1' }), needs: ['debian', 'java', 'build'], slots: 4 },
+    { ...vitestStep('soak', reports), needs: ['debian', 'java', 'build'], slots: capacity },
+    { ...vitestStep('soak-alone', reports), needs: ['debian', 'java', 'build'], slots: capacity },
   ];
 }
 
