@@ -9,10 +9,12 @@ import { openSnapshotOf } from '../../server/backup/backup.ts';
 import { moveBack, moveHistory } from '../../server/backup/move.ts';
 import { compareSamples } from '../../server/backup/samples.ts';
 import { run as move } from '../../server/command/move.ts';
+import type { DatabaseAddress } from '../../server/history/engine/address.ts';
 import { portableTables, RowsDigest } from '../../server/history/engine/portable.ts';
+import { record } from '../../server/history/engine/recording.ts';
 import type { History } from '../../server/history/history.ts';
 import type { DatabaseName } from '../../server/history/migrations.ts';
-import { findHistoryFault, openHistory, openReads } from '../../server/history/open.ts';
+import { dialectOf, findHistoryFault, openHistory, openReads } from '../../server/history/open.ts';
 import { size } from '../guarantees/size.ts';
 import { startChild } from '../helpers/child.ts';
 import { commandHere } from '../helpers/command-here.ts';
@@ -455,6 +457,29 @@ test.each(size(['PostgreSQL', 'MariaDB'] as const, ['MariaDB'] as const))(
     expect(await from.query(tableNamed(name, 'moving_lease'))).toEqual([]);
     await from.close();
     await to.close();
+  },
+);
+
+test.each(['PostgreSQL', 'MariaDB'] as const)(
+  'deletes at the next start with %s what a killed move recorded, in steps, once it no longer records',
+  async (name) => {
+    const from = await engines[name]();
+    const recorded = async () => ((await from.query('SELECT num FROM moving_changes')) as unknown[]).length;
+    const server = await startServer(from);
+    await record(await dialectOf(placeOf(from) as DatabaseAddress));
+    await busyWrites(server).next();
+    await server.close();
+    const rows = Array.from({ length: 2500 }, () => `('chat_users', '["erased"]')`);
+    await from.query(`INSERT INTO moving_changes (name, row_key) VALUES ${rows.join(', ')}`);
+    await (await startServer(from)).close();
+    expect(await recorded()).toBeGreaterThan(rows.length);
+    // As if ten minutes had passed.
+    await from.query('UPDATE moving_lease SET until = 0');
+    const next = await startServer(from);
+    await expect.poll(recorded, { timeout: 20_000 }).toBe(0);
+    expect(await from.query('SELECT id FROM moving_lease')).toEqual([]);
+    await next.close();
+    await from.close();
   },
 );
 

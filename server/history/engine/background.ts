@@ -6,6 +6,7 @@ import { gone, goneRooms } from '../records/room.ts';
 import { blockOf, blockSize } from './blocks.ts';
 import { type DatabaseConnection, inList, raw, type ServerDialect, SqlError, sql } from './dialect.ts';
 import type { Pool } from './pool.ts';
+import { forgetKilled } from './recording.ts';
 import { addFormerTerms, addTerms, indexedFrom, termsVersion } from './terms.ts';
 
 /** Characters indexed in one event-loop tick. */
@@ -28,8 +29,8 @@ const roomsPerQuery = 50;
 export type Renewal = 'begins' | 'ends';
 
 /**
- * Runs deferred work in small steps: updates the search index, and deletes expired messages and the data of deleted
- * rooms. User requests run between the steps. Several servers may do this concurrently, because a step locks its
+ * Runs deferred work in small steps: updates the search index, and deletes expired messages, the data of deleted
+ * rooms and what a killed move recorded. User requests run between the steps. Several servers may do this concurrently, because a step locks its
  * room or only deletes rows of a deleted room.
  */
 export class Background {
@@ -47,6 +48,8 @@ export class Background {
    */
   readonly #full = new Set<string>();
   #anyFull = true;
+  /** Whether a killed move may have left keys. Checked at each poll. */
+  #moved = true;
   #running: Promise<void> | undefined;
   readonly #closing = new AbortController();
 
@@ -68,7 +71,10 @@ export class Background {
     this.#onFailure = options.onFailure;
     this.#onDelay = options.onDelay;
     this.#onRenewal = options.onRenewal;
-    this.#poll = setInterval(() => this.#start(), pollIntervalMs).unref();
+    this.#poll = setInterval(() => {
+      this.#moved = true;
+      this.#start();
+    }, pollIntervalMs).unref();
     this.#start();
   }
 
@@ -116,7 +122,7 @@ export class Background {
   }
 
   /**
-   * Deletes some data of a deleted room and some expired messages, and indexes blocks.
+   * Deletes some data of a deleted room, of expired messages and of a killed move, and indexes blocks.
    * @returns whether there may be more work
    */
   async #round(connection: DatabaseConnection): Promise<boolean> {
@@ -128,6 +134,7 @@ export class Background {
     if (deleted !== undefined) await this.#purge(connection, deleted.num as number);
     const [expiring] = await connection.query(sql`SELECT num FROM chat_rooms WHERE expiring = 1 LIMIT 1`);
     if (expiring !== undefined) await this.#expire(connection, expiring.num as number);
+    if (this.#moved) this.#moved = await forgetKilled(connection, this.#dialect);
     const full = await this.#fullRooms(connection);
     for (const { num, last_block } of full) {
       if (signal.aborted) return true;
@@ -144,7 +151,7 @@ export class Background {
       await this.#index(connection, room as number, block as number);
     }
     this.#noteRenewal(former.length > 0);
-    const more = deleted !== undefined || expiring !== undefined;
+    const more = deleted !== undefined || expiring !== undefined || this.#moved;
     return this.#full.size > 0 || this.#anyFull || stale.length > 0 || former.length > 0 || more;
   }
 

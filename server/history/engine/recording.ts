@@ -5,7 +5,7 @@ import { keyOfTable, portableTables, type RecordedSnapshot, type Recording } fro
 import { changedKeys, leaseMs, MissedChanges, recordingTables } from './recorded.ts';
 import { openState } from './snapshot.ts';
 
-/** Keys that one statement removes from the record. */
+/** Keys that one statement removes from the record, or one step after a kill. */
 const keysPerStatement = 1000;
 
 /** Selects the names of the triggers. In PostgreSQL, those of their functions. */
@@ -107,6 +107,27 @@ export async function removeRecording(connection: DatabaseConnection, dialect: S
       raw(dialect.name === 'PostgreSQL' ? `DROP FUNCTION ${name} CASCADE` : `DROP TRIGGER ${name}`),
     );
   for (const table of [changes, lease]) await connection.query(raw(`DROP TABLE IF EXISTS ${table}`));
+}
+
+/**
+ * Deletes some keys that a killed process recorded, because an erasure does not find them.
+ * @returns whether more may be left
+ */
+export async function forgetKilled(connection: DatabaseConnection, dialect: ServerDialect): Promise<boolean> {
+  if ((await connection.query(existing(dialect))).length === 0) return false;
+  const { changes, lease } = recordingTables;
+  // Without the lease, `check` detects that keys were deleted.
+  await connection.query(sql`DELETE FROM ${raw(lease)} WHERE until <= ${dialect.now}`);
+  const select = `SELECT num FROM ${changes} ORDER BY num LIMIT 1`;
+  const [first] = await connection.query(raw(select));
+  if (first === undefined || (await connection.query(raw(`SELECT 1 FROM ${lease}`))).length > 0) return false;
+  const [end] = await connection.query(raw(`${select} OFFSET ${keysPerStatement}`));
+  const upTo = (end?.num as number | undefined) ?? Number.MAX_SAFE_INTEGER;
+  // Another process may have begun to record.
+  await connection.query(
+    sql`DELETE FROM ${raw(changes)} WHERE num < ${upTo} AND NOT EXISTS (SELECT 1 FROM ${raw(lease)})`,
+  );
+  return end !== undefined;
 }
 
 /** Selects whether there is a lease, which is created first and removed last. */

@@ -11,6 +11,7 @@ import { isFull, isLocked, isStorage } from '../engine/sqlite/errors.ts';
 import { beginGeneration } from '../engine/sqlite/index-state.ts';
 import { digestKeyOf, migrate } from '../engine/sqlite/migrations.ts';
 import { purger } from '../engine/sqlite/purge.ts';
+import { forgetKilled, isRecorded } from '../engine/sqlite/recording.ts';
 import { Transaction } from '../engine/transaction.ts';
 import type { Change } from '../records/changes.ts';
 import { reads, subjects } from '../subjects.ts';
@@ -82,6 +83,7 @@ let eraseTimer: NodeJS.Timeout | undefined;
 let purgeTimer: NodeJS.Timeout | undefined = setTimeout(purge, purgeIntervalMs);
 /** The delay before the next step, in milliseconds. */
 let purgeDelayMs = purgeIntervalMs;
+let forgetTimer = setTimeout(forgetMove, purgeIntervalMs);
 
 port.on('message', (first: Request[]) => {
   const requests = [...first];
@@ -95,6 +97,7 @@ port.on('message', (first: Request[]) => {
   if (calls.length < requests.length) {
     clearTimeout(eraseTimer);
     clearTimeout(purgeTimer);
+    clearTimeout(forgetTimer);
     // Empties the WAL, with the reserve if needed, so that none is left for the next start.
     disk.makeRoom();
     db.close();
@@ -240,6 +243,22 @@ function purge(): void {
   }
   purgeDelayMs = pause;
   purgeTimer = setTimeout(purge, pause);
+}
+
+/** Deletes what a killed move recorded, in steps. */
+function forgetMove(): void {
+  let pause = eraseDelayMs;
+  try {
+    if (isRecorded(db) && disk.lend(() => inTransaction(() => forgetKilled(db)))) {
+      pause = purgeIntervalMs;
+      disk.checkpointInTime();
+      eraseTimer ??= setTimeout(erase, eraseDelayMs);
+    }
+  } catch (error) {
+    if (!isStorage(error)) throw error;
+    // The disk is full or failing.
+  }
+  forgetTimer = setTimeout(forgetMove, pause);
 }
 
 /** Moves the WAL into the database and truncates it, because it still contains edited and deleted texts. */

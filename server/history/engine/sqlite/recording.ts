@@ -4,6 +4,9 @@ import { keyOfTable, portableTables, type RecordedSnapshot, type Recording } fro
 import { changedKeys, leaseMs, MissedChanges, recordingTables } from '../recorded.ts';
 import { openFileState } from './snapshot.ts';
 
+/** Keys that one step removes after a kill. */
+const keysPerStep = 1000;
+
 /** How long to wait for the server's transactions. */
 const lockTimeoutMs = 10_000;
 
@@ -60,8 +63,8 @@ export function recordFile(path: string): Recording {
   };
 }
 
-/** Whether changes are being recorded. @param id only by this recording */
-function isRecorded(db: DatabaseSync, id?: string): boolean {
+/** Whether changes are being recorded, or were until a kill. @param id only by this recording */
+export function isRecorded(db: DatabaseSync, id?: string): boolean {
   if (db.prepare('SELECT 1 FROM sqlite_master WHERE name = ?').get(lease) === undefined) return false;
   return (
     id === undefined ||
@@ -98,9 +101,23 @@ const removal = () =>
   ].join(';');
 
 /**
- * A change that is not recorded deletes the lease, so that `check` detects it. It also deletes the keys that a killed
- * process left, because an erasure does not find them.
+ * Deletes some keys that a killed process recorded, because an erasure does not find them. Call it in a transaction, if
+ * `isRecorded`.
+ * @returns whether more may be left
  */
+export function forgetKilled(db: DatabaseSync): boolean {
+  // Without the lease, `check` detects that keys were deleted.
+  db.exec(`DELETE FROM ${lease} WHERE until <= ${now}`);
+  const { changes: deleted } = db
+    .prepare(
+      `DELETE FROM ${changes} WHERE num IN
+         (SELECT num FROM ${changes} WHERE NOT EXISTS (SELECT 1 FROM ${lease}) LIMIT ${keysPerStep})`,
+    )
+    .run();
+  return Number(deleted) > 0;
+}
+
+/** A change that is not recorded deletes the lease, so that `check` detects it. */
 function triggers(table: string): string {
   const key = (row: 'OLD' | 'NEW') =>
     `json_array(${keyOfTable(table)
@@ -117,7 +134,6 @@ function triggers(table: string): string {
         INSERT INTO ${changes} (name, row_key)
           SELECT '${table}', changed.* FROM (${keys[event]}) AS changed JOIN ${lease} ON until > ${now};
         DELETE FROM ${lease} WHERE until <= ${now};
-        DELETE FROM ${changes} WHERE num < iif(EXISTS (SELECT 1 FROM ${lease}), 0, ${Number.MAX_SAFE_INTEGER});
       END`,
     )
     .join(';');
