@@ -1,7 +1,6 @@
-/**
- * Whether a text has no visible character. Some characters are blank without such a Unicode property: an empty pattern
- * of Braille and a note without a head.
- */
+/** Includes characters that are blank without this Unicode property: an empty Braille pattern, a note without a head. */
+export const blanks = /[\p{White_Space}\u2800\u{1d159}]+/gu;
+/** Whether a text has no visible character. */
 export const isBlank = (text: string) => /^[\p{White_Space}\p{Cc}\p{Cf}\p{DI}\u2800\u{1d159}]*$/u.test(text);
 
 const control = /[\p{Cc}\p{Zl}\p{Zp}]/u;

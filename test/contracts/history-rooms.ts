@@ -50,6 +50,9 @@ export function roomsContract(now: Now) {
       'Garden\ufe0f',
       'Ｇarden',
       'Gar\u{e0020}den',
+      'Garden\u2800',
+      '\u{1d159}Garden',
+      'Garden\u{13430}',
     ])
       await expectRefusal(create({ kind: 'public', name }), 'conflict');
     expect(await create({ kind: 'private', name: 'Garden' })).toMatchObject({ name: 'Garden' });

@@ -1,4 +1,4 @@
-import { invisible } from '../../text/blank.ts';
+import { blanks, invisible } from '../../text/blank.ts';
 import { asTyped, folded } from '../../text/folding.ts';
 
 /**
@@ -12,8 +12,11 @@ import { asTyped, folded } from '../../text/folding.ts';
  * Unlike searches, it distinguishes accents and apostrophes, because two public rooms may be called `Bar` and `Bär`.
  */
 export function roomKey(name: string): string {
-  const visible = name.replace(invisible, '').normalize('NFKC');
-  return asTyped(visible.trim().replace(/\s+/gu, ' '));
+  const visible = name
+    .replace(invisible, '')
+    .replace(/\p{Cf}+/gu, '')
+    .normalize('NFKC');
+  return asTyped(visible.replace(blanks, ' ').trim());
 }
 
 /** Sorts after all names. */
