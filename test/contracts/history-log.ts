@@ -173,7 +173,7 @@ export function logContract(now: Now) {
       const [report] = (await read.reports({ rooms: null, limit: 9 })).reports;
       await write.closeReport({ ...lobby, seq: 1, id: report?.id as string, by: actor, done: 'nothing', at });
       const mark = (user: string, important: boolean) =>
-        write.mark({ ...lobby, seq: 2, user, siteModerator: user === '3', important });
+        write.mark({ ...lobby, seq: 2, user, siteModerator: user === '3', important, at });
       for (const important of [true, true, false]) await mark('3', important);
       // An author can also change the mark by an edit.
       await mark('2', true);

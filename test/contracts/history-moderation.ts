@@ -668,7 +668,7 @@ export function moderationContract(now: Now) {
     const { seq } = await send(ben);
     await write.react({ room: 'lobby', seq, reactions: [{ user: ann.id, emoji: '👍', on: true }] });
     const mark = (over: Partial<Writes['mark']['in']> = {}) =>
-      write.mark({ room: 'lobby', seq, user: ann.id, important: true, ...over });
+      write.mark({ room: 'lobby', seq, user: ann.id, important: true, at, ...over });
     const stored = async () => {
       await now().reload();
       return (await read.holding({ room: 'lobby', what: 'important', before: 99, limit: 9 })).messages;
@@ -679,6 +679,9 @@ export function moderationContract(now: Now) {
     await expectRefusal(mark({ seq: 99 }), 'unknown_message');
     await write.setRole({ room: 'lobby', user: ann.id, role: 'member' });
     await expectRefusal(mark(), 'forbidden');
+    await restrict(ann.id, 'muted', { by });
+    await expectRefusal(mark({ siteModerator: true }), 'muted');
+    await restrict(ann.id, 'muted', null);
     now().changes.length = 0;
     const { message, changed } = await mark({ siteModerator: true });
     expect(changed).toBe(true);

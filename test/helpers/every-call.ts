@@ -74,7 +74,7 @@ export const everyWrite: { [Op in keyof Writes]: Writes[Op]['in'][] } = {
     { room: 'd', seq: 2, reactions: [{ user: '1', choice: [1], at }] },
   ],
   endPoll: [{ room: 'd', seq: 2, user: '1', moderator: false, at }],
-  mark: [true, false, true].map((important) => ({ room: 'mine', seq: 1, user: '1', important })),
+  mark: [true, false, true].map((important) => ({ room: 'mine', seq: 1, user: '1', important, at })),
   pin: [true, false, true].map((pinned) => ({ room, seq: 2, user: '1', pinned, at })),
   report: [{ room, seq: 2, by: '2', reason: 'spam', at }],
   follow: [{ room, thread: 1, user: '3', following: true }],

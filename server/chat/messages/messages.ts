@@ -401,6 +401,7 @@ export async function mark(
     user: connection.person.user.id,
     siteModerator: moderatesSite(connection.identity),
     important,
+    at: Date.now(),
   });
   return { message: await messageFor(chat, connection.person, message), changed };
 }

@@ -475,6 +475,16 @@ const table: Record<RequestName, Partial<Record<Code, Partial<Record<Who, readon
       ben: [onlyModerators({ seq: 2, important: true })],
       eve: [blocked({ seq: 1, important: true })],
     },
+    muted: {
+      ben: [
+        async (scene) => {
+          const { ann, ben, room } = scene;
+          await ann.request('room:role', { room, user: ben.id, role: 'moderator' });
+          await ann.request('room:update', { room, write: 'moderators' });
+          return muted({ seq: 2, important: true })(scene);
+        },
+      ],
+    },
     unknown_message: { ann: [onlyModerators({ seq: 3, important: true })] },
   },
   'message:pin': {
