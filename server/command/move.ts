@@ -17,7 +17,8 @@ again.
 
   --to PLACE       the new value of CHAT_HISTORY, or a file that contains it. In a file, other accounts cannot read its
                    password from the list of processes
-  --back           lets servers start with the old history again, without what was written since the move
+  --back           lets servers start with the old history again, without what was written since the move, and with the
+                   users who were erased since then
   --settings FILE  the settings of the chat server, with the old CHAT_HISTORY
 
 Example: ${howToRun('move', '--to /etc/php-session-chat/history')}`;
@@ -38,7 +39,8 @@ export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Prom
   if (values.to === undefined) {
     checkOwner({ history: from, files: undefined }, 'move');
     await moveBack(from);
-    console.log(`✓ Servers can use ${nameOf(from)} again`);
+    console.log(`✓ Servers can use ${nameOf(from)} again
+Erase the users again who were erased since the move: this history contains them.`);
     return 0;
   }
   const to = readPlace(values.to, callersFolder(env));
