@@ -47,7 +47,7 @@ const asksForHelp = (word: string) => word === '--help' || word === '-h';
 function load(name: string): Promise<Command> {
   const [, load] = Object.entries(commands).find(([known]) => known === name)?.[1] ?? [];
   if (load !== undefined) return load();
-  throw new CommandProblem(exit.usage, `there is no command ${JSON.stringify(name)}\n\n${help}`);
+  throw new CommandProblem(exit.usage, `there is no command ${JSON.stringify(masked(name))}\n\n${help}`);
 }
 
 async function main([name, ...args]: readonly string[]): Promise<number | undefined> {
@@ -64,9 +64,16 @@ async function main([name, ...args]: readonly string[]): Promise<number | undefi
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     if (!String(code).startsWith('ERR_PARSE_ARGS')) throw error;
-    throw new CommandProblem(exit.usage, `${message}\n\n${command.help}`);
+    throw new CommandProblem(exit.usage, `${masked(message)}\n\n${command.help}`);
   }
 }
+
+/** Hides the user and password of an address. The password may contain any sign. */
+const masked = (text: string): string => text.replace(/\/\/.*@/s, '//…@');
+
+/** Returns a text with a capital, unless it begins with an address. */
+const asSentence = (text: string): string =>
+  /^\w+:\//.test(text) ? text : `${text[0]?.toUpperCase()}${text.slice(1)}`;
 
 function print(text: string): number {
   console.log(withDocs(text));
@@ -83,8 +90,6 @@ try {
   if (code !== undefined) process.exitCode = code;
 } catch (error) {
   if (!(error instanceof CommandProblem)) throw error;
-  process.stderr.write(
-    `${withDocs(forScreen(`✗ ${error.message[0]?.toUpperCase()}${error.message.slice(1)}`))}\n`,
-  );
+  process.stderr.write(`${withDocs(forScreen(`✗ ${asSentence(error.message)}`))}\n`);
   process.exitCode = error.code;
 }

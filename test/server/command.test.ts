@@ -119,8 +119,21 @@ test.each<[string[], RegExp]>([
     ['run', '--prot', '1'],
     /^✗ Unknown option '--prot'[\s\S]*\nnpm run server -- \[--settings FILE\] \[--check\]\n/,
   ],
-])('explains the mistake and the usage of %j, and exits with 64', async (args, expected) => {
-  expect(await run(...args)).toEqual({ code: 64, said: expect.stringMatching(expected) });
+  [['postgres://chat:s/cr@t@host/chat'], /^✗ There is no command "postgres:\/\/…@host\/chat"\n/],
+  [['move', 'mysql://chat:s/cr@t@host/chat'], /^✗ Unexpected argument 'mysql:\/\/…@host\/chat'\. /],
+])(
+  'explains the mistake and the usage of %j without a password, and exits with 64',
+  async (args, expected) => {
+    expect(await run(...args)).toEqual({ code: 64, said: expect.stringMatching(expected) });
+  },
+);
+
+test('begins an error as it is with the address of a database', async () => {
+  const settings = newFile('CHAT_HISTORY=postgres://chat:secret@127.0.0.1:1/chat\nCHAT_FILES=off\n');
+  expect(await run('move', '--to', newFile('sqlite:/new'), '--settings', settings)).toEqual({
+    code: 69,
+    said: expect.stringMatching(/^✗ postgres:\/\/127\.0\.0\.1:1\/chat cannot be used: /),
+  });
 });
 
 test.each<[keyof typeof commands, string[], RegExp]>([
