@@ -36,13 +36,17 @@ export function folded(text: string): string {
 export function findFolded(text: string, query: string): { start: number; end: number } | undefined {
   const wanted = folded(query);
   let form = '';
+  let endsBlank = false;
   /** For each unit, the length of the form before it, and where it starts. */
   const units: { formed: number; start: number }[] = [];
   for (let start = 0; start < text.length; ) {
     const end = unitEnd(text, start);
     const part = foldedUnit(text, start, end);
     units.push({ formed: form.length, start });
-    if (part !== ' ' || !form.endsWith(' ')) form += part;
+    if (part !== '' && !(part === ' ' && endsBlank)) {
+      form += part;
+      endsBlank = part.endsWith(' ');
+    }
     start = end;
   }
   const at = form.indexOf(wanted);
@@ -53,7 +57,24 @@ export function findFolded(text: string, query: string): { start: number; end: n
 }
 
 /** A text in Unicode's form C and in small letters, to find out whether it contains a query as it was typed. */
-export const asTyped = (text: string): string => text.normalize('NFC').toLowerCase();
+export const asTyped = (text: string): string => normalized(text, 'NFC').toLowerCase();
+
+/** Characters after which a unit ends. Normalizing takes quadratic time in the number of consecutive marks. */
+const maxMarks = 64;
+/** Half-width voice marks become marks. */
+const manyMarks = new RegExp(`[\\p{M}\uff9e\uff9f]{${maxMarks}}`, 'gu');
+
+/** Normalizes a text in parts that end after many marks. */
+function normalized(text: string, form: 'NFC' | 'NFKD'): string {
+  let normal = '';
+  let done = 0;
+  for (const { 0: marks, index } of text.matchAll(manyMarks)) {
+    const end = index + marks.length;
+    normal += text.slice(done, end).normalize(form);
+    done = end;
+  }
+  return normal + text.slice(done).normalize(form);
+}
 
 /** Returns the work of folding a text, in ASCII characters. */
 export const foldingWork = (text: string): number => (notAscii.test(text) ? 8 : 1) * text.length;
@@ -105,11 +126,15 @@ function isPlain(code: number): boolean {
   return plain[code] === 1;
 }
 
-/** Returns the end of a character with all that belongs to it. Units are folded independently of each other. */
+/**
+ * Returns the end of a character with all that belongs to it, up to `maxMarks`. Units are folded independently of each
+ * other.
+ */
 function unitEnd(text: string, start: number): number {
   let end = start;
+  let characters = 0;
   do end += (text.codePointAt(end) as number) > 0xffff ? 2 : 1;
-  while (end < text.length && isJoining(text, end));
+  while (end < text.length && ++characters < maxMarks && isJoining(text, end));
   return end;
 }
 
@@ -181,4 +206,4 @@ const iotaBelow = /\u0345/gu;
 
 /** Folds a text for filters, which also ignore other marks, and decide themselves about blanks and invisible characters. */
 export const foldedForFilter = (text: string): string =>
-  withPlainLetters(withoutCase(withPlainSigns(text).normalize('NFKD').replace(iotaBelow, '')));
+  withPlainLetters(withoutCase(normalized(withPlainSigns(text), 'NFKD').replace(iotaBelow, '')));
