@@ -15,11 +15,14 @@ export const entries = {
   files: 'files/',
 } as const;
 
+/** Unix ms of a `Date`. */
+const time = z.int().min(0).max(8_640_000_000_000_000);
+
 /** The first entry of a backup. It does not name the database: a backup can be restored into each. */
 export const manifest = z.object({
   format: z.int().min(1),
   /** When the copy of the history started, in Unix ms. */
-  made: z.int().min(0),
+  made: time,
   /** The number of the last migration. */
   migrations: z.int().min(1),
   /** The fingerprint of the tables. */
@@ -27,7 +30,7 @@ export const manifest = z.object({
   /** Whether the backup contains files. */
   files: z.boolean(),
   /** See `Snapshot`. */
-  unsettled: z.int().optional(),
+  unsettled: time.optional(),
 });
 export type Manifest = z.output<typeof manifest>;
 

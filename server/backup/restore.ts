@@ -324,7 +324,9 @@ const ofAnotherBuild = (which: string) =>
   );
 
 async function write(path: string, { bytes }: ArchiveEntry): Promise<void> {
-  const file = await open(path, 'wx', 0o600);
+  const file = await open(path, 'wx', 0o600).catch((error: NodeJS.ErrnoException) => {
+    throw error.code === 'EEXIST' ? new Unreadable('it contains a file twice') : error;
+  });
   try {
     for await (const part of bytes) await file.appendFile(part);
     await file.sync();

@@ -20,6 +20,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readArchive } from '../../server/backup/archive.ts';
 import { makeBackup } from '../../server/backup/backup.ts';
+import { entries } from '../../server/backup/manifest.ts';
 import { restoreBackup } from '../../server/backup/restore.ts';
 import { tableEntry } from '../../server/backup/tables.ts';
 import { run as backup } from '../../server/command/backup.ts';
@@ -404,6 +405,21 @@ test('rejects a forged backup', async () => {
   }
   await forgedBackup(file, forged, (name, content) => [name, name === rooms ? Buffer.from('rows') : content]);
   await expectRejected('not compressed');
+  // Later than any `Date`.
+  await forgedBackup(file, forged, (name, content) =>
+    name === entries.manifest
+      ? [name, Buffer.from(content.toString().replace(/"made":\d+/, '"made":9007199254740991'))]
+      : [name, content],
+  );
+  await expectRejected('made too late');
+  const twice = await upload(site.chat.url, ann.cookie, 'twice', { room: 'garden' });
+  await say(ann, 'garden', 'look', { files: [{ id: twice.file.id }] });
+  const withTwo = join(folder, 'two-files.tar');
+  expect(await command('backup', kept, withTwo)).toMatchObject({ code: 0 });
+  await forgedBackup(withTwo, forged, (name, content) =>
+    name.startsWith(entries.files) ? [entries.files + photo.id, content] : [name, content],
+  );
+  await expectRejected('a file twice');
   expect(digestsIn(folderOf(other))).toEqual(before);
   other.remove();
 });
