@@ -53,12 +53,29 @@ const ben = 'ben-who-will-be-erased';
 /** A file that was attached to a message in the garden before the backup. */
 let photo: { id: string; name: string };
 /** The texts of all messages that were acknowledged before the backup began. */
-const acknowledged: string[] = [];
+let acknowledged: string[];
+/** What the command of the backup returned, and the files that it left. */
+let made: Awaited<ReturnType<typeof commandProcess>>;
+let written: string[];
 
 beforeAll(async () => {
   site = await startPeopleSite({ ...settings, CHAT_HISTORY: kept.url, CHAT_FILES: kept.files });
   ann = await site.person();
   for (const room of ['lobby', 'garden']) await ann.request('room:join', { room });
+  expect(await command('backup', kept, early)).toMatchObject({ code: 0 });
+  const person = await site.person({}, ben);
+  await person.request('room:join', { room: 'garden' });
+  await say(person, 'garden', `I am ${ben}`);
+  person.close();
+  const added = await upload(site.chat.url, ann.cookie, 'seen on Monday', { room: 'garden', name: 'a.txt' });
+  photo = added.file;
+  await say(ann, 'garden', 'look', { files: [{ id: photo.id }] });
+  const { texts, flowing, stop } = stream();
+  await flowing;
+  acknowledged = [...texts];
+  made = await commandProcess('backup', kept);
+  await stop();
+  written = readdirSync(folder);
 });
 afterAll(async () => {
   await site.close();
@@ -96,21 +113,29 @@ async function commandProcess(name: keyof typeof commands, kept: Kept, env: Node
   return { code, said: child.output() };
 }
 
-/** Sends messages to the lobby one after the other. @returns a function that stops it */
+/** Sends messages to the lobby one after the other. @returns the acknowledged texts, and when there are some */
 function stream() {
+  const texts: string[] = [];
+  const flowing = Promise.withResolvers<void>();
   let stopped = false;
   const send = async () => {
     while (!stopped) {
       const text = `text ${newClientId()}`;
       await say(ann, 'lobby', text);
-      acknowledged.push(text);
+      texts.push(text);
+      if (texts.length > 20) flowing.resolve();
       await pause(5);
     }
   };
   const sending = send();
-  return async () => {
-    stopped = true;
-    await sending;
+  sending.catch(flowing.reject);
+  return {
+    texts,
+    flowing: flowing.promise,
+    async stop() {
+      stopped = true;
+      await sending;
+    },
   };
 }
 
@@ -153,30 +178,16 @@ function expectRestored({ path, files }: Kept, texts: readonly string[]): void {
 }
 
 test('contains all messages acknowledged before the backup began, with their files', async () => {
-  expect(await command('backup', kept, early)).toMatchObject({ code: 0 });
-  const person = await site.person({}, ben);
-  await person.request('room:join', { room: 'garden' });
-  await say(person, 'garden', `I am ${ben}`);
-  person.close();
-  const added = await upload(site.chat.url, ann.cookie, 'seen on Monday', { room: 'garden', name: 'a.txt' });
-  photo = added.file;
-  await say(ann, 'garden', 'look', { files: [{ id: photo.id }] });
-  const stop = stream();
-  await expect.poll(() => acknowledged.length).toBeGreaterThan(20);
-  const before = [...acknowledged];
-  const made = await commandProcess('backup', kept);
-  await stop();
   expect(made).toEqual({ code: 0, said: expect.stringMatching(/^✓ Written: .* MB, 1 files\)\n$/) });
   expect(statSync(file).mode & 0o777).toBe(0o600);
-  expect(readdirSync(folder)).toEqual(['chat.tar', 'early.tar']);
+  expect(written).toEqual(['chat.tar', 'early.tar']);
   expect(await command('backup', kept)).toEqual({
     code: 74,
     said: `${file} already exists: choose another file`,
   });
-  acknowledged.splice(0, Number.POSITIVE_INFINITY, ...before);
   const other = historyFolder();
   expect(await command('restore', other)).toEqual({ code: 0, said: expect.stringMatching(/^✓ Restored: /) });
-  expectRestored(other, before);
+  expectRestored(other, acknowledged);
   other.remove();
 });
 
