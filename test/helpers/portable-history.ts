@@ -1,4 +1,6 @@
 import { DatabaseSync } from 'node:sqlite';
+import { expect } from 'vitest';
+import { openSnapshotOf } from '../../server/backup/backup.ts';
 import type { History } from '../../server/history/history.ts';
 import { type HistoryPlace, readHistoryPlace } from '../../server/history/open.ts';
 import { historyFolder } from './chat-server.ts';
@@ -61,6 +63,28 @@ export const passing = ['chat_erasures', 'chat_erased_rooms'];
 const removing =
   /^(erase|eraseStep|delete.*|forget.*|expire|dropFiles|discard.*|unschedule|removeDevice|revokeInvite|sendScheduled|settleDue|endRestrictions|removePreview|hideHere|removeMembers|approvePending|keepConsumers|endReminder|endPoll)$/;
 
+/** Statements for columns that `everyWrite` leaves empty. */
+const rareValues = [
+  `UPDATE chat_rooms SET topic = 'why', slow = 5, previews = 'off', seen = 'off', tile_color = 'red', tile_emoji = '🌱',
+     tile_picture = 'p', reset_rev = 1, deleted_runs = '[[1,1]]', thread_only_runs = '{"total":1,"runs":[[2,1]]}'
+     WHERE id = 'imported'`,
+  `UPDATE chat_members SET archived = 1, favourite = 2, quiet_until = 3 WHERE user_id = '7'`,
+  `UPDATE chat_messages SET text = '', deleted_at = 1, deleted_by = 'author', thread_only = 1 WHERE client_id = 'm2'`,
+  `UPDATE chat_messages SET origin_name = 'Ann' WHERE origin IS NOT NULL`,
+  `UPDATE chat_reports SET note = 'why', closed = '{}'`,
+  `UPDATE chat_held SET closed = '{}'`,
+  `UPDATE chat_later SET closed = '{}', done = 1 WHERE client_id = 'm'`,
+  'UPDATE chat_invites SET readmits = 1',
+  `UPDATE chat_users SET site_role = 'moderator' WHERE id = '7'`,
+  'UPDATE chat_bans SET until = 9007199254740991',
+  'UPDATE chat_last_here SET hidden = 1',
+  'UPDATE chat_audit SET seq = 1, shown = 1',
+  `UPDATE chat_devices SET name = 'phone', since = 1`,
+  `UPDATE chat_notices SET lang = 'de', push = 1, quiet = 'off', shows = 'names', stopped = 1, zone = 'Europe/Rome'`,
+  `UPDATE chat_mail_addresses SET refused = 'ab'`,
+  'UPDATE chat_notified SET at_before = 1',
+];
+
 /** Stores at least one row in each table. */
 export async function fill(empty: Empty): Promise<void> {
   const history = await openDatabase(empty.url);
@@ -89,6 +113,26 @@ export async function fill(empty: Empty): Promise<void> {
   await history.close();
   await empty.query('INSERT INTO chat_days (room, day, sent) VALUES (1, -1, 9007199254740991)');
   await empty.query(`INSERT INTO chat_former_rooms (digest, head) VALUES ('ab', 5)`);
+  for (const statement of rareValues) await empty.query(statement);
+}
+
+/** Expects that each column of these tables has a value, so that a copy of the rows proves that it is copied. */
+export async function expectValues(empty: Empty, tables: readonly string[]): Promise<void> {
+  const snapshot = await openSnapshotOf(placeOf(empty));
+  try {
+    const found: string[] = [];
+    for (const table of tables.filter((name) => !passing.includes(name))) {
+      const columns = snapshot.columns.get(table) ?? [];
+      const used = new Set<number>();
+      for await (const rows of snapshot.rows(table))
+        for (const row of rows) for (const [n, value] of row.entries()) if (value !== null) used.add(n);
+      found.push(...columns.filter((_, n) => !used.has(n)).map((column) => `${table}.${column}`));
+    }
+    // The background deletes the messages, and then the value.
+    expect(found).toEqual(['chat_rooms.expiring']);
+  } finally {
+    snapshot.close();
+  }
 }
 
 /** Returns the responses to all reads, without revisions and cursors. */
