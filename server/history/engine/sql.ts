@@ -176,11 +176,16 @@ export async function openSqlReads<Reads extends Operations<Reads>>(
   reads: AnyReads,
 ): Promise<Pick<HistoryOf<object, Reads>, 'read' | 'close'>> {
   const connection = await dialect.connect();
-  const answer = answersOf(dialect, reads, await digestKeyIn(connection));
-  return {
-    read: methods((query, input) => answer(connection, query, input)),
-    close: async () => connection.destroy(),
-  };
+  try {
+    const answer = answersOf(dialect, reads, await digestKeyIn(connection));
+    return {
+      read: methods((query, input) => answer(connection, query, input)),
+      close: async () => connection.destroy(),
+    };
+  } catch (error) {
+    connection.destroy();
+    throw error;
+  }
 }
 
 /** Migrates the tables, checks that they can be used, and deletes expired rows. @returns the key of the digests */
