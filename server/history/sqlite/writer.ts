@@ -19,6 +19,7 @@ import {
   type Batch,
   type ReadCall,
   type Request,
+  readFailure,
   refusal,
   storageFailure,
   type ThreadCall,
@@ -125,7 +126,7 @@ function answer({ id, op, input }: ReadCall): ThreadOutcome {
     // The registry pairs each read with its input. TypeScript cannot follow that.
     return { id, value: connection.answered(reads[op as 'room'](context, input as never)) };
   } catch (error) {
-    return { id, ...storageFailure(error) };
+    return { id, ...readFailure(error) };
   }
 }
 
