@@ -13,7 +13,7 @@ export async function commandHere(
   // The command changes it.
   const mask = process.umask();
   try {
-    const code = await run([...args, '--settings='], env);
+    const code = await run(args, env);
     return { code, said: log.mock.calls.join('\n') };
   } catch (error) {
     if (!(error instanceof CommandProblem)) throw error;

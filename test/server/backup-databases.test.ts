@@ -106,12 +106,13 @@ describe.each(engines)('backups of $name', ({ name, start, tables, rows, prevent
   const argsOf = (name: keyof typeof commands, from: string) => [
     from,
     ...(name === 'restore' ? ['--yes'] : []),
+    '--settings=',
   ];
   const command = (name: keyof typeof commands, url: string, from = file, files = kept.files) =>
     commandHere(commands[name], argsOf(name, from), envOf(url, files));
   /** Starts a command in a separate process. */
   const startCommand = (name: keyof typeof commands, url: string, env: NodeJS.ProcessEnv = {}): Child =>
-    startChild(process.execPath, ['server/command/main.ts', name, ...argsOf(name, file), '--settings='], {
+    startChild(process.execPath, ['server/command/main.ts', name, ...argsOf(name, file)], {
       cwd: root,
       env: { ...envOf(url, kept.files), ...env },
     });

@@ -89,6 +89,7 @@ const commands = { backup, restore };
 const argsOf = (name: keyof typeof commands, from: string, words = name === 'restore' ? ['--yes'] : []) => [
   from,
   ...words,
+  '--settings=',
 ];
 const envOf = ({ url, files }: Pick<Kept, 'url' | 'files'>) => ({
   PATH: process.env.PATH,
@@ -104,11 +105,10 @@ const command = (
 ) => commandHere(commands[name], argsOf(name, from, words), { ...envOf(kept), ...env });
 /** Runs a command like `command`, in a separate process. */
 async function commandProcess(name: keyof typeof commands, kept: Kept, env: NodeJS.ProcessEnv = {}) {
-  const child = startChild(
-    process.execPath,
-    ['server/command/main.ts', name, ...argsOf(name, file), '--settings='],
-    { cwd: root, env: { ...envOf(kept), ...env } },
-  );
+  const child = startChild(process.execPath, ['server/command/main.ts', name, ...argsOf(name, file)], {
+    cwd: root,
+    env: { ...envOf(kept), ...env },
+  });
   const code = await new Promise<number>((resolve) => child.process.on('close', resolve));
   return { code, said: child.output() };
 }

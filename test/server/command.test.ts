@@ -5,16 +5,16 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { strFromU8, unzipSync } from 'fflate';
-import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import * as erase from '../../server/command/erase.ts';
 import * as exporting from '../../server/command/export.ts';
 import * as version from '../../server/command/version.ts';
-import { CommandProblem } from '../../server/program/problem.ts';
 import { connectChat } from '../helpers/chat-client.ts';
 import { chatServerHere } from '../helpers/chat-here.ts';
 import type { RunningChat } from '../helpers/chat-server.ts';
 import { type ChatSite, startChatSite } from '../helpers/chat-site.ts';
 import { bundled, ownPort, startChild } from '../helpers/child.ts';
+import { commandHere } from '../helpers/command-here.ts';
 
 const root = new URL('../..', import.meta.url).pathname;
 const key = 'a-key-of-more-than-16-characters';
@@ -54,21 +54,7 @@ function settingsFile(other: Record<string, string> = {}): string {
 }
 
 const commands = { erase, export: exporting, version };
-
-/** Runs a command in this process. */
-async function command(name: keyof typeof commands, ...args: string[]) {
-  const lines: string[] = [];
-  const log = vi.spyOn(console, 'log').mockImplementation((line) => void lines.push(line));
-  try {
-    const code = await commands[name].run(args, {});
-    return { code, said: lines.join('\n') };
-  } catch (error) {
-    if (!(error instanceof CommandProblem)) throw error;
-    return { code: error.code, said: error.message };
-  } finally {
-    log.mockRestore();
-  }
-}
+const command = (name: keyof typeof commands, ...args: string[]) => commandHere(commands[name].run, args, {});
 
 /** Runs the whole program in a separate process. */
 async function run(...args: string[]): Promise<{ code: number; said: string }> {

@@ -67,7 +67,7 @@ async function importingProcess(
 
 /** Runs the command in this process, where its modules are loaded already. */
 const commanding = (kept: Pick<Kept, 'url' | 'files'>, args: string[]) =>
-  commandHere(run, args, settingsOf(kept));
+  commandHere(run, [...args, '--settings='], settingsOf(kept));
 
 /** Shared by most tests, because each export has its own rooms. */
 let history: History;

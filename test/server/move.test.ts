@@ -102,7 +102,7 @@ const pathOf = ({ url }: Empty) => url.slice('sqlite:'.length);
 async function moved(from: Empty, to: string) {
   const file = join(folder, 'new-history');
   writeFileSync(file, `${to}\n`, { mode: 0o600 });
-  return commandHere(move, ['--to', file], { PATH: process.env.PATH, CHAT_HISTORY: from.url });
+  return commandHere(move, ['--to', file, '--settings='], { PATH: process.env.PATH, CHAT_HISTORY: from.url });
 }
 
 type Move = readonly [from: DatabaseName, to: DatabaseName];
@@ -365,7 +365,9 @@ test.each(['SQLite', 'PostgreSQL', 'MariaDB'] as const)(
       message: expect.stringMatching(/ it was moved, or a move was interrupted: set CHAT_HISTORY /),
     });
     await expect(startServer(from)).rejects.toThrow(fault?.message);
-    expect(await commandHere(move, ['--back'], { PATH: process.env.PATH, CHAT_HISTORY: from.url })).toEqual({
+    expect(
+      await commandHere(move, ['--back', '--settings='], { PATH: process.env.PATH, CHAT_HISTORY: from.url }),
+    ).toEqual({
       code: 0,
       said: expect.stringMatching(
         /^✓ Servers can use .* again\nErase the users again who were erased since /,
