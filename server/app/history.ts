@@ -78,7 +78,7 @@ export async function openSharedHistory(
         log.info('renewed the search index');
       }
     },
-    patience: config.drain.within + killedServerGraceMs,
+    maxWaitMs: config.drain.within + killedServerGraceMs,
     onWaiting: () => log.info('history in use by another chat server, waiting for it to stop'),
     onBatch: ({ messages, commitMs }) => {
       metrics.messages.inc(messages);

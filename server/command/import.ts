@@ -97,7 +97,7 @@ export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Prom
     });
     connection.destroy();
   }
-  const history = await openHistory(place, { onFailure, patience: longestEnd }).catch((error: Error) => {
+  const history = await openHistory(place, { onFailure, maxWaitMs: longestEnd }).catch((error: Error) => {
     const isData = error instanceof UnusableHistory && error.because === 'data';
     throw new CommandProblem(isData ? exit.data : exit.unavailable, error.message);
   });

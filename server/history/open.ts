@@ -25,7 +25,7 @@ export async function openHistory(
   place: HistoryPlace,
   options: Omit<SqlHistoryOptions, 'begin'> & {
     /** How long to wait for another server to stop, in ms. */
-    patience?: number;
+    maxWaitMs?: number;
     /** Called when this wait starts. */
     onWaiting?: () => void;
   },
@@ -36,7 +36,7 @@ export async function openHistory(
   let claimed: Claim | undefined;
   try {
     claimed = await claim(dialect, options.shared === undefined ? 'alone' : 'together', {
-      patience: options.patience ?? 0,
+      maxWaitMs: options.maxWaitMs ?? 0,
       onWaiting: options.onWaiting ?? (() => {}),
       inUse:
         'another chat server, an import or a restore is using it: stop that first, or set CHAT_CLUSTER on each server of the site',

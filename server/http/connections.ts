@@ -16,7 +16,7 @@ const mostUnreadBody = 65_536;
 /** The body of a request must arrive within this time (ms), except for an upload. */
 const longestBody = 30_000;
 /** A client must send a request or receive a response within this time (ms), however slowly its bytes arrive. */
-const defaultPatience = 80_000;
+const defaultTimeoutMs = 80_000;
 /**
  * Connections that may wait for their clients. Beyond that, the longest waiting ones are closed, but not before
  * `waitAtLeast` milliseconds.
@@ -81,7 +81,7 @@ const refuseRequest = -1;
  */
 export class Connections {
   readonly #bounds: Bounds;
-  readonly #patience: number;
+  readonly #timeoutMs: number;
   readonly #open = new Map<Socket, HttpConnection>();
   /**
    * When a connection started to wait for its client to send a request or receive a response. The connection that waits
@@ -97,15 +97,15 @@ export class Connections {
   /** Shared by all connections, because a function each would keep Node's HTTP parser for the life of a WebSocket. */
   readonly #closed: (this: Socket) => void;
 
-  constructor(server: Server, bounds: Bounds, patience = defaultPatience) {
+  constructor(server: Server, bounds: Bounds, timeoutMs = defaultTimeoutMs) {
     const leave = (socket: Socket) => this.#leave(socket);
     this.#closed = function () {
       leave(this);
     };
     this.#bounds = bounds;
-    this.#patience = patience;
+    this.#timeoutMs = timeoutMs;
     server.on('connection', (socket: Socket) => this.#add(socket));
-    const timer = setInterval(() => this.#sweep(), Math.min(1000, this.#patience / 4)).unref();
+    const timer = setInterval(() => this.#sweep(), Math.min(1000, this.#timeoutMs / 4)).unref();
     server.on('close', () => clearInterval(timer));
   }
 
@@ -233,7 +233,7 @@ export class Connections {
     for (const socket of this.#silent.keys()) if (socket.bytesRead > 0) this.#wait(socket);
     for (const waiting of [this.#silent, this.#waiting]) {
       for (const [socket, since] of waiting) {
-        if (now - since < this.#patience) break;
+        if (now - since < this.#timeoutMs) break;
         this.#close(socket, 'slow_reader');
       }
     }

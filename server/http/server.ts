@@ -18,7 +18,7 @@ import { targetOf } from './target.ts';
  */
 const headersTimeout = 10_000;
 /**
- * An idle connection stays open for this time (ms), which is less than `defaultPatience` of `Connections`. Proxies keep
+ * An idle connection stays open for this time (ms), which is less than `defaultTimeoutMs` of `Connections`. Proxies keep
  * connections for up to 60 s, and a request on a connection that the server is closing would fail.
  */
 const keepAliveTimeout = 75_000;

@@ -6,10 +6,10 @@ import type { Mailbox } from './address.ts';
 import type { MailPlace } from './place.ts';
 
 /**
- * Timeouts for the connection, the greeting and each further response, in milliseconds. Some servers delay the greeting
- * on purpose, because spammers do not wait.
+ * Timeouts for the connection, the greeting and each further response. Some servers delay the greeting on purpose,
+ * because spammers do not wait.
  */
-const patience = { connection: 20_000, greeting: 30_000, answer: 30_000 };
+const timeoutsMs = { connection: 20_000, greeting: 30_000, answer: 30_000 };
 /**
  * Timeout of a mail in milliseconds, including the wait for a connection. The other timeouts restart with each byte of
  * a slow server.
@@ -80,10 +80,10 @@ export async function openMailServer({
       // The server may have accepted a mail whose connection broke, and it must not be sent twice.
       maxRequeues: 0,
       idleTimeout: keptFor,
-      connectionTimeout: patience.connection,
-      dnsTimeout: patience.connection,
-      greetingTimeout: patience.greeting,
-      socketTimeout: patience.answer,
+      connectionTimeout: timeoutsMs.connection,
+      dnsTimeout: timeoutsMs.connection,
+      greetingTimeout: timeoutsMs.greeting,
+      socketTimeout: timeoutsMs.answer,
       maxResponseSize: mostAnswer,
       disableFileAccess: true,
       disableUrlAccess: true,

@@ -163,11 +163,11 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       {
         shared,
         onFailure = unexpectedFailure,
-        patience = 0,
-      }: { shared?: Shared; onFailure?: (error: Error) => void; patience?: number } = {},
+        maxWaitMs = 0,
+      }: { shared?: Shared; onFailure?: (error: Error) => void; maxWaitMs?: number } = {},
     ): Promise<History> {
       const place = readHistoryPlace(url) as HistoryPlace;
-      const options = { onFailure, patience, shared };
+      const options = { onFailure, maxWaitMs, shared };
       const history = await openHistory(place, options);
       closing.push(() => history.close());
       return history;
@@ -339,8 +339,8 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       const inUse =
         /cannot be opened: another chat server, an import or a restore is using it: stop that first, or set CHAT_CLUSTER on each/;
       // The database may keep the lock a moment longer than the connection, also that of the last test.
-      const patience = hanging;
-      const alone = await claimed(database.url, { patience });
+      const maxWaitMs = hanging;
+      const alone = await claimed(database.url, { maxWaitMs });
       await expect(claimed(database.url)).rejects.toThrow(inUse);
       await expect(claimed(database.url, { shared })).rejects.toThrow(inUse);
       // Another database on the same server, because earlier connections may take a moment to end.
@@ -352,14 +352,14 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       await expect(claimed(fresh.url, { shared })).rejects.toThrow(inUse);
       await alone.close();
       const together = [
-        await claimed(database.url, { shared, patience }),
+        await claimed(database.url, { shared, maxWaitMs }),
         await claimed(database.url, { shared }),
       ];
       for (const history of together) {
         await expect(claimed(database.url)).rejects.toThrow(inUse);
         await history.close();
       }
-      await (await claimed(database.url, { patience })).close();
+      await (await claimed(database.url, { maxWaitMs })).close();
     });
 
     test('lets a restore wait for a server that is shutting down', async () => {
@@ -393,7 +393,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       });
       const failed = Promise.withResolvers<Error>();
       // The database may need a moment to notice that the last test closed its history.
-      await claimed(line.url, { onFailure: failed.resolve, patience: hanging });
+      await claimed(line.url, { onFailure: failed.resolve, maxWaitMs: hanging });
       await line.cut();
       await line.mend();
       lockQueries = 0;
@@ -414,13 +414,13 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
         const line = await startLine();
         const failed = Promise.withResolvers<Error>();
         // The database may need a moment to notice that the last test closed its histories.
-        const patience = hanging;
+        const maxWaitMs = hanging;
         await claimed(line.url, {
-          ...{ onFailure: failed.resolve, patience },
+          ...{ onFailure: failed.resolve, maxWaitMs },
           ...(how === 'alone' ? {} : { shared }),
         });
         await line.cut();
-        const other = await claimed(database.url, { patience });
+        const other = await claimed(database.url, { maxWaitMs });
         await other.close();
         await line.mend();
         expect((await failed.promise).message).toMatch(

@@ -46,7 +46,7 @@ export interface Claim {
  * Takes a lock in the database, and keeps it until `close` or until the process ends, even by kill -9. The lock is
  * exclusive (`alone`), or shared with servers that follow each other's changes (`together`). It belongs to a
  * connection; if that is lost, for example when the database restarts, another connection takes it again.
- * @param options.patience how long to wait for another server, in ms, because it may be shutting down
+ * @param options.maxWaitMs how long to wait for another server, in ms, because it may be shutting down
  * @param options.onWaiting called when the wait starts
  * @param options.inUse error message if another server holds the lock
  * @param options.usedSince error message if another server has run alone since `begin`
@@ -57,7 +57,7 @@ export async function claim(
   dialect: ServerDialect,
   as: keyof ServerDialect['claims'],
   options: {
-    patience: number;
+    maxWaitMs: number;
     onWaiting(): void;
     inUse: string;
     usedSince: string;
@@ -82,8 +82,8 @@ export async function claim(
       if (last !== undefined && holderIn(last) !== holderAtStart) throw new Error(options.usedSince);
       return answer?.[0]?.num === 1;
     });
-  async function take(patience: number): Promise<boolean> {
-    const until = performance.now() + patience;
+  async function take(maxWaitMs: number): Promise<boolean> {
+    const until = performance.now() + maxWaitMs;
     while (!(await ask())) {
       if (signal.aborted || performance.now() > until) return false;
       await pause(retryDelayMs);
@@ -123,7 +123,7 @@ export async function claim(
   try {
     if (!(await ask())) {
       options.onWaiting();
-      if (!(await take(options.patience))) throw inUse();
+      if (!(await take(options.maxWaitMs))) throw inUse();
     }
   } catch (error) {
     close();

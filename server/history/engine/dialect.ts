@@ -134,7 +134,7 @@ export interface ServerDialect extends Dialect {
   /** Makes the database close this connection after `claimLimit` without a statement. */
   leased: Sql;
   /** Disables the timeouts of this connection for statements and idle transactions. */
-  patience: Sql;
+  withoutTimeouts: Sql;
   /** Begins a transaction that reads a single state of these tables. */
   beginSnapshot(tables: readonly string[]): Sql[];
   /** Selects the tables that number their rows, as `name`, and the next number, as `num`. */

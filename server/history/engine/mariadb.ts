@@ -140,7 +140,9 @@ export function mariadb(address: DatabaseAddress): ServerDialect {
     },
     leased: raw(`SET wait_timeout = ${claimLimit / 1000}`),
     // MariaDB also ends a statement whose rows the client takes too slowly.
-    patience: raw('SET max_statement_time = 0, idle_transaction_timeout = 0, net_write_timeout = 3600'),
+    withoutTimeouts: raw(
+      'SET max_statement_time = 0, idle_transaction_timeout = 0, net_write_timeout = 3600',
+    ),
     beginSnapshot: () => [
       raw('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ'),
       raw('START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY'),

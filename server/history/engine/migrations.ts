@@ -28,7 +28,7 @@ export async function migrate(
   try {
     await connection.query(raw(makeMigrations));
     const last = lastMigration(await connection.query(migrationRows), steps);
-    if (last < steps.length) await connection.query(dialect.patience);
+    if (last < steps.length) await connection.query(dialect.withoutTimeouts);
     for (const [index, { name, needs, statements, fingerprint }] of steps.entries()) {
       if (index < last) continue;
       // In a new history, migrations are instant.

@@ -99,7 +99,7 @@ export function postgres(address: DatabaseAddress): ServerDialect {
       together: raw(`SELECT pg_try_advisory_lock_shared(${claimNumber})::int AS num`),
     },
     leased: raw(`SET idle_session_timeout = ${claimLimit}`),
-    patience: raw('SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0'),
+    withoutTimeouts: raw('SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0'),
     beginSnapshot: (tables) => [
       raw('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY'),
       // Before the state is fixed by the first query. Afterwards no migration can change the tables.

@@ -63,7 +63,7 @@ export async function restoring(
   try {
     // Throws if the tables are another program's, which the restore would drop.
     await hasHistory(connection, dialect);
-    await connection.query(dialect.patience);
+    await connection.query(dialect.withoutTimeouts);
     await removeRecording(connection, dialect);
     await removeBeside(connection, dialect);
   } catch (error) {
@@ -73,7 +73,7 @@ export async function restoring(
   const onSide = async <T>(work: (connection: DatabaseConnection) => Promise<T>): Promise<T> => {
     const one = await side.connect();
     try {
-      await one.query(dialect.patience);
+      await one.query(dialect.withoutTimeouts);
       return await work(one);
     } finally {
       one.destroy();
@@ -92,7 +92,7 @@ export async function restoring(
     async makeTables(format) {
       const one = await side.connect();
       loader = one;
-      await one.query(dialect.patience);
+      await one.query(dialect.withoutTimeouts);
       await migrate(one, side, () => {}, { upTo: format });
       // Some migrations insert rows.
       for (const table of portableTables) await one.query(deleteRowsOf(table));

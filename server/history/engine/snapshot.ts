@@ -33,7 +33,7 @@ export async function openState<More>(
 ): Promise<{ snapshot: Snapshot; more: More }> {
   const connection = await dialect.connect();
   try {
-    await connection.query(dialect.patience);
+    await connection.query(dialect.withoutTimeouts);
     const there = await tablesThere(connection, dialect);
     const made = Date.now();
     if (there.length > 0)

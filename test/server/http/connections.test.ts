@@ -215,7 +215,7 @@ describe('connections of one address', () => {
 
 describe('a slow client', () => {
   /** Starts a server with only these limits and a shorter timeout. */
-  async function start(answer: RequestListener, patience: number) {
+  async function start(answer: RequestListener, timeoutMs: number) {
     // By default, Node closes connections after five idle seconds.
     const http = createServer({ keepAliveTimeout: 0 });
     const breaches: string[] = [];
@@ -225,7 +225,7 @@ describe('a slow client', () => {
       onRefusal: () => {},
       onBreach: (breach: string) => breaches.push(breach),
     };
-    const connections = new Connections(http, bounds, patience);
+    const connections = new Connections(http, bounds, timeoutMs);
     http.on('request', (req, res) => connections.inTurn(req, res, () => answer(req, res)));
     http.listen(0, '127.0.0.1');
     await once(http, 'listening');
