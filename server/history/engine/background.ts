@@ -29,9 +29,9 @@ const roomsPerQuery = 50;
 export type Renewal = 'begins' | 'ends';
 
 /**
- * Runs deferred work in small steps: updates the search index, and deletes expired messages, the data of deleted
- * rooms and what a killed move recorded. User requests run between the steps. Several servers may do this concurrently, because a step locks its
- * room or only deletes rows of a deleted room.
+ * Runs deferred work in small steps: updates the search index, and deletes expired messages, the data of deleted rooms
+ * and what a killed move recorded. User requests run between the steps. Several servers may do this concurrently,
+ * because a step locks its room or only deletes rows that nothing reads.
  */
 export class Background {
   readonly #dialect: ServerDialect;
