@@ -99,19 +99,26 @@ export function searchContract(now: Now) {
       const { messages, next } = await search(only, limit);
       return { texts: messages.map(({ text }) => text), isLast: next === undefined };
     };
+    const period = { sentFrom: at + 5000, sentBefore: at + 5001 };
+    const none = { texts: [], isLast: true };
+    const searches: [SearchFilter, { texts: string[]; isLast: boolean }][] = [
+      [{ from: 'nobody' }, none],
+      [{ from: '7' }, { texts: ['rare'], isLast: true }],
+      [{ sentBefore: at + 1 }, { texts: ['rare'], isLast: true }],
+      [{ sentFrom: at + 1_000_000 }, none],
+      [period, { texts: ['late', 'w'], isLast: true }],
+      [
+        { ...period, from: '8' },
+        { texts: ['late'], isLast: true },
+      ],
+      [{ from: '7', sentFrom: at + 1 }, none],
+    ];
     // Until the index has all messages, a page may be short.
     await expect
-      .poll(() => Promise.all([page({ from: 'nobody' }), search({ sentBefore: at + 500 }, 1)]), {
-        timeout: hanging,
-      })
-      .toMatchObject([{ texts: [], isLast: true }, { messages: [{ sentAt: at + 499 }] }]);
-    expect(await page({ from: '7' })).toEqual({ texts: ['rare'], isLast: true });
-    expect(await page({ sentBefore: at + 1 })).toEqual({ texts: ['rare'], isLast: true });
-    expect(await page({ sentFrom: at + 1_000_000 })).toEqual({ texts: [], isLast: true });
-    const period = { sentFrom: at + 5000, sentBefore: at + 5001 };
-    expect(await page(period)).toEqual({ texts: ['late', 'w'], isLast: true });
-    expect(await page({ ...period, from: '8' })).toEqual({ texts: ['late'], isLast: true });
-    expect(await page({ from: '7', sentFrom: at + 1 })).toEqual({ texts: [], isLast: true });
+      .poll(() => Promise.all(searches.map(([only]) => page(only))), { timeout: hanging })
+      .toEqual(searches.map(([, found]) => found));
+    const { messages } = await search({ sentBefore: at + 500 }, 1);
+    expect(messages).toMatchObject([{ sentAt: at + 499 }]);
   });
 
   test('returns the same pages regardless of rooms that are not searched', async () => {
