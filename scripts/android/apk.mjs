@@ -14,6 +14,7 @@ import {
   step,
   zipOf,
 } from './libraries.mjs';
+import { makeIfChanged } from './unchanged.mjs';
 
 const apk = join(out, 'chat.apk');
 const debugKey = join(out, 'debug.p12');
@@ -61,11 +62,13 @@ async function shrink(classPath, shrunk, target) {
   ];
   // Android's JAR has no java.* classes, so R8 takes them from the JDK.
   const types = ['--lib', androidJar(), '--lib', jdkFolder()];
-  await java(`converting the app to ${basename(shrunk)}`, [
-    ...['-cp', r8, 'com.android.tools.r8.R8', '--release', ...target, ...types],
-    ...rules.flatMap((path) => ['--pg-conf', path]),
-    ...['--output', shrunk, ...libraries, ...classes],
-  ]);
+  await makeIfChanged(shrunk, [r8, ...target, androidJar(), ...rules, ...libraries, ...classes], () =>
+    java(`converting the app to ${basename(shrunk)}`, [
+      ...['-cp', r8, 'com.android.tools.r8.R8', '--release', ...target, ...types],
+      ...rules.flatMap((path) => ['--pg-conf', path]),
+      ...['--output', shrunk, ...libraries, ...classes],
+    ]),
+  );
 }
 
 /** Returns the parts of `proguard-android-optimize.txt`, which the Android Gradle plugin puts together for each build. */

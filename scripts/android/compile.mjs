@@ -15,7 +15,8 @@ import {
   step,
   zipOf,
 } from './libraries.mjs';
-import { writeStrings } from './strings.mjs';
+import { withLiteralValues, writeStrings } from './strings.mjs';
+import { makeIfChanged } from './unchanged.mjs';
 
 /** The Android library on top of the Java client. */
 const library = join(root, 'android', 'chat-android');
@@ -119,6 +120,8 @@ function appId() {
 async function linkResources() {
   const res = emptyFolder(join(out, 'res'));
   cpSync(join(app, 'res'), res, { recursive: true });
+  const site = join(res, 'values', 'site.xml');
+  writeFileSync(site, withLiteralValues(readFileSync(site, 'utf8')));
   writeStrings(res);
   const compiled = join(out, 'merged', 'res.zip');
   await step('compiling the resources', 'aapt2', ['compile', '--dir', res, '-o', compiled]);
@@ -156,9 +159,15 @@ function resourcePackages() {
 
 /** @param {string} what @param {string} sources @param {string} folder @param {string[]} classPath */
 async function javac(what, sources, folder, classPath) {
-  const all = joinPaths([...classPath, androidJar()]);
-  const options = ['-nowarn', '-encoding', 'UTF-8', '--release', '8', '-cp', all, '-d', emptyFolder(folder)];
-  await step(`compiling ${what}`, 'javac', [...options, ...filesIn(sources, /\.java$/)]);
+  const all = [...classPath, androidJar()];
+  const options = ['-nowarn', '-encoding', 'UTF-8', '--release', '8'];
+  await makeIfChanged(folder, [...options, ...all, sources], () =>
+    step(`compiling ${what}`, 'javac', [
+      ...options,
+      ...['-cp', joinPaths(all), '-d', emptyFolder(folder)],
+      ...filesIn(sources, /\.java$/),
+    ]),
+  );
   return folder;
 }
 
@@ -166,12 +175,16 @@ async function javac(what, sources, folder, classPath) {
 async function kotlinc(what, sources, folder, classPath) {
   const jars = jarsOf('kotlinc');
   const plugins = jars.filter((path) => path.includes('compose-compiler-plugin'));
-  await java(`compiling ${what}`, [
-    ...['-cp', joinPaths(jars.filter((path) => !plugins.includes(path)))],
-    ...['org.jetbrains.kotlin.cli.jvm.K2JVMCompiler', ...plugins.map((path) => `-Xplugin=${path}`)],
-    // Android's JAR has no java.* classes, so the compiler takes them from the JDK.
-    ...['-no-stdlib', '-no-reflect', '-Xjdk-release=8', '-Werror', '-module-name', 'app'],
-    ...['-classpath', joinPaths([...classPath, androidJar()]), '-d', emptyFolder(folder), ...sources],
-  ]);
+  const all = [...classPath, androidJar()];
+  // Android's JAR has no java.* classes, so the compiler takes them from the JDK.
+  const options = ['-no-stdlib', '-no-reflect', '-Xjdk-release=8', '-Werror', '-module-name', 'app'];
+  await makeIfChanged(folder, [...options, ...jars, ...all, ...sources], () =>
+    java(`compiling ${what}`, [
+      ...['-cp', joinPaths(jars.filter((path) => !plugins.includes(path)))],
+      ...['org.jetbrains.kotlin.cli.jvm.K2JVMCompiler', ...plugins.map((path) => `-Xplugin=${path}`)],
+      ...options,
+      ...['-classpath', joinPaths(all), '-d', emptyFolder(folder), ...sources],
+    ]),
+  );
   return folder;
 }

@@ -93,8 +93,16 @@ function numberPlaceholders(text, english) {
 }
 
 /** @param {string} text @param {string} english */
-const toText = (text, english) =>
-  numberPlaceholders(text, english)
-    .replaceAll('&', '&amp;')
-    .replaceAll('<', '&lt;')
-    .replace(/['"\\@?]/g, '\\$&');
+const toText = (text, english) => literal(numberPlaceholders(text, english).replaceAll('&', '&amp;'));
+
+/** Makes Android show all signs. @param {string} text XML that may also have `<` */
+const literal = (text) => text.replaceAll('<', '&lt;').replace(/['"\\@?]/g, '\\$&');
+
+/**
+ * Makes Android show each value as it is written, unless it has escapes or quotation marks for Android.
+ * @param {string} site the text of `site.xml`
+ */
+export const withLiteralValues = (site) =>
+  site.replace(/(<string\b[^>]*(?<!\/)>)(.*?)(?=<\/string>)/gs, (_, tag, value) =>
+    /\\|^".*"$/s.test(value) ? tag + value : tag + literal(value.replace(/&(?!#?\w+;)/g, '&amp;')),
+  );

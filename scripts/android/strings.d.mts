@@ -1,0 +1,1 @@
+export declare function withLiteralValues(site: string): string;

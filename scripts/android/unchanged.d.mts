@@ -1,0 +1,5 @@
+export declare function makeIfChanged(
+  output: string,
+  inputs: string[],
+  make: () => Promise<unknown>,
+): Promise<void>;
