@@ -448,6 +448,19 @@ object Samples {
         alice,
     )
 
+    const val DECEPTIVE_ADDRESS = "https://evil.example/moc.knab//:sptth"
+
+    /** A link between a right-to-left override, embedding, isolate or mark, or Hebrew letters. */
+    val deceptiveLinks: List<Entry> = Entry.list(
+        listOf("\u202e", "\u202b", "\u2067", "\u200f", "שלום ").mapIndexed { index, before ->
+            message(index + 1L, bob, "$before$DECEPTIVE_ADDRESS ${before}end", 9L - index)
+        },
+        emptyList(),
+        alice,
+    )
+
+    val deceptiveLink: Message = message(9, bob, "https://evil.example/שלום/moc.knab", 1)
+
     val partOfHistory = HistoryView(false, true, true)
     val wholeHistory = HistoryView(true, true, true)
 

@@ -98,12 +98,12 @@ private fun PictureRow(pictures: List<ChatFile>, actions: FileActions) {
 }
 
 @Composable
-private fun LinkRow(link: Link, message: Message) {
+fun LinkRow(link: Link, message: Message) {
     val browser = LocalUriHandler.current
     Column(
         Modifier.fillMaxWidth().clickable { browser.openUri(link.href) }.heightIn(min = 48.dp).padding(16.dp, 8.dp),
     ) {
-        Text(link.shown, color = MaterialTheme.colorScheme.primary, maxLines = 2, overflow = TextOverflow.Ellipsis)
+        Text(leftToRight(link.shown), color = MaterialTheme.colorScheme.primary, maxLines = 2, overflow = TextOverflow.Ellipsis)
         Text(
             "${isolate(nameOf(message.user))} · ${dayName(message.sentAt)}",
             color = MaterialTheme.colorScheme.onSurfaceVariant,

@@ -42,6 +42,12 @@ import java.time.ZoneId
 /** Separates a name or text from the direction of the text around it. */
 fun isolate(text: String) = "\u2068$text\u2069"
 
+/** Embeddings, overrides and isolates, which a mention in an address can have in its name. */
+private val DIRECTIONS = Regex("[\u202a-\u202e\u2066-\u2069]")
+
+/** Displays an address from left to right between any directional characters, which could make it look like another. */
+fun leftToRight(address: String) = "\u2066${address.replace(DIRECTIONS, "")}\u2069"
+
 @Composable
 fun nameOf(user: User) = if (user.id == User.ERASED) stringResource(R.string.msg_deletedUser) else user.name
 
@@ -138,7 +144,7 @@ private fun AnnotatedString.Builder.append(pieces: List<Piece>, looks: Looks, li
             Piece.Kind.ITALIC -> withStyle(SpanStyle(fontStyle = FontStyle.Italic)) { append(piece.pieces, looks, lineStart) }
             Piece.Kind.CODE -> withStyle(looks.code) { append(piece.text) }
             else -> if (link == null) append(piece.text.replace("\n", "\n$lineStart"))
-            else withLink(LinkAnnotation.Url(link.href, looks.link)) { append(link.shown) }
+            else withLink(LinkAnnotation.Url(link.href, looks.link)) { append(leftToRight(link.shown)) }
         }
     }
 }

@@ -1,13 +1,24 @@
 package io.github.phpsessionchat.app
 
 import android.content.Intent
+import android.icu.text.Bidi
+import androidx.compose.foundation.layout.Column
 import androidx.compose.runtime.CompositionLocalProvider
 import androidx.compose.ui.geometry.Offset
+import androidx.compose.ui.semantics.LiveRegionMode
+import androidx.compose.ui.semantics.SemanticsActions
+import androidx.compose.ui.semantics.SemanticsNode
+import androidx.compose.ui.semantics.SemanticsProperties
+import androidx.compose.ui.test.SemanticsMatcher
+import androidx.compose.ui.test.assertHasClickAction
+import androidx.compose.ui.test.assertHasNoClickAction
 import androidx.compose.ui.test.assertIsDisplayed
-import androidx.compose.ui.test.assertTextContains
 import androidx.compose.ui.test.assertIsNotEnabled
+import androidx.compose.ui.test.assertTextContains
+import androidx.compose.ui.test.assertTextEquals
 import androidx.compose.ui.test.hasContentDescription
 import androidx.compose.ui.test.hasText
+import androidx.compose.ui.test.isHeading
 import androidx.compose.ui.test.longClick
 import androidx.compose.ui.test.onAllNodesWithText
 import androidx.compose.ui.test.onLast
@@ -17,16 +28,24 @@ import androidx.compose.ui.test.onNodeWithText
 import androidx.compose.ui.test.performClick
 import androidx.compose.ui.test.performScrollToIndex
 import androidx.compose.ui.test.performScrollToNode
+import androidx.compose.ui.test.performSemanticsAction
 import androidx.compose.ui.test.performTextInput
 import androidx.compose.ui.test.performTextReplacement
 import androidx.compose.ui.test.performTouchInput
+import androidx.compose.ui.text.LinkAnnotation
+import androidx.compose.ui.text.TextLayoutResult
+import androidx.compose.ui.text.style.ResolvedTextDirection
 import io.github.phpsessionchat.ChatFile
+import io.github.phpsessionchat.ConnectionState.Kind
+import io.github.phpsessionchat.ConnectionState.Refusal
 import io.github.phpsessionchat.Message
+import io.github.phpsessionchat.MessageText
 import io.github.phpsessionchat.Samples
 import okhttp3.Request
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertTrue
 import org.junit.Test
+import org.robolectric.annotation.Config
 
 class ScreensTest : ScreenTest() {
     private fun openMenuOf(text: String) {
@@ -124,6 +143,38 @@ class ScreensTest : ScreenTest() {
         showConversation(Samples.namesWithSigns)
         compose.onNodeWithText("Ask @*Bob* _K_").assertIsDisplayed()
         compose.onNodeWithText("The plan\n_plan_.txt").assertIsDisplayed()
+    }
+
+    /** Returns the characters of a text in their visual order, from left to right. */
+    private fun asShown(text: SemanticsNode, range: IntRange): String {
+        val layouts = mutableListOf<TextLayoutResult>()
+        text.config[SemanticsActions.GetTextLayoutResult].action!!(layouts)
+        val words = layouts.single().layoutInput.text
+        val isRtl = layouts.single().getParagraphDirection(0) == ResolvedTextDirection.Rtl
+        val order = Bidi(words.text, if (isRtl) Bidi.DIRECTION_RIGHT_TO_LEFT else Bidi.DIRECTION_LEFT_TO_RIGHT).visualMap
+        // The isolates have no width.
+        return order.filter { it in range && "${words[it]}" !in "\u2066\u2069" }.map { words[it] }.joinToString("")
+    }
+
+    @Test
+    fun displaysALinkFromLeftToRightBetweenAnyDirectionalCharacters() {
+        showConversation(Samples.deceptiveLinks)
+        for (entry in Samples.deceptiveLinks) {
+            val text = compose.onNode(hasText("end", substring = true) and hasText(entry.text.take(1), substring = true)).fetchSemanticsNode()
+            val words = text.config[SemanticsProperties.Text].single()
+            val link = words.getLinkAnnotations(0, words.length).single()
+            assertEquals(Samples.DECEPTIVE_ADDRESS, (link.item as LinkAnnotation.Url).url)
+            assertEquals(Samples.DECEPTIVE_ADDRESS, asShown(text, link.start until link.end))
+        }
+    }
+
+    @Test
+    @Config(qualifiers = "ar-ldrtl-w360dp-h740dp-port-notnight-xhdpi")
+    fun listsTheLinksOfARoomFromLeftToRight() {
+        show { LinkRow(MessageText.linksIn(Samples.deceptiveLink.text).single(), Samples.deceptiveLink) }
+        val text = compose.onNodeWithText("evil.example", substring = true, useUnmergedTree = true).fetchSemanticsNode()
+        val shown = text.config[SemanticsProperties.Text].single()
+        assertEquals("https://evil.example/םולש/moc.knab", asShown(text, shown.indices))
     }
 
     @Test
