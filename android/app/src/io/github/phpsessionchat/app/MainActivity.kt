@@ -41,10 +41,17 @@ class MainActivity : ComponentActivity() {
         // Android repeats the intent when the user returns to the app later.
         if (intent.flags and Intent.FLAG_ACTIVITY_LAUNCHED_FROM_HISTORY != 0) return
         when (intent.action) {
-            Intent.ACTION_SEND, Intent.ACTION_SEND_MULTIPLE -> if (Shared.receive(intent, packageName)) navigation.showRooms()
+            Intent.ACTION_SEND, Intent.ACTION_SEND_MULTIPLE -> if (readExtras { Shared.receive(intent, packageName) } == true) navigation.showRooms()
             Intent.ACTION_VIEW -> intent.dataString?.let { OpenedLink.receive(it, this) }
-            else -> ChatNotifications.targetOf(intent, this)?.let(::open)
+            else -> readExtras { ChatNotifications.targetOf(intent, this) }?.let(::open)
         }
+    }
+
+    /** Returns null if the extras cannot be read, for example because another app put objects of its own classes there. */
+    private fun <T> readExtras(read: () -> T): T? = try {
+        read()
+    } catch (_: RuntimeException) {
+        null
     }
 
     private fun open(target: ChatNotifications.Target) {

@@ -5,6 +5,7 @@ import android.content.Intent
 import android.net.Uri
 import android.os.Bundle
 import android.os.Parcel
+import android.os.Parcelable
 import io.github.phpsessionchat.android.ChatNotifications
 import org.junit.After
 import org.junit.Assert.assertEquals
@@ -17,6 +18,13 @@ import org.robolectric.RobolectricTestRunner
 import org.robolectric.RuntimeEnvironment
 import org.robolectric.Shadows.shadowOf
 import org.robolectric.annotation.Config
+
+/** Cannot be read, because it has no `CREATOR`. */
+private class UnreadableExtra : Parcelable {
+    override fun describeContents() = 0
+
+    override fun writeToParcel(parcel: Parcel, flags: Int) = parcel.writeInt(1)
+}
 
 /** What other apps can make the app do. */
 @RunWith(RobolectricTestRunner::class)
@@ -192,6 +200,22 @@ class IntentsTest {
         assertEquals(1, app.packageManager.queryIntentActivities(Intent(share).setPackage(app.packageName), 0).size)
         open(share.putParcelableArrayListExtra(Intent.EXTRA_STREAM, ArrayList(files + own)))
         assertEquals(Shared("", files), Shared.waiting)
+    }
+
+    @Test
+    fun ignoresExtrasThatCannotBeRead() {
+        for (action in listOf(Intent.ACTION_SEND, Intent.ACTION_SEND_MULTIPLE, Intent.ACTION_VIEW, "den")) {
+            val intent = Intent(action).setClass(app, MainActivity::class.java)
+            for (name in listOf(Intent.EXTRA_TEXT, Intent.EXTRA_STREAM, "io.github.phpsessionchat.sender", "io.github.phpsessionchat.room")) {
+                intent.putExtra(name, UnreadableExtra())
+            }
+            val sent = Parcel.obtain()
+            intent.writeToParcel(sent, 0)
+            sent.setDataPosition(0)
+            open(Intent.CREATOR.createFromParcel(sent))
+            assertNull(Shared.waiting)
+            assertNull(openRoom)
+        }
     }
 
     @Test
