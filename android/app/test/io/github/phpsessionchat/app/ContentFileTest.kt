@@ -14,6 +14,7 @@ import io.github.phpsessionchat.android.newFile
 import java.io.File
 import java.io.FileNotFoundException
 import java.io.IOException
+import java.io.RandomAccessFile
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertNull
 import org.junit.Assert.assertThrows
@@ -36,6 +37,7 @@ private class Gallery : ContentProvider() {
                 "17" -> addRow(arrayOf<Any>(17, "beds.jpg", 9))
                 "camera" -> addRow(arrayOf<Any>(19, "IMG.1234.jpeg", 0))
                 "online" -> addRow(arrayOf<Any>(18, "online.jpg", 0))
+                "endless" -> addRow(arrayOf<Any>(20, "endless.jpeg", 9))
                 "broken" -> throw UnsupportedOperationException()
             }
         }
@@ -43,7 +45,8 @@ private class Gallery : ContentProvider() {
     override fun openFile(uri: Uri, mode: String): ParcelFileDescriptor {
         if (uri.lastPathSegment == "gone") throw FileNotFoundException("$uri")
         val file = File(context!!.cacheDir, "picture")
-        if (uri.lastPathSegment == "camera") takePicture(file) else file.writeText("a picture")
+        if (uri.lastPathSegment in listOf("camera", "endless")) takePicture(file) else file.writeText("a picture")
+        if (uri.lastPathSegment == "endless") RandomAccessFile(file, "rw").use { it.setLength(64L * 1024 * 1024 + 1) }
         return ParcelFileDescriptor.open(file, ParcelFileDescriptor.MODE_READ_ONLY)
     }
 
@@ -97,6 +100,11 @@ class ContentFileTest {
         val exif = ExifInterface(bytes.inputStream())
         assertNull(exif.getAttribute(ExifInterface.TAG_GPS_LATITUDE))
         assertEquals(0, exif.rotationDegrees)
+    }
+
+    @Test
+    fun doesNotDecodeAFileThatIsMuchLargerThanTheProviderSays() {
+        assertEquals("endless.jpeg", Samples.nameOf(resolver.newFile(Uri.parse("content://gallery/endless"))))
     }
 
     @Test

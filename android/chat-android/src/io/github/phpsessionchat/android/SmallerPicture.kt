@@ -9,6 +9,7 @@ import android.os.Build
 import androidx.annotation.RequiresApi
 import java.io.ByteArrayOutputStream
 import java.io.IOException
+import java.io.InputStream
 import java.nio.ByteBuffer
 
 /** A picture with more pixels on a side, or with more bytes, is encoded again, as in `client/src/chat/smaller-picture.ts`. */
@@ -53,6 +54,9 @@ internal fun ContentResolver.smallerPicture(uri: Uri, size: Long): SmallerPictur
 } catch (_: RuntimeException) {
     // The provider is broken.
     null
+} catch (_: OutOfMemoryError) {
+    // The picture is sent as it is, in small parts.
+    null
 }
 
 @RequiresApi(28)
@@ -62,7 +66,7 @@ private fun ContentResolver.encode(uri: Uri, size: Long, target: Target): Smalle
     val scale = minOf(1.0, MAX_SIDE.toDouble() / maxOf(bounds.outWidth, bounds.outHeight))
     val isSmall = scale == 1.0 && size <= MAX_BYTES
     if (bounds.outWidth <= 0 || size > MAX_DECODED_BYTES || (isSmall && !target.isAlways)) return null
-    val file = openInputStream(uri)?.use { it.readBytes() } ?: return null
+    val file = openInputStream(uri)?.use { it.readUpTo(MAX_DECODED_BYTES) } ?: return null
     var isAnimated = false
     val picture = ImageDecoder.decodeBitmap(ImageDecoder.createSource(ByteBuffer.wrap(file))) { decoder, info, _ ->
         isAnimated = info.isAnimated
@@ -75,6 +79,18 @@ private fun ContentResolver.encode(uri: Uri, size: Long, target: Target): Smalle
     picture.recycle()
     val isLarger = scale == 1.0 && !target.isAlways && bytes.size() >= size
     return if (isEncoded && !isLarger) SmallerPicture(bytes.toByteArray(), target.ending) else null
+}
+
+/** Returns null if there are more bytes. The provider may have given a wrong size. */
+private fun InputStream.readUpTo(max: Int): ByteArray? {
+    val bytes = ByteArrayOutputStream()
+    val part = ByteArray(DEFAULT_BUFFER_SIZE)
+    while (true) {
+        val count = read(part)
+        if (count < 0) return bytes.toByteArray()
+        if (bytes.size() + count > max) return null
+        bytes.write(part, 0, count)
+    }
 }
 
 private fun scaled(side: Int, scale: Double) = Math.round(side * scale).toInt().coerceAtLeast(1)
