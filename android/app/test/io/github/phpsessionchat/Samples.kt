@@ -384,6 +384,9 @@ object Samples {
         Upload("r2", "lobby", "garden.mov", 1_000, 0, null, "file_type"),
     )
 
+    /** Files whose upload was interrupted. */
+    val interruptedUploads: List<Upload> = listOf(Upload("i1", "lobby", "harvest.mp4", 9_000_000, 0, null, "interrupted"))
+
     fun bytesOf(file: NewFile): ByteArray = file.source.open().readBytes()
 
     fun nameOf(file: NewFile): String = file.name
@@ -431,6 +434,9 @@ object Samples {
 
     val entries: List<Entry> =
         Entry.list(stored, listOf(unsent("p1", "I can bring it 👍", null), unsent("p2", "See you at ten", "forbidden")), alice)
+
+    /** A message that a moderator rejected. */
+    val rejectedEntries: List<Entry> = Entry.list(stored.take(1), listOf(unsent("p3", "Cheap pallets", "rejected")), alice)
 
     /** Messages of another user, as many as given. */
     fun messages(count: Int, text: String = ""): List<Entry> =

@@ -34,6 +34,8 @@ import androidx.compose.ui.Modifier
 import androidx.compose.ui.draw.clip
 import androidx.compose.ui.res.pluralStringResource
 import androidx.compose.ui.res.stringResource
+import androidx.compose.ui.semantics.heading
+import androidx.compose.ui.semantics.onClick
 import androidx.compose.ui.semantics.semantics
 import androidx.compose.ui.semantics.toggleableState
 import androidx.compose.ui.state.ToggleableState
@@ -130,14 +132,12 @@ fun Line(
 /** Stands for a message of a blocked user. */
 @Composable
 private fun HiddenLine(onShow: () -> Unit) {
-    Row(Modifier.fillMaxWidth(), verticalAlignment = Alignment.CenterVertically) {
+    WithControl(control = { TextButton(onClick = onShow) { Text(stringResource(R.string.common_show)) } }) {
         Text(
             pluralStringResource(R.plurals.block_hidden, 1, NumberFormat.getIntegerInstance().format(1)),
-            Modifier.weight(1f),
             color = MaterialTheme.colorScheme.onSurfaceVariant,
             fontStyle = FontStyle.Italic,
         )
-        TextButton(onClick = onShow) { Text(stringResource(R.string.common_show)) }
     }
 }
 
@@ -302,6 +302,7 @@ private fun Reactions(message: Message, reactions: List<Reaction>, actions: Conv
 }
 
 /** The state of an unsent message. */
+@OptIn(ExperimentalLayoutApi::class)
 @Composable
 private fun Unsent(message: UnsentMessage, connection: ConnectionState.Kind, actions: ConversationActions) {
     val colors = MaterialTheme.colorScheme
@@ -312,9 +313,9 @@ private fun Unsent(message: UnsentMessage, connection: ConnectionState.Kind, act
             Text(stringResource(if (isOnline) R.string.msg_sending else R.string.msg_waiting), color = colors.onSurfaceVariant, style = style)
         }
         "held" -> Text(stringResource(R.string.held_waiting), color = colors.onSurfaceVariant, style = style)
-        else -> Row(verticalAlignment = Alignment.CenterVertically) {
+        else -> FlowRow(horizontalArrangement = Arrangement.End) {
             val text = if (message.failed == "rejected") R.string.held_rejected else R.string.msg_failed
-            Text(stringResource(text), color = colors.error, style = style)
+            Text(stringResource(text), Modifier.align(Alignment.CenterVertically), colors.error, style = style)
             TextButton(onClick = { actions.retry(message.clientId) }) { Text(stringResource(R.string.msg_retry)) }
             TextButton(onClick = { actions.discard(message.clientId) }) { Text(stringResource(R.string.msg_discard)) }
         }

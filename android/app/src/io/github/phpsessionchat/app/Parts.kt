@@ -3,7 +3,6 @@ package io.github.phpsessionchat.app
 import androidx.compose.foundation.background
 import androidx.compose.foundation.isSystemInDarkTheme
 import androidx.compose.foundation.layout.Box
-import androidx.compose.foundation.layout.Row
 import androidx.compose.foundation.layout.fillMaxWidth
 import androidx.compose.foundation.layout.padding
 import androidx.compose.foundation.layout.size
@@ -30,7 +29,10 @@ import androidx.compose.ui.layout.ContentScale
 import androidx.compose.ui.platform.LocalContext
 import androidx.compose.ui.platform.LocalDensity
 import androidx.compose.ui.res.stringResource
+import androidx.compose.ui.semantics.LiveRegionMode
 import androidx.compose.ui.semantics.clearAndSetSemantics
+import androidx.compose.ui.semantics.liveRegion
+import androidx.compose.ui.semantics.semantics
 import androidx.compose.ui.text.font.FontWeight
 import androidx.compose.ui.unit.Dp
 import androidx.compose.ui.unit.dp
@@ -143,12 +145,15 @@ private fun Badge(fill: Color, size: Dp, shape: Shape, content: @Composable () -
 @Composable
 fun ConnectionBar(connection: ConnectionState.Kind, onReconnect: () -> Unit) {
     if (connection == ConnectionState.Kind.ONLINE) return
-    Row(
+    WithControl(
+        control = { if (connection.isWaiting) TextButton(onClick = onReconnect) { Text(stringResource(R.string.conn_now)) } },
         Modifier.fillMaxWidth().background(MaterialTheme.colorScheme.primaryContainer).padding(horizontal = 16.dp),
-        verticalAlignment = Alignment.CenterVertically,
     ) {
         val text = if (connection.isWaiting) R.string.conn_lost else R.string.conn_connecting
-        Text(stringResource(text), Modifier.weight(1f).padding(vertical = 10.dp), MaterialTheme.colorScheme.onPrimaryContainer)
-        if (connection.isWaiting) TextButton(onClick = onReconnect) { Text(stringResource(R.string.conn_now)) }
+        Text(
+            stringResource(text),
+            Modifier.padding(vertical = 10.dp),
+            MaterialTheme.colorScheme.onPrimaryContainer,
+        )
     }
 }

@@ -36,12 +36,14 @@ import androidx.compose.runtime.Composable
 import androidx.compose.runtime.CompositionLocalProvider
 import androidx.compose.ui.Alignment
 import androidx.compose.ui.Modifier
+import androidx.compose.ui.layout.Layout
 import androidx.compose.ui.res.stringResource
 import androidx.compose.ui.semantics.Role
 import androidx.compose.ui.semantics.heading
 import androidx.compose.ui.semantics.semantics
 import androidx.compose.ui.text.font.FontWeight
 import androidx.compose.ui.text.style.TextOverflow
+import androidx.compose.ui.unit.Constraints
 import androidx.compose.ui.unit.dp
 import io.github.phpsessionchat.User
 
@@ -86,6 +88,27 @@ fun SectionHeading(text: String) {
     )
 }
 
+/** Space between a content and its control. */
+private val CONTROL_SPACE = 12.dp
+
+/** Shows a control at the end of a content, or below it if the control needs more than half of the width, as in large text. */
+@Composable
+fun WithControl(control: @Composable () -> Unit, modifier: Modifier = Modifier, content: @Composable () -> Unit) {
+    Layout(listOf(content, control), modifier) { (contents, controls), constraints ->
+        val width = constraints.maxWidth
+        val end = controls.singleOrNull()?.measure(Constraints(maxWidth = width))
+        val isBelow = end != null && end.width > width / 2
+        val taken = if (end == null || isBelow) 0 else end.width + CONTROL_SPACE.roundToPx()
+        val start = contents.single().measure(Constraints.fixedWidth(width - taken))
+        val endHeight = end?.height ?: 0
+        val height = if (isBelow) start.height + endHeight else maxOf(start.height, endHeight)
+        layout(width, height) {
+            start.placeRelative(0, if (isBelow) 0 else (height - start.height) / 2)
+            end?.placeRelative(width - end.width, if (isBelow) start.height else (height - end.height) / 2)
+        }
+    }
+}
+
 /**
  * A user in a list.
  *
@@ -105,13 +128,14 @@ fun PersonRow(
         verticalAlignment = Alignment.CenterVertically,
     ) {
         Avatar(user.id, nameOf(user), 40.dp)
-        Column(Modifier.weight(1f)) {
-            Text(nameOf(user), maxLines = 2, overflow = TextOverflow.Ellipsis)
-            if (note != null) {
-                Text(note, color = MaterialTheme.colorScheme.onSurfaceVariant, style = MaterialTheme.typography.bodySmall)
+        WithControl(end, Modifier.weight(1f)) {
+            Column {
+                Text(nameOf(user), maxLines = 2, overflow = TextOverflow.Ellipsis)
+                if (note != null) {
+                    Text(note, color = MaterialTheme.colorScheme.onSurfaceVariant, style = MaterialTheme.typography.bodySmall)
+                }
             }
         }
-        end()
     }
 }
 
@@ -185,16 +209,13 @@ fun FormSheet(
 /** A setting with a control at its end. */
 @Composable
 fun SettingRow(label: String, hint: String?, modifier: Modifier = Modifier, control: @Composable () -> Unit) {
-    Row(
-        modifier.fillMaxWidth().heightIn(min = 56.dp).padding(16.dp, 8.dp),
-        horizontalArrangement = Arrangement.spacedBy(12.dp),
-        verticalAlignment = Alignment.CenterVertically,
-    ) {
-        Column(Modifier.weight(1f)) {
-            Text(label)
-            if (hint != null) Text(hint, color = MaterialTheme.colorScheme.onSurfaceVariant, style = MaterialTheme.typography.bodySmall)
+    Box(modifier.fillMaxWidth().heightIn(min = 56.dp).padding(16.dp, 8.dp), Alignment.CenterStart) {
+        WithControl(control) {
+            Column {
+                Text(label)
+                if (hint != null) Text(hint, color = MaterialTheme.colorScheme.onSurfaceVariant, style = MaterialTheme.typography.bodySmall)
+            }
         }
-        control()
     }
 }
 

@@ -33,25 +33,31 @@ private val CONVERTED = listOf(
 @Composable
 fun UploadRow(upload: Upload, actions: ConversationActions) {
     Row(verticalAlignment = Alignment.CenterVertically) {
-        Column(Modifier.weight(1f)) {
-            Text(upload.name, maxLines = 1, overflow = TextOverflow.Ellipsis, style = MaterialTheme.typography.bodyMedium)
-            if (upload.failed != null) {
-                Text(uploadError(upload, actions.fileLimit), color = MaterialTheme.colorScheme.error, style = MaterialTheme.typography.labelMedium)
-            } else if (upload.file == null) {
-                LinearProgressIndicator(
-                    progress = { if (upload.size == 0L) 0f else upload.sent.toFloat() / upload.size },
-                    Modifier.fillMaxWidth(),
-                    trackColor = MaterialTheme.colorScheme.outlineVariant,
-                    drawStopIndicator = {},
-                )
-            }
-        }
-        if (upload.failed != null && upload.failed !in FINAL_ERRORS) {
-            TextButton(onClick = { actions.retryUpload(upload.key) }) { Text(stringResource(R.string.msg_retry)) }
+        val canRetry = upload.failed != null && upload.failed !in FINAL_ERRORS
+        WithControl(
+            control = { if (canRetry) TextButton(onClick = { actions.retryUpload(upload.key) }) { Text(stringResource(R.string.msg_retry)) } },
+            Modifier.weight(1f),
+        ) {
+            Column { NameAndState(upload, actions) }
         }
         IconButton(onClick = { actions.cancelUpload(upload.key) }) {
             Icon(Icons.Filled.Close, stringResource(R.string.file_remove, isolate(upload.name)))
         }
+    }
+}
+
+@Composable
+private fun NameAndState(upload: Upload, actions: ConversationActions) {
+    Text(upload.name, maxLines = 1, overflow = TextOverflow.Ellipsis, style = MaterialTheme.typography.bodyMedium)
+    if (upload.failed != null) {
+        Text(uploadError(upload, actions.fileLimit), color = MaterialTheme.colorScheme.error, style = MaterialTheme.typography.labelMedium)
+    } else if (upload.file == null) {
+        LinearProgressIndicator(
+            progress = { if (upload.size == 0L) 0f else upload.sent.toFloat() / upload.size },
+            Modifier.fillMaxWidth(),
+            trackColor = MaterialTheme.colorScheme.outlineVariant,
+            drawStopIndicator = {},
+        )
     }
 }
 
