@@ -1,76 +1,26 @@
 package io.github.phpsessionchat.app
 
-import android.annotation.SuppressLint
-import android.webkit.WebView
-import android.webkit.WebViewClient
 import androidx.compose.foundation.layout.Arrangement
 import androidx.compose.foundation.layout.Column
-import androidx.compose.foundation.layout.consumeWindowInsets
 import androidx.compose.foundation.layout.fillMaxSize
-import androidx.compose.foundation.layout.imePadding
 import androidx.compose.foundation.layout.padding
 import androidx.compose.foundation.layout.safeDrawingPadding
-import androidx.compose.material.icons.Icons
-import androidx.compose.material.icons.filled.Close
 import androidx.compose.material3.Button
 import androidx.compose.material3.CircularProgressIndicator
-import androidx.compose.material3.ExperimentalMaterial3Api
-import androidx.compose.material3.Icon
-import androidx.compose.material3.IconButton
 import androidx.compose.material3.MaterialTheme
-import androidx.compose.material3.Scaffold
 import androidx.compose.material3.Text
-import androidx.compose.material3.TopAppBar
 import androidx.compose.runtime.Composable
 import androidx.compose.ui.Alignment
 import androidx.compose.ui.Modifier
 import androidx.compose.ui.res.stringResource
-import androidx.compose.ui.text.font.FontWeight
+import androidx.compose.ui.semantics.heading
+import androidx.compose.ui.semantics.semantics
 import androidx.compose.ui.text.style.TextAlign
 import androidx.compose.ui.unit.dp
-import androidx.compose.ui.viewinterop.AndroidView
 import io.github.phpsessionchat.ConnectionState
 import io.github.phpsessionchat.ConnectionState.Reason
 import io.github.phpsessionchat.ConnectionState.Refusal
 import io.github.phpsessionchat.android.isWaiting
-
-/**
- * Shows the site's own page for a login or logout.
- *
- * @param onPage called after each page, because the user may be logged in or out now
- */
-@OptIn(ExperimentalMaterial3Api::class)
-@Composable
-fun SitePage(title: Int, address: String, onPage: () -> Unit, onClose: () -> Unit) {
-    Scaffold(
-        topBar = {
-            TopAppBar(
-                title = { Text(stringResource(title), fontWeight = FontWeight.Bold) },
-                navigationIcon = {
-                    IconButton(onClick = onClose) {
-                        Icon(Icons.Filled.Close, stringResource(R.string.common_close))
-                    }
-                },
-            )
-        },
-    ) { inner ->
-        AndroidView(
-            modifier = Modifier.fillMaxSize().padding(inner).consumeWindowInsets(inner).imePadding(),
-            factory = { context ->
-                WebView(context).apply {
-                    @SuppressLint("SetJavaScriptEnabled") // many login pages need it
-                    settings.javaScriptEnabled = true
-                    settings.domStorageEnabled = true
-                    webViewClient = object : WebViewClient() {
-                        override fun onPageFinished(view: WebView, url: String) = onPage()
-                    }
-                    loadUrl(address)
-                }
-            },
-            onRelease = WebView::destroy,
-        )
-    }
-}
 
 /** Says why the chat ended, and leads to the login. */
 @Composable

@@ -86,7 +86,7 @@ fun SharedBar(shared: Shared) {
 }
 
 /** Other apps must not make this app send its own files, by `file:` or by an address of its own provider. */
-private fun isFromOtherApp(uri: Uri, ownPackage: String): Boolean {
+fun isFromOtherApp(uri: Uri, ownPackage: String): Boolean {
     // A user ID can precede the provider's name.
     val provider = uri.authority.orEmpty().substringAfterLast('@')
     return uri.scheme == "content" && provider.isNotEmpty() && !provider.startsWith(ownPackage)
