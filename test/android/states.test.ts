@@ -184,10 +184,14 @@ test('an app reports a closed connection and a ban', async () => {
   await enters(app, 'ONLINE');
   await ask('DELETE', '/users/rude/connections');
   expect(await enters(app, 'SESSION_ENDED')).toMatchObject({ reason: 'KICKED' });
-  await ask('PUT', '/users/rude/ban', {});
+  await ask('PUT', '/users/rude/ban', { seconds: 3600, reason: 'spam' });
   const from = app.told.length;
   await app.ask('start');
-  expect(await enters(app, 'REFUSED', from)).toMatchObject({ refusal: 'BANNED' });
+  const until = expect.toSatisfy((time: number) => time > Date.now());
+  expect(await enters(app, 'REFUSED', from)).toMatchObject({
+    refusal: 'BANNED',
+    ban: { reason: 'spam', until },
+  });
 });
 
 test('a session ends when another user logs in', async () => {

@@ -302,6 +302,8 @@ object Samples {
         offered = offeredActions(bob, RoomSummary.Role.MODERATOR, largeRoom, identity),
     )
 
+    val ban: SiteBan = SiteBan.fromJson(JSONObject().put("until", now + 60 * MINUTE).put("reason", "spam"))
+
     private fun restriction(user: User, kind: String, more: JSONObject.() -> Unit = {}) =
         Restriction.fromJson(JSONObject().put("user", json(user)).put("kind", kind).put("by", json(alice)).apply(more))
 

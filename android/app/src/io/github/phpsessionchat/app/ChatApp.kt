@@ -69,7 +69,7 @@ fun ChatApp(app: AppParts) {
             LocalRoomPictures provides chat.client::fileRequest,
         ) { Chat(app, connection) }
         Access.Checking -> CheckingScreen(connection, chat.client::wake)
-        is Access.Refused -> RefusedScreen(now.refusal)
+        is Access.Refused -> RefusedScreen(now.refusal, now.ban)
         is Access.Ended -> if (loggingIn) {
             BackHandler { loggingIn = false }
             SitePage(R.string.ended_first, stringResource(R.string.login_url), onPage = { hasNewPage = true }, onClose = { loggingIn = false })

@@ -20,6 +20,7 @@ import androidx.compose.ui.unit.dp
 import io.github.phpsessionchat.ConnectionState
 import io.github.phpsessionchat.ConnectionState.Reason
 import io.github.phpsessionchat.ConnectionState.Refusal
+import io.github.phpsessionchat.SiteBan
 import io.github.phpsessionchat.android.isWaiting
 
 /** Says why the chat ended, and leads to the login. */
@@ -43,12 +44,19 @@ fun EndedScreen(reason: Reason, onContinue: () -> Unit) {
 }
 
 @Composable
-fun RefusedScreen(refusal: Refusal) {
+fun RefusedScreen(refusal: Refusal, ban: SiteBan?) {
     if (refusal == Refusal.BANNED) {
-        Notice(stringResource(R.string.ended_banned_title), stringResource(R.string.ended_banned_text))
+        Notice(stringResource(R.string.ended_banned_title), ban?.let { detailsOf(it) } ?: stringResource(R.string.ended_banned_text))
     } else {
         Notice(stringResource(R.string.ended_unreadable_title), stringResource(R.string.ended_origin_text))
     }
+}
+
+@Composable
+private fun detailsOf(ban: SiteBan): String {
+    val end = if (ban.until == 0L) stringResource(R.string.ban_you_forever) else stringResource(R.string.ban_you_until, dayAndTime(ban.until))
+    val reason = ban.reason?.let { stringResource(R.string.ban_you_reason, isolate(it)) }
+    return listOfNotNull(end, reason).joinToString(" ")
 }
 
 /** Shown until the server has answered whether the user is logged in. */

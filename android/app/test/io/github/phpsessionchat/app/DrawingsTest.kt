@@ -141,7 +141,7 @@ abstract class DrawingTest : ScreenTest() {
         takeScreenshot(activity, "login-$name")
         show { EndedScreen(Reason.LOGOUT) {} }
         takeScreenshot(activity, "ended-$name")
-        show { RefusedScreen(Refusal.BANNED) }
+        show { RefusedScreen(Refusal.BANNED, Samples.ban) }
         takeScreenshot(activity, "refused-$name")
         show { CheckingScreen(Kind.OFFLINE) {} }
         takeScreenshot(activity, "checking-$name")

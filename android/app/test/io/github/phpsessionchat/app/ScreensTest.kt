@@ -178,6 +178,12 @@ class ScreensTest : ScreenTest() {
     }
 
     @Test
+    fun saysWhyAndHowLongTheSiteHasBannedTheUser() {
+        show { RefusedScreen(Refusal.BANNED, Samples.ban) }
+        compose.onNodeWithText("Until ", substring = true).assertTextContains("Reason: \u2068spam\u2069", substring = true)
+    }
+
+    @Test
     fun saysInTheListOfRoomsThatAMessageWasNotSent() {
         showRooms(Samples.scheduled)
         compose.onNodeWithText("A scheduled message was not sent.").performClick()

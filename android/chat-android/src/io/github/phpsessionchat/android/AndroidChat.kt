@@ -22,6 +22,7 @@ import io.github.phpsessionchat.Replies
 import io.github.phpsessionchat.RoomMember
 import io.github.phpsessionchat.RoomSummary
 import io.github.phpsessionchat.ScheduledMessage
+import io.github.phpsessionchat.SiteBan
 import io.github.phpsessionchat.Upload
 import io.github.phpsessionchat.User
 import java.io.File
@@ -65,7 +66,7 @@ sealed interface Access {
 
     data class Ended(val reason: ConnectionState.Reason) : Access
 
-    data class Refused(val refusal: ConnectionState.Refusal) : Access
+    data class Refused(val refusal: ConnectionState.Refusal, val ban: SiteBan?) : Access
 }
 
 /** The open room. `view` is null until the messages are loaded. */
@@ -413,7 +414,7 @@ class AndroidChat(val server: String, val http: OkHttpClient, outbox: File, priv
             nextActivityAt = 0
             val reason = state.reason
             if (state.kind == ConnectionState.Kind.SESSION_ENDED && reason != null) end(Access.Ended(reason))
-            state.refusal?.let { end(Access.Refused(it)) }
+            state.refusal?.let { end(Access.Refused(it, state.ban)) }
             if (state.kind == ConnectionState.Kind.ONLINE) {
                 loadScheduled()
                 loadReminders()

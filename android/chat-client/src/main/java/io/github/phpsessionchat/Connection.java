@@ -357,7 +357,7 @@ final class Connection implements Link.Listener, Tickets.Listener {
     // The server disconnects this way only when a session has ended.
     if (reason.equals("io server disconnect") && !isCheckingSession) tryResume(Reason.UNAUTHORIZED);
     else if ("session_changed".equals(refusal) && !opening) reconnectNow();
-    else if ("origin_not_allowed".equals(refusal)) reject(Refusal.ORIGIN);
+    else if ("origin_not_allowed".equals(refusal)) reject(Refusal.ORIGIN, null);
     else if ("rate_limited".equals(refusal)) retry(Kind.RATE_LIMITED, retryAfterMs);
     else if (opening && refusal == null && hasOtherTransport()) tryOtherTransport();
     else retry(Kind.OFFLINE, retryAfterMs);
@@ -376,9 +376,9 @@ final class Connection implements Link.Listener, Tickets.Listener {
       if (wasAccepted && resume == null) startRound();
       else handleNotLoggedIn();
     } else if (isCheckingSession) close();
-    else if (code.equals("forbidden")) reject(Refusal.BANNED);
+    else if (code.equals("forbidden")) reject(Refusal.BANNED, data.has("ban") ? SiteBan.fromJson(Wire.object(data, "ban")) : null);
     else if (resume != null) scheduleResume(false);
-    else if (code.equals("session_invalid")) reject(Refusal.INVALID_SESSION);
+    else if (code.equals("session_invalid")) reject(Refusal.INVALID_SESSION, null);
     else if (code.equals("session_store_unavailable")) retry(Kind.STORE_UNAVAILABLE, retryAfterMs);
     else if (code.equals("rate_limited")) retry(Kind.RATE_LIMITED, retryAfterMs);
     else retry(Kind.OFFLINE, retryAfterMs);
@@ -424,12 +424,12 @@ final class Connection implements Link.Listener, Tickets.Listener {
     schedule(Math.min(delayMs, remainingMs));
   }
 
-  private void reject(Refusal refusal) {
+  private void reject(Refusal refusal, @Nullable SiteBan ban) {
     close();
     user = null;
     endReason = null;
     listener.hide();
-    setState(ConnectionState.ofRefusal(refusal));
+    setState(ConnectionState.ofRefusal(refusal, ban));
   }
 
   private void retry(Kind kind, long minDelayMs) {

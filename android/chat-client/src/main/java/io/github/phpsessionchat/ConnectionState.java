@@ -66,38 +66,46 @@ public final class ConnectionState {
   public final @Nullable Reason reason;
   /** The reason, for REFUSED; otherwise null. */
   public final @Nullable Refusal refusal;
+  /** The end and the reason of the ban, for BANNED; null if the ban is in the session. */
+  public final @Nullable SiteBan ban;
   /** The login page, for SESSION_ENDED; null if the server does not provide it. */
   public final @Nullable String loginUrl;
   /** The next attempt in milliseconds since 1970, for OFFLINE, STORE_UNAVAILABLE and RATE_LIMITED; otherwise 0. */
   public final long retryAt;
 
   private ConnectionState(
-      Kind kind, @Nullable Reason reason, @Nullable Refusal refusal, @Nullable String loginUrl, long retryAt) {
+      Kind kind,
+      @Nullable Reason reason,
+      @Nullable Refusal refusal,
+      @Nullable SiteBan ban,
+      @Nullable String loginUrl,
+      long retryAt) {
     this.kind = kind;
     this.reason = reason;
     this.refusal = refusal;
+    this.ban = ban;
     this.loginUrl = loginUrl;
     this.retryAt = retryAt;
   }
 
   static ConnectionState of(Kind kind) {
-    return new ConnectionState(kind, null, null, null, 0);
+    return new ConnectionState(kind, null, null, null, null, 0);
   }
 
   static ConnectionState disconnected(Kind kind, long retryAt) {
-    return new ConnectionState(kind, null, null, null, retryAt);
+    return new ConnectionState(kind, null, null, null, null, retryAt);
   }
 
   static ConnectionState checking(Reason reason) {
-    return new ConnectionState(Kind.CHECKING_SESSION, reason, null, null, 0);
+    return new ConnectionState(Kind.CHECKING_SESSION, reason, null, null, null, 0);
   }
 
   static ConnectionState ended(Reason reason, @Nullable String loginUrl) {
-    return new ConnectionState(Kind.SESSION_ENDED, reason, null, loginUrl, 0);
+    return new ConnectionState(Kind.SESSION_ENDED, reason, null, null, loginUrl, 0);
   }
 
-  static ConnectionState ofRefusal(Refusal refusal) {
-    return new ConnectionState(Kind.REFUSED, null, refusal, null, 0);
+  static ConnectionState ofRefusal(Refusal refusal, @Nullable SiteBan ban) {
+    return new ConnectionState(Kind.REFUSED, null, refusal, ban, null, 0);
   }
 
   @Override

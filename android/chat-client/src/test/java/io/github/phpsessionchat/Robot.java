@@ -526,7 +526,8 @@ public final class Robot implements ChatListener {
 
   @Override
   public void onState(ConnectionState state) {
-    told("state", "kind", state.kind, "reason", state.reason, "refusal", state.refusal, "loginUrl", state.loginUrl);
+    Object ban = state.ban == null ? null : new JSONObject().put("until", state.ban.until).put("reason", state.ban.reason);
+    told("state", "kind", state.kind, "reason", state.reason, "refusal", state.refusal, "ban", ban, "loginUrl", state.loginUrl);
   }
 
   @Override
