@@ -160,7 +160,8 @@ fun Title(name: String, typing: List<User>, isHere: Boolean, onClick: () -> Unit
         }
         Text(
             note,
-            color = MaterialTheme.colorScheme.onSurfaceVariant,
+            Modifier.semantics { if (typing.isNotEmpty()) liveRegion = LiveRegionMode.Polite },
+            MaterialTheme.colorScheme.onSurfaceVariant,
             maxLines = 1,
             overflow = TextOverflow.Ellipsis,
             style = MaterialTheme.typography.labelMedium,

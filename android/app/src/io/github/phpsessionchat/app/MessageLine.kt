@@ -58,7 +58,7 @@ fun Day(time: Long) {
     Box(Modifier.fillMaxWidth().padding(vertical = 12.dp), contentAlignment = Alignment.Center) {
         Text(
             dayName(time),
-            Modifier.border(1.dp, colors.outlineVariant, CircleShape).padding(horizontal = 14.dp, vertical = 4.dp),
+            Modifier.border(1.dp, colors.outlineVariant, CircleShape).padding(horizontal = 14.dp, vertical = 4.dp).semantics { heading() },
             color = colors.onSurfaceVariant,
             style = MaterialTheme.typography.labelMedium,
         )
@@ -189,7 +189,19 @@ private fun ForwardedMark(author: User?) =
 private fun Mark(text: String) =
     Text(text, color = MaterialTheme.colorScheme.onSurfaceVariant, style = MaterialTheme.typography.labelMedium)
 
+/** Opens a menu after a long click. For users of TalkBack, a click opens it too, because theirs would have no effect. */
 @OptIn(ExperimentalFoundationApi::class)
+@Composable
+private fun Modifier.menu(onOpen: () -> Unit): Modifier {
+    val label = stringResource(R.string.msg_actions)
+    return semantics {
+        onClick(label) {
+            onOpen()
+            true
+        }
+    }.combinedClickable(onLongClickLabel = label, onLongClick = onOpen, onClick = {})
+}
+
 @Composable
 private fun Bubble(
     entry: Entry,
@@ -208,12 +220,7 @@ private fun Bubble(
             .clip(shape)
             .background(if (isOwn) colors.primaryContainer else colors.surfaceBright)
             .border(1.dp, colors.outlineVariant, shape)
-            .combinedClickable(
-                enabled = message != null,
-                onLongClickLabel = stringResource(R.string.msg_actions),
-                onLongClick = { message?.let(onMenu) },
-                onClick = {},
-            )
+            .then(if (message == null) Modifier.semantics(mergeDescendants = true) {} else Modifier.menu { onMenu(message) })
             .padding(horizontal = 14.dp, vertical = 8.dp),
         verticalArrangement = Arrangement.spacedBy(6.dp),
     ) {

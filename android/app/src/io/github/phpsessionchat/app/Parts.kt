@@ -152,7 +152,7 @@ fun ConnectionBar(connection: ConnectionState.Kind, onReconnect: () -> Unit) {
         val text = if (connection.isWaiting) R.string.conn_lost else R.string.conn_connecting
         Text(
             stringResource(text),
-            Modifier.padding(vertical = 10.dp),
+            Modifier.padding(vertical = 10.dp).semantics { liveRegion = LiveRegionMode.Polite },
             MaterialTheme.colorScheme.onPrimaryContainer,
         )
     }

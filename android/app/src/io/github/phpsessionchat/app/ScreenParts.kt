@@ -73,7 +73,7 @@ fun TopBar(navigationIcon: (@Composable () -> Unit)?, title: @Composable () -> U
 fun ScreenBar(title: String, closeLabel: Int, onClose: () -> Unit, actions: @Composable RowScope.() -> Unit = {}) {
     TopBar(
         navigationIcon = { IconButton(onClick = onClose) { Icon(Icons.AutoMirrored.Filled.ArrowBack, stringResource(closeLabel)) } },
-        title = { Text(title, fontWeight = FontWeight.Bold, maxLines = 2, overflow = TextOverflow.Ellipsis) },
+        title = { Text(title, Modifier.semantics { heading() }, fontWeight = FontWeight.Bold, maxLines = 2, overflow = TextOverflow.Ellipsis) },
         actions,
     )
 }
@@ -123,7 +123,10 @@ fun PersonRow(
     end: @Composable () -> Unit = {},
 ) {
     Row(
-        modifier.fillMaxWidth().clickable(onClick != null) { onClick?.invoke() }.heightIn(min = 56.dp).padding(16.dp, 8.dp),
+        // A disabled click would be read aloud.
+        modifier.fillMaxWidth()
+            .then(if (onClick == null) Modifier.semantics(mergeDescendants = true) {} else Modifier.clickable(onClick = onClick))
+            .heightIn(min = 56.dp).padding(16.dp, 8.dp),
         horizontalArrangement = Arrangement.spacedBy(12.dp),
         verticalAlignment = Alignment.CenterVertically,
     ) {

@@ -178,6 +178,34 @@ class ScreensTest : ScreenTest() {
     }
 
     @Test
+    fun aClickOfAScreenReaderOpensTheMenuOfAMessage() {
+        showConversation(Samples.importantEntries)
+        compose.onNodeWithText("Gate opens at nine.").performSemanticsAction(SemanticsActions.OnClick)
+        compose.onNodeWithText("Reply").assertIsDisplayed()
+    }
+
+    @Test
+    fun usersInAListHaveAnActionOnlyIfItHasAnEffect() {
+        show { Column { PersonRow(Samples.alice, null, {}); PersonRow(Samples.bob, null, onClick = null) } }
+        compose.onNodeWithText("Alice Moreau").assertHasClickAction()
+        compose.onNodeWithText("Bob Keller").assertHasNoClickAction()
+    }
+
+    @Test
+    fun announcesALostConnection() {
+        show { ConnectionBar(Kind.OFFLINE) {} }
+        compose.onNode(SemanticsMatcher.expectValue(SemanticsProperties.LiveRegion, LiveRegionMode.Polite)).assertTextEquals("Connection lost")
+    }
+
+    @Test
+    fun titlesAndDaysAreHeadings() {
+        showConversation()
+        compose.onNode(isHeading() and hasText("Today")).assertExists()
+        show { RefusedScreen(Refusal.BANNED, null) }
+        compose.onNode(isHeading() and hasText("You may not use this chat")).assertIsDisplayed()
+    }
+
+    @Test
     fun saysWhyAndHowLongTheSiteHasBannedTheUser() {
         show { RefusedScreen(Refusal.BANNED, Samples.ban) }
         compose.onNodeWithText("Until ", substring = true).assertTextContains("Reason: \u2068spam\u2069", substring = true)
