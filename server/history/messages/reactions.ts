@@ -464,7 +464,7 @@ const reads: ReadsOf<ReactionReads> = {
           FROM chat_reactions AS reactions JOIN chat_rooms AS rooms ON rooms.num = reactions.room
           WHERE user_id = ${user} AND NOT (${raw(goneRooms)}) AND room >= ${Number(room)} AND (room > ${Number(room)}
             OR seq > ${Number(seq)} OR (seq = ${Number(seq)} AND emoji > ${emoji}))
-          ORDER BY rooms.num, seq, emoji LIMIT ${limit + 1}`,
+          ORDER BY reactions.room, seq, emoji LIMIT ${limit + 1}`,
     );
     const { page, last } = cutPage(rows, limit);
     // The moderator who exports the data of a user must not learn the user's secret votes.

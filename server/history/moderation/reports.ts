@@ -262,8 +262,8 @@ const reads: ReadsOf<ReportReads> = {
     if (users.length === 0) return [];
     const rows = yield* ask(
       sql`SELECT author_id, count(*) AS num FROM chat_reports AS reports
-          JOIN ${knownRooms(dialect, visibleRooms)} AS rooms ON rooms.num = reports.room
-          WHERE ${inList(dialect, 'author_id', users)} AND closed IS NULL AND seq >= first_seq GROUP BY author_id`,
+          CROSS JOIN ${knownRooms(dialect, visibleRooms)} AS rooms
+          WHERE rooms.num = reports.room AND ${inList(dialect, 'author_id', users)} AND closed IS NULL AND seq >= first_seq GROUP BY author_id`,
     );
     return rows.map(({ author_id, num }) => ({ user: author_id as string, reports: num as number }));
   },

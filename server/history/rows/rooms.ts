@@ -154,11 +154,11 @@ function foundRoom(
  */
 const emptyRoomsLoader: ValueLoader<{ before: number; most: number }, readonly string[]> = {
   name: 'empty rooms',
-  *find({ transaction }, work, needs) {
+  *find({ dialect, transaction }, work, needs) {
     const found: string[] = [];
     for (const need of needs) {
       const rows = yield* transaction.query(
-        sql`SELECT id FROM chat_rooms WHERE empty_since < ${need.before} AND kind = 'private'
+        sql`SELECT id FROM chat_rooms ${dialect.by('chat_rooms_by_emptiness')} WHERE empty_since < ${need.before} AND kind = 'private'
             ORDER BY empty_since, id LIMIT ${need.most}`,
       );
       const ids = rows.map(({ id }) => id as string);

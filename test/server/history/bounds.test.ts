@@ -336,10 +336,15 @@ test('sums the file sizes of a room by an index only', async () => {
   ]);
 });
 
-test('scans only tables that are small, limited in size or read whole at the start', async () => {
+/** Runs every write and read on an empty history. Returns the query plan of each statement, with the first call of it. */
+async function everyPlan(): Promise<{ call: string; sql: string; steps: string[] }[]> {
   const db = await emptyDatabase();
   const prepare = db.prepare.bind(db);
-  const statements = preparedBy(db);
+  const prepared = preparedBy(db);
+  const callByStatement = new Map<string, string>();
+  const note = (call: string) => {
+    for (const sql of prepared.splice(0)) callByStatement.set(sql, callByStatement.get(sql) ?? call);
+  };
   const connection = new SqliteConnection(db);
   const dialect = sqlite(db);
   const digestKey = digestKeyOf(db);
@@ -359,27 +364,33 @@ test('scans only tables that are small, limited in size or read whole at the sta
       const refused = needsId ? [{ error: expect.anything() }] : [];
       expect([op, outcomes.filter((outcome) => 'error' in outcome)]).toEqual([op, refused]);
     }
+    note(op);
   }
   const context = contextOf(db);
   for (const [query, inputs] of Object.entries(everyRead)) {
     for (const input of inputs) connection.answered(reads[query as 'room'](context, input as never));
+    note(query);
   }
-  expect(statements.length).toBeGreaterThan(50);
-  const stepsOf = (sql: string) =>
-    prepare(`EXPLAIN QUERY PLAN ${sql}`)
-      .all()
-      .map(({ detail }) => String(detail));
+  expect(callByStatement.size).toBeGreaterThan(50);
+  return Array.from(callByStatement, ([sql, call]) => {
+    const plan = prepare(`EXPLAIN QUERY PLAN ${sql}`).all();
+    return { call, sql, steps: plan.map(({ detail }) => String(detail)) };
+  });
+}
+
+test('scans only tables that are small, limited in size or read whole at the start', async () => {
+  const plans = await everyPlan();
   // A room may contain many messages besides the replies of a thread.
-  const ofThreads = statements.filter((sql) => inThread.test(sql));
-  const indexes = ofThreads.flatMap((sql) =>
-    stepsOf(sql).flatMap((step) => /^SEARCH (?:chat_)?messages USING INDEX (\w+)/.exec(step)?.[1] ?? []),
+  const ofThreads = plans.filter(({ sql }) => inThread.test(sql)).flatMap(({ steps }) => steps);
+  const indexes = ofThreads.flatMap(
+    (step) => /^SEARCH (?:chat_)?messages USING INDEX (\w+)/.exec(step)?.[1] ?? [],
   );
   expect(indexes.length).toBeGreaterThan(4);
   expect(new Set(indexes)).toEqual(new Set(['chat_messages_by_thread']));
-  const scans = statements.flatMap((sql) =>
+  const scans = plans
+    .flatMap(({ steps }) => steps)
     // A subquery here has its own limit.
-    stepsOf(sql).filter((detail) => detail.startsWith('SCAN') && !detail.startsWith('SCAN (subquery')),
-  );
+    .filter((step) => step.startsWith('SCAN') && !step.startsWith('SCAN (subquery'));
   expect([...new Set(scans)].sort()).toEqual(
     [
       // All bans, read at the start.
@@ -406,6 +417,43 @@ test('scans only tables that are small, limited in size or read whole at the sta
       ...['found', 'fresh', 'marks', 'newest', 'numbered', 'one', 'other', 'p', 'q', 'some_0', 'some_1'].map(
         (list) => `SCAN ${list}`,
       ),
+    ].sort(),
+  );
+});
+
+test('sorts only pages, and rows that are few or limited in number', async () => {
+  const plans = await everyPlan();
+  const sorting = plans.filter(({ steps }) => steps.some((step) => step.startsWith('USE TEMP B-TREE')));
+  expect([...new Set(sorting.map(({ call }) => call))].sort()).toEqual(
+    [
+      // A page, after its size was measured.
+      ...['newest', 'after', 'changes', 'holding', 'replies'],
+      // Lists that each have the limit of the page.
+      ...['acts', 'actsIn', 'eraseStep', 'markUnread'],
+      // Rows with equal sort keys.
+      ...['arrivals', 'deleteEmptyRooms', 'endRestrictions'],
+      // The rooms that the caller names.
+      ...['filesIn', 'messagesIn'],
+      // What a user or a room may have: devices, invite links, pins, scheduled messages and reminders.
+      ...['devices', 'invites', 'pins', 'scheduledBy', 'dueReminders'],
+      // The invite links and the rooms of a user.
+      ...['invitesBy', 'activity'],
+      // The blocked users of a user, and `mostUnreadMentions` of each room.
+      'user',
+      // The mentions of a user in public rooms. Few of them are in rooms where the user is not a member.
+      'namedOutside',
+      // The messages of a user since a time, in the rooms that a moderator sees.
+      'recentOf',
+      // The open reports of the rooms that a moderator sees.
+      'reports',
+      // A row for each room and day.
+      'messagesByDay',
+      // Rows that are processed and deleted: messages that are due, and dropped files.
+      ...['dueScheduled', 'dropFiles'],
+      // Events that failed. The number of events is limited.
+      'events',
+      // These are few.
+      'vapidKeys',
     ].sort(),
   );
 });
