@@ -46,7 +46,8 @@ export const messageReads: ReadsOf<MessageReads> = {
     return yield* readPage(context, { room, condition, order: 'seq', limit });
   },
   *changes(context, { room, since, upTo, limit }) {
-    const condition = sql`${isUnexpired(room)} AND rev > ${since} AND (rev <= ${upTo} OR rich IS NOT NULL)`;
+    // `+ 0` excludes the index by `seq`, with which PostgreSQL would read and sort the whole room.
+    const condition = sql`${isUnexpired(room, 'seq + 0')} AND rev > ${since} AND (rev <= ${upTo} OR rich IS NOT NULL)`;
     const rows = yield* selectMessages(context, { room, condition, order: 'rev', limit });
     const page = cutPageOfChanges(rows, room, upTo, limit);
     if (page !== null) return page;

@@ -17,8 +17,8 @@ export const roomSelection = raw(`num, ${roomColumns}`);
 export const roomNumber = (id: string): Sql => sql`(SELECT num FROM chat_rooms WHERE id = ${id})`;
 
 /** Returns the condition that a message of this room has not expired. */
-export const isUnexpired = (room: string): Sql =>
-  sql`seq >= (SELECT first_seq FROM chat_rooms WHERE id = ${room})`;
+export const isUnexpired = (room: string, seq: 'seq' | 'seq + 0' = 'seq'): Sql =>
+  sql`${raw(seq)} >= (SELECT first_seq FROM chat_rooms WHERE id = ${room})`;
 
 /**
  * Returns the condition that a message of this room has not expired and follows `seq`. With two lower bounds, SQLite
