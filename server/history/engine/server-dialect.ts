@@ -2,7 +2,7 @@ import { outdateBlocks } from './blocks.ts';
 import { raw, type ServerDialect, without } from './dialect.ts';
 
 /** The parts of a dialect that all database servers share. */
-type SharedParts = 'isShared' | 'each' | 'upsert' | 'by' | 'lock' | 'outdate';
+type SharedParts = 'isShared' | 'each' | 'upsert' | 'lock' | 'outdate';
 
 export const ofServers: Pick<ServerDialect, SharedParts> & ThisType<ServerDialect> = {
   isShared: true,
@@ -12,7 +12,6 @@ export const ofServers: Pick<ServerDialect, SharedParts> & ThisType<ServerDialec
   upsert(table, key, columns, rows) {
     return this.update(table, key, columns, rows, without(columns, key));
   },
-  by: () => raw(''),
   lock: raw('FOR UPDATE'),
   outdate(transaction, former) {
     return outdateBlocks(this, transaction, former);
