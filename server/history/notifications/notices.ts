@@ -8,7 +8,7 @@ import { acted, type MemberRecord } from '../records/member.ts';
 import { aboutUser, isGone } from '../rows/erasures.ts';
 import { getMember, memberNeed, setMember } from '../rows/members.ts';
 import { requireRoom } from '../rows/room-changes.ts';
-import { isNotified } from '../rows/select.ts';
+import { isNotified, roomNumber } from '../rows/select.ts';
 import { recheckNow } from './due.ts';
 
 /** A user's notification settings. Unset ones have the site's defaults. */
@@ -175,9 +175,9 @@ const reads: ReadsOf<NoticeReads> = {
   },
   *concernedMembers(_, { room, everyone, after, limit }) {
     const rows = yield* ask(
-      sql`SELECT members.user_id AS user_id FROM chat_rooms AS rooms
-          JOIN chat_members AS members ON members.room = rooms.num
-          WHERE rooms.id = ${room} AND sources <> 0 AND members.user_id > ${after}
+      sql`SELECT members.user_id AS user_id FROM chat_members AS members
+          JOIN chat_rooms AS rooms ON rooms.num = members.room
+          WHERE members.room = ${roomNumber(room)} AND sources <> 0 AND members.user_id > ${after}
             AND read_seq < last_seq AND ${isNotified(everyone)}
             AND (EXISTS (SELECT 1 FROM chat_devices AS devices WHERE devices.user_id = members.user_id) OR NOT EXISTS (
               SELECT 1 FROM chat_notified AS notified WHERE notified.room = members.room
