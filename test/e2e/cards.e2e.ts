@@ -93,7 +93,7 @@ test('sends, shows and changes cards of the site', async ({ alice, bob, site }) 
     await page.getByRole('option', { name: /Seed box/ }).click();
     await expect(alice.field).toHaveValue('');
     await page.getByRole('button', { name: 'Send later' }).click();
-    await page.getByRole('menuitem', { name: /^Tomorrow/ }).click();
+    await page.getByRole('menuitem', { name: 'Tomorrow, 09:00' }).click();
     await expect(page.getByRole('button', { name: 'Remove the card' })).toHaveCount(0);
     await page.getByRole('button', { name: 'Show', exact: true }).click();
     const list = page.getByRole('dialog', { name: 'Scheduled messages' });

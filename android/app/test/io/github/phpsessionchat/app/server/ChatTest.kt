@@ -1,6 +1,8 @@
 package io.github.phpsessionchat.app.server
 
 import androidx.compose.ui.test.longClick
+import androidx.compose.ui.test.onAllNodesWithText
+import androidx.compose.ui.test.onLast
 import androidx.compose.ui.test.onNodeWithContentDescription
 import androidx.compose.ui.test.onNodeWithTag
 import androidx.compose.ui.test.onNodeWithText
@@ -51,7 +53,8 @@ class ChatTest : ServerTest() {
         takeScreenshot(activity, "server")
         compose.onNodeWithTag("draft").performTextInput("Good morning")
         compose.onNodeWithContentDescription("Send").performTouchInput { longClick() }
-        compose.onNodeWithText("Tomorrow", substring = true).performClick()
+        // In the last hour of a day, "in 1 hour" is tomorrow, too.
+        compose.onAllNodesWithText("Tomorrow", substring = true).onLast().performClick()
         awaitText("Scheduled messages · 1")
         compose.onNodeWithText("Scheduled messages · 1").performClick()
         awaitText("Send now")
