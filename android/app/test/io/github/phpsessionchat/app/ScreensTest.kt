@@ -341,7 +341,7 @@ class ScreensTest : ScreenTest() {
     @Test
     fun removesThePreviewOfAnOwnMessage() {
         showConversation(Samples.ownEntriesWithPreview)
-        openMenuOf("See https://weather.example")
+        openMenuOf("See ${leftToRight("https://weather.example")}")
         compose.onNodeWithText("Remove preview for everyone").performClick()
         assertTrue("remove preview 8" in calls)
     }
