@@ -100,27 +100,28 @@ export class LoginEnds {
 
   async #apply(followed: FollowedLogin, check: ReturnType<Logins['check']>[number]): Promise<void> {
     followed.isBusy = true;
-    let waitsMs = 0;
+    let isInDoubt = false;
     try {
       const result = (await check) ?? { state: 'user', login: followed.login };
       if (!this.#followed.has(followed)) return;
       const wasDoubtful = followed.isDoubtful;
       followed.isDoubtful = result.state === 'empty' || result.state === 'invalid';
+      isInDoubt = followed.isDoubtful && !wasDoubtful;
       if (result.state === 'user' && result.login.user.id === followed.login.user.id)
         followed.login = result.login;
-      else if (followed.isDoubtful && !wasDoubtful) waitsMs = doubtMs;
-      else followed.end();
+      else if (!isInDoubt) followed.end();
     } catch (error) {
       // If the store does not answer, the login is neither confirmed nor ended.
       followed.isDoubtful = false;
       if (!(error instanceof StoreError)) this.#warn(error);
     } finally {
-      if (waitsMs === 0) followed.isBusy = false;
-      else
-        setTimeout(() => {
-          followed.isBusy = false;
-          this.#check([followed]);
-        }, waitsMs).unref();
+      if (isInDoubt) setTimeout(() => this.#checkAgain(followed), doubtMs).unref();
+      else followed.isBusy = false;
     }
+  }
+
+  #checkAgain(followed: FollowedLogin): void {
+    followed.isBusy = false;
+    this.#check([followed]);
   }
 }

@@ -2,7 +2,7 @@ import { folded, foldingWork } from '../../text/folding.ts';
 import { holdings } from '../../wire/content.ts';
 import type { Row } from '../records/columns.ts';
 import { messageFrom, type StoredMessage } from '../records/message.ts';
-import { isSearched, type SearchReads } from '../records/search.ts';
+import { isSearched, periodOf, type SearchReads } from '../records/search.ts';
 import { blockSize } from './blocks.ts';
 import { type DatabaseConnection, type Dialect, inList, raw, type Sql, sql } from './dialect.ts';
 import { cutPageBySize } from './read.ts';
@@ -77,13 +77,9 @@ export async function search(
       ? isPublic
       : sql`(${isPublic} OR ${named})`
     : (named as Sql);
-  const { from: author, sentFrom, sentBefore } = only;
-  const terms = termsOfQuery(query, author);
-  const ofPeriod = [
-    sentFrom === undefined ? [] : [sql`last_at >= ${sentFrom}`],
-    sentBefore === undefined ? [] : [sql`first_at < ${sentBefore}`],
-  ].flat();
-  const isIndexed = terms.length + ofPeriod.length > 0;
+  const terms = termsOfQuery(query, only.from);
+  const period = periodOf(only);
+  const isIndexed = terms.length > 0 || period !== undefined;
   // Before the blocks are queried, so that a block indexed in between is searched twice instead of missed.
   const places = !isIndexed
     ? await findRoomEnds()
@@ -197,18 +193,17 @@ export async function search(
    */
   async function findBlocks(nums: readonly number[]): Promise<{ sources: Source[]; isAll: boolean }> {
     const inRooms = inList(dialect, 'room', nums);
-    const hits =
+    const withTerms =
       terms.length === 0
-        ? sql`chat_blocks AS blocks WHERE ${inRooms}`
-        : sql`chat_blocks AS blocks
-            JOIN (SELECT room, block FROM chat_terms WHERE ${inRooms} AND ${inList(dialect, 'term', terms)}
-              GROUP BY room, block HAVING count(*) = ${terms.length}) AS hits
-              ON hits.room = blocks.room AND hits.block = blocks.block WHERE 1 = 1`;
-    const inPeriod = ofPeriod.reduce((all, one) => sql`${all} AND ${one}`, raw(''));
+        ? raw('')
+        : sql`JOIN (SELECT room, block FROM chat_terms WHERE ${inRooms} AND ${inList(dialect, 'term', terms)}
+              GROUP BY room, block HAVING count(*) = ${terms.length}) AS hits USING (room, block)`;
+    const inPeriod =
+      period === undefined ? raw('') : sql`AND last_at >= ${period.from} AND first_at < ${period.before}`;
     const rows = await connection.query(
       sql`SELECT room, block, ${newestIn('block', `(block + 1) * ${blockSize}`)} AS last
-          FROM (SELECT blocks.room AS room, blocks.block AS block, last_num FROM ${hits}
-            AND stale = 0 AND folding = ${termsVersion} AND first_num < ${before} ${inPeriod}
+          FROM (SELECT room, block, last_num FROM chat_blocks ${withTerms}
+            WHERE ${inRooms} AND stale = 0 AND folding = ${termsVersion} AND first_num < ${before} ${inPeriod}
             UNION ALL SELECT room, block, last_num FROM chat_blocks
             WHERE (stale = 1 OR folding <> ${termsVersion}) AND first_num < ${before} AND ${inRooms}) AS places
           ORDER BY last DESC LIMIT ${maxBlocks}`,

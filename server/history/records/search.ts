@@ -33,6 +33,15 @@ export interface SearchReads {
   };
 }
 
+/** Returns the period of a filter: sent at `from` or later, and before `before`, as Unix ms. Undefined for all times. */
+export function periodOf({
+  sentFrom,
+  sentBefore,
+}: SearchFilter): { from: number; before: number } | undefined {
+  if (sentFrom === undefined && sentBefore === undefined) return undefined;
+  return { from: sentFrom ?? 0, before: sentBefore ?? Number.MAX_SAFE_INTEGER };
+}
+
 /** Whether a message matches the filter. Callers check `has` and the text. */
 export function isSearched(
   { user_id, sent_at, deleted_at }: Row,

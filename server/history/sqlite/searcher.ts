@@ -11,7 +11,7 @@ import { type Indexed, indexedFrom, nothingIndexed, termsOfQuery } from '../engi
 import { type FindUsersReads, findUsersSubject } from '../find-users.ts';
 import type { Row } from '../records/columns.ts';
 import { messageFrom } from '../records/message.ts';
-import { isSearched, type SearchReads } from '../records/search.ts';
+import { isSearched, periodOf, type SearchReads } from '../records/search.ts';
 import {
   type Batch,
   lastCommit,
@@ -258,12 +258,10 @@ function search({
   limit,
 }: SearchReads['search']['in']): SearchReads['search']['out'] {
   const before = cursors.open('search', from);
-  const { from: author, has, sentFrom = 0, sentBefore = Number.MAX_SAFE_INTEGER } = only;
-  const isPeriod = only.sentFrom !== undefined || only.sentBefore !== undefined;
   const wanted: Wanted = {
-    terms: termsOfQuery(query, author),
-    has,
-    times: isPeriod ? { from: sentFrom, before: sentBefore } : undefined,
+    terms: termsOfQuery(query, only.from),
+    has: only.has,
+    period: periodOf(only),
     before,
   };
   const needle = folded(query ?? '');
@@ -315,7 +313,7 @@ interface Wanted {
   /** Empty to accept any text by any author. */
   terms: readonly number[];
   has: Holding | undefined;
-  times: { from: number; before: number } | undefined;
+  period: ReturnType<typeof periodOf>;
   /** The number of the first message that is too new. */
   before: number;
 }
@@ -326,7 +324,7 @@ interface Wanted {
  */
 function nextCandidate(
   place: RoomCursor,
-  { terms, has, times, before }: Wanted,
+  { terms, has, period, before }: Wanted,
 ): { message?: TextRow; rows: number } {
   const { room, first } = place;
   if (place.newest === before - 1) {
@@ -334,7 +332,7 @@ function nextCandidate(
     if (place.newest === 0) return { rows: 1 };
   }
   const isIndexed = place.newest <= index.message;
-  const upTo = times !== undefined && isIndexed ? index.newestIn(room, first, place.seq, times) : place.seq;
+  const upTo = period !== undefined && isIndexed ? index.newestIn(room, first, place.seq, period) : place.seq;
   if (upTo === undefined) {
     moveCursor(place, 0);
     return { rows: 1 };

@@ -120,8 +120,8 @@ export class SearchIndex {
           'SELECT blocks AS bits FROM block_terms WHERE room = ? AND block_group = ? AND term = ?',
         ),
         addTimes: this.db.prepare(
-          `INSERT INTO group_times (room, block_group, first_at, last_at) VALUES (?1, ?2, ?3, ?3)
-           ON CONFLICT DO UPDATE SET first_at = min(first_at, ?3), last_at = max(last_at, ?3)`,
+          `INSERT INTO group_times (room, block_group, first_at, last_at) VALUES (?, ?, ?, ?)
+           ON CONFLICT DO UPDATE SET first_at = min(first_at, excluded.first_at), last_at = max(last_at, excluded.last_at)`,
         ),
         dropTimes: this.db.prepare(
           `DELETE FROM group_times WHERE room = ?1 AND block_group = ?2
@@ -158,7 +158,8 @@ export class SearchIndex {
       for (const { room, block, added, removed, times } of changes.blocks()) {
         for (const [term, bits] of removed) this.#remove(room, block, term, bits);
         for (const [term, bits] of added) this.#add(room, block, term, bits);
-        for (const at of times) this.#statements.addTimes.run(room, groupOf(block), at);
+        if (times.length > 0)
+          this.#statements.addTimes.run(room, groupOf(block), Math.min(...times), Math.max(...times));
       }
       setState.run(state.generation, message, change);
       this.db.exec('COMMIT');
@@ -260,7 +261,7 @@ interface ChangedBlock {
   /** Terms, and the bits of the messages that gained or lost them. */
   added: Map<number, number>;
   removed: Map<number, number>;
-  /** When its new messages were sent: the first and the last time. */
+  /** When its new messages were sent, as Unix ms. */
   times: number[];
 }
 
@@ -280,8 +281,7 @@ export class TextChanges {
   /** Records a new message. */
   noteNew(room: number, seq: number, now: Indexed, at: number): void {
     this.note(room, seq, nothingIndexed, now);
-    const { times } = this.#block(room, blockOf(seq));
-    if (now !== nothingIndexed) times.splice(0, 2, Math.min(at, ...times), Math.max(at, ...times));
+    if (now.author !== '') this.#block(room, blockOf(seq)).times.push(at);
   }
 
   blocks(): Iterable<ChangedBlock> {
