@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import {
   type CheckResult,
+  doubtMs,
   type Followed,
   type Login,
   type SessionUser,
@@ -14,11 +15,6 @@ import { LoginTtl, type TtlOptions } from './ttl.ts';
 
 // Durations are in milliseconds. Times are on the monotonic clock.
 
-/**
- * PHP truncates a session before it writes it, and a busy machine may suspend it in between, so an empty or unreadable
- * session is read a second time.
- */
-const confirmAfter = 500;
 /** The delays of extra checks after a request of the site opened the login, because that request may also end it. */
 const checksAfterOpening = [50, 250];
 /** The delay before a failed read is repeated. */
@@ -64,7 +60,7 @@ export interface Surroundings extends TtlOptions {
  * - `due`: a check starts `shortestPause` after the start of the previous one
  * - `checking`: a check is in flight, or found no user and the reason of the end is being determined
  * - `recheck`: `checking`, and a notification arrived whose change the check may have missed
- * - `confirming`: was empty or unreadable once, and is read again after `confirmAfter`
+ * - `confirming`: was empty or unreadable once, and is read again after `doubtMs`
  * - `retrying`: `unsettled`, or `failed` in `recheck`, and is checked again after `retryAfter`
  * - `ended`: final, because the login ended or lost its last connection
  */
@@ -203,7 +199,7 @@ export class CheckedLogin implements Watcher {
     const state = this.#change(event);
     if (state === 'checking') this.#around.check(this);
     else if (state === 'due') this.#waitFor(this.#began + shortestPause - performance.now());
-    else if (state === 'confirming') this.#waitFor(confirmAfter);
+    else if (state === 'confirming') this.#waitFor(doubtMs);
     else if (state === 'retrying') this.#waitFor(retryAfter);
   }
 

@@ -46,6 +46,8 @@ export {
   type Watch,
   type Watcher,
 } from './login.ts';
+/** For programs that check logins by themselves. */
+export { doubtMs } from './login-ends.ts';
 export {
   ConfigurationError,
   type FolderSettings,

@@ -7,7 +7,7 @@ const recheckDelayMs = 100;
  * PHP truncates a session file before it writes it, and a busy machine may suspend it in between. So an empty or
  * unreadable session is checked again after this time, in ms, before its login ends.
  */
-const doubtMs = 500;
+export const doubtMs = 500;
 
 interface FollowedLogin {
   login: Login;
