@@ -1,4 +1,4 @@
-import { io } from 'socket.io-client';
+import { io, type Socket } from 'socket.io-client';
 import type { Answer, RequestName } from '../../server/wire/events.ts';
 import type { Done } from '../helpers/chat-client.ts';
 import type { Site } from './fixtures.ts';
@@ -10,8 +10,8 @@ export type Ask = <E extends RequestName>(name: E, payload: unknown) => Promise<
 export async function asUser<T>(site: Site, user: string, task: (ask: Ask) => Promise<T>): Promise<T> {
   const cookie = `PHPSESSID=${await site.login(user)}`;
   const socket = io(site.chat.url, { transports: ['websocket'], extraHeaders: { cookie } });
-  await new Promise((resolve, reject) => socket.on('session:ready', resolve).on('connect_error', reject));
   try {
+    await ready(socket);
     return await task(async (name, payload) => {
       const answer: Answer<never> = await socket.timeout(10_000).emitWithAck(name, payload);
       if (!answer.ok) throw new Error(`${name}: ${answer.error.code}`);
@@ -20,6 +20,22 @@ export async function asUser<T>(site: Site, user: string, task: (ask: Ask) => Pr
   } finally {
     socket.disconnect();
   }
+}
+
+/** Waits for `session:ready`. Throws an error that says how far the connection came. */
+async function ready(socket: Socket): Promise<void> {
+  const steps: string[] = [];
+  socket.io.on('open', () => steps.push('open'));
+  socket.on('connect', () => steps.push('connect')).onAny((event) => steps.push(event));
+  await new Promise<unknown>((resolve, reject) => {
+    const fail = (why: unknown) => reject(new Error(`not connected: ${why}, after: ${steps.join(', ')}`));
+    const late = setTimeout(fail, 30_000, 'no answer in 30 s');
+    socket
+      .on('session:ready', resolve)
+      .on('connect_error', fail)
+      .on('disconnect', fail)
+      .on('session:ready', () => clearTimeout(late));
+  });
 }
 
 /** Creates a private room with this owner and these members. */

@@ -37,6 +37,7 @@ export async function startMemcached(
         if (end.test(answer)) socket.end(() => resolve(answer));
       });
       socket.on('error', reject);
+      socket.on('close', () => reject(new Error(`memcached closed the connection after: ${answer}`)));
       socket.write(command);
     });
   return Object.assign(child, {
