@@ -781,6 +781,17 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       expect(await count('chat_terms WHERE block < 2')).toBe(0);
     });
 
+    it('checks only messages near those that have all pairs of the query', async () => {
+      const history = await empty();
+      // Each block has all pairs of the query, but no message has them except one.
+      const kinds = ['a'.repeat(3900), 'b'.repeat(3900), 'cab'].flatMap((text) => Array(4).fill(text));
+      const texts = Array.from({ length: 15 * 128 }, (_, n) => (n === 300 ? 'aabb' : kinds[n % kinds.length]));
+      await Promise.all(texts.map((text) => history.write.send(message(text))));
+      await expect.poll(() => count('chat_blocks')).toBe(14);
+      const page = await history.read.search({ query: 'aabb', rooms: ['lobby'], everyPublic: false, limit: 9 });
+      expect(page).toMatchObject({ messages: [{ text: 'aabb' }], next: undefined });
+    });
+
     it('ends a search page early after long texts', async () => {
       const history = await empty();
       // Each text contains all pairs of the query, but not the query.

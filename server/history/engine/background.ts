@@ -3,7 +3,7 @@ import type { Change } from '../records/changes.ts';
 import type { Row, Value } from '../records/columns.ts';
 import { fileStates } from '../records/file.ts';
 import { gone, goneRooms } from '../records/room.ts';
-import { blockOf, blockSize } from './blocks.ts';
+import { blockOf, blockSize, partOf } from './blocks.ts';
 import { type DatabaseConnection, inList, raw, type ServerDialect, SqlError, sql } from './dialect.ts';
 import type { Pool } from './pool.ts';
 import { forgetKilled } from './recording.ts';
@@ -13,6 +13,8 @@ import { addFormerTerms, addTerms, indexedFrom, termsVersion } from './terms.ts'
 const charactersPerTick = 32 * 1024;
 /** Rows of one statement. */
 const maxRows = 1000;
+
+const termKey = ['room', 'term', 'block'] as const;
 /** Messages, reactions or index rows deleted in one step. */
 const purgeRows = 500;
 /** Expired messages deleted in one step. Their terms are computed in one event-loop tick. */
@@ -187,18 +189,21 @@ export class Background {
     const [after, upTo] = [block * blockSize, (block + 1) * blockSize];
     const ofBlock = sql`room = ${room} AND seq > ${after} AND seq <= ${upTo}`;
     const messages = await connection.query(
-      sql`SELECT num, text, user_id, deleted_at, sent_at FROM chat_messages WHERE ${ofBlock} ORDER BY seq`,
+      sql`SELECT num, seq, text, user_id, deleted_at, sent_at FROM chat_messages WHERE ${ofBlock} ORDER BY seq`,
     );
-    const terms = new Set<number>();
+    /** The parts of each term. */
+    const terms = new Map<number, number>();
     let characters = 0;
     for (const message of messages) {
-      addTerms(terms, indexedFrom(message));
+      const own = new Set<number>();
+      addTerms(own, indexedFrom(message));
+      for (const term of own) terms.set(term, (terms.get(term) ?? 0) | partOf(message.seq as number));
       characters += (message.text as string).length;
       if (characters < charactersPerTick) continue;
       characters = 0;
       await new Promise(setImmediate);
     }
-    const rows: Value[][] = [...terms].map((term) => [room, term, block]);
+    const rows: Value[][] = [...terms].map(([term, parts]) => [room, term, block, parts]);
     await transaction(connection, async () => {
       const [locked] = await connection.query(sql`SELECT id FROM chat_rooms WHERE num = ${room} FOR UPDATE`);
       if (locked === undefined || (locked.id as string).startsWith(gone)) return;
@@ -209,7 +214,7 @@ export class Background {
       if (changed !== undefined) return;
       for (let n = 0; n < rows.length; n += maxRows) {
         const some = rows.slice(n, n + maxRows);
-        await connection.query(this.#dialect.insertNew('chat_terms', ['room', 'term', 'block'], some));
+        await connection.query(this.#dialect.upsert('chat_terms', termKey, [...termKey, 'parts'], some));
       }
       // All messages of the block may have expired.
       const rangeOf = (column: 'num' | 'sent_at') => {
@@ -250,7 +255,7 @@ export class Background {
         // Other messages of the block may share these terms, so the block is indexed again.
         const rows: Value[][] = [...terms].map((term) => [room, term, block]);
         for (let n = 0; n < rows.length; n += maxRows) {
-          const among = this.#dialect.among(['room', 'term', 'block'], rows.slice(n, n + maxRows));
+          const among = this.#dialect.among(termKey, rows.slice(n, n + maxRows));
           await connection.query(sql`DELETE FROM chat_terms WHERE ${among}`);
         }
         await connection.query(

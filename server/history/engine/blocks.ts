@@ -5,6 +5,23 @@ import { addFormerTerms } from './terms.ts';
 /** Messages of one block of the search index. Blocks do not span rooms. */
 export const blockSize = 128;
 
+/**
+ * Messages of one part of a block. A term has a bit for each part, so that a search reads only messages near those that
+ * have all terms, and each row stays small.
+ */
+const partSize = 4;
+/** The bits of all parts. */
+export const allParts = -1;
+
+/** Returns the bit of the part of a message. */
+export const partOf = (seq: number): number => 1 << (((seq - 1) % blockSize) / partSize);
+
+/** Returns the `seq` of each message of these parts of a block. */
+export function seqsOf(block: number, parts: number): number[] {
+  const seqs = Array.from({ length: blockSize }, (_, n) => block * blockSize + n + 1);
+  return seqs.filter((seq) => (parts & partOf(seq)) !== 0);
+}
+
 /** Terms of one statement. */
 const termsPerStatement = 1000;
 

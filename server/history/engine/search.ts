@@ -3,7 +3,7 @@ import { holdings } from '../../wire/content.ts';
 import type { Row } from '../records/columns.ts';
 import { messageFrom, type StoredMessage } from '../records/message.ts';
 import { isSearched, periodOf, type SearchReads } from '../records/search.ts';
-import { blockSize } from './blocks.ts';
+import { allParts, blockSize, seqsOf } from './blocks.ts';
 import { type DatabaseConnection, type Dialect, inList, raw, type Sql, sql } from './dialect.ts';
 import { cutPageBySize } from './read.ts';
 import type { SealedCursors } from './sealed-cursors.ts';
@@ -17,19 +17,25 @@ const maxCandidates = 5000;
 const charactersPerCandidate = 1000;
 /** The `foldingWork` of one event-loop tick. */
 const workPerTick = 256 * 1024;
-/** Maximum blocks of one index lookup, and blocks read before the next check of the limits. */
+/** Maximum blocks of one index lookup, and messages read before the next check of the limits. */
 const maxBlocks = 500;
-const blocksPerRound = 4;
+const messagesPerRound = 4 * blockSize;
 
-/** Consecutive messages of a room that may match. */
+/** Messages of a room that may match. */
 interface Source {
   room: number;
-  after: number;
-  upTo: number;
   /** An upper bound of the message numbers. */
   last: number;
-  /** Whether it may take several reads: see `tailsOf`. */
+  /** The `seq` of single messages, or a range of them. */
+  seqs: readonly number[] | Range;
+  /** Whether a range may take several reads: see `tailsOf`. */
   isTail: boolean;
+}
+
+/** The messages with a `seq` after `after` and up to `upTo`. */
+interface Range {
+  after: number;
+  upTo: number;
 }
 
 /**
@@ -105,24 +111,22 @@ export async function search(
   while (open.length > 0) {
     const finalCount = [...found.keys()].filter((num) => num > rest()).length;
     if (finalCount > limit || (checked >= maxCandidates && rest() < before - 1)) break;
-    const next = open.splice(0, blocksPerRound);
+    let taken = 0;
+    for (let most = messagesPerRound; most > 0 && taken < open.length; taken++) {
+      const { seqs } = open[taken] as Source;
+      most -= 'after' in seqs ? blockSize : seqs.length;
+    }
+    const next = open.splice(0, taken);
+    await check(await readSingle(next));
     for (const source of next) {
-      const rows = await readMessages(source);
-      for (const row of rows) {
-        const text = row.text as string;
-        const work = foldingWork(text);
-        checked += 1 + work / charactersPerCandidate;
-        sinceTick += work;
-        if (sinceTick > workPerTick) {
-          sinceTick = 0;
-          await new Promise(setImmediate);
-        }
-        if (!isSearched(row, only) || !folded(text).includes(needle)) continue;
-        found.set(row.num as number, row);
-      }
+      const { room, seqs, isTail } = source;
+      if (!('after' in seqs)) continue;
+      const rows = await readRange(room, seqs);
+      await check(rows);
       const oldest = rows.at(-1);
-      if (!source.isTail || oldest === undefined || rows.length < blockSize) continue;
-      open.push({ ...source, upTo: (oldest.seq as number) - 1, last: (oldest.num as number) - 1 });
+      if (!isTail || oldest === undefined || rows.length < blockSize) continue;
+      const left = { ...seqs, upTo: (oldest.seq as number) - 1 };
+      open.push({ ...source, seqs: left, last: (oldest.num as number) - 1 });
       open = open.sort((a, b) => b.last - a.last);
     }
   }
@@ -137,6 +141,21 @@ export async function search(
     rest(),
     limit,
   );
+
+  /** Adds the messages that match to `found`. */
+  async function check(rows: readonly Row[]): Promise<void> {
+    for (const row of rows) {
+      const text = row.text as string;
+      const work = foldingWork(text);
+      checked += 1 + work / charactersPerCandidate;
+      sinceTick += work;
+      if (sinceTick > workPerTick) {
+        sinceTick = 0;
+        await new Promise(setImmediate);
+      }
+      if (isSearched(row, only) && folded(text).includes(needle)) found.set(row.num as number, row);
+    }
+  }
 
   /**
    * Selects the number of the newest message before the cursor in each row of `places`, from this block to `upTo`. The
@@ -195,32 +214,57 @@ export async function search(
     const inRooms = inList(dialect, 'room', nums);
     const withTerms =
       terms.length === 0
-        ? raw('')
-        : sql`JOIN (SELECT room, block FROM chat_terms WHERE ${inRooms} AND ${inList(dialect, 'term', terms)}
-              GROUP BY room, block HAVING count(*) = ${terms.length}) AS hits USING (room, block)`;
+        ? raw(`CROSS JOIN (SELECT ${allParts} AS parts) AS hits`)
+        : sql`JOIN (SELECT room, block, bit_and(parts) AS parts FROM chat_terms
+              WHERE ${inRooms} AND ${inList(dialect, 'term', terms)} GROUP BY room, block
+              HAVING count(*) = ${terms.length} AND bit_and(parts) <> 0) AS hits USING (room, block)`;
     const inPeriod =
       period === undefined ? raw('') : sql`AND last_at >= ${period.from} AND first_at < ${period.before}`;
     const rows = await connection.query(
-      sql`SELECT room, block, ${newestIn('block', `(block + 1) * ${blockSize}`)} AS last
-          FROM (SELECT room, block, last_num FROM chat_blocks ${withTerms}
+      // MariaDB calculates bits as unsigned 64-bit numbers.
+      sql`SELECT room, block, ${raw(`parts & ${2 ** 32 - 1}`)} AS parts, ${newestIn('block', `(block + 1) * ${blockSize}`)} AS last
+          FROM (SELECT room, block, last_num, parts FROM chat_blocks ${withTerms}
             WHERE ${inRooms} AND stale = 0 AND folding = ${termsVersion} AND first_num < ${before} ${inPeriod}
-            UNION ALL SELECT room, block, last_num FROM chat_blocks
+            UNION ALL SELECT room, block, last_num, ${raw(`${allParts}`)} AS parts FROM chat_blocks
             WHERE (stale = 1 OR folding <> ${termsVersion}) AND first_num < ${before} AND ${inRooms}) AS places
           ORDER BY last DESC LIMIT ${maxBlocks}`,
     );
-    const sources = rows.map(({ room, block, last }) => ({
-      room: room as number,
-      after: (block as number) * blockSize,
-      upTo: ((block as number) + 1) * blockSize,
-      last: last as number,
-      isTail: false,
-    }));
+    const sources = rows.map(({ room, block, parts, last }) => {
+      const [seqs, after] = [seqsOf(block as number, parts as number), (block as number) * blockSize];
+      return {
+        room: room as number,
+        last: last as number,
+        // A range is faster than its messages one by one.
+        seqs: seqs.length > blockSize / 2 ? { after, upTo: after + blockSize } : seqs,
+        isTail: false,
+      };
+    });
     return { sources, isAll: rows.length < maxBlocks };
   }
 
-  async function readMessages({ room, after, upTo }: Source): Promise<Row[]> {
+  /** Returns the single messages of these sources. */
+  async function readSingle(sources: readonly Source[]): Promise<Row[]> {
+    const places = sources.flatMap(({ room, seqs }) =>
+      'after' in seqs ? [] : seqs.map((seq) => [room, seq]),
+    );
+    if (places.length === 0) return [];
     const { has } = only;
-    // Without the index, the source may be a whole room. The outer query returns only this many messages.
+    const holds =
+      has === undefined
+        ? raw('')
+        : sql`AND EXISTS (SELECT 1 FROM chat_holdings AS held
+            WHERE held.room = messages.room AND held.seq = messages.seq AND held.holds = ${holdings.indexOf(has)})`;
+    return connection.query(
+      sql`SELECT room, num, ${dialect.messageColumns} FROM chat_messages AS messages
+          WHERE ${dialect.among(['room', 'seq'], places)} AND num < ${before} ${holds}
+            AND seq >= (SELECT first_seq FROM chat_rooms AS rooms WHERE rooms.num = messages.room)`,
+    );
+  }
+
+  /** Returns the newest messages of a range, at most those of a block. */
+  async function readRange(room: number, { after, upTo }: Range): Promise<Row[]> {
+    const { has } = only;
+    // Without the index, the range may be a whole room. The outer query returns only this many messages.
     const joinHoldings =
       has === undefined
         ? raw('')
@@ -245,6 +289,6 @@ function* tailsOf(places: readonly Row[]): Generator<Source> {
     const after = last_block === null ? 0 : ((last_block as number) + 1) * blockSize;
     const upTo = last_seq as number;
     if (upTo <= after || last === 0) continue;
-    yield { room: room as number, after, upTo, last: last as number, isTail: true };
+    yield { room: room as number, last: last as number, seqs: { after, upTo }, isTail: true };
   }
 }

@@ -9,7 +9,7 @@ import { pairsOf, searchPairs } from '../records/text-keys.ts';
  */
 
 /** The version of the terms. It changes with the folding, and with what else they are made of. */
-export const termsVersion = foldingVersion + 1;
+export const termsVersion = foldingVersion + 2;
 
 /** What the search indexes contain of a message. A deleted message has nothing in them. */
 export interface Indexed {

@@ -101,6 +101,7 @@ export const columnTypes = {
   reason: 'text',
   block: 'int',
   term: 'int',
+  parts: 'int',
   first_num: 'int',
   first_seq: 'int',
   expiring: 'int',
