@@ -1,49 +1,72 @@
 /**
- * How the costs of reads grow with a site: the CPU of each with more messages, members, rooms and users. The exponent
- * is the slope between the logarithms: 0 if the size does not matter, 1 if the cost is proportional to it.
+ * How the costs of reads grow with a site: the time of each with more messages, members, rooms and users, in each
+ * database. The exponent is the slope between the logarithms: 0 if the size does not matter, 1 if the cost is
+ * proportional to it.
  * Run: npm run bench growth
  */
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { History } from '../server/history/history.ts';
-import { openSqliteHistory } from '../server/history/sqlite/sqlite.ts';
 import { historyFolder } from '../test/helpers/chat-server.ts';
+import { mariadbDatabase, openDatabase, postgresDatabase } from '../test/helpers/history-database.ts';
+import { startMariadb } from '../test/helpers/mariadb.ts';
+import { startPostgres } from '../test/helpers/postgres.ts';
 import { percentile } from '../test/helpers/server-figures.ts';
 
 const rounds = 30;
+/** Rows of one statement. */
+const rowsAtOnce = 500;
 const day = 24 * 60 * 60 * 1000;
 
 interface Growth {
   what: string;
   sizes: readonly number[];
   /** Fills an empty history. Room 1 has the ID `hall`. */
-  fill(db: DatabaseSync, size: number): void;
+  fill(db: Rows, size: number): void;
   /** A rare word of an old message, which one page finds once the search index is complete. */
   indexed?: string;
   costs: Record<string, (history: History, size: number) => Promise<unknown>>;
 }
 
-const add = (db: DatabaseSync, table: string, columns: string) =>
-  db.prepare(`INSERT INTO ${table} (${columns}) VALUES (${columns.replace(/\w+/g, '?')})`);
-const room = (db: DatabaseSync) =>
-  add(db, 'chat_rooms', 'id, kind, name, public_key, head, last_seq, access, members, created_at');
-const member = (db: DatabaseSync) =>
-  add(db, 'chat_members', 'user_id, room, sources, role, read_seq, acted, since, sort');
+/** Collects rows, by the start of the statement that inserts them. */
+class Rows {
+  readonly #rows = new Map<string, string[]>();
+
+  /** @returns a function that adds a row. Texts contain no special characters. */
+  into(table: string, columns: string): (...values: (string | number | null)[]) => void {
+    const rows: string[] = [];
+    this.#rows.set(`INSERT INTO ${table} (${columns}) VALUES `, rows);
+    const literal = (value: string | number | null) =>
+      typeof value === 'string' ? `'${value}'` : `${value ?? 'NULL'}`;
+    return (...values) => rows.push(`(${values.map(literal).join(', ')})`);
+  }
+
+  *statements(): Generator<string> {
+    for (const [start, rows] of this.#rows)
+      for (let n = 0; n < rows.length; n += rowsAtOnce)
+        yield start + rows.slice(n, n + rowsAtOnce).join(', ');
+  }
+}
+
+const room = (db: Rows) =>
+  db.into('chat_rooms', 'num, id, kind, name, public_key, head, last_seq, access, members, created_at');
+const member = (db: Rows) =>
+  db.into('chat_members', 'user_id, room, sources, role, read_seq, acted, since, sort');
 
 /** Adds users who are members of these rooms, with a name of two words. */
-function people(db: DatabaseSync, count: number, rooms: readonly number[]): void {
+function people(db: Rows, count: number, rooms: readonly number[]): void {
   const [user, key, arrival] = [
-    add(db, 'chat_users', 'id, name, acted_public'),
-    add(db, 'chat_user_keys', 'find_key, user_id'),
-    add(db, 'chat_arrivals', 'user_id, at'),
+    db.into('chat_users', 'id, name, acted_public'),
+    db.into('chat_user_keys', 'find_key, user_id'),
+    db.into('chat_arrivals', 'user_id, at'),
   ];
   const join = member(db);
   for (let n = 0; n < count; n++) {
     const [id, name] = [`u${n}`, `name${n} of${(n * 7919) % 1000}`];
-    user.run(id, name, 1);
-    for (const found of [name, id, ...name.split(' ')]) key.run(found, id);
-    arrival.run(id, n);
-    for (const num of rooms) join.run(id, num, 2, 'member', 0, 1, 0, name);
+    user(id, name, 1);
+    for (const found of [name, id, ...name.split(' ')]) key(found, id);
+    arrival(id, n);
+    for (const num of rooms) join(id, num, 2, 'member', 0, 1, 0, name);
   }
 }
 
@@ -53,16 +76,15 @@ const growths: Growth[] = [
     what: 'messages of a room',
     sizes: [10_000, 100_000, 1_000_000],
     fill(db, size) {
-      room(db).run('hall', 'public', 'Hall', 'hall', size, size, 0, 0, 0);
-      const message = add(
-        db,
+      room(db)(1, 'hall', 'public', 'Hall', 'hall', size, size, 0, 0, 0);
+      const message = db.into(
         'chat_messages',
-        'room, seq, rev, id, client_id, user_id, user_name, text, sent_at, digest',
+        'num, room, seq, rev, id, client_id, user_id, user_name, text, sent_at, digest',
       );
       for (let n = 1; n <= size; n++) {
         const by = n === 5 ? 'rare' : `u${n % 50}`;
         const text = `message ${n} about ${(n * 7919) % 99_991}${n === 7 ? ' xylophone' : ''}`;
-        message.run(1, n, n, `m${n}`, `c${n}`, by, by, text, Math.floor((n * 1000 * day) / size), '');
+        message(n, 1, n, n, `m${n}`, `c${n}`, by, by, text, Math.floor((n * 1000 * day) / size), '');
       }
     },
     indexed: 'xylophone',
@@ -83,7 +105,7 @@ const growths: Growth[] = [
     what: 'members of a room',
     sizes: [1000, 10_000, 50_000],
     fill(db, size) {
-      room(db).run('hall', 'private', 'Hall', null, 0, 0, 0, size, 0);
+      room(db)(1, 'hall', 'private', 'Hall', null, 0, 0, 0, size, 0);
       people(db, size, [1]);
     },
     costs: {
@@ -105,7 +127,7 @@ const growths: Growth[] = [
     fill(db, size) {
       const [create, nums] = [room(db), Array.from({ length: size }, (_, n) => n + 1)];
       for (const num of nums)
-        create.run(num === 1 ? 'hall' : `r${num}`, 'private', `R ${num}`, null, 0, 0, 0, 20, 0);
+        create(num, num === 1 ? 'hall' : `r${num}`, 'private', `R ${num}`, null, 0, 0, 0, 20, 0);
       people(db, 20, nums);
     },
     costs: {
@@ -118,7 +140,7 @@ const growths: Growth[] = [
     what: 'users of the site',
     sizes: [1000, 10_000, 100_000],
     fill(db, size) {
-      room(db).run('hall', 'public', 'Hall', 'hall', 0, 0, 0, 0, 0);
+      room(db)(1, 'hall', 'public', 'Hall', 'hall', 0, 0, 0, 0, 0);
       people(db, size, []);
     },
     costs: {
@@ -140,39 +162,91 @@ function exponent(sizes: readonly number[], costs: readonly number[]): number {
   return over / x.reduce((sum, one) => sum + (one - mx) ** 2, 0);
 }
 
-for (const { what, sizes, fill, indexed, costs } of growths) {
-  const medians = new Map(Object.keys(costs).map((name) => [name, [] as number[]]));
-  for (const size of sizes) {
-    const folder = historyFolder();
-    const onFailure = (error: Error) => {
-      throw error;
-    };
-    await (await openSqliteHistory({ path: folder.path, onFailure })).close();
-    const db = new DatabaseSync(folder.path);
-    db.exec('PRAGMA synchronous = OFF; PRAGMA cache_size = -500000; BEGIN');
-    fill(db, size);
-    db.exec('COMMIT');
-    db.close();
-    const history = await openSqliteHistory({ path: folder.path, onFailure });
-    const isIndexed = async () =>
-      (await history.read.search({ ...inHall, query: indexed, limit: 1 })).messages.length > 0;
-    if (indexed !== undefined) while (!(await isIndexed())) await pause(500);
-    for (const [name, run] of Object.entries(costs)) {
-      const taken: number[] = [];
-      for (let n = 0; n < rounds; n++) {
-        const began = performance.now();
-        await run(history, size);
-        taken.push(performance.now() - began);
-      }
-      medians.get(name)?.push(percentile(taken, 0.5));
+interface Database {
+  url: string;
+  /** Runs statements in one transaction. */
+  load(statements: Iterable<string>): Promise<void>;
+  close(): Promise<void>;
+}
+
+const [postgres, mariadb] = [await startPostgres(), await startMariadb()];
+const server = async (database: ReturnType<typeof postgresDatabase>): Promise<Database> => {
+  const { url, query, close } = await database;
+  return {
+    url,
+    async load(statements) {
+      await query('BEGIN');
+      for (const statement of statements) await query(statement);
+      await query('COMMIT');
+    },
+    close,
+  };
+};
+/** The databases, each with the largest size, because the servers' search indexes take minutes for more. */
+const databases: Record<string, { most: number; make: () => Promise<Database> }> = {
+  SQLite: {
+    most: Number.POSITIVE_INFINITY,
+    async make() {
+      const folder = historyFolder();
+      return {
+        url: folder.url,
+        async load(statements) {
+          const db = new DatabaseSync(folder.path);
+          db.exec('PRAGMA synchronous = OFF; PRAGMA cache_size = -500000; BEGIN');
+          for (const statement of statements) db.exec(statement);
+          db.exec('COMMIT');
+          db.close();
+        },
+        close: async () => folder.remove(),
+      };
+    },
+  },
+  PostgreSQL: { most: 200_000, make: () => server(postgresDatabase(postgres)) },
+  MariaDB: { most: 200_000, make: () => server(mariadbDatabase(mariadb)) },
+};
+
+/** Returns the median times of the costs with a history of this size, in ms. */
+async function measure({ fill, indexed, costs }: Growth, size: number, database: Database) {
+  await (await openDatabase(database.url)).close();
+  const rows = new Rows();
+  fill(rows, size);
+  await database.load(rows.statements());
+  const history = await openDatabase(database.url);
+  const isIndexed = async () =>
+    (await history.read.search({ ...inHall, query: indexed, limit: 1 })).messages.length > 0;
+  if (indexed !== undefined) while (!(await isIndexed())) await pause(500);
+  const medians: number[] = [];
+  for (const run of Object.values(costs)) {
+    const taken: number[] = [];
+    for (let n = 0; n < rounds; n++) {
+      const began = performance.now();
+      await run(history, size);
+      taken.push(performance.now() - began);
     }
-    await history.close();
-    folder.remove();
+    medians.push(percentile(taken, 0.5));
   }
-  console.log(`\n| ${what} | ${sizes.map((size) => size.toLocaleString('en')).join(' | ')} | exponent |`);
-  console.log(`| --- |${' --- |'.repeat(sizes.length + 1)}`);
-  for (const [name, taken] of medians) {
-    const cells = taken.map((ms) => `${ms.toFixed(2)} ms`);
-    console.log(`| ${name} | ${cells.join(' | ')} | ${exponent(sizes, taken).toFixed(2)} |`);
+  await history.close();
+  await database.close();
+  return medians;
+}
+
+try {
+  for (const [name, { most, make }] of Object.entries(databases)) {
+    for (const growth of growths) {
+      const sizes = growth.sizes.filter((size) => size <= most);
+      const medians: number[][] = [];
+      for (const size of sizes) medians.push(await measure(growth, size, await make()));
+      console.log(
+        `\n| ${name}: ${growth.what} | ${sizes.map((size) => size.toLocaleString('en')).join(' | ')} | exponent |`,
+      );
+      console.log(`| --- |${' --- |'.repeat(sizes.length + 1)}`);
+      for (const [n, cost] of Object.keys(growth.costs).entries()) {
+        const taken = medians.map((one) => one[n] as number);
+        const cells = taken.map((ms) => `${ms.toFixed(2)} ms`);
+        console.log(`| ${cost} | ${cells.join(' | ')} | ${exponent(sizes, taken).toFixed(2)} |`);
+      }
+    }
   }
+} finally {
+  await Promise.all([postgres.remove(), mariadb.remove()]);
 }
