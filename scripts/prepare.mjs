@@ -153,7 +153,6 @@ const needs = [
   { name: 'systemd', only: ['soak'], present: () => existsSync('/lib/systemd/systemd') },
   // The programs that build the Android app.
   { name: 'aapt', only: ['soak'], present: () => onPath('aapt') && onPath('aapt2') },
-  { name: 'zipalign', only: ['soak'], present: () => onPath('zipalign') },
   { name: 'apksigner', only: ['soak'], present: () => onPath('apksigner') },
   // Provides promtool, which evaluates the alerts.
   { name: 'prometheus', only: ['soak'], present: () => onPath('promtool') },

@@ -6,9 +6,11 @@ import {
   androidJar,
   app,
   emptyFolder,
+  fetchLibraries,
   filesIn,
   jarsOf,
   java,
+  joinPaths,
   libraryFiles,
   out,
   step,
@@ -17,22 +19,39 @@ import {
 import { makeIfChanged } from './unchanged.mjs';
 
 const apk = join(out, 'chat.apk');
+const bundle = join(out, 'chat.aab');
 const debugKey = join(out, 'debug.p12');
 const keyPassword = 'android';
 
 /** Writes the signed `android/app/out/chat.apk`. @param {string[]} classPath of the app */
 export async function writeApk(classPath) {
-  const { unzipSync } = await import('fflate');
-  const shrunk = join(out, 'shrunk.zip');
-  await shrink(classPath, shrunk, ['--min-api', minSdk]);
-  const code = new Map(Object.entries(unzipSync(readFileSync(shrunk))));
-  const unaligned = join(out, 'unaligned.apk');
-  writeFileSync(unaligned, await pack(code));
-  await step('aligning the APK', 'zipalign', ['-f', '-p', '4', unaligned, apk]);
-  rmSync(unaligned);
+  const files = await readParts(resourceApk, classPath);
+  writeFileSync(apk, await zipOf(files, alignmentOf));
   await sign();
-  console.log(`\n${relative(root, apk)}: ${(statSync(apk).size / 1e6).toFixed(1)} MB`);
+  printSize(apk);
 }
+
+/** Writes `android/app/out/chat.aab` for a store, without signature. @param {string[]} classPath of the app */
+export async function writeBundle(classPath) {
+  await fetchLibraries(['bundle']);
+  const resources = join(out, 'merged', 'resources-of-bundle.zip');
+  await step('converting the resources', 'aapt2', [
+    ...['convert', '--output-format', 'proto', '-o', resources, resourceApk],
+  ]);
+  const files = await readParts(resources, classPath);
+  const module = join(out, 'merged', 'base.zip');
+  writeFileSync(module, await zipOf([...files].map(([name, data]) => [pathInBundle(name), data])));
+  rmSync(bundle, { force: true });
+  await java('writing the bundle', [
+    ...['-cp', joinPaths(jarsOf('bundle')), 'com.android.tools.build.bundletool.BundleToolMain'],
+    ...['build-bundle', `--modules=${module}`, `--output=${bundle}`],
+  ]);
+  printSize(bundle);
+}
+
+/** @param {string} path */
+const printSize = (path) =>
+  console.log(`\n${relative(root, path)}: ${(statSync(path).size / 1e6).toFixed(1)} MB`);
 
 /** Returns a JAR with the same classes as the APK, for tests on the JVM. @param {string[]} classPath of the app */
 export async function writeShrunkJar(classPath) {
@@ -96,15 +115,30 @@ function jdkFolder() {
   return dirname(dirname(realpathSync(programs.find((path) => existsSync(path)) ?? '')));
 }
 
-/** Returns the APK without signature. @param {Map<string, Uint8Array>} code */
-async function pack(code) {
+/** Returns the files of the app. @param {string} resources @param {string[]} classPath */
+async function readParts(resources, classPath) {
   const { unzipSync } = await import('fflate');
-  const entries = new Map([...Object.entries(unzipSync(readFileSync(resourceApk))), ...code]);
+  const shrunk = join(out, 'shrunk.zip');
+  await shrink(classPath, shrunk, ['--min-api', minSdk]);
+  const unzip = (/** @type {string} */ path) => Object.entries(unzipSync(readFileSync(path)));
+  const files = new Map([...unzip(resources), ...unzip(shrunk)]);
   for (const path of libraryFiles('app', /^[^/]+\/jni\/.+\.so$/)) {
-    entries.set(path.replace(/^.*\/jni\//, 'lib/'), readFileSync(path));
+    files.set(path.replace(/^.*\/jni\//, 'lib/'), readFileSync(path));
   }
-  // Android maps these files into memory, so they must not be compressed.
-  return await zipOf(entries, (name) => name === 'resources.arsc' || name.endsWith('.so'));
+  return files;
+}
+
+/**
+ * The alignment of files that Android maps into memory: libraries by its largest pages.
+ * @param {string} name
+ */
+const alignmentOf = (name) => (name === 'resources.arsc' ? 4 : name.endsWith('.so') ? 16_384 : 0);
+
+/** Returns where a file of an APK is in a module of a bundle. @param {string} name */
+function pathInBundle(name) {
+  if (name === 'AndroidManifest.xml') return `manifest/${name}`;
+  if (name.endsWith('.dex')) return `dex/${name}`;
+  return name === 'resources.pb' || /^(assets|lib|res)\//.test(name) ? name : `root/${name}`;
 }
 
 async function sign() {

@@ -1,6 +1,6 @@
 import { Problem, runCommand, USAGE } from '../command.mjs';
 import { installNpmPackages } from '../npm-packages.mjs';
-import { writeApk, writeShrunkJar } from './apk.mjs';
+import { writeApk, writeBundle, writeShrunkJar } from './apk.mjs';
 import { compileApp, compileShrunkTest, compileTests } from './compile.mjs';
 import { fetchLibraries, requirePrograms } from './libraries.mjs';
 import { writeStrings } from './strings.mjs';
@@ -15,8 +15,8 @@ await runCommand(async () => {
     writeStrings(folder);
     return 0;
   }
-  if ((command !== undefined && command !== 'test') || rest.length > 0) {
-    throw new Problem('Use npm run android:app or npm run android:app:test.', USAGE);
+  if ((command !== undefined && !['bundle', 'test'].includes(command)) || rest.length > 0) {
+    throw new Problem('Use npm run android:app, android:app:bundle or android:app:test.', USAGE);
   }
   requirePrograms();
   await installNpmPackages();
@@ -26,9 +26,14 @@ await runCommand(async () => {
     await writeApk(classPath);
     return 0;
   }
+  if (command === 'bundle') {
+    await writeBundle(classPath);
+    return 0;
+  }
   await fetchLibraries(['test']);
   const testClassPath = await compileTests(classPath);
   if (process.env.SOAK === undefined) return await testApp(testClassPath);
   await writeApk(classPath);
+  await writeBundle(classPath);
   return await testApp(testClassPath, await compileShrunkTest(await writeShrunkJar(classPath)));
 });

@@ -23,7 +23,6 @@ const libraries = join(out, 'libraries');
  */
 const packageOf = {
   aapt2: 'aapt',
-  zipalign: 'zipalign',
   apksigner: 'apksigner',
   javac: 'openjdk-17-jdk-headless',
   mvn: 'maven',
@@ -83,20 +82,38 @@ export const filesIn = (folder, pattern) =>
     .sort()
     .map((name) => join(folder, name));
 
+/** The extra field with which Android's tools align an entry: the alignment in bytes, and padding. */
+const alignmentField = 0xd935;
+/** Sizes of the local header of an entry, and of that of an extra field (APPNOTE.TXT 4.3.7 and 4.5.1). */
+const [entryHeader, fieldHeader] = [30, 4];
+
 /**
  * Returns a ZIP whose bytes depend on the names and contents only.
  * @param {Iterable<[string, Uint8Array]>} entries
- * @param {(name: string) => boolean} isStored whether the entry is not compressed
+ * @param {(name: string) => number} alignmentOf the alignment in bytes of an entry that Android maps into memory, which is
+ * not compressed; otherwise 0
  */
-export async function zipOf(entries, isStored = () => false) {
+export async function zipOf(entries, alignmentOf = () => 0) {
   const { zipSync } = await import('fflate');
   // A ZIP stores local times, and this constructor also takes a local time.
   const mtime = new Date(1981, 0, 1);
   const sorted = [...entries].sort(([a], [b]) => (a < b ? -1 : 1));
+  const { mapped = [], other = [] } = Object.groupBy(sorted, ([name]) =>
+    alignmentOf(name) > 0 ? 'mapped' : 'other',
+  );
+  let offset = 0;
+  // First, because the sizes of the entries before them must be known.
+  const aligned = mapped.map(([name, data]) => {
+    const alignment = alignmentOf(name);
+    const start = offset + entryHeader + Buffer.byteLength(name) + fieldHeader + 2;
+    const padding = (alignment - (start % alignment)) % alignment;
+    offset = start + padding + data.length;
+    const extra = Buffer.alloc(2 + padding);
+    extra.writeUInt16LE(alignment);
+    return [name, [data, { mtime, level: 0, extra: { [alignmentField]: extra } }]];
+  });
   return zipSync(
-    Object.fromEntries(
-      sorted.map(([name, data]) => [name, [data, { mtime, level: isStored(name) ? 0 : 9 }]]),
-    ),
+    Object.fromEntries([...aligned, ...other.map(([name, data]) => [name, [data, { mtime, level: 9 }]])]),
   );
 }
 
