@@ -1,6 +1,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { SessionUser } from 'php-sessions';
 import { z } from 'zod';
+import { decodeBase64Url } from './base64url.ts';
 import type { TicketLogin } from './tickets.ts';
 
 /** The login that a token was issued for. */
@@ -34,8 +35,9 @@ export class FileAccess {
 
   /** Returns null if the token is not valid, or has expired. */
   verify(token: string): AccessLogin | null {
-    const [text = '', signature = ''] = token.split('.');
-    const given = Buffer.from(signature, 'base64url');
+    const [text = '', signature = '', ...more] = token.split('.');
+    const given = decodeBase64Url(signature);
+    if (given === null || more.length > 0) return null;
     const isSigned = this.#keys.map((key) => {
       const expected = mac(key, text);
       return given.length === expected.length && timingSafeEqual(given, expected);

@@ -2,6 +2,7 @@ import { hash } from 'node:crypto';
 import { findUser, type Login, type PhpValue, type Refusal, toHandle, type UserPaths } from 'php-sessions';
 import { z } from 'zod';
 import { isGuest } from '../wire/guest.ts';
+import { decodeBase64Url } from './base64url.ts';
 
 /** How the tickets of the site are verified. */
 export interface TicketSettings {
@@ -113,6 +114,11 @@ export async function openVerifier({
   return async (ticket, at) => {
     if (typeof ticket !== 'string') return invalid('the ticket is not a string');
     if (ticket.length > maxTicketLength) return invalid(`the ticket is longer than ${maxTicketLength} bytes`);
+    // `jose` also accepts blanks, padding and excess bits.
+    if (ticket.split('.').some((part) => decodeBase64Url(part) === null))
+      return invalid(
+        'the ticket is not a signed JSON Web Token: a part is not base64url (RFC 7515, section 2)',
+      );
     const signed = await verifySigned(ticket, new Date(at));
     if ('code' in signed) return signed;
     const parsed = claims.safeParse(signed.payload);

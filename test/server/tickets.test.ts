@@ -65,6 +65,17 @@ test('rejects an invalid ticket despite a valid cookie', async () => {
   expect(refused.data).toMatchObject({ code: 'session_invalid', retryable: false });
 });
 
+/** Forms of base64url that lenient decoders read as the same bytes. */
+const lenientForms: Record<string, (part: string) => string> = {
+  padding: (part) => `${part}=`,
+  'a blank': (part) => `${part.slice(0, 4)} ${part.slice(4)}`,
+  'a line feed': (part) => `${part}\n`,
+  'another character': (part) => `${part}!`,
+  'a sign of base64': (part) => `${part.slice(0, 4)}+${part.slice(5)}`,
+  // A digest of 32 bytes leaves 2 bits of the last character unused.
+  'excess bits': (part) => part.slice(0, -1) + String.fromCharCode(part.charCodeAt(part.length - 1) + 1),
+};
+
 describe('rejects a ticket', () => {
   const text = ticketOf();
   const [head = '', body = '', signature = ''] = text.split('.');
@@ -88,6 +99,20 @@ describe('rejects a ticket', () => {
       /JSON Web Token/,
     ],
     'longer than 4 KB': [() => ticketOf({ name: 'x'.repeat(4096) }), 'session_invalid', /longer than 4096/],
+    ...Object.fromEntries(
+      Object.entries(lenientForms).map(([form, change]) => [
+        `whose signature has ${form}`,
+        [() => `${head}.${body}.${change(signature)}`, 'session_invalid', /base64url/],
+      ]),
+    ),
+    'whose signed payload has padding': [
+      () => {
+        const part = `${head}.${body}${'='.repeat(4 - (body.length % 4))}`;
+        return `${part}.${createHmac('sha256', key).update(part).digest('base64url')}`;
+      },
+      'session_invalid',
+      /base64url/,
+    ],
     'without a signature': [() => `${head}.${body}.`, 'session_invalid', /CHAT_TICKET_KEY_FILE/],
     'with alg none': [
       () => `${encode({ alg: 'none' })}.${body}.`,
@@ -480,6 +505,17 @@ describe('`access` of a file URL', () => {
       client.close();
     },
   );
+
+  test('has one form only', async () => {
+    const { client, load } = await withFile({ sid: 'one form' });
+    const [content, signature = ''] = String(client.ready.fileAccess).split('.');
+    for (const [form, change] of Object.entries(lenientForms)) {
+      expect([form, (await load(`${content}.${change(signature)}`)).status]).toEqual([form, 404]);
+    }
+    expect((await load(`${content}.${signature}.x`)).status).toBe(404);
+    expect((await load(`${content}.${signature}`)).status).toBe(200);
+    client.close();
+  });
 
   test('gives no other right', async () => {
     const { client, load } = await withFile({ sid: 'only files' });
