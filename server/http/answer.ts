@@ -97,13 +97,18 @@ export function answerErrorRaw(socket: Duplex, code: HttpErrorCode, retryAfterMs
 }
 
 /**
- * Whether the client already has the version with this ETag (`If-None-Match`). It compares weakly, since a proxy that
- * changes the encoding makes the tag weak.
+ * Evaluates the conditions of a request for a version with this ETag (RFC 9110, section 13.2.2). `changed`: `If-Match`
+ * names only others. `known`: the client already has it (`If-None-Match`). null: the request is to be answered.
  */
-export function isKnown(etag: string, header: string | undefined): boolean {
-  const tags = header?.split(',').map((tag) => tag.trim().replace(/^W\//, ''));
-  return tags !== undefined && (tags.includes(etag) || tags.includes('*'));
+export function conditionOf({ headers }: IncomingMessage, etag: string): 'changed' | 'known' | null {
+  const has = (tags: string[]) => tags.includes(etag) || tags.includes('*');
+  const { 'if-match': wanted, 'if-none-match': known } = headers;
+  if (wanted !== undefined && !has(tagsOf(wanted))) return 'changed';
+  // Compared weakly, since a proxy that changes the encoding makes the tag weak.
+  return known !== undefined && has(tagsOf(known).map((tag) => tag.replace(/^W\//, ''))) ? 'known' : null;
 }
+
+const tagsOf = (header: string): string[] => header.split(',').map((tag) => tag.trim());
 
 /**
  * Whether a page loads this as an image, a frame or similar. A visitor may have put such an element into a page of the

@@ -18,6 +18,7 @@ import {
 import { isGuest } from '../wire/guest.ts';
 import { clientId } from '../wire/values.ts';
 import { answerError, answerJson } from './answer.ts';
+import { askForBody } from './held-body.ts';
 import { answerZip, type ZipFile } from './zip.ts';
 
 /** What happens to the messages of an erased user. They lose their author, or are deleted. */
@@ -317,11 +318,12 @@ export function createApi(
     if (keys.length === 0) return answerError(res, 'not_found');
     if (!hasKey(req, keys)) return answerUnauthorized(res);
     const there = routes.filter((one) => one.path.test(path));
-    const found = there.find(({ method }) => method === req.method);
+    const isRead = req.method === 'GET' || req.method === 'HEAD';
+    const found = there.find(({ method }) => method === (isRead ? 'GET' : req.method));
     if (there.length === 0) return answerError(res, 'not_found');
     if (found === undefined) {
       return answerError(res, 'method_not_allowed', undefined, {
-        Allow: there.map(({ method }) => method).join(', '),
+        Allow: there.flatMap(({ method }) => (method === 'GET' ? [method, 'HEAD'] : method)).join(', '),
       });
     }
     const name = decoded(found.path.exec(path)?.[1] ?? '');
@@ -334,6 +336,7 @@ export function createApi(
     if (bytes === null) return answerError(res, 'too_large', undefined, { Connection: 'close' });
     const body = parse(found.body, bytes);
     if ('wrong' in body) return answerJson(res, 400, errorBody('bad_request', body.wrong));
+    if (!isUnconditional(req, isRead)) return answerError(res, 'precondition_failed');
     const result = await answerInTime(found.run(api, name, body.value, query.value));
     if ('archive' in result) await answerZip(req, res, result.archive, result.parts);
     else answerJson(res, result.status, result.body);
@@ -382,6 +385,7 @@ function parseQuery(
 /** Returns the body, or null if it is larger than `most` bytes. */
 export async function readBody(req: IncomingMessage, most: number): Promise<Buffer | null> {
   if (Number(req.headers['content-length'] ?? 0) > most) return null;
+  askForBody(req);
   const pieces: Buffer[] = [];
   let size = 0;
   // Keeps the request open, because `end` reads the rest of a rejected body.
@@ -429,7 +433,7 @@ export function answerUnauthorized(res: ServerResponse): void {
 
 /** Whether the request carries one of the keys, as `Authorization: Bearer KEY`. */
 export function hasKey(req: IncomingMessage, keys: readonly string[]): boolean {
-  const given = /^Bearer (.+)$/i.exec(req.headers.authorization ?? '')?.[1];
+  const given = /^Bearer +(.+)$/i.exec(req.headers.authorization ?? '')?.[1];
   if (given === undefined) return false;
   // Digests have equal lengths, so the time of the comparison reveals nothing about the key.
   const digest = (text: string) => createHash('sha256').update(text).digest();
@@ -437,6 +441,12 @@ export function hasKey(req: IncomingMessage, keys: readonly string[]): boolean {
   let known = false;
   for (const key of keys) if (timingSafeEqual(wanted, digest(key))) known = true;
   return known;
+}
+
+/** Whether a call may be made whatever is stored. The API has no ETags, so no other condition can be met. */
+function isUnconditional({ headers }: IncomingMessage, isRead: boolean): boolean {
+  const { 'if-match': wanted, 'if-none-match': known } = headers;
+  return (wanted === undefined || (isRead && wanted === '*')) && (isRead || known !== '*');
 }
 
 function decoded(part: string): string | null {

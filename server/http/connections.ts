@@ -167,6 +167,12 @@ export class Connections {
     return this.#open.get(socket as Socket)?.current !== undefined;
   }
 
+  /** Whether the body of a request is still arriving, and its response has not begun and can still be an error. */
+  awaitsBody(socket: Duplex): boolean {
+    const current = this.#open.get(socket as Socket)?.current;
+    return current !== undefined && !current.req.complete && !current.headersSent;
+  }
+
   /** Called when the connection closes or becomes a WebSocket. */
   #leave(socket: Socket): void {
     const connection = this.#open.get(socket);

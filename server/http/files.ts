@@ -7,9 +7,10 @@ import { type ReachedLimit, SharedSlots } from '../limits/shared-slots.ts';
 import { fileErrors, type HttpErrorCode, httpErrors, RequestError, requestErrors } from '../wire/errors.ts';
 import { type MessageFile, peaks, roomId } from '../wire/events.ts';
 import { isGuest } from '../wire/guest.ts';
-import { answerJson, isKnown, securityHeaders } from './answer.ts';
+import { answerJson, conditionOf, securityHeaders } from './answer.ts';
 import { statusOf } from './api.ts';
-import { type OwnLogin, ownLogin } from './own-login.ts';
+import { askForBody } from './held-body.ts';
+import { loginChallenge, type OwnLogin, ownLogin } from './own-login.ts';
 import { leastProgress, watchProgress, watchReader } from './progress.ts';
 import { type ByteRange, partOf } from './range.ts';
 import { targetOf } from './target.ts';
@@ -187,6 +188,7 @@ export function createFileRoutes<Who extends { id: string }>(
         () => (slots.isBusy ? leastWhileBusy : leastProgress),
       );
       const body = async function* () {
+        askForBody(req);
         yield* req.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>;
         stopped();
       };
@@ -246,7 +248,9 @@ export function createFileRoutes<Who extends { id: string }>(
       'Content-Security-Policy': "sandbox; default-src 'none'",
       'Cross-Origin-Resource-Policy': 'same-site',
     };
-    if (isKnown(etag, req.headers['if-none-match'])) return void res.writeHead(304, headers).end();
+    const condition = conditionOf(req, etag);
+    if (condition === 'changed') return refuse(res, 'precondition_failed');
+    if (condition === 'known') return void res.writeHead(304, headers).end();
     const part = what === 'file' ? partOf(req, file.size, etag) : undefined;
     if (part === null) {
       return void res
@@ -357,6 +361,7 @@ function refuse(res: ServerResponse, code: Refusal, retryAfterMs?: number, words
     status: statusOf[code as RequestError['code']] ?? 400,
     message: fileErrors[code as RequestError['code']] ?? requestErrors[code as RequestError['code']],
   };
+  if (code === 'unauthorized') res.setHeader('WWW-Authenticate', loginChallenge);
   answerJson(res, status, { error: { code, message: words ?? message } }, retryAfterMs);
 }
 

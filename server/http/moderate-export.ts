@@ -48,6 +48,7 @@ export function createModerateExport<Who extends { id: string }>(
     if (typeof known === 'number') return answerError(res, 'rate_limited', known);
     const who = await answerInTime(route.who(req));
     if (who === 'banned') throw new RequestError('forbidden');
+    if (who === 'unauthorized') return answerError(res, who, undefined, { 'WWW-Authenticate': 'Cookie' });
     if (typeof who === 'string') return answerError(res, who);
     known();
     const wait = limit.take(who.id);

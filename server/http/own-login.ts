@@ -7,6 +7,9 @@ export interface OwnLogin {
   guest?: { secret: string } | undefined;
 }
 
+/** `WWW-Authenticate` of a 401 to users. */
+export const loginChallenge = 'Session';
+
 /**
  * Reads `Authorization: Session ID`, `Authorization: Ticket JWT` or `Authorization: Guest SECRET`. Pages of other sites
  * need a preflight for this header.

@@ -19,7 +19,7 @@ export function partOf(
   const { range, 'if-range': version } = headers;
   if (range === undefined || method !== 'GET' || (version !== undefined && version !== etag))
     return undefined;
-  const [, first = '', last = ''] = /^bytes=(\d{0,15})-(\d{0,15})$/.exec(range) ?? [];
+  const [, first = '', last = ''] = /^bytes=(\d{0,15})-(\d{0,15})$/i.exec(range) ?? [];
   if (first === '' && last === '') return undefined;
   if (first === '') {
     const length = Math.min(Number(last), size);

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { answerInTime } from '../limits/answer-in-time.ts';
 import { loopback } from '../outgoing/addresses.ts';
 import type { HttpErrorCode } from '../wire/errors.ts';
-import { answerError, answerJson, isKnown, securityHeaders, send } from './answer.ts';
+import { answerError, answerJson, conditionOf, securityHeaders, send } from './answer.ts';
 import { type Api, answerUnauthorized, createApi, hasKey } from './api.ts';
 import type { ClientFile } from './client-files.ts';
 import { codingFor } from './encoding.ts';
@@ -149,10 +149,9 @@ function serve(file: ClientFile, path: string, imageOrigins: readonly string[]):
     const { body, etag } = file.forms.get(coding) as { body: Buffer; etag: string };
     res.setHeader('ETag', etag);
     if (coding !== 'identity') res.setHeader('Content-Encoding', coding);
-    if (isKnown(etag, req.headers['if-none-match'])) {
-      res.writeHead(304, headers).end();
-      return;
-    }
+    const condition = conditionOf(req, etag);
+    if (condition === 'changed') return answerError(res, 'precondition_failed');
+    if (condition === 'known') return void res.writeHead(304, headers).end();
     res.writeHead(200, { ...headers, 'Content-Length': body.length });
     res.end(req.method === 'HEAD' ? undefined : body);
   };

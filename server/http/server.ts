@@ -9,6 +9,7 @@ import { answerError, answerErrorRaw } from './answer.ts';
 import { answerRequestError } from './api.ts';
 import { type Bounds, Connections } from './connections.ts';
 import { isUpload } from './files.ts';
+import { askForBody, holdBody } from './held-body.ts';
 import { createServer } from './node-http.ts';
 import { targetOf } from './target.ts';
 
@@ -88,8 +89,12 @@ export async function openHttpServer(options: {
     }
     const target = targetOf(req);
     if (target === null) return answerError(res, 'bad_request');
+    if (codingsOf(req).length > 1) return answerError(res, 'not_implemented');
     if (isUpload(req, target.path)) connections.patient(req);
-    if (target.path === socketPath) return endpoint.request(req, res, target.url);
+    if (target.path === socketPath) {
+      askForBody(req);
+      return endpoint.request(req, res, target.url);
+    }
     routes(req, res, target.path).catch((error: unknown) => {
       if (error instanceof RequestError) {
         const { code, message: reason } = error;
@@ -103,9 +108,16 @@ export async function openHttpServer(options: {
       res.destroy();
     });
   };
-  const onRequest = (req: IncomingMessage, res: ServerResponse) =>
+  const onRequest = (req: IncomingMessage, res: ServerResponse) => {
+    // Without `chunked` at the end, the end of the body is unknown (RFC 9112, section 6.3).
+    if (codingsOf(req).at(-1) !== chunked) return answerErrorRaw(req.socket, 'bad_request');
     connections.inTurn(req, res, () => answer(req, res));
+  };
   server.on('request', onRequest);
+  server.on('checkContinue', (req: IncomingMessage, res: ServerResponse) => {
+    holdBody(req, res);
+    onRequest(req, res);
+  });
   // Expectations other than 100-continue may be ignored (RFC 9110, section 10.1.1).
   server.on('checkExpectation', onRequest);
   const upgrade = (req: IncomingMessage, socket: Duplex, head: Buffer): void => {
@@ -121,9 +133,12 @@ export async function openHttpServer(options: {
   server.on('upgrade', (req, socket, head) =>
     connections.upgradeInTurn(req, () => upgrade(req, socket, head)),
   );
+  server.on('connect', (_req, socket) => answerErrorRaw(socket, 'not_implemented'));
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+    // `onRequest` has answered.
+    if (socket.writableEnded) return;
     // The client would take an error for the response to its earlier request.
-    if (connections.owes(socket)) socket.destroy();
+    if (connections.owes(socket) && !connections.awaitsBody(socket)) socket.destroy();
     else if (error.code === 'HPE_HEADER_OVERFLOW') {
       onHeaderTooLarge();
       answerErrorRaw(socket, 'header_too_large');
@@ -153,5 +168,10 @@ export async function openHttpServer(options: {
     },
   };
 }
+
+const chunked = 'chunked';
+/** Returns the codings of a body in their order. A body without `Transfer-Encoding` counts as chunked. */
+const codingsOf = ({ headers }: IncomingMessage): string[] =>
+  (headers['transfer-encoding'] ?? chunked).split(',').map((coding) => coding.trim().toLowerCase());
 
 const hasTooManyHeaders = (req: IncomingMessage): boolean => req.rawHeaders.length > 2 * maxHeaders;

@@ -29,6 +29,8 @@ export function targetOf(req: IncomingMessage): Target | null {
   const [, authority, sent, query = ''] = form.exec(req.url ?? '') ?? [];
   if (sent === undefined || sent.includes('//')) return null;
   const path = hasNames.test(sent) ? sent.replace(leftRaw, encodeURIComponent) : sent;
+  // Node parses HTTP/0.9 and HTTP/2.0 as if they were HTTP/1.1.
+  if (req.httpVersionMajor !== 1) return null;
   // HTTP/1.0 needs no `Host`, and HTTP/1.1 exactly one.
   if (hosts.length > 1 || (hosts.length === 0 && req.httpVersion === '1.1')) return null;
   if (authority !== undefined && authority.toLowerCase() !== hosts[0]?.toLowerCase()) return null;

@@ -39,6 +39,7 @@ export async function answerZip(
     'Content-Disposition': `attachment; filename="${name}"`,
     'Cache-Control': 'no-store',
   });
+  if (req.method === 'HEAD') return void res.end();
   const stopped = watchReader(req, res);
   // Both are awaited together, because an unhandled rejection ends the process.
   await Promise.all([

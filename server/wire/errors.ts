@@ -83,6 +83,11 @@ export const httpErrors = {
   not_found: { status: 404, message: 'There is nothing at this address.' },
   method_not_allowed: { status: 405, message: 'This address does not support that method.' },
   length_required: { status: 411, message: 'The request needs a Content-Length.' },
+  precondition_failed: {
+    status: 412,
+    message:
+      'The condition of If-Match or If-None-Match is not met. Calls of the API have no versions: send them without it.',
+  },
   file_type: { status: 415, message: 'Files of this type are not accepted here.' },
   file_limit: { status: 415, message: 'The picture is above a limit.' },
   file_damaged: { status: 415, message: 'The file cannot be decoded as its type.' },
@@ -95,6 +100,10 @@ export const httpErrors = {
   header_too_large: {
     status: 431,
     message: `The request has ${tooManyHeaders}. Delete old cookies of this site.`,
+  },
+  not_implemented: {
+    status: 501,
+    message: 'This server supports neither CONNECT nor a Transfer-Encoding other than chunked.',
   },
   session_store_unavailable: {
     status: 503,

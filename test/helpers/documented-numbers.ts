@@ -147,7 +147,7 @@ export const maskPage = (text: string): string =>
     .replace(/`(?:GET|PUT|POST|PATCH|DELETE) [^`]*`/g, blank)
     .replace(/`\{"[^`]*`/g, blank)
     .replace(
-      /(?<!(?:up to|over|above|most|newest|first|than|last|least|of|every|have|has) )\b(?:20[1246]|304|40[0134589]|41[01356]|429|431|50[2347])\b/g,
+      /(?<!(?:up to|over|above|most|newest|first|than|last|least|of|every|have|has) )\b(?:20[1246]|304|40[0134589]|41[012356]|429|431|50[12347])\b/g,
       blank,
     )
     .replace(/(?<=: |, or |otherwise )200(?=[ ,])/g, blank)

@@ -78,7 +78,7 @@ export function checkHttp(answer: string): number[] {
   if (answer !== '' && !/^HTTP\/1\.1 [1-5]\d\d /.test(answer))
     throw new Error(`not an HTTP response: ${answer.slice(0, 200)}`);
   const statuses = [...answer.matchAll(/^HTTP\/1\.1 (\d+) /gm)].map(([, status]) => Number(status));
-  if (statuses.some((status) => status >= 500 && status !== 503))
+  if (statuses.some((status) => status >= 500 && status !== 501 && status !== 503))
     throw new Error(`the server failed: ${answer.slice(0, 200)}`);
   return statuses;
 }
