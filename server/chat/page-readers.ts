@@ -50,7 +50,7 @@ export class PageReaders {
   async read(page: string, user: User): Promise<{ here: User[]; nextMs: number }> {
     const since = this.note(page, user);
     this.#others?.reads(page, user);
-    const remainingMs = Math.ceil(since + shownFirstMs - performance.now());
+    const remainingMs = Math.ceil(since - performance.now() + shownFirstMs);
     if (remainingMs > 0) return { here: [], nextMs: remainingMs };
     return { here: await this.#readers(page, user.id), nextMs: repeatMs };
   }
