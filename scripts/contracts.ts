@@ -140,9 +140,10 @@ export function openApi(): Json {
   const paths: Record<string, Json> = {};
   for (const { method, template, summary, names, body, statuses, query = {} } of routes) {
     const responses: Json = Object.fromEntries(statuses.map((status) => [status, { description: 'done' }]));
-    for (const status of ['400', '401', '404', '503']) {
+    for (const status of ['400', '401', '404', '503', 'default']) {
       responses[status] = { $ref: '#/components/responses/Error' };
     }
+    const place = { name: /\{(\w+)\}/.exec(template)?.[1] };
     const path = paths[template] ?? {};
     paths[template] = path;
     path[method.toLowerCase()] = {
@@ -152,11 +153,11 @@ export function openApi(): Json {
       parameters: [
         ...(names === undefined
           ? []
-          : [{ name: names, in: 'path', required: true, schema: schemaOf(pathNames[names], 'input') }]),
+          : [{ ...place, in: 'path', required: true, schema: schemaOf(pathNames[names], 'input') }]),
         ...Object.entries(query).map(([name, schema]) => ({
           name,
           in: 'query',
-          ...(schema._zod.optin === 'optional' ? {} : { required: true }),
+          ...(schema.safeParse(undefined).success ? {} : { required: true }),
           schema: schemaOf(schema, 'input'),
         })),
       ],

@@ -3,6 +3,7 @@ import { firstPage } from '../text/format.ts';
 import type { FieldsWith, NewContent } from '../wire/content.ts';
 import { RequestError } from '../wire/errors.ts';
 import { type AuditScope, auditScopes, type Message, type SiteBan, type User } from '../wire/events.ts';
+import { isReservedRoomId } from '../wire/values.ts';
 import type { Chat } from './chat.ts';
 import { cursorOf, decodeCursor } from './cursor.ts';
 import { checkText } from './messages/texts.ts';
@@ -51,9 +52,6 @@ export async function readMessage(
   return { message: directory.messageOf(message) };
 }
 
-/** Whether the ID has a form that only rooms created by the chat have. */
-export const isReservedRoomId = (id: string): boolean => /^[udr]-/.test(id);
-
 /** Returns the rooms that a session puts its user into. Undefined if the list is unreadable. */
 export const roomsIn = ({
   groups = [],
@@ -66,9 +64,6 @@ export async function putRoom(
   { history }: Chat,
   room: { id: string; name: string; topic?: string | undefined; kind: 'public' | 'private' },
 ): Promise<{ room: ApiRoom; created: boolean }> {
-  if (isReservedRoomId(room.id)) {
-    throw new RequestError('bad_request', 'IDs that begin with u-, d- or r- are reserved for the server');
-  }
   const { topic, ...rest } = room;
   const done = await history.write.putRoom({ ...rest, topic: topic || undefined, at: Date.now() });
   return { room: apiRoom(done.room), created: done.created };

@@ -1,6 +1,6 @@
 import type { SessionUser } from 'php-sessions';
-import { isReservedRoomId } from '../chat/site.ts';
 import type { Log } from '../log.ts';
+import { isReservedRoomId } from '../wire/values.ts';
 
 const maxLoggedProblems = 10_000;
 

@@ -8,15 +8,17 @@ import { RequestError, requestErrors } from '../wire/errors.ts';
 import {
   auditScopes,
   banReason,
+  loginId,
   longestSeconds,
   ownUserId,
   roomId,
   roomName,
+  siteRoomId,
   topic,
   userName,
 } from '../wire/events.ts';
-import { isGuest } from '../wire/guest.ts';
-import { clientId } from '../wire/values.ts';
+import { guestId, isGuest } from '../wire/guest.ts';
+import { clientId, oneVisible } from '../wire/values.ts';
 import { answerError, answerJson } from './answer.ts';
 import { askForBody } from './held-body.ts';
 import { answerZip, type ZipFile } from './zip.ts';
@@ -33,7 +35,9 @@ const anyUserId = z.union([ownUserId, z.int().min(1).transform(String)], {
       : 'the ID of a user is an integer, or a string of 1 to 64 characters that is not 0 or *',
 });
 /** The ID of a user of the site. */
-const siteUserId = anyUserId.refine((id) => !isGuest(id), { message: 'IDs of guests are reserved' });
+const siteUserId = anyUserId
+  .refine((id) => !isGuest(id), { message: 'IDs of guests are reserved' })
+  .meta({ not: { type: 'string', pattern: guestId.source } });
 
 const namedUser = z.object({ id: siteUserId, name: userName });
 
@@ -41,7 +45,14 @@ const namedUser = z.object({ id: siteUserId, name: userName });
 const maxUsers = 1000;
 
 /** The forms of the placeholders in `routes`. */
-export const names = { room: roomId, user: ownUserId, sid: z.string().min(1).max(256) } as const;
+export const names = { room: roomId, siteRoom: siteRoomId, user: ownUserId, sid: loginId } as const;
+
+/** The text of a message. The site posts no files, so it must not be blank. `checkText` checks it. */
+const text = apiContent.text
+  .describe(
+    'At most CHAT_LIMIT_TEXT characters, with a visible one, without control characters but tab and LF.',
+  )
+  .meta({ pattern: String.raw`^${oneVisible}[^\u0000-\u0008\u000b-\u001f\ud800-\udfff]*$` });
 
 /**
  * The request bodies of the PHP application, by their name in `routes`. Unknown fields are rejected, because a ban with a
@@ -52,6 +63,7 @@ export const bodies = {
     user: namedUser.transform(({ id, name }) => ({ id, name: name || id })),
     clientId,
     ...apiContent,
+    text,
   }),
   push: z.strictObject({ name: z.string().regex(/^[\x21-\x7e]{1,64}$/), data: z.unknown().optional() }),
   room: z.strictObject({ name: roomName, topic: topic.optional(), kind: z.enum(['public', 'private']) }),
@@ -142,6 +154,7 @@ interface Route<Body extends keyof Bodies = keyof Bodies> {
   /** What the call does, for docs/openapi.json. */
   summary: string;
   path: RegExp;
+  /** The form of the placeholder. */
   names: keyof typeof names | undefined;
   body: Body;
   /** The allowed options of the query. */
@@ -200,10 +213,20 @@ export const routes: readonly Route[] = [
     ),
     query: messageQuery,
   },
-  route('PUT', '/api/rooms/{room}', 'Create or change a room', 'room', [200, 201], async (api, id, body) => {
-    const { room: made, created } = await api.putRoom(id, body);
-    return { status: created ? 201 : 200, body: { room: made } };
-  }),
+  {
+    ...route(
+      'PUT',
+      '/api/rooms/{room}',
+      'Create or change a room',
+      'room',
+      [200, 201],
+      async (api, id, body) => {
+        const { room: made, created } = await api.putRoom(id, body);
+        return { status: created ? 201 : 200, body: { room: made } };
+      },
+    ),
+    names: 'siteRoom',
+  },
   route('DELETE', '/api/rooms/{room}', 'Delete a room', 'nothing', [200], async (api, id) => {
     await api.deleteRoom(id);
     return ok({});
@@ -327,8 +350,9 @@ export function createApi(
       });
     }
     const name = decoded(found.path.exec(path)?.[1] ?? '');
-    if (name === null || (found.names !== undefined && !names[found.names].safeParse(name).success))
-      return answerError(res, 'bad_request');
+    if (name === null) return answerError(res, 'bad_request');
+    const { error: wrong } = found.names === undefined ? {} : names[found.names].safeParse(name);
+    if (wrong !== undefined) return answerJson(res, 400, errorBody('bad_request', issueOf(wrong, 'address')));
     const options = new URL(req.url ?? '', 'http://localhost').searchParams;
     const query = parseQuery(found.query, options);
     if ('wrong' in query) return answerJson(res, 400, errorBody('bad_request', query.wrong));
@@ -417,7 +441,7 @@ function parse<Body extends keyof Bodies>(
   return { wrong: issueOf(parsed.error, 'body') };
 }
 
-function issueOf({ issues: [issue] }: z.ZodError, whole: 'body' | 'query'): string {
+function issueOf({ issues: [issue] }: z.ZodError, whole: 'body' | 'query' | 'address'): string {
   // Of a union, the error of the form that matched furthest.
   const [inner] =
     issue?.code === 'invalid_union' && issue.message === 'Invalid input'

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 
 /** The target of a request. */
 export interface Target {
-  /** The path as sent, with the characters of `leftRaw` encoded. `url` has another path only for `userOfDots`. */
+  /** The path as sent, with the characters of `leftRaw` encoded. `url` has another path only for `idOfDots`. */
   path: string;
   url: URL;
 }
@@ -16,8 +16,9 @@ const form = /^(?:https?:\/\/([^/?#]*))?(\/[^?#]*)(\?[^#]*)?$/i;
  */
 const leftRaw = /["<>^`{|}]/g;
 const hasNames = /^\/(?:files|api)\//;
-/** Paths in which dots can be a user ID. A user may be called `..`, and clients never encode dots. */
-const userOfDots = /^\/api\/users\/(?:\.|%2e){1,2}(?:\/(?:connections|ban|push|export))?$/i;
+/** Paths in which dots can be an ID. A user may be called `..`, and clients never encode dots. */
+const idOfDots =
+  /^\/api\/(?:users\/(?:\.|%2e){1,2}(?:\/(?:connections|ban|push|export))?|sessions\/(?:\.|%2e){1,2})$/i;
 
 /**
  * Returns the target of a request, or null if a proxy could read it differently and forward what it should block.
@@ -36,5 +37,5 @@ export function targetOf(req: IncomingMessage): Target | null {
   if (authority !== undefined && authority.toLowerCase() !== hosts[0]?.toLowerCase()) return null;
   if (!URL.canParse(`http://${authority ?? 'localhost'}`)) return null;
   const url = new URL(`http://localhost${path}${query}`);
-  return url.pathname === path || userOfDots.test(path) ? { path, url } : null;
+  return url.pathname === path || idOfDots.test(path) ? { path, url } : null;
 }

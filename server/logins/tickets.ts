@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import { findUser, type Login, type PhpValue, type Refusal, toHandle, type UserPaths } from 'php-sessions';
 import { z } from 'zod';
+import { loginId } from '../wire/events.ts';
 import { isGuest } from '../wire/guest.ts';
 import { decodeBase64Url } from './base64url.ts';
 
@@ -37,7 +38,7 @@ export const clockSkewMs = 30_000;
 /** The claims of a ticket. `jose` checks `aud` and the times first. Other claims are ignored. */
 const claims = z.object({
   sub: z.union([z.string(), z.int()]),
-  sid: z.string().min(1).max(256),
+  sid: loginId,
   iat: z.number().positive(),
   exp: z.number().positive(),
   name: z.string().nullish(),

@@ -1,7 +1,6 @@
 import { z } from 'zod';
-import { isBlank } from '../text/blank.ts';
 import { mostOptions } from './polls.ts';
-import { counter, date, entryId, fileId, line, seq, time, turnsDirection, user, userId } from './values.ts';
+import { counter, date, entryId, fileId, line, seq, time, user, userId, visible } from './values.ts';
 
 // The content of a message: what its author says. A message on the wire is an envelope (`id`, `seq`, `user`, …), its
 // content, and what others added (`reactions`). Each field of the content is declared once, in `content` below, with all
@@ -10,15 +9,13 @@ import { counter, date, entryId, fileId, line, seq, time, turnsDirection, user, 
 /** Maximum mentions per message. */
 export const mostMentions = 20;
 
-/** The label of an option, or the place of an event. */
-const label = (most: number) => line(most).refine((text) => !isBlank(text) && !turnsDirection(text));
 const hasDistinct = (texts: readonly string[]) =>
   new Set(texts.map((text) => text.trim())).size === texts.length;
 
 /** A poll or an event. The text of its message is the question or the title. Votes are reactions. */
 export const poll = z.object({
   options: z
-    .array(label(100))
+    .array(visible(100))
     .min(2)
     .max(mostOptions)
     .refine(hasDistinct, { message: 'an option appears twice' })
@@ -28,7 +25,7 @@ export const poll = z.object({
     .object({
       start: date.describe('When it starts, as Unix time in milliseconds.'),
       end: date.exactOptional().describe('When it ends. Absent if unknown.'),
-      place: label(250).exactOptional().describe('The place.'),
+      place: visible(250).exactOptional().describe('The place.'),
     })
     .refine(({ start, end = start }) => end >= start, { message: 'the event ends before it starts' })
     .exactOptional()

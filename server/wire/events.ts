@@ -23,16 +23,18 @@ import {
   entryId,
   fileId,
   line,
+  plainLine,
   roomId,
   seq,
   time,
-  turnsDirection,
+  upTo,
   user,
   userId,
+  visible,
 } from './values.ts';
 
 export { cardRef, mostFiles, mostMentions, peaks } from './content.ts';
-export { ownUserId, roomId, userId, userName } from './values.ts';
+export { loginId, ownUserId, roomId, siteRoomId, userId, userName } from './values.ts';
 
 /**
  * The wire contract (docs/protocol.md) as schemas. The server validates all client input with them, and
@@ -42,9 +44,9 @@ export { ownUserId, roomId, userId, userName } from './values.ts';
 /** A year. */
 export const longestSeconds = 31_536_000;
 /** The reason of a ban, from the site. */
-export const banReason = z.string().max(250).transform(asLine);
-export const roomName = line(80).refine((name) => !isBlank(name) && !turnsDirection(name));
-export const topic = line(250).refine((text) => !turnsDirection(text));
+export const banReason = upTo(250).transform(asLine);
+export const roomName = visible(80);
+export const topic = plainLine(250);
 /** Maximum members of a room with `message:seen`. */
 export const mostSeers = 50;
 /** Maximum cards that the site can suggest. */

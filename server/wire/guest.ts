@@ -1,2 +1,3 @@
+export const guestId = /^g-[0-9a-f]{32}$/;
 /** Whether the ID belongs to a guest, a visitor without a login. No user of the site has such an ID. */
-export const isGuest = (id: string): boolean => /^g-[0-9a-f]{32}$/.test(id);
+export const isGuest = (id: string): boolean => guestId.test(id);

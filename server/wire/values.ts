@@ -1,24 +1,65 @@
 import { z } from 'zod';
-import { directionMarks, isLine, visibleLine } from '../text/blank.ts';
+import { directionMarks, isBlank, isLine, visibleLine } from '../text/blank.ts';
 
 // The values of which the shapes of the wire contract consist.
 
-/** Counts code points. For a long text a lower bound is enough, because it exceeds every limit of a `line`. */
-const characters = (text: string) => (text.length > 2 * 250 ? text.length / 2 : [...text].length);
+/** Whether a text has at most this number of code points, which have one or two UTF-16 units. */
+const hasAtMost = (text: string, most: number) =>
+  text.length <= most || (text.length <= 2 * most && [...text].length <= most);
+/** Accepts a text of at most this number of code points. */
+export const upTo = (most: number) =>
+  z
+    .string()
+    .refine((text) => hasAtMost(text, most), { message: `must have at most ${most} characters` })
+    .meta({ maxLength: most });
+
+/** In patterns of the contracts: the characters that `isLine` rejects, without properties that few programs know. */
+const notInLine = String.raw`\u0000-\u001f\u007f-\u009f\u2028\u2029\ud800-\udfff`;
+/** In patterns of the contracts: `directionMarks`. */
+const marks = String.raw`\u202a-\u202e\u2066-\u2069`;
+/** In patterns of the contracts: a character. Some others are invisible too: see `isBlank`. */
+export const oneVisible = String.raw`(?=[\s\S]*\S)`;
+
 /** Accepts a single line of well-formed text without control characters. `most` is in code points. */
 export const line = (most: number) =>
   z
     .string()
-    .refine((text) => text.isWellFormed() && isLine(text) && characters(text) <= most)
-    .meta({ maxLength: most });
+    .refine((text) => text.isWellFormed() && isLine(text) && hasAtMost(text, most), {
+      message: `must be a line of at most ${most} characters, without control characters`,
+    })
+    .meta({ maxLength: most, pattern: `^[^${notInLine}]*$` });
+/** Like `line`, without marks that change the direction of the text around it. */
+export const plainLine = (most: number) =>
+  line(most)
+    .refine((text) => !turnsDirection(text), {
+      message: 'has a character that changes the direction of text',
+    })
+    .meta({ pattern: `^[^${notInLine}${marks}]*$` });
+/** Like `plainLine`, with at least one visible character. */
+export const visible = (most: number) =>
+  plainLine(most)
+    .refine((text) => !isBlank(text), { message: 'has no visible character' })
+    .meta({ minLength: 1, pattern: `^${oneVisible}[^${notInLine}${marks}]*$` });
 export const roomId = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/);
+/** Whether the ID has a form that only rooms created by the chat have. */
+export const isReservedRoomId = (id: string): boolean => /^[udr]-/.test(id);
+/** The ID of a room of the site. */
+export const siteRoomId = roomId
+  .refine((id) => !isReservedRoomId(id), { message: 'IDs that begin with u-, d- or r- are reserved' })
+  .meta({ pattern: '^(?![udr]-)[A-Za-z0-9_-]{1,64}$' });
 export const clientId = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/);
 /** 1 to 64 characters without control characters, as in a session. */
-export const userId = line(64).refine((id) => id !== '');
+export const userId = line(64)
+  .refine((id) => id !== '', { message: 'is empty' })
+  .meta({ minLength: 1 });
 /** The ID of an actual user. `0` stands for erased users, and `*` for all members of a room. */
-export const ownUserId = userId.refine((id) => id !== '0' && id !== '*', {
-  message: 'the IDs 0 and * are reserved',
-});
+export const ownUserId = userId
+  .refine((id) => id !== '0' && id !== '*', { message: 'the IDs 0 and * are reserved' })
+  .meta({ not: { enum: ['0', '*'] } });
+/** The ID of a login in tickets, such as the session ID. */
+export const loginId = upTo(256)
+  .refine((id) => id !== '', { message: 'is empty' })
+  .meta({ minLength: 1 });
 /** The name of a user, from the site. Empty if it has no visible character. */
 export const userName = z.string().transform((name) => visibleLine(name, 64));
 /** Whether the text has bidi embeddings, overrides or isolates, which can also reorder the text around it. */

@@ -1,9 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { z } from 'zod';
 import { asyncApi, openApi } from '../../scripts/contracts.ts';
 import { routes } from '../../server/http/api.ts';
 import { connectErrors, httpErrors, requestErrors } from '../../server/wire/errors.ts';
-import { endReasons, events, removalReasons, requests } from '../../server/wire/events.ts';
+import { endReasons, events, removalReasons, requests, roomName, topic } from '../../server/wire/events.ts';
+import { line } from '../../server/wire/values.ts';
 
 const read = (file: string) => readFileSync(new URL(`../../docs/${file}`, import.meta.url), 'utf8');
 const page = read('protocol.md');
@@ -65,4 +67,18 @@ test('docs/openapi.json has one server, and a summary and a unique ID for each o
     expect.arrayContaining(['postRoomMessages', 'patchRoomMembers', 'getUser', 'getAudit']),
   );
   expect(new Set(names).size).toBe(names.length);
+});
+
+test('patterns of the contracts allow exactly the characters that the server allows', () => {
+  for (const schema of [line(80), topic, roomName]) {
+    const { pattern } = z.toJSONSchema(schema);
+    const allowed = new RegExp(pattern ?? '', 'u');
+    const different: string[] = [];
+    for (let code = 0; code <= 0x10ffff; code++) {
+      // Next to a visible character, because the contracts do not describe which characters are invisible.
+      const text = `a${String.fromCodePoint(code)}`;
+      if (allowed.test(text) !== schema.safeParse(text).success) different.push(code.toString(16));
+    }
+    expect(different).toEqual([]);
+  }
 });
