@@ -1,6 +1,7 @@
 import type { Locator } from '@playwright/test';
+import { soak } from '../guarantees/size.ts';
 import { asUser, privateRoom } from './as-user.ts';
-import { expect, idOf, test } from './fixtures.ts';
+import { expect, idOf, Person, test } from './fixtures.ts';
 import { numbered, seed } from './seed.ts';
 
 const boxOf = async (element: Locator) => {
@@ -22,6 +23,44 @@ const cutOf = (text: Locator, isRightToLeft: boolean) =>
     return { isCut: box.scrollWidth > box.clientWidth, isAtStart: Math.abs(fromStart) < 4 };
   }, isRightToLeft);
 
+/** The boxes of all elements in the room, except the tools of messages, which the pointer shows. */
+const boxesIn = ({ page }: Person) =>
+  page.locator('php-chat .main').evaluateHandle(
+    (main) =>
+      new Map(
+        [...main.querySelectorAll<HTMLElement>(':not(.beside, .beside *)')].map((element) => {
+          const { x, y, width, height } = element.getBoundingClientRect();
+          return [element, `${element.className}: ${x}, ${y}, ${width} × ${height}`];
+        }),
+      ),
+  );
+
+/** Returns what moves, or is covered by tools, while the pointer is on the messages that are in view. */
+async function movedBy(person: Person): Promise<string[]> {
+  const wrong: string[] = [];
+  await person.page.mouse.move(1, 1);
+  const before = await boxesIn(person);
+  for (const message of await person.messages.all()) {
+    const box = await message.locator('.bubble').boundingBox();
+    if (box === null || box.y < 100 || box.y + 20 > 700) continue;
+    await person.page.mouse.move(box.x + box.width / 2, box.y + 12);
+    await expect(message.locator('.tools')).toHaveCSS('visibility', 'visible');
+    const now = await boxesIn(person);
+    const moved = await before.evaluate(
+      (old, now) => [...old].flatMap(([element, box]) => (now.get(element) === box ? [] : [box])),
+      now,
+    );
+    if (moved.length > 0) wrong.push(`${moved.length} are moved, such as ${moved[0]}`);
+    const tools = await boxOf(message.locator('.tools'));
+    const text = await boxOf(message.locator('.text').first());
+    const isBeside = tools.x >= text.right || tools.right <= text.x || tools.bottom <= text.y;
+    if (!isBeside) wrong.push(`tools: ${tools.x}–${tools.right} over ${text.x}–${text.right}`);
+    await person.page.mouse.move(1, 1);
+  }
+  return wrong;
+}
+
+const fonts = ['DejaVu Sans', ...(soak ? ['DejaVu Serif', 'DejaVu Sans Mono', 'WenQuanYi Micro Hei'] : [])];
 const arabic = 'هذه رسالة طويلة بالعربية لا تتسع لها قائمة الغرف أبدا لأنها طويلة جدا';
 
 test.use({ roles: true });
@@ -227,4 +266,70 @@ test('places the elements of a room correctly', async ({ alice, bob, site }) => 
     await page.keyboard.press('Tab');
     await expect(alice.messages.last()).toBeFocused();
   });
+});
+
+test('moves nothing when the pointer is on a message, in any font and with either clock', async ({
+  browser,
+  site,
+}) => {
+  const room = await privateRoom(site, 'bob', 'hover', ['1', '3']);
+  const long = 'the beds by the wall need water in the morning and in the evening, '.repeat(4);
+  const texts = ['short', long, 'W'.repeat(90), `https://files.example/${'plan-'.repeat(30)}`, '🍅'];
+  for (const user of ['bob', 'carol', 'alice']) await seed(site, user, room, texts);
+  await seed(site, 'alice', room, [long]);
+  const cookie = { name: 'PHPSESSID', value: await site.login('alice'), domain: '127.0.0.1', path: '/' };
+  for (const locale of ['en-US', 'de']) {
+    const context = await browser.newContext({ locale, reducedMotion: 'reduce' });
+    await context.addCookies([cookie]);
+    const alice = new Person(await context.newPage());
+    const { page } = alice;
+    await page.setViewportSize({ width: 1280, height: 800 });
+    await page.goto(`${site.chat.url}/#m=${room}`);
+    const chat = page.locator('php-chat');
+    await expect(alice.messages).toHaveCount(16);
+    await expect(alice.messages.last()).toContainText(/Sent|Gesendet/);
+    const setFont = (font: string) =>
+      chat.evaluate((element, value) => {
+        (element as HTMLElement).style.setProperty('--pc-font', value);
+        element.shadowRoot?.querySelector('.timeline')?.scrollTo(0, 1e6);
+      }, font);
+    for (const font of fonts)
+      await test.step(`${locale}, ${font}`, async () => {
+        await setFont(font);
+        expect(await movedBy(alice)).toEqual([]);
+        await alice.shot(`hover-${locale}-${font}`);
+      });
+
+    // Times of a day, because all messages were just sent.
+    await page.evaluate((server) => {
+      localStorage.setItem(`php-chat/${encodeURIComponent(server)}/compact`, 'true');
+    }, `${site.chat.url}/`);
+    await page.reload();
+    await expect(chat.locator('.compact')).toBeVisible();
+    await expect(alice.messages).toHaveCount(16);
+    for (const font of fonts)
+      await test.step(`compact, ${locale}, ${font}`, async () => {
+        await setFont(font);
+        const rows = await chat.locator('.by').evaluateAll((all, locale) => {
+          const format = new Intl.DateTimeFormat(locale, { timeStyle: 'short' });
+          return all.flatMap((by) =>
+            [1, 11, 13, 23].map((hour) => {
+              const time = by.querySelector('time') as HTMLElement;
+              time.firstChild?.replaceWith(format.format(new Date(2026, 0, 1, hour, 59)));
+              const { height } = by.getBoundingClientRect();
+              const { left = 0 } = by.querySelector('bdi')?.getBoundingClientRect() ?? {};
+              return `${left} ${height}`;
+            }),
+          );
+        }, locale);
+        expect(new Set(rows).size, rows.join('\n')).toBe(1);
+        const heights = await alice
+          .message('short')
+          .evaluateAll((all) => all.map((message) => message.getBoundingClientRect().height));
+        expect(heights).toEqual([24, 24, 24]);
+        expect(await movedBy(alice)).toEqual([]);
+        await alice.shot(`compact-${locale}-${font}`);
+      });
+    await context.close();
+  }
 });

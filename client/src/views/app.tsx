@@ -103,7 +103,9 @@ export class AppView {
       deleteOwn: (message) => this.#late.parts?.deletions.begin(message),
       start: (...of) => this.#late.parts?.roomStart.draw(...of),
       notes: (room) => this.#late.parts?.roomStart.notes(room) ?? [],
-      look: new Look(chat.settings, root, changed, this.#stopped.signal, () => import('./compact.ts')),
+      look: new Look(chat.settings, root, changed, this.#stopped.signal, async () =>
+        (await import('./compact.ts')).sheet(strings.locale),
+      ),
       attribute: (name) => root.host.getAttribute(name),
       clashOf: (error) => this.#late.panels?.clashOf(error),
       tools: (draft) => this.#late.panels?.tools(this.#context, draft),

@@ -10,7 +10,7 @@ export class Look {
   readonly #settings: Store;
   readonly #root: ShadowRoot;
   readonly #changed: () => void;
-  readonly #loadCompact: (() => Promise<{ sheet(): CSSStyleSheet }>) | undefined;
+  readonly #loadCompact: (() => Promise<CSSStyleSheet>) | undefined;
   readonly #sheet = new CSSStyleSheet();
 
   /** @param loadCompact - loads the style sheet of compact messages; the moderators' page has none */
@@ -19,7 +19,7 @@ export class Look {
     root: ShadowRoot,
     changed: () => void,
     signal: AbortSignal,
-    loadCompact?: () => Promise<{ sheet(): CSSStyleSheet }>,
+    loadCompact?: () => Promise<CSSStyleSheet>,
   ) {
     this.#settings = settings;
     this.#root = root;
@@ -76,13 +76,10 @@ export class Look {
   }
 
   async #load(): Promise<void> {
-    const sheet = await this.#loadCompact?.().then(
-      (code) => code.sheet,
-      () => undefined,
-    );
+    const sheet = await this.#loadCompact?.().catch(() => undefined);
     if (sheet === undefined) return;
     const { adoptedStyleSheets: sheets } = this.#root;
-    if (!sheets.includes(sheet())) sheets.push(sheet());
+    if (!sheets.includes(sheet)) sheets.push(sheet);
     this.compact = this.dense;
     this.#changed();
   }

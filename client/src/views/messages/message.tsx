@@ -361,38 +361,40 @@ export class Message extends Component<MessageProps> {
     // `Roving` makes them reachable while the message is.
     const tabIndex = this.element?.tabIndex ?? -1;
     return (
-      <div class="tools" role="toolbar" aria-label={strings.text('msg.actions')}>
-        <button
-          type="button"
-          class="icon"
-          tabIndex={tabIndex}
-          aria-label={strings.text('react.add')}
-          aria-haspopup="menu"
-          aria-expanded="false"
-          onClick={(event) => this.props.actions.menu(this.props.entry, event.currentTarget, '+')}
-        >
-          <Icon name="react" />
-        </button>
-        <button
-          type="button"
-          class="icon"
-          tabIndex={tabIndex}
-          aria-label={strings.text('action.reply')}
-          onClick={() => this.props.actions.reply(this.props.entry)}
-        >
-          <Icon name="reply" />
-        </button>
-        <button
-          type="button"
-          class="icon"
-          tabIndex={tabIndex}
-          aria-label={strings.text('msg.more')}
-          aria-haspopup="menu"
-          aria-expanded="false"
-          onClick={(event) => this.props.actions.menu(this.props.entry, event.currentTarget)}
-        >
-          <Icon name="dots" />
-        </button>
+      <div class="beside">
+        <div class="tools" role="toolbar" aria-label={strings.text('msg.actions')}>
+          <button
+            type="button"
+            class="icon"
+            tabIndex={tabIndex}
+            aria-label={strings.text('react.add')}
+            aria-haspopup="menu"
+            aria-expanded="false"
+            onClick={(event) => this.props.actions.menu(this.props.entry, event.currentTarget, '+')}
+          >
+            <Icon name="react" />
+          </button>
+          <button
+            type="button"
+            class="icon"
+            tabIndex={tabIndex}
+            aria-label={strings.text('action.reply')}
+            onClick={() => this.props.actions.reply(this.props.entry)}
+          >
+            <Icon name="reply" />
+          </button>
+          <button
+            type="button"
+            class="icon"
+            tabIndex={tabIndex}
+            aria-label={strings.text('msg.more')}
+            aria-haspopup="menu"
+            aria-expanded="false"
+            onClick={(event) => this.props.actions.menu(this.props.entry, event.currentTarget)}
+          >
+            <Icon name="dots" />
+          </button>
+        </div>
       </div>
     );
   }
