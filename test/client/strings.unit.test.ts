@@ -58,20 +58,20 @@ test('prefers the owner’s texts, with their own plural forms', () => {
   const owners = {
     'msg.sent': { en: 'Delivered', pl: 'Wysłano' },
     'conn.outbox.other': { pl: '{n} wiadomości' },
-    'timeline.jump.one': { pl: '{n} nowa' },
-    'timeline.jump.few': { pl: '{n} nowe' },
-    'timeline.jump.other': { pl: '{n} nowych' },
-    'timeline.unread.other': { en: '{n} to read' },
+    'file.files.one': { pl: '{n} nowa' },
+    'file.files.few': { pl: '{n} nowe' },
+    'file.files.other': { pl: '{n} nowych' },
+    'replies.count.other': { en: '{n} answers' },
   };
   const en = new Strings(merged('en', ours, owners));
-  expect([en.text('msg.sent'), en.text('msg.read'), en.count('timeline.unread', 1)]).toEqual([
+  expect([en.text('msg.sent'), en.text('msg.read'), en.count('replies.count', 1)]).toEqual([
     'Delivered',
     'Seen',
-    '1 unread message',
+    '1 reply',
   ]);
   const pl = new Strings(merged('pl', ours, owners));
   expect([pl.text('msg.sent'), pl.text('msg.read')]).toEqual(['Wysłano', 'Seen']);
-  expect([1, 3, 5].map((n) => pl.count('timeline.jump', n))).toEqual(['1 nowa', '3 nowe', '5 nowych']);
+  expect([1, 3, 5].map((n) => pl.count('file.files', n))).toEqual(['1 nowa', '3 nowe', '5 nowych']);
   expect(pl.count('conn.outbox', 1)).toBe('1 wiadomości');
 });
 
@@ -134,24 +134,20 @@ test('formats times by the reader’s region if it has the same language', () =>
 
 test('chooses plural forms', () => {
   const [en, fr, zh] = [stringsIn('en'), stringsIn('fr'), stringsIn('zh-Hans')];
-  expect([0, 1, 2].map((n) => en.count('timeline.jump', n))).toEqual([
-    '0 new messages',
-    '1 new message',
-    '2 new messages',
+  expect([0, 1, 2].map((n) => en.count('replies.count', n))).toEqual(['0 replies', '1 reply', '2 replies']);
+  expect([0, 1, 2].map((n) => fr.count('replies.count', n))).toEqual([
+    '0 réponse',
+    '1 réponse',
+    '2 réponses',
   ]);
-  expect([0, 1, 2].map((n) => fr.count('timeline.jump', n))).toEqual([
-    '0 nouveau message',
-    '1 nouveau message',
-    '2 nouveaux messages',
-  ]);
-  expect(zh.count('timeline.jump', 1)).toBe('1 条新消息');
+  expect(zh.count('replies.count', 1)).toBe('1 条回复');
   expect(en.count('ended.kept', 1, { name: 'Alice' })).toBe('1 unsent message is saved for you, Alice.');
 });
 
 test('formats numbers with the digits and separators of the reader’s region', () => {
-  const inEgypt = new Strings({ lang: 'ar', by: { 'timeline.jump.other': '{n}' } }, ['ar-EG']);
-  expect(inEgypt.count('timeline.jump', 1234)).toBe('١٬٢٣٤');
-  expect(stringsIn('fr').count('timeline.jump', 1234)).toBe('1\u202f234 nouveaux messages');
+  const inEgypt = new Strings({ lang: 'ar', by: { 'replies.count.other': '{n}' } }, ['ar-EG']);
+  expect(inEgypt.count('replies.count', 1234)).toBe('١٬٢٣٤');
+  expect(stringsIn('fr').count('replies.count', 1234)).toBe('1\u202f234 réponses');
 });
 
 test("returns the direction of right-to-left languages, even of the owner's", () => {

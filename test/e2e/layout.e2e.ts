@@ -35,6 +35,16 @@ const boxesIn = ({ page }: Person) =>
       ),
   );
 
+/** Returns the elements that are elsewhere now. */
+const movedFrom = async (before: Awaited<ReturnType<typeof boxesIn>>, person: Person) =>
+  before.evaluate(
+    (old, now) =>
+      [...old].flatMap(([element, box]) =>
+        now.get(element) === box || element.closest('.status') !== null ? [] : [box],
+      ),
+    await boxesIn(person),
+  );
+
 /** Returns what moves, or is covered by tools, while the pointer is on the messages that are in view. */
 async function movedBy(person: Person): Promise<string[]> {
   const wrong: string[] = [];
@@ -45,11 +55,7 @@ async function movedBy(person: Person): Promise<string[]> {
     if (box === null || box.y < 100 || box.y + 20 > 700) continue;
     await person.page.mouse.move(box.x + box.width / 2, box.y + 12);
     await expect(message.locator('.tools')).toHaveCSS('visibility', 'visible');
-    const now = await boxesIn(person);
-    const moved = await before.evaluate(
-      (old, now) => [...old].flatMap(([element, box]) => (now.get(element) === box ? [] : [box])),
-      now,
-    );
+    const moved = await movedFrom(before, person);
     if (moved.length > 0) wrong.push(`${moved.length} are moved, such as ${moved[0]}`);
     const tools = await boxOf(message.locator('.tools'));
     const text = await boxOf(message.locator('.text').first());
@@ -199,6 +205,24 @@ test('places the elements of a room correctly', async ({ alice, bob, site }) => 
     await expect(jump).toBeVisible();
     expect((await boxOf(toast)).bottom).toBeLessThan((await boxOf(jump)).y);
     await bob.shot('notice');
+    // In a wide room the button is beside the messages.
+    await bob.page.setViewportSize({ width: 1600, height: 800 });
+    expect((await boxOf(jump)).x).toBeGreaterThan((await boxOf(bob.messages.first())).right);
+    await bob.page.setViewportSize({ width: 1280, height: 800 });
+  });
+
+  await test.step('lets messages reach the composer, and moves nothing while a user types', async () => {
+    const field = bob.page.locator('.composer .field');
+    expect((await boxOf(field)).y - (await boxOf(bob.timeline)).bottom).toBe(0);
+    const before = await boxesIn(bob);
+    await alice.field.pressSequentially('typing');
+    const typing = bob.page.getByText('Alice is typing');
+    await expect(typing).toBeVisible();
+    expect(await movedFrom(before, bob)).toEqual([]);
+    expect((await boxOf(typing)).bottom).toBeLessThanOrEqual((await boxOf(field)).y);
+    await bob.shot('typing');
+    await alice.field.fill('');
+    await expect(typing).toHaveCount(0);
   });
 
   const { page } = alice;

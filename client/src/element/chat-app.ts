@@ -4,12 +4,16 @@ import type { Ended } from '../connection/connection-state.ts';
 import type { Texts } from '../strings/language-texts.ts';
 import { dayWatch } from '../strings/new-day.ts';
 import { Strings } from '../strings/strings.ts';
-import { sheet } from '../styles/styles.ts';
+import composerStyle from '../styles/composer.css?inline';
+import { sheet, sheetOf } from '../styles/styles.ts';
 import { AppView } from '../views/app.tsx';
 import { refusal } from '../views/refusal.ts';
 import { takeAsked } from './asked.ts';
 import { keepEvents } from './kept-events.ts';
 import { Surroundings } from './surroundings.ts';
+
+/** Not in `sheet`, because the moderators' page has no composer. */
+const composer = sheetOf(composerStyle);
 
 /** Events of the chat for its element. */
 export interface AppListener {
@@ -47,7 +51,7 @@ export class ChatApp {
   constructor(host: HTMLElement, root: ShadowRoot, server: string, texts: Texts, listener: AppListener) {
     this.#host = host;
     this.#listener = listener;
-    root.adoptedStyleSheets = [...root.adoptedStyleSheets.slice(0, 2), sheet()];
+    root.adoptedStyleSheets = [...root.adoptedStyleSheets.slice(0, 2), sheet(), composer()];
     this.#surroundings = new Surroundings(host, root);
     const single = () => host.hasAttribute('single') && host.hasAttribute('room');
     const asked = takeAsked(host, server);

@@ -240,14 +240,14 @@ export class AppView {
     const focus = holdFocus(this.#root, () => this.#heirs());
     this.#timeline.hold();
     this.#late.parts?.replies.hold();
-    const pill = this.#pill();
+    const { awayFromEnd } = this.#timeline;
     this.#draw(this.#content());
     // Both timelines must be measured before the second draw.
     const folds = [this.#timeline.fold(), this.#late.parts?.replies.fold()];
     if (folds.includes(true)) this.#draw(this.#content());
     this.#timeline.settle();
     this.#late.parts?.replies.settle();
-    if (this.#pill() !== pill) this.#draw(this.#content());
+    if (this.#timeline.awayFromEnd !== awayFromEnd) this.#draw(this.#content());
     focus();
     this.#late.parts?.portraits.hang();
     this.#late.parts?.roomPictures.hang();
@@ -489,13 +489,12 @@ export class AppView {
         <Banner context={context} notice={notice} />
         {room !== undefined && parts?.catchUp.bar(room)}
         {this.#timeline.draw()}
+        {this.#timeline.jumper()}
         {room !== undefined && (
           <Composer
             key={room.id}
             context={context}
             room={room}
-            below={this.#pill()}
-            unreadBelow={this.#timeline.unreadBelow}
             toEnd={this.#toEnd}
             lastOwn={() => this.#timeline.lastOwn}
             shown={this.#setComposer}
@@ -585,11 +584,6 @@ export class AppView {
   #clearPanels(): void {
     const { search, details, replies } = this.#late.parts ?? {};
     for (const panel of [search, details, replies]) panel?.clear();
-  }
-
-  /** Number of messages below the visible ones. Undefined at the end, or before any message is shown. */
-  #pill(): number | undefined {
-    return this.#timeline.atEnd || !this.#timeline.shown ? undefined : this.#timeline.below;
   }
 
   readonly #toEnd = () => {

@@ -33,10 +33,7 @@ interface Props {
     /** Below the field. */
     readonly choice: ComponentChildren;
   };
-  /** Number of messages below the visible ones, for the button that jumps to the end; undefined at the end. */
-  readonly below: number | undefined;
-  /** Whether some messages below were unread when the room was opened. */
-  readonly unreadBelow: boolean;
+  /** Called after a message was sent. */
   toEnd(): void;
   /** Returns the user's newest message that can be edited, now or when the server has stored it. */
   lastOwn(): Entry | undefined;
@@ -159,7 +156,7 @@ export class Composer extends Component<Props> implements Follower {
   }
 
   override render() {
-    const { context, room, thread, below, toEnd } = this.props;
+    const { context, room, thread } = this.props;
     const { chat, strings } = context;
     if (room.preview) return this.#preview();
     const bar = context.bar(room);
@@ -189,7 +186,6 @@ export class Composer extends Component<Props> implements Follower {
           this.#submit();
         }}
       >
-        {below !== undefined && this.#jump(below, toEnd)}
         <div class="status">
           <span>
             {edit !== undefined && context.look.enterSends && !context.touch()
@@ -317,14 +313,10 @@ export class Composer extends Component<Props> implements Follower {
 
   /** Shown instead of the field until the user joins the room. */
   #preview() {
-    const { context, room, below, toEnd } = this.props;
+    const { context, room } = this.props;
     const { chat, strings } = context;
     return (
       <div class="composer column">
-        {below !== undefined && this.#jump(below, toEnd)}
-        <div class="status">
-          <span />
-        </div>
         {/* biome-ignore lint/a11y/useSemanticElements: it has no form fields. */}
         <div class="joinbar" role="group" aria-label={room.summary.name}>
           <span>{strings.text('rooms.joinText')}</span>
@@ -341,19 +333,6 @@ export class Composer extends Component<Props> implements Follower {
           </button>
         </div>
       </div>
-    );
-  }
-
-  #jump(below: number, toEnd: () => void) {
-    const { context, unreadBelow } = this.props;
-    const { strings } = context;
-    return (
-      <button type="button" class="jump" onClick={toEnd}>
-        <Icon name="down" />
-        {below > 0
-          ? strings.count(unreadBelow ? 'timeline.unread' : 'timeline.jump', below)
-          : strings.text('timeline.jump')}
-      </button>
     );
   }
 

@@ -19,7 +19,6 @@ import { used } from '../emoji/frequent.ts';
 import { emojiCode } from '../emoji/open-emoji.tsx';
 import { Avatar } from '../people/avatar.tsx';
 import { apply } from './format-bar.tsx';
-import { MentionPill } from './mention-pill.tsx';
 import { Picks } from './picks.ts';
 
 const GAP = 6;
@@ -44,7 +43,6 @@ export class Suggest implements Follower {
   readonly #root: ShadowRoot;
   readonly #cards: Cards;
   readonly #thread: () => Pick<Thread, 'room' | 'number'> | undefined;
-  readonly #pill: MentionPill;
   readonly #picks: Picks;
   #field: HTMLTextAreaElement | undefined;
   /** Position of the sign that the list belongs to. */
@@ -75,7 +73,6 @@ export class Suggest implements Follower {
     this.#thread = thread;
     this.#picks = new Picks(context.chat);
     context.chat.followers.add(this.#picks);
-    this.#pill = new MentionPill(context, root, signal);
     root.addEventListener('keydown', this.#key, { signal, capture: true });
     for (const type of ['input', 'keyup', 'pointerup', 'focusin', 'focusout'])
       root.addEventListener(type, this.#look, { signal });
@@ -120,10 +117,6 @@ export class Suggest implements Follower {
   }
 
   draw() {
-    return [this.#list(), this.#pill.draw()];
-  }
-
-  #list() {
     const field = this.#field;
     if (field === undefined) return undefined;
     const { strings, chat } = this.#context;

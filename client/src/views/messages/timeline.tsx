@@ -1,8 +1,11 @@
 import type { Entry } from '../../store/entries.ts';
 import { Slice } from '../../store/slice.ts';
 import type { Talk } from '../../store/talk.ts';
+import { mentions } from '../../store/user-ids.ts';
+import { atMost99 } from '../../strings/strings.ts';
 import type { Context } from '../context.ts';
 import { BONES_MS } from '../controls/bones.tsx';
+import { Icon } from '../controls/icon.tsx';
 import { Roving } from '../controls/roving.ts';
 import { Skeleton } from '../controls/skeleton.tsx';
 import type { MessageActions } from './message.tsx';
@@ -20,8 +23,6 @@ interface Place {
   readonly end: boolean;
   /** `Talk.newFrom` at that time. */
   readonly newFrom: number | undefined;
-  readonly opened: number;
-  readonly seen: number;
 }
 
 /** The messages to show, and how to get more. */
@@ -40,10 +41,6 @@ export interface Source {
  * writes: `hold` measures the reader's position, `draw` renders, `settle` restores the position.
  */
 export class TimelineView {
-  /** Number of other users' messages below the visible ones. */
-  below = 0;
-  /** `lastSeq` of the room when it was opened. */
-  #opened = 0;
   readonly #context: Context;
   readonly #source: Source;
   readonly #slice = new Slice();
@@ -54,7 +51,8 @@ export class TimelineView {
   #roving: Roving | undefined;
   #talk: Talk | undefined;
   #placed = false;
-  #seen = 0;
+  /** `seq` of the last mention to which the button below the messages led. */
+  #mentioned = 0;
   #entries: readonly Entry[] = [];
   #shown: readonly Entry[] = [];
   #width = 0;
@@ -82,9 +80,9 @@ export class TimelineView {
     return this.#placed && attached && this.#slice.follows && this.#scroll?.atEnd === true;
   }
 
-  /** Whether some of the messages below were unread when the room was opened. */
-  get unreadBelow(): boolean {
-    return this.#seen < this.#opened;
+  /** Whether the newest message is out of view. */
+  get awayFromEnd(): boolean {
+    return this.#placed && !this.atEnd;
   }
 
   /** Whether the messages are shown, or the room is known to be empty. */
@@ -96,13 +94,25 @@ export class TimelineView {
     return this.#element !== undefined && this.#element.getClientRects().length > 0;
   }
 
-  /** Scrolls to the newest message, after sending or from the button for it. */
+  /** Scrolls to the newest message. */
   readonly toEnd = () => {
     this.#talk?.timeline.toEnd();
     this.#slice.toEnd();
     this.#aim = undefined;
     this.#scroll?.toEnd();
     this.#context.changed();
+  };
+
+  /** Goes to the next unread mention, or to the newest message. */
+  readonly #onward = () => {
+    const { me } = this.#context.chat;
+    const after = Math.max(this.#mentioned, this.#talk?.room.summary.readSeq ?? 0);
+    const next = this.#entries.find(
+      ({ message }) => message !== undefined && message.seq > after && mentions(message, me?.id),
+    );
+    if (next?.message === undefined) return this.toEnd();
+    this.#mentioned = next.message.seq;
+    void this.jump(this.#mentioned);
   };
 
   /** Shows a message in the middle and highlights it for a moment. Fetches it if necessary. */
@@ -153,7 +163,6 @@ export class TimelineView {
     const follow = talk.timeline.attached && this.#slice.follows && !this.#resizing;
     const restore = this.#scroll?.hold(follow);
     this.#restore = place ?? restore;
-    this.#count(talk);
   }
 
   draw() {
@@ -185,6 +194,34 @@ export class TimelineView {
     );
   }
 
+  /** The button to the newest message, with the number and the sign that the room has in the list of rooms. */
+  jumper() {
+    const room = this.#talk?.room;
+    if (room === undefined || !this.awayFromEnd) return undefined;
+    const { chat, strings } = this.#context;
+    const unread = atMost99(chat.unreadIn(room));
+    const words = [
+      strings.text('timeline.jump'),
+      unread !== '0' && strings.text('rooms.unread', { n: unread }),
+      room.mentions > 0 && strings.text('rooms.mentioned'),
+    ].filter(Boolean);
+    return (
+      <button
+        type="button"
+        class={room.mentions > 0 ? 'jump at' : 'jump'}
+        aria-label={words.join(', ')}
+        onClick={this.#onward}
+      >
+        <Icon name="down" />
+        {unread !== '0' && (
+          <span class="badge" aria-hidden="true">
+            {unread}
+          </span>
+        )}
+      </button>
+    );
+  }
+
   /** Returns whether a text became long or short, so that it must be redrawn. */
   fold(): boolean {
     const width = this.#element?.firstElementChild?.clientWidth ?? 0;
@@ -208,7 +245,6 @@ export class TimelineView {
     this.#resizing = false;
     this.#show(scroll);
     this.#roving?.update(this.#roving.items().at(-1));
-    this.#count(talk);
     this.#extend(talk, scroll);
   }
 
@@ -217,12 +253,10 @@ export class TimelineView {
     const talk = this.#talk;
     const scroll = this.#scroll;
     if (talk === undefined || scroll === undefined) return;
-    const { atEnd, below, unreadBelow } = this;
+    const { atEnd } = this;
     scroll.scrolled();
     if (!this.#placed) return;
-    this.#count(talk);
-    if (atEnd !== this.atEnd || below !== this.below || unreadBelow !== this.unreadBelow)
-      this.#context.changed();
+    if (atEnd !== this.atEnd) this.#context.changed();
     else this.#extend(talk, scroll);
   };
 
@@ -253,8 +287,9 @@ export class TimelineView {
     const talk = this.#talk;
     if (talk === undefined || this.#scroll === undefined || !this.#placed || !this.visible) return;
     const place = this.#scroll.position();
-    const read = { end: this.atEnd, newFrom: talk.newFrom, opened: this.#opened, seen: this.#seen };
-    if (this.#context.chat.rooms.has(talk.room.id)) this.#left.set(talk.id, { ...place, ...read });
+    const { newFrom } = talk;
+    if (this.#context.chat.rooms.has(talk.room.id))
+      this.#left.set(talk.id, { ...place, end: this.atEnd, newFrom });
   }
 
   /** Opens the same room again, after the list of rooms covered it. */
@@ -278,6 +313,7 @@ export class TimelineView {
     this.#entries = [];
     this.#shown = [];
     this.#target = undefined;
+    this.#mentioned = 0;
     this.#aim = undefined;
     this.#slice.toEnd();
     this.#since = performance.now();
@@ -314,8 +350,6 @@ export class TimelineView {
     else if (before !== -1) this.#slice.around(this.#entries, before);
     const key = this.#entries[before]?.key ?? '';
     return () => {
-      this.#opened = known ? left.opened : talk.room.summary.lastSeq;
-      this.#seen = known ? left.seen : newFrom === undefined ? this.#opened : newFrom - 1;
       this.#scroll?.toEnd();
       this.#aim = () => {
         const line = known ? null : this.#element?.querySelector<HTMLElement>('.new');
@@ -349,19 +383,6 @@ export class TimelineView {
     this.#resizing = true;
     this.#context.draw();
   };
-
-  /** Updates `below`, the number of other users' messages after the last one that was visible. */
-  #count({ timeline, room: { summary } }: Talk): void {
-    const last = this.#list.drawn.get(this.#scroll?.last?.dataset.key ?? '')?.props.entry.message;
-    if (this.atEnd) this.#seen = Math.max(this.#seen, summary.lastSeq);
-    else if (this.#placed) this.#seen = Math.max(this.#seen, last?.seq ?? 0);
-    const me = this.#context.chat.me?.id;
-    const listed = this.#entries.filter(
-      ({ message, user }) => message !== undefined && message.seq > this.#seen && user.id !== me,
-    ).length;
-    // The authors of messages that are not loaded are unknown, so all of these count.
-    this.below = listed + (timeline.attached ? 0 : summary.lastSeq - Math.max(timeline.last, this.#seen));
-  }
 
   readonly #grow = () => {
     this.#growing = undefined;

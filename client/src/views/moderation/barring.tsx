@@ -113,9 +113,6 @@ function closed(
 ) {
   return (
     <div class="composer column">
-      <div class="status">
-        <span />
-      </div>
       <div class="closed" role="note">
         <span>
           <Icon name={picture} size="s" />

@@ -173,6 +173,7 @@ export class RepliesPane {
           </button>
         </div>
         {thread.failed && thread.opening ? this.#failure(thread) : this.#view.draw()}
+        {this.#view.jumper()}
         <Composer
           key={thread.id}
           context={this.#context}
@@ -184,8 +185,6 @@ export class RepliesPane {
             only: this.#isOnly(thread),
             choice: this.#choice(thread),
           }}
-          below={this.#view.atEnd || !this.#view.shown ? undefined : this.#view.below}
-          unreadBelow={false}
           toEnd={this.#sent}
           lastOwn={() => this.#view.lastOwn}
           shown={this.#setComposer}
@@ -217,7 +216,6 @@ export class RepliesPane {
     );
   }
 
-  /** The button that jumps to the end also calls this. */
   readonly #sent = () => {
     this.#also = undefined;
     this.#view.toEnd();
