@@ -1,6 +1,7 @@
+import { asUser, privateRoom } from './as-user.ts';
 import { faultsIn } from './axe.ts';
 import { expect, type Person, type Site, stored, test } from './fixtures.ts';
-import { seed } from './seed.ts';
+import { numbered, seed } from './seed.ts';
 
 test('joining a room, writing and replying work by keyboard', async ({ alice }) => {
   const { page } = alice;
@@ -104,4 +105,46 @@ test('the chat needs no sideways scrolling at any window size', async ({ alice, 
       await alice.shot(`size-${width}-rooms`);
     }
   }
+});
+
+test('keeps half of a low window for the messages', async ({ alice, site }) => {
+  const { page, timeline } = alice;
+  const room = await privateRoom(site, 'bob', 'kitchen', ['1']);
+  await seed(site, 'bob', room, numbered(40));
+  await asUser(site, 'bob', async (ask) => {
+    await ask('room:join', { room });
+    await ask('room:update', { room, topic: 'Who cooks, and when' });
+    await ask('message:pin', { room, seq: 1 });
+  });
+  const titles = page.locator('php-chat .titles');
+  for (const url of [site.php.chatPage, `${site.chat.url}/`]) {
+    await page.setViewportSize({ width: 1280, height: 800 });
+    await page.goto(`${url}#m=${room}`);
+    await expect(titles).toContainText('Who cooks');
+    await expect(page.locator('php-chat .pin')).toBeVisible();
+    // A phone with its keyboard, and in landscape. A zoom of 400 % in a window of 1280 × 1024, with and without the
+    // list of rooms.
+    for (const [width, height] of [
+      [360, 300],
+      [640, 360],
+      [1280, 256],
+      [320, 256],
+    ] as const)
+      await test.step(`${width} × ${height}, ${url}`, async () => {
+        await page.setViewportSize({ width, height });
+        await alice.field.fill(width < 640 ? 'A text that needs a second line, and then one more line' : '');
+        await expect(titles.locator('small')).toBeHidden();
+        const share = () => timeline.evaluate((log) => log.getBoundingClientRect().height / innerHeight);
+        await expect.poll(share).toBeGreaterThanOrEqual(0.5);
+        await expect(alice.field).toBeInViewport({ ratio: 1 });
+        const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+        expect(overflow).toBeLessThanOrEqual(0);
+        await alice.shot(`low-${width}-${new URL(url).port}`);
+        await alice.field.fill('');
+      });
+  }
+  // Nothing is lost: the header of the site is below the chat, and the pinned messages are in the room's details.
+  await page.goto(site.php.chatPage);
+  await page.getByRole('button', { name: 'Log out' }).focus();
+  await expect(page.getByRole('button', { name: 'Log out' })).toBeInViewport({ ratio: 1 });
 });
