@@ -26,6 +26,18 @@ test('a page with the chat loads without layout shifts or console output', async
       for (const entry of list.getEntries() as unknown as LayoutShift[])
         moved.push(...entry.sources.map(({ node, currentRect }) => [node?.nodeName, currentRect]));
     }).observe({ type: 'layout-shift', buffered: true });
+    // In each frame, since the chat has a place in the page.
+    const widths = new Set<number>();
+    const colours = new Set<string>();
+    Object.assign(document, { widths, colours });
+    const look = () => {
+      const chat = document.querySelector('php-chat');
+      if (chat?.shadowRoot) colours.add(getComputedStyle(chat).backgroundColor);
+      const heading = chat?.shadowRoot?.querySelector('.main h2:has(.titles)');
+      if (heading) widths.add(heading.clientWidth);
+      requestAnimationFrame(look);
+    };
+    look();
   });
   const load = async (address: string) => {
     const later = page.waitForResponse(/\/assets\/dialogs-/);
@@ -35,6 +47,14 @@ test('a page with the chat loads without layout shifts or console output', async
     await expect(visitor.message('Welcome to all.')).toBeVisible();
     await later;
     expect(await movedOn(page)).toEqual([]);
+    await expect(page.getByRole('button', { name: /^Here now: \d/ })).toBeVisible();
+    const { widths, colours } = await page.evaluate(() => {
+      const { widths, colours } = document as unknown as Record<'widths' | 'colours', Set<unknown>>;
+      const app = document.querySelector('php-chat')?.shadowRoot?.querySelector('.app') as Element;
+      return { widths: [...widths], colours: [...colours.add(getComputedStyle(app).backgroundColor)] };
+    });
+    expect(widths).toHaveLength(1);
+    expect(colours).toHaveLength(1);
     expect(logs).toEqual([]);
   };
   for (const [where, address, width, user, times] of [
@@ -50,4 +70,8 @@ test('a page with the chat loads without layout shifts or console output', async
     if (address === site.chat.url) await expect(visitor.field).toBeFocused();
     else await expect(visitor.field).not.toBeFocused();
   }
+  await page.keyboard.press('Control+k');
+  await expect(page.getByRole('dialog')).toBeVisible();
+  await page.keyboard.type('lob');
+  await expect(page.getByRole('option', { name: /^lobby/ })).toBeVisible();
 });

@@ -24,6 +24,13 @@ test('opens the actions of a message on a long press on a touch screen', { tag: 
     .getByRole('button', { name: /^announcements/ })
     .tap();
   await expect(page.getByRole('heading', { name: 'announcements', exact: true })).toBeFocused();
+  // A tap shows no focus ring, which is for the keyboard.
+  await page.locator('php-chat .group > .avatar').first().tap();
+  const card = page.getByRole('dialog', { name: 'Bob' });
+  await expect(card).toBeFocused();
+  await expect(card).toHaveCSS('outline-style', 'none');
+  await page.keyboard.press('Escape');
+  await expect(card).toHaveCount(0);
   const link = person.messages.first().getByRole('link');
   const box = await link.boundingBox();
   if (box === null) throw new Error('not on the page');

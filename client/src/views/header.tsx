@@ -62,7 +62,10 @@ export function Header(props: Props) {
             onClick={() => toggleDetails('people')}
           >
             <Icon name="people" />
-            <span aria-hidden="true">{count}</span>
+            {/* The number of members limits the count, which comes later and must not make the name narrower. */}
+            <span style={{ minInlineSize: `${`${room.summary.members}`.length}ch` }} aria-hidden="true">
+              {count}
+            </span>
           </button>
         )}
         {room !== undefined && search !== undefined && (

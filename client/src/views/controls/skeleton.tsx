@@ -1,17 +1,13 @@
-const widths = [
-  [30, 70],
-  [20, 85],
-  [25, 55],
-] as const;
+const widths = [70, 85, 55];
 
 /** Placeholders for messages that are loading. */
 export function Skeleton() {
-  return widths.map(([line, block]) => (
-    <div class="group" aria-hidden="true" key={line}>
+  return widths.map((width) => (
+    <div class="group" aria-hidden="true" key={width}>
       <span class="bone avatar" />
       <div class="stack">
-        <div class={`bone line w${line}`} />
-        <div class={`bone block w${block}`} />
+        <div class="bone line w30" />
+        <div class={`bone block w${width}`} />
       </div>
     </div>
   ));

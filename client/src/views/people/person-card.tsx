@@ -43,7 +43,9 @@ export class PersonCard extends Component<Props> {
   override componentDidMount(): void {
     this.#place();
     this.#load();
-    (this.#controls()[0] ?? this.#card.current)?.focus();
+    // Browsers would draw the ring of the keyboard around a button.
+    const first = this.props.context.touch() ? undefined : this.#controls()[0];
+    (first ?? this.#card.current)?.focus();
   }
 
   override componentDidUpdate(): void {
