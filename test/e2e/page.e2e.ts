@@ -14,7 +14,15 @@ test('joining a room, writing and replying work by keyboard', async ({ alice }) 
   await expect(page.getByRole('dialog', { name: 'Keyboard shortcuts' })).toBeVisible();
   expect(await faultsIn(page, '[role="dialog"], dialog')).toEqual([]);
   await alice.shot('shortcuts');
-  await keys('Escape', 'Control+k');
+  // It leads to the field without the list of rooms and the header of the room.
+  await keys('Escape');
+  const skip = page.getByRole('button', { name: 'Message to announcements' });
+  await expect(skip).toBeFocused();
+  await expect(skip).toBeInViewport({ ratio: 1 });
+  await alice.shot('skip-link');
+  await keys('Enter');
+  await expect(alice.field).toBeFocused();
+  await keys('Control+k');
   await page.keyboard.type('BOARD');
   await expect(page.getByRole('option')).toHaveText(['board', 'keyboard']);
   expect(await faultsIn(page, '[role="dialog"], dialog')).toEqual([]);
@@ -64,6 +72,11 @@ test('joining a room, writing and replying work by keyboard', async ({ alice }) 
   await expect(page.getByRole('region', { name: 'keyboard' })).toHaveCount(0);
   await expect(alice.field).toBeFocused();
   await keys('Alt+ArrowUp');
+  await expect(page.getByRole('region', { name: 'keyboard' })).toBeVisible();
+  // Before the first room is the last, and the other way round.
+  await keys('Alt+ArrowUp');
+  await expect(page.getByRole('region', { name: 'keyboard' })).toHaveCount(0);
+  await keys('Alt+ArrowDown');
   await expect(page.getByRole('region', { name: 'keyboard' })).toBeVisible();
 });
 

@@ -419,6 +419,11 @@ export class AppView {
     const headerSearches = this.#panes.single === undefined && room !== undefined && !instead;
     return (
       <>
+        {room?.preview === false && !instead && this.#panes.roomInSight && (
+          <button type="button" class="btn skip" inert={inert} onClick={() => this.#composer?.focus()}>
+            {strings.text('composer.label', { room: strings.roomName(room.summary) })}
+          </button>
+        )}
         <RoomList
           context={context}
           inert={inert}
