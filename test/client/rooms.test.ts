@@ -100,13 +100,13 @@ describe('the list of rooms', () => {
     const field = (await page.get('combobox', 'Room or person')) as HTMLInputElement;
     type(field, 'zu');
     // Names that begin with the text come first.
-    await until(() => expect(page.all('option').map(textOf)).toEqual(['Zubringer']));
+    await until(() => expect(page.all('option').map(nameOf)).toEqual(['Zubringer']));
     page.press('Enter');
     await page.get('region', 'Zubringer');
     page.press('K', { ctrlKey: true }, page.root.querySelector('.app'));
     type((await page.get('combobox', 'Room or person')) as HTMLInputElement, 'plot 1');
     // The whole name comes before longer names.
-    await until(() => expect(textOf(page.all('option')[0] as Element)).toBe('plot 1'));
+    await until(() => expect(nameOf(page.all('option')[0] as Element)).toBe('plot 1'));
     page.press('Escape');
   });
 
@@ -155,9 +155,10 @@ describe('the list of rooms', () => {
     await page.open('fir');
     await choose(page, 'Room menu', 'Archive');
     const archive = await page.get('button', 'Archived', list(page));
-    expect(archive.getAttribute('aria-expanded')).toBe('true');
+    expect(archive.getAttribute('aria-expanded')).toBe('false');
+    // The open room stays visible.
+    await row(page, /^fir/);
     await page.open('yew');
-    await until(() => expect(archive.getAttribute('aria-expanded')).toBe('false'));
     await until(() => expect(page.all('button', /^fir/, list(page))).toEqual([]));
     await page.click('button', 'Archived', list(page));
     await row(page, /^fir/);
@@ -167,6 +168,43 @@ describe('the list of rooms', () => {
     await say(bob, fir, '@A', { mentions: [{ user: alice.id, start: 0, length: 2 }] });
     await until(() => expect(page.all('button', /^Archived/, list(page))).toEqual([]));
     expect(order(page)).toEqual(['oak', 'fir', 'yew', 'elm', 'lobby']);
+  });
+
+  test('sorts more than 12 rooms into sections that fold, except for the open room', async () => {
+    const { alice, bob } = await two();
+    const made: string[] = [];
+    for (let n = 1; n <= 11; n++) made.push(await den(bob, [alice], { name: `plot ${n}` }));
+    const page = await open(alice);
+    const shown = () => page.all('button', /^(plot|lobby|Bob)/, list(page)).map((one) => one.dataset.key);
+    await page.open('lobby');
+    await until(() => expect(shown()).toHaveLength(12));
+    expect(page.all('button', /^(People|Rooms)/, list(page))).toEqual([]);
+    const { room } = await bob.request('direct:open', { user: alice.id });
+    await bob.request('room:join', { room: room.id });
+    await say(bob, room.id, 'a word to you');
+    const people = await page.get('button', 'People', list(page));
+    const rooms = await page.get('button', 'Rooms', list(page));
+    expect([people, rooms].map((one) => one.getAttribute('aria-expanded'))).toEqual(['true', 'true']);
+    click(people);
+    await until(() => expect(shown()).not.toContain(room.id));
+    await page.get('button', /^People ?, 1 unread$/, list(page));
+    click(rooms);
+    await until(() => expect(shown()).toEqual(['lobby']));
+    // The keys that open the next room skip folded rooms.
+    page.press('ArrowUp', { altKey: true });
+    await page.get('region', 'lobby');
+    // The browser remembers it. A room that is opened appears, and disappears when another is opened.
+    const again = await page.reload();
+    const shownAgain = () =>
+      again.all('button', /^(plot|lobby|Bob)/, list(again)).map((one) => one.dataset.key);
+    await until(() => expect(shownAgain()).toEqual(['lobby']));
+    again.press('K', { ctrlKey: true }, again.root.querySelector('.app'));
+    type((await again.get('combobox', 'Room or person')) as HTMLInputElement, 'plot 11');
+    await until(() => expect(nameOf(again.all('option')[0] as Element)).toBe('plot 11'));
+    again.press('Enter');
+    await until(() => expect(shownAgain()).toEqual([made[10]]));
+    await again.click('button', 'Rooms', list(again));
+    await until(() => expect(shownAgain()).toHaveLength(12));
   });
 
   test('turns the notifications of a room off for a time', async () => {
@@ -547,7 +585,7 @@ describe('the settings of a room', () => {
     page.press('Escape');
     await page.click('button', /^Hand over/, panel);
     const whom = (await page.get('combobox', 'New owner')) as HTMLInputElement;
-    await until(() => expect(page.all('option').map(textOf)).toEqual([expect.stringMatching(/Bob$/)]));
+    await until(() => expect(page.all('option').map(nameOf)).toEqual([expect.stringMatching(/Bob$/)]));
     type(whom, 'carol');
     await page.sees('Nobody found.');
     type(whom, 'bo');

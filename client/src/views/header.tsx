@@ -96,14 +96,10 @@ function Title({ context, lost, detailed, toggleDetails }: Props) {
   const { chat, strings } = context;
   const { current } = chat;
   if (current === undefined) return null;
-  const { kind, topic, present, color, emoji, picture } = current.summary;
+  const { kind, topic, present } = current.summary;
   return (
     <>
-      {kind === 'direct' || (color ?? emoji ?? picture) !== undefined ? (
-        <RoomFace summary={current.summary} size={present === true ? 's here' : 's'} />
-      ) : (
-        <Icon name={kind === 'private' ? 'lock' : 'hash'} />
-      )}
+      <RoomFace summary={current.summary} size={present === true ? 's here' : 's'} />
       <button type="button" class="titles" aria-expanded={detailed} onClick={() => toggleDetails()}>
         <bdi>{strings.roomName(current.summary)}</bdi>
         {current.muted && <span class="vh">, {strings.text('rooms.muted')}</span>}

@@ -50,5 +50,7 @@ export const pictures = {
   poll: 'M5 20V10M12 20V4M19 20v-7',
   card: 'M4 5.5h16v13H4zM4 10h16M7.5 14.5h4',
   calendar: 'M4.5 5.5h15v14h-15zM4.5 10h15M8.5 3v4M15.5 3v4',
+  archive: 'M4 4.5h16V9H4zM5.5 9v10.5h13V9M10 13h4',
+  star: 'm12 4 2.5 5.2 5.7.8-4.1 4 1 5.7-5.1-2.7-5.1 2.7 1-5.7-4.1-4 5.7-.8z',
   select: 'M9 4h1.5L12 5l1.5-1H15M9 20h1.5l1.5-1 1.5 1H15M12 5v14',
 };

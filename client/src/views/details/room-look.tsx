@@ -29,7 +29,7 @@ export function RoomLook({ context, room, look: { color, emoji, picture }, chang
   const emojiLabel = strings.text('emoji.open');
   const swatches = [
     { value: '', name: strings.text('settings.color.auto'), style: hue(room.id) },
-    ...colors.map((value, n) => ({ value, name: strings.text(`color.${value}`), style: `h${n} vivid` })),
+    ...colors.map((value, n) => ({ value, name: strings.text(`color.${value}`), style: `h${n}` })),
   ] as const;
   return (
     <>

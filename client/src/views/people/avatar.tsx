@@ -6,7 +6,7 @@ import { Icon } from '../controls/icon.tsx';
 /** The initials by name. Their computation is slow, and a list of messages repeats the same few names. */
 const known = new Map<string, string>();
 
-function cachedInitials(name: string): string {
+export function cachedInitials(name: string): string {
   const letters = known.get(name) ?? initials(name);
   if (known.size >= 1000) known.clear();
   known.set(name, letters);

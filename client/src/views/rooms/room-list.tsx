@@ -1,5 +1,6 @@
 import { Component, type ComponentChildren, createRef } from 'preact';
 import type { Message } from '../../../../server/wire/events.ts';
+import { list, text } from '../../chat/form.ts';
 import type { Room } from '../../store/room.ts';
 import { atMost99 } from '../../strings/strings.ts';
 import { composes, confirms } from '../../text/keys.ts';
@@ -11,6 +12,7 @@ import { Icon } from '../controls/icon.tsx';
 import { RovingList } from '../controls/roving-list.tsx';
 import { draftOf } from '../messages/draft.ts';
 import { Avatar } from '../people/avatar.tsx';
+import { RoomFace } from './room-face.tsx';
 import { RoomRow } from './room-row.tsx';
 
 interface Props {
@@ -35,14 +37,36 @@ interface Props {
 const isDeleting = ({ id, summary }: Room, deleting: ReadonlyMap<string, Message>) =>
   [...deleting.values()].some(({ room, seq }) => room === id && seq === summary.last?.seq);
 
-const isArchived = ({ summary }: Room) => summary.archived === true && summary.member;
+const order = ['favourites', 'people', 'rooms', 'archive'] as const;
+type Section = (typeof order)[number];
+const titles = { people: 'people.title', rooms: 'rooms.list', archive: 'rooms.archive' } as const;
 
+/** Browser setting: the sections that the user closed. */
+const CLOSED = 'closed';
+/** With more rooms, users and rooms have sections. */
+const SPLIT = 12;
 /** With more rooms, the list has a field to find one. */
 const MANY = 20;
+
+const isArchived = ({ summary }: Room) => summary.archived === true && summary.member;
+
+function sectionsOf(own: readonly Room[]): Partial<Record<Section, readonly Room[]>> {
+  const isSplit = own.filter((room) => !isArchived(room)).length > SPLIT;
+  return Object.groupBy(own, (room) => {
+    const { favourite, kind } = room.summary;
+    if (favourite !== undefined) return 'favourites';
+    if (isArchived(room)) return 'archive';
+    return isSplit && kind === 'direct' ? 'people' : 'rooms';
+  });
+}
+
 /** More public rooms are fetched within this distance of the end, in CSS pixels. */
 const AHEAD = 400;
 
-/** The left pane: the user's own rooms with the latest message first, then public rooms, and the user at the bottom. */
+/**
+ * The left pane: the favourites, the user's own rooms with the latest message first, then public rooms, and the user at
+ * the bottom.
+ */
 export class RoomList extends Component<Props> {
   readonly #nav = createRef<HTMLElement>();
   readonly #list = createRef<HTMLDivElement>();
@@ -51,8 +75,6 @@ export class RoomList extends Component<Props> {
   /** The open room at the last render, and whether it was among the user's own rooms. */
   #open: { readonly room: Room | undefined; readonly own: boolean } | undefined;
   #query = '';
-  /** Whether the user opened the archive. */
-  #archiveOpen = false;
   /** Whether the last pointer on the list was a finger. */
   #finger = false;
   /** Whether a finger is on the list now. */
@@ -72,15 +94,8 @@ export class RoomList extends Component<Props> {
     this.props.shown(undefined);
   }
 
-  /** The user's own rooms in their order on the screen. */
-  get order(): readonly Room[] {
-    return this.#order.drawn.filter((room) => this.#archiveShown || !isArchived(room));
-  }
-
-  get #archiveShown(): boolean {
-    const { current } = this.props.context.chat;
-    return this.#archiveOpen || (current !== undefined && isArchived(current));
-  }
+  /** The rooms of the last render, in their order on the screen. */
+  order: readonly Room[] = [];
 
   focus(): void {
     const list = this.#list.current;
@@ -98,22 +113,20 @@ export class RoomList extends Component<Props> {
     const matches = ({ summary }: Room) =>
       wanted === '' || folded?.(strings.roomName(summary)).includes(wanted);
     // Rows that do not match are hidden and not removed, because creating hundreds of rows takes longer than a frame.
-    const own = this.#order
-      .draw(chat.list.own(joining), this.#held)
-      .map((room) => ({ room, hidden: !matches(room) }));
-    const { listed = [], archived = [] } = Object.groupBy(own, ({ room }) =>
-      isArchived(room) ? 'archived' : 'listed',
-    );
-    // A search also finds rooms in the closed archive.
-    const archiveShown = this.#archiveShown || wanted !== '';
-    const found = own.filter(({ hidden }) => !hidden).length;
+    const own = this.#order.draw(chat.list.own(joining), this.#held);
+    const parts = sectionsOf(own);
+    // A search also finds rooms in closed sections.
+    const closed = wanted === '' ? this.#closed : [];
+    const hidden = (key: Section) => (room: Room) =>
+      !matches(room) || (closed.includes(key) && room !== chat.current);
+    this.order = order.flatMap((key) => parts[key]?.filter((room) => !hidden(key)(room)) ?? []);
     const others = chat.list.others(strings.locale, joining).filter(matches);
-    const row = ({ room, hidden }: { room: Room; hidden: boolean }) => (
+    const row = (room: Room, isHidden: boolean) => (
       <RoomRow
         key={room.id}
         context={context}
         room={room}
-        hidden={hidden}
+        hidden={isHidden}
         summary={room.summary}
         texts={strings.texts}
         unread={chat.unreadIn(room)}
@@ -165,20 +178,27 @@ export class RoomList extends Component<Props> {
           onPointerLeave={this.#pointed}
           onFocusOut={context.changed}
         >
-          {listed.length > 0 && <ul key="own">{listed.map(row)}</ul>}
-          {archived.length > 0 && (
-            <ul key="archive">
-              {this.#archive(archived, wanted !== '')}
-              {archived.map(({ room, hidden }) => row({ room, hidden: hidden || !archiveShown }))}
-            </ul>
-          )}
+          {order.map((key) => {
+            const rooms = parts[key];
+            const isHidden = hidden(key);
+            return (
+              rooms && [
+                <ul key={key}>
+                  {(key === 'archive' || (parts.people && parts.rooms)) &&
+                    this.#section(key, rooms.filter(isHidden))}
+                  {rooms.map((room) => row(room, isHidden(room)))}
+                </ul>,
+                key === 'favourites' && rooms.length < own.length && <hr key="end" />,
+              ]
+            );
+          })}
           {others.length > 0 && [
             <h3 class="section" key="more">
               {strings.text('rooms.more')}
             </h3>,
             <ul key="others">{others.map((room) => this.#other(room))}</ul>,
           ]}
-          {me !== undefined && found + others.length === 0 && this.#nothing()}
+          {me !== undefined && this.order.length + others.length === 0 && this.#nothing()}
         </RovingList>
         <Foot changed={context.changed} />
         <Me context={context} lost={lost} settings={settings} />
@@ -199,28 +219,28 @@ export class RoomList extends Component<Props> {
     );
   }
 
-  /** The button above the archived rooms, with their unread messages, which the totals contain. */
-  #archive(archived: readonly { readonly room: Room }[], hidden: boolean) {
+  /** The button that opens and closes a section. Closed, it has the unread messages of its hidden rooms. */
+  #section(key: Section, hidden: readonly Room[]) {
+    if (key === 'favourites') return null;
     const { chat, strings, changed } = this.props.context;
-    const unread = archived.reduce((sum, { room }) => (room.muted ? sum : sum + chat.unreadIn(room)), 0);
+    const closed = this.#closed;
+    const isClosed = closed.includes(key);
+    const unread = hidden.reduce((sum, room) => (room.muted ? sum : sum + chat.unreadIn(room)), 0);
     return (
-      <li key="archive" hidden={hidden}>
+      <li key={key} hidden={this.#query.trim() !== ''}>
         <button
           type="button"
           class="room"
-          aria-expanded={this.#archiveShown}
+          aria-expanded={!isClosed}
           tabIndex={-1}
-          data-key="archive"
+          data-key={key}
           onClick={() => {
-            this.#archiveOpen = !this.#archiveOpen;
+            chat.settings.set(CLOSED, isClosed ? closed.filter((other) => other !== key) : [...closed, key]);
             changed();
           }}
         >
-          <span class="lead">
-            <Icon name="archive" />
-          </span>
           <span class="name">
-            {strings.text('rooms.archive')}
+            {strings.text(titles[key])}
             {unread > 0 && <span class="vh">, {strings.text('rooms.unread', { n: unread })}</span>}
           </span>
           {unread > 0 && (
@@ -232,6 +252,10 @@ export class RoomList extends Component<Props> {
         </button>
       </li>
     );
+  }
+
+  get #closed(): readonly string[] {
+    return this.props.context.chat.settings.get(CLOSED, list(text)) ?? ['archive'];
   }
 
   #other(room: Room) {
@@ -246,9 +270,7 @@ export class RoomList extends Component<Props> {
           data-key={room.id}
           onClick={() => open(room.id)}
         >
-          <span class="lead">
-            <Icon name="hash" />
-          </span>
+          <RoomFace summary={room.summary} size="s" />
           <span class="name">
             <bdi>{room.summary.name}</bdi>
             <span class="vh">, {strings.text('rooms.notJoined')}</span>

@@ -68,17 +68,13 @@ export class RoomRow extends Component<Props> {
           data-key={room.id}
           onClick={() => context.open(room.id)}
         >
-          <span class="lead">
-            <RoomFace summary={summary} size={summary.present === true ? 'here' : ''} />
-          </span>
+          <RoomFace summary={summary} size={summary.present === true ? 'here' : ''} />
           <span class="what">
             <span class="l1">
               <span class="name">
                 <bdi>{strings.roomName(summary)}</bdi>
                 <span class="vh">{this.#about()}</span>
               </span>
-              {summary.favourite !== undefined && <Icon name="star" size="s" />}
-              {room.muted && <Icon name="bellOff" size="s" />}
               {last !== undefined && (
                 <time dateTime={new Date(last.sentAt).toISOString()} title={strings.fullTime(last.sentAt)}>
                   {listTime(last.sentAt, strings)}
@@ -87,20 +83,17 @@ export class RoomRow extends Component<Props> {
             </span>
             <span class="l2">
               <span class="last">{this.#last()}</span>
-              {room.mentions > 0 && (
-                <span class="badge at" aria-hidden="true">
-                  @
-                </span>
-              )}
+              {room.muted && <Icon name="bellOff" size="s" />}
               {!!summary.reports && (
                 <span class="badge flag" aria-hidden="true">
                   <Icon name="flag" size="s" />
                   {atMost99(summary.reports)}
                 </span>
               )}
-              {(unread > 0 || fresh) && (
+              {(unread > 0 || room.mentions > 0 || fresh) && (
                 <span class={room.muted ? 'badge quiet' : 'badge'} aria-hidden="true">
-                  {unread > 0 ? atMost99(unread) : strings.text('timeline.new')}
+                  {room.mentions > 0 && '@'}
+                  {unread > 0 ? atMost99(unread) : room.mentions === 0 && strings.text('timeline.new')}
                 </span>
               )}
             </span>

@@ -11,7 +11,7 @@ import { Bones } from '../controls/bones.tsx';
 import { Empty } from '../controls/empty.tsx';
 import { Icon } from '../controls/icon.tsx';
 import { leave } from '../ended-cards.tsx';
-import { Avatar } from '../people/avatar.tsx';
+import { Avatar, cachedInitials } from '../people/avatar.tsx';
 import { refusal } from '../refusal.ts';
 import { linked } from './message-links.ts';
 
@@ -190,7 +190,7 @@ export class Visits implements Follower {
           data-invite={picture?.invite}
           aria-hidden="true"
         >
-          <Icon name="lock" />
+          <b>{cachedInitials(name)}</b>
         </span>
         <small>
           {before}
