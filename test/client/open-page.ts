@@ -269,6 +269,13 @@ export class ChatPage {
     return frame().then(frame);
   }
 
+  /** Opens the list of the room's members, unless it is open. */
+  async people(): Promise<HTMLElement> {
+    const button = await this.get('button', /^Here now:/);
+    if (button.getAttribute('aria-expanded') === 'false') click(button);
+    return this.get('complementary', 'Details');
+  }
+
   /** Opens a room from the list, and joins it if necessary. */
   async open(room: string): Promise<void> {
     const name = new RegExp(`^${room}\\b`);

@@ -440,21 +440,30 @@ test('shows a link preview that readers can hide and the author can remove', asy
 });
 
 test('saves the user’s settings immediately and reverts them on failure', async () => {
-  await room('spring market');
+  const market = await room('spring market');
+  await room('autumn market');
+  await alice.request('room:notify', { room: market, notify: 'mentions' });
   await alice.request('user:block', { user: bob.id, blocked: true });
   const page = await enter('spring market');
   await page.click('button', 'Settings');
   const settings = await page.get('region', 'Settings');
   const notify = async () =>
     ((await page.get('combobox', 'spring market', settings)) as HTMLSelectElement).value;
-  expect(await notify()).toBe('all');
+  expect(await notify()).toBe('mentions');
+  // Rooms with the usual notifications are not listed.
+  const listed = page.all('combobox', undefined, await page.get('region', 'Rooms', settings));
+  expect(listed.map(nameOf)).toContain('spring market');
+  expect(listed.map(nameOf)).not.toContain('autumn market');
   page.wire.answers.set('room:notify', refused);
   await choose(page, 'spring market', 'Nothing', settings);
   await page.sees('Couldn’t be saved. Nothing has changed.');
-  await until(async () => expect(await notify()).toBe('all'));
+  await until(async () => expect(await notify()).toBe('mentions'));
   page.wire.answers.clear();
   await page.click('button', 'Try again');
   await page.get('button', /^spring market.*notifications off/);
+  await choose(page, 'spring market', 'All messages', settings);
+  await page.get('button', /^spring market(?!.*notifications off)/);
+  expect(await notify()).toBe('all');
   page.wire.answers.set('user:block', refused);
   await page.click('button', 'Unblock Bob', settings);
   await page.sees('Couldn’t be saved. Nothing has changed.');

@@ -29,9 +29,8 @@ async function enter(person: Person, name: string, options = {}): Promise<ChatPa
   await page.open(name);
   return page;
 }
-const people = (page: ChatPage) => page.get('complementary', 'People');
 const person = async (page: ChatPage, name: string) =>
-  page.get('button', new RegExp(`^${name}`), await people(page));
+  page.get('button', new RegExp(`^${name}`), await page.people());
 const named = (page: ChatPage, who: string, name: RegExp) =>
   until(async () => expect(nameOf(await person(page, who))).toMatch(name));
 /** Clicks an item in a user's card. */
@@ -50,10 +49,13 @@ const row = (page: ChatPage, name: RegExp) =>
 const in24Hours = '(?:today|tomorrow|\\w+ \\d+ \\w+)';
 const until24h = (before: string, after = '') => new RegExp(`${before}until ${in24Hours}, ${after}`);
 
-test('lists the online members, even after one of a member’s two connections closes', async () => {
+test('lists the online members on demand, even after one of a member’s two connections closes', async () => {
   await room('orchard');
   const dave = await site.person({ firstname: 'Dave' });
   const page = await enter(alice, 'orchard');
+  await page.get('button', 'Emoji');
+  expect(page.all('complementary')).toEqual([]);
+  await page.people();
   await page.get('heading', 'Here now 3');
   expect(page.all('heading', /^Others/)).toEqual([]);
   dave.close();
@@ -186,10 +188,11 @@ test('loads members who never connected by page, and finds them by name', async 
   // An open page would receive the members as events.
   await until(() => expect(JSON.stringify(alice.events)).toContain('Member 059'));
   const page = await enter(alice, 'assembly');
+  await page.people();
   await page.get('heading', 'Others 60');
   await page.sees('and 10 more');
   await page.fill('searchbox', 'Find a person', 'member 04');
-  const list = await people(page);
+  const list = await page.people();
   await until(() =>
     expect([...list.querySelectorAll('.person bdi')].map(textOf)).toEqual(
       Array.from({ length: 10 }, (_, n) => `Member 04${n}`),
@@ -204,7 +207,8 @@ test('loads members who never connected by page, and finds them by name', async 
 test('shows no user as online while the connection is lost', async () => {
   await room('watch');
   const page = await enter(alice, 'watch');
-  await page.get('heading', 'Here now 3');
+  await page.people();
+  await named(page, 'Alice', /owner/);
   page.online(false);
   await page.get('heading', /^Last seen here/);
   await page.get('button', 'Here now: –');
@@ -260,7 +264,7 @@ test('shows a banned user the end and the reason of the ban instead of the room'
   await bobs.sees(
     new RegExp(`You’re banned from strict\\s*Until ${in24Hours}, .*\\.\\s*Reason: Enough is enough`),
   );
-  await page.get('heading', 'Banned 1', await people(page));
+  await page.get('heading', 'Banned 1', await page.people());
   await named(page, 'Bob', until24h('^Bob ?banned '));
   await page.click('button', 'Room menu');
   await page.click('menuitem', 'Room settings');

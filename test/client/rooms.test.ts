@@ -274,8 +274,8 @@ describe('the list of rooms', () => {
     for (const id of made) await say(bob, id, 'a word');
     const page = await open(alice);
     await until(() => expect(order(page)[0]).toBe('yew'));
-    // Notices come from code that is loaded late, like this pane.
-    await page.get('complementary', 'People');
+    // Notices come from code that is loaded late, like this button.
+    await page.get('button', 'Emoji');
     (await row(page, /^ash/)).focus();
     // The notice disappears after six seconds, and a slow machine may need as long for the request.
     await Promise.all([page.sees('ash was deleted.'), bob.request('room:delete', { room: made[1] ?? '' })]);
@@ -376,7 +376,7 @@ describe('leaving', () => {
     expect(textOf(bobs.focused)).toBe('Stay');
     bobs.press('Escape');
     await bobs.gone('alertdialog');
-    await page.click('button', /^Bob/, await page.get('complementary', 'People'));
+    await page.click('button', /^Bob/, await page.people());
     await page.click('menuitem', 'Remove from room');
     await page.click('button', 'Remove from room', await page.get('alertdialog', 'Remove Bob from shed?'));
     await page.sees('Bob was removed.');
@@ -472,7 +472,7 @@ describe('a new room', () => {
     await page.gone('dialog');
     await page.get('region', 'harvest 2026');
     await page.sees('Picking days');
-    await page.get('button', /^Bob/, await page.get('complementary', 'People'));
+    await page.get('button', /^Bob/, await page.people());
   });
 
   test('is requested again with the same payload after a cancelled attempt', async () => {

@@ -135,10 +135,10 @@ for (const width of [360, 1280]) {
     await check('search');
     await page.getByRole('button', { name: 'Close search' }).click();
     const people = page.getByRole('button', { name: /^(Here now|People here):/ });
-    if (isNarrow) await people.click();
-    await expect(page.getByRole('complementary', { name: isNarrow ? 'Details' : 'People' })).toBeVisible();
+    await people.click();
+    await expect(page.getByRole('complementary', { name: 'Details' })).toBeVisible();
     await check('people');
-    if (isNarrow) await page.keyboard.press('Escape');
+    await page.keyboard.press('Escape');
     await page.getByRole('button', { name: 'Room menu' }).click();
     await check('menu of the room');
     await page.keyboard.press('Escape');

@@ -196,9 +196,16 @@ test('shows who else reads the page once both users agreed', async ({ alice, bob
     await page.goto(url);
     await button(page).click();
     await page.getByRole('button', { name: 'Back to rooms' }).click();
+    // Alice agrees when she is asked, and Bob later in the settings. Both are asked once.
+    const question = page.getByRole('group', { name: 'On the same page' });
+    await person.shot(`same-page-${person === alice ? 'alice' : 'bob'}`);
+    const show = 'Show me to others who are on the same page';
+    if (person === alice) await question.getByRole('button', { name: show }).click();
+    else await question.getByRole('button', { name: 'Not now' }).click();
+    await expect(question).toHaveCount(0);
     await page.getByRole('button', { name: 'Settings', exact: true }).click();
-    await page.getByRole('switch', { name: 'Show me to others who are on the same page' }).click();
-    await person.shot(`same-page-settings-${person === alice ? 'alice' : 'bob'}`);
+    if (person === bob) await page.getByRole('switch', { name: show }).click();
+    await expect(page.getByRole('switch', { name: show })).toBeChecked();
     await page.locator('php-chat').getByRole('button', { name: 'Close chat' }).click();
   }
   // The server first shows a user to others, so the answer after that is replaced here.

@@ -69,7 +69,81 @@ async function movedBy(person: Person): Promise<string[]> {
 const fonts = ['DejaVu Sans', ...(soak ? ['DejaVu Serif', 'DejaVu Sans Mono', 'WenQuanYi Micro Hei'] : [])];
 const arabic = 'هذه رسالة طويلة بالعربية لا تتسع لها قائمة الغرف أبدا لأنها طويلة جدا';
 
+/** Names of rooms and users as they occur on sites. */
+const rooms = [
+  'Harvest planning 2026',
+  'Kitchen & cellar',
+  'Announcements',
+  'Seed exchange',
+  'Beekeepers',
+  'Compost and soil',
+  'Board meeting',
+  'Open day in June',
+  'Children’s garden',
+  'Tool shed rota',
+  'Water and pumps',
+  'Orchard team',
+  'Winter vegetables',
+  'Newsletter',
+  'Volunteers North',
+  'Volunteers South',
+  'Greenhouse',
+  'Treasurer & accounts',
+  'Neighbours',
+  'Photos of the year',
+  'Apple juice day',
+  'Gardening questions',
+  'Website',
+  'Long-term projects',
+  'Off topic',
+  'Lost and found',
+];
+const people = [
+  'Charlotte Brontë',
+  'Maximilian Huber',
+  'Anna Kowalska',
+  'Dimitri Ivanov',
+  'Fatima al-Zahra',
+  'Joan Miró',
+  'Søren Kierkegaard',
+  'Eleanor Whitfield',
+  'Li Wei',
+  'Pedro Álvares',
+  'Bob',
+  'Ingrid Bergström',
+  'Oluwaseun Adeyemi',
+  'Marie-Claire Dubois',
+  'Tom Baker',
+  'Yuki Tanaka',
+];
+
 test.use({ roles: true });
+
+test('shows whole names in the list of rooms of a wide chat', async ({ alice, site }) => {
+  for (const name of people)
+    await asUser(site, name, async (ask) => {
+      const { room } = await ask('direct:open', { user: '1' });
+      await ask('room:join', { room: room.id });
+      await ask('message:send', { room: room.id, clientId: 'a-word-to-alice', text: 'See you at four' });
+    });
+  await asUser(site, 'alice', async (ask) => {
+    for (const [n, name] of rooms.entries()) {
+      const { room } = await ask('room:create', { name, kind: 'private', clientId: `room-number-${n}` });
+      await ask('room:join', { room: room.id });
+      await ask('message:send', { room: room.id, clientId: `message-${n}`, text: 'The pump is repaired' });
+    }
+  });
+  const names = alice.page.locator('.room.two .name bdi');
+  await expect(names.filter({ hasText: 'Lost and found' })).toBeVisible();
+  await expect.poll(() => names.count()).toBeGreaterThanOrEqual(rooms.length + people.length);
+  for (const width of [960, 1440]) {
+    await alice.page.setViewportSize({ width, height: 800 });
+    const cut = names.evaluateAll((all) =>
+      all.filter((name) => name.scrollWidth > name.clientWidth).map((name) => name.textContent),
+    );
+    expect(await cut, `${width} px`).toEqual([]);
+  }
+});
 
 test('places the elements of a room correctly', async ({ alice, bob, site }) => {
   const chat = bob.page.locator('php-chat');

@@ -25,6 +25,9 @@ export async function updateRoom(caller: Caller, payload: RequestOf<'room:update
   put(caller, await caller.chat.connection.request('room:update', payload));
 }
 
+/** The setting of a user who has not chosen another for the room. */
+export const usualNotify = ({ summary }: Room): Notify => (summary.kind === 'public' ? 'mentions' : 'all');
+
 /** Sets which messages notify the user. Without `quietForMs`, ends a timed mute. */
 export async function setNotify(
   caller: Caller,

@@ -102,7 +102,7 @@ export class OverviewPage implements Part {
           {strings.text('mod.perDay')} <small>{inUtc(strings.count('link.days', messages.length))}</small>
         </h3>
         {this.#plot(messages)}
-        {events !== undefined && this.#events(events)}
+        {events !== undefined && events.waiting + events.failed > 0 && this.#events(events)}
         {servers !== undefined && this.#servers(servers)}
       </div>
     );

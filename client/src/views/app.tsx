@@ -44,7 +44,6 @@ export class AppView {
   readonly #entry: RoomEntry;
   readonly #resized: ResizeObserver;
   readonly #title = createRef<HTMLHeadingElement>();
-  readonly #peopleButton = createRef<HTMLButtonElement>();
   #composer: Composer | undefined;
   #rooms: RoomList | undefined;
   /** The user's settings, shown instead of the room. */
@@ -149,7 +148,7 @@ export class AppView {
         this.#panes.view = which;
         this.render();
       },
-      showPeople: () => (this.#panes.wide ? this.#peopleBeside(true) : this.#showDetails('people')),
+      showPeople: () => this.#showDetails('people'),
       showRoomSettings: () => this.#showDetails('settings'),
       showSettings: () => this.#showSettings(),
       push: () => this.#late.parts?.push,
@@ -255,7 +254,7 @@ export class AppView {
     this.#reading.watch();
     this.#pauseUnseen();
     this.#entry.follow(this.#panes.single, this.#covered);
-    if (this.#timeline.shown || chat.roomless) this.#late.load(this.#peopleShown);
+    if (this.#timeline.shown || chat.roomless) this.#late.load();
   }
 
   toast(text: string, kind: 'good' | 'bad'): void {
@@ -373,14 +372,15 @@ export class AppView {
   }
 
   #draw(content: ComponentChildren): void {
-    const side = (this.#peopleShown || this.#searching) && !this.#carded;
-    const wide = this.#carded
+    const side = this.#carded
       ? undefined
       : this.#replies
         ? 'replies'
         : this.#detailed
           ? 'details'
-          : undefined;
+          : this.#searching
+            ? 'search'
+            : undefined;
     const lost = noticeOf(this.#context)?.lost === true;
     render(
       // biome-ignore lint/a11y/noStaticElementInteractions: handles keys for the focused element inside.
@@ -390,7 +390,7 @@ export class AppView {
         lang={this.#context.strings.lang}
         dir={this.#context.attribute('dir') === null ? this.#context.strings.direction : undefined}
         data-view={this.#carded ? 'ended' : this.#panes.shown}
-        data-side={wide ?? (side ? (this.#panes.wide ? '' : 'open') : undefined)}
+        data-side={side}
         onKeyDownCapture={this.#escape}
         onKeyDown={this.key}
         onPointerOver={this.#late.parts?.tooltip.pointed}
@@ -414,7 +414,7 @@ export class AppView {
     const notice = noticeOf(context);
     const lost = notice?.lost === true;
     const inert = this.#layers.modal;
-    const { AskCard, People, folded } = this.#late.panels ?? {};
+    const { AskCard, folded } = this.#late.panels ?? {};
     const instead = this.#insteadOfRoom();
     const headerSearches = this.#panes.single === undefined && room !== undefined && !instead;
     return (
@@ -449,16 +449,6 @@ export class AppView {
         {this.#late.parts?.search.draw(room !== undefined && this.#panes.roomInSight, inert)}
         {room !== undefined && this.#detailed && this.#late.parts?.details.draw(room, inert, lost)}
         {this.#replies && this.#late.parts?.replies.draw(inert)}
-        {room !== undefined && this.#peopleShown && People !== undefined && (
-          <People
-            key={room.id}
-            context={context}
-            room={room}
-            inert={inert}
-            lost={lost}
-            close={() => this.#peopleBeside(false)}
-          />
-        )}
         <div class="layer">
           {this.#layers.draw()}
           {this.#late.parts?.formatBar.draw()}
@@ -480,7 +470,6 @@ export class AppView {
           context={context}
           lost={lost}
           title={this.#title}
-          people={this.#peopleButton}
           back={this.#back}
           detailed={this.#detailed}
           toggleDetails={this.#toggleDetails}
@@ -543,7 +532,7 @@ export class AppView {
   /** Whether a panel or layer covers the room. Always false in a wide element, which has space for all panes. */
   get #covered(): boolean {
     if (this.#panes.wide) return false;
-    const side = this.#peopleShown || this.#searching || this.#detailed || this.#replies;
+    const side = this.#searching || this.#detailed || this.#replies;
     return side || this.#layers.shown;
   }
 
@@ -551,7 +540,7 @@ export class AppView {
   #pauseUnseen(): void {
     if (this.#panes.wide) return;
     const { voice, replies } = this.#late.parts ?? {};
-    if (this.#peopleShown || this.#searching || this.#detailed) voice?.pause();
+    if (this.#searching || this.#detailed) voice?.pause();
     else if (this.#replies) voice?.pause(replies?.thread?.id);
   }
 
@@ -578,11 +567,6 @@ export class AppView {
   get #replies(): boolean {
     const shown = this.#late.parts?.replies.thread !== undefined && !this.#panes.hidesRoom;
     return shown && this.#panes.roomInSight;
-  }
-
-  get #peopleShown(): boolean {
-    const instead = this.#searching || this.#detailed || this.#replies;
-    return this.#panes.people && !instead && !this.#panes.hidesRoom;
   }
 
   /** Closes the search, details and replies panels. Only one panel is open at a time. */
@@ -761,14 +745,6 @@ export class AppView {
     else this.#toRooms();
     this.#context.draw(this.#root.querySelector('.own-settings'));
   };
-
-  #peopleBeside(shown: boolean): void {
-    this.#clearPanels();
-    this.#panes.showPeople(shown);
-    this.render();
-    if (shown) arrive(this.#root.querySelector('.side'));
-    this.#peopleButton.current?.focus();
-  }
 
   /** A tooltip is the topmost layer, so Esc closes it first. */
   readonly #escape = (event: KeyboardEvent) => {

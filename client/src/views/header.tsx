@@ -11,7 +11,6 @@ interface Props {
   /** The connection is lost, so presence is unknown. */
   readonly lost: boolean;
   readonly title: RefObject<HTMLHeadingElement | null>;
-  readonly people: RefObject<HTMLButtonElement | null>;
   back(): void;
   /** Whether the details of the room are open, and the selected tab. */
   readonly detailed: boolean;
@@ -24,7 +23,7 @@ interface Props {
 
 /** The room's header: back button, name, number of users online, search and menu. */
 export function Header(props: Props) {
-  const { context, lost, title, people, back, tab, toggleDetails, search } = props;
+  const { context, lost, title, back, tab, toggleDetails, search } = props;
   const { chat, strings } = context;
   const room = chat.current;
   const unread = room === undefined || room.muted ? 0 : chat.unreadIn(room);
@@ -58,7 +57,6 @@ export function Header(props: Props) {
             class="icon wide"
             aria-label={`${heading}: ${count}`}
             aria-expanded={tab === 'people'}
-            ref={people}
             onClick={() => toggleDetails('people')}
           >
             <Icon name="people" />

@@ -45,15 +45,13 @@ export class LateParts {
 
   /**
    * Preloads the code. If it is not needed yet, a failure is ignored, and the next use loads it again.
-   *
-   * @param people - the member list is visible, so it needs the code now
    */
-  load(people: boolean): void {
+  load(): void {
     const { roomless } = this.#context.chat;
     if (this.#asked === roomless) return;
     this.#asked = roomless;
     const draw = () => this.#context.draw();
-    if (people || roomless) this.#with(this.#panels, draw);
+    if (roomless) this.#with(this.#panels, draw);
     else this.#quietly(this.#panels.load(), draw);
     this.#quietly(this.#dialogs.load());
   }

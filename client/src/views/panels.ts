@@ -24,7 +24,6 @@ export { reactions } from './messages/reactions.tsx';
 export { strip } from './messages/strip.tsx';
 export { tools } from './messages/tools.tsx';
 export { start } from './parts.ts';
-export { People } from './people/people.tsx';
 export { repliesLine } from './replies/replies-line.tsx';
 export { AskCard } from './rooms/ask-card.tsx';
 export { NoRoom } from './rooms/no-room.tsx';

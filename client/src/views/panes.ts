@@ -1,7 +1,6 @@
 import type { Chat } from '../chat/chat.ts';
-import { flag } from '../chat/form.ts';
 
-/** Minimum widths in CSS pixels: the room list next to a room, and the member list next to both. */
+/** Minimum widths in CSS pixels: the room list next to a room, and a panel next to both. */
 const TWO_PANES = 640;
 const WIDE = 960;
 /** Minimum width in CSS pixels for a search button in the header. Many phones, with 360 to 390, are narrower. */
@@ -16,13 +15,10 @@ export class Panes {
   /** The user's settings or the target of the page's address replace the room. */
   hidesRoom = false;
   readonly #chat: Chat;
-  /** Whether the user wants the member list next to the timeline. Stored in the browser. */
-  #peopleBeside: boolean;
   #width = 0;
 
   constructor(chat: Chat) {
     this.#chat = chat;
-    this.#peopleBeside = chat.settings.get('people', flag) ?? true;
   }
 
   fit(width: number): void {
@@ -54,16 +50,5 @@ export class Panes {
   /** Whether the room's pane is visible. */
   get roomInSight(): boolean {
     return this.single !== 'rooms';
-  }
-
-  /** Whether the member list is shown next to the timeline. A direct room needs none. */
-  get people(): boolean {
-    const { current, roomless } = this.#chat;
-    return this.wide && this.#peopleBeside && !roomless && current?.summary.kind !== 'direct';
-  }
-
-  showPeople(shown: boolean): void {
-    this.#peopleBeside = shown;
-    this.#chat.settings.set('people', shown);
   }
 }

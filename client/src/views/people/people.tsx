@@ -11,7 +11,6 @@ import { Icon } from '../controls/icon.tsx';
 import { RovingList } from '../controls/roving-list.tsx';
 import { restrictionWords } from '../moderation/restriction-words.ts';
 import { Avatar } from './avatar.tsx';
-import { InviteButton } from './invite-button.tsx';
 import { openPerson } from './open-person.tsx';
 
 interface Props {
@@ -19,12 +18,6 @@ interface Props {
   readonly room: Room;
   /** The connection is lost, so presence is unknown. */
   readonly lost: boolean;
-}
-
-interface PanelProps extends Props {
-  /** Whether a dialog covers the panel. */
-  readonly inert: boolean;
-  close(): void;
 }
 
 /** With more members, the panel has a field to find one. */
@@ -37,28 +30,6 @@ const AHEAD = 300;
 
 /** The lists of each room, kept when the panel closes. Without a connection, they are all that is known. */
 const known = new WeakMap<Room, { people: RoomMembers; restricted: RoomRestricted }>();
-
-/** The panel with the members of the room. */
-export function People({ context, room, inert, lost, close }: PanelProps) {
-  const { strings } = context;
-  const { members } = room.summary;
-  const heading = strings.text('people.title');
-  return (
-    <aside class="pane side" part="people" aria-label={heading} inert={inert}>
-      <div class="bar">
-        <h2>
-          <span>{heading}</span>
-          <small>{members}</small>
-        </h2>
-        <InviteButton context={context} room={room} />
-        <button type="button" class="icon" aria-label={strings.text('people.close')} onClick={close}>
-          <Icon name="close" />
-        </button>
-      </div>
-      <PeopleList context={context} room={room} lost={lost} />
-    </aside>
-  );
-}
 
 /** The members of the room: first those who are present, then the others. */
 export class PeopleList extends Component<Props> {
@@ -124,16 +95,6 @@ export class PeopleList extends Component<Props> {
           onScroll={this.#extend}
         >
           {this.#query.trim() === '' ? this.#everybody(lost) : this.#found()}
-          {!lost &&
-            members === 1 &&
-            room.presentCount === 1 &&
-            this.#people.list(false, strings.locale).length === 0 && (
-              <Empty
-                picture="people"
-                title={strings.text('people.empty.title')}
-                text={strings.text('people.empty.text')}
-              />
-            )}
           {this.#query.trim() === '' && this.#banned()}
         </RovingList>
       </>

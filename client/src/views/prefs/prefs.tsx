@@ -59,9 +59,9 @@ export class Prefs extends Component<Props> {
         <div class="scroll">
           <div class="prefs">
             <Appearance context={context} />
+            <SamePage context={context} />
             {this.#offered && this.#sections()}
             <RoomNotices context={context} />
-            <SamePage context={context} />
             <Blocked context={context} />
             {context.chat.isGuest && (
               <button type="button" class="btn" onClick={() => context.chat.forgetGuest()}>

@@ -1,63 +1,53 @@
 import { Component } from 'preact';
 import type { Notify } from '../../../../server/wire/events.ts';
-import { setNotify } from '../../chat/room-actions.ts';
+import { setNotify, usualNotify } from '../../chat/room-actions.ts';
 import type { Room } from '../../store/room.ts';
 import type { Context } from '../context.ts';
-import { Icon } from '../controls/icon.tsx';
 import { Choice, Row, Section, save } from '../controls/rows.tsx';
 import { when } from '../later/times.ts';
-import { Avatar } from '../people/avatar.tsx';
 import { NotifyLine } from '../rooms/ask-card.tsx';
+import { RoomFace } from '../rooms/room-face.tsx';
 
-/** Number of rooms shown at first, and added with each click. */
-const PAGE = 50;
-
-/** Selects for each room which messages notify the user. */
+/** The rooms whose messages notify the user in another way than usual. */
 export class RoomNotices extends Component<{ readonly context: Context }> {
   /** Choices that the server has not confirmed. */
   readonly #chosen = new Map<string, Notify>();
-  #shown = PAGE;
+  /** Rooms stay in the list when the user chooses the usual way. */
+  readonly #listed = new Set<Room>();
 
   override render({ context }: { readonly context: Context }) {
-    const { chat, strings, changed, push } = context;
+    const { chat, strings, push } = context;
     // With push, the notifications of this device have their own section.
     const hasPush = chat.can.push && push()?.state !== 'absent';
     const { compare } = new Intl.Collator(strings.locale, { numeric: true });
     const isDirect = ({ summary }: Room) => Number(summary.kind === 'direct');
+    for (const room of chat.list.own())
+      if (room.summary.notify !== usualNotify(room) || this.#isQuiet(room)) this.#listed.add(room);
     const rooms = chat.list
       .own()
+      .filter((room) => this.#listed.has(room))
       .sort(
         (a, b) =>
           isDirect(a) - isDirect(b) || compare(strings.roomName(a.summary), strings.roomName(b.summary)),
       );
     return (
       <Section picture="hash" title={strings.text('rooms.list')}>
-        <p class="hint">{strings.text('settings.notify')}</p>
-        {rooms.length > 0 && (
-          <ul class="sets box">{rooms.slice(0, this.#shown).map((room) => this.#row(room))}</ul>
-        )}
-        {rooms.length > this.#shown && (
-          <button
-            type="button"
-            class="btn s"
-            onClick={() => {
-              this.#shown += PAGE;
-              changed();
-            }}
-          >
-            {strings.text('msg.showMore')}
-          </button>
-        )}
+        <p class="hint">{strings.text('prefs.rooms')}</p>
+        {rooms.length > 0 && <ul class="sets box">{rooms.map((room) => this.#row(room))}</ul>}
         {!hasPush && <NotifyLine context={context} />}
       </Section>
     );
   }
 
+  #isQuiet(room: Room): boolean {
+    return room.quietUntil > this.props.context.chat.clock.now;
+  }
+
   #row(room: Room) {
-    const { chat, strings } = this.props.context;
+    const { strings } = this.props.context;
     const { id, summary } = room;
     const name = strings.roomName(summary);
-    const isQuiet = room.quietUntil > chat.clock.now;
+    const isQuiet = this.#isQuiet(room);
     return (
       <Row
         key={id}
@@ -65,13 +55,7 @@ export class RoomNotices extends Component<{ readonly context: Context }> {
         hint={
           isQuiet ? strings.text('rooms.quietUntil', { when: when(room.quietUntil, strings) }) : undefined
         }
-        before={
-          summary.kind === 'direct' ? (
-            <Avatar user={summary.with ?? { id, name }} kind="s" />
-          ) : (
-            <Icon name={summary.kind === 'private' ? 'lock' : 'hash'} />
-          )
-        }
+        before={<RoomFace summary={summary} size="s" />}
       >
         <Choice
           label={name}

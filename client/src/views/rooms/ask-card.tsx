@@ -1,33 +1,76 @@
+import type { ComponentChildren } from 'preact';
+import { text } from '../../chat/form.ts';
 import { askLater, mayAsk, notificationState, turnOn } from '../../chat/notifications.ts';
+import type { Strings } from '../../strings/strings.ts';
 import type { Context } from '../context.ts';
 import { Icon } from '../controls/icon.tsx';
+import { Avatar } from '../people/avatar.tsx';
 
-/** The card above the rooms that asks to turn on browser notifications. */
+/** The card above the rooms that asks to turn on browser notifications, or to be shown to others on the same page. */
 export function AskCard({ context }: { context: Context }) {
   const { chat, strings, changed } = context;
+  const { me, can } = chat;
+  if (me === undefined || chat.connection.state.kind !== 'ready') return null;
   // If the site notifies offline users, `Offering` makes its offer under a sent message instead.
-  if (chat.can.mail || chat.can.push || chat.connection.state.kind !== 'ready' || !mayAsk(chat)) return null;
+  if (!can.mail && !can.push && mayAsk(chat)) {
+    const later = () => {
+      askLater(chat);
+      changed();
+    };
+    return card(strings, 'notify.title', <Icon name="bell" />, later, [
+      `${strings.text('notify.ask')} `,
+      <TurnOn context={context} key="on" />,
+    ]);
+  }
+  const page = samePage(context);
+  if (page === undefined || page.on !== undefined) return null;
+  return card(strings, 'prefs.samePage', <Avatar user={me} />, () => page.turn(false), [
+    `${strings.text('prefs.samePage.hint')} `,
+    <button type="button" class="link" key="on" onClick={() => page.turn(true)}>
+      {strings.text('prefs.samePage.show')}
+    </button>,
+  ]);
+}
+
+function card(
+  strings: Strings,
+  title: 'notify.title' | 'prefs.samePage',
+  picture: ComponentChildren,
+  later: () => void,
+  content: ComponentChildren,
+) {
   return (
     // biome-ignore lint/a11y/useSemanticElements: a fieldset looks different.
-    <div class="ask-card" role="group" aria-label={strings.text('notify.title')}>
-      <Icon name="bell" />
-      <div>
-        {`${strings.text('notify.ask')} `}
-        <TurnOn context={context} />
-      </div>
-      <button
-        type="button"
-        class="icon"
-        aria-label={strings.text('notify.later')}
-        onClick={() => {
-          askLater(chat);
-          changed();
-        }}
-      >
+    <div class="ask-card" role="group" aria-label={strings.text(title)}>
+      {picture}
+      <div>{content}</div>
+      <button type="button" class="icon" aria-label={strings.text('notify.later')} onClick={later}>
         <Icon name="close" />
       </button>
     </div>
   );
+}
+
+/**
+ * Whether others on the same page see this user, with the function that changes it. `on` is undefined until the user
+ * was asked. Undefined unless the site's launcher shows them.
+ */
+export function samePage({ chat, attribute, changed }: Context) {
+  const { settings, can, isGuest } = chat;
+  const me = chat.me?.id;
+  if (attribute('here') === null || me === undefined || isGuest || !can.direct || !can.findPeople)
+    return undefined;
+  // The ID of the user who agreed, for element/here.ts. Kept after a logout, because it is a choice.
+  const on = settings.get('here', text) === me;
+  return {
+    on: on || (settings.get('hereAsked', text) === me ? false : undefined),
+    turn: (wanted: boolean) => {
+      settings.set('hereAsked', me);
+      if (wanted) settings.set('here', me);
+      else settings.delete('here');
+      changed();
+    },
+  };
 }
 
 /** The same question in settings, or a note that the browser blocks notifications. */

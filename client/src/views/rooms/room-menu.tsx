@@ -1,4 +1,4 @@
-import { arrange, setNotify } from '../../chat/room-actions.ts';
+import { arrange, setNotify, usualNotify } from '../../chat/room-actions.ts';
 import type { Room } from '../../store/room.ts';
 import { ERASED } from '../../store/user-ids.ts';
 import type { Context, MenuRequest } from '../context.ts';
@@ -10,7 +10,7 @@ import { profileUrl } from '../people/person-actions.ts';
 
 /** The actions on the open room that the user may take. */
 function roomItems(room: Room, context: Context, opener: HTMLElement): MenuItem[] {
-  const { chat, strings, dialog, showPeople, showRoomSettings, searchInMenu } = context;
+  const { chat, strings, dialog, showRoomSettings, searchInMenu } = context;
   const search = searchInMenu();
   const { kind, member, may, reports, with: other } = room.summary;
   const direct = kind === 'direct';
@@ -38,7 +38,6 @@ function roomItems(room: Room, context: Context, opener: HTMLElement): MenuItem[
       label: strings.text('rooms.invite'),
       run: () => dialog({ kind: 'invite', room }),
     },
-    !direct && { picture: 'people', label: strings.text('rooms.members'), run: showPeople },
     may.includes('moderate') && {
       picture: 'flag',
       label: reports ? `${strings.text('reports.title')} · ${reports}` : strings.text('reports.title'),
@@ -65,11 +64,9 @@ function roomItems(room: Room, context: Context, opener: HTMLElement): MenuItem[
 /** The actions on a room that need not be open. */
 function placeItems(room: Room, context: Context, opener: HTMLElement): (MenuItem | false)[] {
   const { chat, strings, toast } = context;
-  const { kind, member, notify, favourite, archived } = room.summary;
+  const { member, notify, favourite, archived } = room.summary;
   const failed = () => toast(strings.text('error.other'), 'bad');
   const place = (change: Parameters<typeof arrange>[2]) => void arrange(context, room, change).catch(failed);
-  // The default for this kind of room.
-  const loud = kind === 'public' ? 'mentions' : 'all';
   return [
     member &&
       chat.unreadIn(room) > 0 && {
@@ -89,7 +86,7 @@ function placeItems(room: Room, context: Context, opener: HTMLElement): (MenuIte
       label: strings.text(room.muted ? 'rooms.unmute' : 'rooms.mute'),
       run: () => {
         if (!room.muted) openMuteMenu(room, context, opener);
-        else setNotify(context, room, notify === 'none' ? loud : notify).catch(failed);
+        else setNotify(context, room, notify === 'none' ? usualNotify(room) : notify).catch(failed);
       },
     },
     member &&
