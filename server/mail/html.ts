@@ -1,5 +1,6 @@
 import { hue, initials } from '../wire/avatar.ts';
 import { readableOn, textOn } from '../wire/branding.ts';
+import type { User } from '../wire/events.ts';
 import { escaped, Html, html } from './escaping.ts';
 import type { Letter, LetterMessage, LetterRoom } from './letter.ts';
 
@@ -101,7 +102,9 @@ export function htmlOf(
   const link = linkIn(accent);
   const { title, summary, rooms, moreRooms, hidden, open, why, stop, change } = letter;
   const [first] = rooms.flatMap(({ messages }) => messages);
-  const preview = first ? `${first.author.name}: ${first.text.map(({ text }) => text).join('')}` : summary;
+  const preview = first?.author
+    ? `${first.author.name}: ${first.text.map(({ text }) => text).join('')}`
+    : summary;
   const hasTexts = first !== undefined;
   return html`<!doctype html>
 <html lang="${lang}" dir="${direction}">
@@ -161,12 +164,16 @@ function roomWithMessages(
 ): Html {
   const line = new Html('padding:0 0 12px;border-bottom:1px solid #e3e5ec');
   return html`<tr><td class="pad" style="padding:24px 32px 0"><table ${table} width="100%"><tr><td class="line" style="${line}"><h2 class="ink" style="margin:0;${font};font-size:16px;line-height:22px;${ink}"><span dir="auto">${name}</span>${when(note, () => html`<span class="soft" style="font-weight:400;font-size:13px;${soft}">&nbsp; ${note}</span>`)}</h2></td><td class="line" align="${side.end}" style="${line};${font};font-size:13px;line-height:22px;white-space:nowrap"><span class="soft" style="${soft}">${count}</span></td></tr></table></td></tr>
-<tr><td class="pad" style="padding:16px 32px 0"><table ${table} width="100%">${messages.map((message) => bubble(message, side))}</table>${when(more.text, () => html`<p style="margin:0 0 4px;padding:${side.atStart(42)};${font};font-size:14px;line-height:20px">${link(more)}</p>`)}</td></tr>
+<tr><td class="pad" style="padding:16px 32px 0"><table ${table} width="100%">${messages.map((message, n) => bubble(message, messages[n + 1], side))}</table>${when(more.text, () => html`<p style="margin:0 0 4px;padding:${side.atStart(42)};${font};font-size:14px;line-height:20px">${link(more)}</p>`)}</td></tr>
 `;
 }
 
-function bubble({ author, time, text, files }: LetterMessage, side: Sides): Html {
-  const [tile, letters] = faces[hue(author.id)] as readonly [string, string];
+/** Renders a message, with the picture and name of its author unless it continues the one before. */
+function bubble(
+  { author, time, text, files }: LetterMessage,
+  next: LetterMessage | undefined,
+  side: Sides,
+): Html {
   const isYours = text.some(({ you }) => you);
   const [background, kind] = isYours ? ['#fdf4df', 'bub you'] : ['#f0f1f5', 'bub'];
   const file = (one: string, n: number) =>
@@ -176,7 +183,13 @@ function bubble({ author, time, text, files }: LetterMessage, side: Sides): Html
       ? html`<span class="mention" style="background:#fdebae;border-radius:4px;padding:0 3px;font-weight:700">${piece.text}</span>`
       : lines(piece.text),
   );
-  return html`<tr><td width="42" valign="top" style="width:42px;padding:0 0 14px"><table ${table}><tr><td width="32" height="32" align="center" valign="middle" bgcolor="${tile}" style="width:32px;height:32px;border-radius:16px;background:${tile};color:${letters};${font};font-size:12px;line-height:32px;font-weight:700">${initials(author.name)}</td></tr></table></td><td valign="top" style="padding:0 0 14px"><p class="ink" style="margin:0 0 3px;${font};font-size:14px;line-height:20px;${ink}"><b dir="auto">${author.name}</b> <span class="soft" style="${soft};font-size:12px">${time}</span></p><table ${table}><tr><td class="${kind}" bgcolor="${background}" style="padding:8px 12px;border-radius:${side.corners};background:${background};${font};font-size:15px;line-height:22px;${ink};word-break:break-word">${files.map(file)}${text.length > 0 ? html`<div dir="auto">${pieces}</div>` : nothing}</td></tr></table></td></tr>`;
+  const gap = next !== undefined && next.author === undefined ? '3' : '14';
+  return html`<tr><td width="42" valign="top" style="width:42px;padding:0 0 ${gap}px">${author === undefined ? nothing : face(author)}</td><td valign="top" style="padding:0 0 ${gap}px">${author === undefined ? nothing : html`<p class="ink" style="margin:0 0 3px;${font};font-size:14px;line-height:20px;${ink}"><b dir="auto">${author.name}</b> <span class="soft" style="${soft};font-size:12px">${time}</span></p>`}<table ${table}><tr><td class="${kind}" bgcolor="${background}" style="padding:8px 12px;border-radius:${side.corners};background:${background};${font};font-size:15px;line-height:22px;${ink};word-break:break-word">${files.map(file)}${text.length > 0 ? html`<div dir="auto">${pieces}</div>` : nothing}</td></tr></table></td></tr>`;
+}
+
+function face({ id, name }: User): Html {
+  const [tile, letters] = faces[hue(id)] as readonly [string, string];
+  return html`<table ${table}><tr><td width="32" height="32" align="center" valign="middle" bgcolor="${tile}" style="width:32px;height:32px;border-radius:16px;background:${tile};color:${letters};${font};font-size:12px;line-height:32px;font-weight:700">${initials(name)}</td></tr></table>`;
 }
 
 /** Renders rooms without messages, one per row. */

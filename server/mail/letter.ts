@@ -6,6 +6,8 @@ import { directionMarks } from '../text/blank.ts';
 import { links } from '../text/links.ts';
 import type { RoomKind, User } from '../wire/events.ts';
 
+/** Messages of an author with longer pauses are not grouped, because each has another time. */
+const groupMs = 3_600_000;
 /** Maximum characters and lines of a message. Mails should be short, and mail programs cut long ones. */
 const longest = { text: 320, lines: 8 };
 
@@ -82,7 +84,8 @@ export interface LetterRoom {
 }
 
 export interface LetterMessage {
-  author: User;
+  /** Absent if the message continues the one before, of the same author. */
+  author?: User;
   time: string;
   /** The text in pieces. `you` marks mentions of the reader. */
   text: { text: string; you: boolean }[];
@@ -169,6 +172,9 @@ function noteOf(room: UnreadIn, hasTexts: boolean, texts: NotificationTexts): st
   return room.kind === 'public' ? '' : texts.text(room.kind);
 }
 
+const continues = ({ user, sentAt }: StoredMessage, before: StoredMessage | undefined): boolean =>
+  before !== undefined && before.user.id === user.id && sentAt - before.sentAt <= groupMs;
+
 function roomOf(room: UnreadIn, reader: User, { texts, shows, pageUrl, now }: LetterOptions): LetterRoom {
   const hasTexts = shows === 'text' && room.withheld === undefined;
   const messages = hasTexts ? room.messages.slice(0, messagesOfMail) : [];
@@ -177,8 +183,10 @@ function roomOf(room: UnreadIn, reader: User, { texts, shows, pageUrl, now }: Le
     name: unlinkedLine(room.name),
     note: noteOf(room, hasTexts, texts),
     count: texts.count('new', room.unread),
-    messages: messages.map((message) => ({
-      author: { id: message.user.id, name: unlinkedLine(message.user.name) },
+    messages: messages.map((message, n) => ({
+      ...(continues(message, messages[n - 1])
+        ? {}
+        : { author: { id: message.user.id, name: unlinkedLine(message.user.name) } }),
       time: texts.time(message.sentAt, now),
       text: isOnlyCard(message) ? [{ text: texts.text('card'), you: false }] : piecesOf(message, reader),
       files: (message.files ?? []).map((file) => unlinked([...describeFile(file, texts)]).join('')),

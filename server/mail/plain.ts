@@ -35,7 +35,7 @@ function withMessages({ name, note, count, messages, more }: LetterRoom): string
   const each = messages.map(({ author, time, files, text }) => {
     const whole = text.map((piece) => piece.text).join('');
     const lines = [
-      `  ${author.name}, ${time}`,
+      ...(author === undefined ? [] : [`  ${author.name}, ${time}`]),
       ...files.map((file) => `  [${file}]`),
       ...(whole === '' ? [] : [quoted(whole)]),
     ];

@@ -196,6 +196,26 @@ ${footer}`);
     expect(letter.why).toBe('You’re getting this because you chose one email a day.');
   });
 
+  test('names an author once for consecutive messages', () => {
+    const messages = [
+      message(1, bob, at(9, 1), 'The gate is open.'),
+      message(2, bob, at(9, 2), 'Bring a rake.'),
+      message(3, owen, at(9, 3), 'I will.'),
+      message(4, bob, at(9, 4), 'Thank you!'),
+      message(5, bob, at(11, 4), 'The gate is closed.'),
+    ];
+    const { plain, html } = mail([{ ...market, unread: 5, messages }]);
+    expect(plain).toContain('\n  Bob Keller, 09:01\n  > The gate is open.\n\n  > Bring a rake.\n\n  Owen');
+    expect(plain.match(/Bob Keller, \d\d:\d\d/g)).toEqual([
+      'Bob Keller, 09:01',
+      'Bob Keller, 09:04',
+      'Bob Keller, 11:04',
+    ]);
+    expect(html.match(/<b dir="auto">Bob Keller/g)).toHaveLength(3);
+    expect(html.match(/>BK</g)).toHaveLength(3);
+    expect(html).toContain('Bring a rake.');
+  });
+
   test('shows times in the zone and format of the reader', () => {
     const time = (lang: string, zone: string, now: number) =>
       new NotificationTexts(lang, zone).time(at(9, 28), now).replaceAll('\u202f', ' ');
