@@ -309,7 +309,7 @@ test('deletes a message of a member only after a confirmation', async () => {
   await texts(page, ['from Alice', 'Deleted by a moderator']);
 });
 
-test('offers at most nine actions on a message, and those on its author on the author’s card', async () => {
+test('offers at most eight actions on a message, and those on its author on the author’s card', async () => {
   const { id, page } = await room('offers', 'of the owner');
   await say(bob, id, 'of a member');
   const actions = (from: ChatPage) =>
@@ -319,20 +319,20 @@ test('offers at most nine actions on a message, and those on its author on the a
   await menuOf(page, 'of a member');
   expect(textOf(page.focused)).toMatch(/^Reply/);
   expect(actions(page)).toEqual([
-    ...['Reply', 'Open replies', 'Forward', 'Copy text', 'Copy link', 'Mark as unread', 'Pin to room'],
+    ...['Reply in thread', 'Forward', 'Copy text', 'Copy link', 'Mark as unread', 'Pin to room'],
     ...['Report message', 'Delete'],
   ]);
   page.press('Escape');
   await menuOf(page, 'of the owner');
   expect(actions(page)).toEqual([
-    ...['Reply', 'Open replies', 'Forward', 'Copy text', 'Copy link', 'Seen by', 'Pin to room'],
+    ...['Reply in thread', 'Forward', 'Copy text', 'Copy link', 'Seen by', 'Pin to room'],
     ...['Edit', 'Delete'],
   ]);
   const bobs = await openPage(site.chat.url, bob.cookie);
   await bobs.open('offers');
   await menuOf(bobs, 'of the owner');
   expect(actions(bobs)).toEqual([
-    ...['Reply', 'Open replies', 'Forward', 'Copy text', 'Copy link', 'Mark as unread', 'Report message'],
+    ...['Reply in thread', 'Forward', 'Copy text', 'Copy link', 'Mark as unread', 'Report message'],
   ]);
   // The row of reactions is one step for the arrows up and down.
   bobs.press('ArrowUp');

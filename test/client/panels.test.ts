@@ -264,7 +264,7 @@ test('keeps replies in their thread unless the author also shows them in the roo
   await room('elsewhere');
   const page = await enter('talks');
   const shown = (expected: string[]) => until(() => expect(page.texts).toEqual(expected));
-  const also = () => page.get('checkbox', 'Also in the room');
+  const also = () => page.get('checkbox', 'Also send to the room');
   await until(() => expect(textOf(page.timeline)).toContain('1 reply'));
   // A reply to a message with a thread is written in the thread.
   (await page.message('Who has the key?')).focus();

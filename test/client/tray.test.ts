@@ -30,7 +30,8 @@ async function attach(page: ChatPage, files: Record<string, string | Uint8Array>
     Object.defineProperty(this, 'files', { value });
     this.dispatchEvent(new Event('change'));
   };
-  await page.click('button', 'Attach files');
+  await page.click('button', 'Attach');
+  await page.click('menuitem', 'Attach files');
 }
 
 const tiles = (page: ChatPage): Record<string, string> => {

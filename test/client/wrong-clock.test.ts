@@ -32,8 +32,7 @@ const shown = (at: number) => new Intl.DateTimeFormat('en-GB', { timeStyle: 'sho
 
 test.each(clocks)('ends a poll after an hour with a clock that is %s', async (words, ahead) => {
   const { id, page } = await room(`poll ${words}`, ahead);
-  await page.click('button', 'Room menu');
-  await page.click('menuitem', 'New poll or event');
+  await page.click('button', 'Attach');
   await page.click('menuitem', 'New poll');
   const dialog = await page.get('dialog', 'New poll');
   await page.fill('textbox', 'Question', 'When?', dialog);

@@ -206,7 +206,8 @@ for (const { name, start } of [
         await browser.evaluate(
           'String(HTMLInputElement.prototype.click = function () { document.body.append(this) })',
         );
-        await user.click('button', 'Attach files');
+        await user.click('button', 'Attach');
+        await user.click('menuitem', 'Attach files');
         await browser.chooseFile('document.querySelector("input[type=file]")', path);
         await user.see('button', 'Describe tomato.png');
         await user.click(field);

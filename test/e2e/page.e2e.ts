@@ -24,7 +24,7 @@ test('joining a room, writing and replying work by keyboard', async ({ alice }) 
   await expect(alice.field).toBeFocused();
   await keys('Control+k');
   await page.keyboard.type('BOARD');
-  await expect(page.getByRole('option')).toHaveText(['board', 'keyboard']);
+  await expect(page.getByRole('option').locator('.name')).toHaveText(['board', 'keyboard']);
   expect(await faultsIn(page, '[role="dialog"], dialog')).toEqual([]);
   await alice.shot('switcher');
   await keys('ArrowDown', 'Enter');
@@ -38,7 +38,7 @@ test('joining a room, writing and replying work by keyboard', async ({ alice }) 
   await expect(alice.texts).toHaveText(['from the keyboard\nsecond line']);
   await expect(page.getByText(stored)).toBeVisible();
 
-  // Skips the button for files.
+  // Skips the button that attaches.
   await keys('Shift+Tab', 'Shift+Tab');
   await expect(alice.messages.first()).toBeFocused();
   await keys('Enter');

@@ -10,8 +10,7 @@ test('asks in a poll, and replaces a vote with one click or key', async ({ alice
   await bob.open('lunch');
   const { page } = alice;
   const create = async (what: string) => {
-    await page.getByRole('button', { name: 'Room menu' }).click();
-    await page.getByRole('menuitem', { name: 'New poll or event' }).click();
+    await page.getByRole('button', { name: 'Attach', exact: true }).click();
     await page.getByRole('menuitem', { name: what, exact: true }).click();
   };
   await create('New event');
@@ -74,8 +73,7 @@ test('says why an event cannot be sent', async ({ alice, site }) => {
   await privateRoom(site, 'alice', 'plans', []);
   await alice.open('plans');
   const { page } = alice;
-  await page.getByRole('button', { name: 'Room menu' }).click();
-  await page.getByRole('menuitem', { name: 'New poll or event' }).click();
+  await page.getByRole('button', { name: 'Attach', exact: true }).click();
   await page.getByRole('menuitem', { name: 'New event' }).click();
   const dialog = page.getByRole('dialog', { name: 'New event' });
   await dialog.getByLabel('Name').fill('Summer party');

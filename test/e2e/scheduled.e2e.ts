@@ -65,8 +65,9 @@ test('schedules a text by mouse and keyboard, lists it, changes it and sends it'
   await page.keyboard.press('ArrowDown');
   await page.keyboard.press('Enter');
   await expect(page.getByText(/^Reminder set: /)).toBeVisible();
-  await page.getByRole('button', { name: 'Room menu' }).click();
-  await page.getByRole('menuitem', { name: 'Scheduled messages' }).click();
+  await alice.message('Water the tomatoes').click({ button: 'right' });
+  await page.getByRole('menuitem', { name: 'Remind me' }).click();
+  await page.getByRole('menuitem', { name: 'Reminders' }).click();
   await expect(row('Water the tomatoes').getByRole('button', { name: 'Show' })).toBeVisible();
   for (const colorScheme of ['dark', 'light'] as const) {
     await page.emulateMedia({ colorScheme });

@@ -52,15 +52,18 @@ test('opens the actions of a message on a long press on a touch screen', { tag: 
   await expect(under).toHaveCount(1);
   await expect(under).toHaveCSS('background-color', 'rgba(0, 0, 0, 0)');
   await person.shot('touch-1-sheet');
-  await page.getByRole('menuitem', { name: 'Reply' }).tap();
-  await expect(page.getByText(/^Reply to Bob · press me/)).toBeVisible();
+  await page.getByRole('menuitem', { name: 'Reply in thread' }).tap();
+  const panel = page.getByRole('complementary', { name: 'Replies' });
+  const field = panel.getByRole('textbox');
+  await expect(field).toBeFocused();
   await page.keyboard.type('one');
   await page.keyboard.press('Enter');
-  await expect(person.field).toHaveValue('one\n');
+  await expect(field).toHaveValue('one\n');
   await person.shot('touch-2-reply');
-  await page.getByRole('button', { name: 'Send', exact: true }).tap();
-  await expect(person.field).toHaveValue('');
-  // The reply moves the other messages.
+  await panel.getByRole('button', { name: 'Send', exact: true }).tap();
+  await expect(field).toHaveValue('');
+  await panel.getByRole('button', { name: /^Back to/ }).tap();
+  // The first reply is also in the room, and moves the other messages.
   await expect(person.messages).toHaveCount(3);
 
   // A swipe towards the start of the line also replies, unless it is too short, returns, or scrolls the page.

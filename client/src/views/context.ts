@@ -79,6 +79,8 @@ export type ReplyTarget = { readonly seq: number } | { readonly reply: Entry };
 export type MenuRequest =
   | { readonly kind: 'add' }
   | { readonly kind: 'room'; readonly room: Room }
+  /** What can be added to a draft. `picked` is called after files were picked. */
+  | { readonly kind: 'attach'; readonly place: Place; picked(): void }
   /** A room in the list, which may not be open. `at`: the position of a right-click. */
   | {
       readonly kind: 'row';

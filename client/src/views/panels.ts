@@ -6,6 +6,7 @@ import { sheetOf } from '../styles/styles.ts';
 import type { Context, MenuRequest } from './context.ts';
 import { addPictures } from './controls/icon.tsx';
 import { pictures } from './controls/pictures.ts';
+import { openAttachMenu } from './messages/attach-menu.ts';
 import { openMessageMenu } from './messages/message-menu.tsx';
 import { openAddMenu } from './rooms/add-menu.ts';
 import { openRoomMenu } from './rooms/room-menu.tsx';
@@ -38,5 +39,6 @@ addPictures(pictures);
 export function openMenu(request: MenuRequest, context: Context, opener: HTMLElement): void {
   if (request.kind === 'add') openAddMenu(context, opener);
   else if (request.kind === 'room' || request.kind === 'row') openRoomMenu(request, context, opener);
+  else if (request.kind === 'attach') openAttachMenu(request, context, opener);
   else openMessageMenu(request, context, opener);
 }

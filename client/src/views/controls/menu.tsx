@@ -36,6 +36,8 @@ interface Props {
   readonly beside: Element;
   /** Where the pointer opened the menu, in the window. The menu opens there instead. */
   readonly at?: { readonly x: number; readonly y: number } | undefined;
+  /** Whether the menu aligns with the start of the element, not with its end. */
+  readonly atStart?: boolean;
   /** Minimum width in CSS pixels. */
   readonly width?: number | undefined;
   readonly sheet: boolean;
@@ -216,9 +218,9 @@ const isPick = (item: Element | undefined) => item?.closest('.pick') != null;
 
 /**
  * Places the menu below the element, or at the pointer, if it fits there, otherwise above, within the chat. The inline
- * ends of the menu and the element align. At the pointer, the menu begins there.
+ * ends of the menu and the element align, or with `atStart` their starts. At the pointer, the menu begins there.
  */
-function place(menu: HTMLElement, { beside, at }: Pick<Props, 'beside' | 'at'>): void {
+function place(menu: HTMLElement, { beside, at, atStart }: Pick<Props, 'beside' | 'at' | 'atStart'>): void {
   // The opener was removed or hidden.
   if (beside.getClientRects().length === 0) return;
   // The previous position must not limit the width.
@@ -228,7 +230,7 @@ function place(menu: HTMLElement, { beside, at }: Pick<Props, 'beside' | 'at'>):
   const from = at === undefined ? frame.boxOf(beside) : frame.boxOf(new DOMRect(at.x, at.y));
   const below = from.bottom + gap + menu.offsetHeight <= frame.height;
   const top = below ? from.bottom + gap : Math.max(4, from.top - gap - menu.offsetHeight);
-  const isFromLeft = menu.matches(':dir(rtl)') === (at === undefined);
+  const isFromLeft = menu.matches(':dir(rtl)') === (at === undefined && atStart !== true);
   const wanted = isFromLeft ? from.left : from.right - menu.offsetWidth;
   const left = Math.min(Math.max(6, wanted), frame.width - menu.offsetWidth - 6);
   menu.style.insetBlockStart = `${top}px`;

@@ -238,16 +238,23 @@ export class Composer extends Component<Props> implements Follower {
     const draft = this.#draft;
     return (
       <>
-        {chat.can.files && edit === undefined && (
+        {edit === undefined && (chat.can.files || !(chat.isGuest || thread)) && (
           <button
             type="button"
             class="icon"
-            aria-label={strings.text('file.attach')}
-            onClick={() =>
-              context.pickFiles(this.props, () => {
-                // On a touch screen, the focus would open the keyboard.
-                if (!context.touch()) this.focus();
-              })
+            aria-label={strings.text('composer.attach')}
+            aria-haspopup="menu"
+            aria-expanded="false"
+            onClick={({ currentTarget }) =>
+              context.menu(
+                {
+                  kind: 'attach',
+                  place: this.props,
+                  // On a touch screen, the focus would open the keyboard.
+                  picked: () => context.touch() || this.focus(),
+                },
+                currentTarget,
+              )
             }
           >
             <Icon name="clip" />

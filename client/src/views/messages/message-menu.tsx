@@ -54,7 +54,7 @@ function reminderItem(message: Message, context: Context, opener: HTMLElement): 
 }
 
 /**
- * The actions that the user may take on a message, at most nine, or ten in a sheet. Actions on its author are on the author's card. The
+ * The actions that the user may take on a message. The menu has at most eight, or nine in a sheet. Actions on its author are on the author's card. The
  * author can edit and not report it, and sees who read it instead of marking it as unread.
  */
 function messageItems(entry: Entry, context: Context, writing: Writing, opener: HTMLElement): MenuItem[] {
@@ -86,13 +86,18 @@ function messageItems(entry: Entry, context: Context, writing: Writing, opener: 
       key: 'R',
       run: () => writing.reply(entry),
     },
-    // A message in the panel of replies needs no item that opens the panel.
     room !== undefined &&
       opener.closest('.talk') === null && {
         picture: 'talk',
-        label: strings.text('replies.open'),
+        label: strings.text(preview ? 'replies.open' : 'replies.inThread'),
         key: 'T',
-        run: () => context.showReplies(room, message.thread ?? message.seq, opener),
+        run: () =>
+          context.showReplies(
+            room,
+            message.thread ?? message.seq,
+            opener,
+            preview ? undefined : { reply: entry },
+          ),
       },
     !chat.isGuest && {
       picture: 'forward',
@@ -233,8 +238,11 @@ export function openMessageMenu(
       void openPerson({ room, user: entry.user, message }, context, opener);
     return;
   }
-  const items = messageItems(entry, context, writing, opener);
-  if (key !== undefined) return items.find((item) => item.key?.toLowerCase() === key)?.run();
+  const all = messageItems(entry, context, writing, opener);
+  if (key !== undefined) return all.find((item) => item.key?.toLowerCase() === key)?.run();
+  // The menu has one way to reply. All replies of direct rooms are in the room. The other key works as well.
+  const inThread = room?.summary.kind !== 'direct' && all.some((item) => item.key === 'T');
+  const items = all.filter((item) => item.key !== (inThread ? 'R' : 'T'));
   if (items.length === 0) return;
   const who = entry.user.id === chat.me?.id ? strings.text('msg.you') : strings.name(entry.user);
   const edited = message?.editedAt;

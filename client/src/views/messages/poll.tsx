@@ -28,7 +28,7 @@ export function poll({ message }: Entry, context: Context) {
           <Icon name="calendar" />
           <div>
             <div>{whenOf(event, strings)}</div>
-            {event.place !== undefined && <div dir="auto">{event.place}</div>}
+            {event.place !== undefined && [<bdi key="place">{event.place}</bdi>, ' · ']}
             <button
               type="button"
               class="link"
@@ -89,8 +89,17 @@ function aboutPoll(asked: Poll, total: number, isOver: boolean, strings: Strings
 const dateOf = (at: number, { locale }: Strings): string =>
   new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'short' }).format(at);
 
-function whenOf({ start, end }: NonNullable<Poll['event']>, { locale }: Strings): string {
-  const format = new Intl.DateTimeFormat(locale, { dateStyle: 'full', timeStyle: 'short' });
+/** Formats the time without the year, if it is this one. */
+function whenOf({ start, end }: NonNullable<Poll['event']>, { locale, now }: Strings): string {
+  const isThisYear = new Date(start).getFullYear() === new Date(now).getFullYear();
+  const format = new Intl.DateTimeFormat(locale, {
+    weekday: 'short',
+    day: 'numeric',
+    month: 'short',
+    ...(isThisYear ? {} : { year: 'numeric' }),
+    hour: 'numeric',
+    minute: '2-digit',
+  });
   return end === undefined ? format.format(start) : format.formatRange(start, end);
 }
 

@@ -25,10 +25,10 @@ export function AskCard({ context }: { context: Context }) {
   const page = samePage(context);
   if (page === undefined || page.on !== undefined) return null;
   return card(strings, 'prefs.samePage', <Avatar user={me} />, () => page.turn(false), [
-    `${strings.text('prefs.samePage.hint')} `,
     <button type="button" class="link" key="on" onClick={() => page.turn(true)}>
       {strings.text('prefs.samePage.show')}
     </button>,
+    <div key="hint">{strings.text('prefs.samePage.hint')}</div>,
   ]);
 }
 

@@ -10,7 +10,7 @@ import { profileUrl } from '../people/person-actions.ts';
 
 /** The actions on the open room that the user may take. */
 function roomItems(room: Room, context: Context, opener: HTMLElement): MenuItem[] {
-  const { chat, strings, dialog, showRoomSettings, searchInMenu } = context;
+  const { strings, dialog, showRoomSettings, searchInMenu } = context;
   const search = searchInMenu();
   const { kind, member, may, reports, with: other } = room.summary;
   const direct = kind === 'direct';
@@ -27,12 +27,6 @@ function roomItems(room: Room, context: Context, opener: HTMLElement): MenuItem[
       label: strings.text('people.profile'),
       run: () => void window.open(profile, '_blank', 'noopener,noreferrer'),
     },
-    member &&
-      may.includes('send') && {
-        picture: 'poll',
-        label: strings.text('poll.add'),
-        run: () => openPollMenu(room, context, opener),
-      },
     may.includes('invite') && {
       picture: 'invite',
       label: strings.text('rooms.invite'),
@@ -44,11 +38,6 @@ function roomItems(room: Room, context: Context, opener: HTMLElement): MenuItem[
       run: () => dialog({ kind: 'reports' }),
     },
     ...placeItems(room, context, opener),
-    !chat.isGuest && {
-      picture: 'clock',
-      label: strings.text('later.list'),
-      run: () => dialog({ kind: 'scheduled' }),
-    },
     member &&
       !direct && {
         picture: 'settings',
@@ -177,22 +166,6 @@ function openMuteMenu(room: Room, context: Context, opener: HTMLElement): void {
       item(strings.text('quiet.tomorrow'), tomorrowMorning(now) - now),
       item(strings.text('quiet.open')),
     ],
-    width: 232,
-  });
-}
-
-/** Opens a menu with the kinds of polls. */
-function openPollMenu(room: Room, context: Context, opener: HTMLElement): void {
-  const { strings, dialog } = context;
-  const item = (picture: 'poll' | 'calendar', key: 'poll.new' | 'poll.newEvent', event: boolean) => ({
-    picture,
-    label: strings.text(key),
-    run: () => dialog({ kind: 'poll', room, event }),
-  });
-  openMenu(context, opener, {
-    label: strings.text('poll.add'),
-    about: menuTitle(strings.text('poll.add')),
-    items: [item('poll', 'poll.new', false), item('calendar', 'poll.newEvent', true)],
     width: 232,
   });
 }
