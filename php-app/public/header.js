@@ -12,3 +12,16 @@ function show(isOver) {
 document.addEventListener('php-chat:ended', ({ detail }) => show(detail.reason !== 'kicked'));
 // The chat is connected again, for example after a login in another tab.
 document.addEventListener('php-chat:unread', () => show(false));
+
+// The module of the chat comes before this one, so its server does not answer. Requests it until it does. A browser
+// requests an address that failed only once.
+const RETRY_MS = 5000;
+const { src } = document.querySelector('script[src$="/php-chat.js"]');
+if (customElements.get('php-chat') === undefined) {
+  for (const chat of document.querySelectorAll('php-chat')) chat.textContent = chat.dataset.down;
+  retry(1);
+}
+
+function retry(n) {
+  setTimeout(() => import(`${src}?retry=${n}`).catch(() => retry(n + 1)), RETRY_MS);
+}

@@ -28,6 +28,18 @@ async function control(person: Person): Promise<{ block(blocked: boolean): Promi
   };
 }
 
+test('loads the chat of the sample site once its server answers', async ({ visitor, site }) => {
+  const { page } = visitor;
+  const cookie = { name: 'PHPSESSID', value: await site.login('alice'), domain: '127.0.0.1', path: '/' };
+  await page.context().addCookies([cookie]);
+  await site.restart('SIGTERM', async () => {
+    await page.goto(site.php.chatPage);
+    await expect(page.getByText('The chat server does not answer right now.')).toBeVisible();
+    await visitor.shot('server-down');
+  });
+  await expect(page.getByText('Connected', { exact: true })).toBeVisible();
+});
+
 test('sends messages written offline once and in order', async ({ visitor, bob, site }) => {
   const { page } = visitor;
   const network = await control(visitor);
