@@ -785,10 +785,17 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       const history = await empty();
       // Each block has all pairs of the query, but no message has them except one.
       const kinds = ['a'.repeat(3900), 'b'.repeat(3900), 'cab'].flatMap((text) => Array(4).fill(text));
-      const texts = Array.from({ length: 15 * 128 }, (_, n) => (n === 300 ? 'aabb' : kinds[n % kinds.length]));
+      const texts = Array.from({ length: 15 * 128 }, (_, n) =>
+        n === 300 ? 'aabb' : kinds[n % kinds.length],
+      );
       await Promise.all(texts.map((text) => history.write.send(message(text))));
       await expect.poll(() => count('chat_blocks')).toBe(14);
-      const page = await history.read.search({ query: 'aabb', rooms: ['lobby'], everyPublic: false, limit: 9 });
+      const page = await history.read.search({
+        query: 'aabb',
+        rooms: ['lobby'],
+        everyPublic: false,
+        limit: 9,
+      });
       expect(page).toMatchObject({ messages: [{ text: 'aabb' }], next: undefined });
     });
 
