@@ -274,9 +274,27 @@ function openServers(
   });
 }
 
+/** How often the whole catalogue of the database is checked at most, in ms. Every client can cause checks. */
+const catalogueCheckMs = 10_000;
+
 /** Returns a function that tests whether the history answers, and still has the tables of this version. */
-const answerTest = (history: History): (() => Promise<boolean>) =>
-  sharedCall(() => history.read.hasKnownTables(null).catch(() => false));
+function answerTest({ read }: History): () => Promise<boolean> {
+  let isWhole = true;
+  let checkedAt = Number.NEGATIVE_INFINITY;
+  return sharedCall(async () => {
+    try {
+      if (!(await read.hasKnownTables(null))) return false;
+      const now = performance.now();
+      if (now - checkedAt >= catalogueCheckMs) {
+        isWhole = await read.hasWholeTables(null);
+        checkedAt = now;
+      }
+      return isWhole;
+    } catch {
+      return false;
+    }
+  });
+}
 
 /**
  * Returns a function that calls `work`, and returns false if it takes too long. Concurrent calls share the result,

@@ -2,7 +2,7 @@ import { type Finding, problem } from 'php-sessions/doctor';
 import type { UnusableHistory } from '../history/unusable.ts';
 
 const advice: Record<UnusableHistory['because'], string> = {
-  data: 'Install the build that wrote the history, or set CHAT_HISTORY to a new one. See docs/operate/upgrade.md.',
+  data: 'Do what the message says, install the build that wrote the history, or set CHAT_HISTORY to a new one. See docs/operate/upgrade.md.',
   configuration:
     'Change what the message names, in the database or in CHAT_HISTORY. See docs/operate/database.md.',
   unavailable:

@@ -19,10 +19,12 @@ import { follow, type Shared } from '../../server/history/engine/followed.ts';
 import { connectAlone } from '../../server/history/engine/in-use.ts';
 import { migrate } from '../../server/history/engine/migrations.ts';
 import { restoring } from '../../server/history/engine/restoring.ts';
+import { catalogues, shapeAfter } from '../../server/history/engine/shape.ts';
 import { termsVersion } from '../../server/history/engine/terms.ts';
 import { erasuresOf } from '../../server/history/erased-users.ts';
 import { erasableOf, rowsNaming } from '../../server/history/erasure/find.ts';
 import { type Change, deletedUser, type History } from '../../server/history/history.ts';
+import { ownMigrations } from '../../server/history/migrations.ts';
 import {
   findHistoryFault,
   type HistoryPlace,
@@ -949,6 +951,38 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       } finally {
         await database.query(`UPDATE chat_migrations SET fingerprint = '${fingerprint}' WHERE num = ${num}`);
       }
+    });
+
+    test('rejects tables that lack a column or an index, also while a server runs', async () => {
+      const fresh = await engine.database();
+      closing.push(() => fresh.close());
+      const place = readHistoryPlace(fresh.url) as HistoryPlace;
+      const history = await open(fresh.url);
+      const index = 'chat_members_by_id';
+      const on = engine.dialect(fresh).name === 'MariaDB' ? ' ON chat_members' : '';
+      for (const [statement, reason] of [
+        [`DROP INDEX ${index}${on}`, `the index ${index} is missing`],
+        ['ALTER TABLE chat_rooms DROP COLUMN tile_picture', 'the column chat_rooms.tile_picture is missing'],
+      ] as const) {
+        expect(await history.read.hasWholeTables(null)).toBe(true);
+        await fresh.query(statement);
+        expect(await findHistoryFault(place)).toMatchObject({
+          because: 'data',
+          message: expect.stringContaining(reason),
+        });
+        await expect(open(fresh.url)).rejects.toThrow(reason);
+        expect(await history.read.hasWholeTables(null)).toBe(false);
+        const [, remedy] = /create it by: (.*)$/.exec((await findHistoryFault(place))?.message ?? '') ?? [];
+        if (remedy !== undefined) await fresh.query(remedy);
+      }
+    });
+
+    test('knows every column of the tables that its migrations make', async () => {
+      const { name } = engine.dialect(database);
+      const rows = await database.query(catalogues[name].text);
+      const own = rows.filter((row) => row.field !== null && /^chat_(?!migrations)/.test(String(row.name)));
+      const { columns } = shapeAfter(ownMigrations(name));
+      expect(own.map((row) => `${row.name}.${row.field}`).sort()).toEqual([...columns].sort());
     });
 
     test('rejects a database in which another program has tables with these names', async () => {

@@ -216,6 +216,7 @@ const whole = { room, upTo: 9, ...page };
 /** All reads except searches, of the data that `everyWrite` stores. */
 export const everyRead: { [Query in Exclude<keyof Reads, 'search'>]: Reads[Query]['in'][] } = {
   hasKnownTables: [null],
+  hasWholeTables: [null],
   notices: [{ user: '1' }],
   withDevices: [{ users: ['1'] }],
   waitingUsers: [null],

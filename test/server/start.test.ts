@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -24,8 +25,8 @@ describe('a history that cannot be used', () => {
   afterAll(() => rmSync(folder, { recursive: true }));
   const path = join(folder, 'chat.db');
   const env = { CHAT_SESSION_STORE: 'file:///tmp', CHAT_HISTORY: `sqlite:${path}`, CHAT_FILES: 'off' };
-  const ended = async (command: string, args: readonly string[]) => {
-    const own = { PATH: process.env.PATH, CHAT_PORT: '0', ...env };
+  const ended = async (command: string, args: readonly string[], settings = env) => {
+    const own = { PATH: process.env.PATH, CHAT_PORT: '0', ...settings };
     const child = startChild(command, args, { cwd: root, env: own });
     const code = await new Promise<number>((resolve) => child.process.on('close', resolve));
     return { code, output: child.output() };
@@ -61,6 +62,45 @@ describe('a history that cannot be used', () => {
     // The current build replaces it.
     expect(await run('restore', backup, '--yes', '--without-files')).toMatchObject({ code: 0 });
     expect(await doctorSays(env)).toContain(`✓ The history ${path} can be written.`);
+  });
+
+  test.each([
+    [
+      'a column',
+      'ALTER TABLE chat_rooms DROP COLUMN tile_picture',
+      'the column chat_rooms.tile_picture is missing, which another program removed: restore a backup',
+    ],
+    [
+      'a table',
+      'DROP TABLE chat_devices',
+      /\d+ columns, such as chat_devices\.\w+, are missing, which another program removed: restore a backup/,
+    ],
+    [
+      'an index',
+      'DROP INDEX chat_users_by_folding',
+      'the index chat_users_by_folding is missing, which another program removed: create it by: CREATE INDEX IF NOT EXISTS chat_users_by_folding ON chat_users (folding, id)',
+    ],
+  ])('lacks %s, so that the server ends with 65, and each check names it', async (_, statement, reason) => {
+    const own = join(folder, `${randomUUID()}.db`);
+    const ownEnv = { ...env, CHAT_HISTORY: `sqlite:${own}` };
+    const runHere = (...args: string[]) =>
+      ended(process.execPath, [...program, ...args, '--settings='], ownEnv);
+    await (await openHistory({ kind: 'sqlite', path: own }, { onFailure: unexpectedFailure })).close();
+    const backup = join(folder, `${randomUUID()}.tar`);
+    expect(await runHere('backup', backup, '--without-files')).toMatchObject({ code: 0 });
+    const db = new DatabaseSync(own);
+    db.exec(statement);
+    db.close();
+    const says = typeof reason === 'string' ? expect.stringContaining(reason) : expect.stringMatching(reason);
+    expect(await runHere('run')).toEqual({ code: 65, output: says });
+    expect(await runHere('run', '--check')).toEqual({ code: 1, output: says });
+    expect(await doctorSays(ownEnv)).toEqual(says);
+    expect(await runHere('backup', join(folder, 'no.tar'), '--without-files')).toEqual({
+      code: 65,
+      output: says,
+    });
+    expect(await runHere('restore', backup, '--yes', '--without-files')).toMatchObject({ code: 0 });
+    expect(await doctorSays(ownEnv)).toContain(`✓ The history ${own} can be written.`);
   });
 
   test('is damaged, so that the server ends with 65', async () => {

@@ -2,7 +2,8 @@ import { type Migration, ownMigrations } from '../migrations.ts';
 import type { Row } from '../records/columns.ts';
 import { UnknownTables } from '../unusable.ts';
 import { tablesThere } from './beside.ts';
-import { type DatabaseConnection, raw, type ServerDialect } from './dialect.ts';
+import { answered, type DatabaseConnection, raw, type ServerDialect } from './dialect.ts';
+import { checkShape } from './shape.ts';
 
 /** The table with a row for each migration that was run. */
 export const makeMigrations =
@@ -54,5 +55,7 @@ export async function hasHistory(connection: DatabaseConnection, dialect: Server
  */
 export async function formatIn(connection: DatabaseConnection, dialect: ServerDialect): Promise<number> {
   if (!(await hasHistory(connection, dialect))) return 0;
-  return lastMigration(await connection.query(migrationRows), ownMigrations(dialect.name));
+  const last = lastMigration(await connection.query(migrationRows), ownMigrations(dialect.name));
+  await answered(checkShape(dialect.name, last), connection);
+  return last;
 }

@@ -13,7 +13,7 @@ import { digestKeyIn, type Migrating, migrate } from './migrations.ts';
 import { Pool } from './pool.ts';
 import type { AnyReads } from './read.ts';
 import { checkRoundTrip } from './round-trip.ts';
-import { hasHistory } from './schema.ts';
+import { formatIn } from './schema.ts';
 import { SealedCursors } from './sealed-cursors.ts';
 import { search } from './search.ts';
 import type { Subjects } from './work.ts';
@@ -192,8 +192,8 @@ export async function openSqlReads<Reads extends Operations<Reads>>(
 async function prepare(dialect: ServerDialect, onMigration: (is: Migrating) => void): Promise<Uint8Array> {
   const connection = await dialect.connect();
   try {
-    // Throws if the tables are another program's, which `migrate` would change.
-    await hasHistory(connection, dialect);
+    // Throws if `migrate` would change tables of another program, or tables that lack something.
+    await formatIn(connection, dialect);
     await migrate(connection, dialect, onMigration);
     await checkRoundTrip(connection, dialect).catch((error: SqlError) => {
       // Users can still read.

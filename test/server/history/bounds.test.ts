@@ -405,6 +405,8 @@ test('scans only tables that are small, limited in size or read whole at the sta
       'SCAN chat_consumers',
       'SCAN chat_migrations USING INDEX sqlite_autoindex_chat_migrations_1',
       'SCAN chat_vapid_keys',
+      // The catalogue of the database.
+      ...['SCAN sqlite_master', 'SCAN tables', 'SCAN columns VIRTUAL TABLE INDEX 0:'],
       // Only the first row, by its key.
       'SCAN chat_erasures',
       // Tables of one row.

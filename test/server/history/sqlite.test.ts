@@ -5,9 +5,10 @@ import { DatabaseSync } from 'node:sqlite';
 import { pathToFileURL } from 'node:url';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { Renewal } from '../../../server/history/engine/background.ts';
+import { catalogues, shapeAfter } from '../../../server/history/engine/shape.ts';
 import { indexOf, isIndexed } from '../../../server/history/engine/sqlite/index-state.ts';
 import { migrate } from '../../../server/history/engine/sqlite/migrations.ts';
-import { migrationsFolder } from '../../../server/history/migrations.ts';
+import { migrationsFolder, ownMigrations } from '../../../server/history/migrations.ts';
 import { openSqliteHistory } from '../../../server/history/sqlite/sqlite.ts';
 import { runFor } from '../../../server/limits/requester.ts';
 import { historyContract } from '../../contracts/history.ts';
@@ -285,6 +286,35 @@ test('rejects a file that is not a database', async () => {
   const path = await newFile();
   writeFileSync(path, 'this is not a database, whatever its name says. '.repeat(100));
   await expect(open(path)).rejects.toThrow(/not a database/);
+});
+
+test('knows every column and index that its migrations make', async () => {
+  const path = await newFile();
+  await (await open(path)).close();
+  const db = new DatabaseSync(path, { readOnly: true });
+  const rows = db.prepare(catalogues.SQLite.text).all();
+  db.close();
+  const { columns, indexes } = shapeAfter(ownMigrations('SQLite'));
+  // Not those of the search index, which SQLite makes.
+  const own = rows.filter(({ name }) => !/^(sqlite_|chat_migrations$|\w+_search(_|$))/.test(String(name)));
+  const names = (isColumn: boolean) =>
+    own
+      .filter(({ field }) => (field !== null) === isColumn)
+      .map(({ name, field }) => (isColumn ? `${name}.${field}` : name));
+  expect(names(true).sort()).toEqual([...columns].sort());
+  expect(names(false).sort()).toEqual([...indexes.keys()].sort());
+});
+
+test('rejects a file without a column, also while a server runs', async () => {
+  const path = await newFile();
+  const history = await open(path);
+  expect(await history.read.hasWholeTables(null)).toBe(true);
+  const db = new DatabaseSync(path, { timeout: 5000 });
+  db.exec('ALTER TABLE chat_rooms DROP COLUMN tile_picture');
+  db.close();
+  expect(await history.read.hasWholeTables(null)).toBe(false);
+  await history.close();
+  await expect(open(path)).rejects.toThrow(/the column chat_rooms\.tile_picture is missing/);
 });
 
 test('runs a migration of a later version once and keeps the data', async () => {

@@ -3,6 +3,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import { type Migration, migrationsFolder, migrationsOf, ownMigrations } from '../../migrations.ts';
 import type { Row } from '../../records/columns.ts';
 import { lastMigration, makeMigrations, migrationRows, tooNew } from '../schema.ts';
+import { catalogues, requireShape } from '../shape.ts';
 
 /**
  * Migrates the file step by step, each step in its own transaction.
@@ -48,6 +49,7 @@ export function digestKeyOf(db: DatabaseSync): Uint8Array {
 export function formatOf(db: DatabaseSync, known: readonly Migration[] = ownMigrations('SQLite')): number {
   const last = lastMigration(migrationsIn(db), known);
   if (last > known.length) throw tooNew(last, known.length);
+  if (last > 0) requireShape(db.prepare(catalogues.SQLite.text).all() as Row[], known, last);
   return last;
 }
 

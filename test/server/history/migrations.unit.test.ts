@@ -1,0 +1,20 @@
+import { readdirSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { tablesAfter } from '../../../server/backup/manifest.ts';
+import { migrationsFolder } from '../../../server/history/migrations.ts';
+
+/**
+ * The fingerprints of the tables after each migration, which histories and backups contain. Never change one. For a new
+ * file in server/history/migrations, add the value that the test shows.
+ */
+const fingerprints = {
+  '001-tables.sql': '738d6ae7361c16464c5416b6751856228a85b56f49d7571ce6fa6476691924df',
+  '002-folding.sql': 'bfaa43e694d9e05ae17231d5c5eb6f19b2c98b18fff89583a1731035b291b323',
+  '003-search-filters.sql': '522d3140d9e55448f3458a97494eb7823e7f8093a07506ee95d0bc288b6c548f',
+  '004-list-indexes.sql': '488a250825c757edc73c4ed7e8c097f78d176bdccb948ece9a6e0ec6711b70d3',
+};
+
+test('no migration that histories contain has changed', () => {
+  const files = readdirSync(migrationsFolder).sort();
+  expect(Object.fromEntries(files.map((name, n) => [name, tablesAfter(n + 1)]))).toEqual(fingerprints);
+});
