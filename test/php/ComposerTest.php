@@ -35,6 +35,15 @@ final class ComposerTest extends TestCase
         }
     }
 
+    /** `composer validate --strict` rejects other constraints, such as `@dev`. */
+    public function testTheSampleSiteRequiresOneVersionOfThePackage(): void
+    {
+        $site = json_decode((string) file_get_contents(self::ROOT . '/../php-app/composer.json'), true);
+        $version = $site['require']['php-session-chat/session'];
+        self::assertSame('dev-main', $version);
+        self::assertSame(['php-session-chat/session' => $version], $site['repositories'][0]['options']['versions']);
+    }
+
     /** @dataProvider packages */
     public function testEachClassHasTheNamespaceOfItsFolder(string $folder): void
     {
