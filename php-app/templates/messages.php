@@ -8,5 +8,5 @@ $launcher = false;
 ?>
 <main>
 <h1 class="vh"><?= $t('nav.messages') ?></h1>
-<php-chat server="<?= $e($chat) ?>" login-url="/messages" history="hash" data-down="<?= $t('news.failed') ?>"><p><?= $t('chat.unloaded') ?></p></php-chat>
+<php-chat server="<?= $e($chat) ?>" login-url="/messages" history="hash" data-down="<?= $t('chat.down') ?>"><p><?= $t('chat.unloaded') ?></p></php-chat>
 </main>

@@ -8,5 +8,5 @@ $launcher = false;
 <main class="wide">
 <h1><?= $t('nav.orders') ?></h1>
 <p class="lead"><?= $t('orders.lead') ?></p>
-<php-chat server="<?= $e($chat) ?>" room="<?= $e($room) ?>" single login-url="/orders"<?= $about === null ? '' : ' data-about="' . $e($about) . '"' ?> data-down="<?= $t('news.failed') ?>"><p><?= $t('chat.unloaded') ?></p></php-chat>
+<php-chat server="<?= $e($chat) ?>" room="<?= $e($room) ?>" single login-url="/orders"<?= $about === null ? '' : ' data-about="' . $e($about) . '"' ?> data-down="<?= $t('chat.down') ?>"><p><?= $t('chat.unloaded') ?></p></php-chat>
 </main>

@@ -141,7 +141,7 @@ test('lets a decision be undone for eight seconds, and sends it with the next de
   const all = queue();
   await all.load();
   requests = [];
-  all.decide(find(all, 'twice/1'), { done: 'deleted' });
+  all.decide([find(all, 'twice/1')], { done: 'deleted' });
   expect(keys(all)).not.toContain('twice/1');
   await vi.advanceTimersByTimeAsync(7999);
   expect(requests).toEqual([]);
@@ -149,10 +149,10 @@ test('lets a decision be undone for eight seconds, and sends it with the next de
   await vi.advanceTimersByTimeAsync(10_000);
   expect(requests).toEqual([]);
   expect(keys(all)[0]).toBe('twice/1');
-  all.decide(find(all, 'twice/1'), { done: 'deleted' });
-  all.decide(find(all, 'early/1'), { done: 'nothing' });
+  all.decide([find(all, 'twice/1')], { done: 'deleted' });
+  all.decide([find(all, 'early/1')], { done: 'nothing' });
   expect(requests).toEqual([['report:close', { id: 'c', done: 'deleted', all: true }]]);
-  all.decide(find(all, 'held/waits'), { done: 'rejected', reason: 'No' });
+  all.decide([find(all, 'held/waits')], { done: 'rejected', reason: 'No' });
   all.flush();
   await vi.advanceTimersByTimeAsync(0);
   expect(requests.slice(1)).toEqual([
@@ -168,7 +168,7 @@ test('approves a message, but not a preview that arrived after the decision', as
   answers['held:list'] = () => ({ held: [held('waits', 20, { preview })] });
   const all = queue();
   await all.load();
-  all.decide(find(all, 'held/waits'), { done: 'approved' });
+  all.decide([find(all, 'held/waits')], { done: 'approved' });
   const shown = held('waits', 20, { preview: { ...preview, title: 'Casino' } });
   all.held({ id: 'waits', room: 'lobby', is: 'held', held: shown });
   await vi.advanceTimersByTimeAsync(8000);
@@ -183,7 +183,7 @@ test('sends a decision delayed by a session check only if the same moderator ret
     me = alice;
     const all = queue();
     await all.load();
-    all.decide(find(all, 'held/waits'), { done: 'approved' });
+    all.decide([find(all, 'held/waits')], { done: 'approved' });
     all.clear();
     // A second clear stands for a session that ended permanently.
     all.clear();
@@ -216,7 +216,7 @@ test.each([
     answers['held:approve'] = () => promise;
     const all = queue();
     await all.load();
-    all.decide(find(all, 'held/waits'), { done: 'approved' });
+    all.decide([find(all, 'held/waits')], { done: 'approved' });
     all.flush();
     all.clear();
     me = undefined as never;
@@ -253,7 +253,7 @@ test('drops an interrupted decision after a minute, even if the computer slept',
   ]) {
     const all = queue();
     await all.load();
-    all.decide(find(all, 'held/waits'), { done: 'approved' });
+    all.decide([find(all, 'held/waits')], { done: 'approved' });
     all.clear();
     expect(vi.getTimerCount()).toBe(1);
     await pass();
@@ -289,7 +289,7 @@ test('drops a decision that can still be undone when another moderator decides',
   const all = queue();
   await all.load();
   requests = [];
-  all.decide(find(all, 'held/waits'), { done: 'approved' });
+  all.decide([find(all, 'held/waits')], { done: 'approved' });
   all.held({ id: 'waits', room: 'lobby', is: 'rejected', by: bob });
   await vi.advanceTimersByTimeAsync(10_000);
   expect(requests).toEqual([]);
@@ -300,7 +300,7 @@ test('restores a case whose decision is rejected', async () => {
   answers['report:close'] = forbidden;
   const all = queue();
   await all.load();
-  all.decide(find(all, 'early/1'), { done: 'deleted' });
+  all.decide([find(all, 'early/1')], { done: 'deleted' });
   await vi.advanceTimersByTimeAsync(8000);
   expect(notices).toEqual([['refused', 'early/1', 'forbidden']]);
   expect(keys(all)).toContain('early/1');

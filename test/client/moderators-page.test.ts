@@ -75,6 +75,26 @@ againInSoak('lists each message once, most reports first, with sorting and filte
   await until(async () => expect(await cases(page)).toHaveLength(2));
 });
 
+test('deletes all reported messages of a user at once, and suggests to ban from all rooms', async () => {
+  await threeReported();
+  const page = await open(moderator);
+  await until(async () => expect(await cases(page)).toHaveLength(3));
+  await page.click('button', 'Ban…');
+  const dialog = await page.get('dialog', 'Ban Marek');
+  expect((await page.get('button', 'All rooms', dialog)).getAttribute('aria-pressed')).toBe('true');
+  await page.click('button', 'Cancel', dialog);
+  await page.click('button', 'Delete all 3 reported');
+  await page.sees('Nothing is waiting.');
+  await page.click('button', 'Undo');
+  await until(async () => expect(await cases(page)).toHaveLength(3));
+  expect(await text('lobby', 1)).toBe('Cheap watches!');
+  await page.click('button', 'Delete all 3 reported');
+  // Leaving the page sends the decision immediately.
+  page.window.dispatchEvent(new page.window.Event('pagehide'));
+  for (const room of ['garden', 'board', 'lobby'])
+    await until(async () => expect(await text(room, 1)).toBe(''));
+});
+
 test('supports keys to delete, undo and keep, until they are turned off', async () => {
   await threeReported();
   const page = await open(moderator);

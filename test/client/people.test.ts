@@ -264,6 +264,7 @@ test('shows a banned user the end and the reason of the ban instead of the room'
   await bobs.sees(
     new RegExp(`You’re banned from strict\\s*Until ${in24Hours}, .*\\.\\s*Reason: Enough is enough`),
   );
+  await bobs.get('button', 'Back to rooms', bobs.root.querySelector('.empty') as Element);
   await page.get('heading', 'Banned 1', await page.people());
   await named(page, 'Bob', until24h('^Bob ?banned '));
   await page.click('button', 'Room menu');

@@ -34,7 +34,7 @@ test('loads the chat of the sample site once its server answers', async ({ visit
   await page.context().addCookies([cookie]);
   await site.restart('SIGTERM', async () => {
     await page.goto(site.php.chatPage);
-    await expect(page.getByText('The chat server does not answer right now.')).toBeVisible();
+    await expect(page.getByText('The chat doesn’t answer right now.')).toBeVisible();
     await visitor.shot('server-down');
   });
   await expect(page.getByText('Connected', { exact: true })).toBeVisible();

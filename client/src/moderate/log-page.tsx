@@ -28,7 +28,7 @@ const kinds: Readonly<Record<ActKind, Kind>> = {
   message_deleted: { group: 'messages', picture: 'delete', look: 'bad' },
   report_closed: { group: 'messages', picture: 'flag' },
   approved: { group: 'messages', picture: 'check', look: 'ok' },
-  rejected: { group: 'messages', picture: 'close', look: 'warn' },
+  rejected: { group: 'messages', picture: 'delete', look: 'warn' },
   pinned: { group: 'messages', picture: 'pin' },
   unpinned: { group: 'messages', picture: 'pin' },
   marked: { group: 'messages', picture: 'important' },

@@ -251,6 +251,7 @@ export class QueuePage implements Part {
 
   #actions(one: Case): [CaseAction[], CaseAction[]] {
     const { strings } = this.#context;
+    const all = [one, ...this.#others(one)];
     const onMessage: CaseAction[] =
       one.kind === 'held'
         ? [
@@ -262,7 +263,7 @@ export class QueuePage implements Part {
               run: () => this.#decide(one, { done: 'approved' }, strings.text('mod.approved')),
             },
             {
-              picture: 'close',
+              picture: 'delete',
               label: `${strings.text('held.reject')}…`,
               key: 'D',
               kind: 'bad',
@@ -277,6 +278,17 @@ export class QueuePage implements Part {
               kind: 'danger',
               run: () => this.#delete(one),
             },
+            ...(all.length > 1
+              ? [
+                  {
+                    picture: 'delete' as const,
+                    label: strings.text('mod.deleteAll', { n: all.length }),
+                    key: 'X',
+                    kind: 'bad' as const,
+                    run: () => this.#delete(one, all),
+                  },
+                ]
+              : []),
             {
               picture: 'check',
               label: strings.text('delete.keep'),
@@ -295,7 +307,15 @@ export class QueuePage implements Part {
     return [onMessage, ways.map(restrict)];
   }
 
-  #delete(one: Case & { kind: 'reported' }): void {
+  /** The other reported messages of the author. */
+  #others(one: Case): Case[] {
+    const { user } = subjectOf(one);
+    return this.queue.cases.filter(
+      (other) => other.kind === 'reported' && other.key !== one.key && subjectOf(other).user.id === user.id,
+    );
+  }
+
+  #delete(one: Case & { kind: 'reported' }, all: readonly Case[] = [one]): void {
     const { strings } = this.#context;
     const name = strings.name(subjectOf(one).user);
     const reason = toldReason(one.reports, strings);
@@ -303,6 +323,7 @@ export class QueuePage implements Part {
       one,
       { done: 'deleted', reason },
       reason === undefined ? strings.text('mod.deletedPlain') : strings.text('mod.deleted', { name }),
+      all,
     );
   }
 
@@ -327,9 +348,9 @@ export class QueuePage implements Part {
     ));
   }
 
-  #decide(one: Case, decision: Decision, words: string): void {
+  #decide(one: Case, decision: Decision, words: string, all: readonly Case[] = [one]): void {
     const { strings, toast } = this.#context;
-    this.#leave(one, () => this.queue.decide(one, decision));
+    this.#leave(one, () => this.queue.decide(all, decision));
     toast(words, 'good', {
       label: strings.text('common.undo'),
       until: performance.now() + UNDO_MS,
@@ -359,16 +380,15 @@ export class QueuePage implements Part {
   }
 
   /**
-   * Returns where the author can be restricted; undefined is the whole site. Direct rooms have no restrictions. Only a
-   * user with a role for the whole site may ban from it.
+   * Returns where the author can be restricted; undefined is the whole site, which is first if messages in several rooms
+   * were reported. Direct rooms have no restrictions. Only a user with a role for the whole site may ban from it.
    */
   #places(one: Case, how: 'mute' | 'ban'): (RestrictedRoom | undefined)[] {
     const { room } = subjectOf(one);
-    const here = { id: room, name: roomName(room, this.#context) };
-    return [
-      ...(isDirect(room) ? [] : [here]),
-      ...(how === 'ban' && this.#context.chat.can.people ? [undefined] : []),
-    ];
+    const here = isDirect(room) ? [] : [{ id: room, name: roomName(room, this.#context) }];
+    const site = how === 'ban' && this.#context.chat.can.people ? [undefined] : [];
+    const isWide = this.#others(one).some((other) => subjectOf(other).room !== room);
+    return isWide ? [...site, ...here] : [...here, ...site];
   }
 
   async #lay(
@@ -446,7 +466,7 @@ export class QueuePage implements Part {
     toast(refusal(error, strings), 'bad', {
       label: strings.text('common.again'),
       run: () => {
-        this.queue.decide(one, decision);
+        this.queue.decide([one], decision);
         this.queue.flush();
       },
     });

@@ -29,15 +29,19 @@ interface QueuePort {
   refused(one: Case, decision: Decision, error: RequestError): void;
 }
 
-/** A decision that the moderator can still undo. */
-interface Undoable {
-  readonly one: Case;
+interface Delayed {
   readonly decision: Decision;
   readonly timer: ReturnType<typeof setTimeout>;
 }
 
+/** A decision that the moderator can still undo. */
+interface Undoable extends Delayed {
+  readonly all: readonly Case[];
+}
+
 /** A decision that was interrupted by a check of the session, with its moderator and its expiry. */
-interface Interrupted extends Undoable {
+interface Interrupted extends Delayed {
+  readonly one: Case;
   readonly by: string | undefined;
   readonly until: number;
 }
@@ -96,7 +100,7 @@ export class Queue implements Follower {
       (one): Case => ({ kind: 'held', key: keyOfHeld(one.id), held: one }),
     );
     return [...reported, ...held]
-      .filter(({ key }) => !this.#sent.has(key) && this.#undoable?.one.key !== key)
+      .filter(({ key }) => !this.#sent.has(key) && !this.#canUndo(key))
       .sort((a, b) => {
         const [age, weight] = [cameAt(a) - cameAt(b), this.#weight(b) - this.#weight(a)];
         return { reports: weight || age, newest: -age, oldest: age }[this.order];
@@ -194,31 +198,35 @@ export class Queue implements Follower {
   }
 
   /**
-   * Decides a case after a delay in which the moderator can undo it. The previous undoable decision is sent at once.
+   * Decides cases after a delay in which the moderator can undo it. The previous undoable decision is sent at once.
    */
-  decide(one: Case, decision: Decision): void {
+  decide(all: readonly Case[], decision: Decision): void {
     this.flush();
-    this.#undoable = { one, decision, timer: setTimeout(() => this.flush(), UNDO_MS) };
+    this.#undoable = { all, decision, timer: setTimeout(() => this.flush(), UNDO_MS) };
     this.#port.changed();
   }
 
-  /** Undoes the last decision and returns its case. */
+  #canUndo(key: string): boolean {
+    return this.#undoable?.all.some((one) => one.key === key) === true;
+  }
+
+  /** Undoes the last decision and returns its first case. */
   undo(): Case | undefined {
-    const { one, timer } = this.#undoable ?? {};
+    const { all, timer } = this.#undoable ?? {};
     clearTimeout(timer);
     this.#undoable = undefined;
     this.#port.changed();
-    return one;
+    return all?.[0];
   }
 
   /** Sends the decision that could still be undone. */
   flush(): void {
     const undoable = this.#undoable;
     if (undoable === undefined) return;
-    const { one, decision, timer } = undoable;
+    const { all, decision, timer } = undoable;
     clearTimeout(timer);
     this.#undoable = undefined;
-    this.#carryOut(one, decision);
+    for (const one of all) this.#carryOut(one, decision);
   }
 
   #carryOut(one: Case, decision: Decision): void {
@@ -263,9 +271,9 @@ export class Queue implements Follower {
     this.order = 'reports';
     this.#decidedFrom = { since: 0, count: 0 };
     if (this.#undoable !== undefined) {
-      const { one, decision, timer } = this.#undoable;
+      const { all, decision, timer } = this.#undoable;
       clearTimeout(timer);
-      this.#interrupt(one, decision, this.#desk.me?.id);
+      for (const one of all) this.#interrupt(one, decision, this.#desk.me?.id);
       this.#undoable = undefined;
     }
     this.#forget();
@@ -343,7 +351,7 @@ export class Queue implements Follower {
   /** Handles the decision of another moderator. The undoable decision of this moderator is dropped. */
   #decided(before: Case, by: User, done: Decision['done']): void {
     if (by.id === this.#desk.me?.id) return;
-    const undoable = this.#undoable?.one.key === before.key;
+    const undoable = this.#canUndo(before.key);
     if (undoable) this.undo();
     this.#port.meanwhile(before, by, done, undoable || this.#sent.has(before.key));
   }

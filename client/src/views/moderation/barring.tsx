@@ -56,7 +56,7 @@ export class Barring implements Follower {
     if (other !== undefined && blocking()?.has(other.id) === true) {
       const words = strings.text('block.you', { name: strings.name(other) });
       const { run } = blockItem(other, this.#context) || {};
-      return { line: closed('ban', words, run && { label: strings.text('block.end'), run }) };
+      return { line: closed('block', words, run && { label: strings.text('block.end'), run }) };
     }
     if (!may.includes('send')) {
       // A direct room has no moderators, so the peer was erased.
@@ -107,7 +107,7 @@ export class Barring implements Follower {
 }
 
 function closed(
-  picture: 'clock' | 'lock' | 'ban',
+  picture: 'clock' | 'lock' | 'block',
   words: string,
   end?: { readonly label: string; run(button: HTMLElement): void },
 ) {

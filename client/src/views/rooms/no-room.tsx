@@ -11,6 +11,11 @@ export function NoRoom({ context }: { context: Context }) {
     return (
       <Empty picture="ban" title={title} text={end}>
         {reason && <p>{reason}</p>}
+        {!chat.single && (
+          <button type="button" class="btn narrow" onClick={() => context.pane('rooms')}>
+            {strings.text('rooms.back')}
+          </button>
+        )}
       </Empty>
     );
   }
