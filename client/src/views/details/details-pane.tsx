@@ -54,6 +54,7 @@ export class DetailsPane {
     return (
       <aside
         class="pane side about-room"
+        part="people"
         aria-label={strings.text('details.title')}
         inert={inert}
         ref={this.#pane}
