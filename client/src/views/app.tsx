@@ -148,8 +148,7 @@ export class AppView {
         this.#panes.view = which;
         this.render();
       },
-      showPeople: () => this.#showDetails('people'),
-      showRoomSettings: () => this.#showDetails('settings'),
+      showDetails: (tab) => this.#showDetails(tab),
       showSettings: () => this.#showSettings(),
       push: () => this.#late.parts?.push,
       offer: (entries) => this.#late.parts?.offering.draw(entries),

@@ -324,10 +324,8 @@ export interface Context extends ControlContext {
   noRoom(): ComponentChildren;
   /** Switches between the room list and the room if there is space for one pane. */
   pane(which: Pane): void;
-  /** Shows the member list next to the timeline, or in the details if there is no space. */
-  showPeople(): void;
-  /** Shows the settings in the details of the room. */
-  showRoomSettings(): void;
+  /** Shows a tab of the details of the room. */
+  showDetails(tab: 'people' | 'settings'): void;
   /** The user's own settings, shown instead of the room. */
   showSettings(): void;
   /** Push on this device. */

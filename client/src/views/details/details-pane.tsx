@@ -3,7 +3,6 @@ import { text } from '../../chat/form.ts';
 import type { Room } from '../../store/room.ts';
 import type { Context } from '../context.ts';
 import { Icon } from '../controls/icon.tsx';
-import { InviteButton } from '../people/invite-button.tsx';
 import { PeopleList } from '../people/people.tsx';
 import { PinnedList } from '../pins/pinned-list.tsx';
 import { RoomFace } from '../rooms/room-face.tsx';
@@ -46,8 +45,8 @@ export class DetailsPane {
 
   /** @param lost - the connection is lost, so presence is unknown */
   draw(room: Room, inert: boolean, lost: boolean) {
-    const { strings } = this.#context;
-    const { id, kind, topic, members } = room.summary;
+    const { strings, dialog } = this.#context;
+    const { id, kind, topic, members, may } = room.summary;
     const offered = this.#tabs(room);
     const tab = this.tab(room);
     const close = strings.text('details.close');
@@ -66,7 +65,16 @@ export class DetailsPane {
           <h2>
             <span>{strings.text('details.title')}</span>
           </h2>
-          <InviteButton context={this.#context} room={room} />
+          {may.includes('invite') && (
+            <button
+              type="button"
+              class="icon"
+              aria-label={strings.text('rooms.invite')}
+              onClick={() => dialog({ kind: 'invite', room })}
+            >
+              <Icon name="invite" />
+            </button>
+          )}
           <button type="button" class="icon shut" aria-label={close} onClick={this.close}>
             <Icon name="close" />
           </button>

@@ -13,11 +13,11 @@ const MOST_PAGES = 5;
  * member has a role there, such as in rooms of the site's moderators, shows the members.
  */
 export async function askModerator(room: Room, context: Context, opener: HTMLElement): Promise<void> {
-  const { chat, strings, toast, showPeople } = context;
+  const { chat, strings, toast, showDetails } = context;
   try {
     const moderators = await findModerators(room, context);
     if (chat.current !== room || !opener.isConnected) return;
-    if (moderators.length === 0) return showPeople();
+    if (moderators.length === 0) return showDetails('people');
     const items = moderators.map((user) => ({
       picture: 'person' as const,
       label: strings.name(user),

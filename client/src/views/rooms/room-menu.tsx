@@ -10,7 +10,7 @@ import { profileUrl } from '../people/person-actions.ts';
 
 /** The actions on the open room that the user may take. */
 function roomItems(room: Room, context: Context, opener: HTMLElement): MenuItem[] {
-  const { strings, dialog, showRoomSettings, searchInMenu } = context;
+  const { strings, dialog, showDetails, searchInMenu } = context;
   const search = searchInMenu();
   const { kind, member, may, reports, with: other } = room.summary;
   const direct = kind === 'direct';
@@ -42,7 +42,7 @@ function roomItems(room: Room, context: Context, opener: HTMLElement): MenuItem[
       !direct && {
         picture: 'settings',
         label: strings.text('rooms.settings'),
-        run: showRoomSettings,
+        run: () => showDetails('settings'),
       },
     other !== undefined && blockItem(other, context),
     leaveItem(room, context),
