@@ -62,6 +62,22 @@ test('scrolling up loads older messages, and newer ones do not move the view', a
   // Only messages under the pointer or with the focus got tools.
   expect(await alice.timeline.locator('.tools').count()).toBeLessThan(10);
 
+  // Each read of a box may force a layout, so a step of scrolling needs few, whatever the number of messages.
+  const reads = await alice.timeline.evaluate(async (log) => {
+    const read = Element.prototype.getBoundingClientRect;
+    let count = 0;
+    Element.prototype.getBoundingClientRect = function (this: Element) {
+      count++;
+      return read.call(this);
+    };
+    log.scrollBy(0, 5);
+    for (let frame = 0; frame < 3; frame++) await new Promise(requestAnimationFrame);
+    Element.prototype.getBoundingClientRect = read;
+    return count;
+  });
+  expect(reads).toBeGreaterThan(0);
+  expect(reads).toBeLessThan(40);
+
   // New messages do not move the others, and the pill counts them.
   const before = await first.boundingBox();
   await seed(site, 'bob', 'history', ['while reading', 'and again']);

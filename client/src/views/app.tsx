@@ -179,8 +179,8 @@ export class AppView {
       },
     );
     this.#reading = new ReadMarker(chat, this.#timeline);
-    const { find } = this.#timeline;
-    this.#late = new LateParts(this.#context, root, { find }, (again) =>
+    const { find, top } = this.#timeline;
+    this.#late = new LateParts(this.#context, root, { find, top }, (again) =>
       this.#toasts.show(strings.text('error.other'), 'bad', {
         label: strings.text('common.again'),
         run: again,

@@ -18,3 +18,20 @@ export function scaleOf(element: HTMLElement): number {
     ? 1
     : width / Number.parseFloat(getComputedStyle(element).width) || 1;
 }
+
+/**
+ * Returns the first element that ends below the top of `frame`, and its distance from there in CSS pixels. The elements
+ * must be in their order. Each read may force a layout, so there are as few as possible.
+ */
+export function firstBelowTop(frame: HTMLElement, all: ArrayLike<HTMLElement>) {
+  const { top } = frame.getBoundingClientRect();
+  let [low, high] = [0, all.length];
+  let offset = 0;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    const box = all[middle]?.getBoundingClientRect();
+    if (box !== undefined && box.bottom > top) [high, offset] = [middle, box.top - top];
+    else low = middle + 1;
+  }
+  return { element: all[low], offset: offset / scaleOf(frame) };
+}

@@ -110,7 +110,7 @@ export function start(
   // The connection may be ready since before this code loaded.
   deletions.ready();
   const { find } = messages;
-  const shown: Messages = { find: (element) => find(element) ?? replies.find(element) };
+  const shown: Messages = { ...messages, find: (element) => find(element) ?? replies.find(element) };
   listenToMessages(root, shown, tooltip, signal);
   listenToRooms(root, context, signal);
   swipeToReply(root, shown, signal);

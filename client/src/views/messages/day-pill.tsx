@@ -74,22 +74,13 @@ export class DayPill {
     if (scrollHeight - scrollTop - clientHeight < NEAR_END) return this.#hide();
     // The timeline may have been resized or moved.
     this.#place(this.#root.querySelector('.day-pill'), timeline);
-    const all = [...timeline.querySelectorAll<HTMLElement>('.msg')];
-    // The messages are in their order, so half of the rest is left after each step.
-    let [from, to] = [0, all.length];
-    while (from < to) {
-      const middle = (from + to) >> 1;
-      const message = all[middle];
-      if (message !== undefined && boxIn(timeline, message).bottom > 0) to = middle;
-      else from = middle + 1;
-    }
-    const element = all[from];
-    const messageTop = element === undefined ? 0 : boxIn(timeline, element).top;
-    const isDayAbove = [...timeline.querySelectorAll('.day')].some((line) => {
-      const day = boxIn(timeline, line);
-      return day.bottom > 0 && day.top < messageTop;
-    });
-    if (isDayAbove) return this.#hide();
+    const element = this.#messages.top();
+    // A line of a day is above the group of the day's first message.
+    let line = element?.previousElementSibling?.matches('.msg')
+      ? null
+      : element?.closest('.group')?.previousElementSibling;
+    while (line && !line.matches('.day, .group')) line = line.previousElementSibling;
+    if (line?.matches('.day') && boxIn(timeline, line).bottom > 0) return this.#hide();
     const sentAt = element && this.#messages.find(element)?.props.entry.sentAt;
     const day = sentAt === undefined ? undefined : startOfDay(sentAt);
     this.#stay();

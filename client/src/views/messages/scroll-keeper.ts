@@ -1,4 +1,4 @@
-import { boxIn } from '../box.ts';
+import { boxIn, firstBelowTop } from '../box.ts';
 
 /** A position within this distance of the bottom counts as the end, in CSS pixels. */
 const END = 48;
@@ -60,6 +60,11 @@ export class ScrollKeeper {
     return this.#atEnd;
   }
 
+  /** The first visible message when the reader last scrolled. */
+  get first(): HTMLElement | undefined {
+    return this.#anchor?.message;
+  }
+
   get above(): number {
     return this.#scroller.scrollTop;
   }
@@ -115,32 +120,12 @@ export class ScrollKeeper {
   }
 
   #first(): Anchor {
-    const { all, at } = this.#search((message) => boxIn(this.#scroller, message).bottom > 0);
-    const message = all[at];
-    return { message, offset: message === undefined ? 0 : boxIn(this.#scroller, message).top };
+    const all = this.#column.querySelectorAll<HTMLElement>('.msg');
+    const { element, offset } = firstBelowTop(this.#scroller, all);
+    return { message: element, offset };
   }
 
   #bottom(): void {
     this.#scroller.scrollTop = this.#scroller.scrollHeight;
-  }
-
-  /** The last message that is at least partly visible. */
-  get last(): HTMLElement | undefined {
-    const { height } = boxIn(this.#scroller, this.#scroller);
-    const { all, at } = this.#search((message) => boxIn(this.#scroller, message).top >= height);
-    return all[at - 1];
-  }
-
-  /** Binary search for the first message that satisfies `found`. All messages after it must satisfy it too. */
-  #search(found: (message: HTMLElement) => boolean): { all: HTMLElement[]; at: number } {
-    const all = [...this.#column.querySelectorAll<HTMLElement>('.msg')];
-    let [low, high] = [0, all.length];
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      const message = all[middle];
-      if (message !== undefined && found(message)) high = middle;
-      else low = middle + 1;
-    }
-    return { all, at: low };
   }
 }

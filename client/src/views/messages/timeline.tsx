@@ -282,6 +282,9 @@ export class TimelineView {
     return message?.element?.contains(element) === true ? message : undefined;
   };
 
+  /** The first visible message when the reader last scrolled. */
+  readonly top = () => this.#scroll?.first;
+
   /** Stores the reader's position. A covered room keeps the one from before it was covered. */
   save(): void {
     const talk = this.#talk;

@@ -7,9 +7,11 @@ import type { Message } from './message.tsx';
 /** The keys of items in the message menu. */
 const KEYS = new Set(['r', 't', 'f', 'c', 'l', 'p', 'e', 'del', '+']);
 
-/** Finds the rendered message that contains an element. */
 export interface Messages {
+  /** Finds the rendered message that contains an element. */
   find(element: Element): Message | undefined;
+  /** Returns the first visible message of the room when the reader last scrolled. */
+  top(): HTMLElement | undefined;
 }
 
 /** Handles touch and keys on messages until the signal aborts. */
