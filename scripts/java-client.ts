@@ -273,7 +273,7 @@ export function javaOptions(asyncApi: object): JavaOptions {
       ...['Mention.start', 'Mention.length', 'Reaction.count'],
     ]),
     omitted: new Set([
-      ...['protocol', 'rooms', 'more', 'node', 'totals', 'fileAccess', 'serverTime'].map(
+      ...['protocol', 'rooms', 'tags', 'more', 'node', 'totals', 'fileAccess', 'serverTime'].map(
         (name) => `Identity.${name}`,
       ),
       ...['cards', 'push', 'mail', 'hold', 'moderate'].map((name) => `Identity.can.${name}`),

@@ -92,7 +92,8 @@ export function openTransport(
         services,
         self,
         fileAccessOf,
-        ready: (connection, login) => readyOf(config, chat, connection, fileAccessOf(login)),
+        ready: (connection, { login, known }) =>
+          readyOf(config, chat, connection, { fileAccess: fileAccessOf(login), known }),
         bans: ({ person: { user } }) =>
           removalsOf(chat.directory.restrictions, user.id).filter(({ room }) =>
             chat.directory.isOpenTo(user.id, room),
@@ -124,11 +125,11 @@ const readyOf = (
   config: Config,
   chat: Chat,
   connection: Connection,
-  fileAccess: string | undefined,
+  { fileAccess, known }: { fileAccess: string | undefined; known: ReadonlySet<string> | undefined },
 ): SessionReady => ({
   protocol: 1,
   ...selfOf(config, chat, connection),
-  ...readyRoomsOf(chat, connection),
+  ...readyRoomsOf(chat, connection, known),
   node: config.node,
   totals: totalsOfPerson(connection.person),
   limits: { text: config.limits.text, mentions: mostMentions, file: config.limitFile, files: mostFiles },

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
 import {
   acted,
   hasBegun,
@@ -10,7 +10,7 @@ import {
 } from '../history/history.ts';
 import { asTyped, folded } from '../text/folding.ts';
 import { RequestError, type RequestErrorCode } from '../wire/errors.ts';
-import type { Answers, RequestPayload, RoomSummary, User } from '../wire/events.ts';
+import type { Answers, RequestPayload, RoomSummary, SessionReady, User } from '../wire/events.ts';
 import { isVisitor } from './access.ts';
 import type { Chat } from './chat.ts';
 import { cursorOf, decodeCursor } from './cursor.ts';
@@ -31,17 +31,22 @@ const maxJoinChanges = 200;
 const emptyPage: Page = { messages: [], complete: true };
 /** Limits the rooms in `session:ready`. */
 const maxReadyRooms = 100;
+/** The length of a tag in characters. 66 bits, because members can influence what is hashed. */
+const tagLength = 11;
 /** Limits the present users in the response to a join. */
 const maxPresentListed = 100;
 
 /**
  * Returns the rooms for `session:ready`: the user's rooms, newest message first, then the other rooms of CHAT_ROOMS, or
  * of CHAT_GUEST_ROOMS for guests.
+ *
+ * @param known the tags of the rooms that the client has, which are omitted; without it there are no tags
  */
 export function readyRoomsOf(
   chat: Chat,
   connection: Connection,
-): { rooms: RoomSummary[]; more: boolean; firstRoom?: string } {
+  known?: ReadonlySet<string>,
+): Pick<SessionReady, 'rooms' | 'tags' | 'more' | 'firstRoom'> {
   const { directory } = chat;
   const isVisiting = isVisitor(connection.identity);
   const offered = isVisiting ? [...directory.guestRooms] : chat.configured;
@@ -61,12 +66,19 @@ export function readyRoomsOf(
     ? offered.filter((id) => directory.find(connection.person, id) !== undefined).length
     : own.length + publicRooms - own.filter(({ record }) => record.kind === 'public').length;
   const first = offered.find((id) => directory.find(connection.person, id) !== undefined);
+  const summaries = rooms.map((room) => summaryOf(directory, room, connection));
+  const tags = known && summaries.map(tagOf);
   return {
-    rooms: rooms.map((room) => summaryOf(directory, room, connection)),
+    rooms: summaries.filter((_, n) => !known?.has(tags?.[n] as string)),
+    tags,
     more: all > rooms.length,
     firstRoom: first,
   };
 }
+
+/** Returns a tag that changes with anything in the summary. */
+const tagOf = (summary: RoomSummary): string =>
+  hash('sha256', JSON.stringify(summary), 'base64url').slice(0, tagLength);
 
 export function list(
   chat: Chat,

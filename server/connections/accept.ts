@@ -36,14 +36,20 @@ import { PacketSource, WebSockets } from './source.ts';
 
 /** `entering` is set after authentication. `accepted` replaces it once the connection is welcomed. */
 interface SocketData {
-  entering?: { login: Login; connection: Connection };
+  entering?: Entering & { connection: Connection };
   accepted?: Accepted;
+}
+
+interface Entering {
+  login: Login;
+  /** The tags in `auth.tags`. Undefined if the client sent none. */
+  known: ReadonlySet<string> | undefined;
 }
 
 /** The parts of the server that connections need. */
 interface Parts extends Omit<ConnectionParts, 'publisher' | 'sessionProblems'> {
   /** Returns the payload of `session:ready`, the first event. */
-  ready: (connection: Connection, login: Login) => SessionReady;
+  ready: (connection: Connection, entering: Entering) => SessionReady;
   /** Returns the payloads of `room:removed` for rooms that the user lost to bans. They follow `session:ready`. */
   bans: (connection: Connection) => EventPayload<'room:removed'>[];
   accepted: OnAccepted;
@@ -332,7 +338,7 @@ export class SocketTransport {
       return refusal;
     };
     if (services.drain.started) return refuse({ code: 'server_draining' }, 'draining');
-    const { session, ticket, guest: secret, name } = socket.handshake.auth;
+    const { session, ticket, guest: secret, name, tags } = socket.handshake.auth;
     const own = { 'auth.session': session, 'auth.ticket': ticket, 'auth.guest': secret };
     for (const [name, value] of Object.entries(own)) {
       // Over polling, later requests would not be bound to this login.
@@ -387,7 +393,8 @@ export class SocketTransport {
     seen(user);
     // Corked, so that Socket.IO's CONNECT packet and `session:ready` go out in one write: see `#welcome`.
     internalsOf(conn).transport.socket?._socket.cork();
-    socket.data = { entering: { login, connection } };
+    const known = typeof tags === 'string' ? new Set(tags.split(',')) : undefined;
+    socket.data = { entering: { login, connection, known } };
     if (open !== undefined && conn.readyState === 'open') open.connection = connection;
     else disconnectUser(chat, connection);
     return null;
@@ -407,7 +414,7 @@ export class SocketTransport {
     freeHandshake(socket);
     const { id } = connection;
     this.publisher.add(id, socket.conn);
-    this.publisher.toConnections([id], 'session:ready', ready(connection, login));
+    this.publisher.toConnections([id], 'session:ready', ready(connection, entering));
     for (const removal of bans(connection)) this.publisher.toConnections([id], 'room:removed', removal);
     this.publisher.flush(id);
     internalsOf(socket.conn).transport.socket?._socket.uncork();

@@ -1281,6 +1281,11 @@ export const events = {
     protocol: z.literal(1),
     ...whoIAm,
     rooms: z.array(roomSummary),
+    /**
+     * Present if the client sent `auth.tags`: a tag for each listed room, in order. `rooms` lacks those whose tag the
+     * client sent.
+     */
+    tags: z.array(z.string()).exactOptional(),
     /** Whether there are more rooms, which `room:list` returns. */
     more: z.boolean(),
     firstRoom: roomId

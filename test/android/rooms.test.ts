@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { soak } from '../guarantees/size.ts';
 import { type JavaClient, type JavaMessage, type JavaRoom, nextJavaClient } from '../helpers/java-client.ts';
 import { eventsOf, type PeopleSite, say, startPeopleSite } from '../helpers/people.ts';
+import { startTcpProxy } from '../helpers/tcp-proxy.ts';
 
 let site: PeopleSite;
 beforeAll(async () => {
@@ -31,6 +32,49 @@ const room = async (id: string) => (await app.ask<JavaRoom[]>('rooms')).find((on
 const refused = (code: string) => expect.objectContaining({ code });
 const shows = (text: string, of = 'lobby') =>
   app.isTold('messages', ({ room, last, unsent }) => room === of && last === text && unsent === 0);
+
+test('an app that opens again loads only the changed rooms of 62', async () => {
+  const also = await site.person({}, `java${count++}`);
+  for (let n = 0; n < 60; n++) {
+    await site.api('PUT', `/rooms/plot-${n}`, {
+      name: `Plot ${n}`,
+      kind: 'private',
+      topic: 'Beds and paths',
+    });
+    await site.api('PATCH', `/rooms/plot-${n}/members`, { add: [also.id] });
+  }
+  let bytes = 0;
+  const proxy = await startTcpProxy(Number(new URL(site.chat.url).port), (piece, client) => {
+    bytes += piece.length;
+    client.write(piece);
+  });
+  app = nextJavaClient();
+  await app.ask('setCookie', { page: 'http://127.0.0.1/', value: also.cookie.split('=')[1] });
+  await app.ask('chat', { server: `http://127.0.0.1:${proxy.port}` });
+  const lists = (name: string, from: number) =>
+    app.isTold(
+      'rooms',
+      ({ rooms, upToDate }) => upToDate === true && (rooms as JavaRoom[]).some((room) => room.name === name),
+      from,
+    );
+  await app.ask('start');
+  await lists('Plot 7', 0);
+  const first = bytes;
+  await app.ask('stop');
+  await app.isTold('state', ({ kind }) => kind === 'STOPPED');
+  await site.api('PUT', '/rooms/plot-7', { name: 'Plot of Anna', kind: 'private' });
+  bytes = 0;
+  const from = app.told.length;
+  await app.ask('start');
+  const { rooms } = await lists('Plot of Anna', from);
+  expect((rooms as JavaRoom[]).map(({ name }) => name).sort()).toEqual(
+    expect.arrayContaining(['lobby', 'Plot 0', 'Plot 59', 'Plot of Anna']),
+  );
+  expect(rooms).toHaveLength(62);
+  expect(bytes).toBeLessThan(first / 5);
+  await proxy.close();
+  also.close();
+});
 
 test('an app replies to, edits, finds and deletes messages', async () => {
   const also = await start();

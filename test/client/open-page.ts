@@ -42,7 +42,7 @@ class Tab {
   readonly gaps: Gaps = {
     width: 0,
     cookies: (address) => this.jar.getCookieStringSync(address),
-    wire: { sent: [], answers: new Map(), held: new Set() },
+    wire: { sent: [], heard: [], answers: new Map(), held: new Set() },
     passed: 0,
   };
   page?: ChatPage;
@@ -77,7 +77,7 @@ export class ChatPage {
   readonly hints: string[] = [];
   /** Texts copied to the clipboard. */
   readonly copied: string[] = [];
-  readonly wire: Wire = { sent: [], answers: new Map(), held: new Set() };
+  readonly wire: Wire = { sent: [], heard: [], answers: new Map(), held: new Set() };
   readonly #tab: Tab;
   readonly #cookie: string;
   readonly #options: PageOptions;

@@ -327,6 +327,26 @@ describe('the list of rooms', () => {
     },
   );
 
+  test('receives only the changed rooms after a reconnect, and shows all', async () => {
+    const { alice, bob } = await two();
+    const fir = await den(bob, [alice], { name: 'fir' });
+    const oak = await den(bob, [alice], { name: 'oak' });
+    await say(bob, fir, 'under the fir');
+    await say(bob, oak, 'under the oak');
+    const page = await open(alice);
+    await row(page, /^oak/);
+    page.online(false);
+    await page.sees('You’re offline');
+    await say(bob, fir, 'and again');
+    page.online(true);
+    await row(page, /^fir.*and again$/);
+    await row(page, /^oak.*under the oak$/);
+    const [first, second] = page.wire.heard.filter((packet) => packet.startsWith('42["session:ready"'));
+    expect(first).toContain('under the oak');
+    expect(second).toContain('and again');
+    expect(second).not.toContain('under the oak');
+  });
+
   test('shows a notice if the user was removed from a public room while offline', async () => {
     const { alice, bob } = await two();
     await site.api('PUT', '/rooms/fen', { name: 'the fen', kind: 'public' });

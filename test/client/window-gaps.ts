@@ -4,6 +4,8 @@ import type { JSDOM } from 'jsdom';
 export interface Wire {
   /** The requests sent, with their payloads. */
   readonly sent: [name: string, payload: unknown][];
+  /** The packets received over WebSocket. */
+  readonly heard: string[];
   /** Responses that replace the server's. */
   readonly answers: Map<string, object>;
   /** Requests without a response. */
@@ -41,7 +43,13 @@ export function fillGaps(window: JSDOM['window'], gaps: Gaps): void {
       // browser.
       override set onmessage(heard: ((event: MessageEvent) => void) | null) {
         super.onmessage =
-          heard && ((event) => void setImmediate(() => super.onmessage !== null && heard(later(event))));
+          heard &&
+          ((event) =>
+            void setImmediate(() => {
+              if (super.onmessage === null) return;
+              gaps.wire.heard.push(String(event.data));
+              heard(later(event));
+            }));
       }
       override send(packet: string): void {
         const [, id, json = '[]'] = /^42(\d+)(.*)$/s.exec(packet) ?? [];

@@ -5,6 +5,7 @@ import type {
   ConnectFailure,
   EndReason,
   RequestName,
+  RoomSummary,
   ServerToClient,
   SiteBan,
   User,
@@ -103,6 +104,8 @@ export class Connection {
   #tickets: Tickets | undefined;
   /** The `access` of file URLs, for logins by ticket and guests. */
   fileAccess: string | undefined;
+  /** The rooms of the last `session:ready` by their tag. The server omits those that have not changed since. */
+  #rooms: ReadonlyMap<string, RoomSummary> = new Map();
 
   /** Undefined in parts that are only for users with a login. */
   readonly #pass: GuestPass | undefined;
@@ -255,9 +258,18 @@ export class Connection {
     this.fileAccess = ready.fileAccess;
     this.#tickets?.start();
     this.#enter({ kind: 'ready' });
-    this.#listener.ready(ready);
+    this.#listener.ready({ ...ready, rooms: this.#listed(ready) });
     for (const { resolve } of this.#waiting) resolve();
     this.#waiting.clear();
+  }
+
+  /** Returns all listed rooms, with those that the server omitted. */
+  #listed({ rooms, tags }: Ready): RoomSummary[] {
+    if (tags === undefined) return rooms;
+    const sent = rooms.values();
+    const byTag = tags.map((tag) => [tag, this.#rooms.get(tag) ?? sent.next().value] as const);
+    this.#rooms = new Map(byTag.filter((entry): entry is [string, RoomSummary] => entry[1] !== undefined));
+    return [...this.#rooms.values()];
   }
 
   #over(reason: EndReason, ban: SiteBan | undefined): void {
@@ -344,6 +356,7 @@ export class Connection {
   #refuse(cause: 'invalid' | 'banned', ban?: SiteBan): void {
     this.#close();
     this.#said = undefined;
+    this.#rooms = new Map();
     this.#listener.hide();
     this.#enter({ kind: 'refused', cause, ban });
   }
@@ -424,6 +437,7 @@ export class Connection {
   #end(reason: Ended, isCertain = true, ban?: SiteBan): void {
     const isSaid = this.#state.kind === 'ended' && this.#state.reason === reason;
     this.#close();
+    this.#rooms = new Map();
     if (!isSaid) {
       this.#listener.hide();
       this.#say(reason, ban);
@@ -473,9 +487,13 @@ export class Connection {
    */
   #connectByCookie(): void {
     const auth = this.#pass?.auth(this.#failures);
-    if (auth === undefined) this.#socket.connect(this.#first, this.#failures % 2 === 0);
-    else if (auth === 'polling') this.#socket.connect('polling', false);
-    else this.#socket.connect('websocket', false, auth);
+    if (auth === undefined) this.#open(this.#first, this.#failures % 2 === 0);
+    else if (auth === 'polling') this.#open('polling');
+    else this.#open('websocket', false, auth);
+  }
+
+  #open(first: 'websocket' | 'polling', both = false, auth?: object): void {
+    this.#socket.connect(first, both, { ...auth, tags: [...this.#rooms.keys()].join() });
   }
 
   async #connectWithTicket(url: string, attempt: object): Promise<void> {
@@ -487,7 +505,7 @@ export class Connection {
       return this.#refused({ code: 'unauthorized' });
     }
     // The server accepts tickets only over WebSocket.
-    if (ticket !== undefined) return this.#socket.connect('websocket', false, { ticket });
+    if (ticket !== undefined) return this.#open('websocket', false, { ticket });
     this.#settled();
     this.#retry('network');
     // Only the site knows whether the user is logged in.

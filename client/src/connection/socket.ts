@@ -56,11 +56,10 @@ export class Socket {
    * Opens a connection, and closes the current one.
    *
    * @param both - tries the other transport if the first one fails
-   * @param auth - the `auth` of the connection
    */
-  connect(first: 'websocket' | 'polling', both: boolean, auth?: Readonly<Record<string, unknown>>): void {
+  connect(first: 'websocket' | 'polling', both: boolean, auth: object): void {
     this.disconnect();
-    this.#auth = auth === undefined ? '' : JSON.stringify(auth);
+    this.#auth = JSON.stringify(auth);
     this.#opening = setTimeout(() => this.#close('hung'), this.#openMs);
     if (first === 'polling') return void this.#poll(true, both);
     this.#byWebSocket((how) => (both && how === 'failed' ? void this.#poll(false, false) : this.#close(how)));

@@ -1,5 +1,11 @@
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { chatSocket, connectChat, refusalOf } from '../../helpers/chat-client.ts';
+import {
+  type ChatClient,
+  chatSocket,
+  connectChat,
+  newClientId,
+  refusalOf,
+} from '../../helpers/chat-client.ts';
 import { chatServerHere } from '../../helpers/chat-here.ts';
 import type { RunningChat } from '../../helpers/chat-server.ts';
 import { type ChatSite, startChatSite } from '../../helpers/chat-site.ts';
@@ -82,6 +88,54 @@ describe('connecting', () => {
       if (connected === 'unauthorized' && tries < 9) continue;
       expect(connected).toMatchObject({ ready: { user: { id: '9' } } });
       return;
+    }
+  });
+});
+
+describe('auth.tags', () => {
+  const connectWith = (cookie: string, tags: unknown) => connect(cookie, { auth: { tags } });
+  const tagsOf = ({ ready: { tags } }: ChatClient) => (tags ?? []).join();
+
+  test('omits the rooms that have not changed since their tag, and lists all tags in the order of the rooms', async () => {
+    const cookie = await site.session(21);
+    const first = await connectWith(cookie, '');
+    expect(first.ready.rooms.map(({ id }) => id)).toEqual(['lobby', 'garden']);
+    expect(new Set(first.ready.tags).size).toBe(2);
+    const other = await connectWith(cookie, tagsOf(first));
+    expect(other.ready).toMatchObject({ rooms: [], tags: first.ready.tags });
+    const author = await connect(await site.session(22));
+    await author.request('room:join', { room: 'garden' });
+    await author.request('message:send', { room: 'garden', text: 'ripe', clientId: newClientId() });
+    const last = await connectWith(cookie, tagsOf(first));
+    expect(last.ready.rooms).toMatchObject([{ id: 'garden', last: { text: 'ripe' } }]);
+    const [lobby, garden] = first.ready.tags ?? [];
+    expect(last.ready.tags).toEqual([lobby, expect.not.stringMatching(`^${garden}$`)]);
+    for (const client of [first, other, author, last]) client.close();
+  });
+
+  test('notices a change of the reader alone', async () => {
+    const cookie = await site.session(23);
+    const first = await connectWith(cookie, '');
+    await first.request('room:join', { room: 'lobby' });
+    const second = await connectWith(cookie, tagsOf(first));
+    expect(second.ready.rooms).toMatchObject([{ id: 'lobby', member: true }]);
+    await first.request('room:arrange', { room: 'lobby', favourite: 1 });
+    const third = await connectWith(cookie, tagsOf(second));
+    expect(third.ready.rooms).toMatchObject([{ id: 'lobby', favourite: 1 }]);
+    for (const client of [first, second, third]) client.close();
+  });
+
+  test('of another user, or without meaning, omits no room', async () => {
+    const first = await connectWith(await site.session(24), '');
+    await first.request('room:join', { room: 'lobby' });
+    const own = await connectWith(await site.session(24), '');
+    const other = await connectWith(await site.session(25), tagsOf(own).split(',')[0]);
+    expect(other.ready.rooms).toHaveLength(2);
+    for (const client of [first, own, other]) client.close();
+    for (const tags of [7, null, ['x'], { tags: 'x' }, ',,', 'x'.repeat(40_000)]) {
+      const odd = await connectWith(await site.session(26), tags);
+      expect(odd.ready.rooms).toHaveLength(2);
+      odd.close();
     }
   });
 });

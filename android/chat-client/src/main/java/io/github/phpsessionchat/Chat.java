@@ -1883,8 +1883,15 @@ public final class Chat implements AutoCloseable {
     }
 
     @Override
+    public String tags() {
+      return rooms.tags();
+    }
+
+    @Override
     public void ready(JSONObject ready) {
       String user = Wire.object(ready, "user").optString("id");
+      // Before `forgetRestored`, which forgets the rooms that the server omitted.
+      List<JSONObject> listed = rooms.listed(ready);
       if (me != null && !me.user.id.equals(user)) forgetRestored();
       tasks.restart();
       setIdentity(Identity.fromJson(ready));
@@ -1895,7 +1902,7 @@ public final class Chat implements AutoCloseable {
       lastOpenRooms = Collections.emptyMap();
       lastUser = user;
       hasUser = true;
-      rooms.ready(ready);
+      rooms.ready(ready, listed);
       uploads.ready(user);
       if (delivery == null) delivery = new Delivery(loop, outbox, user, new DeliveryPort());
       for (String id : new ArrayList<>(openRooms.keySet())) enter(id);

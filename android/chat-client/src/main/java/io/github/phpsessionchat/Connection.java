@@ -8,6 +8,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.Deque;
 import java.util.EnumSet;
+import java.util.HashMap;
 import java.util.LinkedHashSet;
 import java.util.Map;
 import java.util.Random;
@@ -22,6 +23,9 @@ import org.jspecify.annotations.Nullable;
 final class Connection implements Link.Listener, Tickets.Listener {
   interface Listener {
     void state(ConnectionState state);
+
+    /** Returns {@code auth.tags}. */
+    String tags();
 
     void ready(JSONObject ready);
 
@@ -567,7 +571,9 @@ final class Connection implements Link.Listener, Tickets.Listener {
 
   /** @param auth null: the server identifies the user by cookie */
   private void open(@Nullable Map<String, String> auth) {
-    link = new Link(loop, server, http, auth, pollingFirst, this);
+    Map<String, String> all = new HashMap<>(auth == null ? Collections.<String, String>emptyMap() : auth);
+    all.put("tags", listener.tags());
+    link = new Link(loop, server, http, all, auth != null, pollingFirst, this);
     link.connect();
   }
 

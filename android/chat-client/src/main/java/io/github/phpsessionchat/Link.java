@@ -68,12 +68,13 @@ final class Link {
   private boolean open;
   private long lastReceivedAt;
 
-  /** @param auth identifies the user, over WebSocket only; null: the server identifies the user by cookie */
+  /** @param webSocketOnly whether {@code auth} identifies the user, which the server accepts only over WebSocket */
   Link(
       Loop loop,
       HttpUrl server,
       OkHttpClient http,
-      @Nullable Map<String, String> auth,
+      Map<String, String> auth,
+      boolean webSocketOnly,
       boolean pollingFirst,
       Listener listener) {
     this.loop = loop;
@@ -97,7 +98,7 @@ final class Link {
     // `Connection` has its own timeout, which also covers the time until `session:ready`.
     options.timeout = -1;
     options.path = server.encodedPath().replaceAll("/$", "") + "/socket.io/";
-    options.transports = auth != null ? WEBSOCKET_ONLY : pollingFirst ? POLLING_FIRST : WEBSOCKET_FIRST;
+    options.transports = webSocketOnly ? WEBSOCKET_ONLY : pollingFirst ? POLLING_FIRST : WEBSOCKET_FIRST;
     options.auth = auth;
     options.callFactory = this.http;
     options.webSocketFactory = this::openWebSocket;

@@ -34,7 +34,7 @@ public final class OfflineCopy {
    */
   public static String writeRooms(User me, List<RoomSummary> rooms, int limit) {
     JSONArray written = new JSONArray();
-    for (RoomSummary room : rooms.subList(0, Math.min(limit, rooms.size()))) written.put(room(room));
+    for (RoomSummary room : rooms.subList(0, Math.min(limit, rooms.size()))) written.put(writeRoom(room));
     return Wire.payload("user", me.toJsonObject(), "rooms", written).toString();
   }
 
@@ -47,7 +47,15 @@ public final class OfflineCopy {
   public static @Nullable OfflineCopy readRooms(String text) {
     JSONObject json = parse(text);
     if (json == null || !json.has("user")) return null;
-    return new OfflineCopy(Identity.fromJson(json), Wire.list(json, "rooms", RoomSummary::fromJson));
+    return new OfflineCopy(Identity.fromJson(json), Wire.list(json, "rooms", OfflineCopy::readRoom));
+  }
+
+  private static RoomSummary readRoom(JSONObject json) {
+    RoomSummary room = RoomSummary.fromJson(json);
+    if (!json.has(Rooms.TAG)) return room;
+    RoomSummary restricted = RoomSummary.fromJson(restricted(room));
+    restricted.tagged = json;
+    return restricted;
   }
 
   /**
@@ -87,7 +95,13 @@ public final class OfflineCopy {
     }
   }
 
-  private static JSONObject room(RoomSummary room) {
+  /** A room with a tag is written as the server sent it, so that the next connection need not load it again. */
+  private static JSONObject writeRoom(RoomSummary room) {
+    boolean isHidden = room.last != null && room.last.hidden;
+    return room.tagged == null || isHidden ? restricted(room) : room.tagged;
+  }
+
+  private static JSONObject restricted(RoomSummary room) {
     return Wire.payload(
         "id", room.id,
         "name", room.name,

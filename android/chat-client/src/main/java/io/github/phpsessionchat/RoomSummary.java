@@ -463,6 +463,9 @@ public final class RoomSummary {
   }
   // End of generated code.
 
+  /** The room with its tag as {@code session:ready} contained it. Null if it changed since. */
+  @Nullable JSONObject tagged;
+
   private static long countUnread(Draft draft) {
     if (!draft.member || draft.quiet) return 0;
     long all = countUnreadWithThreads(draft);

@@ -4,10 +4,12 @@ import java.text.Collator;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashSet;
+import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import org.json.JSONArray;
 import org.json.JSONObject;
 import org.jspecify.annotations.Nullable;
 
@@ -27,8 +29,12 @@ final class Rooms {
   private static final int PAGE_SIZE = 200;
   /** Sorts a room without a message just below the previous one. */
   private static final double SORT_STEP = 0.001;
+  /** The name of the tag in {@link RoomSummary#tagged}. */
+  static final String TAG = "tag";
 
   final Map<String, Room> byId = new LinkedHashMap<>();
+  /** The rooms of the last {@code session:ready} by tag. The server omits those that have not changed since. */
+  private Map<String, JSONObject> tagged = Collections.emptyMap();
   private final Tasks tasks;
   private final Port port;
   /** Difference between the server's clock and this machine's, in milliseconds. */
@@ -60,6 +66,15 @@ final class Rooms {
   /** Adds rooms of an earlier process. The next connection checks them. */
   void restore(List<RoomSummary> stored) {
     put(stored, new HashSet<>());
+    tagged = new LinkedHashMap<>();
+    for (RoomSummary room : stored) if (room.tagged != null) tagged.put(room.tagged.optString(TAG), room.tagged);
+  }
+
+  /** Returns the tags of the known rooms, as {@code auth.tags}. */
+  String tags() {
+    StringBuilder tags = new StringBuilder();
+    for (String tag : tagged.keySet()) tags.append(tags.length() == 0 ? "" : ",").append(tag);
+    return tags.toString();
   }
 
   boolean upToDate() {
@@ -73,12 +88,38 @@ final class Rooms {
     return before;
   }
 
-  /** Updates the rooms after a connect. */
-  void ready(JSONObject ready) {
+  /** Returns all rooms that {@code session:ready} lists, with those that the server omitted because of {@link #tags}. */
+  List<JSONObject> listed(JSONObject ready) {
+    List<JSONObject> sent = Wire.list(ready, "rooms", json -> json);
+    JSONArray tags = ready.optJSONArray("tags");
+    if (tags == null) return sent;
+    Iterator<JSONObject> next = sent.iterator();
+    List<JSONObject> listed = new ArrayList<>();
+    for (int i = 0; i < tags.length(); i++) {
+      String tag = tags.optString(i);
+      JSONObject known = tagged.get(tag);
+      if (known != null) listed.add(known);
+      else if (next.hasNext()) listed.add(Wire.put(next.next(), TAG, tag));
+    }
+    return listed;
+  }
+
+  /** Updates the rooms after a connect. @param listed see {@link #listed} */
+  void ready(JSONObject ready, List<JSONObject> listed) {
     upToDate = false;
     clockOffsetMs = Wire.number(ready, "serverTime") - System.currentTimeMillis();
     Set<String> missing = new HashSet<>(byId.keySet());
-    put(Wire.list(ready, "rooms", RoomSummary::fromJson), missing);
+    List<RoomSummary> summaries = new ArrayList<>();
+    for (JSONObject json : listed) summaries.add(RoomSummary.fromJson(json));
+    put(summaries, missing);
+    tagged = new LinkedHashMap<>();
+    for (JSONObject json : listed) {
+      if (!json.has(TAG)) continue;
+      tagged.put(json.optString(TAG), json);
+      Room room = byId.get(json.optString("id"));
+      // A higher read marker of this client stays.
+      if (room != null && room.summary.readSeq == Wire.number(json, "readSeq")) room.summary.tagged = json;
+    }
     if (ready.optBoolean("more")) fetchRest(null, missing);
     else checkMissing(missing);
   }
@@ -86,6 +127,7 @@ final class Rooms {
   void clear() {
     upToDate = false;
     byId.clear();
+    tagged = Collections.emptyMap();
   }
 
   /** Adds or updates a room. */

@@ -118,9 +118,14 @@ final class ScriptedServer implements AutoCloseable {
 
   /** Waits for the {@code auth.ticket} of the next connection. */
   String awaitTicket() throws InterruptedException {
+    return awaitAuth().getString("ticket");
+  }
+
+  /** Waits for the {@code auth} of the next connection. */
+  JSONObject awaitAuth() throws InterruptedException {
     JSONObject auth = auths.poll(10, TimeUnit.SECONDS);
     if (auth == null) throw new AssertionError("no connection");
-    return auth.getString("ticket");
+    return auth;
   }
 
   static List<Object> welcome(String user, Object... then) {
