@@ -1,4 +1,4 @@
-import { type History, mailStopsFor, type Reads, sources } from '../history/history.ts';
+import { type History, mailRepliesStoredFor, mailStopsFor, type Reads, sources } from '../history/history.ts';
 
 /** A private room without members is deleted after this time, in ms. */
 const emptyFor = 30 * 24 * 60 * 60 * 1000;
@@ -103,6 +103,7 @@ export function enforceRetention(
       await history.write.forgetInvites({ before: Date.now() - invitesFor });
       await history.write.forgetDevices({ before: Date.now() - devicesFor });
       await history.write.forgetMailStops({ before: Date.now() - mailStopsFor });
+      await history.write.forgetMailReplies({ before: Date.now() - mailRepliesStoredFor });
       await history.write.forgetDays({ before: Date.now() - daysFor });
       await history.write.forgetHere({ before: Date.now() - lastHereFor });
     } catch (error) {

@@ -16,7 +16,12 @@ export { reactionLimitReason } from './messages/reactions.ts';
 export type { StoredReport } from './moderation/reports.ts';
 export { mostDevices, type StoredDevice, type StoredVapidKey } from './notifications/devices.ts';
 export { type Concerned, lookThroughPause } from './notifications/due.ts';
-export { mailStopsFor } from './notifications/mails.ts';
+export {
+  mailRepliesFor,
+  mailRepliesStoredFor,
+  mailStopsFor,
+  type StoredMailReply,
+} from './notifications/mails.ts';
 export type { StoredNotices } from './notifications/notices.ts';
 export type { DuePush, Pushed, PushRef, SettledPush } from './notifications/pushes.ts';
 export { type Change, changeBits, type LoggedChange, type LoggedEntry } from './records/changes.ts';

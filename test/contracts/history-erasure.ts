@@ -106,6 +106,7 @@ export function erasureContract(now: Now) {
     await write.noteHere({ user: ann.id, at });
     await write.noteMailAddress({ user: ann.id, address: mark, refused: mark });
     await write.addMailStop({ id: mark, user: ann.id, at });
+    await write.addMailReply({ id: mark, user: ann.id, roomId: 'lobby', at });
     await write.registerDevice({ id: 'phone', user: ann.id, kind: 'app', name: mark, sealed: mark, at });
     const invite = { id: `i${n++}`, room: den, digest: `digest ${n}`, by: ann.id, at };
     await write.createInvite({ invite });
@@ -127,6 +128,7 @@ export function erasureContract(now: Now) {
       await read.devices({ user: ann.id }),
       (await read.mailAddress({ user: ann.id })).address ?? '',
       (await read.mailStop({ id: mark })) ?? '',
+      (await read.mailReply({ id: mark })) ?? '',
       await read.user({ user: ben.id }),
       await read.user({ user: cat.id }),
       await read.search({ query: 'hello', rooms, everyPublic: true, limit: 50 }),

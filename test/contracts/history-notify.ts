@@ -421,6 +421,23 @@ export function notifyContract(now: Now) {
     expect([await read.mailStop({ id: 'old' }), await read.mailStop({ id: 'none' })]).toEqual([null, null]);
   });
 
+  test('stores reply tokens of known users until they are forgotten', async () => {
+    await write.arrive({ user: { id: 'hal', name: 'Hal' } });
+    await write.addMailReply({ id: 'old reply', user: 'hal', roomId: 'lobby', seq: 3, at });
+    await write.addMailReply({ id: 'new reply', user: 'hal', roomId: 'lobby', at: at + 9 });
+    await write.addMailReply({ id: 'no reply', user: 'nobody', roomId: 'lobby', at: at + 9 });
+    expect(await read.mailReply({ id: 'old reply' })).toEqual({
+      ...{ id: 'old reply', user: 'hal', roomId: 'lobby', seq: 3, at },
+    });
+    await write.forgetMailReplies({ before: at + 9 });
+    const left = { id: 'new reply', user: 'hal', roomId: 'lobby', at: at + 9 };
+    expect(await read.mailReply({ id: 'new reply' })).toEqual(left);
+    expect([await read.mailReply({ id: 'old reply' }), await read.mailReply({ id: 'no reply' })]).toEqual([
+      null,
+      null,
+    ]);
+  });
+
   test('stores only chosen settings of known users', async () => {
     await write.arrive({ user: { id: 'fay', name: 'Fay' } });
     await write.setNotices({ user: 'fay', set: { mail: '5', push: 0, quiet: 'off', zone: 'Asia/Tokyo' } });

@@ -188,6 +188,8 @@ export const everyWrite: { [Op in keyof Writes]: Writes[Op]['in'][] } = {
   noteMailAddress: [{ user: '1', address: 'a@b.example' }],
   addMailStop: [{ id: 'stop', user: '1', at }],
   forgetMailStops: [{ before: 0 }],
+  addMailReply: [{ id: 'reply', user: '1', roomId: room, seq: 1, at }],
+  forgetMailReplies: [{ before: 0 }],
   noteActive: [{ user: '1', at }],
   noteOpened: [{ room: 'lobby', user: '1', seq: 1 }],
   forgetActive: [{ before: 0 }],
@@ -225,6 +227,7 @@ export const everyRead: { [Query in Exclude<keyof Reads, 'search'>]: Reads[Query
   isNamed: [{ user: '1', room }],
   mailAddress: [{ user: '1' }],
   mailStop: [{ id: 'stop' }],
+  mailReply: [{ id: 'reply' }],
   concernedMembers: [
     { room, everyone: false, after: '', limit: 9 },
     { room, everyone: true, after: '', limit: 9 },

@@ -27,6 +27,26 @@ interface StoredMailStop {
   at: number;
 }
 
+/** How long a mail can be answered, in ms. People also answer mails that they find weeks later. */
+export const mailRepliesFor = 90 * 24 * 60 * 60 * 1000;
+
+/** A token is stored for this time, in ms, so that the user is told that an answer came too late. */
+export const mailRepliesStoredFor = 2 * mailRepliesFor;
+
+/** The token in the reply address of a mail about one room. */
+export interface StoredMailReply {
+  /** The digest of the token. */
+  id: string;
+  /** The reader of the mail. */
+  user: string;
+  /** The room. It may be deleted since, and another room may have the ID. */
+  roomId: string;
+  /** The last message that the mail showed. Absent if it showed none. */
+  seq?: number | undefined;
+  /** When the mail was sent, as Unix ms. */
+  at: number;
+}
+
 export interface MailWrites {
   /** Updates the given fields; null deletes the address. No-op for a user who is unknown or being erased. */
   noteMailAddress: { in: Omit<StoredMailAddress, 'address'> & { address?: string | null }; out: Nothing };
@@ -34,12 +54,18 @@ export interface MailWrites {
   addMailStop: { in: StoredMailStop; out: Nothing };
   /** Deletes the tokens of mails sent before this time. */
   forgetMailStops: { in: { before: number }; out: Nothing };
+  /** Stores the reply token of a mail. No-op for a user who is unknown or being erased. */
+  addMailReply: { in: StoredMailReply; out: Nothing };
+  /** Deletes the reply tokens of mails sent before this time. */
+  forgetMailReplies: { in: { before: number }; out: Nothing };
 }
 
 export interface MailReads {
   mailAddress: { in: { user: string }; out: StoredMailAddress };
   /** Finds a token by its digest. */
   mailStop: { in: { id: string }; out: StoredMailStop | null };
+  /** Finds a reply token by its digest. */
+  mailReply: { in: { id: string }; out: StoredMailReply | null };
 }
 
 /** The mail addresses of users. */
@@ -55,6 +81,14 @@ export const mailStops = table<StoredMailStop>(
   'chat_mail_stops',
   ['id'],
   { id: 'id', user: 'user_id', at: 'at' },
+  { users: ['user'], without: () => ({ row: null }) },
+);
+
+/** The reply tokens of sent mails. */
+export const mailReplies = table<StoredMailReply>(
+  'chat_mail_replies',
+  ['id'],
+  { id: 'id', user: 'user_id', roomId: 'room_id', seq: 'seq', at: 'at' },
   { users: ['user'], without: () => ({ row: null }) },
 );
 
@@ -85,6 +119,23 @@ const forgetMailStops: Rule<MailWrites['forgetMailStops']> = {
   },
 };
 
+const addMailReply: Rule<MailWrites['addMailReply']> = {
+  needs: ({ id, user }) => [rows(mailReplies, { id }), ...aboutUser(user)],
+  run(work, reply) {
+    work.find(mailReplies, { id: reply.id });
+    if (!isGone(work, reply.user)) work.put(mailReplies, reply);
+    return {};
+  },
+};
+
+const forgetMailReplies: Rule<MailWrites['forgetMailReplies']> = {
+  needs: () => [],
+  run(work, { before }) {
+    work.later(() => sql`DELETE FROM chat_mail_replies WHERE at < ${before}`);
+    return {};
+  },
+};
+
 const reads: ReadsOf<MailReads> = {
   *mailAddress(_, { user }) {
     const [address = { user }] = yield* findRows(mailAddresses, sql`WHERE user_id = ${user}`);
@@ -94,10 +145,14 @@ const reads: ReadsOf<MailReads> = {
     const [stop = null] = yield* findRows(mailStops, sql`WHERE id = ${id}`);
     return stop;
   },
+  *mailReply(_, { id }) {
+    const [reply = null] = yield* findRows(mailReplies, sql`WHERE id = ${id}`);
+    return reply;
+  },
 };
 
 export const mailSubject = subject<MailWrites, MailReads>({
-  tables: [mailAddresses, mailStops],
-  rules: { noteMailAddress, addMailStop, forgetMailStops },
+  tables: [mailAddresses, mailStops, mailReplies],
+  rules: { noteMailAddress, addMailStop, forgetMailStops, addMailReply, forgetMailReplies },
   reads,
 });
