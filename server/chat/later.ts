@@ -9,12 +9,12 @@ import type { Chat } from './chat.ts';
 import type { Effect } from './effect.ts';
 import { checkMentions, inOrder } from './messages/mentions.ts';
 import { findVisible, newMessage } from './messages/messages.ts';
+import { findAuthor, storeInTurn } from './messages/offline.ts';
 import { checkText } from './messages/texts.ts';
 import { messageFor, pageFor } from './mine.ts';
 import { type Connection, connectionIdsOf, type Room } from './model.ts';
-import { checkPendingLimit, findHoldReason, holdInTurn } from './moderation/held.ts';
+import { findHoldReason } from './moderation/held.ts';
 import { toHeld } from './moderation/shown-held.ts';
-import { askSite } from './site-accounts.ts';
 
 type ScheduledMessage = NonNullable<Reads['scheduledMessage']['out']>;
 
@@ -261,23 +261,14 @@ async function holdReasonOf(
   return record === null ? null : findHoldReason(chat, author, { record }, content);
 }
 
-async function send(
+const send = (
   chat: Chat,
   { room, id, user, rev }: ScheduledMessage,
   how: Pick<Parameters<Chat['history']['write']['sendScheduled']>[0], 'why' | 'siteModerator' | 'now'>,
-) {
-  const store = () => chat.history.write.sendScheduled({ room, id, user, rev, ...how, at: Date.now() });
-  const [member] = how.why === null ? [] : await chat.history.read.membersOf({ room, users: [user] });
-  const output = await (member?.role === 'member'
-    ? holdInTurn(user, async () => {
-        await checkPendingLimit(chat, user);
-        return store();
-      })
-    : store());
-  if ('message' in output) chat.previews?.begin(output.message);
-  if ('held' in output) chat.previews?.beginPending(output.held);
-  return output;
-}
+) =>
+  storeInTurn(chat, { room, user, why: how.why }, () =>
+    chat.history.write.sendScheduled({ room, id, user, rev, ...how, at: Date.now() }),
+  );
 
 export const toScheduled = ({
   id,
@@ -356,13 +347,10 @@ export function sendWhenDue(
     const waitMs = rate.take(user);
     if (waitMs !== null) return postpone(waitMs);
     try {
-      if ((await askSite(chat, [user])).unknown.has(user))
-        throw new RequestError('forbidden', 'the site no longer knows the author');
+      const author = await findAuthor(chat, user);
       checkText(content.text, limits.text, content.files !== undefined);
-      const [author] = await history.read.users({ ids: [user] });
-      const identity = { roles: author?.siteRole === undefined ? [] : [author.siteRole] };
-      const why = await holdReasonOf(chat, identity, stored);
-      const output = await send(chat, stored, { why, siteModerator: moderatesSite(identity), now: false });
+      const why = await holdReasonOf(chat, author, stored);
+      const output = await send(chat, stored, { why, siteModerator: moderatesSite(author), now: false });
       // Otherwise another server postponed it, or its author edited it.
       return !('waits' in output);
     } catch (error) {
