@@ -23,6 +23,7 @@ export const otherPrograms = [
   'server/files/examine.ts',
   'server/limits/confined.ts',
   'server/limits/enter-sandbox.ts',
+  'server/mail/replies/read-mail.ts',
   'server/previews/fetch.ts',
   'packages/php-session/src/large-sessions-thread.ts',
   'packages/php-session/src/configuration/reader-thread.ts',

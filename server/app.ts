@@ -4,6 +4,7 @@ import { openAttachments } from './app/attachments.ts';
 import { startConsumers } from './app/consumers.ts';
 import { openSharedHistory } from './app/history.ts';
 import { followEndedLogins, openSiteLogins } from './app/logins.ts';
+import { openMailReplies } from './app/mail-replies.ts';
 import { openNotifications } from './app/notifications.ts';
 import { logFailures, openReport } from './app/readiness.ts';
 import { openTraces, type Telemetry } from './app/telemetry.ts';
@@ -130,6 +131,7 @@ export async function startApp(
     liveness,
     attachments,
     notifications,
+    mailReplies: openMailReplies(config, { ...telemetry, chat, attachments, notifications }),
     traces,
     missing,
   });

@@ -10,6 +10,7 @@ import type { Health } from '../health/health.ts';
 import type { History } from '../history/history.ts';
 import type { Mails } from '../mail/mails.ts';
 import { placeOf as mailPlaceOf } from '../mail/place.ts';
+import { ReplyTokens } from '../mail/replies/tokens.ts';
 import { SeenAddresses } from '../mail/seen-addresses.ts';
 import { MailStops } from '../mail/stops.ts';
 import { Notifier } from '../notify/notifier.ts';
@@ -40,6 +41,8 @@ export interface Notifications {
   pushKey: (() => Promise<string>) | undefined;
   /** Whether users get mails, from this server or from the site. */
   offersMails: boolean;
+  /** Undefined if this server sends no mails. */
+  mails: Mails | undefined;
   /** The links that stop mails. Undefined without CHAT_URL. */
   mailStops: MailStops | undefined;
   /** The consumers of the change log that queue notifications and events. */
@@ -124,6 +127,7 @@ export async function openNotifications(
     devices: push?.registry,
     pushKey: keys && (async () => (await keys.current()).public),
     offersMails,
+    mails,
     mailStops,
     consumers: [...(events ? [events] : []), ...(notifier ? [notifier.consumer] : [])],
     accepted: (connection, by) => push?.registry.accepted(connection, by),
@@ -304,6 +308,7 @@ async function openMails(
   const { Mails } = await import('../mail/mails.ts');
   return Mails.open({
     ...mail,
+    replies: mail.replies && new ReplyTokens(history, mail.replies),
     branding,
     pageUrl,
     history,

@@ -11,6 +11,7 @@ import type { Admission } from '../connections/admission.ts';
 import { brandedPages } from '../http/branded-pages.ts';
 import { type ClientFile, siteAddresses, withSiteAddresses } from '../http/client-files.ts';
 import { createFileRoutes } from '../http/files.ts';
+import { createMailIn } from '../http/mail-in.ts';
 import { createMailStop } from '../http/mail-stop.ts';
 import type { Part } from '../http/metrics.ts';
 import { createModerateExport } from '../http/moderate-export.ts';
@@ -21,6 +22,7 @@ import { runFor } from '../limits/requester.ts';
 import type { OwnLogins } from '../logins/own-logins.ts';
 import type { TicketLogins } from '../logins/ticket-logins.ts';
 import { digestOf, lastTicketEnd, noTickets } from '../logins/tickets.ts';
+import type { MailReplies } from '../mail/replies/replies.ts';
 import { stopPage, stopPageStyle } from '../mail/stop-page.ts';
 import type { Drain } from '../requests/drain.ts';
 import type { Config } from '../settings/config.ts';
@@ -37,6 +39,8 @@ export interface RouteParts {
   client: ReadonlyMap<string, ClientFile>;
   attachments: Attachments;
   notifications: Notifications;
+  /** Undefined if mails cannot be answered. */
+  mailReplies: MailReplies | undefined;
   /** Returns the parts that this server lacks to be ready. */
   missing(): Promise<Part[]>;
 }
@@ -57,6 +61,7 @@ export function openRoutes(
     client,
     attachments: { files, onUpload },
     notifications: { pushKey, mailStops, retryEvents },
+    mailReplies,
     missing,
     logins,
     tickets,
@@ -174,6 +179,14 @@ export function openRoutes(
         style: stopPageStyle(look),
         limit: new RateLimit(stopRate),
         keyOf: (req) => admission.keyOf(req),
+      }),
+    mailIn:
+      mailReplies &&
+      createMailIn({
+        keys: config.apiKeys,
+        maxBytes: config.maxMailBytes,
+        draining,
+        take: (bytes, recipient) => mailReplies.take(bytes, recipient),
       }),
     me: forLogin(async (user) => {
       const totals = await totalsOfUser(chat.history, chat.directory, reads, identityOf(user, chat));

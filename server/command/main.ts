@@ -28,6 +28,7 @@ const commands: Record<string, [does: string, load: () => Promise<Command>]> = {
   import: ['imports messages from another chat', () => import('./import.ts')],
   export: ['exports all data of a user', () => import('./export.ts')],
   erase: ['erases a user', () => import('./erase.ts')],
+  'receive-mail': ['takes an answer to a mail from the mail server', () => import('./receive-mail.ts')],
   version: ['prints the version', () => import('./version.ts')],
 };
 

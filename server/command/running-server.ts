@@ -18,6 +18,10 @@ export interface RunningServer {
   /** Returns the bytes of a zip archive. The stream fails if the server cuts it off. */
   exportOf(user: string): Promise<IncomingMessage>;
   erase(user: string, messages: 'anonymise' | 'delete'): Promise<void>;
+  /** Maximum bytes of a mail for `receiveMail`. */
+  maxMailBytes: number;
+  /** Passes on an answer to a mail. @param recipient the recipient of the envelope, if known */
+  receiveMail(bytes: Buffer, recipient: string | undefined): Promise<void>;
 }
 
 /**
@@ -32,6 +36,8 @@ export function runningServer(file: string | undefined, env: NodeJS.ProcessEnv):
     host,
     port,
     apiKeys: [key],
+    mail,
+    maxMailBytes,
   } = readConfig(given.env, given.lines);
   if (key === undefined) {
     throw new CommandProblem(
@@ -48,14 +54,15 @@ export function runningServer(file: string | undefined, env: NodeJS.ProcessEnv):
   const place = ownHost(host);
   const where = hostAndPort(place, port);
 
-  async function call(method: string, path: string): Promise<IncomingMessage> {
-    const headers = { Authorization: `Bearer ${key}` };
+  async function call(method: string, path: string, body?: Buffer): Promise<IncomingMessage> {
+    const length = body && { 'Content-Length': body.length };
+    const headers = { Authorization: `Bearer ${key}`, ...length };
     // `fetch` would resolve the user ID `..` as a parent folder.
-    const asked = request({ host: place, port, method, path: `/api/users/${path}`, headers });
+    const asked = request({ host: place, port, method, path, headers });
     asked.setTimeout(longestSilence, () =>
       asked.destroy(new Error(`no data for ${longestSilence / 1000} s`)),
     );
-    const answer = await once(asked.end(), 'response').then(
+    const answer = await once(asked.end(body), 'response').then(
       ([response]) => response as IncomingMessage,
       ({ code, message }: NodeJS.ErrnoException) => {
         throw new CommandProblem(
@@ -69,14 +76,25 @@ export function runningServer(file: string | undefined, env: NodeJS.ProcessEnv):
     return answer;
   }
 
+  const pathOf = (user: string) => `/api/users/${encodeURIComponent(user)}`;
   return {
+    maxMailBytes,
     async nameOf(user) {
-      const answer = JSON.parse(await textOf(await call('GET', encodeURIComponent(user))));
+      const answer = JSON.parse(await textOf(await call('GET', pathOf(user))));
       return String(answer.user.name);
     },
-    exportOf: (user) => call('GET', `${encodeURIComponent(user)}/export`),
+    exportOf: (user) => call('GET', `${pathOf(user)}/export`),
     async erase(user, messages) {
-      await textOf(await call('DELETE', `${encodeURIComponent(user)}?messages=${messages}`));
+      await textOf(await call('DELETE', `${pathOf(user)}?messages=${messages}`));
+    },
+    async receiveMail(bytes, recipient) {
+      if (mail?.replies === undefined)
+        throw new CommandProblem(
+          exit.configuration,
+          'the chat server accepts no answers to mails: set CHAT_MAIL_REPLIES as in docs/operate/mail-replies.md, and restart the server',
+        );
+      const query = recipient === undefined ? '' : `?recipient=${encodeURIComponent(recipient)}`;
+      await textOf(await call('POST', `/mail${query}`, bytes));
     },
   };
 }

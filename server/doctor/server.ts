@@ -1,6 +1,8 @@
+import { Resolver } from 'node:dns/promises';
 import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { dirname, resolve } from 'node:path';
+import { domainToASCII } from 'node:url';
 import { type Finding, ok, problem, warning } from 'php-sessions/doctor';
 import type { BusPlace } from '../cluster/address.ts';
 import { tryBus } from '../cluster/bus.ts';
@@ -42,6 +44,7 @@ export async function* checkServer(
   }
   if (mail !== undefined) {
     yield await checkMailServer(mail);
+    if (mail.replies !== undefined) yield* checkReplies(mail.replies, config.apiKeys);
     if (url?.startsWith('http:'))
       yield warning(
         'Mail programs do not show a button to unsubscribe, because the address in CHAT_URL is not https://.',
@@ -152,6 +155,33 @@ async function checkMailServer({ server: place }: NonNullable<Config['mail']>): 
   } finally {
     server.close();
   }
+}
+
+/** The time in ms for a look-up of the domain for answers. */
+const lookUpMs = 3000;
+
+/** Checks whether answers to mails can arrive. */
+async function* checkReplies(
+  { domain }: { domain: string },
+  keys: readonly string[],
+): AsyncGenerator<Finding> {
+  if (keys.length === 0)
+    yield problem(
+      'Answers to mails cannot be received, because the command receive-mail has no key.',
+      'Set CHAT_API_KEY_FILE as in docs/api.md, and restart the server.',
+    );
+  const resolver = new Resolver({ timeout: lookUpMs, tries: 1 });
+  const name = domainToASCII(domain);
+  const lacks = async (found: Promise<unknown>) =>
+    found.then(
+      () => false,
+      ({ code }: NodeJS.ErrnoException) => ['ENOTFOUND', 'ENODATA'].includes(code ?? ''),
+    );
+  if ((await lacks(resolver.resolveMx(name))) && (await lacks(resolver.resolve4(name))))
+    yield warning(
+      `Answers to mails cannot arrive, because the domain ${domain} of CHAT_MAIL_REPLIES has no mail server.`,
+      'Add an MX record for it, or use another domain. See docs/operate/mail-replies.md.',
+    );
 }
 
 const slowBusMs = 100;

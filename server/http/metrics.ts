@@ -92,6 +92,13 @@ export class Metrics {
     registers: [this.#registry],
   });
 
+  readonly mailReplies = new Counter({
+    name: 'chat_mail_replies_total',
+    help: 'Answers to mails, by outcome',
+    labelNames: ['outcome'],
+    registers: [this.#registry],
+  });
+
   readonly webhooksDropped = new Counter({
     name: 'chat_webhooks_dropped_total',
     help: 'Events deleted before the site accepted them, because too many were queued',

@@ -61,6 +61,8 @@ export function createRoutes(options: {
   fileRoutes?: ((req: IncomingMessage, res: ServerResponse) => Promise<void>) | undefined;
   /** Serves the unsubscribe links in mails. Absent if mails have no such links. */
   mailStop?: ((req: IncomingMessage, res: ServerResponse) => Promise<void>) | undefined;
+  /** Receives answers to mails. Absent if mails cannot be answered. */
+  mailIn?: ((req: IncomingMessage, res: ServerResponse) => Promise<void>) | undefined;
   /** Serves the data of users to admins. Absent if admins may not export it. */
   moderateExport?: ((req: IncomingMessage, res: ServerResponse) => Promise<void>) | undefined;
   /** Whether a proxy on this machine may forward requests of other clients. */
@@ -107,6 +109,7 @@ export function createRoutes(options: {
       return options.fileRoutes(req, res);
     }
     if (options.mailStop !== undefined && path === '/stop') return options.mailStop(req, res);
+    if (options.mailIn !== undefined && path === '/mail') return options.mailIn(req, res);
     if (options.moderateExport !== undefined && path === '/moderate/export')
       return options.moderateExport(req, res);
     const file = options.files.get(path);

@@ -11,7 +11,7 @@ const startTimeoutMs = 120_000;
  * The user IDs of separate processes if the server runs as root. Packages, service managers and container images
  * (65532) do not use these IDs. Each kind has its own ID, so that it cannot affect the others.
  */
-const userIds = { slow: 65_528, types: 65_529, pictures: 65_530, pages: 65_531 } as const;
+const userIds = { mails: 65_527, slow: 65_528, types: 65_529, pictures: 65_530, pages: 65_531 } as const;
 
 /** The kinds of separate processes. */
 type Kind = keyof typeof userIds;
@@ -23,6 +23,7 @@ const ofSharp = ['--allow-worker', '--disable-warning=PERM0006'];
  * programs nor native code.
  */
 const permissions: Record<Kind, readonly string[]> = {
+  mails: [],
   types: [],
   pictures: ofSharp,
   slow: ofSharp,

@@ -100,7 +100,7 @@ export function htmlOf(
   const side = sides[direction];
   const { light: accent, dark } = accentsOf(site.accent);
   const link = linkIn(accent);
-  const { title, summary, rooms, moreRooms, hidden, open, why, stop, change } = letter;
+  const { title, summary, rooms, moreRooms, hidden, open, answer, why, stop, change } = letter;
   const [first] = rooms.flatMap(({ messages }) => messages);
   const preview = first?.author
     ? `${first.author.name}: ${first.text.map(({ text }) => text).join('')}`
@@ -130,7 +130,7 @@ ${when(moreRooms + hidden, () => html`<tr><td class="pad" style="padding:14px 32
 <tr><td class="pad" style="padding:20px 32px 30px"><table ${table}><tr><td class="btn" bgcolor="${accent.fill}" style="border-radius:9px;background:${accent.fill}"><a href="${open.address}" class="btn-a" style="display:inline-block;padding:12px 20px;${font};font-size:15px;line-height:20px;font-weight:700;color:${accent.text};text-decoration:none">${open.text}</a></td></tr></table></td></tr>
 </table>
 <!--[if mso]></td></tr></table><![endif]-->
-<table ${table} width="100%" style="max-width:600px"><tr><td class="pad soft" align="center" style="padding:18px 32px 26px;${font};font-size:13px;line-height:20px;${soft}">${why}<br>${link(stop)} &nbsp;·&nbsp; ${link(change)}</td></tr></table>
+<table ${table} width="100%" style="max-width:600px"><tr><td class="pad soft" align="center" style="padding:18px 32px 26px;${font};font-size:13px;line-height:20px;${soft}">${when(answer, () => html`${answer}<br>`)}${why}<br>${link(stop)} &nbsp;·&nbsp; ${link(change)}</td></tr></table>
 </td></tr></table>
 </body>
 </html>

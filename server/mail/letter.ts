@@ -68,6 +68,8 @@ export interface Letter {
   /** A note that the reader turned texts off; otherwise empty. */
   hidden: string;
   open: { text: string; address: string };
+  /** That an answer to the mail is written into its room. Empty if it cannot be answered. */
+  answer: string;
   why: string;
   stop: { text: string; address: string };
   change: { text: string; address: string };
@@ -101,6 +103,8 @@ export interface LetterOptions {
   byChoice: boolean;
   /** Once a day, or the delay in minutes. */
   mail: 'daily' | number;
+  /** Whether an answer to the mail is written into its only room. */
+  answerable?: boolean;
   /** Whether the reader never opened the chat. */
   isNew?: boolean;
   /** The URL of the chat page. */
@@ -111,7 +115,8 @@ export interface LetterOptions {
   now: number;
 }
 
-const unlinkedLine = (text: string) => unlinked([...toLine(text)]).join('');
+/** Makes one visible line of a user's text, without addresses that mail programs link. */
+export const unlinkedLine = (text: string) => unlinked([...toLine(text)]).join('');
 
 /** Builds the content of a mail. @param total the number of unread messages in all rooms */
 export function letterOf(
@@ -120,7 +125,7 @@ export function letterOf(
   all: readonly UnreadIn[],
   options: LetterOptions,
 ): Letter {
-  const { texts, shows, byChoice, isNew, mail, pageUrl, stopUrl } = options;
+  const { texts, shows, byChoice, answerable, isNew, mail, pageUrl, stopUrl } = options;
   const [only, ...others] = all;
   const nameable = shows === 'nothing' ? [] : all.filter(({ withheld }) => withheld !== 'all');
   const names = nameable.length > 0;
@@ -145,6 +150,7 @@ export function letterOf(
       text: texts.text(one ? 'answer' : 'open'),
       address: target ? linkTo(pageUrl, target.room, target.from) : pageUrl,
     },
+    answer: one && answerable ? texts.text('answerMail', { room: unlinkedLine(one.name) }) : '',
     why: isNew
       ? texts.text('whyNew')
       : mail === 'daily'

@@ -23,6 +23,8 @@ const mostAnswer = 16 * 1024;
 export interface Mail {
   from: Mailbox;
   to: string;
+  /** The address for answers, if it is not the sender's. */
+  replyTo?: string | undefined;
   subject: string;
   text: string;
   html: string;
@@ -126,6 +128,7 @@ export class MailServer {
   async send({
     from,
     to,
+    replyTo,
     subject,
     text,
     html,
@@ -144,6 +147,7 @@ export class MailServer {
         return this.#transport.sendMail({
           from: { name: from.name, address: from.address },
           to: { name: '', address: to },
+          ...(replyTo !== undefined && { replyTo: { name: '', address: replyTo } }),
           envelope: { from: from.address, to: [to] },
           subject,
           text,

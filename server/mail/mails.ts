@@ -4,13 +4,16 @@ import { isDeepStrictEqual } from 'node:util';
 import type { History, StoredMessage } from '../history/history.ts';
 import type { About, Mailer, SendMail } from '../notify/due.ts';
 import { NotificationTexts } from '../notify/texts.ts';
+import type { UnreadRoom } from '../notify/unread.ts';
 import type { Branding } from '../wire/branding.ts';
 import { isMailAddress, type Mailbox } from './address.ts';
 import type { MailSite } from './html.ts';
-import { letterOf } from './letter.ts';
-import { type Mail, type MailServer, openMailServer } from './mail-server.ts';
+import { letterOf, unlinkedLine } from './letter.ts';
+import { type Mail, type MailOutcome, type MailServer, openMailServer } from './mail-server.ts';
 import { MailPauses } from './pauses.ts';
 import type { MailPlace } from './place.ts';
+import { type AnswerKind, writeAnswer } from './replies/answer.ts';
+import type { ReplyTokens } from './replies/tokens.ts';
 import type { MailStops } from './stops.ts';
 import { type WriteMail, write } from './templates.ts';
 
@@ -26,6 +29,8 @@ export interface MailsOptions {
   pageUrl: string;
   history: Pick<History, 'read' | 'write'>;
   stops: MailStops;
+  /** The reply addresses of mails. Absent if mails cannot be answered. */
+  replies?: ReplyTokens | undefined;
   /**
    * Returns the address of a user from the site's own tables. Absent if the address from the session is used.
    * @throws Error if the tables cannot be read
@@ -75,7 +80,7 @@ export class Mails implements Mailer {
   };
 
   async #send(...[id, about]: Parameters<SendMail>): ReturnType<SendMail> {
-    const { history, stops, from, branding, text, pageUrl, onFailure } = this.#options;
+    const { history, stops, replies, from, branding, text, pageUrl, onFailure } = this.#options;
     const to = await this.addressOf(id);
     if (to === undefined) return 'no_address';
     const { refused } = await history.read.mailAddress({ user: id });
@@ -87,10 +92,15 @@ export class Mails implements Mailer {
     const { settings } = found;
     const { user, total, rooms } = found.unread;
     const texts = new NotificationTexts(settings.lang, settings.zone);
+    const shows = settings.text === 'text' && !text ? 'name' : settings.text;
+    const room = answerableRoom(rooms, shows);
+    const replyTo =
+      room && (await replies?.address({ user: id, room: room.room, seq: lastShown(room, shows) }));
     const letter = letterOf(user, total, rooms, {
       texts,
-      shows: settings.text === 'text' && !text ? 'name' : settings.text,
+      shows,
       byChoice: settings.text !== 'text',
+      answerable: replyTo !== undefined,
       isNew: found.unread.isNew === true,
       mail: settings.mail === 'off' ? 'daily' : settings.mail,
       pageUrl,
@@ -106,6 +116,7 @@ export class Mails implements Mailer {
     const outcome = await this.#server.send({
       from: { ...from, name: from.name || (branding.name ?? '') },
       to,
+      replyTo,
       subject: letter.title,
       ...content,
       // Templates may leave the logo out.
@@ -117,6 +128,8 @@ export class Mails implements Mailer {
         'List-Unsubscribe-Post': 'List-Unsubscribe=One-Click',
         'Auto-Submitted': 'auto-generated',
         Precedence: 'bulk',
+        // Exchange does not know the other headers.
+        ...(replyTo !== undefined && { 'X-Auto-Response-Suppress': 'OOF, AutoReply' }),
       },
       async isCurrent() {
         try {
@@ -136,6 +149,40 @@ export class Mails implements Mailer {
       await history.write.noteMailAddress({ user: id, refused: digestOf(to) });
     }
     return outcome.is === 'down' || outcome.is === 'broken' ? 'failed' : outcome.is;
+  }
+
+  /**
+   * Sends a mail about an answer by mail to its sender.
+   * @param inReplyTo the message ID of the answer, without angle brackets
+   */
+  async answer({
+    user,
+    to,
+    kind,
+    files,
+    inReplyTo,
+  }: {
+    user: string;
+    to: string;
+    kind: AnswerKind;
+    files: readonly string[];
+    inReplyTo: string | undefined;
+  }): Promise<MailOutcome['is']> {
+    const { history, from, branding, pageUrl } = this.#options;
+    const { notices } = await history.read.notices({ user });
+    const names = files.map(unlinkedLine);
+    const content = writeAnswer(kind, names, pageUrl, new NotificationTexts(notices.lang, notices.zone));
+    const id = `${randomUUID()}@${this.#idDomain}`;
+    const { is } = await this.#server.send({
+      from: { ...from, name: from.name || (branding.name ?? '') },
+      to,
+      ...content,
+      id,
+      thread: inReplyTo ?? id,
+      headers: { 'Auto-Submitted': 'auto-replied', 'X-Auto-Response-Suppress': 'All' },
+      isCurrent: async () => true,
+    });
+    return is;
   }
 
   /** Returns the look of the site, and the logo to attach. */
@@ -174,6 +221,18 @@ export class Mails implements Mailer {
     return `${digestOf(`${this.#options.pageUrl} ${to} ${room}`).slice(0, 32)}@${this.#idDomain}`;
   }
 }
+
+type Shows = 'text' | 'name' | 'nothing';
+
+/** Returns the room into which an answer is written, if the mail is about one room that it names. */
+function answerableRoom([room, ...others]: readonly UnreadRoom[], shows: Shows): UnreadRoom | undefined {
+  const isNamed = shows !== 'nothing' && room?.withheld === undefined;
+  return others.length === 0 && isNamed && room?.mayWrite ? room : undefined;
+}
+
+/** Returns the `seq` of the last message whose text the mail shows. */
+const lastShown = ({ messages }: UnreadRoom, shows: Shows): number | undefined =>
+  shows === 'text' ? messages.at(-1)?.seq : undefined;
 
 /** Whether everything in a mail is still true, except its numbers, because more messages may be unread. */
 function holdsStill(said: About, now: About): boolean {

@@ -11,6 +11,7 @@ export function plainOf({
   moreRooms,
   hidden,
   open,
+  answer,
   why,
   stop,
   change,
@@ -23,7 +24,12 @@ export function plainOf({
     hidden,
     `${open.text}:\n${open.address}`,
   ];
-  const footer = [why, `${stop.text}: ${stop.address}`, `${change.text}: ${change.address}`];
+  const footer = [
+    ...(answer === '' ? [] : [answer]),
+    why,
+    `${stop.text}: ${stop.address}`,
+    `${change.text}: ${change.address}`,
+  ];
   return [...parts.filter((part) => part !== ''), ['-- ', ...footer].join('\n')].join('\n\n');
 }
 

@@ -1,4 +1,4 @@
-import { mayRead } from '../chat/access.ts';
+import { mayRead, rightsIn } from '../chat/access.ts';
 import type { Directory } from '../chat/directory.ts';
 import {
   acted,
@@ -6,11 +6,13 @@ import {
   isBanned,
   isMember,
   isUserRoom,
+  type MemberRecord,
   type Membership,
   notifyOf,
   type Reads,
   type RoomRecord,
   type StoredMessage,
+  type UserRecord,
 } from '../history/history.ts';
 import type { User } from '../wire/events.ts';
 import { isGuest } from '../wire/guest.ts';
@@ -43,6 +45,8 @@ export interface UnreadRoom {
    * because the room has no name.
    */
   withheld?: 'all' | 'messages';
+  /** Set, for mails, if the user has the right to write in the room. */
+  mayWrite?: true;
   /** The number of messages that concern the user; at most `mostUnread`. */
   unread: number;
   /** The number of unread mentions of the user, including replies in followed threads; at most `mostUnread`. */
@@ -157,6 +161,7 @@ export async function unreadOf(
     const messages = isShown ? await messagesIn(read, one, first) : { messages: [] };
     if (!(await still(of))) continue;
     if (isShown) shown++;
+    const mayWrite = forMail && isMember(of.member) && mayWriteIn(of.room, user, of.member);
     const peer = 'partner' in of && one.name !== '' ? of.partner?.user.id : undefined;
     rooms.push({
       ...one,
@@ -164,11 +169,16 @@ export async function unreadOf(
       member: isMember(of.member) ? of.member : undefined,
       ...(peer === undefined ? {} : { peer, authors: [peer] }),
       ...(one.name === '' ? { withheld: 'all' } : {}),
+      ...(mayWrite ? { mayWrite } : {}),
     });
   }
   const total = rooms.reduce((sum, { unread }) => sum + unread, 0);
   return { user: { id, name: user.name }, isNew: arrived ? undefined : true, total, rooms };
 }
+
+/** Whether a member has the right to write in the room. A mute does not count, because it may end soon. */
+const mayWriteIn = (room: RoomRecord, { siteRole }: UserRecord, member: MemberRecord): boolean =>
+  rightsIn(room, { roles: siteRole === undefined ? [] : [siteRole], member }).includes('send');
 
 /** When a user was last notified of each room, as Unix ms. */
 export type Notified = readonly { room: string; at: number }[];

@@ -12,6 +12,8 @@ export const exit = {
   software: 70,
   /** EX_IOERR: a file cannot be written. */
   output: 74,
+  /** EX_TEMPFAIL: the mail server must try again later. */
+  tryAgain: 75,
   /** EX_CONFIG: the site, a setting or an answer of the owner is wrong. */
   configuration: 78,
 } as const;

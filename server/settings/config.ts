@@ -18,6 +18,7 @@ import type { GuestSettings } from '../logins/guests.ts';
 import type { TicketSettings } from '../logins/tickets.ts';
 import { readMailbox } from '../mail/address.ts';
 import { readMailPlace } from '../mail/place.ts';
+import { maxRepliesLocal, readRepliesAddress } from '../mail/replies/reply-address.ts';
 import { readTemplates } from '../mail/templates.ts';
 import { howToRun } from '../program/how-to-run.ts';
 import { CommandProblem, exit } from '../program/problem.ts';
@@ -148,6 +149,14 @@ const maxText = 10_000;
 const maxLater = 1000;
 /** The maximum words and phrases of CHAT_HOLD_WORDS. */
 const maxHoldWords = 1000;
+
+/**
+ * Maximum bytes of an answer to a mail, without its text: at least this, because mails with files that the chat does not
+ * accept are answered too.
+ */
+const leastMailBytes = 10 * 1024 * 1024;
+/** Bytes for the texts and headers of an answer to a mail. */
+const mailTextBytes = 1024 * 1024;
 
 /** Maximum of CHAT_CARDS_TIMEOUT, in ms: clients get every answer within 8 s. */
 const maxCardsTimeoutMs = 5000;
@@ -305,6 +314,11 @@ const settings = {
     '',
     optional(readBy(readMailbox)),
     'a sender: give an address such as chat@example.org, or NAME <chat@example.org>',
+  ],
+  CHAT_MAIL_REPLIES: [
+    '',
+    optional(readBy(readRepliesAddress)),
+    `an address such as replies@chat.example.org, with up to ${maxRepliesLocal} characters and no + before the @`,
   ],
   CHAT_MAIL_TEXT: ['off', onOff, 'on or off'],
   CHAT_MAIL_NEW_MEMBERS: ['on', onOff, 'on or off'],
@@ -525,6 +539,8 @@ export function readConfig(env: NodeJS.ProcessEnv, lines: ReadonlyMap<string, st
     pageUrl: value.CHAT_PAGE_URL ?? (value.CHAT_URL && `${value.CHAT_URL}/`),
     /** Undefined if this server does not send mails. */
     mail: mailOf(value),
+    /** Maximum bytes of an answer to a mail. Attachments are encoded, so they are larger than their files. */
+    maxMailBytes: Math.max(leastMailBytes, Math.ceil(value.CHAT_LIMIT_FILE * 1.4)) + mailTextBytes,
     /** Undefined if push notifications are off. */
     push:
       value.CHAT_PUSH_CONTACT || value.CHAT_FCM
@@ -656,7 +672,12 @@ function mailProblems(
   texts: Texts,
   { CHAT_MAIL: server, CHAT_MAIL_TEMPLATES: templates = '' }: Partial<Parsed>,
 ): string[] {
-  if (!texts.CHAT_MAIL) return [];
+  if (!texts.CHAT_MAIL)
+    return texts.CHAT_MAIL_REPLIES
+      ? [
+          'CHAT_MAIL_REPLIES and CHAT_MAIL: only mails of this server can be answered; set CHAT_MAIL, or unset CHAT_MAIL_REPLIES',
+        ]
+      : [];
   const problems = (['CHAT_MAIL_FROM', 'CHAT_URL'] as const)
     .filter((name) => !texts[name])
     .map((name) => `${name}: required for mails; set it, or unset CHAT_MAIL`);
@@ -677,6 +698,7 @@ function mailOf({
   CHAT_MAIL: server,
   CHAT_MAIL_FROM: from,
   CHAT_MAIL_PASSWORD_FILE: [password],
+  CHAT_MAIL_REPLIES: replies,
   CHAT_MAIL_TEXT: text,
   CHAT_MAIL_TEMPLATES: templates,
 }: Parsed) {
@@ -684,6 +706,8 @@ function mailOf({
   return {
     server: { ...server, ...(password !== undefined && { password }) },
     from,
+    /** Undefined if mails cannot be answered. */
+    replies,
     text,
     ...(templates !== '' && { write: readTemplates(templates) }),
   };

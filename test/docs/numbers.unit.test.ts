@@ -27,6 +27,7 @@ const examine = 'server/files/examine.ts';
 const retention = 'server/chat/retention.ts';
 const webhooks = 'server/webhooks/webhooks.ts';
 const due = 'server/notify/due.ts';
+const replyAddress = 'server/mail/replies/reply-address.ts';
 const people = 'server/chat/moderation/people.ts';
 const overview = 'server/chat/moderation/overview.ts';
 const typing = 'server/chat/messages/typing.ts';
@@ -117,6 +118,7 @@ const pages = {
       fact`(port ${constant('server/mail/place.ts', /first: (\d+),/)}), or`,
       fact`STARTTLS (port ${constant('server/mail/place.ts', /later: (\d+),/)})`,
       fact`at port ${constant('server/mail/place.ts', /none: (\d+) /)}, with TLS`,
+      fact`up to ${combined((most, token) => most - token - 1, constant(replyAddress, 'maxLocal'), constant(replyAddress, 'randomCharacters'))} characters without \`+\``,
       fact`key file: ${constant(forms, /sealingKey [^;]*\{(\d+)\}=/, bytesOfBase64)} random bytes in base64;`,
     ],
     others: [

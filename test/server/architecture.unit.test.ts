@@ -96,7 +96,14 @@ const mayImport: Record<string, readonly string[]> = {
     'server/limits/lanes.ts',
     'server/wire/',
   ],
-  'server/mail/': ['server/history/history.ts', 'server/notify/', 'server/outgoing/', 'server/wire/'],
+  'server/mail/': [
+    'server/history/history.ts',
+    'server/limits/by-key.ts',
+    'server/limits/separate-process.ts',
+    'server/notify/',
+    'server/outgoing/',
+    'server/wire/',
+  ],
   'server/push/': [
     'server/changes/claims.ts',
     'server/changes/rounds.ts',

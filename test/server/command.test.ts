@@ -84,7 +84,7 @@ test('--help lists all commands, each with usage and an example', async () => {
   const names = [...said.matchAll(/^ {2}([\w-]+) /gm)].map(([, name = '']) => name);
   expect(names).toEqual([
     ...['init', 'run', 'doctor', 'session-server', 'backup', 'restore', 'move', 'import', 'export'],
-    ...['erase', 'version'],
+    ...['erase', 'receive-mail', 'version'],
   ]);
   for (const name of names) {
     const { help } = (await import(`../../server/command/${name}.ts`)) as { help: string };

@@ -182,6 +182,19 @@ describe('mail', () => {
     const page = { CHAT_PAGE_URL: 'https://garden.example/index.php?page=chat' };
     expect(configOf({ ...needed, ...page }).pageUrl).toBe(page.CHAT_PAGE_URL);
     expect(problemsOf({ CHAT_MAIL: 'smtp://localhost' })).toMatch(/CHAT_MAIL_FROM: [\s\S]*CHAT_URL: /);
+    expect(problemsOf({ CHAT_MAIL_REPLIES: 'replies@garden.example' })).toContain('set CHAT_MAIL, or unset');
+    const longest = 'x'.repeat(37);
+    const repliesOf = (CHAT_MAIL_REPLIES: string) => ({
+      ...needed,
+      CHAT_MAIL: 'smtp://localhost',
+      CHAT_MAIL_REPLIES,
+    });
+    expect(configOf(repliesOf(`${longest}@garden.example`)).mail?.replies).toEqual({
+      local: longest,
+      domain: 'garden.example',
+    });
+    for (const wrong of [`${longest}x@garden.example`, 'a+b@garden.example', 'Replies <a@b.example>'])
+      expect(problemsOf(repliesOf(wrong))).toContain('CHAT_MAIL_REPLIES: ');
   });
 });
 

@@ -1,0 +1,28 @@
+import { getPriority, setPriority } from 'node:os';
+import { readIncoming } from './incoming.ts';
+import type { ReadingTask, ToServer } from './reader.ts';
+
+/**
+ * A separate process that reads incoming mails. A hostile mail can only harm this process, which has no keys, no
+ * connections and little memory.
+ */
+
+/** Maximum bytes of memory of this process. */
+const maxMemory = 256 * 1024 * 1024;
+
+// All other processes take precedence. The server may have a lower priority already.
+setPriority(Math.max(10, getPriority()));
+setInterval(() => {
+  if (process.memoryUsage.rss() > maxMemory) process.abort();
+}, 50).unref();
+
+const answer = (message: ToServer) => process.send?.(message);
+
+process.on('message', ({ bytes, ...options }: ReadingTask) => {
+  readIncoming(bytes, options).then(
+    (mail) => answer({ mail }),
+    () => answer({ unreadable: true }),
+  );
+});
+process.on('disconnect', () => process.exit());
+answer('ready');

@@ -1,0 +1,55 @@
+import type { ChildProcess } from 'node:child_process';
+import { extname } from 'node:path';
+import { ConcurrencyLimit } from '../../limits/by-key.ts';
+import { isAlive, startSeparate } from '../../limits/separate-process.ts';
+import type { IncomingMail, ReadingOptions } from './incoming.ts';
+
+export interface ReadingTask extends ReadingOptions {
+  bytes: Buffer;
+}
+
+export type ToServer = 'ready' | { mail: IncomingMail } | { unreadable: true };
+
+/** The time for one mail, in ms. A large mail takes seconds on a busy machine. */
+const longestMs = 30_000;
+/** Idle time in ms after which the process ends. */
+const idleMs = 10_000;
+
+/** Reads mails in a separate process, one after the other, because some mails take the parser minutes. */
+export class MailReader {
+  readonly #turns = new ConcurrencyLimit(1);
+  #child: ChildProcess | undefined;
+  #idle: NodeJS.Timeout | undefined;
+
+  /**
+   * Reads a mail.
+   * @returns undefined if it cannot be read
+   * @throws Error if no process can be started
+   */
+  read(task: ReadingTask): Promise<IncomingMail | undefined> {
+    return this.#turns.run('', async () => {
+      clearTimeout(this.#idle);
+      const child = await this.#process();
+      const late = setTimeout(() => child.kill('SIGKILL'), longestMs);
+      const answer = await new Promise<ToServer | undefined>((resolve) => {
+        const ended = () => resolve(undefined);
+        child.once('exit', ended);
+        child.once('message', (message: ToServer) => {
+          child.off('exit', ended);
+          resolve(message);
+        });
+        child.send(task);
+      });
+      clearTimeout(late);
+      this.#idle = setTimeout(() => child.kill('SIGKILL'), idleMs).unref();
+      return typeof answer === 'object' && 'mail' in answer ? answer.mail : undefined;
+    });
+  }
+
+  async #process(): Promise<ChildProcess> {
+    if (this.#child !== undefined && isAlive(this.#child)) return this.#child;
+    const file = new URL(`./read-mail${extname(import.meta.url)}`, import.meta.url);
+    this.#child = await startSeparate(file, 'mails');
+    return this.#child;
+  }
+}

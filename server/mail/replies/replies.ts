@@ -1,0 +1,187 @@
+import { createHash } from 'node:crypto';
+import { RateLimit } from '../../limits/by-key.ts';
+import { RequestError, type RequestErrorCode } from '../../wire/errors.ts';
+import { mostFiles, type SiteRole } from '../../wire/events.ts';
+import type { MailOutcome } from '../mail-server.ts';
+import type { AnswerKind } from './answer.ts';
+import type { IncomingMail } from './incoming.ts';
+import { MailReader } from './reader.ts';
+import type { RepliesAddress } from './reply-address.ts';
+import type { ReplyTokens } from './tokens.ts';
+
+/**
+ * `posted`, `held` (needs approval), `repeated` (came before), `rejected` (its sender got the reason by mail),
+ * `unanswered` (rejected, but its sender got too many such mails, or has no address), `automatic` (from a program),
+ * `unknown` (without a known token), `unreadable`.
+ */
+export const replyOutcomes = [
+  'posted',
+  'held',
+  'repeated',
+  'rejected',
+  'unanswered',
+  'automatic',
+  'unknown',
+  'unreadable',
+] as const;
+export type ReplyOutcome = (typeof replyOutcomes)[number];
+
+/** A message by mail. `files` uploads the files once the author may write, and returns their IDs. */
+export interface MailedMessage {
+  room: string;
+  user: string;
+  clientId: string;
+  text: string;
+  readSeq?: number | undefined;
+  knownAt: number;
+  files?: (author: Author) => Promise<string[]>;
+}
+
+interface Author {
+  id: string;
+  name: string;
+  roles: readonly SiteRole[];
+}
+
+export interface RepliesOptions {
+  address: RepliesAddress;
+  /** The address of the sender of the server's mails. */
+  from: string;
+  /** The names of that sender. */
+  names: readonly string[];
+  tokens: ReplyTokens;
+  /** Returns the current mail address of a user. */
+  addressOf(user: string): Promise<string | undefined>;
+  /** @throws RequestError if the user may not write there now */
+  send(message: MailedMessage): Promise<'sent' | 'held' | 'repeated'>;
+  /**
+   * Stores a file for a message. Absent if files are off.
+   * @returns its ID, or undefined if it is not accepted
+   * @throws RequestError if files cannot be stored now
+   */
+  upload?:
+    | ((room: string, author: Author, file: IncomingMail['files'][number]) => Promise<string | undefined>)
+    | undefined;
+  /** Sends a mail about an answer to its sender. */
+  answer(mail: {
+    user: string;
+    to: string;
+    kind: AnswerKind;
+    files: readonly string[];
+    inReplyTo: string | undefined;
+  }): Promise<MailOutcome['is']>;
+  /** Called when a user wrote by mail. */
+  onWritten(user: string): void;
+  /** @param reason contains neither addresses nor texts */
+  onOutcome(outcome: ReplyOutcome, reason: string): void;
+}
+
+/** Answers by mail of one user. The others are tried again by the mail server. */
+const answersOfUser = { count: 30, ms: 10 * 60_000 };
+/** Mails to one user about rejected answers. */
+const rejectionsToUser = { count: 10, ms: 60 * 60_000 };
+
+/** The mail with which an error of `send` is answered. Other errors are temporary. */
+const kinds: Partial<Record<RequestErrorCode, AnswerKind>> = {
+  bad_request: 'empty',
+  too_long: 'long',
+  muted: 'muted',
+  unknown_room: 'room',
+  forbidden: 'room',
+  limit_reached: 'limit',
+  unknown_file: 'files',
+};
+
+/** Writes answers to mails into their rooms. */
+export class MailReplies {
+  readonly #options: RepliesOptions;
+  readonly #reader = new MailReader();
+  readonly #taken = new RateLimit(answersOfUser);
+  readonly #rejected = new RateLimit(rejectionsToUser);
+
+  constructor(options: RepliesOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Takes a mail.
+   * @param recipient the recipient of the envelope, if known
+   * @throws RequestError `rate_limited`, `storage_unavailable` or `storage_full`: the mail must be delivered again
+   */
+  async take(bytes: Buffer, recipient?: string): Promise<ReplyOutcome> {
+    const { address, from, names, onOutcome } = this.#options;
+    const mail = await this.#reader.read({ bytes, replies: address, from, names, recipient });
+    const [outcome, reason] =
+      mail === undefined
+        ? (['unreadable', 'the mail cannot be parsed'] as const)
+        : await this.#process(mail, bytes);
+    onOutcome(outcome, reason);
+    return outcome;
+  }
+
+  async #process(mail: IncomingMail, bytes: Buffer): Promise<readonly [ReplyOutcome, string]> {
+    const { tokens, addressOf, send, upload, onWritten } = this.#options;
+    if (mail.isAutomatic) return ['automatic', 'a program or a mailing list sent the mail'];
+    const [token] = mail.tokens;
+    if (token === undefined) return ['unknown', 'the mail was sent to no reply address'];
+    const reply = await tokens.find(token);
+    if (reply === undefined) return ['unknown', 'the reply address is unknown or too old'];
+    const { user, roomId: room, seq: readSeq, at: knownAt } = reply;
+    const to = await addressOf(user);
+    if (to === undefined) return ['unanswered', 'the site knows no mail address of the user'];
+    const reject = (kind: AnswerKind, files: readonly string[] = []) =>
+      this.#answer({ user, to, kind, files, inReplyTo: mail.messageId }, 'rejected');
+    // The token may be known to others, to whom the reader forwarded the mail.
+    if (mail.from !== to.toLowerCase()) return reject('sender');
+    if (reply.expired) return reject('expired');
+    if (mail.text === '' && mail.files.length === 0) return reject('empty');
+    const waitMs = this.#taken.take(user);
+    if (waitMs !== null)
+      throw new RequestError('rate_limited', 'too many answers by mail', { retryAfterMs: waitMs });
+    const accepted = upload === undefined ? [] : mail.files.slice(0, mostFiles);
+    const left = mail.files.slice(accepted.length).map(({ name }) => name);
+    const files = async (author: Author) => {
+      const ids: string[] = [];
+      for (const file of accepted) {
+        const id = await upload?.(room, author, file);
+        if (id === undefined) left.push(file.name);
+        else ids.push(id);
+      }
+      return ids;
+    };
+    try {
+      const clientId = clientIdOf(token, mail.messageId, bytes);
+      const message = { room, user, clientId, text: mail.text, readSeq, knownAt };
+      const sent = await send({ ...message, ...(accepted.length > 0 && { files }) });
+      if (sent === 'repeated') return ['repeated', 'the mail came before'];
+      onWritten(user);
+      const outcome = sent === 'held' ? 'held' : 'posted';
+      if (left.length === 0) return [outcome, ''];
+      return this.#answer({ user, to, kind: 'left', files: left, inReplyTo: mail.messageId }, outcome);
+    } catch (error) {
+      const kind = error instanceof RequestError ? kinds[error.code] : undefined;
+      if (kind === undefined) throw error;
+      return reject(kind === 'empty' && left.length > 0 ? 'files' : kind, left);
+    }
+  }
+
+  /** Mails the user once. @throws RequestError `storage_unavailable` if no mail can be sent now */
+  async #answer(
+    mail: Parameters<RepliesOptions['answer']>[0],
+    outcome: ReplyOutcome,
+  ): Promise<readonly [ReplyOutcome, string]> {
+    if (this.#rejected.take(mail.user) !== null)
+      return ['unanswered', `${mail.kind}, and too many such mails`];
+    const is = await this.#options.answer(mail);
+    if (outcome !== 'rejected' || is === 'sent') return [outcome, mail.kind];
+    if (is === 'down' || is === 'broken')
+      throw new RequestError('storage_unavailable', 'the mail server accepts no mails now');
+    return ['unanswered', mail.kind];
+  }
+}
+
+/** Returns the same ID for each delivery of a mail. */
+const clientIdOf = (token: string, messageId: string | undefined, bytes: Buffer): string => {
+  const hash = createHash('sha256').update(`${token} `);
+  return `mail-${(messageId === undefined ? hash.update(bytes) : hash.update(messageId)).digest('base64url')}`;
+};
