@@ -12,6 +12,8 @@ const fingerprints = {
   '002-folding.sql': 'bfaa43e694d9e05ae17231d5c5eb6f19b2c98b18fff89583a1731035b291b323',
   '003-search-filters.sql': '522d3140d9e55448f3458a97494eb7823e7f8093a07506ee95d0bc288b6c548f',
   '004-list-indexes.sql': '488a250825c757edc73c4ed7e8c097f78d176bdccb948ece9a6e0ec6711b70d3',
+  '005-search-parts.sql': 'a77cfb254928697271bafafb95c44a929f4d73d417e0e0c74b86fcf2bfa2fbfb',
+  '006-mail-replies.sql': 'baa250fb9baa00956898102d550a53333dbf104679c43df513338dc799c280ad',
 };
 
 test('no migration that histories contain has changed', () => {
