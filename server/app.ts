@@ -125,19 +125,21 @@ export async function startApp(
   const missing = logFailures(() => health.missing(), log);
   metrics.addGauges({ connections: () => transport.sockets.connections, missing });
   servers?.open(chat.here);
+  const mailReplies = openMailReplies(config, { ...telemetry, chat, attachments, notifications });
   const server = await transport.listen({
     chat,
     client,
     liveness,
     attachments,
     notifications,
-    mailReplies: openMailReplies(config, { ...telemetry, chat, attachments, notifications }),
+    mailReplies,
     traces,
     missing,
   });
   const report = await openReport({ ...config, port: server.port }, telemetry);
   await servers?.join(nodeName(config));
   notifications.start(chat, servers);
+  mailReplies?.start(servers);
   const consumers = startConsumers(chat, notifications, telemetry);
 
   return {
@@ -165,6 +167,7 @@ export async function startApp(
         servers?.close(),
         consumers.stop(),
         notifications.stop(),
+        mailReplies?.stop(),
       ]);
       await Promise.race([ended, pause(Math.min(maxSendingMs, each), undefined, { ref: false })]);
       notifications.close();

@@ -1,6 +1,11 @@
+import { problem } from 'php-sessions/doctor';
 import type { Chat } from '../chat/chat.ts';
 import { mayUpload } from '../chat/messages/files.ts';
 import { sendOffline } from '../chat/messages/offline.ts';
+import type { Servers } from '../cluster/servers.ts';
+import { Failures } from '../health/failures.ts';
+import { placeOf } from '../mail/place.ts';
+import { Mailbox } from '../mail/replies/mailbox.ts';
 import { MailReplies } from '../mail/replies/replies.ts';
 import { ReplyTokens } from '../mail/replies/tokens.ts';
 import type { Config } from '../settings/config.ts';
@@ -9,19 +14,29 @@ import type { Attachments } from './attachments.ts';
 import type { Notifications } from './notifications.ts';
 import type { Telemetry } from './telemetry.ts';
 
+/** The answers to mails. */
+export interface OpenMailReplies {
+  replies: MailReplies;
+  /** Starts to read the mailbox, if there is one. Call it after `Servers.join`, because one of the servers reads it. */
+  start(servers: Servers | undefined): void;
+  /** Stops, and waits for the mail in progress. */
+  stop(): Promise<void>;
+}
+
 /** Opens the answers to mails. Undefined if mails cannot be answered. */
 export function openMailReplies(
-  { mail, branding }: Config,
+  { mail, branding, maxMailBytes }: Config,
   {
     chat,
     attachments: { files, onUpload },
     notifications: { mails, notifier },
     metrics,
     quiet,
+    health,
   }: Telemetry & { chat: Chat; attachments: Attachments; notifications: Notifications },
-): MailReplies | undefined {
+): OpenMailReplies | undefined {
   if (mail?.replies === undefined || mails === undefined) return undefined;
-  return new MailReplies({
+  const replies = new MailReplies({
     address: mail.replies,
     from: mail.from.address,
     names: [mail.from.name, branding.name ?? ''],
@@ -55,4 +70,41 @@ export function openMailReplies(
         quiet.info(`mail reply ${outcome}`, { outcome, reason }, 'an answer by mail was not posted');
     },
   });
+  const { replies: address, mailbox: place } = mail;
+  if (place === undefined) return { replies, start() {}, stop: async () => {} };
+  const where = placeOf(place, 'imap');
+  const failures = new Failures();
+  health.add({
+    works: () => failures.isOver,
+    describe: (works) =>
+      works
+        ? undefined
+        : problem(
+            `The mailbox with answers to mails at ${where} cannot be read: ${failures}.`,
+            'Correct CHAT_MAIL_IN or the mail server. Answers wait in the mailbox.',
+          ),
+  });
+  let mailbox: Mailbox | undefined;
+  return {
+    replies,
+    start(servers) {
+      mailbox = new Mailbox({
+        place,
+        address,
+        maxBytes: maxMailBytes,
+        isInCharge: () => servers === undefined || isFirst(servers),
+        take: (bytes, isCut) => replies.take(bytes, { isCut }),
+        onWorking: () => failures.worked(),
+        onFailure(reason) {
+          failures.failed(reason);
+          quiet.warn('mailbox', { reason }, 'could not read answers to mails, retrying');
+        },
+      });
+    },
+    stop: async () => mailbox?.stop(),
+  };
 }
+
+/** Whether this server has the first name of all working servers. */
+const isFirst = (servers: Servers): boolean =>
+  servers.states().every(({ name, working }) => !working || servers.own.name <= name);

@@ -22,13 +22,13 @@ import { runFor } from '../limits/requester.ts';
 import type { OwnLogins } from '../logins/own-logins.ts';
 import type { TicketLogins } from '../logins/ticket-logins.ts';
 import { digestOf, lastTicketEnd, noTickets } from '../logins/tickets.ts';
-import type { MailReplies } from '../mail/replies/replies.ts';
 import { stopPage, stopPageStyle } from '../mail/stop-page.ts';
 import type { Drain } from '../requests/drain.ts';
 import type { Config } from '../settings/config.ts';
 import { RequestError } from '../wire/errors.ts';
 import { isGuest } from '../wire/guest.ts';
 import type { Attachments } from './attachments.ts';
+import type { OpenMailReplies } from './mail-replies.ts';
 import type { Notifications } from './notifications.ts';
 import type { Telemetry } from './telemetry.ts';
 
@@ -40,7 +40,7 @@ export interface RouteParts {
   attachments: Attachments;
   notifications: Notifications;
   /** Undefined if mails cannot be answered. */
-  mailReplies: MailReplies | undefined;
+  mailReplies: OpenMailReplies | undefined;
   /** Returns the parts that this server lacks to be ready. */
   missing(): Promise<Part[]>;
 }
@@ -186,7 +186,7 @@ export function openRoutes(
         keys: config.apiKeys,
         maxBytes: config.maxMailBytes,
         draining,
-        take: (bytes, recipient) => mailReplies.take(bytes, recipient),
+        take: (bytes, recipient) => mailReplies.replies.take(bytes, { recipient }),
       }),
     me: forLogin(async (user) => {
       const totals = await totalsOfUser(chat.history, chat.directory, reads, identityOf(user, chat));

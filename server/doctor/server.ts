@@ -14,7 +14,8 @@ import { type DatabaseAddress, placeOf } from '../history/engine/address.ts';
 import { findHistoryFault, type HistoryPlace } from '../history/open.ts';
 import { clientFolder } from '../http/client-files.ts';
 import { openMailServer } from '../mail/mail-server.ts';
-import { placeOf as mailPlaceOf } from '../mail/place.ts';
+import { type MailboxPlace, placeOf as mailPlaceOf } from '../mail/place.ts';
+import { checkMailbox } from '../mail/replies/mailbox.ts';
 import { loopback } from '../outgoing/addresses.ts';
 import { howToRun } from '../program/how-to-run.ts';
 import type { Config } from '../settings/config.ts';
@@ -44,7 +45,7 @@ export async function* checkServer(
   }
   if (mail !== undefined) {
     yield await checkMailServer(mail);
-    if (mail.replies !== undefined) yield* checkReplies(mail.replies, config.apiKeys);
+    if (mail.replies !== undefined) yield* checkReplies(mail.replies, mail.mailbox, config.apiKeys);
     if (url?.startsWith('http:'))
       yield warning(
         'Mail programs do not show a button to unsubscribe, because the address in CHAT_URL is not https://.',
@@ -163,9 +164,11 @@ const lookUpMs = 3000;
 /** Checks whether answers to mails can arrive. */
 async function* checkReplies(
   { domain }: { domain: string },
+  mailbox: MailboxPlace | undefined,
   keys: readonly string[],
 ): AsyncGenerator<Finding> {
-  if (keys.length === 0)
+  if (mailbox !== undefined) yield await tryMailbox(mailbox);
+  else if (keys.length === 0)
     yield problem(
       'Answers to mails cannot be received, because the command receive-mail has no key.',
       'Set CHAT_API_KEY_FILE as in docs/api.md, and restart the server.',
@@ -182,6 +185,19 @@ async function* checkReplies(
       `Answers to mails cannot arrive, because the domain ${domain} of CHAT_MAIL_REPLIES has no mail server.`,
       'Add an MX record for it, or use another domain. See docs/operate/mail-replies.md.',
     );
+}
+
+async function tryMailbox(place: MailboxPlace): Promise<Finding> {
+  const name = mailPlaceOf(place, 'imap');
+  try {
+    await checkMailbox(place);
+    return ok(`The mailbox with answers to mails at ${name} can be opened.`);
+  } catch (error) {
+    return problem(
+      `The mailbox with answers to mails at ${name} cannot be opened: ${(error as Error).message}.`,
+      'Correct CHAT_MAIL_IN: imaps:// usually uses port 993. If your own authority issued the certificate, name that authority with ?ca=FILE.',
+    );
+  }
 }
 
 const slowBusMs = 100;

@@ -17,7 +17,7 @@ import { readHistoryPlace } from '../history/open.ts';
 import type { GuestSettings } from '../logins/guests.ts';
 import type { TicketSettings } from '../logins/tickets.ts';
 import { readMailbox } from '../mail/address.ts';
-import { readMailPlace } from '../mail/place.ts';
+import { readMailboxPlace, readMailPlace } from '../mail/place.ts';
 import { maxRepliesLocal, readRepliesAddress } from '../mail/replies/reply-address.ts';
 import { readTemplates } from '../mail/templates.ts';
 import { howToRun } from '../program/how-to-run.ts';
@@ -126,6 +126,7 @@ const secretSettings = [
   'CHAT_CLUSTER',
   'CHAT_FILES',
   'CHAT_MAIL',
+  'CHAT_MAIL_IN',
 ] as const;
 
 const secretFileForm = 'the path of a file that holds the setting in one line';
@@ -221,6 +222,7 @@ const settings = {
   CHAT_CLUSTER_FILE: ['', secretFile, secretFileForm, 'key file'],
   CHAT_FILES_FILE: ['', secretFile, secretFileForm, 'key file'],
   CHAT_MAIL_FILE: ['', secretFile, secretFileForm, 'key file'],
+  CHAT_MAIL_IN_FILE: ['', secretFile, secretFileForm, 'key file'],
   CHAT_CLUSTER: [
     '',
     optional(readBy(readBusPlace)),
@@ -319,6 +321,12 @@ const settings = {
     '',
     optional(readBy(readRepliesAddress)),
     `an address such as replies@chat.example.org, with up to ${maxRepliesLocal} characters and no + before the @`,
+  ],
+  CHAT_MAIL_IN: [
+    '',
+    optional(readBy(readMailboxPlace)),
+    'a mailbox: give imaps://USER:PASSWORD@HOST[:PORT][/FOLDER], or imap://… for STARTTLS (special characters of the user and the password percent-encoded: @ is %40)',
+    'address',
   ],
   CHAT_MAIL_TEXT: ['off', onOff, 'on or off'],
   CHAT_MAIL_NEW_MEMBERS: ['on', onOff, 'on or off'],
@@ -672,6 +680,10 @@ function mailProblems(
   texts: Texts,
   { CHAT_MAIL: server, CHAT_MAIL_TEMPLATES: templates = '' }: Partial<Parsed>,
 ): string[] {
+  if (texts.CHAT_MAIL_IN && !texts.CHAT_MAIL_REPLIES)
+    return [
+      'CHAT_MAIL_IN and CHAT_MAIL_REPLIES: the address for answers is missing; set CHAT_MAIL_REPLIES too',
+    ];
   if (!texts.CHAT_MAIL)
     return texts.CHAT_MAIL_REPLIES
       ? [
@@ -699,6 +711,7 @@ function mailOf({
   CHAT_MAIL_FROM: from,
   CHAT_MAIL_PASSWORD_FILE: [password],
   CHAT_MAIL_REPLIES: replies,
+  CHAT_MAIL_IN: mailbox,
   CHAT_MAIL_TEXT: text,
   CHAT_MAIL_TEMPLATES: templates,
 }: Parsed) {
@@ -708,6 +721,8 @@ function mailOf({
     from,
     /** Undefined if mails cannot be answered. */
     replies,
+    /** The mailbox with the answers. Undefined if the mail server passes them on. */
+    mailbox,
     text,
     ...(templates !== '' && { write: readTemplates(templates) }),
   };

@@ -97,6 +97,7 @@ const mayImport: Record<string, readonly string[]> = {
     'server/wire/',
   ],
   'server/mail/': [
+    'server/changes/rounds.ts',
     'server/history/history.ts',
     'server/limits/by-key.ts',
     'server/limits/separate-process.ts',

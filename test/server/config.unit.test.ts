@@ -193,6 +193,17 @@ describe('mail', () => {
       local: longest,
       domain: 'garden.example',
     });
+    const mailboxOf = (CHAT_MAIL_IN: string) =>
+      configOf({ ...repliesOf('replies@garden.example'), CHAT_MAIL_IN }).mail?.mailbox;
+    expect(mailboxOf('imaps://replies%40garden.example:p%2Fw@mail.example')).toMatchObject({
+      ...{ host: 'mail.example', port: 993, tls: 'first', folder: 'INBOX' },
+      ...{ user: 'replies@garden.example', password: 'p/w' },
+    });
+    expect(mailboxOf('imap://a:b@mail.example/Chat%20answers')).toMatchObject({
+      ...{ port: 143, tls: 'later', folder: 'Chat answers' },
+    });
+    expect(mailboxOf('imap://a:b@localhost')).toMatchObject({ tls: 'none' });
+    expect(problemsOf({ CHAT_MAIL_IN: 'imaps://a:b@c.example' })).toContain('set CHAT_MAIL_REPLIES too');
     for (const wrong of [`${longest}x@garden.example`, 'a+b@garden.example', 'Replies <a@b.example>'])
       expect(problemsOf(repliesOf(wrong))).toContain('CHAT_MAIL_REPLIES: ');
   });
@@ -324,6 +335,13 @@ const malformed = {
     'smtps://user:1@host?password=sesame',
     'smtps://user:1@host#sesame',
     'sesame',
+  ],
+  CHAT_MAIL_IN: [
+    'imap:/user:sesame@host',
+    'imaps://user:1/sesame@host',
+    'imaps://user:sesame',
+    'smtps://user:sesame@host',
+    'imaps://user:1@host/INBOX?password=sesame',
   ],
   CHAT_FILES: [
     's3:/key:sesame@bucket',

@@ -5,6 +5,7 @@ import { html } from '../escaping.ts';
 export type AnswerKind =
   | 'empty'
   | 'long'
+  | 'large'
   | 'sender'
   | 'expired'
   | 'room'

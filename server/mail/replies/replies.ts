@@ -105,21 +105,29 @@ export class MailReplies {
 
   /**
    * Takes a mail.
-   * @param recipient the recipient of the envelope, if known
+   * @param options.recipient the recipient of the envelope, if known
+   * @param options.isCut whether the mail is too large, and `bytes` is only its start
    * @throws RequestError `rate_limited`, `storage_unavailable` or `storage_full`: the mail must be delivered again
    */
-  async take(bytes: Buffer, recipient?: string): Promise<ReplyOutcome> {
+  async take(
+    bytes: Buffer,
+    { recipient, isCut = false }: { recipient?: string | undefined; isCut?: boolean } = {},
+  ): Promise<ReplyOutcome> {
     const { address, from, names, onOutcome } = this.#options;
     const mail = await this.#reader.read({ bytes, replies: address, from, names, recipient });
     const [outcome, reason] =
       mail === undefined
         ? (['unreadable', 'the mail cannot be parsed'] as const)
-        : await this.#process(mail, bytes);
+        : await this.#process(mail, bytes, isCut);
     onOutcome(outcome, reason);
     return outcome;
   }
 
-  async #process(mail: IncomingMail, bytes: Buffer): Promise<readonly [ReplyOutcome, string]> {
+  async #process(
+    mail: IncomingMail,
+    bytes: Buffer,
+    isCut: boolean,
+  ): Promise<readonly [ReplyOutcome, string]> {
     const { tokens, addressOf, send, upload, onWritten } = this.#options;
     if (mail.isAutomatic) return ['automatic', 'a program or a mailing list sent the mail'];
     const [token] = mail.tokens;
@@ -134,6 +142,7 @@ export class MailReplies {
     // The token may be known to others, to whom the reader forwarded the mail.
     if (mail.from !== to.toLowerCase()) return reject('sender');
     if (reply.expired) return reject('expired');
+    if (isCut) return reject('large');
     if (mail.text === '' && mail.files.length === 0) return reject('empty');
     const waitMs = this.#taken.take(user);
     if (waitMs !== null)

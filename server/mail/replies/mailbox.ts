@@ -1,0 +1,175 @@
+import type { ImapFlow, ImapFlowOptions } from 'imapflow';
+import { Rounds } from '../../changes/rounds.ts';
+import { RequestError } from '../../wire/errors.ts';
+import type { MailboxPlace } from '../place.ts';
+import { type RepliesAddress, tokensIn } from './reply-address.ts';
+
+/** The mailbox is searched at least this often, in ms, because some servers do not notify of new mails. */
+const pollMs = 60_000;
+/** Timeouts in ms. */
+const timeouts = { connectionTimeout: 20_000, greetingTimeout: 30_000, socketTimeout: 5 * 60_000 };
+/** Maximum mails in one round. */
+const mostAtOnce = 100;
+/** Maximum remembered mails that are not for the chat. All are dropped when it is full. */
+const mostOthers = 10_000;
+/** Bytes that are read of a mail that is too large, to answer it. */
+const headBytes = 64 * 1024;
+/** Maximum bytes of a line of the server. */
+const longestLine = 1024 * 1024;
+
+const recipientHeaders = ['delivered-to', 'x-original-to', 'envelope-to', 'to', 'cc'];
+
+export interface MailboxOptions {
+  place: MailboxPlace;
+  address: RepliesAddress;
+  /** Maximum bytes of a mail. */
+  maxBytes: number;
+  /** Whether this server reads the mailbox now. Of several servers, only one does. */
+  isInCharge(): boolean;
+  /**
+   * Takes a mail.
+   * @param isCut whether the mail is too large, and `bytes` is only its start
+   * @throws RequestError if it must be taken again later
+   */
+  take(bytes: Buffer, isCut: boolean): Promise<unknown>;
+  onWorking(): void;
+  /** @param reason contains neither addresses nor texts */
+  onFailure(reason: string): void;
+}
+
+/** Loads `imapflow` on demand, because few servers need it. */
+async function connect(
+  { host, port, tls, ca, user = '', password = '' }: MailboxPlace,
+  options: Partial<ImapFlowOptions> = {},
+): Promise<ImapFlow> {
+  const { ImapFlow } = await import('imapflow');
+  const client = new ImapFlow({
+    ...{ host, port, auth: { user, pass: password }, ...timeouts, ...options },
+    secure: tls === 'first',
+    doSTARTTLS: tls === 'first' ? undefined : tls === 'later',
+    tls: ca === undefined ? {} : { ca },
+    logger: false,
+    maxLineLength: longestLine,
+  });
+  // The error also rejects the command in progress.
+  client.on('error', () => {});
+  await client.connect();
+  return client;
+}
+
+/** Checks that the mailbox can be opened. @throws Error whose message has the reason */
+export async function checkMailbox(place: MailboxPlace): Promise<void> {
+  let client: ImapFlow | undefined;
+  try {
+    client = await connect(place, { disableAutoIdle: true });
+    await client.mailboxOpen(place.folder, { readOnly: true });
+  } catch (error) {
+    throw new Error(reasonOf(error), { cause: error });
+  } finally {
+    client?.close();
+  }
+}
+
+/** Reads answers to mails from a mailbox, and marks them as read. */
+export class Mailbox {
+  readonly #options: MailboxOptions;
+  readonly #rounds: Rounds;
+  #client: ImapFlow | undefined;
+  /** The UIDs of unread mails that are not for the chat. */
+  readonly #others = new Set<number>();
+
+  constructor(options: MailboxOptions) {
+    this.#options = options;
+    this.#rounds = new Rounds(
+      (signal) => this.#look(signal),
+      (error) => {
+        this.#close();
+        options.onFailure(reasonOf(error));
+      },
+    );
+  }
+
+  /** Stops, and waits for the mail in progress. */
+  async stop(): Promise<void> {
+    await this.#rounds.stop();
+    this.#close();
+  }
+
+  #close(): void {
+    this.#client?.close();
+    this.#client = undefined;
+    this.#others.clear();
+  }
+
+  async #look(signal: AbortSignal): Promise<number> {
+    const { place, isInCharge, onWorking } = this.#options;
+    if (!isInCharge()) {
+      this.#close();
+      return pollMs;
+    }
+    const client = this.#client ?? (await this.#open(place));
+    const found = (await client.search({ seen: false }, { uid: true })) || [];
+    const unread = found.filter((uid) => !this.#others.has(uid)).slice(0, mostAtOnce);
+    for (const uid of unread) {
+      if (signal.aborted) break;
+      await this.#read(client, uid);
+    }
+    onWorking();
+    return unread.length === mostAtOnce ? 0 : pollMs;
+  }
+
+  async #open(place: MailboxPlace): Promise<ImapFlow> {
+    const client = await connect(place, { autoIdleDelay: 100 });
+    client.on('exists', () => this.#rounds.wake());
+    client.on('close', () => {
+      if (this.#client !== client) return;
+      this.#close();
+      // Connects again.
+      this.#rounds.wake();
+    });
+    this.#client = client;
+    await client.mailboxOpen(place.folder);
+    return client;
+  }
+
+  async #read(client: ImapFlow, uid: number): Promise<void> {
+    const { address, maxBytes, take } = this.#options;
+    const range = String(uid);
+    const head = await client.fetchOne(range, { size: true, headers: recipientHeaders }, { uid: true });
+    if (!head) return;
+    if (tokensIn(address, [unfolded(head.headers)]).length === 0) {
+      if (this.#others.size >= mostOthers) this.#others.clear();
+      this.#others.add(uid);
+      return;
+    }
+    const isCut = (head.size ?? 0) > maxBytes;
+    const source = { maxLength: isCut ? headBytes : maxBytes };
+    const mail = await client.fetchOne(range, { source }, { uid: true });
+    if (!mail || mail.source === undefined) return;
+    try {
+      await take(Buffer.from(mail.source), isCut);
+    } catch (error) {
+      // The mail stays unread, and the next round takes it.
+      if (error instanceof RequestError && !error.isOfStorage) return;
+      throw error;
+    }
+    await client.messageFlagsAdd(range, ['\\Seen'], { uid: true });
+  }
+}
+
+const unfolded = (headers: Buffer | undefined): string =>
+  (headers?.toString('latin1') ?? '').replace(/\r?\n[ \t]+/g, ' ');
+
+/** Describes an error without the text of the server, which may contain the address. */
+function reasonOf(error: unknown): string {
+  const { authenticationFailed, serverResponseCode, responseStatus, code, message } = error as Error & {
+    authenticationFailed?: boolean;
+    serverResponseCode?: string;
+    responseStatus?: string;
+    code?: string;
+  };
+  if (error instanceof RequestError) return message;
+  if (authenticationFailed) return 'the server rejected the login';
+  const answer = [responseStatus, serverResponseCode].filter((one) => one !== undefined);
+  return answer.length > 0 ? `the response was ${answer.join(' ')}` : `no response (${code ?? 'no code'})`;
+}

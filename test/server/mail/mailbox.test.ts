@@ -1,0 +1,114 @@
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { doctorSays } from '../../helpers/doctor-says.ts';
+import { startImapServer, type TestImapServer } from '../../helpers/imap-server.ts';
+import { bytesOf } from '../../helpers/mail-answers.ts';
+import { startMailServer, type TestMailServer } from '../../helpers/mail-server.ts';
+import { noon } from '../../helpers/noon.ts';
+import { apiKey, closedAfterEach, type PeopleSite, say, startPeopleSite } from '../../helpers/people.ts';
+
+let server: TestMailServer;
+let imap: TestImapServer;
+let site: PeopleSite;
+const settings = (over: NodeJS.ProcessEnv = {}) => ({
+  CHAT_MAIL: server.url,
+  CHAT_MAIL_FROM: 'Our garden <chat@garden.example>',
+  CHAT_MAIL_REPLIES: 'replies@garden.example',
+  CHAT_MAIL_IN: imap.url,
+  CHAT_MAIL_TEXT: 'on',
+  CHAT_URL: 'https://garden.example/chat',
+  CHAT_USER_MAIL: 'account.mail',
+  CHAT_TIME_ZONE: noon,
+  CHAT_NOTIFY_AFTER: '100ms',
+  ...over,
+});
+beforeAll(async () => {
+  server = await startMailServer();
+  imap = await startImapServer();
+  site = await startPeopleSite(settings());
+});
+afterAll(async () => {
+  await site.close();
+  await imap.stop();
+  await server.stop();
+});
+const closed = closedAfterEach();
+let users = 0;
+
+const mailsTo = (address: string) => server.mails.filter(({ to }) => to.includes(address));
+
+/** Mentions a user, whose mail program then has a mail with a reply address. */
+async function mailed() {
+  const mail = `ben${++users}@site.example`;
+  const [ann, ben] = [closed(await site.person()), closed(await site.person({ account: { mail } }))];
+  const { id: room } = await site.den(ann, [ben]);
+  for (const one of [ann, ben]) await one.request('room:join', { room });
+  await say(ann, room, '@B', { mentions: [{ user: ben.id, start: 0, length: 2 }] });
+  await expect.poll(() => mailsTo(mail).length).toBe(1);
+  const [to = ''] = mailsTo(mail)[0]?.headers.get('reply-to') ?? [];
+  const bytes = (text: string) =>
+    bytesOf({ body: `\n${text}\n` }, to, { from: mail, id: `<${++users}@mail.example>` });
+  const texts = async () => {
+    const { messages } = await ann.request('message:history', { room, limit: 10 });
+    return messages.filter(({ user }) => user.id === ben.id).map(({ text }) => text);
+  };
+  return { mail, bytes, texts };
+}
+const areSeen = () => expect.poll(() => imap.mails.every(({ seen }) => seen));
+
+test('posts an answer that arrives in the mailbox, and marks it as read', async () => {
+  const { bytes, texts } = await mailed();
+  imap.deliver(bytes('by mail'));
+  await areSeen().toBe(true);
+  expect(await texts()).toEqual(['by mail']);
+});
+
+test('leaves mails unread that are not for the chat', async () => {
+  const { bytes, texts } = await mailed();
+  const other = bytesOf({ body: '\nhello\n' }, 'replies@garden.example');
+  imap.deliver(other);
+  imap.deliver(bytes('another'));
+  await expect.poll(() => imap.mails.at(-1)?.seen).toBe(true);
+  expect(imap.mails.filter(({ seen }) => !seen).map(({ bytes }) => bytes)).toEqual([other]);
+  expect(await texts()).toEqual(['another']);
+  imap.mails.pop();
+  for (const mail of imap.mails) mail.seen = true;
+});
+
+test('connects again after the connection broke, and posts a mail once that came twice', async () => {
+  const { bytes, texts } = await mailed();
+  const mail = bytes('once');
+  const before = imap.logins;
+  imap.drop();
+  imap.deliver(mail);
+  await areSeen().toBe(true);
+  expect(imap.logins).toBeGreaterThan(before);
+  imap.deliver(mail);
+  await areSeen().toBe(true);
+  const { status } = await fetch(`${site.chat.url}/mail`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${apiKey}` },
+    body: new Uint8Array(mail),
+  });
+  expect([status, await texts()]).toEqual([200, ['once']]);
+});
+
+test('answers a mail that is too large, of which it reads only the start', async () => {
+  const { mail, bytes, texts } = await mailed();
+  imap.deliver(Buffer.concat([bytes('large'), Buffer.alloc(16 * 1024 * 1024, 'x\r\n')]));
+  await areSeen().toBe(true);
+  expect(mailsTo(mail)[1]?.text).toContain('It is too large.');
+  expect(await texts()).toEqual([]);
+});
+
+test('logs a mailbox that cannot be opened, and the doctor reports it, without the user and the password', async () => {
+  const env = settings({ CHAT_MAIL_IN: imap.url.replace('p%40ss', 'wrong') });
+  const other = await startPeopleSite(env);
+  onTestFinished(() => other.close());
+  await other.chat.until(/"reason":"the server rejected the login".*could not read answers to mails/);
+  expect(other.chat.output()).not.toMatch(/replies%40|replies@|wrong/);
+  const said = await doctorSays({ ...env, CHAT_SESSION_STORE: 'file:///nowhere' });
+  expect(said).toMatch(
+    /✗ The mailbox with answers to mails at imap:\/\/127\.0\.0\.1:\d+ cannot be opened: the server rejected the login\./,
+  );
+  expect(said).not.toMatch(/wrong/);
+});
