@@ -6,6 +6,8 @@ import { type RepliesAddress, tokensIn } from './reply-address.ts';
 
 /** The mailbox is searched at least this often, in ms, because some servers do not notify of new mails. */
 const pollMs = 60_000;
+/** The delay in ms until a server that does not read the mailbox checks whether it must take over. */
+const standbyMs = 5000;
 /** Timeouts in ms. */
 const timeouts = { connectionTimeout: 20_000, greetingTimeout: 30_000, socketTimeout: 5 * 60_000 };
 /** Maximum mails in one round. */
@@ -105,7 +107,7 @@ export class Mailbox {
     const { place, isInCharge, onWorking } = this.#options;
     if (!isInCharge()) {
       this.#close();
-      return pollMs;
+      return standbyMs;
     }
     const client = this.#client ?? (await this.#open(place));
     const found = (await client.search({ seen: false }, { uid: true })) || [];

@@ -1,10 +1,13 @@
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { chatServerHere } from '../../helpers/chat-here.ts';
 import { doctorSays } from '../../helpers/doctor-says.ts';
+import { postgresDatabase } from '../../helpers/history-database.ts';
 import { startImapServer, type TestImapServer } from '../../helpers/imap-server.ts';
 import { bytesOf } from '../../helpers/mail-answers.ts';
 import { startMailServer, type TestMailServer } from '../../helpers/mail-server.ts';
 import { noon } from '../../helpers/noon.ts';
 import { apiKey, closedAfterEach, type PeopleSite, say, startPeopleSite } from '../../helpers/people.ts';
+import { startPostgres } from '../../helpers/postgres.ts';
 
 let server: TestMailServer;
 let imap: TestImapServer;
@@ -37,10 +40,10 @@ let users = 0;
 const mailsTo = (address: string) => server.mails.filter(({ to }) => to.includes(address));
 
 /** Mentions a user, whose mail program then has a mail with a reply address. */
-async function mailed() {
+async function mailed(on = site) {
   const mail = `ben${++users}@site.example`;
-  const [ann, ben] = [closed(await site.person()), closed(await site.person({ account: { mail } }))];
-  const { id: room } = await site.den(ann, [ben]);
+  const [ann, ben] = [closed(await on.person()), closed(await on.person({ account: { mail } }))];
+  const { id: room } = await on.den(ann, [ben]);
   for (const one of [ann, ben]) await one.request('room:join', { room });
   await say(ann, room, '@B', { mentions: [{ user: ben.id, start: 0, length: 2 }] });
   await expect.poll(() => mailsTo(mail).length).toBe(1);
@@ -98,6 +101,33 @@ test('answers a mail that is too large, of which it reads only the start', async
   await areSeen().toBe(true);
   expect(mailsTo(mail)[1]?.text).toContain('It is too large.');
   expect(await texts()).toEqual([]);
+});
+
+test('one of several servers reads the mailbox, and another takes over when it ends', async () => {
+  const postgres = await startPostgres();
+  const history = await postgresDatabase(postgres);
+  const own = await startImapServer();
+  const shared = settings({ CHAT_HISTORY: history.url, CHAT_CLUSTER: 'postgres', CHAT_MAIL_IN: own.url });
+  const both = await startPeopleSite({ ...shared, CHAT_NODE: 'b' });
+  const a = await chatServerHere({
+    ...shared,
+    ...{ CHAT_API_KEY: apiKey, CHAT_NODE: 'a', CHAT_SESSION_STORE: both.memcached.url },
+  });
+  onTestFinished(async () => {
+    await both.close();
+    await own.stop();
+    await history.close();
+    await postgres.remove();
+  });
+  const { mail, bytes, texts } = await mailed(both);
+  own.deliver(bytes(''));
+  await expect.poll(() => own.mails[0]?.seen).toBe(true);
+  own.deliver(bytes('by one'));
+  await expect.poll(texts).toEqual(['by one']);
+  expect(mailsTo(mail)).toHaveLength(2);
+  await a.stop();
+  own.deliver(bytes('by the other'));
+  await expect.poll(async () => (await texts()).toSorted()).toEqual(['by one', 'by the other']);
 });
 
 test('logs a mailbox that cannot be opened, and the doctor reports it, without the user and the password', async () => {
