@@ -52,7 +52,7 @@ const text = apiContent.text
   .describe(
     'At most CHAT_LIMIT_TEXT characters, with a visible one, without control characters but tab and LF.',
   )
-  .meta({ pattern: String.raw`^${oneVisible}[^\u0000-\u0008\u000b-\u001f\ud800-\udfff]*$` });
+  .meta({ pattern: String.raw`^${oneVisible}[^\u0000-\u0008\u000b-\u001f]*$` });
 
 /**
  * The request bodies of the PHP application, by their name in `routes`. Unknown fields are rejected, because a ban with a
@@ -106,7 +106,8 @@ const auditQuery = {
   cursor: z
     .string()
     .regex(/^[\w-]{0,64}$/, '`next` of the previous page, unchanged')
-    .optional(),
+    .optional()
+    .describe('`next` of the previous page. Any other value is an error.'),
   by: ownUserId.optional(),
   scope: z.enum(auditScopes).optional(),
 };

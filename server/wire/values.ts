@@ -13,8 +13,11 @@ export const upTo = (most: number) =>
     .refine((text) => hasAtMost(text, most), { message: `must have at most ${most} characters` })
     .meta({ maxLength: most });
 
-/** In patterns of the contracts: the characters that `isLine` rejects, without properties that few programs know. */
-const notInLine = String.raw`\u0000-\u001f\u007f-\u009f\u2028\u2029\ud800-\udfff`;
+/**
+ * In patterns of the contracts: the characters that `isLine` rejects. Spelled out, because few programs know properties
+ * of Unicode. Without lone surrogates, with which Python cannot compile a pattern.
+ */
+const notInLine = String.raw`\u0000-\u001f\u007f-\u009f\u2028\u2029`;
 /** In patterns of the contracts: `directionMarks`. */
 const marks = String.raw`\u202a-\u202e\u2066-\u2069`;
 /** In patterns of the contracts: a character. Some others are invisible too: see `isBlank`. */

@@ -75,6 +75,8 @@ test('patterns of the contracts allow exactly the characters that the server all
     const allowed = new RegExp(pattern ?? '', 'u');
     const different: string[] = [];
     for (let code = 0; code <= 0x10ffff; code++) {
+      // A lone surrogate, which JSON should not contain.
+      if (code >= 0xd800 && code <= 0xdfff) continue;
       // Next to a visible character, because the contracts do not describe which characters are invisible.
       const text = `a${String.fromCodePoint(code)}`;
       if (allowed.test(text) !== schema.safeParse(text).success) different.push(code.toString(16));

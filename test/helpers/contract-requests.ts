@@ -85,27 +85,13 @@ function isOfType(type: NonNullable<Schema['type']>, value: unknown): boolean {
   return typeof value === type;
 }
 
-/** Most values of a generated string are `a`, which all patterns allow. */
+/** Without lone surrogates, which the contract does not describe. Most values of a generated string are `a`, which all patterns allow. */
 const characters = fc.oneof(
   { weight: 20, arbitrary: fc.constant('a') },
   {
     weight: 1,
     arbitrary: fc.constantFrom(
-      ...[
-        ' ',
-        '\t',
-        '\n',
-        '\r',
-        '\0',
-        '\x1f',
-        '\x7f',
-        '\x85',
-        '\u2028',
-        '\u2029',
-        '\u202e',
-        '\u2066',
-        '\ud83d',
-      ],
+      ...[' ', '\t', '\n', '\r', '\0', '\x1f', '\x7f', '\x85', '\u2028', '\u2029', '\u202e', '\u2066'],
       ...['\ufffd', 'é', '😀', '-', '_', '*', '0', '/', '%', '"', '\\', '.', '~', '!', 'u-'],
     ),
   },
