@@ -97,7 +97,7 @@ async function openPages(alice: Person, site: Site): Promise<void> {
     await prepare(other);
     await other.page.goto(site.php.chatPage);
     // The code that reports the focus loads later.
-    await expect(other.page.locator('.side')).toBeVisible();
+    await expect(other.page.getByRole('button', { name: 'Emoji' })).toBeVisible();
     await focus(alice, false);
     await seed(site, 'bob', 'board', ['seen in the other page']);
     for (const view of [page, other.page])
