@@ -137,7 +137,7 @@ test('shows polls and events on phones, in the dark and from right to left', { t
   const call = alice.message('Short call');
   const top = async (part: Locator) => (await part.boundingBox())?.y ?? 0;
   expect(await top(call.getByRole('button', { name: 'Add to calendar' }))).toBeGreaterThan(
-    (await top(call.getByText('12 June 2027'))) + 10,
+    (await top(call.getByText('12 Jun 2027'))) + 10,
   );
   for (const width of [1280, 360]) {
     await page.setViewportSize({ width, height: 800 });
