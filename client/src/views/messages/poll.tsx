@@ -28,15 +28,17 @@ export function poll({ message }: Entry, context: Context) {
           <Icon name="calendar" />
           <div>
             <div>{whenOf(event, strings)}</div>
-            {event.place !== undefined && [<bdi key="place">{event.place}</bdi>, ' · ']}
-            <button
-              type="button"
-              class="link"
-              tabIndex={-1}
-              onClick={() => save(message.text, event, message.id, chat.clock.now)}
-            >
-              {strings.text('event.calendar')}
-            </button>
+            <div>
+              {event.place !== undefined && <bdi>{event.place}</bdi>}
+              <button
+                type="button"
+                class="link"
+                tabIndex={-1}
+                onClick={() => save(message.text, event, message.id, chat.clock.now)}
+              >
+                {strings.text('event.calendar')}
+              </button>
+            </div>
           </div>
         </div>
       )}
