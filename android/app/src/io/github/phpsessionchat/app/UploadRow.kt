@@ -17,6 +17,9 @@ import androidx.compose.ui.Alignment
 import androidx.compose.ui.Modifier
 import androidx.compose.ui.platform.LocalContext
 import androidx.compose.ui.res.stringResource
+import androidx.compose.ui.semantics.LiveRegionMode
+import androidx.compose.ui.semantics.liveRegion
+import androidx.compose.ui.semantics.semantics
 import androidx.compose.ui.text.style.TextOverflow
 import io.github.phpsessionchat.Upload
 
@@ -38,7 +41,10 @@ fun UploadRow(upload: Upload, actions: ConversationActions) {
             control = { if (canRetry) TextButton(onClick = { actions.retryUpload(upload.key) }) { Text(stringResource(R.string.msg_retry)) } },
             Modifier.weight(1f),
         ) {
-            Column { NameAndState(upload, actions) }
+            // Screen readers say which file failed, and why.
+            Column(Modifier.semantics(mergeDescendants = true) { if (upload.failed != null) liveRegion = LiveRegionMode.Polite }) {
+                NameAndState(upload, actions)
+            }
         }
         IconButton(onClick = { actions.cancelUpload(upload.key) }) {
             Icon(Icons.Filled.Close, stringResource(R.string.file_remove, isolate(upload.name)))

@@ -464,6 +464,14 @@ class ScreensTest : ScreenTest() {
     }
 
     @Test
+    fun announcesTheFileThatFailed() {
+        showConversation(uploads = Samples.uploads)
+        val announced = SemanticsMatcher.expectValue(SemanticsProperties.LiveRegion, LiveRegionMode.Polite)
+        compose.onNode(hasText("seeds.zip") and announced).assertTextContains("This kind of file isn’t allowed.")
+        compose.onNode(hasText("plan.pdf") and announced).assertDoesNotExist()
+    }
+
+    @Test
     fun storedConversationTakesTextsWithoutFiles() {
         showConversation(isStored = true)
         compose.onNodeWithContentDescription("Attach files").assertDoesNotExist()
