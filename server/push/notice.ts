@@ -42,13 +42,13 @@ export const subjectOf = ({ room, reminder, newest }: UnreadRoom): string =>
 
 /**
  * Builds the data of a push to an app, which fetches the message itself.
- * @param unread the number of unread messages in all rooms
+ * @param unread the number of unread messages in all rooms; `expired`: the login expired, but the app may get a new one
  */
-export function dataForApp(room: UnreadRoom, unread: number): Record<string, string> {
+export function dataForApp(room: UnreadRoom, unread: number | 'expired'): Record<string, string> {
   return {
     room: room.room,
     seq: String(room.newest),
-    unread: String(unread),
+    ...(unread === 'expired' ? { expired: 'true' } : { unread: String(unread) }),
     // The app must not open the room, because that would make the user a member.
     ...(room.member === undefined ? { member: 'false' } : {}),
     ...(room.withheld === undefined ? {} : { accepted: 'false' }),

@@ -119,7 +119,7 @@ export class PushSender {
   async #toApp(token: string, { login, rooms }: Target, { found }: News): Promise<PushOutcome> {
     const { apps } = this.#options;
     if (apps === undefined) return { is: 'refused', reason: 'CHAT_FCM is not set' };
-    const data = login.is === 'live' ? dataForApp(found, unreadIn(rooms)) : { expired: 'true' };
+    const data = dataForApp(found, login.is === 'live' ? unreadIn(rooms) : 'expired');
     return apps.send(token, { data, isUrgent: isUrgent(found) });
   }
 

@@ -13,6 +13,7 @@ import { emptyHistory, type RunningChat } from '../helpers/chat-server.ts';
 import { type ChatSite, startChatSite } from '../helpers/chat-site.ts';
 import { startChild } from '../helpers/child.ts';
 import { startFrameProxy } from '../helpers/frame-proxy.ts';
+import { startRememberingSite } from '../helpers/remembering-site.ts';
 import { metrics } from '../helpers/server-figures.ts';
 
 /** Written by `npm run android:app:test`. */
@@ -55,11 +56,19 @@ afterAll(async () => {
 });
 
 /** Starts one of the tests in `android/app/test/…/server` in a new process. */
-const startApp = (name: string, cookie: string, room = '', server = site.chat.url, options = 'test') =>
+const startApp = (
+  name: string,
+  cookie: string,
+  room = '',
+  server = site.chat.url,
+  options = 'test',
+  page = '',
+) =>
   startChild('java', [
     ...[
       `@${jvmOptions(options)}`,
       `-Dchat.server=${server}`,
+      `-Dchat.page=${page}`,
       `-Dchat.cookie=${cookie}`,
       `-Dchat.files=${files}`,
       `-Dchat.room=${room}`,
@@ -237,6 +246,48 @@ test('the app shows each push while its process is in memory, and one without it
     await app.until(/the app shows a push without its message/);
   });
   await expectSuccess(app);
+});
+
+test('the app gets a new login from a site that remembers the user, but not after a logout', async () => {
+  const sessions = mkdtempSync(join(tmpdir(), 'android-sessions-'));
+  const pages = await startRememberingSite(sessions);
+  const chat = await chatServerHere({
+    CHAT_SESSION_STORE: `file://${sessions}?lifetime=1h`,
+    CHAT_SESSION_CHECK: '100ms',
+    CHAT_ROOMS: 'lobby',
+  });
+  const bob = await connectChat(chat.url, pages.session('bob', 'Bob'));
+  // The room's member is known since the first visit.
+  (await connectChat(chat.url, pages.session('paula', 'Paula'))).close();
+  const clientId = newClientId();
+  const { room } = await bob.request('room:create', {
+    name: 'Den',
+    kind: 'private',
+    members: ['paula'],
+    clientId,
+  });
+  await bob.request('room:join', { room: room.id });
+  await bob.request('message:send', { room: room.id, text: 'Are you there?', clientId: newClientId() });
+  pages.endSessions('paula');
+  const app = startApp('RemembersTest', 'remember=paula', room.id, chat.url, 'test', pages.url);
+  const goOn = async (step: string, happen: () => void) => {
+    await app.until(new RegExp(`the app waits for ${step}`));
+    happen();
+    writeFileSync(join(files, step), '');
+  };
+  await goOn('an expiry in the background', () => pages.endSessions('paula'));
+  await goOn('an expiry in the foreground', () => pages.expireSessions('paula'));
+  let visits = 0;
+  await goOn('a logout', () => {
+    visits = pages.visits();
+    pages.endSessions('paula');
+  });
+  await expectSuccess(app);
+  expect(pages.visits()).toBe(visits);
+  bob.close();
+  await chat.stop();
+  await pages.stop();
+  rmSync(sessions, { recursive: true });
 });
 
 test('the app archives a direct room until its next message, and makes it a favourite', async () => {

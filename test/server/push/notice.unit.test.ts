@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { NotificationTexts } from '../../../server/notify/texts.ts';
 import type { UnreadRoom } from '../../../server/notify/unread.ts';
-import { type Notice, namelessNotice, noticeOf } from '../../../server/push/notice.ts';
+import { dataForApp, type Notice, namelessNotice, noticeOf } from '../../../server/push/notice.ts';
 
 const texts = new NotificationTexts('en', 'UTC');
 const room = { room: 'den', kind: 'private', name: 'Den', unread: 2, newest: 7 } as UnreadRoom;
@@ -39,4 +39,10 @@ test('a push without names has the name of the site as its title', () => {
   expect(namelessNotice(site, texts, page)).toMatchObject({
     notification: { title: 'Garden', body: 'New message', icon: site.icon, navigate: page },
   });
+});
+
+test('a push to an app with an expired login names only the message', () => {
+  const joined = { ...room, member: {} } as UnreadRoom;
+  expect(dataForApp(joined, 2)).toEqual({ room: 'den', seq: '7', unread: '2' });
+  expect(dataForApp(joined, 'expired')).toEqual({ room: 'den', seq: '7', expired: 'true' });
 });

@@ -14,13 +14,16 @@ import io.github.phpsessionchat.android.AndroidChat
 import io.github.phpsessionchat.android.ChatNotifications
 import io.github.phpsessionchat.android.Drafts
 import io.github.phpsessionchat.android.OfflineStore
-import io.github.phpsessionchat.android.WebViewCookies
+import io.github.phpsessionchat.android.SiteVisits
 import io.github.phpsessionchat.android.connectWhileVisible
+import io.github.phpsessionchat.android.webViewClient
 import java.io.File
+import kotlin.coroutines.resume
+import kotlin.coroutines.suspendCoroutine
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.MainScope
 import kotlinx.coroutines.launch
-import okhttp3.OkHttpClient
+import kotlinx.coroutines.withContext
 
 open class ChatApplication : Application(), ImageLoaderFactory {
     protected open val server: String get() = getString(R.string.chat_url)
@@ -28,11 +31,15 @@ open class ChatApplication : Application(), ImageLoaderFactory {
     /** Empty: the site has none, or its users cannot log out there. */
     open val logoutPage: String get() = getString(R.string.logout_url)
 
+    /** Empty: the site is not visited. */
+    protected open val visitedPage: String get() = getString(R.string.visit_url)
+
     private val scope = MainScope()
-    private val http by lazy { OkHttpClient.Builder().cookieJar(WebViewCookies()).build() }
+    private val http by lazy { webViewClient(this).build() }
+    private val visits by lazy { visitedPage.takeIf { it.isNotEmpty() }?.let { SiteVisits(it, http) } }
 
     /** Lives as long as the process, so that a screen rotation does not reconnect. */
-    val chat by lazy { AndroidChat(server, http, File(filesDir, "outbox"), OfflineStore(File(filesDir, "offline"))) }
+    val chat by lazy { AndroidChat(server, http, File(filesDir, "outbox"), OfflineStore(File(filesDir, "offline")), visits) }
     val drafts by lazy { Drafts(this) }
 
     /** Null without a microphone. */
@@ -78,11 +85,14 @@ open class ChatApplication : Application(), ImageLoaderFactory {
             chat.forgetUser()
             forgetUser()
             WebStorage.getInstance().deleteAllData()
-            CookieManager.getInstance().removeAllCookies {
-                scope.launch(Dispatchers.IO) { CookieManager.getInstance().flush() }
-                chat.client.start()
-            }
+            visits?.withoutVisits { removeCookies() } ?: removeCookies()
+            chat.client.start()
         }
+    }
+
+    private suspend fun removeCookies() {
+        suspendCoroutine { done -> CookieManager.getInstance().removeAllCookies { done.resume(it) } }
+        withContext(Dispatchers.IO) { CookieManager.getInstance().flush() }
     }
 
     /** The next user of this device must not find texts or pictures of the last one. */

@@ -1,8 +1,10 @@
 package io.github.phpsessionchat.app
 
 import androidx.compose.runtime.Composable
+import androidx.compose.runtime.LaunchedEffect
 import io.github.phpsessionchat.User
 import java.io.Serializable
+import kotlinx.coroutines.awaitCancellation
 
 /** A screen on top of the rooms and the open conversation. To add a screen, add it here and to [ScreenContent]. */
 sealed interface Screen : Serializable {
@@ -49,7 +51,10 @@ fun ScreenContent(screen: Screen, app: AppParts) = when (screen) {
     Screen.Search -> SearchScreen(app.chat, onClose = app.navigation::back) { app.navigation.openMessage(it.room, it.seq) }
     is Screen.RoomDetails -> RoomDetailsScreen(app, screen.room)
     Screen.Settings -> SettingsScreen(app)
-    Screen.LogOut -> SitePage(R.string.settings_logOut, app.logoutPage, onPage = app.chat.client::wake, app.navigation::back)
+    Screen.LogOut -> {
+        LaunchedEffect(Unit) { app.chat.visits?.withoutVisits { awaitCancellation() } }
+        SitePage(R.string.settings_logOut, app.logoutPage, onPage = app.chat.client::wake, app.navigation::back)
+    }
     Screen.Scheduled -> ScheduledScreen(app)
     Screen.NewChat -> NewChatScreen(app)
     Screen.NewRoom -> NewRoomScreen(app)

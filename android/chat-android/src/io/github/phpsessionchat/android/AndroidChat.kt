@@ -37,13 +37,21 @@ import kotlinx.coroutines.flow.StateFlow
 import kotlinx.coroutines.flow.asSharedFlow
 import kotlinx.coroutines.flow.asStateFlow
 import kotlinx.coroutines.flow.combine
+import kotlinx.coroutines.flow.filterNotNull
 import kotlinx.coroutines.flow.first
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.suspendCancellableCoroutine
 import kotlinx.coroutines.withContext
+import kotlinx.coroutines.withTimeoutOrNull
 import okhttp3.OkHttpClient
 
 private const val ACTIVITY_INTERVAL_MS = 30_000L
+
+/** For so long the client looks for a new session after the end of one. */
+private const val RESUME_MS = 6_000L
+
+/** Why a login ended, if neither the user nor the site ended it. */
+private val RUN_OUT = setOf(ConnectionState.Reason.EXPIRED, ConnectionState.Reason.UNAUTHORIZED)
 
 /** Whether the client waits for its next attempt to connect. */
 val ConnectionState.Kind.isWaiting
@@ -117,8 +125,15 @@ class ChatRequestException(val code: String) : Exception(code)
  * @param http the client whose cookies identify the user, usually with [WebViewCookies]
  * @param outbox a folder for unsent messages, in the app's `filesDir`
  * @param offline null: rooms and messages are not stored
+ * @param visits null: only the user's own visits to the site renew the login
  */
-class AndroidChat(val server: String, val http: OkHttpClient, outbox: File, private val offline: OfflineStore? = null) {
+class AndroidChat(
+    val server: String,
+    val http: OkHttpClient,
+    outbox: File,
+    private val offline: OfflineStore? = null,
+    val visits: SiteVisits? = null,
+) {
     private val main = Handler(Looper.getMainLooper())
     private val scope = MainScope()
 
@@ -183,6 +198,9 @@ class AndroidChat(val server: String, val http: OkHttpClient, outbox: File, priv
 
     /** By [SystemClock.elapsedRealtime]. */
     private var nextActivityAt = 0L
+
+    /** Why the login ended before the site was visited for a new one. The next end is final then. */
+    private var endBeforeVisit: ConnectionState.Reason? = null
 
     /** Whether the session may have ended, so that not even stored rooms may be shown. */
     private var isHidden = false
@@ -268,6 +286,52 @@ class AndroidChat(val server: String, val http: OkHttpClient, outbox: File, priv
         close()
         client.forgetUser()
         hide()
+    }
+
+    /**
+     * Visits the site for a new login, and then connects. The site may remember the user, although the session ended.
+     *
+     * @return false if the user must log in
+     */
+    private fun renewLogin(reason: ConnectionState.Reason): Boolean {
+        val site = visits ?: return false
+        // While the login page is open, a visit could make its form invalid.
+        if (endBeforeVisit != null || mutableAccess.value is Access.Ended || site.cookies.isEmpty()) return false
+        val hasRunOut = reason in RUN_OUT
+        if (!hasRunOut && !(reason == ConnectionState.Reason.LOGOUT && site.isVisiting)) return false
+        endBeforeVisit = reason
+        scope.launch {
+            val hasAnswer = if (hasRunOut) site.visit() else site.awaitVisit()
+            // The site may have replaced the session before it answered. Then the client finds the new cookie by itself.
+            if (!hasRunOut) withTimeoutOrNull(RESUME_MS) { connection.first { it != ConnectionState.Kind.SESSION_ENDED } }
+            if (connection.value != ConnectionState.Kind.SESSION_ENDED) return@launch
+            if (hasAnswer) client.start() else end(Access.Ended(reason))
+        }
+        return true
+    }
+
+    /** Visits the site. Connects if the session is a new one, because pushes belong to a session. */
+    internal suspend fun visitInBackground() {
+        val site = visits ?: return
+        if (access.value is Access.Ended || access.value is Access.Refused) return
+        val before = site.cookies
+        if (site.visit() && site.cookies != before) whileConnected { if (awaitLogin()) ChatNotifications.registerAgain() }
+    }
+
+    /** Whether the user must log in, without having logged out. */
+    internal val hasExpired get() = access.value.let { it is Access.Ended && it.reason in RUN_OUT }
+
+    /** Waits for the answer of the server whether the user is logged in. */
+    internal suspend fun awaitLogin(): Boolean = combine(connection, access) { connection, access ->
+        if (connection == ConnectionState.Kind.ONLINE) true else if (access is Access.Ended || access is Access.Refused) false else null
+    }.filterNotNull().first()
+
+    private fun end(access: Access) {
+        offline?.clear()
+        // The next user must not join a room that was open before the process ended.
+        if (lastUser == null) close()
+        clearState()
+        mutableAccess.value = access
     }
 
     private fun hide() {
@@ -364,10 +428,7 @@ class AndroidChat(val server: String, val http: OkHttpClient, outbox: File, priv
      */
     internal suspend fun <T> requestOnline(send: Chat.(Callback<T>) -> Unit): T {
         while (true) {
-            val isOnline = combine(connection, access) { connection, access ->
-                if (connection == ConnectionState.Kind.ONLINE) true else if (access is Access.Ended || access is Access.Refused) false else null
-            }.first { it != null }
-            if (isOnline == false) throw ChatRequestException(ChatError.OFFLINE)
+            if (!awaitLogin()) throw ChatRequestException(ChatError.OFFLINE)
             try {
                 return request(send)
             } catch (e: ChatRequestException) {
@@ -413,7 +474,10 @@ class AndroidChat(val server: String, val http: OkHttpClient, outbox: File, priv
             // A new connection also needs the time zone and language.
             nextActivityAt = 0
             val reason = state.reason
-            if (state.kind == ConnectionState.Kind.SESSION_ENDED && reason != null) end(Access.Ended(reason))
+            if (state.kind == ConnectionState.Kind.SESSION_ENDED && reason != null && !renewLogin(reason)) {
+                end(Access.Ended(endBeforeVisit?.takeIf { reason == ConnectionState.Reason.UNAUTHORIZED } ?: reason))
+            }
+            if (state.kind == ConnectionState.Kind.ONLINE || state.kind == ConnectionState.Kind.STOPPED) endBeforeVisit = null
             state.refusal?.let { end(Access.Refused(it, state.ban)) }
             if (state.kind == ConnectionState.Kind.ONLINE) {
                 loadScheduled()
@@ -422,14 +486,6 @@ class AndroidChat(val server: String, val http: OkHttpClient, outbox: File, priv
                 mutableConversation.value?.let { open -> update(open.room) { it.copy(members = MemberChanges(missed = it.members.missed + 1)) } }
             }
             if (state.kind.isWaiting && mutableAccess.value == Access.Checking) showStoredRooms()
-        }
-
-        private fun end(access: Access) {
-            offline?.clear()
-            // The next user must not join a room that was open before the process ended.
-            if (lastUser == null) close()
-            clearState()
-            mutableAccess.value = access
         }
 
         override fun onIdentity(me: Identity) {

@@ -58,6 +58,9 @@ private const val REPLY = "reply"
 private const val UNREAD = 1
 private const val REMINDER = 2
 
+/** Marks the notification that asks for a login. IDs of rooms have no blank. */
+private const val LOGIN = "log in"
+
 /** Marks a notification whose message is not loaded yet, with the `seq` of the push. */
 private const val NOT_LOADED = "io.github.phpsessionchat.notLoaded"
 
@@ -104,9 +107,12 @@ class ChatNotifications(private val context: Context, private val chat: AndroidC
         current = this
         manager.createNotificationChannel(NotificationChannel(CHANNEL, look.channelName, NotificationManager.IMPORTANCE_HIGH))
         // Registers again, because the user may have changed.
-        scope.launch { chat.me.collect { if (it != null) register() } }
+        scope.launch { chat.me.collect { if (it != null) launch { register() } } }
         scope.launch {
-            chat.access.collect { if (it is Access.Ended || it is Access.Refused) manager.cancelAll() }
+            chat.access.collect {
+                if (it is Access.Ended || it is Access.Refused) manager.cancelAll()
+                if (it == Access.Granted) manager.cancel(LOGIN, UNREAD)
+            }
         }
         // Rooms that the user has read on another device. An older list may not know the message of a push.
         scope.launch {
@@ -119,17 +125,15 @@ class ChatNotifications(private val context: Context, private val chat: AndroidC
     /** Registers this device with its token of the push service. Call it at each start, and when the token changes. */
     fun useToken(token: String) {
         this.token = token
-        if (chat.me.value != null) register()
+        if (chat.me.value != null) scope.launch { register() }
     }
 
-    private fun register() {
+    private suspend fun register() {
         val token = token ?: return
-        scope.launch {
-            try {
-                device = chat.request<String> { registerDevice(token, Build.MODEL, it) }
-            } catch (_: ChatRequestException) {
-                // Registered at the next connection.
-            }
+        try {
+            device = chat.request<String> { registerDevice(token, Build.MODEL, it) }
+        } catch (_: ChatRequestException) {
+            // Registered at the next connection.
         }
     }
 
@@ -151,12 +155,14 @@ class ChatNotifications(private val context: Context, private val chat: AndroidC
      */
     suspend fun show(push: Map<String, String>) {
         if (isShown) return
-        if ("expired" in push) {
-            manager.cancelAll()
-            notify(null, look.newMessage, look.logIn, null)
+        val room = push["room"]
+        // Null if that is not known yet.
+        val hasLogin = if ("expired" in push) hasNewLogin() else true
+        if (hasLogin == false || (hasLogin == null && room == null)) {
+            askForLogin()
             return
         }
-        val room = push["room"] ?: return
+        if (room == null) return
         // Texts of strangers do not belong on the lock screen.
         if (push["member"] == "false" || push["accepted"] == "false") {
             val seq = if (push["member"] == "false") push["seq"]?.toLongOrNull() ?: 0L else 0L
@@ -165,15 +171,26 @@ class ChatNotifications(private val context: Context, private val chat: AndroidC
         }
         val id = if ("reminder" in push) REMINDER else UNREAD
         val seq = push["seq"]?.toLongOrNull() ?: 0L
-        val loaded = withTimeoutOrNull(MAX_MS) { load(room, seq, id) }
+        val loaded = if (hasLogin == null) null else withTimeoutOrNull(MAX_MS) { load(room, seq, id) }
         if (isShown) return
         if (loaded != null) {
             show(room, id, loaded)
             return
         }
-        notify(Target(room, 0), titleOf(room) ?: look.newMessage, null, null, id, notLoaded = seq)
+        // Another person may use the device now.
+        if (hasLogin == null) notify(Target(room, 0), look.newMessage, look.logIn, null, id, notLoaded = seq)
+        else notify(Target(room, 0), titleOf(room) ?: look.newMessage, null, null, id, notLoaded = seq)
         PushJob.schedule(context)
     }
+
+    private fun askForLogin() {
+        manager.cancelAll()
+        notify(null, look.newMessage, look.logIn, null)
+    }
+
+    /** Whether the site gives the user a new login without a password. Null if it does not answer in time. */
+    private suspend fun hasNewLogin(): Boolean? =
+        if (chat.visits == null) false else withTimeoutOrNull(MAX_MS) { chat.whileConnected { chat.awaitLogin() } }
 
     private fun titleOf(room: String) = chat.rooms.value.find { it.id == room && it.member }?.let { it.with?.name ?: it.name }
 
@@ -194,6 +211,8 @@ class ChatNotifications(private val context: Context, private val chat: AndroidC
             if (!shown.notification.extras.containsKey(NOT_LOADED)) continue
             val loaded = load(room, shown.notification.extras.getLong(NOT_LOADED), shown.id)
             if (loaded == null) isDone = false
+            // Otherwise the notification would disappear.
+            else if (loaded == NoMessage && chat.hasExpired) askForLogin()
             // The user may have removed it since, or a later push has replaced it.
             else if (manager.activeNotifications.any { it.tag == room && it.id == shown.id }) show(room, shown.id, loaded, isUpdate = true)
         }
@@ -276,7 +295,7 @@ class ChatNotifications(private val context: Context, private val chat: AndroidC
             )
             builder.addAction(replyAction(room))
         }
-        post(room ?: "login", id, builder)
+        post(room ?: LOGIN, id, builder)
     }
 
     private fun post(tag: String, id: Int, builder: NotificationCompat.Builder) {
@@ -397,5 +416,10 @@ class ChatNotifications(private val context: Context, private val chat: AndroidC
 
         // Android creates receivers itself, so the notifications cannot be handed to them.
         private var current: ChatNotifications? = null
+
+        /** Registers the device for the session of the open connection. */
+        internal suspend fun registerAgain() {
+            current?.register()
+        }
     }
 }

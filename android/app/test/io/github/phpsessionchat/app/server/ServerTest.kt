@@ -28,6 +28,7 @@ import org.robolectric.annotation.GraphicsMode
 /** Uses the server and the folder of the test in `test/android-app`, which starts these tests. */
 open class TestApplication : ChatApplication() {
     override val server = System.getProperty("chat.server")!!
+    override val visitedPage = System.getProperty("chat.page") ?: ""
 
     override fun onCreate() {
         // Android does this itself. It lets the app know when it is visible.
