@@ -240,7 +240,7 @@ function unloaded(text: string, ...actions: [label: string, act: () => void][]):
   for (const [label, act] of actions) {
     const button = document.createElement('button');
     button.textContent = label;
-    button.addEventListener('click', act);
+    button.onclick = act;
     card.append(button);
   }
   return card;

@@ -69,7 +69,7 @@ export class PhpChatLauncher extends HTMLElement {
     // A page that morphs its content to a new response removes the chat, which the response does not have.
     slot.addEventListener('slotchange', () => this.#panel.open && this.#load());
     this.#panel.append(slot);
-    this.#button.addEventListener('click', () => (this.#panel.open ? this.close() : this.open()));
+    this.#button.onclick = () => (this.#panel.open ? this.close() : this.open());
     // `cancel` is the Back of a phone. Esc is handled as a key, so that elements inside can use it first.
     const shut = (event: Event) => {
       event.preventDefault();
@@ -77,7 +77,7 @@ export class PhpChatLauncher extends HTMLElement {
       event.stopPropagation();
       this.close();
     };
-    this.#panel.addEventListener('cancel', shut);
+    this.#panel.oncancel = shut;
     this.addEventListener('keydown', (event) => {
       if (event.key !== 'Escape' || event.defaultPrevented || !this.#panel.open) return;
       shut(event);
