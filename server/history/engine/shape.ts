@@ -43,19 +43,14 @@ function columnsIn(definitions: string): string[] {
   return flat.split(',').flatMap((definition) => /^\s*([a-z]\w*)/.exec(definition)?.[1] ?? []);
 }
 
-/** Selects the columns of the tables, and the indexes as rows without a `field`. */
+/** Selects the columns of all tables, and the indexes as rows without a `field`. */
 export const catalogues: Record<DatabaseName, Sql> = {
-  // The views of the information schema read all dependencies.
-  PostgreSQL: raw(`SELECT relname::text AS name, attname::text AS field
-    FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid
-    WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r' AND starts_with(relname::text, 'chat_')
-      AND attnum > 0 AND NOT attisdropped
-    UNION ALL SELECT relname::text, NULL FROM pg_class
-    WHERE relnamespace = current_schema()::regnamespace AND relkind = 'i' AND starts_with(relname::text, 'chat_')`),
+  PostgreSQL: raw(`SELECT table_name::text AS name, column_name::text AS field FROM information_schema.columns
+    WHERE table_schema = current_schema()
+    UNION ALL SELECT indexname::text, NULL FROM pg_indexes WHERE schemaname = current_schema()`),
   MariaDB: raw(`SELECT table_name AS name, column_name AS field FROM information_schema.columns
-    WHERE table_schema = DATABASE() AND table_name LIKE 'chat%'
-    UNION ALL SELECT index_name, NULL FROM information_schema.statistics
-    WHERE table_schema = DATABASE() AND table_name LIKE 'chat%'`),
+    WHERE table_schema = DATABASE()
+    UNION ALL SELECT index_name, NULL FROM information_schema.statistics WHERE table_schema = DATABASE()`),
   SQLite: raw(`SELECT tables.name AS name, columns.name AS field
     FROM sqlite_master AS tables, pragma_table_info(tables.name) AS columns WHERE tables.type = 'table'
     UNION ALL SELECT name, NULL FROM sqlite_master WHERE type = 'index'`),
