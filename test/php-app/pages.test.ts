@@ -45,8 +45,8 @@ describe('chat page', () => {
   test("contains the chat's tag and script, and a policy that allows only them", async () => {
     const cookie = await app.login('alice');
     const { body, headers } = await raw(app.url, { path: '/messages', headers: { cookie } });
-    expect(body).toContain(
-      '<php-chat server="http://127.0.0.1:7070" login-url="/messages" history="hash"><p>The chat couldn’t be',
+    expect(body).toMatch(
+      /<php-chat server="http:\/\/127\.0\.0\.1:7070" login-url="\/messages" history="hash"[^>]*><p>The chat couldn’t be/,
     );
     expect(body).toContain('<script type="module" src="http://127.0.0.1:7070/php-chat.js"></script>');
     // Keeps the input field above the keyboard on phones.
