@@ -85,16 +85,16 @@ class ThreadTest : ScreenTest() {
     fun sendsAReplyOnlyToTheThreadUnlessTheUserWantsItInTheRoomToo() {
         showThread()
         send("Agreed")
-        compose.onNodeWithText("Also in the room").assertIsOff().assertHeightIsAtLeast(48.dp).performClick()
+        compose.onNodeWithText("Also send to the room").assertIsOff().assertHeightIsAtLeast(48.dp).performClick()
         send("To all")
-        compose.onNodeWithText("Also in the room").assertIsOff()
+        compose.onNodeWithText("Also send to the room").assertIsOff()
         assertEquals(listOf("send Agreed, a reply to 4 only there", "send To all, a reply to 4"), calls.filter { it.startsWith("send") })
     }
 
     @Test
     fun offersNoChoiceInADirectRoom() {
         showThread(Samples.rooms[1])
-        compose.onNodeWithText("Also in the room").assertDoesNotExist()
+        compose.onNodeWithText("Also send to the room").assertDoesNotExist()
         send("Agreed")
         assertTrue("send Agreed, a reply to 4" in calls)
     }

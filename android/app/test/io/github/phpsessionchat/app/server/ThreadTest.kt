@@ -23,7 +23,7 @@ class ThreadTest : ServerTest() {
         awaitText("Only in the thread")
         send("Only here")
         awaitText("2 replies")
-        compose.onNodeWithText("Also in the room").performClick()
+        compose.onNodeWithText("Also send to the room").performClick()
         send("For all")
         awaitText("3 replies")
         compose.onNodeWithContentDescription("Close replies").performClick()
