@@ -1,4 +1,4 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { domainToASCII } from 'node:url';
 import { isDeepStrictEqual } from 'node:util';
 import type { History, StoredMessage } from '../history/history.ts';
@@ -7,6 +7,7 @@ import { NotificationTexts } from '../notify/texts.ts';
 import type { UnreadRoom } from '../notify/unread.ts';
 import type { Branding } from '../wire/branding.ts';
 import { isMailAddress, type Mailbox } from './address.ts';
+import { digestOf } from './digest.ts';
 import type { MailSite } from './html.ts';
 import { letterOf, unlinkedLine } from './letter.ts';
 import { type Mail, type MailOutcome, type MailServer, openMailServer } from './mail-server.ts';
@@ -248,5 +249,3 @@ function holdsStill(said: About, now: About): boolean {
 const shownOf = ({ id, user, text, files, mentions }: StoredMessage) => ({ id, user, text, files, mentions });
 
 const domainOf = (address: string) => address.slice(address.lastIndexOf('@') + 1).toLowerCase();
-
-const digestOf = (text: string) => createHash('sha256').update(text).digest('hex');

@@ -1,5 +1,6 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { type History, mailStopsFor } from '../history/history.ts';
+import { digestOf } from './digest.ts';
 
 /**
  * A token starts with the time of its mail in seconds, so that an expired link is recognised even if it was never
@@ -7,8 +8,6 @@ import { type History, mailStopsFor } from '../history/history.ts';
  */
 const form = /^([0-9a-z]{6,8})-([A-Za-z0-9_-]{24})$/;
 const randomPart = 18;
-
-const digestOf = (token: string) => createHash('sha256').update(token).digest('hex');
 
 /** Creates and handles the unsubscribe links in mails. The history stores only digests of their tokens. */
 export class MailStops {

@@ -1,8 +1,7 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { type History, mailRepliesFor, type StoredMailReply } from '../../history/history.ts';
+import { digestOf } from '../digest.ts';
 import { alphabet, type RepliesAddress, randomCharacters } from './reply-address.ts';
-
-const digestOf = (token: string) => createHash('sha256').update(token).digest('hex');
 
 /** Creates and finds the tokens of reply addresses. The history stores only their digests. */
 export class ReplyTokens {
