@@ -11,10 +11,9 @@ import { addFormerTerms, addTerms, indexedFrom, termsVersion } from './terms.ts'
 
 /** Characters indexed in one event-loop tick. */
 const charactersPerTick = 32 * 1024;
+const termKey = ['room', 'term', 'block'] as const;
 /** Rows of one statement. */
 const maxRows = 1000;
-
-const termKey = ['room', 'term', 'block'] as const;
 /** Messages, reactions or index rows deleted in one step. */
 const purgeRows = 500;
 /** Expired messages deleted in one step. Their terms are computed in one event-loop tick. */
