@@ -1,4 +1,3 @@
-import { getPriority, setPriority } from 'node:os';
 import type { Metadata } from 'sharp';
 import { type AnimatedPng, readAnimatedPng, writeAnimatedPng } from './animated-png.ts';
 import type { Examined, ExaminerKind, Task, ToExaminer, ToServer } from './examiner.ts';
@@ -80,8 +79,6 @@ const advice: Record<string, string> = {
 for (const type of ['image/heif', 'image/heic-sequence', 'image/heif-sequence'])
   advice[type] = advice['image/heic'] as string;
 
-// All other processes take precedence. An even lower priority of the server stays, because raising it may be forbidden.
-setPriority(Math.max(10, getPriority()));
 /** The CPU usage at the start of the current task. Undefined between tasks. */
 let before: NodeJS.CpuUsage | undefined;
 setInterval(() => {

@@ -19,6 +19,8 @@ function ConfinedWorker(
 
 Worker.prototype.constructor = ConfinedWorker;
 threads.Worker = ConfinedWorker as unknown as typeof Worker;
+// All other processes take precedence. An even lower priority of the server stays, because raising it may be forbidden.
+os.setPriority(Math.max(10, os.getPriority()));
 // Sets the priority of this process only.
 const { setPriority } = os;
 os.setPriority = (priority: number) => setPriority(priority);

@@ -1,4 +1,3 @@
-import { setPriority } from 'node:os';
 import { pipeline } from 'node:stream/promises';
 import { constants, createBrotliDecompress, createGunzip, createInflate, createInflateRaw } from 'node:zlib';
 import { type Got, get } from '../outgoing/get.ts';
@@ -34,8 +33,6 @@ const decoders = {
   br: () => createBrotliDecompress({ finishFlush: constants.BROTLI_OPERATION_FLUSH }),
 };
 
-// All other processes take precedence.
-setPriority(10);
 setInterval(() => {
   if (process.memoryUsage.rss() > maxMemory) process.abort();
 }, 50).unref();

@@ -1,4 +1,3 @@
-import { getPriority, setPriority } from 'node:os';
 import { readIncoming } from './incoming.ts';
 import type { ReadingTask, ToServer } from './reader.ts';
 
@@ -10,8 +9,6 @@ import type { ReadingTask, ToServer } from './reader.ts';
 /** Maximum bytes of memory of this process. */
 const maxMemory = 256 * 1024 * 1024;
 
-// All other processes take precedence. The server may have a lower priority already.
-setPriority(Math.max(10, getPriority()));
 setInterval(() => {
   if (process.memoryUsage.rss() > maxMemory) process.abort();
 }, 50).unref();
