@@ -8,6 +8,7 @@ import { readArchive } from '../../server/backup/archive.ts';
 import { makeBackup } from '../../server/backup/backup.ts';
 import { restoreBackup } from '../../server/backup/restore.ts';
 import { backupTables } from '../../server/history/engine/portable.ts';
+import { size } from '../guarantees/size.ts';
 import { carryOutErasures } from '../helpers/erasures.ts';
 import { openDatabase } from '../helpers/history-database.ts';
 import {
@@ -64,7 +65,14 @@ async function backedUp(from: Empty): Promise<string> {
   return file;
 }
 
-test.each(names)('restores a backup of %s into each database with the same rows', async (name) => {
+type Pair = [from: (typeof names)[number], to: (typeof names)[number]];
+const eachInto: Pair[] = [
+  ['SQLite', 'PostgreSQL'],
+  ['PostgreSQL', 'MariaDB'],
+  ['MariaDB', 'SQLite'],
+];
+const all = names.flatMap((from) => names.map((to): Pair => [from, to]));
+test.each(size(all, eachInto))('restores a backup of %s into %s with the same rows', async (name, other) => {
   const from = await engines[name]();
   await fill(from);
   const file = await backedUp(from);
@@ -79,24 +87,22 @@ test.each(names)('restores a backup of %s into each database with the same rows'
       table,
       changed.includes(table) ? { ...ending, rows: 0, sha256: '' } : ending,
     ]);
-  for (const other of names) {
-    const to = await engines[other]();
-    await restoreBackup(file, dataOf(to));
-    expect([other, same(await endingsIn(await backedUp(to)))]).toEqual([other, same(rows)]);
-    const history = await openDatabase(to.url);
-    expect([other, await readAll(history)]).toEqual([other, answers]);
-    const { write, read } = history;
-    await expectSearches(history, 'texts');
-    const { messages } = await read.newest({ room: 'odd', upTo: 99, limit: 99 });
-    expect(messages.map(({ text }) => text)).toEqual(odd);
-    const user = { id: '1', name: 'Ann' };
-    const next = { room: 'odd', clientId: 'next', user, text: 'needle', sentAt: 0, asMember: false };
-    await write.send(next);
-    const search = { query: 'needle', rooms: ['odd'], everyPublic: false, limit: 9 };
-    expect(await read.search(search)).toMatchObject({ messages: [{ text: 'needle', seq: odd.length + 1 }] });
-    await history.close();
-    await to.close();
-  }
+  const to = await engines[other]();
+  await restoreBackup(file, dataOf(to));
+  expect(same(await endingsIn(await backedUp(to)))).toEqual(same(rows));
+  const history = await openDatabase(to.url);
+  expect(await readAll(history)).toEqual(answers);
+  const { write, read } = history;
+  await expectSearches(history, 'texts');
+  const { messages } = await read.newest({ room: 'odd', upTo: 99, limit: 99 });
+  expect(messages.map(({ text }) => text)).toEqual(odd);
+  const user = { id: '1', name: 'Ann' };
+  const next = { room: 'odd', clientId: 'next', user, text: 'needle', sentAt: 0, asMember: false };
+  await write.send(next);
+  const search = { query: 'needle', rooms: ['odd'], everyPublic: false, limit: 9 };
+  expect(await read.search(search)).toMatchObject({ messages: [{ text: 'needle', seq: odd.length + 1 }] });
+  await history.close();
+  await to.close();
   await from.close();
 });
 
