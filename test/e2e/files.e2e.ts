@@ -4,7 +4,7 @@ import { upload } from '../helpers/files.ts';
 import { mp4 } from '../helpers/media.ts';
 import { asUser, privateRoom } from './as-user.ts';
 import { faultsIn } from './axe.ts';
-import { expect, Person, type Site, stepInSoak, test } from './fixtures.ts';
+import { examined, expect, Person, type Site, stepInSoak, test } from './fixtures.ts';
 import { tellKept } from './kept-page.ts';
 import { seed } from './seed.ts';
 
@@ -306,7 +306,7 @@ test('shows pasted, dropped and animated pictures, and videos of any size', { ta
     await expect(tiles(alice)).toHaveCount(6);
     await send(alice);
     const shown = bob.messages.last().locator('.imgs button');
-    await expect(shown).toHaveCount(4);
+    await expect(shown).toHaveCount(4, examined);
     await expect(shown.last()).toHaveAccessibleName('3.png and 2 more pictures');
     await shown.last().click();
     await expect(bob.page.getByRole('dialog', { name: 'Picture 4 of 6' })).toBeVisible();

@@ -337,4 +337,7 @@ export const stepInSoak = async (title: string, run: () => Promise<void>): Promi
   if (soak) await test.step(title, run);
 };
 
+/** How long a picture may take. The process that examines it has the lowest priority. */
+export const examined = { timeout: 45_000 };
+
 export { expect };

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { asUser } from './as-user.ts';
-import { expect, test } from './fixtures.ts';
+import { examined, expect, test } from './fixtures.ts';
 import { type OtherBrowser, startFirefox, startWebKit } from './other-browsers.ts';
 import { shotFolder } from './shot.ts';
 
@@ -207,13 +207,13 @@ for (const { name, start } of [
           'String(HTMLInputElement.prototype.click = function () { document.body.append(this) })',
         );
         await user.click('button', 'Attach');
-        await user.click('menuitem', 'Attach files');
+        await user.click('[role="menuitem"]', 'Attach files');
         await browser.chooseFile('document.querySelector("input[type=file]")', path);
         await user.see('button', 'Describe tomato.png');
         await user.click(field);
         await user.type(keys.enter);
         const widths = `${find('[role="log"] article img')}.map(({ naturalWidth }) => naturalWidth)`;
-        await expect.poll(() => user.read(widths)).toEqual([60]);
+        await expect.poll(() => user.read(widths), examined).toEqual([60]);
       });
 
       await test.step('shows the same room after a reload', async () => {

@@ -3,7 +3,7 @@ import type { Locator } from '@playwright/test';
 import sharp from 'sharp';
 import { asUser, privateRoom } from './as-user.ts';
 import { faultsIn } from './axe.ts';
-import { expect, type Person, stepInSoak, test } from './fixtures.ts';
+import { examined, expect, type Person, stepInSoak, test } from './fixtures.ts';
 
 const openSettings = async ({ page }: Person) => {
   await page.getByRole('button', { name: 'Room menu' }).click();
@@ -95,8 +95,6 @@ test('shows a new picture of a room to others immediately, and removes it', asyn
   await openSettings(alice);
   const { page } = alice;
   const settings = page.getByRole('tabpanel', { name: 'Settings' });
-  // The process that examines pictures has the lowest priority.
-  const slow = { timeout: 45_000 };
   const loaded = (tile: Locator) =>
     tile.locator('img').evaluateAll(([image]) => (image as HTMLImageElement | undefined)?.naturalWidth ?? 0);
   const choose = async (name: string, buffer: Buffer) => {
@@ -107,7 +105,7 @@ test('shows a new picture of a room to others immediately, and removes it', asyn
   // A transparent picture, wide as a banner.
   const mark = await sharp(Buffer.from(banner)).png().toBuffer();
   await choose('flask.png', mark);
-  for (const person of [alice, bob]) await expect.poll(() => loaded(tileInList(person)), slow).toBe(256);
+  for (const person of [alice, bob]) await expect.poll(() => loaded(tileInList(person)), examined).toBe(256);
   await expect.poll(() => loaded(bob.page.locator('h2 .tile'))).toBe(256);
   const source = await tileInList(bob).locator('img').getAttribute('src');
 
@@ -124,7 +122,7 @@ test('shows a new picture of a room to others immediately, and removes it', asyn
 
   await test.step('a file that is not a picture changes nothing', async () => {
     await choose('broken.png', Buffer.from('words'));
-    await expect(page.getByText('This kind of file isn’t allowed.')).toBeVisible(slow);
+    await expect(page.getByText('This kind of file isn’t allowed.')).toBeVisible(examined);
     await expect(tileInList(bob).locator('img')).toHaveAttribute('src', source ?? '');
     await expect.poll(() => loaded(settings.locator('.sign .tile'))).toBe(256);
   });
@@ -160,7 +158,7 @@ test('shows a new picture of a room to others immediately, and removes it', asyn
     await bobs.context().setOffline(true);
     await expect(bob.banner).toContainText('You’re offline');
     await bobs.context().setOffline(false);
-    await expect.poll(() => loaded(tileInList(bob)), slow).toBe(256);
+    await expect.poll(() => loaded(tileInList(bob)), examined).toBe(256);
   });
 
   await test.step('another picture has another address', async () => {
@@ -170,7 +168,7 @@ test('shows a new picture of a room to others immediately, and removes it', asyn
         .png()
         .toBuffer(),
     );
-    await expect.poll(() => loaded(tileInList(bob)), slow).toBe(40);
+    await expect.poll(() => loaded(tileInList(bob)), examined).toBe(40);
     expect(await tileInList(bob).locator('img').getAttribute('src')).not.toBe(source);
   });
 

@@ -90,7 +90,7 @@ test('the chat’s own page works on a phone', async ({ page, site }) => {
         await back(page).click();
         await lobby.click();
         await expect(page.getByText(`${round} 20`, { exact: true })).toBeInViewport();
-        await page.getByRole('button', { name: /unread messages$/ }).click();
+        await page.getByRole('button', { name: /^Jump to latest/ }).click();
         await expect(
           page.getByText(`Who has the key of the ${round}?`, { exact: true }).last(),
         ).toBeInViewport();

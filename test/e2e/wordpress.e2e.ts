@@ -86,7 +86,10 @@ test('the chat follows WordPress logins on several devices until their logout', 
     await profile.getByRole('button', { name: 'Update Profile' }).click();
     await expect(profile.getByText('Profile updated')).toBeVisible(answered);
     await profile.close();
+    const people = desk.page.getByRole('button', { name: /^Here now/ });
+    await people.click();
     await expect(desk.page.getByText('mia', { exact: true }).first()).toBeVisible();
+    await people.click();
   });
 
   await test.step('finds a member who never opened the chat by name and sends a message', async () => {
