@@ -181,6 +181,8 @@ async function withoutServer<T>(work: () => Promise<T>): Promise<T> {
 
 test('the app shows and takes messages without a server after a new start, until the login has ended', async () => {
   const bob = await connectBob();
+  // More than a screen.
+  for (let line = 0; line < 20; line++) await bob.say(`${line}`);
   await bob.say('To read on the train');
   const cookie = await site.session('frank', 'Frank');
   await expectSuccess(startApp('StoresTest', cookie));

@@ -302,6 +302,12 @@ private fun LoadAndFollow(
     actions: ConversationActions,
 ) {
     val entries = conversation.entries
+    val isAtBottom by remember { derivedStateOf { list.firstVisibleItemIndex <= 1 } }
+    val newest = entries.last()
+    LaunchedEffect(newest.key) {
+        // A new message below the visible ones does not move the list. A stored copy has no view, and its end is the newest message.
+        if (conversation.view?.atEnd != false && (isAtBottom || newest.user == me)) list.scrollToItem(0)
+    }
     val view = conversation.view ?: return
     val isAtTop by remember {
         derivedStateOf {
@@ -310,7 +316,6 @@ private fun LoadAndFollow(
             if (oldest == null) list.layoutInfo.viewportSize.height > 0 else oldest.index >= list.layoutInfo.totalItemsCount - 10
         }
     }
-    val isAtBottom by remember { derivedStateOf { list.firstVisibleItemIndex <= 1 } }
     // Depends on the connection, so that a request that failed offline is repeated after a reconnect.
     LaunchedEffect(isAtTop, entries.first().key, view.atBeginning, connection) {
         if (isAtTop && !view.atBeginning) actions.loadOlder()
@@ -319,11 +324,6 @@ private fun LoadAndFollow(
         if (isAtBottom && !view.atEnd) actions.loadNewer()
     }
 
-    val newest = entries.last()
-    LaunchedEffect(newest.key) {
-        // A new message below the visible ones does not move the list.
-        if (view.atEnd && (isAtBottom || newest.user == me)) list.scrollToItem(0)
-    }
     val lifecycle by LocalLifecycleOwner.current.lifecycle.currentStateAsState()
     // The list is at the bottom until it has scrolled to its target.
     val isReading = lifecycle == Lifecycle.State.RESUMED && isAtBottom && view.atEnd && conversation.target == 0L
