@@ -110,6 +110,7 @@ export function asyncApi(): Json {
         ...sharedSchemas(),
         RequestError: errorSchema(requestErrors, {
           current: { $ref: '#/components/schemas/Message', description: 'with conflict of message:edit' },
+          question: { $ref: '#/components/schemas/Question', description: 'with conflict of question:take' },
         }),
         ConnectError: {
           type: 'object',

@@ -276,8 +276,10 @@ export function javaOptions(asyncApi: object): JavaOptions {
       ...['protocol', 'rooms', 'tags', 'more', 'node', 'totals', 'fileAccess', 'serverTime'].map(
         (name) => `Identity.${name}`,
       ),
-      ...['cards', 'push', 'mail', 'hold', 'moderate'].map((name) => `Identity.can.${name}`),
+      ...['cards', 'push', 'mail', 'hold', 'ask', 'moderate'].map((name) => `Identity.can.${name}`),
       ...['InvitedRoom.picture', 'Removal.room', 'RoomMember.after', 'RoomSummary.readByOther'],
+      // Shown as rooms.
+      'RoomSummary.question',
     ]),
     sent: new Set([...sent, ...Object.keys(sentPoll ?? {})]),
     edited: new Set(edited),

@@ -17,6 +17,7 @@ import { eventTypes } from './history/history.ts';
 import type { ClientFile } from './http/client-files.ts';
 import { Metrics } from './http/metrics.ts';
 import { createLog, type Log, QuietLog } from './log.ts';
+import { guestOf } from './logins/guests.ts';
 import { asideFailures } from './requests/aside-failures.ts';
 import { Drain } from './requests/drain.ts';
 import { type Config, nodeName } from './settings/config.ts';
@@ -101,6 +102,7 @@ export async function startApp(
     },
     others: servers,
     accounts: siteLogins.accounts,
+    guestOf: config.guests && guestOf,
     hold,
     previews: attachments.previews,
     cards,
@@ -123,7 +125,11 @@ export async function startApp(
     onOtherRoom: (room) => log.warn(describeRoomConflict(room), 'configuration problem found'),
   });
   const missing = logFailures(() => health.missing(), log);
-  metrics.addGauges({ connections: () => transport.sockets.connections, missing });
+  metrics.addGauges({
+    connections: () => transport.sockets.connections,
+    missing,
+    questions: () => chat.expectations.statistics(),
+  });
   servers?.open(chat.here);
   const mailReplies = openMailReplies(config, { ...telemetry, chat, attachments, notifications });
   const server = await transport.listen({

@@ -4,6 +4,7 @@ import type { Chat } from '../chat/chat.ts';
 import { fileFor, mayUpload } from '../chat/messages/files.ts';
 import { exportFor, mayExport } from '../chat/moderation/people.ts';
 import { exported } from '../chat/personal-data/export.ts';
+import * as questionsApi from '../chat/questions/api.ts';
 import * as site from '../chat/site.ts';
 import { canOf, totalsOfUser } from '../chat/summary.ts';
 import { identityOf } from '../connections/accepted.ts';
@@ -144,6 +145,9 @@ export function openRoutes(
     api: {
       postMessage: (room, body) => site.postMessage(chat, room, body),
       readMessage: (room, seq) => site.readMessage(chat, room, seq),
+      openQuestion: (body) => questionsApi.ask(chat, body),
+      listQuestions: (query) => questionsApi.list(chat, query),
+      closeQuestion: (room) => questionsApi.close(chat, room),
       push: (user, body) => chat.everywhere(user, { is: 'push', ...body }),
       putRoom: (id, body) => site.putRoom(chat, { id, ...body }),
       deleteRoom: (room) => site.deleteRoom(chat, room),

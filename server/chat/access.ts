@@ -3,6 +3,7 @@ import {
   isMember,
   isReadable,
   type MemberRecord,
+  type RoomQuestion,
   type RoomRecord,
   sources,
 } from '../history/history.ts';
@@ -61,6 +62,7 @@ export function memberBySession(
  * history/messages/posting.ts, and moderating by `isModerator` in history/members/membership.ts.
  */
 export function rightsIn(room: RoomRecord, { roles, member }: Actor): Right[] {
+  if (room.question !== undefined) return rightsInQuestion(room.question, { roles, member });
   if (isVisitor({ roles }))
     return room.settings.write === 'moderators' || !roles.includes('guest') ? ['leave'] : ['send', 'leave'];
   // If the other user was erased, messages would have no reader.
@@ -74,6 +76,14 @@ export function rightsIn(room: RoomRecord, { roles, member }: Actor): Right[] {
   if (owner) may.push('roles', 'delete');
   if (member !== undefined && member.sources === sources.people) may.push('leave');
   return may;
+}
+
+/** Site roles give no rights in a question, because only its members may know it. */
+function rightsInQuestion({ asker }: RoomQuestion, { roles, member }: Actor): Right[] {
+  // If the asker was erased, messages would have no reader.
+  if (member?.role === 'moderator')
+    return asker === undefined ? ['leave'] : ['send', 'moderate', 'pin', 'leave'];
+  return roles.includes('reader') || member === undefined ? [] : ['send'];
 }
 
 /** Whether the user moderates the whole site, as a site moderator or admin. */

@@ -22,6 +22,10 @@ export type Aside =
   | 'mention_told'
   /** Announce new counts of threads. */
   | 'thread_changed'
+  /** Record that a guest answered a mail from the address that the guest gave. */
+  | 'address_verified'
+  /** Send a note to the team. */
+  | 'note_announced'
   /** Check whether the other user of a direct room ever connected. */
   | 'reach_checked'
   /** Notify an author that more users have read a message. */

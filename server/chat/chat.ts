@@ -18,6 +18,8 @@ import type { PageReaders } from './page-readers.ts';
 import type { Partners } from './partners.ts';
 import type { Presence } from './presence.ts';
 import type { Publisher } from './publisher.ts';
+import type { Expectations } from './questions/expectations.ts';
+import type { Team } from './questions/team.ts';
 import type { ChatSettings } from './summary.ts';
 
 /** The operator's limits. */
@@ -113,6 +115,8 @@ export interface GivenParts {
   fileBudget: CopyBudget;
   /** Absent if the server does not know the site's table of users. */
   accounts?: SiteAccounts | undefined;
+  /** Returns the ID of the guest with this secret. Absent if all users need a login. */
+  guestOf?: ((secret: string) => string) | undefined;
   /** Absent if messages need no approval. */
   hold?: HoldSettings | undefined;
   /** Absent if links have no previews. */
@@ -151,6 +155,8 @@ export interface Chat extends GivenParts {
   partners: Partners;
   newest: NewestPages;
   reactions: Reactions;
+  team: Team;
+  expectations: Expectations;
   /**
    * Runs a node command on all servers. On this server it runs at once, even if the history fails.
    * @returns the sum of `OrderAnswer.count`, without servers that do not respond in time

@@ -159,16 +159,21 @@ async function settle(chat: Chat, person: Person): Promise<void> {
     for (const [roomId, { room }] of stored) rooms.set(roomId, { id: roomId, name: room.record.name });
   }
   const hasSameRooms = stored.length === rooms.size && stored.every(([roomId]) => rooms.has(roomId));
-  if (person.isStored && hasSameRooms && person.user.name === name && person.user.siteRole === role) return;
-  await history.write.arrive({
-    user: { id, name },
-    siteRole: role,
-    rooms: hasSameRooms ? undefined : [...rooms.values()],
-    at: Date.now(),
-  });
-  person.isStored = true;
-  if (role === undefined) delete person.user.siteRole;
-  else person.user.siteRole = role;
+  if (!person.isStored || !hasSameRooms || person.user.name !== name || person.user.siteRole !== role)
+    await arrive();
+  await chat.team.settle(person);
+
+  async function arrive() {
+    await history.write.arrive({
+      user: { id, name },
+      siteRole: role,
+      rooms: hasSameRooms ? undefined : [...rooms.values()],
+      at: Date.now(),
+    });
+    person.isStored = true;
+    if (role === undefined) delete person.user.siteRole;
+    else person.user.siteRole = role;
+  }
 }
 
 /**

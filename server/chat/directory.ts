@@ -2,6 +2,7 @@ import {
   type Ban,
   type Change,
   isNamed,
+  isQuestionId,
   leftOf,
   type MemberRecord,
   type RoomRecord,
@@ -115,9 +116,12 @@ export class Directory {
     return this.#rooms.get(id);
   }
 
-  /** Whether the user may know of a room with this ID. Guests know only of the rooms in CHAT_GUEST_ROOMS. */
+  /**
+   * Whether the user may know of a room with this ID, as a member or if it is public. Guests know only of the rooms in
+   * CHAT_GUEST_ROOMS and their questions.
+   */
   isOpenTo(user: string, room: string): boolean {
-    return !isGuest(user) || this.guestRooms.has(room);
+    return !isGuest(user) || this.guestRooms.has(room) || isQuestionId(room);
   }
 
   /** Returns the room if this person may know of it. A hidden room takes the same code path as a missing one. */

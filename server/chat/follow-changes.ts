@@ -13,6 +13,7 @@ import { blockedEffect } from './moderation/blocking.ts';
 import { pendingEffect } from './moderation/held.ts';
 import { reportEffect } from './moderation/reports.ts';
 import { restrictedEffect } from './moderation/restrict.ts';
+import { questionEffect } from './questions/changes.ts';
 import { resetEffect, roomEffect } from './room-changes.ts';
 import { banEffect, erasedEffect, userEffect } from './user-changes.ts';
 
@@ -24,6 +25,7 @@ const effects: { [Type in Change['type']]: Effect<Type> | null } = {
   followed: followedEffect,
   read: readEffect,
   pin: pinEffect,
+  question: questionEffect,
   room: roomEffect,
   reset: resetEffect,
   member: memberEffect,

@@ -19,6 +19,8 @@ import type { ThisServer } from './other-servers.ts';
 import { PageReaders } from './page-readers.ts';
 import { Partners } from './partners.ts';
 import { Presence } from './presence.ts';
+import { Expectations } from './questions/expectations.ts';
+import { Team } from './questions/team.ts';
 import { enforceRetention, type Retention } from './retention.ts';
 import { type KeyRenewal, renewSearchKeys } from './search-keys.ts';
 import { sendSummary } from './summary.ts';
@@ -60,6 +62,7 @@ export async function openChat({
   const findAll = settings.findPeople === 'all';
   const guestRooms = settings.guests?.rooms ?? new Set<string>();
   const directory = new Directory({ findAll, showsSeen: settings.seen, guestRooms, presence, others });
+  const team = new Team(history, settings.team !== undefined);
   const typing = new Typing(publisher, others);
   const pageReaders = new PageReaders(history, others, (user) => directory.banOf(user) !== null);
   const summaries = new ChangedSummaries((room, connection) =>
@@ -82,6 +85,8 @@ export async function openChat({
     partners: new Partners(history, directory, summaries),
     newest: new NewestPages(history),
     reactions: new Reactions(history),
+    team,
+    expectations: new Expectations(history, directory, team, settings.team?.text),
     lastHere: settings.lastSeen ? new LastHere(history, signal, onAsideFailure) : undefined,
     endRestrictions,
     sendDue: () => sendDue?.(),

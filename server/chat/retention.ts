@@ -16,6 +16,8 @@ const devicesFor = 30 * 24 * 60 * 60 * 1000;
 const pendingTtlMs = 30 * 24 * 60 * 60 * 1000;
 /** Pending and rejected messages discarded in one write. */
 const pendingBatchSize = 100;
+/** A guest's address that was not verified is deleted this long after the last message of the question, in ms. */
+const addressesFor = 30 * 24 * 60 * 60 * 1000;
 /** Daily message counts are deleted at this age, in ms. */
 const daysFor = 400 * 24 * 60 * 60 * 1000;
 
@@ -90,6 +92,13 @@ export function enforceRetention(
       after = page.next;
     }
   };
+  const forgetAddresses = async () => {
+    let more = true;
+    while (more && !signal.aborted) {
+      const old = { before: Date.now() - addressesFor, most: roomsAtOnce };
+      more = (await history.write.forgetQuestionAddresses(old)).forgotten === roomsAtOnce;
+    }
+  };
   let isRunning = false;
   const turn = async () => {
     if (isRunning) return;
@@ -100,6 +109,7 @@ export function enforceRetention(
       await forgetActs();
       await forgetPending();
       await endGuests();
+      await forgetAddresses();
       await history.write.forgetInvites({ before: Date.now() - invitesFor });
       await history.write.forgetDevices({ before: Date.now() - devicesFor });
       await history.write.forgetMailStops({ before: Date.now() - mailStopsFor });

@@ -139,6 +139,7 @@ export function applyRecord(record: RoomRecord, now: RoomRecord): void {
     'firstSeq',
     'settings',
     'previewsOf',
+    'question',
   ] as const) {
     if (now[field] === undefined) Reflect.deleteProperty(record, field);
     else Object.assign(record, { [field]: now[field] });

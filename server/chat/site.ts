@@ -109,6 +109,8 @@ async function notDirect(history: Chat['history'], room: string): Promise<void> 
   if (record === null) throw new RequestError('unknown_room');
   if (record.kind === 'direct')
     throw new RequestError('bad_request', 'a direct room can be changed only by its two users');
+  if (record.question !== undefined)
+    throw new RequestError('bad_request', 'the members of a question are its asker and the team');
 }
 
 /**

@@ -19,6 +19,8 @@ import { countMentions } from './messages/unread-mentions.ts';
 import { type Connection, membersOf, type Person, type Room, type SessionIdentity } from './model.ts';
 import type { HoldMode } from './moderation/hold-settings.ts';
 import type { Publisher } from './publisher.ts';
+import { isOfTeam, type TeamSettings } from './questions/roles.ts';
+import { toState } from './questions/state.ts';
 
 const previewLength = 120;
 
@@ -51,6 +53,7 @@ export function summaryOf(directory: Directory, room: Room, connection: Connecti
     favourite: member?.favourite,
     threadOnly: record.threadOnly?.total,
     pins: record.pins,
+    question: record.question && toState(record.question),
     mutedForMs: muted?.forMs,
     mutedReason: muted?.mute.reason,
   };
@@ -280,6 +283,10 @@ export interface ChatSettings {
   mails: boolean;
   /** Absent if all users need a login. */
   guests?: { may: 'read' | 'write'; rooms: ReadonlySet<string> } | undefined;
+  /** Absent if visitors cannot ask questions. */
+  team?: TeamSettings | undefined;
+  /** Absent if this server sends no mails. */
+  mail?: object | undefined;
 }
 
 export function canOf(
@@ -295,6 +302,7 @@ export function canOf(
     seen,
     mails,
     moderateData,
+    team,
   }: ChatSettings,
   roles: readonly SiteRole[],
 ): Can {
@@ -314,6 +322,7 @@ export function canOf(
     report: !roles.includes('reader'),
     mail: hasLogin && mails,
     hold: !moderator && (hold.mode !== 'off' || hold.words.length > 0),
+    ask: team !== undefined && !roles.includes('reader') && !isOfTeam({ roles }) ? true : undefined,
     moderate: moderator ? { people: true, log: admin, data: admin && moderateData } : undefined,
   };
 }

@@ -5,6 +5,7 @@ import type { Chat } from '../chat/chat.ts';
 import { changeIdentity, disconnectUser } from '../chat/connected-users.ts';
 import type { Connection, SessionIdentity } from '../chat/model.ts';
 import { nameToShow } from '../chat/moderation/hold-settings.ts';
+import { withTeam } from '../chat/questions/roles.ts';
 import { roomsIn, shownBan } from '../chat/site.ts';
 import type { CheckedLogin, Subscriber } from '../liveness/checked-login.ts';
 import type { Liveness } from '../liveness/liveness.ts';
@@ -167,7 +168,7 @@ export function identityOf(
 ): SessionIdentity {
   const { id, name } = user;
   const rooms = roomsIn(user);
-  const guestRole = settings.guests?.may === 'write' ? 'guest' : 'reader';
-  const roles: readonly SiteRole[] = isGuest(id) ? [guestRole] : (user.roles ?? []);
+  const guestRole: SiteRole = settings.guests?.may === 'write' ? 'guest' : 'reader';
+  const roles = isGuest(id) ? [guestRole] : withTeam(settings.team, id, user.roles ?? []);
   return { id, name: nameToShow(hold, { id, name }), roles, rooms };
 }

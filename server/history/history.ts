@@ -24,6 +24,9 @@ export {
 } from './notifications/mails.ts';
 export type { StoredNotices } from './notifications/notices.ts';
 export type { DuePush, Pushed, PushRef, SettledPush } from './notifications/pushes.ts';
+export { mostNotes, type StoredNote } from './questions/notes.ts';
+export { mostGuestsOfAddress, type QuestionCursor, type QuestionList } from './questions/questions.ts';
+export { mostSnippets } from './questions/snippets.ts';
 export { type Change, changeBits, type LoggedChange, type LoggedEntry } from './records/changes.ts';
 export { type ErasedMessages, erasureConsumer } from './records/erasure.ts';
 export { isReserved, type StoredFile } from './records/file.ts';
@@ -53,11 +56,15 @@ export {
 } from './records/message.ts';
 export type { Act, Ban } from './records/moderation.ts';
 export {
+  canHold,
   hasBegun,
+  isQuestionId,
   isReadable,
   isUserRoom,
   lastInRoom,
   otherOf,
+  questionId,
+  type RoomQuestion,
   type RoomRecord,
   shownAfter,
   stateOf,

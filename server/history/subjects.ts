@@ -32,6 +32,10 @@ import { mailSubject } from './notifications/mails.ts';
 import { noticeSubject } from './notifications/notices.ts';
 import { pushSubject } from './notifications/pushes.ts';
 import { pinSubject } from './pins.ts';
+import { noteSubject } from './questions/notes.ts';
+import { questionSubject } from './questions/questions.ts';
+import { snippetSubject } from './questions/snippets.ts';
+import { teamSubject } from './questions/team.ts';
 import { otherOf } from './records/room.ts';
 import type { SearchReads } from './records/search.ts';
 import { roomSubject } from './rooms/rooms.ts';
@@ -74,14 +78,18 @@ export const list = [
   mailSubject,
   markSubject,
   membershipSubject,
+  noteSubject,
   noticeSubject,
   pendingSubject,
   pinSubject,
   previewSubject,
   pushSubject,
+  questionSubject,
   readingSubject,
   reportSubject,
   restrictionSubject,
+  snippetSubject,
+  teamSubject,
   threadSubject,
   webhookSubject,
 ] as const;

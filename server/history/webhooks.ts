@@ -12,6 +12,8 @@ export const eventTypes = [
   'message.reported',
   'message.held',
   'notify.due',
+  'question.opened',
+  'question.closed',
   'room.created',
   'room.changed',
   'room.member_added',

@@ -6,6 +6,7 @@ import { answerInTime } from '../limits/answer-in-time.ts';
 import { apiContent } from '../wire/content.ts';
 import { RequestError, requestErrors } from '../wire/errors.ts';
 import {
+  aboutQuestion,
   auditScopes,
   banReason,
   loginId,
@@ -65,6 +66,12 @@ export const bodies = {
     ...apiContent,
     text,
   }),
+  question: z.strictObject({
+    user: namedUser.transform(({ id, name }) => ({ id, name: name || id })),
+    text,
+    clientId,
+    about: aboutQuestion.optional(),
+  }),
   push: z.strictObject({ name: z.string().regex(/^[\x21-\x7e]{1,64}$/), data: z.unknown().optional() }),
   room: z.strictObject({ name: roomName, topic: topic.optional(), kind: z.enum(['public', 'private']) }),
   members: z.strictObject({
@@ -102,6 +109,16 @@ const messageQuery = {
     .regex(/^[1-9]\d{0,14}$/, 'must be the number of a message')
     .transform(Number),
 };
+const questionQuery = {
+  which: z.enum(['unassigned', 'all', 'closed']).default('all'),
+  cursor: z
+    .string()
+    .regex(/^[\w-]{1,1000}$/, '`next` of the previous page, unchanged')
+    .optional()
+    .describe('`next` of the previous page. Any other value is an error.'),
+};
+export type QuestionQuery = z.output<z.ZodObject<typeof questionQuery>>;
+
 const auditQuery = {
   cursor: z
     .string()
@@ -119,6 +136,11 @@ export interface Api {
   postMessage(room: string, body: Bodies['message']): Promise<{ message: object; repeated: boolean }>;
   /** Returns a message in its current state, such as a poll with its votes. */
   readMessage(room: string, seq: number): Promise<{ message: object }>;
+  /** Posts a question of a user to the team. */
+  openQuestion(body: Bodies['question']): Promise<{ room: object; message: object; repeated: boolean }>;
+  /** Returns a page of the questions. */
+  listQuestions(query: QuestionQuery): Promise<object>;
+  closeQuestion(room: string): Promise<{ question: object }>;
   push(user: string, body: Bodies['push']): Promise<number>;
   putRoom(room: string, body: Bodies['room']): Promise<{ room: object; created: boolean }>;
   deleteRoom(room: string): Promise<void>;
@@ -214,6 +236,31 @@ export const routes: readonly Route[] = [
     ),
     query: messageQuery,
   },
+  route(
+    'POST',
+    '/api/questions',
+    'Ask the team in the name of a user',
+    'question',
+    [200, 201],
+    async (api, _id, body) => {
+      const { room, message, repeated } = await api.openQuestion(body);
+      return { status: repeated ? 200 : 201, body: { room, message } };
+    },
+  ),
+  {
+    ...route(
+      'GET',
+      '/api/questions',
+      'List the questions to the team',
+      'nothing',
+      [200],
+      async (api, _id, _body, query) => ok(await api.listQuestions(query as QuestionQuery)),
+    ),
+    query: questionQuery,
+  },
+  route('POST', '/api/questions/{room}/close', 'Close a question', 'nothing', [200], async (api, id) =>
+    ok(await api.closeQuestion(id)),
+  ),
   {
     ...route(
       'PUT',

@@ -108,6 +108,9 @@ export class Guests implements OwnLogins {
 
 // A hash, because this token appears in URLs, which must not reveal the secret.
 const accessOf = (secret: string): string => hash('sha256', `file access of ${secret}`, 'base64url');
+/** Returns the ID of the guest with this secret. */
+export const guestOf = (secret: string): string => idOf(accessOf(secret));
+
 const idOf = (access: string): string => `g-${hash('sha256', access, 'hex').slice(0, 32)}`;
 
 /** Why a login of the site is rejected if its user ID has the form of a guest's ID. */

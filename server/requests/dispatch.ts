@@ -13,6 +13,7 @@ import {
   type Answer,
   type Answers,
   type Message,
+  type Question,
   type RequestName,
   type RequestPayload,
   requests,
@@ -22,6 +23,7 @@ import { heldRequests } from './held.ts';
 import { messageRequests } from './messages.ts';
 import { moderationRequests } from './moderation.ts';
 import { RequestOrder } from './order.ts';
+import { questionRequests } from './questions.ts';
 import type { Context, LimitName, RequestHandler } from './request.ts';
 import { roomRequests } from './rooms.ts';
 
@@ -68,7 +70,13 @@ export interface Client {
  */
 const answeredAsOne = 16_384;
 
-const handlers = { ...roomRequests, ...messageRequests, ...moderationRequests, ...heldRequests };
+const handlers = {
+  ...roomRequests,
+  ...messageRequests,
+  ...moderationRequests,
+  ...heldRequests,
+  ...questionRequests,
+};
 
 /**
  * Returns the listener for all events of one connection, which checks shape, order, rights and limits. The listener
@@ -356,13 +364,14 @@ function checkKeys(payload: unknown): void {
 
 function failure(services: Services, event: string, error: unknown) {
   if (error instanceof RequestError) {
-    const { code, message: reason, shown, retryAfterMs, current } = error;
+    const { code, message: reason, shown, retryAfterMs, current, question } = error;
     if (error.isOfStorage) services.quiet.warn(code, { code, event, reason }, 'a request failed');
     return {
       code,
       message: shown,
       retryAfterMs,
       current: current as Message | undefined,
+      question: question as Question | undefined,
     };
   }
   services.log.error({ err: error, event }, 'unexpected error in a request');

@@ -144,6 +144,8 @@ const serviceAccountFile = readBy((file) => {
 export const maxName = 60;
 /** The maximum characters of CHAT_GUEST_LABEL. */
 const maxGuestLabel = 20;
+/** The maximum characters of CHAT_TEAM_TEXT. */
+const maxTeamText = 200;
 /** The maximum of CHAT_LIMIT_TEXT. */
 const maxText = 10_000;
 /** The maximum of CHAT_LIMIT_LATER. */
@@ -206,6 +208,16 @@ const settings = {
     'Guest',
     z.string().refine((label) => label !== '' && visibleLine(label, maxGuestLabel) === label),
     `a word of up to ${maxGuestLabel} characters`,
+  ],
+  CHAT_TEAM: [
+    '',
+    list.pipe(z.array(z.string().regex(/^(?:role:(?:admin|moderator)|(?!role:|\*$|0$)[^\p{Cc}]{1,64})$/u))),
+    'IDs of users, or role:admin or role:moderator, separated by commas',
+  ],
+  CHAT_TEAM_TEXT: [
+    '',
+    optional(z.string().refine((text) => visibleLine(text, maxTeamText) === text)),
+    `a line of up to ${maxTeamText} visible characters`,
   ],
   CHAT_SESSION_CHECK: ['1s', duration, durationForm('1s')],
   CHAT_SESSION_GRACE: ['5m', duration, durationForm('5m')],
@@ -481,8 +493,12 @@ export function readConfig(env: NodeJS.ProcessEnv, lines: ReadonlyMap<string, st
   const logins = loginsOf(texts);
   if ('problems' in logins) problems.push(...logins.problems);
   problems.push(...ticketProblems(texts));
-  const { CHAT_GUESTS: guests = 'off', CHAT_GUEST_ROOMS: guestRooms = [] } = parsed as Partial<Parsed>;
-  if (guests !== 'off' && guestRooms.length === 0)
+  const {
+    CHAT_GUESTS: guests = 'off',
+    CHAT_GUEST_ROOMS: guestRooms = [],
+    CHAT_TEAM: team = [],
+  } = parsed as Partial<Parsed>;
+  if (guests !== 'off' && guestRooms.length === 0 && (guests === 'read' || team.length === 0))
     problems.push(
       'CHAT_GUESTS and CHAT_GUEST_ROOMS: no room is open to guests; set CHAT_GUEST_ROOMS to the IDs of rooms',
     );
@@ -504,6 +520,8 @@ export function readConfig(env: NodeJS.ProcessEnv, lines: ReadonlyMap<string, st
     tickets: ticketsOf(value, texts),
     /** Undefined if all users need a login. */
     guests: guestsOf(value),
+    /** Undefined if visitors cannot ask questions. */
+    team: teamOf(value),
     sessionCheck: value.CHAT_SESSION_CHECK,
     sessionGrace: value.CHAT_SESSION_GRACE,
     sessionKeepalive: value.CHAT_SESSION_KEEPALIVE,
@@ -641,6 +659,13 @@ const guestsOf = ({
   CHAT_GUEST_ROOMS: rooms,
   CHAT_GUEST_LABEL: label,
 }: Parsed): GuestSettings | undefined => (may === 'off' ? undefined : { may, rooms: new Set(rooms), label });
+
+/** Returns the users and roles of the team, and what visitors can expect. */
+function teamOf({ CHAT_TEAM: entries, CHAT_TEAM_TEXT: text }: Parsed) {
+  if (entries.length === 0) return undefined;
+  const roles = entries.flatMap((entry) => (entry.startsWith('role:') ? entry.slice('role:'.length) : []));
+  return { users: new Set(entries), roles: new Set(roles), text };
+}
 
 /** Returns the problems of ticket settings that do not fit together. */
 function ticketProblems(texts: Texts): string[] {

@@ -62,9 +62,12 @@ export const userIn = (id: string, name = id): User => ({ id, name });
 
 const keyOf = ({ room, seq }: MessageRef) => `${seq} ${room}`;
 
-function roomOf({ id, kind, name, topic, members, pair }: RoomRecord): object {
+function roomOf({ id, kind, name, topic, members, pair, question }: RoomRecord): object {
   if (kind === 'direct') return { id, kind, users: pair ?? [] };
-  return { id, kind, name, topic, members };
+  if (question === undefined) return { id, kind, name, topic, members };
+  const { asker, by, about, closedAt } = question;
+  const state = closedAt === undefined ? 'open' : 'closed';
+  return { id, kind, name, members, question: { state, asker, by, about } };
 }
 
 function messageAt(

@@ -17,6 +17,8 @@ const sources: Record<Exclude<EventType, 'notify.due'>, LoggedChange['type']> = 
   'message.changed': 'message',
   'message.reported': 'report',
   'message.held': 'held',
+  'question.opened': 'question',
+  'question.closed': 'question',
   'room.created': 'room',
   // Not `room`, because every new member changes the room.
   'room.changed': 'act',
@@ -76,6 +78,10 @@ function eventOf(change: LoggedChange): Event | undefined {
   }
   if (change.type === 'room') {
     return change.is === 'new' ? { type: 'room.created', ...placeOf(change.room) } : undefined;
+  }
+  if (change.type === 'question') {
+    const { is, room } = change;
+    return is === 'opened' || is === 'closed' ? { type: `question.${is}`, ...placeOf(room) } : undefined;
   }
   if (change.type === 'act') {
     const { kind, room: roomId, by } = change.act;

@@ -127,17 +127,20 @@ export class RequestError extends Error {
   readonly retryAfterMs: number | undefined;
   /** With `conflict` of an edit, the current `Message`. */
   readonly current: object | undefined;
+  /** With `conflict` of `question:take`, the `Question`. */
+  readonly question: object | undefined;
 
   constructor(
     code: RequestErrorCode,
     detail?: string,
-    options?: ErrorOptions & { retryAfterMs?: number; current?: object },
+    options?: ErrorOptions & { retryAfterMs?: number; current?: object; question?: object },
   ) {
     super(detail ?? requestErrors[code], options);
     this.name = 'RequestError';
     this.code = code;
     this.retryAfterMs = options?.retryAfterMs;
     this.current = options?.current;
+    this.question = options?.question;
   }
 
   /** Whether the storage failed. */

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { asLine, isBlank } from '../text/blank.ts';
+import { isMailAddress } from '../text/mail-address.ts';
 import { colors } from './avatar.ts';
 import {
   cardRef,
@@ -56,7 +57,7 @@ export const mostButtons = 3;
 
 const kind = z.enum(['public', 'private', 'direct']);
 const role = z.enum(['owner', 'moderator', 'member']);
-const siteRole = z.enum(['admin', 'moderator', 'guest', 'reader']);
+const siteRole = z.enum(['admin', 'moderator', 'team', 'guest', 'reader']);
 const notify = z.enum(['all', 'mentions', 'none']);
 const write = z.enum(['all', 'moderators']);
 const right = z.enum(['send', 'invite', 'update', 'remove', 'moderate', 'pin', 'roles', 'delete', 'leave']);
@@ -107,6 +108,33 @@ const roomSettings = z.object({
   emoji: emoji.or(z.literal('')).exactOptional(),
   picture: fileId.or(z.literal('')).exactOptional(),
 });
+
+/** Maximum characters of a note. */
+export const longestNote = 4000;
+/** Maximum characters of a snippet. */
+const longestSnippet = 4000;
+
+/** What a question is about. */
+export const aboutQuestion = z.object({
+  page: z
+    .string()
+    .max(1000)
+    .regex(/^\/(?![/\\])[!-~]*$/)
+    .describe('The page where it was asked, as a path on the site.'),
+  title: line(200).exactOptional().describe('The title of the page.'),
+  card: cardRef.exactOptional().describe('The reference of a card of the site.'),
+});
+
+const questionState = {
+  state: z.enum(['open', 'closed']).describe('Whether it is open.'),
+  asker: user.describe('The user who asks. Has the ID 0 after the erasure of this user.'),
+  by: user.exactOptional().describe('The member of the team who has the question. Absent if nobody has.'),
+  about: aboutQuestion.exactOptional().describe('What it is about.'),
+  address: z
+    .enum(['given', 'verified'])
+    .exactOptional()
+    .describe('Whether a guest gave a mail address, and answered a mail from it. Absent without address.'),
+};
 
 /** A room as its reader sees it. */
 const roomSummary = z.object({
@@ -194,7 +222,42 @@ const roomSummary = z.object({
     .exactOptional()
     .describe("The ID of the picture of the room's icon, which is shown instead of the emoji."),
   pins: seq.exactOptional().describe('The number of pinned messages. Absent without any.'),
+  question: z
+    .object(questionState)
+    .exactOptional()
+    .describe('The question to the team of the site. Absent in other rooms.'),
 });
+
+/** A question as the team sees it. */
+const question = z.object({
+  room: roomId.describe('The room ID.'),
+  name: z.string().describe('The name of the room: the first line of the text that opened it.'),
+  ...questionState,
+  openedAt: time.describe('When it was last opened, as Unix time in milliseconds.'),
+  waitingSince: time
+    .exactOptional()
+    .describe("The asker's first message after the team's last one. Absent if nobody waits."),
+  answeredAt: time.exactOptional().describe('The first answer after it was opened. Absent without answer.'),
+  closedAt: time.exactOptional().describe('When it was closed. Absent while it is open.'),
+  last: lastMessage.exactOptional().describe('The newest message. Absent if it expired.'),
+});
+
+/** An internal note of the team. */
+const note = z.object({
+  id: z.string().describe('The ID of the note.'),
+  room: roomId.describe('The room ID.'),
+  after: counter.describe('The newest message at that time. Clients show the note after it.'),
+  user: user.describe('The author.'),
+  text: z.string().describe('The text.'),
+  at: time.describe('When it was written, as Unix time in milliseconds.'),
+});
+
+const snippets = z.array(
+  z.object({
+    name: z.string().describe('The name, by which the team finds it.'),
+    text: z.string().describe('The text. Clients replace `{name}` with the name of the asker.'),
+  }),
+);
 
 const roomMember = z.object({
   user: user.describe('The user.'),
@@ -472,6 +535,7 @@ const can = z.object({
   report: z.boolean().describe('Whether the user may report messages.'),
   mail: z.boolean().describe('Whether offline users receive mails, from this server or from the site.'),
   hold: z.boolean().describe('Whether messages of the user may need approval.'),
+  ask: z.literal(true).exactOptional().describe('Whether the user may ask the team of the site.'),
   /** The parts of the moderators' page besides the reports. Absent for users without a role on the site. */
   moderate: z
     .object({
@@ -517,6 +581,8 @@ export const shapes = {
   Restriction: restrictionOfPerson,
   Act: act,
   Invite: invite,
+  Question: question,
+  Note: note,
   Held: held,
   Scheduled: scheduled,
   Reminder: reminder,
@@ -527,8 +593,8 @@ export type Reminder = z.output<typeof reminder>;
 export type RoomKind = z.output<typeof kind>;
 export type RoomRole = z.output<typeof role>;
 /**
- * Roles on the whole site: from the session (`CHAT_USER_ROLES`), or `guest` for a visitor without a login, and `reader`
- * for a guest who may not write.
+ * Roles on the whole site: from the session (`CHAT_USER_ROLES`), `team` for users of `CHAT_TEAM`, `guest` for a visitor
+ * without a login, and `reader` for a guest who may not write.
  */
 export type SiteRole = z.output<typeof siteRole>;
 export type Notify = z.output<typeof notify>;
@@ -550,6 +616,9 @@ export type ReportEnd = z.output<typeof reportEnd>;
 export type RestrictionOfPerson = z.output<typeof restrictionOfPerson>;
 export type ShownAct = z.output<typeof act>;
 export type Invite = z.output<typeof invite>;
+export type Question = z.output<typeof question>;
+export type QuestionAbout = z.output<typeof aboutQuestion>;
+export type Note = z.output<typeof note>;
 export type Reaction = z.output<typeof reaction>;
 export type Preview = z.output<typeof preview>;
 export type Poll = z.output<typeof poll>;
@@ -620,6 +689,14 @@ const token = z.string().regex(/^[!-~]{1,128}$/);
 const isReplyIfThreadOnly = ({ replyTo, threadOnly }: { replyTo?: unknown; threadOnly?: unknown }) =>
   threadOnly === undefined || replyTo !== undefined;
 const needsReplyTo = { message: 'threadOnly needs replyTo' };
+
+/** The field is not `room`, because members of the team need not be members of the room. */
+const ofQuestion = z.object({ question: roomId });
+/** Accepts a text of several lines that is not blank. */
+const paragraphs = (most: number) =>
+  upTo(most).refine((text) => text.isWellFormed() && !isBlank(text) && !/[^\P{Cc}\t\n]/u.test(text), {
+    message: 'must have a visible character, and no control characters but tab and LF',
+  });
 
 /** The payloads of all requests. Unknown fields are ignored. */
 export const requests = {
@@ -934,6 +1011,27 @@ export const requests = {
     ),
   'read:mark': z.object({ room: roomId, seq: counter, unread: z.boolean().optional() }),
   'typing:set': z.object({ room: roomId, typing: z.boolean() }),
+  'question:about': z.object({}),
+  'question:ask': z.object({ text: z.string(), clientId, about: aboutQuestion.optional() }),
+  'question:address': z.object({ mail: z.string().refine(isMailAddress).nullable() }),
+  /** `guest`: the secret with which the user was connected as a guest. */
+  'question:claim': z.object({ guest: z.string().regex(/^[A-Za-z0-9_-]{43}$/) }),
+  'question:list': z.object({
+    which: z.enum(['mine', 'unassigned', 'all', 'closed']),
+    cursor: cursor.optional(),
+    limit: limit(100, 50),
+  }),
+  'question:open': ofQuestion,
+  'question:take': ofQuestion,
+  'question:hand': ofQuestion.extend({ to: userId }),
+  'question:close': ofQuestion,
+  'question:note': ofQuestion.extend({ text: paragraphs(longestNote), clientId }),
+  'question:unnote': ofQuestion.extend({ id: entryId }),
+  'question:snippets': z.object({}),
+  'question:snippet': z.object({
+    name: visible(40),
+    text: paragraphs(longestSnippet).or(z.literal('')),
+  }),
 } as const;
 
 export type RequestName = keyof typeof requests;
@@ -1198,6 +1296,18 @@ export const answers = {
       .describe(
         'The size of the files in `rooms`. With `more`, at least this size, because there are over 100,000 files. Absent if files are off.',
       ),
+    questions: z
+      .object({
+        asked: counter,
+        answered: counter,
+        answeredInMs: counter
+          .exactOptional()
+          .describe('The median time to the first answer in milliseconds. Absent with few answers.'),
+      })
+      .exactOptional()
+      .describe(
+        'Questions to the team of the last 30 days, counted up to 10,000. Absent without a team of the site.',
+      ),
     events: z
       .object({ waiting: counter, failed: counter })
       .exactOptional()
@@ -1249,6 +1359,37 @@ export const answers = {
   'message:search': z.object({ messages, next }),
   'read:mark': z.object({ room: roomSummary }),
   'typing:set': nothing,
+  'question:about': z.object({
+    team: z.array(user).describe('Up to 3 members of the team.'),
+    answeredInMs: counter
+      .exactOptional()
+      .describe('The median time to the first answer in milliseconds. Absent with few answers.'),
+    text: z.string().exactOptional().describe('What the site says about it. Absent if it says nothing.'),
+  }),
+  'question:ask': z.object({ room: roomSummary, message }),
+  'question:address': z.object({ address: questionState.address }),
+  'question:claim': z.object({
+    room: roomSummary.exactOptional().describe('Absent if the guest has no question.'),
+  }),
+  'question:list': z.object({
+    questions: z.array(question),
+    counts: z
+      .object({ mine: counter, unassigned: counter, all: counter })
+      .describe('Open questions, counted up to 1,000.'),
+    next,
+  }),
+  'question:open': z.object({
+    room: roomSummary,
+    question,
+    notes: z.array(note).describe('The notes in the order of their times.'),
+  }),
+  'question:take': z.object({ question }),
+  'question:hand': z.object({ question }),
+  'question:close': z.object({ question }),
+  'question:note': z.object({ note }),
+  'question:unnote': nothing,
+  'question:snippets': z.object({ snippets }),
+  'question:snippet': z.object({ snippets }),
 } as const satisfies Record<RequestName, z.ZodType>;
 
 export type Answers = { [E in RequestName]: z.output<(typeof answers)[E]> };
@@ -1404,6 +1545,9 @@ export const events = {
   }),
   'reminder:changed': z.object({ id: z.string(), room: roomId, seq, is: z.enum(['set', 'due', 'deleted']) }),
   'blocked:changed': z.object({ user: userId, blocked: z.boolean() }),
+  'question:changed': z.object({ question }),
+  /** Without `note`, it was deleted. */
+  'question:noted': z.object({ room: roomId, id: z.string(), note: note.exactOptional() }),
   push: z.object({ name: z.string(), data: z.unknown().exactOptional() }),
 } as const;
 
@@ -1432,6 +1576,8 @@ export interface RequestFailure {
   retryAfterMs?: number;
   /** With `conflict` of `message:edit`, the current message. */
   current?: Message;
+  /** With `conflict` of `question:take`, the question, which another member of the team has. */
+  question?: Question;
 }
 
 /** The `data` of a `connect_error`. */

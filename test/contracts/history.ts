@@ -17,6 +17,7 @@ import { notifyContract } from './history-notify.ts';
 import { pendingContract } from './history-pending.ts';
 import { pollsContract } from './history-polls.ts';
 import { previewsContract } from './history-previews.ts';
+import { questionsContract } from './history-questions.ts';
 import { reactionsContract } from './history-reactions.ts';
 import { roomsContract } from './history-rooms.ts';
 import { searchContract } from './history-search.ts';
@@ -159,6 +160,10 @@ function contract(open: () => Promise<TestedHistory>) {
     pendingContract(now);
     laterContract(now);
     devicesContract(now);
+  });
+
+  describe('questions', () => {
+    questionsContract(now);
   });
 
   describe('events for the site', () => {

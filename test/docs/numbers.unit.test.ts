@@ -86,6 +86,10 @@ const settledAfter = constant('server/webhooks/presence.ts', 'settledAfter', sec
 const betweenMails = constant(due, 'betweenMails', hour);
 const betweenMailsToNew = constant(due, 'betweenMailsToNew', day);
 const mostCounted = constant(counted, 'mostCounted');
+const expectations = 'server/chat/questions/expectations.ts';
+const questions = 'server/chat/questions/questions.ts';
+const answersFor = constant(expectations, 'answersForMs', day);
+const countedQuestions = constant(questions, 'mostCounted');
 
 const pages = {
   'docs/settings.md': {
@@ -104,6 +108,7 @@ const pages = {
       fact`contrast of at least ${constant('server/wire/branding.ts', 'minContrast')}:1`,
       fact`a logo more than ${constant('server/http/branded-pages.ts', /logo\.width > (\d+) \* logo\.height/)} as wide as high`,
       fact`list of up to ${constant(config, 'maxHoldWords')} words`,
+      fact`up to ${constant(config, 'maxTeamText')} visible characters | what visitors`,
       fact`| 1 to ${constant(config, 'maxText')} | longest message`,
       fact`${constant('server/history/rooms/rooms.ts', 'timesWithLost')} times as many with unreadable`,
       fact`number from 1 to ${constant(config, 'maxLater')} |`,
@@ -140,6 +145,7 @@ const pages = {
   },
   'docs/api.md': {
     facts: [
+      fact`, ${constant('server/chat/questions/api.ts', 'pageSize')} on a page. For the next`,
       fact`(${minClientId} to ${maxClientId} of \`A-Z a-z 0-9 _ -\`)`,
       fact`an event more than ${constant('server/cluster/servers.ts', 'lapsesAfter', second)} s late`,
       fact`deleted after ${constant(retention, 'emptyFor', day)} days without members`,
@@ -172,6 +178,15 @@ const pages = {
   },
   'docs/protocol.md': {
     facts: [
+      fact`the team keeps, up to ${constant('server/history/questions/snippets.ts', 'mostSnippets')}.`,
+      fact`are mailed, at most one mail ${betweenMails} hour`,
+      fact`Another one is deleted ${constant(retention, 'addressesFor', day)} days`,
+      fact`- ${constant('server/history/questions/questions.ts', 'mostGuestsOfAddress')} guests can have`,
+      fact`send \`question:address\` ${constant(questions, /addressRate = \{ count: (\d+)/)} times in ${constant(questions, /addressRate = \{ count: \d+, ms: ([\d_ *]+)/, hour)} hour`,
+      fact`up to ${constant(expectations, 'faces')} faces of the team`,
+      fact`of the last ${answersFor} days, if there are ${constant(expectations, 'leastAnswers')} or more`,
+      fact`open questions, counted up to ${countedQuestions}.`,
+      fact`- \`question:note\`: up to ${constant(events, 'longestNote')} characters; a question has up to ${constant('server/history/questions/notes.ts', 'mostNotes')} notes`,
       fact`# The wire protocol, version ${protocolVersion}`,
       fact`{ protocol: ${protocolVersion}, user`,
       fact`pings every ${constant('server/wire/ping.ts', 'pingIntervalMs', second)} s`,
@@ -317,6 +332,9 @@ const descriptions = {
     fact`'The newest ${constant(counted, 'mostReports')} reports`,
     fact`within CHAT_AUDIT, counted up to ${mostCounted}.'`,
     fact`besides the messages, counted up to ${mostCounted} each`,
+    fact`of the last ${answersFor} days, counted up to ${constant(expectations, 'mostCounted')}.`,
+    fact`'Up to ${constant(expectations, 'faces')} members of the team.'`,
+    fact`'Open questions, counted up to ${countedQuestions}.'`,
     fact`'Messages of the last ${constant(overview, 'daysShown')} days by UTC`,
     fact`With \`more\`, of ${constant(overview, 'filesCountedOfRoom')} files.'`,
     fact`users of the last ${constant(overview, 'freshDays')} days who`,
@@ -326,7 +344,7 @@ const descriptions = {
     fact`failed events, counted up to ${constant('server/chat/site.ts', 'eventsListed')}.`,
     fact`makes every ${constant('server/cluster/servers.ts', 'beatEvery', second)} s.`,
   ],
-  others: ['Absent if 0', 'or 0 if', '0 for none', 'one of the two'],
+  others: ['Absent if 0', 'or 0 if', '0 for none', 'one of the two', 'the ID 0 after'],
 };
 
 test('each number of a description in docs/asyncapi.json is a constant of the code', () => {

@@ -208,6 +208,36 @@ export const everyWrite: { [Op in keyof Writes]: Writes[Op]['in'][] } = {
   dropEvents: [{ most: 0 }],
   forgetActs: [{ before: at }],
   forgetDays: [{ before: at }],
+  joinTeam: [
+    { user: '2', team: 'team', at },
+    { user: '3', team: 'team', at },
+  ],
+  askTeam: [
+    {
+      ...{ id: 'u-question-1', team: 'team', members: ['2', '3'], user, name: 'Where' },
+      ...{ text: 'Where is it?', clientId: 'q', about: { page: '/', title: 'Start' }, at },
+    },
+  ],
+  openQuestion: [{ room: 'u-question-1', team: 'team', user: { id: '2', name: 'Ben' }, at }],
+  assignQuestion: [{ room: 'u-question-1', team: 'team', user: { id: '3', name: 'Cat' }, at }],
+  addNote: [
+    {
+      ...{ room: 'u-question-1', id: 'n', team: 'team', user: '3', name: 'Cat' },
+      ...{ clientId: 'n', text: 'note', at },
+    },
+    {
+      ...{ room: 'u-question-1', id: 'm', team: 'team', user: '3', name: 'Cat' },
+      ...{ clientId: 'm', text: 'note', at },
+    },
+  ],
+  removeNote: [{ room: 'u-question-1', id: 'm', user: '3', team: 'team' }],
+  setSnippet: [{ team: 'team', name: 'hi', text: 'Hello', at }],
+  setQuestionAddress: [{ user: '1', team: 'team', address: 'a@b.example' }],
+  verifyQuestionAddress: [{ user: '1', team: 'team' }],
+  forgetQuestionAddresses: [{ before: at, most: 9 }],
+  claimQuestion: [{ guest: '1', user: { id: '4', name: 'Dan' }, team: 'team', at }],
+  closeQuestion: [{ room: 'u-question-1', team: 'team', at }],
+  leaveTeam: [{ user: '3', team: 'team', most: 9, at }],
   eraseStep: erasureStages.map(() => ({ by: 'me', kicked: '2', at })),
   broadcast: [{ from: 'me', what: {} }],
   deleteEmptyRooms: [{ before: at + 1, most: 9 }],
@@ -217,6 +247,18 @@ const page = { limit: 9 };
 const whole = { room, upTo: 9, ...page };
 /** All reads except searches, of the data that `everyWrite` stores. */
 export const everyRead: { [Query in Exclude<keyof Reads, 'search'>]: Reads[Query]['in'][] } = {
+  team: [{ team: 'team' }],
+  questions: [
+    { team: 'team', which: 'all', user: '1', limit: 9 },
+    { team: 'team', which: 'closed', user: '1', limit: 9 },
+    { team: 'team', which: 'mine', user: '3', limit: 9, after: { group: 0, key: 1, room: '' } },
+  ],
+  countQuestions: [{ team: 'team', user: '3', most: 9 }],
+  answerTimes: [{ team: 'team', since: 0, limit: 9 }],
+  questionsSince: [{ team: 'team', since: 0, most: 9 }],
+  notes: [{ room: 'u-question-1' }],
+  notesBy: [{ user: '3' }],
+  snippets: [{ team: 'team' }],
   hasKnownTables: [null],
   hasWholeTables: [null],
   notices: [{ user: '1' }],

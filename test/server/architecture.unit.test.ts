@@ -396,6 +396,7 @@ const historyOrder = [
   'webhooks.ts',
   'webhook-turns.ts',
   'notifications/',
+  'questions/',
   'consuming.ts',
   'known-tables.ts',
   // All of them, and the histories that run them.

@@ -510,7 +510,9 @@ export async function search(
   const isVisiting = isVisitor(identity);
   const everyRoom = () =>
     isVisiting
-      ? [...chat.directory.guestRooms].filter((id) => chat.directory.find(person, id) !== undefined)
+      ? [...new Set([...chat.directory.guestRooms, ...person.memberships.keys()])].filter(
+          (id) => chat.directory.find(person, id) !== undefined,
+        )
       : [...person.memberships.keys()];
   return readWithin(
     () => ({

@@ -1,5 +1,6 @@
 import {
   type Change,
+  canHold,
   maxPendingOfUser,
   maxPendingWithLostRooms,
   type NewMention,
@@ -33,8 +34,11 @@ export function mayWait({ hold }: Chat, connection: Connection, room: Room): boo
 }
 
 /** Whether messages of this author are checked, if the user has no role in the room. */
-function isChecked({ identity }: Author, { record }: { record: Pick<RoomRecord, 'kind'> }): boolean {
-  return record.kind !== 'direct' && !moderatesSite(identity);
+function isChecked(
+  { identity }: Author,
+  { record }: { record: Pick<RoomRecord, 'kind' | 'question'> },
+): boolean {
+  return canHold(record) && !moderatesSite(identity);
 }
 
 /** What `findHoldReason` checks: a content in any form. */

@@ -22,11 +22,12 @@ export async function overview(chat: Chat, connection: Connection): Promise<Answ
     const elsewhere = others?.states() ?? [];
     const users = [...new Set([...own, ...elsewhere.flatMap((server) => server.users)])];
     const admin = connection.identity.roles.includes('admin');
-    const [sent, files, recent, events, missing = []] = await Promise.all([
+    const [sent, files, recent, events, questions, missing = []] = await Promise.all([
       history.read.messagesByDay({ ...known, from: first }),
       settings.files.kind === 'off' ? null : history.read.filesInAll({ ...known, most: filesCounted }),
       settings.lastSeen ? history.read.recentlyHere({ since: week, users }) : null,
       admin && chat.retryEvents !== undefined ? listEvents(chat) : null,
+      chat.expectations.statistics(),
       admin ? chat.missing?.() : [],
     ]);
     const counts = new Map(sent.map((one) => [one.day, one.messages]));
@@ -46,6 +47,7 @@ export async function overview(chat: Chat, connection: Connection): Promise<Answ
       reports: rooms.reduce((sum, { reports = 0 }) => sum + reports, 0),
       files: files === null ? undefined : sizeOf(files),
       events: events === null ? undefined : { waiting: events.waiting, failed: events.failed.length },
+      questions,
       missing: missing.length === 0 ? undefined : [...missing],
       servers:
         others &&

@@ -4,6 +4,7 @@ import {
   deletedUser,
   otherOf,
   type Reads,
+  type RoomQuestion,
   type RoomRecord,
   type StoredMessage,
   wantsPreviews,
@@ -24,7 +25,7 @@ interface ExportedFile {
 /**
  * Exports all stored data of a user, for that user: identity, mail address, rooms, invite links, blocked users,
  * devices, mutes and bans, own messages with their files, reactions, followed threads, reports, pins, pending and
- * scheduled messages, and audit entries. It omits data of others: reports lack the reported message and the decision,
+ * scheduled messages, notes on questions, and audit entries. It omits data of others: reports lack the reported message and the decision,
  * restrictions lack the moderator, and audit entries lack the other user. A restriction in a private room is included
  * only if the user is a member, or if it is the ban that ended the membership.
  * @param open returns the bytes of a file by its `stored` ID; null if they do not exist
@@ -76,6 +77,7 @@ export async function exported(
       archived: member.archived === undefined ? undefined : true,
       previews: wantsPreviews(room, id) ? 'on' : undefined,
       ...(member.role === 'owner' ? ownedOf(room) : {}),
+      question: room.question?.asker?.id === id ? askedIn(room.question) : undefined,
     })),
     opened: await history.read.openedBy({ user: id }),
     // Pictures of rooms that this user uploaded.
@@ -181,6 +183,10 @@ export async function exported(
     for (const { content } of own) files.push(...(content.files ?? []));
     if (own.length > 0) yield lines(own.map(toScheduled));
   }
+  async function* notes(): AsyncIterable<string> {
+    const own = await history.read.notesBy({ user: id });
+    if (own.length > 0) yield lines(own.map(({ room, after, text, at }) => ({ room, after, text, at })));
+  }
   async function* acts(): AsyncIterable<string> {
     for (let before: number | undefined = Number.MAX_SAFE_INTEGER; before !== undefined; ) {
       const page: Reads['acts']['out'] = await history.read.acts({
@@ -206,6 +212,7 @@ export async function exported(
     yield { name: 'pins.jsonl', bytes: pins() };
     yield { name: 'held.jsonl', bytes: held() };
     yield { name: 'scheduled.jsonl', bytes: scheduled() };
+    yield { name: 'notes.jsonl', bytes: notes() };
     yield { name: 'acts.jsonl', bytes: acts() };
     for (const [file, name] of new Map(files.map(({ id, name }) => [id, name]))) {
       // A forwarded file has the bytes of the original.
@@ -229,6 +236,9 @@ const ownedOf = ({ topic, settings }: RoomRecord) => ({
   topic,
   ...settings,
 });
+
+/** What the user gave with a question. */
+const askedIn = ({ about, openedAt, closedAt }: RoomQuestion) => ({ about, openedAt, closedAt });
 
 const lines = (values: readonly object[]): string =>
   values.map((value) => `${JSON.stringify(value)}\n`).join('');

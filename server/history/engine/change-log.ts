@@ -373,7 +373,8 @@ const entryFrom = ({ num, since, changes }: Row): LoggedEntry => ({
  * servers that are behind need it; audit entries get the ID of deleted users.
  */
 export function withoutWords(text: string, user: string): string {
-  const changes = (JSON.parse(text) as LoggedChange[]).map((change): LoggedChange => {
+  const changes = (JSON.parse(text) as LoggedChange[]).map((logged): LoggedChange => {
+    const change = withoutPerson(logged, user);
     switch (change.type) {
       case 'user':
         return change.user.id === user ? { ...change, user: { ...change.user, name: user } } : change;
@@ -396,6 +397,19 @@ export function withoutWords(text: string, user: string): string {
     }
   });
   return JSON.stringify(changes);
+}
+
+/** Removes the user from the question in a change, and the name of the room, which is the asker's text. */
+function withoutPerson(change: LoggedChange, user: string): LoggedChange {
+  if (!isOfRoom(change) || change.room.question === undefined) return change;
+  const { asker, by, about, ...rest } = change.room.question;
+  const isAsker = asker?.id === user;
+  const question = {
+    ...rest,
+    ...(isAsker ? {} : { asker, about }),
+    ...(by?.id === user ? {} : { by }),
+  };
+  return { ...change, room: { ...change.room, ...(isAsker ? { name: '' } : {}), question } };
 }
 
 function anonymiseAct(act: Omit<Act, 'at'>, user: string): Omit<Act, 'at'> {

@@ -13,6 +13,7 @@ import { withOneMore } from '../days.ts';
 import { refuse } from '../engine/rule.ts';
 import type { Need, Work } from '../engine/work.ts';
 import { add, isModerator } from '../members/membership.ts';
+import { leaveToOne } from '../members/silent-team.ts';
 import type { Change } from '../records/changes.ts';
 import { isReserved } from '../records/file.ts';
 import { acted, isMember, leftOf, type MemberRecord } from '../records/member.ts';
@@ -21,6 +22,7 @@ import { type RoomRow, withMessage } from '../records/room.ts';
 import { fileNeed, getFile, setFile } from '../rows/files.ts';
 import { getMember, memberNeed, setMember } from '../rows/members.ts';
 import { clientIdNeed, getMessageByClientId, insertMessage } from '../rows/messages.ts';
+import { applyToQuestion } from '../rows/questions.ts';
 import { requireRoom } from '../rows/room-changes.ts';
 import { setRoom } from '../rows/rooms.ts';
 import { replyNeeds } from '../rows/threads.ts';
@@ -83,6 +85,8 @@ export function mayPost(
   if (room.settings.write === 'moderators' && !asModerator) refuse('forbidden');
   if (input.asMember && isBlocked(work, room, id)) refuse('forbidden');
   if (room.kind === 'direct' && room.pair === undefined) refuse('forbidden', 'the other user was erased');
+  const { question } = room;
+  if (question !== undefined && question.asker === undefined) refuse('forbidden', 'the asker was erased');
   if (input.asMember) checkMuted(member, input.sentAt);
   return asModerator;
 }
@@ -155,7 +159,7 @@ export function appendMessage(
 
 /**
  * Applies the effects of a new message: shows the author's name in a public room, makes the peer of a direct room a
- * member, records mentions, and counts a reply in its thread.
+ * member, records mentions, counts a reply in its thread, and opens or answers a question.
  * @param room the room before the message
  */
 export function tellPosted(work: Work, room: RoomRow, message: StoredMessage, changes: Change[]): void {
@@ -164,6 +168,12 @@ export function tellPosted(work: Work, room: RoomRow, message: StoredMessage, ch
   // After `invitePartner`, which may have made the mentioned user a member.
   tellMentions(message, undefined, changes);
   if (isReply(message)) addReply(work, message, changes);
+  const { question } = room;
+  if (question === undefined) return;
+  const byTeam = isModerator(getMember(work, room.id, message.user.id));
+  applyToQuestion(work, requireRoom(work, room.id), message, byTeam, changes);
+  if (byTeam && question.by === undefined)
+    leaveToOne(work, room.id, message.user.id, message.sentAt, changes);
 }
 
 const postedFields = [...sentFields, 'thread'] as const;

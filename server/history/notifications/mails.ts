@@ -68,8 +68,8 @@ export interface MailReads {
   mailReply: { in: { id: string }; out: StoredMailReply | null };
 }
 
-/** The mail addresses of users. */
-const mailAddresses = table<StoredMailAddress>(
+/** The mail addresses of users, and of guests with a question. */
+export const mailAddresses = table<StoredMailAddress>(
   'chat_mail_addresses',
   ['user'],
   { user: 'user_id', address: 'address', refused: 'refused' },

@@ -60,6 +60,11 @@ export type Change = {
       seq?: number;
       code?: RequestErrorCode;
     }
+  /**
+   * A question was opened, also again, or closed, or changed in another way, or the note with the ID `note` was written
+   * or deleted.
+   */
+  | { type: 'question'; is: 'opened' | 'closed' | 'changed' | 'noted'; room: RoomRecord; note?: string }
   /** A message of the room was pinned or unpinned. */
   | { type: 'pin'; room: RoomRecord; seq: number }
   /** A mute or ban started, changed or (null) ended. If a ban changes a membership, a `member` change follows. */
@@ -119,6 +124,7 @@ export const changeBits = {
   held: 1 << 18,
   login_ended: 1 << 19,
   later: 1 << 20,
+  question: 1 << 21,
 } as const satisfies Record<Change['type'], number>;
 
 /** A reference to a message. The log omits the text, which may be deleted while the log still has the change. */

@@ -146,6 +146,16 @@ export const columnTypes = {
   done: 'int',
   address: 'text',
   refused: 'text',
+  team: 'text',
+  asker: 'text',
+  asker_name: 'text',
+  assigned: 'text',
+  assigned_name: 'text',
+  opened_at: 'int',
+  waiting_at: 'int',
+  answered_at: 'int',
+  closed_at: 'int',
+  reachable: 'text',
 } as const;
 
 export type ColumnName = keyof typeof columnTypes;

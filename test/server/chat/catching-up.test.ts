@@ -92,6 +92,12 @@ async function erase(id: string): Promise<void> {
   await carryOutErasures(history);
 }
 
+const askTeam = (id: string) =>
+  history.write.askTeam({
+    ...{ id: `u-question-${id}`, team: 'team', members: [], user: { id, name: id }, name: 'Where' },
+    ...{ text: 'Where is it?', clientId: 'q', at },
+  });
+
 /** Changes by type. The excluded types are only for other servers and consumers of the log. */
 const kinds: {
   [Kind in Exclude<Change['type'], 'broadcast' | 'act' | 'erasing' | 'login_ended'>]: Record<
@@ -239,6 +245,13 @@ const kinds: {
   report: {
     'a report': ({ den, other }) =>
       history.write.report({ room: den, seq: 1, by: other, reason: 'spam', at }),
+  },
+  question: {
+    'a question of the user': ({ id }) => askTeam(id),
+    'a closed question of the user': async ({ id }) => {
+      const { room } = await askTeam(id);
+      await history.write.closeQuestion({ room: room.id, team: 'team', at });
+    },
   },
   pin: {
     'a pinned message': ({ den, owner }) => pin(den, owner, true),

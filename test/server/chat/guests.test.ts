@@ -108,6 +108,19 @@ const matrix: {
   'reminder:set': [() => ({ room: 'support', seq: 1, at: 0 }), 'forbidden'],
   'reminder:list': [() => ({}), 'forbidden'],
   'reminder:delete': [() => ({ id: 'l' }), 'forbidden'],
+  'question:about': [() => ({}), 'forbidden'],
+  'question:ask': [() => ({ text: 'x', clientId: 'q' }), 'forbidden'],
+  'question:address': [() => ({ mail: null }), 'forbidden'],
+  'question:claim': [() => ({ guest: 'x'.repeat(43) }), 'forbidden'],
+  'question:list': [() => ({ which: 'all' }), 'forbidden'],
+  'question:open': [() => ({ question: 'support' }), 'forbidden'],
+  'question:take': [() => ({ question: 'support' }), 'forbidden'],
+  'question:hand': [(to) => ({ question: 'support', to }), 'forbidden'],
+  'question:close': [() => ({ question: 'support' }), 'forbidden'],
+  'question:note': [() => ({ question: 'support', text: 'x', clientId: 'n' }), 'forbidden'],
+  'question:unnote': [() => ({ question: 'support', id: 'n' }), 'forbidden'],
+  'question:snippets': [() => ({}), 'forbidden'],
+  'question:snippet': [() => ({ name: 'x', text: 'x' }), 'forbidden'],
 };
 
 describe.each(['write', 'read'])('with CHAT_GUESTS=%s', (may) => {

@@ -13,6 +13,8 @@ public final class Identity {
     ADMIN,
     /** Has the rights of a room moderator in the same rooms. */
     MODERATOR,
+    /** Answers questions of visitors, which are private rooms. */
+    TEAM,
     /** A visitor without a login: {@link Chat.Builder#guest}. */
     GUEST,
     /** A guest who may not write. */

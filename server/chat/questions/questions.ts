@@ -1,0 +1,197 @@
+import { randomBytes } from 'node:crypto';
+import { questionId, type RoomRecord, type StoredMessage } from '../../history/history.ts';
+import { RateLimit } from '../../limits/by-key.ts';
+import { visibleLine } from '../../text/blank.ts';
+import { blocks, firstPage, words } from '../../text/format.ts';
+import { RequestError } from '../../wire/errors.ts';
+import type { Answers, Question, QuestionAbout, RequestPayload, User } from '../../wire/events.ts';
+import { isGuest } from '../../wire/guest.ts';
+import type { Chat } from '../chat.ts';
+import { cursorOf, decodeCursor } from '../cursor.ts';
+import { requireRoom } from '../directory.ts';
+import { checkText } from '../messages/texts.ts';
+import { messageFor } from '../mine.ts';
+import { type Connection, userOf } from '../model.ts';
+import { summaryAfter } from '../summary.ts';
+import { toNote } from './notes.ts';
+import { toQuestion } from './shown.ts';
+import { isQuestion } from './state.ts';
+import { teamName } from './team.ts';
+
+/** Maximum characters of the name of a question. */
+const longestName = 80;
+/** Open questions are counted up to this number. */
+const mostCounted = 1000;
+/** How often a guest can change the mail address. */
+const addressRate = { count: 5, ms: 60 * 60_000 };
+
+/** Returns the name of a question: the beginning of its text. */
+function nameOf(text: string): string {
+  const line = visibleLine(
+    words(blocks(text))
+      .split('\n')
+      .find((one) => one.trim() !== '') ?? '',
+    longestName,
+  );
+  return line === '' ? 'Question' : line;
+}
+
+/** Stores what an asker wrote. */
+export async function storeQuestion(
+  chat: Chat,
+  {
+    user,
+    text,
+    clientId,
+    about,
+  }: { user: User; text: string; clientId: string; about?: QuestionAbout | undefined },
+  connection?: string,
+): Promise<{ room: RoomRecord; message: StoredMessage; repeated: boolean }> {
+  const { history, previews, team, limits } = chat;
+  checkText(text, limits.text);
+  const members = (await team.members()).map(({ id }) => id);
+  const output = await history.write.askTeam(
+    {
+      id: `${questionId}${randomBytes(16).toString('base64url')}`,
+      team: teamName,
+      members: members.filter((id) => chat.directory.banOf(id) === null),
+      user,
+      name: nameOf(text),
+      ...{ text, clientId, about },
+      preview: (previews && !isGuest(user.id) && firstPage(text)) || undefined,
+      at: Date.now(),
+    },
+    connection,
+  );
+  if (!output.repeated) previews?.begin(output.message);
+  return output;
+}
+
+export async function ask(
+  chat: Chat,
+  connection: Connection,
+  payload: RequestPayload<'question:ask'>,
+): Promise<{ answer: Answers['question:ask']; repeated: boolean }> {
+  const { directory } = chat;
+  const { person } = connection;
+  const asked = { ...payload, user: userOf(connection) };
+  const { room, message, repeated } = await storeQuestion(chat, asked, connection.id);
+  const found = requireRoom(directory.find(person, room.id));
+  const answer = {
+    room: summaryAfter(directory, found, connection),
+    message: await messageFor(chat, person, message),
+  };
+  return { answer, repeated };
+}
+
+export async function listQuestions(
+  { history }: Pick<Chat, 'history'>,
+  user: string,
+  { which, cursor, limit }: RequestPayload<'question:list'>,
+): Promise<Answers['question:list']> {
+  const [group, key, room] =
+    cursor === undefined ? [] : decodeCursor(cursor, ['count', 'number', 'string'] as const);
+  const after = group === undefined ? undefined : { group, key: key as number, room: room as string };
+  const page = await history.read.questions({ team: teamName, which, user, after, limit });
+  const { next } = page;
+  return {
+    questions: page.rooms.filter(isQuestion).map(toQuestion),
+    counts: await history.read.countQuestions({ team: teamName, user, most: mostCounted }),
+    next: next && cursorOf([next.group, next.key, next.room]),
+  };
+}
+
+const actingOn = (connection: Connection, room: string) => ({
+  room,
+  team: teamName,
+  user: userOf(connection),
+  at: Date.now(),
+});
+
+export async function openQuestion(
+  chat: Chat,
+  connection: Connection,
+  { question: id }: RequestPayload<'question:open'>,
+): Promise<Answers['question:open']> {
+  const { history, directory } = chat;
+  const { room } = await history.write.openQuestion(actingOn(connection, id), connection.id);
+  const notes = await history.read.notes({ room: id });
+  const found = requireRoom(directory.find(connection.person, id));
+  return {
+    room: summaryAfter(directory, found, connection),
+    question: shown(room),
+    notes: notes.map(toNote),
+  };
+}
+
+/** Assigns a question to the user, or with `to` to another member of the team. */
+export async function assignQuestion(
+  { history }: Chat,
+  connection: Connection,
+  { question, to }: { question: string; to?: string },
+): Promise<Answers['question:take']> {
+  const acting = actingOn(connection, question);
+  try {
+    const { room } = await history.write.assignQuestion({ ...acting, to }, connection.id);
+    return { question: shown(room) };
+  } catch (error) {
+    const isTaken = error instanceof RequestError && error.code === 'conflict';
+    if (!isTaken || error.current === undefined) throw error;
+    const taken = shown(error.current as RoomRecord);
+    throw new RequestError('conflict', `${taken.by?.name} has the question`, { question: taken });
+  }
+}
+
+export async function closeQuestion(
+  { history }: Chat,
+  connection: Connection,
+  { question }: RequestPayload<'question:close'>,
+): Promise<Answers['question:close']> {
+  const { room } = await history.write.closeQuestion(actingOn(connection, question), connection.id);
+  return { question: shown(room) };
+}
+
+/** Returns a question as the team sees it. @throws RequestError `unknown_room` if the room is not a question */
+export function shown(room: RoomRecord): Question {
+  if (!isQuestion(room)) throw new RequestError('unknown_room');
+  return toQuestion(room);
+}
+
+const addressChanges = new RateLimit(addressRate);
+
+export async function setAddress(
+  { history }: Chat,
+  connection: Connection,
+  { mail }: RequestPayload<'question:address'>,
+): Promise<Answers['question:address']> {
+  const retryAfterMs = addressChanges.take(connection.account);
+  if (retryAfterMs !== null) throw new RequestError('rate_limited', undefined, { retryAfterMs });
+  const { id: user } = connection.person.user;
+  const { room } = await history.write.setQuestionAddress(
+    { user, team: teamName, address: mail },
+    connection.id,
+  );
+  return { address: room.question?.address };
+}
+
+/** Records in the background that a guest answered a mail. */
+export function verifyAddress({ history, onAsideFailure }: Chat, user: string): void {
+  history.write
+    .verifyQuestionAddress({ user, team: teamName })
+    .catch((error: unknown) => onAsideFailure('address_verified', error));
+}
+
+/** Makes the question of a guest that of the user, who has the guest's secret. */
+export async function claim(
+  chat: Chat,
+  connection: Connection,
+  { guest }: RequestPayload<'question:claim'>,
+): Promise<Answers['question:claim']> {
+  const { history, directory, guestOf } = chat;
+  if (guestOf === undefined) return {};
+  const input = { guest: guestOf(guest), user: userOf(connection), team: teamName, at: Date.now() };
+  const { room } = await history.write.claimQuestion(input, connection.id);
+  if (room === null) return {};
+  const found = requireRoom(directory.find(connection.person, room.id));
+  return { room: summaryAfter(directory, found, connection) };
+}

@@ -1,0 +1,360 @@
+import { describe, expect, test } from 'vitest';
+import type { Change, RoomRecord, Writes } from '../../server/history/history.ts';
+import { carryOutErasures } from '../helpers/erasures.ts';
+import { ann, at, ben, callsOf, expectRefusal, type Now } from './history-tested.ts';
+
+const [ida, joe, kim] = ['ida', 'joe', 'kim'].map((id) => ({ id, name: `Name of ${id}` })) as [
+  typeof ann,
+  typeof ann,
+  typeof ann,
+];
+const guest = { id: `g-${'a'.repeat(32)}`, name: 'Guest Eve' };
+const team = 'team';
+let n = 0;
+
+/** Tests questions to a team in every history. Ida, Joe and Kim are the team. */
+export function questionsContract(now: Now) {
+  const { write, read } = callsOf(now);
+  const begin = async () => {
+    for (const user of [ida, joe, kim, ann, ben, guest]) await write.arrive({ user });
+    for (const { id } of [ida, joe, kim]) await write.joinTeam({ user: id, team, at });
+  };
+  const ask = (over: Partial<Writes['askTeam']['in']> = {}) =>
+    write.askTeam({
+      id: `u-question-${n++}`,
+      team,
+      members: ['ida', 'joe', 'kim'],
+      user: ann,
+      name: 'Where is it?',
+      text: 'Where is it? I wait.',
+      clientId: `q${n++}`,
+      at,
+      ...over,
+    });
+  const say = (room: string, user: typeof ann, sentAt = at) =>
+    write.send({ room, user, text: 'text', clientId: `q${n++}`, sentAt, asMember: true });
+  const acting = (room: string, user = ida) => ({ room, team, user, at: at + 5 });
+  const stored = async (room: string) => (await read.room({ room })) as RoomRecord;
+  const questionOf = async (room: string) => (await stored(room)).question;
+  const membersOf = async (room: string) =>
+    (await read.members({ room, limit: 100 })).members.map(({ user }) => user.id).sort();
+  const told = () => now().changes.flatMap((change: Change) => (change.type === 'question' ? change.is : []));
+
+  test('a question is a private room of its asker and the team', async () => {
+    await begin();
+    const about = { page: '/a', title: 'A', card: 'order:7' };
+    const { room, message, repeated, isNew } = await ask({ about });
+    expect({ repeated, isNew }).toEqual({ repeated: false, isNew: true });
+    expect(message).toMatchObject({ seq: 1, rev: 1, text: 'Where is it? I wait.', user: ann });
+    await now().reload();
+    expect(await stored(room.id)).toEqual(room);
+    expect(room).toMatchObject({ kind: 'private', name: 'Where is it?', members: 4, last: message });
+    expect(room.question).toEqual({ team, asker: ann, openedAt: at, waitingAt: at, lastAt: at, about });
+    expect(await membersOf(room.id)).toEqual(['1', 'ida', 'joe', 'kim']);
+    const [asker, member] = await read.membersOf({ room: room.id, users: [ann.id, 'joe'] });
+    expect([asker, member]).toMatchObject([
+      { role: 'member', acted: 2, readSeq: 1 },
+      { role: 'moderator', acted: 0, readSeq: 0 },
+    ]);
+    expect(told()).toEqual(['opened']);
+  });
+
+  test('an asker has one question, which a repeat does not change', async () => {
+    await begin();
+    const first = await ask({ clientId: 'first' });
+    const { room } = first;
+    const [one, two] = await Promise.all([ask({ name: 'Other' }), ask({ name: 'Other' })]);
+    expect([one?.room.id, two?.room.id]).toEqual([room.id, room.id]);
+    expect((await stored(room.id)).name).toBe('Where is it?');
+    await write.closeQuestion(acting(room.id));
+    now().changes.length = 0;
+    await now().reload();
+    expect(await ask({ clientId: 'first' })).toMatchObject({ repeated: true, message: first.message });
+    expect(told()).toEqual([]);
+    await expectRefusal(ask({ clientId: 'first', text: 'other' }), 'conflict');
+    const again = await ask({ name: 'Another', at: at + 9 });
+    expect(again.room).toMatchObject({ name: 'Another', lastSeq: 4 });
+    expect(again.room.question).toMatchObject({ openedAt: at + 9, waitingAt: at + 9, asker: ann, by: ida });
+    expect(again.room.question).not.toHaveProperty('closedAt', expect.anything());
+    expect(told()).toEqual(['opened']);
+  });
+
+  test('two questions of a user at once make one room', async () => {
+    await begin();
+    const asked = await Promise.all([ask(), ask(), ask()]);
+    expect(new Set(asked.map(({ room }) => room.id)).size).toBe(1);
+    expect(asked.map(({ message }) => message.seq).sort()).toEqual([1, 2, 3]);
+  });
+
+  test('the first answer assigns the question, and the silent members of the team leave', async () => {
+    await begin();
+    const { id } = (await ask()).room;
+    await say(id, joe, at + 1);
+    await now().reload();
+    expect(await questionOf(id)).toEqual({
+      ...{ team, asker: ann, by: joe, openedAt: at, answeredAt: at + 1, lastAt: at + 1 },
+    });
+    expect(await membersOf(id)).toEqual(['1', 'joe']);
+    await say(id, ann, at + 2);
+    await say(id, ann, at + 3);
+    expect(await questionOf(id)).toMatchObject({ waitingAt: at + 2, answeredAt: at + 1, lastAt: at + 3 });
+  });
+
+  test('of several users who take a question, the first has it', async () => {
+    await begin();
+    const { id } = (await ask()).room;
+    const results = await Promise.allSettled(
+      [joe, kim, ida].map((user) => write.assignQuestion(acting(id, user))),
+    );
+    expect(results.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected', 'rejected']);
+    const { by } = (await questionOf(id)) ?? {};
+    const lost = results.flatMap((one) => (one.status === 'rejected' ? [one.reason] : []));
+    for (const reason of lost)
+      expect(reason).toMatchObject({ code: 'conflict', current: { question: { by } } });
+    expect(await membersOf(id)).toEqual(['1', by?.id]);
+    await expectRefusal(write.assignQuestion({ ...acting(id, by), to: ann.id }), 'unknown_user');
+    await write.assignQuestion({ ...acting(id, ida), to: 'kim' });
+    expect(await questionOf(id)).toMatchObject({ by: kim });
+    expect(await membersOf(id)).toEqual(['1', 'kim']);
+  });
+
+  test('only the team may act, and only on questions', async () => {
+    await begin();
+    const { id } = (await ask()).room;
+    await write.putRoom({ id: 'den', kind: 'private', name: 'Den' });
+    for (const act of [
+      (room: string, user: typeof ann) => write.openQuestion(acting(room, user)),
+      (room: string, user: typeof ann) => write.assignQuestion(acting(room, user)),
+      (room: string, user: typeof ann) => write.closeQuestion(acting(room, user)),
+      (room: string, { id: user, name }: typeof ann) =>
+        write.addNote({ room, team, id: `n${n++}`, user, name, clientId: 'n', text: 'note', at }),
+      (room: string, { id: user }: typeof ann) => write.removeNote({ room, id: 'n', user, team }),
+    ]) {
+      await expectRefusal(act(id, ann), 'forbidden');
+      await expectRefusal(act(id, ben), 'forbidden');
+      await expectRefusal(act('den', ida), 'unknown_room');
+      await expectRefusal(act('nowhere', ida), 'unknown_room');
+    }
+    const restriction = { by: 'ida' };
+    await write.restrict({ room: id, user: 'kim', kind: 'banned', restriction });
+    await expectRefusal(write.openQuestion(acting(id, kim)), 'unknown_room');
+    await expectRefusal(write.assignQuestion({ ...acting(id), to: 'kim' }), 'unknown_user');
+    await write.restrict({ room: id, user: ann.id, kind: 'banned', restriction });
+    await expectRefusal(ask(), 'forbidden');
+  });
+
+  test('who leaves the team loses all questions', async () => {
+    await begin();
+    const rooms = [(await ask()).room.id, (await ask({ user: ben })).room.id];
+    for (const room of rooms) await write.assignQuestion(acting(room, joe));
+    await write.closeQuestion(acting(rooms[1] as string, joe));
+    await write.leaveTeam({ user: 'joe', team, most: 100, at });
+    await now().reload();
+    for (const room of rooms) expect(await membersOf(room)).not.toContain('joe');
+    expect(await questionOf(rooms[0] as string)).not.toHaveProperty('by', expect.anything());
+    expect((await read.team({ team })).map(({ id }) => id).sort()).toEqual(['ida', 'kim']);
+    await expectRefusal(write.openQuestion(acting(rooms[0] as string, joe)), 'forbidden');
+  });
+
+  test('lists questions in pages, those that wait first', async () => {
+    await begin();
+    const asked: string[] = [];
+    for (const minute of [1, 2, 3, 4, 5])
+      asked.push((await ask({ user: { id: `u${minute}`, name: 'U' }, at: at + minute })).room.id);
+    const [a = '', b = '', c = '', d = '', e = ''] = asked;
+    await say(a, ida, at + 10);
+    await say(b, ida, at + 11);
+    await write.closeQuestion({ ...acting(c), at: at + 12 });
+    await write.closeQuestion({ ...acting(d), at: at + 13 });
+    const listed = async (which: 'mine' | 'unassigned' | 'all' | 'closed', limit: number) => {
+      const rooms: string[] = [];
+      let after: Parameters<typeof read.questions>[0]['after'];
+      do {
+        const page: Awaited<ReturnType<typeof read.questions>> = await read.questions({
+          ...{ team, which, user: 'ida', limit, after },
+        });
+        rooms.push(...page.rooms.map(({ id }) => id));
+        after = page.next;
+      } while (after !== undefined);
+      return rooms;
+    };
+    for (const limit of [1, 2, 9]) {
+      expect(await listed('all', limit)).toEqual([e, b, a]);
+      expect(await listed('mine', limit)).toEqual([b, a]);
+      expect(await listed('unassigned', limit)).toEqual([e]);
+      expect(await listed('closed', limit)).toEqual([d, c]);
+    }
+    expect(await read.countQuestions({ team, user: 'ida', most: 2 })).toEqual({
+      ...{ mine: 2, unassigned: 1, all: 2 },
+    });
+    expect((await read.answerTimes({ team, since: at, limit: 9 })).sort()).toEqual([9, 9]);
+    expect(await read.questionsSince({ team, since: at + 2, most: 9 })).toEqual({ asked: 4, answered: 1 });
+  });
+
+  test('a question changes only by its asker and the team', async () => {
+    await begin();
+    const { id } = (await ask()).room;
+    await write.send({
+      room: id,
+      user: ben,
+      text: 'by the site',
+      clientId: 's',
+      sentAt: at + 1,
+      asMember: false,
+    });
+    expect(await questionOf(id)).toEqual({
+      ...{ team, asker: ann, openedAt: at, waitingAt: at, lastAt: at + 1 },
+    });
+    await expectRefusal(say(id, ben), 'unknown_room');
+  });
+
+  test('waits for no approval', async () => {
+    await begin();
+    const { id } = (await ask()).room;
+    const input = { room: id, user: ann, text: 'x', clientId: 'h', sentAt: at, asMember: true };
+    expect(await write.hold({ ...input, why: 'all' })).toMatchObject({ message: { seq: 2 } });
+  });
+
+  describe('notes', () => {
+    const note = (room: string, over: object = {}) =>
+      write.addNote({
+        ...{ room, team, id: `n${n++}`, user: 'ida', name: ida.name, clientId: `n${n++}`, text: 'note', at },
+        ...over,
+      });
+
+    test('are stored once, and change nothing of the room', async () => {
+      await begin();
+      const { id } = (await ask()).room;
+      const before = await stored(id);
+      const first = await note(id, { clientId: 'same', id: 'first' });
+      expect(first).toEqual({
+        ...{ repeated: false, note: expect.objectContaining({ id: 'first', after: 1, text: 'note' }) },
+      });
+      await now().reload();
+      expect(await note(id, { clientId: 'same', id: 'second' })).toEqual({ ...first, repeated: true });
+      await note(id, { user: 'joe', clientId: 'same', id: 'third', at: at + 1 });
+      expect(await stored(id)).toEqual(before);
+      expect((await read.notes({ room: id })).map((one) => one.id)).toEqual(['first', 'third']);
+      expect((await read.notesBy({ user: 'ida' })).map(({ room }) => room)).toEqual([id]);
+      expect((await read.newest({ room: id, upTo: 99, limit: 99 })).messages).toHaveLength(1);
+      await write.removeNote({ room: id, id: 'third', user: 'ida', team });
+      expect(await read.notes({ room: id })).toHaveLength(2);
+      await write.removeNote({ room: id, id: 'third', user: 'joe', team });
+      expect(await read.notes({ room: id })).toHaveLength(1);
+    });
+
+    test('are deleted with their author, their asker and their room', async () => {
+      await begin();
+      const rooms = [ann, ben, guest].map(async (user) => (await ask({ user })).room.id);
+      const [one = '', two = '', three = ''] = await Promise.all(rooms);
+      for (const room of [one, two, three]) await note(room, { text: 'Xw7qKnote' });
+      await note(one, { user: 'joe', text: 'Xw7qKnote' });
+      await write.erase({ user: 'ida' });
+      await carryOutErasures(now().history, 'one', at + 1);
+      expect(await read.notes({ room: one })).toHaveLength(1);
+      await write.erase({ user: ann.id });
+      await carryOutErasures(now().history, 'one', at + 1);
+      await write.deleteRoom({ room: three });
+      expect(await now().holding('Xw7qKnote')).toEqual([]);
+    });
+  });
+
+  describe('the address of a guest', () => {
+    const setAddress = (address: string | null, user = guest.id) =>
+      write.setQuestionAddress({ user, team, address });
+    const addressOf = async (user = guest.id) => (await read.mailAddress({ user })).address;
+
+    test('belongs to the question', async () => {
+      await begin();
+      await expectRefusal(setAddress('a@b.example'), 'forbidden');
+      expect(await addressOf()).toBeUndefined();
+      const { id } = (await ask({ user: guest })).room;
+      await setAddress('a@b.example');
+      expect(await addressOf()).toBe('a@b.example');
+      expect(await questionOf(id)).toMatchObject({ address: 'given' });
+      await write.verifyQuestionAddress({ user: guest.id, team });
+      await setAddress('a@b.example');
+      expect(await questionOf(id)).toMatchObject({ address: 'verified' });
+      await setAddress('c@b.example');
+      expect(await questionOf(id)).toMatchObject({ address: 'given' });
+      await setAddress(null);
+      expect(await addressOf()).toBeUndefined();
+      expect(await questionOf(id)).not.toHaveProperty('address', expect.anything());
+    });
+
+    test('is shared by three guests at most', async () => {
+      await begin();
+      const guests = ['b', 'c', 'd', 'e'].map((letter) => ({ id: `g-${letter.repeat(32)}`, name: 'G' }));
+      for (const user of guests) await ask({ user });
+      const [first, second, third, last = guest] = guests;
+      for (const user of [first, second, third]) await setAddress('a@b.example', user?.id);
+      await expectRefusal(setAddress('a@b.example', last.id), 'limit_reached');
+      await setAddress('A@b.example', last.id);
+    });
+
+    test('is forgotten, unless it was verified or there are newer messages', async () => {
+      await begin();
+      const other = { id: `g-${'b'.repeat(32)}`, name: 'G' };
+      const { id } = (await ask({ user: guest })).room;
+      await ask({ user: other });
+      await setAddress('a@b.example');
+      await setAddress('c@b.example', other.id);
+      await write.verifyQuestionAddress({ user: other.id, team });
+      await write.forgetQuestionAddresses({ before: at, most: 9 });
+      expect(await addressOf()).toBe('a@b.example');
+      await write.forgetQuestionAddresses({ before: at + 1, most: 9 });
+      expect([await addressOf(), await addressOf(other.id)]).toEqual([undefined, 'c@b.example']);
+      expect(await questionOf(id)).not.toHaveProperty('address', expect.anything());
+    });
+  });
+
+  test('a user claims the question of a guest', async () => {
+    await begin();
+    const { id } = (await ask({ user: guest })).room;
+    await write.setQuestionAddress({ user: guest.id, team, address: 'a@b.example' });
+    await say(id, ida);
+    const claim = (user: typeof ann) => write.claimQuestion({ guest: guest.id, user, team, at });
+    await ask({ user: ben });
+    await expectRefusal(claim(ben), 'conflict');
+    expect((await claim(ann)).room).toMatchObject({ id, question: { asker: ann } });
+    await now().reload();
+    const [member, left] = await read.membersOf({ room: id, users: [ann.id, guest.id] });
+    expect(member).toMatchObject({ role: 'member', readSeq: 1 });
+    expect(left).toMatchObject({ sources: 0 });
+    expect((await read.mailAddress({ user: guest.id })).address).toBeUndefined();
+    expect(await claim(ann)).toEqual({ room: null });
+    expect((await ask()).room.id).toBe(id);
+  });
+
+  test('erases the asker and the member of the team', async () => {
+    await begin();
+    const mark = 'Xw7qK';
+    const asker = { id: `${mark}1`, name: `Anna ${mark}` };
+    const { id } = (await ask({ user: asker, name: mark, text: mark, about: { page: `/${mark}` } })).room;
+    await say(id, joe);
+    for (const user of [asker.id, 'joe']) {
+      await write.erase({ user, messages: 'delete' });
+      await carryOutErasures(now().history, 'one', at + 1);
+    }
+    const room = await stored(id);
+    expect(room).toMatchObject({ name: 'Question' });
+    expect(room.question).toEqual({
+      ...{ team, openedAt: at, answeredAt: at, lastAt: at, closedAt: expect.any(Number) },
+    });
+    expect(await now().holding(mark)).toEqual([]);
+    await write.openQuestion(acting(id));
+    await expectRefusal(say(id, ida), 'forbidden');
+  });
+
+  test('keeps snippets by name', async () => {
+    const set = (name: string, text: string) => write.setSnippet({ team, name, text, at });
+    for (const name of ['b', 'a', 'c']) await set(name, `text of ${name}`);
+    await set('a', 'other');
+    await set('c', '');
+    await set('d', '');
+    expect((await read.snippets({ team })).map(({ name, text }) => [name, text])).toEqual([
+      ['a', 'other'],
+      ['b', 'text of b'],
+    ]);
+  });
+}
