@@ -2,6 +2,7 @@ import { problem } from 'php-sessions/doctor';
 import type { Chat } from '../chat/chat.ts';
 import { mayUpload } from '../chat/messages/files.ts';
 import { sendOffline } from '../chat/messages/offline.ts';
+import { verifyAddress } from '../chat/questions/questions.ts';
 import type { Servers } from '../cluster/servers.ts';
 import { Failures } from '../health/failures.ts';
 import { placeOf } from '../mail/place.ts';
@@ -10,6 +11,7 @@ import { MailReplies } from '../mail/replies/replies.ts';
 import { ReplyTokens } from '../mail/replies/tokens.ts';
 import type { Config } from '../settings/config.ts';
 import { RequestError } from '../wire/errors.ts';
+import { isGuest } from '../wire/guest.ts';
 import type { Attachments } from './attachments.ts';
 import type { Notifications } from './notifications.ts';
 import type { Telemetry } from './telemetry.ts';
@@ -63,7 +65,10 @@ export function openMailReplies(
         }
       }),
     answer: (answer) => mails.answer(answer),
-    onWritten: (user) => notifier?.acted(user),
+    onWritten(user) {
+      notifier?.acted(user);
+      if (isGuest(user)) verifyAddress(chat, user);
+    },
     onOutcome(outcome, reason) {
       metrics.mailReplies.inc({ outcome });
       if (!['posted', 'held'].includes(outcome))

@@ -6,6 +6,7 @@ import type { About, Mailer, SendMail } from '../notify/due.ts';
 import { NotificationTexts } from '../notify/texts.ts';
 import type { UnreadRoom } from '../notify/unread.ts';
 import type { Branding } from '../wire/branding.ts';
+import { isGuest } from '../wire/guest.ts';
 import { isMailAddress, type Mailbox } from './address.ts';
 import { digestOf } from './digest.ts';
 import type { MailSite } from './html.ts';
@@ -202,7 +203,9 @@ export class Mails implements Mailer {
   /** Returns the mail address of a user, or undefined if unknown. @throws Error if it cannot be read now */
   async addressOf(user: string): Promise<string | undefined> {
     const { history, addressOf } = this.#options;
-    const address = addressOf ? await addressOf(user) : (await history.read.mailAddress({ user })).address;
+    // The site does not know guests.
+    const isOfSite = addressOf !== undefined && !isGuest(user);
+    const address = isOfSite ? await addressOf(user) : (await history.read.mailAddress({ user })).address;
     const trimmed = address?.trim() ?? '';
     return isMailAddress(trimmed) ? trimmed : undefined;
   }

@@ -4,6 +4,7 @@ import { Rounds } from '../changes/rounds.ts';
 import type { Directory } from '../chat/directory.ts';
 import { type History, lookThroughPause, type StoredEvent } from '../history/history.ts';
 import { Lanes } from '../limits/lanes.ts';
+import { isGuest } from '../wire/guest.ts';
 import { hereFor, isHere } from './acts.ts';
 import { pushAfter } from './concerns.ts';
 import { mailsAtOnce } from './mail-bounds.ts';
@@ -229,14 +230,14 @@ export class Due {
     const { history, directory, defaults, mail, events, onEvent } = this.#options;
     const { notices, activeAt, notified, lastNotified } = await history.read.notices({ user });
     const settings = settingsOf(notices, defaults);
-    const isWanted = settings.mail !== 'off' && (mail !== undefined || events);
+    const isWanted = settings.mail !== 'off' && (mail !== undefined || (events && !isGuest(user)));
     const { newMembers } = defaults;
     const unread = isWanted ? await unreadOf(history, directory, user, { notified, newMembers }) : undefined;
     const at = Date.now();
     const { rooms, next } =
       unread?.isNew === true
         ? roomsForNew(unread.rooms, { notified, lastNotified, at })
-        : { rooms: unread?.rooms.filter((room) => isNews(room, notified, activeAt)) ?? [] };
+        : { rooms: unread?.rooms.filter((room) => isNews(room, notified, { user, activeAt })) ?? [] };
     if (rooms.length === 0) return [{ user, due: next }];
     const { due, isQuiet } = dueAt(settings, rooms, { at, activeAt, lastNotified });
     if (due > at) {
@@ -306,9 +307,18 @@ export class Due {
 /** Returns a delay with a random part of up to `jitter`. */
 const withJitter = (ms: number) => Math.round(ms * (1 + jitter * Math.random()));
 
-/** Whether the room has a due reminder, or the user was online since the last notification of it. */
-const isNews = ({ room, reminders }: UnreadRoom, notified: Notified, activeAt = 0): boolean =>
-  reminders !== undefined || !notified.some((one) => one.room === room && one.at >= activeAt);
+/**
+ * Whether the room has a due reminder, or the user was online since the last notification of it. Guests get each answer
+ * to their question, because they may have no other way to read it.
+ */
+function isNews(
+  { room, reminders, latest }: UnreadRoom,
+  notified: Notified,
+  { user, activeAt = 0 }: { user: string; activeAt: number | undefined },
+): boolean {
+  const after = isGuest(user) ? latest : activeAt;
+  return reminders !== undefined || !notified.some((one) => one.room === room && one.at >= after);
+}
 
 /**
  * Returns the rooms to notify a user of who never connected: with messages since the last notification, and not only by

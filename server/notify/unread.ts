@@ -105,7 +105,8 @@ const namedFor = 3 * 24 * 60 * 60_000;
  * otherwise mentions and replies in followed threads. Excludes deleted messages and blocked authors. A recent mention
  * in a public room that the user has not joined is unread until the user opens the room or is notified of it. A message
  * counts, even if it was read, after its reminder was due until the user is here or is notified of the room.
- * @returns undefined if the user is banned or, without `newMembers`, never connected, and for guests
+ * Guests are only notified of their questions.
+ * @returns undefined if the user is banned or, without `newMembers`, never connected
  */
 export async function unreadOf(
   { read }: Pick<History, 'read'>,
@@ -120,7 +121,6 @@ export async function unreadOf(
     newMembers = false,
   }: UnreadOptions,
 ): Promise<Unread | undefined> {
-  if (isGuest(id)) return undefined;
   const { user, memberships, blocked, arrived } = await read.user({ user: id });
   if (user === null || !(arrived || newMembers) || directory.banOf(id) !== null) return undefined;
   const without = new Set([...blocked, id]);
@@ -131,7 +131,9 @@ export async function unreadOf(
     if (there?.createdAt !== room.createdAt) return false;
     return isMember(member) ? isMember(now) : mayRead(there, undefined, isBanned(now));
   };
-  const isMeant = ({ room }: { room: RoomRecord }) => only?.includes(room.id) ?? true;
+  // Guests give their address for their question.
+  const isMeant = ({ room }: { room: RoomRecord }) =>
+    (only?.includes(room.id) ?? true) && (!isGuest(id) || room.question !== undefined);
   const found: (Found & { of: Parameters<typeof still>[0] | Membership; name: string })[] = [];
   // Sequential, because notifications are not urgent and must not slow down other reads.
   const reminders = withoutReminders ? [] : await read.dueReminders({ user: id });
@@ -189,8 +191,14 @@ export type Notified = readonly { room: string; at: number }[];
  * room by joining it or writing there, and the site accepts private rooms for its members. `messages`: only the name of
  * the room is from the site.
  */
-function withheldIn(isUserText: boolean, member: Membership['member'] | undefined): UnreadRoom['withheld'] {
-  if (isMember(member) && member.acted > acted.never) return undefined;
+function withheldIn(
+  isUserText: boolean,
+  { question }: RoomRecord,
+  member: Membership['member'] | undefined,
+): UnreadRoom['withheld'] {
+  // The owner of the site chose the team.
+  const isForTeam = question !== undefined && member?.role === 'moderator';
+  if (isMember(member) && (isForTeam || member.acted > acted.never)) return undefined;
   return isUserText ? 'all' : 'messages';
 }
 
@@ -233,7 +241,7 @@ async function unreadIn(
     ...(notify === 'all' ? { concerned: named } : { seqs: named }),
   });
   const isUserText = room.kind === 'direct' || isUserRoom(room.id);
-  const withheld = withheldIn(isUserText, member);
+  const withheld = withheldIn(isUserText, room, member);
   const [first, last] = [unread[0], unread.at(-1)];
   if (first === undefined || last === undefined || last.sentAt <= notifiedAt) return undefined;
   return {
@@ -270,7 +278,7 @@ async function withReminders(
   const seqs = shown.map(({ seq }) => seq).sort((a, b) => a - b);
   const since = Math.min(...shown.map(({ done = 0 }) => done));
   const isUserText = room.kind === 'direct' || isUserRoom(room.id);
-  const withheld = withheldIn(isUserText, member);
+  const withheld = withheldIn(isUserText, room, member);
   const found = unread ?? {
     ...{ room: room.id, kind: room.kind, unread: 0, mentions: 0, first: [] },
     isUserText: isUserText || undefined,

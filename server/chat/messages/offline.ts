@@ -2,6 +2,7 @@ import type { PendingMessage, StoredMessage } from '../../history/history.ts';
 import { firstPage } from '../../text/format.ts';
 import { RequestError } from '../../wire/errors.ts';
 import type { HoldReason, SiteRole, User } from '../../wire/events.ts';
+import { isGuest } from '../../wire/guest.ts';
 import { findReadableRoom, moderatesSite } from '../access.ts';
 import type { Chat } from '../chat.ts';
 import { checkPendingLimit, findHoldReason, holdInTurn } from '../moderation/held.ts';
@@ -22,10 +23,14 @@ export interface OfflineAuthor extends User {
  * @throws RequestError `forbidden` if the site no longer knows the user, `storage_unavailable`
  */
 export async function findAuthor(chat: Chat, user: string): Promise<OfflineAuthor> {
-  if ((await askSite(chat, [user])).unknown.has(user))
+  const isOfSite = !isGuest(user);
+  if (!isOfSite && chat.settings.guests?.may !== 'write')
+    throw new RequestError('forbidden', 'guests may not write');
+  if (isOfSite && (await askSite(chat, [user])).unknown.has(user))
     throw new RequestError('forbidden', 'the site no longer knows the author');
   const [stored] = await chat.history.read.users({ ids: [user] });
   const { name = user, siteRole } = stored ?? {};
+  if (!isOfSite) return { id: user, name, roles: ['guest'] };
   return { id: user, name, roles: siteRole === undefined ? [] : [siteRole] };
 }
 

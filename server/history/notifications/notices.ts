@@ -179,7 +179,8 @@ const reads: ReadsOf<NoticeReads> = {
           JOIN chat_rooms AS rooms ON rooms.num = members.room
           WHERE members.room = ${roomNumber(room)} AND sources <> 0 AND members.user_id > ${after}
             AND read_seq < last_seq AND ${isNotified(everyone)}
-            AND (EXISTS (SELECT 1 FROM chat_devices AS devices WHERE devices.user_id = members.user_id) OR NOT EXISTS (
+            AND (members.user_id >= 'g-' AND members.user_id < 'g.'
+              OR EXISTS (SELECT 1 FROM chat_devices AS devices WHERE devices.user_id = members.user_id) OR NOT EXISTS (
               SELECT 1 FROM chat_notified AS notified WHERE notified.room = members.room
                 AND notified.user_id = members.user_id AND notified.at >= coalesce(
                   (SELECT active.at FROM chat_active AS active WHERE active.user_id = members.user_id), 0)))
