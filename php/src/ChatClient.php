@@ -92,6 +92,53 @@ final class ChatClient
     }
 
     /**
+     * Asks the team of the site in the name of a user, or continues the user's question.
+     *
+     * @param string|null $clientId identifies the message: a repeat with the same ID is not stored again
+     * @param array{page: string, title?: string, card?: string}|null $about what it is about; `page` is a path on the site
+     * @return array{room: array<string, mixed>, message: array<string, mixed>} the question and its message
+     * @throws ChatError
+     */
+    public function ask(
+        int|string $userId,
+        string $userName,
+        string $text,
+        ?string $clientId = null,
+        ?array $about = null,
+    ): array {
+        return $this->call('POST', '/api/questions', [
+            'user' => ['id' => (string) $userId, 'name' => $userName],
+            'text' => $text,
+            'clientId' => $clientId ?? bin2hex(random_bytes(16)),
+        ] + ($about === null ? [] : ['about' => $about]));
+    }
+
+    /**
+     * Returns the questions to the team, up to 100 on a page.
+     *
+     * @param 'all'|'unassigned'|'closed' $which all open ones, those that nobody has, or closed ones
+     * @param string|null $cursor `next` of the previous page
+     * @return array{questions: list<array<string, mixed>>, next?: string} without `next` on the last page
+     * @throws ChatError
+     */
+    public function questions(string $which = 'all', ?string $cursor = null): array
+    {
+        // http_build_query() omits null.
+        return $this->call('GET', '/api/questions?' . http_build_query(['which' => $which, 'cursor' => $cursor]));
+    }
+
+    /**
+     * Closes a question. No effect on a closed one.
+     *
+     * @return array<string, mixed> the question
+     * @throws ChatError `unknown_room` if the room is not a question
+     */
+    public function closeQuestion(string $room): array
+    {
+        return $this->call('POST', "/api/questions/{$this->part($room)}/close", [])['question'];
+    }
+
+    /**
      * Sends an event `push` to all connections of a user.
      *
      * @param mixed $data anything that JSON can hold; null: none

@@ -23,7 +23,6 @@ export function questionsContract(now: Now) {
     write.askTeam({
       id: `u-question-${n++}`,
       team,
-      members: ['ida', 'joe', 'kim'],
       user: ann,
       name: 'Where is it?',
       text: 'Where is it? I wait.',
@@ -154,6 +153,17 @@ export function questionsContract(now: Now) {
     expect(await questionOf(rooms[0] as string)).not.toHaveProperty('by', expect.anything());
     expect((await read.team({ team })).map(({ id }) => id).sort()).toEqual(['ida', 'kim']);
     await expectRefusal(write.openQuestion(acting(rooms[0] as string, joe)), 'forbidden');
+  });
+
+  test('a question that the whole team left reaches the team again', async () => {
+    await begin();
+    const { id } = (await ask()).room;
+    await write.assignQuestion(acting(id, joe));
+    await write.leaveTeam({ user: 'joe', team, most: 100, at });
+    expect(await membersOf(id)).toEqual(['1']);
+    await now().reload();
+    await say(id, ann, at + 1);
+    expect(await membersOf(id)).toEqual(['1', 'ida', 'kim']);
   });
 
   test('lists questions in pages, those that wait first', async () => {

@@ -214,7 +214,7 @@ export const everyWrite: { [Op in keyof Writes]: Writes[Op]['in'][] } = {
   ],
   askTeam: [
     {
-      ...{ id: 'u-question-1', team: 'team', members: ['2', '3'], user, name: 'Where' },
+      ...{ id: 'u-question-1', team: 'team', user, name: 'Where' },
       ...{ text: 'Where is it?', clientId: 'q', about: { page: '/', title: 'Start' }, at },
     },
   ],

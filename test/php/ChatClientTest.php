@@ -53,6 +53,21 @@ final class ChatClientTest extends TestCase
         self::assertSame("caf\u{fffd}", $other['text'], 'bytes that are not UTF-8');
     }
 
+    public function testAsksListsAndClosesQuestions(): void
+    {
+        $id = self::newId();
+        $about = ['page' => '/orders/7', 'title' => 'Order 7'];
+        ['room' => $question, 'message' => $message] = $this->chat->ask($id, 'Ann', 'Where is it?', 'q1', $about);
+        self::assertSame(['Where is it?', 'open', $about], [$question['name'], $question['state'], $question['about']]);
+        self::assertSame($message, $this->chat->ask($id, 'Ann', 'Where is it?', 'q1')['message']);
+        $rooms = fn (string $which): array => array_column($this->chat->questions($which)['questions'], 'room');
+        self::assertContains($question['room'], $rooms('unassigned'));
+        self::assertSame('closed', $this->chat->closeQuestion($question['room'])['state']);
+        self::assertContains($question['room'], $rooms('closed'));
+        $error = self::errorOf(fn () => $this->chat->closeQuestion('lobby'));
+        self::assertSame(['unknown_room', 404], [$error->getErrorCode(), $error->getStatus()]);
+    }
+
     public function testIntegersOfAnySizeAreExactIds(): void
     {
         $id = 9007199254740993;

@@ -47,14 +47,12 @@ export async function storeQuestion(
   }: { user: User; text: string; clientId: string; about?: QuestionAbout | undefined },
   connection?: string,
 ): Promise<{ room: RoomRecord; message: StoredMessage; repeated: boolean }> {
-  const { history, previews, team, limits } = chat;
+  const { history, previews, limits } = chat;
   checkText(text, limits.text);
-  const members = (await team.members()).map(({ id }) => id);
   const output = await history.write.askTeam(
     {
       id: `${questionId}${randomBytes(16).toString('base64url')}`,
       team: teamName,
-      members: members.filter((id) => chat.directory.banOf(id) === null),
       user,
       name: nameOf(text),
       ...{ text, clientId, about },

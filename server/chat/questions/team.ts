@@ -1,4 +1,4 @@
-import { deletedUser, type History } from '../../history/history.ts';
+import type { History } from '../../history/history.ts';
 import type { User } from '../../wire/events.ts';
 import type { Directory } from '../directory.ts';
 import type { Connection, Person } from '../model.ts';
@@ -13,19 +13,19 @@ export function* teamConnections(directory: Directory): Iterable<Connection> {
     for (const connection of connections) if (isOfTeam(connection.identity)) yield connection;
 }
 
-/** The known members of the team may be this old, in ms, when a user connects who is not in the team. */
-const cachedForMs = 10_000;
+/** The members are read again after this time, in ms, because other servers also store them. */
+const cachedForMs = 1000;
 
 /** Memberships that end in one write when a user leaves the team. */
 const roomsAtOnce = 200;
 
 /** The stored members of the team. */
 export class Team {
-  readonly #history: History;
   /** Whether the settings have a team. */
   readonly isOn: boolean;
-  /** Users whose membership this server stored. */
-  readonly #stored = new Set<string>();
+  readonly #history: History;
+  /** Users whom this server stored as members since they connected. */
+  readonly #joined = new WeakSet<Person>();
   #read: { at: number; members: Promise<readonly User[]> } | undefined;
 
   constructor(history: History, isOn: boolean) {
@@ -33,44 +33,42 @@ export class Team {
     this.isOn = isOn;
   }
 
-  /** Returns the members who ever connected, longest known first. */
-  async members(): Promise<readonly User[]> {
-    if (!this.isOn) return [];
+  /** Returns the members who ever connected, longest known first. New ones come a moment later. */
+  members(): Promise<readonly User[]> {
+    if (!this.isOn) return Promise.resolve([]);
+    if (this.#read !== undefined && performance.now() - this.#read.at <= cachedForMs)
+      return this.#read.members;
     const members = this.#history.read.team({ team: teamName });
     this.#read = { at: performance.now(), members };
-    return (await members).filter(({ id }) => id !== deletedUser.id);
+    members.catch(() => {
+      this.#read = undefined;
+    });
+    return members;
   }
 
   /**
    * Stores whether a connected user is in the team. A user who left it loses the questions of others: the memberships
    * and the questions that this user had.
    */
-  async settle({ user: { id }, connections, memberships }: Person): Promise<void> {
-    const history = this.#history;
+  async settle(person: Person): Promise<void> {
+    const { id } = person.user;
     const at = Date.now();
-    if ([...connections].some(({ identity }) => isOfTeam(identity))) {
-      if (this.#stored.has(id)) return;
-      await history.write.joinTeam({ user: id, team: teamName, at });
-      this.#stored.add(id);
+    if ([...person.connections].some(({ identity }) => isOfTeam(identity))) {
+      if (this.#joined.has(person)) return;
+      await this.#history.write.joinTeam({ user: id, team: teamName, at });
+      this.#joined.add(person);
       return;
     }
-    const hasQuestions = [...memberships.values()].some(
+    const hasQuestions = [...person.memberships.values()].some(
       ({ room, member }) => room.record.question !== undefined && member.role !== 'member',
     );
-    const isKnown = this.isOn && (await this.#isKnown(id));
-    if (!hasQuestions && !isKnown) return;
-    this.#stored.delete(id);
+    const isMember = hasQuestions || this.#joined.has(person);
+    if (!isMember && (await this.members()).every((member) => member.id !== id)) return;
+    this.#joined.delete(person);
     for (;;) {
-      const { left } = await history.write.leaveTeam({ user: id, team: teamName, most: roomsAtOnce, at });
-      if (left < roomsAtOnce) break;
+      const leaving = { user: id, team: teamName, most: roomsAtOnce, at };
+      if ((await this.#history.write.leaveTeam(leaving)).left < roomsAtOnce) break;
     }
     this.#read = undefined;
-  }
-
-  async #isKnown(user: string): Promise<boolean> {
-    if (this.#stored.has(user)) return true;
-    if (this.#read === undefined || performance.now() - this.#read.at > cachedForMs) await this.members();
-    const members = (await this.#read?.members) ?? [];
-    return members.some(({ id }) => id === user);
   }
 }

@@ -13,7 +13,7 @@ import { withOneMore } from '../days.ts';
 import { refuse } from '../engine/rule.ts';
 import type { Need, Work } from '../engine/work.ts';
 import { add, isModerator } from '../members/membership.ts';
-import { leaveToOne } from '../members/silent-team.ts';
+import { inviteTeam, leaveToOne } from '../members/team.ts';
 import type { Change } from '../records/changes.ts';
 import { isReserved } from '../records/file.ts';
 import { acted, isMember, leftOf, type MemberRecord } from '../records/member.ts';
@@ -174,6 +174,13 @@ export function tellPosted(work: Work, room: RoomRow, message: StoredMessage, ch
   applyToQuestion(work, requireRoom(work, room.id), message, byTeam, changes);
   if (byTeam && question.by === undefined)
     leaveToOne(work, room.id, message.user.id, message.sentAt, changes);
+  // The last member of the team may have left. Then nobody would be notified.
+  if (message.user.id === question.asker?.id && room.members <= 1)
+    inviteTeam(
+      work,
+      { id: room.id, name: question.team, readSeq: room.lastSeq, at: message.sentAt },
+      changes,
+    );
 }
 
 const postedFields = [...sentFields, 'thread'] as const;

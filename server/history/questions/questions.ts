@@ -6,7 +6,7 @@ import { type Nothing, type Rule, refuse } from '../engine/rule.ts';
 import { subject } from '../engine/subject.ts';
 import { type Need, needOf, rows, type ValueLoader, type Work } from '../engine/work.ts';
 import { add, byPeople, peopleLosing, putMember, take } from '../members/membership.ts';
-import { leaveToOne, silentNeed } from '../members/silent-team.ts';
+import { inviteTeam, leaveToOne, silentNeed, wholeTeamNeed } from '../members/team.ts';
 import { contentOf, post, repeatOf, saidBy, sendNeeds } from '../messages/posting.ts';
 import { mailAddresses } from '../notifications/mails.ts';
 import type { Change } from '../records/changes.ts';
@@ -15,13 +15,12 @@ import type { StoredMessage } from '../records/message.ts';
 import type { RoomQuestion, RoomRecord, RoomRow } from '../records/room.ts';
 import { getMember, memberNeed } from '../rows/members.ts';
 import { lastMessageNeed } from '../rows/messages.ts';
-import { putQuestion } from '../rows/questions.ts';
+import { isInTeam, putQuestion, teamNeed, team as teamTable } from '../rows/questions.ts';
 import { emptyRoom, newRoom, recordOf, requireRoom } from '../rows/room-changes.ts';
 import { askerNeed, getRoom, roomOfAsker, setRoom } from '../rows/rooms.ts';
 import { roomSelection, withLastMessages } from '../rows/select.ts';
 import { userNeed } from '../rows/users.ts';
 import { named, rename } from '../users/users.ts';
-import { isInTeam, teamNeed, team as teamTable } from './team.ts';
 
 /** The lists of questions. `all`: all open ones. */
 export type QuestionList = 'mine' | 'unassigned' | 'all' | 'closed';
@@ -37,16 +36,14 @@ interface Acting {
 export interface QuestionWrites {
   /**
    * Posts a message of the asker into the question of this asker, which it creates or opens again if necessary. Then
-   * `members` become members, and `name` its name. Codes: as for `send`, `forbidden` (banned from the question),
+   * the team becomes members, and `name` its name. Codes: as for `send`, `forbidden` (banned from the question),
    * `conflict` (same `clientId`, other text).
    * @param in.id the ID of a new room
-   * @param in.members the members of the team
    */
   askTeam: {
     in: {
       id: string;
       team: string;
-      members: readonly string[];
       user: User;
       name: string;
       text: string;
@@ -186,10 +183,11 @@ const askTeam: Rule<QuestionWrites['askTeam']> = {
   needs: (input) => [
     askerNeed(input.user.id, input.team),
     ...sendNeeds(messageOf(input)),
-    ...[input.user.id, ...input.members].map(userNeed),
+    userNeed(input.user.id),
+    wholeTeamNeed(input.team),
   ],
   run(work, input, changes) {
-    const { id, team, members, user, name, about, at } = input;
+    const { id, team, user, name, about, at } = input;
     const known = roomOfAsker(work, user.id, team);
     const message = messageOf({ ...input, id: known?.id ?? id });
     const fingerprint = saidBy(message);
@@ -209,13 +207,8 @@ const askTeam: Rule<QuestionWrites['askTeam']> = {
         changes,
       );
     add(work, room, user, { source: 'people', role: 'member', acted: acted.joined, at }, changes);
-    if (opens) {
-      for (const member of members) {
-        if (member === user.id) continue;
-        const how = { source: 'people', role: 'moderator', acted: acted.never, at } as const;
-        add(work, room, named(work, member), how, changes);
-      }
-    }
+    const { lastSeq: readSeq } = room;
+    if (opens) inviteTeam(work, { id: room.id, name: team, readSeq, at }, changes);
     const now = requireRoom(work, room.id);
     const { question } = now as RoomRow & { question: RoomQuestion };
     setRoom(work, {

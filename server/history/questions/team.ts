@@ -3,12 +3,8 @@ import { ask, sql } from '../engine/dialect.ts';
 import type { ReadsOf } from '../engine/read.ts';
 import type { Nothing, Rule } from '../engine/rule.ts';
 import { subject } from '../engine/subject.ts';
-import { table } from '../engine/table.ts';
-import { rows, type Work } from '../engine/work.ts';
 import { aboutUser, isGone } from '../rows/erasures.ts';
-
-/** Maximum members of a team that become members of each question. */
-const mostInTeam = 200;
+import { isInTeam, team, teamNeed } from '../rows/questions.ts';
 
 export interface TeamWrites {
   /** Records that a user is in the team. No-op for a user who is being erased or does not exist. See `leaveTeam`. */
@@ -16,23 +12,9 @@ export interface TeamWrites {
 }
 
 export interface TeamReads {
-  /** The first members of a team who ever connected, with their current names. */
+  /** The members of a team, longest known first. */
   team: { in: { team: string }; out: User[] };
 }
-
-/** The members of teams. */
-export const team = table<{ user: string; team: string; since: number }>(
-  'chat_team',
-  ['user', 'team'],
-  { user: 'user_id', team: 'team', since: 'since' },
-  { users: ['user'], without: () => ({ row: null }) },
-);
-
-export const teamNeed = (user: string, name: string) => rows(team, { user, team: name });
-
-/** Whether the user was in the team at the last connection. */
-export const isInTeam = (work: Work, user: string, name: string): boolean =>
-  work.find(team, { user, team: name }).length > 0;
 
 const joinTeam: Rule<TeamWrites['joinTeam']> = {
   needs: ({ user, team: name }) => [teamNeed(user, name), ...aboutUser(user)],
@@ -47,7 +29,7 @@ const reads: ReadsOf<TeamReads> = {
     const found = yield* ask(
       sql`SELECT users.id AS id, users.name AS name FROM chat_team AS team
           JOIN chat_users AS users ON users.id = team.user_id
-          WHERE team = ${name} ORDER BY since, users.id LIMIT ${mostInTeam}`,
+          WHERE team = ${name} ORDER BY since, users.id`,
     );
     return found.map(({ id, name }) => ({ id: id as string, name: name as string }));
   },

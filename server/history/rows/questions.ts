@@ -1,5 +1,6 @@
 import { sql } from '../engine/dialect.ts';
-import type { Work } from '../engine/work.ts';
+import { table } from '../engine/table.ts';
+import { type Need, rows, type Work } from '../engine/work.ts';
 import type { Change } from '../records/changes.ts';
 import type { StoredMessage } from '../records/message.ts';
 import type { RoomQuestion, RoomRow } from '../records/room.ts';
@@ -7,7 +8,21 @@ import { noteErased } from './erasures.ts';
 import { recordOf, requireRoom } from './room-changes.ts';
 import { existingRoom, getRoom, setRoom } from './rooms.ts';
 
-// The state of a question, and how messages change it.
+// The teams, the state of a question, and how messages change it.
+
+/** The members of teams. */
+export const team = table<{ user: string; team: string; since: number }>(
+  'chat_team',
+  ['user', 'team'],
+  { user: 'user_id', team: 'team', since: 'since' },
+  { users: ['user'], without: () => ({ row: null }) },
+);
+
+export const teamNeed = (user: string, name: string): Need => rows(team, { user, team: name });
+
+/** Whether the user was in the team at the last connection. */
+export const isInTeam = (work: Work, user: string, name: string): boolean =>
+  work.find(team, { user, team: name }).length > 0;
 
 type QuestionChange = Exclude<(Change & { type: 'question' })['is'], 'noted'>;
 

@@ -37,6 +37,7 @@ final class ChatServerProcess extends ServerProcess
                 "CHAT_SESSION_STORE=$store",
                 "CHAT_HISTORY=sqlite:$folder/chat.db",
                 'CHAT_API_KEY=' . self::KEY,
+                'CHAT_TEAM=team',
                 "CHAT_TICKET_KEY_FILE=$folder/ticket-key",
                 'CHAT_TICKET_AUDIENCE=' . self::TICKET_AUDIENCE,
                 ...$settings,

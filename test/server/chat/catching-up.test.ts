@@ -94,7 +94,7 @@ async function erase(id: string): Promise<void> {
 
 const askTeam = (id: string) =>
   history.write.askTeam({
-    ...{ id: `u-question-${id}`, team: 'team', members: [], user: { id, name: id }, name: 'Where' },
+    ...{ id: `u-question-${id}`, team: 'team', user: { id, name: id }, name: 'Where' },
     ...{ text: 'Where is it?', clientId: 'q', at },
   });
 

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Question } from '../../../server/wire/events.ts';
-import { type ChatClient, connectChat, newClientId } from '../../helpers/chat-client.ts';
+import { type ChatClient, connectChat, newClientId, refusalOf } from '../../helpers/chat-client.ts';
 import {
   closedAfterEach,
   codeOf,
@@ -323,9 +323,10 @@ describe('a member of the team', () => {
     await site.api('PUT', `/users/${lea.id}/ban`, {});
     const [ida] = await team();
     const { room } = await ask(await guest());
-    const { members } = await ida.request('room:members', { room: room.id });
-    expect(members.map(({ user }) => user.id)).not.toContain(lea.id);
+    await ida.request('question:close', { question: room.id });
     expect(receivedBy(lea)).not.toContain(room.id);
+    const { data } = await refusalOf(site.again(lea));
+    expect(data).toMatchObject({ code: 'forbidden' });
   });
 
   test('who is banned from a question finds no such question', async () => {

@@ -1,9 +1,36 @@
 import { sql } from '../engine/dialect.ts';
-import { type Need, needOf, type ValueLoader, type Work } from '../engine/work.ts';
+import { type Need, needOf, rows, type ValueLoader, type Work } from '../engine/work.ts';
 import type { Change } from '../records/changes.ts';
 import { acted, isMember, sources } from '../records/member.ts';
 import { getMember } from '../rows/members.ts';
-import { peopleLosing, take } from './membership.ts';
+import { team } from '../rows/questions.ts';
+import { requireRoom } from '../rows/room-changes.ts';
+import { named } from '../users/users.ts';
+import { add, peopleLosing, take } from './membership.ts';
+
+// The members of a team as members of a question.
+
+/** Maximum members of a team that become members of a question. */
+const mostInTeam = 200;
+
+export const wholeTeamNeed = (name: string): Need => rows(team, { team: name });
+
+/**
+ * Makes the members of a team members of a question.
+ * @param options.readSeq the last message that they do not get as unread
+ */
+export function inviteTeam(
+  work: Work,
+  { id, name, readSeq, at }: { id: string; name: string; readSeq: number; at: number },
+  changes: Change[],
+): void {
+  const how = { source: 'people', role: 'moderator', acted: acted.never, readSeq, at } as const;
+  const members = work
+    .find(team, { team: name })
+    .sort((a, b) => a.since - b.since || (a.user < b.user ? -1 : 1));
+  for (const { user } of members.slice(0, mostInTeam))
+    add(work, requireRoom(work, id), named(work, user), how, changes);
+}
 
 /** The members of the team who did not write in a room, before the transaction. */
 const silentLoader: ValueLoader<{ of: string }, readonly string[]> = {
