@@ -24,6 +24,8 @@ const act = { kind: 'muted', at, by: '1', user: '2', room, reason: 'why', to: { 
 const events = ['e1', 'e2'].map(
   (id) => ({ id, type: 'room.created', at, due: at, tries: 0, roomId: room }) as const,
 );
+const question = 'u-question-1';
+const asked = { team: 'team', name: 'Where', text: 'Where is it?', clientId: 'q', at };
 /** All writes, in an order in which each changes something. */
 export const everyWrite: { [Op in keyof Writes]: Writes[Op]['in'][] } = {
   publicRooms: [{ rooms: [{ id: 'lobby', name: 'Lobby' }], at }],
@@ -44,6 +46,15 @@ export const everyWrite: { [Op in keyof Writes]: Writes[Op]['in'][] } = {
   join: [{ room: 'lobby', user, at }],
   arrive: [{ user: { id: '1', name: 'Anne' }, rooms: [{ id: 'class', name: 'Class' }], at }],
   addFile: [{ room, user: '1', file: about, at }],
+  joinTeam: [
+    { user: '2', team: 'team', at },
+    { user: '3', team: 'team', at },
+  ],
+  askTeam: [
+    { ...asked, id: question, user, about: { page: '/', title: 'Start' } },
+    { ...asked, id: 'u-question-2', user: { id: '5', name: 'Eve' } },
+    { ...asked, id: 'u-question-3', user: { id: '6', name: 'Fay' } },
+  ],
   send: [
     { ...sent, clientId: '1', files: [{ id: 'f' }] },
     { ...sent, clientId: '2', preview: 'https://a.example/' },
@@ -53,6 +64,8 @@ export const everyWrite: { [Op in keyof Writes]: Writes[Op]['in'][] } = {
     { ...sent, clientId: '7', replyTo: 3, user: { id: '2', name: 'Ben' }, mentions: [] },
     { ...sent, clientId: '8', room: 'd', mentions: [], poll: { options: ['a', 'b'] } },
     { ...sent, clientId: '9', room: 'mine', mentions: [] },
+    { ...sent, clientId: '10', room: question, user: { id: '3', name: 'Cat' }, mentions: [] },
+    { ...sent, clientId: '11', room: question, mentions: [] },
   ],
   setPreviews: [{ room: 'd', user: '1', previews: 'on' }],
   forward: [
@@ -208,36 +221,26 @@ export const everyWrite: { [Op in keyof Writes]: Writes[Op]['in'][] } = {
   dropEvents: [{ most: 0 }],
   forgetActs: [{ before: at }],
   forgetDays: [{ before: at }],
-  joinTeam: [
-    { user: '2', team: 'team', at },
-    { user: '3', team: 'team', at },
-  ],
-  askTeam: [
-    {
-      ...{ id: 'u-question-1', team: 'team', user, name: 'Where' },
-      ...{ text: 'Where is it?', clientId: 'q', about: { page: '/', title: 'Start' }, at },
-    },
-  ],
-  openQuestion: [{ room: 'u-question-1', team: 'team', user: { id: '2', name: 'Ben' }, at }],
-  assignQuestion: [{ room: 'u-question-1', team: 'team', user: { id: '3', name: 'Cat' }, at }],
+  openQuestion: [{ room: question, team: 'team', user: { id: '2', name: 'Ben' }, at }],
+  assignQuestion: [{ room: question, team: 'team', user: { id: '3', name: 'Cat' }, at }],
   addNote: [
     {
-      ...{ room: 'u-question-1', id: 'n', team: 'team', user: '3', name: 'Cat' },
+      ...{ room: question, id: 'n', team: 'team', user: '3', name: 'Cat' },
       ...{ clientId: 'n', text: 'note', at },
     },
     {
-      ...{ room: 'u-question-1', id: 'm', team: 'team', user: '3', name: 'Cat' },
+      ...{ room: question, id: 'm', team: 'team', user: '3', name: 'Cat' },
       ...{ clientId: 'm', text: 'note', at },
     },
   ],
-  removeNote: [{ room: 'u-question-1', id: 'm', user: '3', team: 'team' }],
+  removeNote: [{ room: question, id: 'm', user: '3', team: 'team' }],
   setSnippet: [{ team: 'team', name: 'hi', text: 'Hello', at }],
-  setQuestionAddress: [{ user: '1', team: 'team', address: 'a@b.example' }],
-  verifyQuestionAddress: [{ user: '1', team: 'team' }],
+  setQuestionAddress: ['5', '6'].map((guest) => ({ user: guest, team: 'team', address: 'c@b.example' })),
+  verifyQuestionAddress: [{ user: '6', team: 'team' }],
   forgetQuestionAddresses: [{ before: at, most: 9 }],
-  claimQuestion: [{ guest: '1', user: { id: '4', name: 'Dan' }, team: 'team', at }],
-  closeQuestion: [{ room: 'u-question-1', team: 'team', at }],
-  leaveTeam: [{ user: '3', team: 'team', most: 9, at }],
+  claimQuestion: [{ guest: '5', user: { id: '4', name: 'Dan' }, team: 'team', at }],
+  closeQuestion: [{ room: 'u-question-2', team: 'team', at }],
+  leaveTeam: [{ user: '2', team: 'team', most: 9, at }],
   eraseStep: erasureStages.map(() => ({ by: 'me', kicked: '2', at })),
   broadcast: [{ from: 'me', what: {} }],
   deleteEmptyRooms: [{ before: at + 1, most: 9 }],
@@ -256,7 +259,7 @@ export const everyRead: { [Query in Exclude<keyof Reads, 'search'>]: Reads[Query
   countQuestions: [{ team: 'team', user: '3', most: 9 }],
   answerTimes: [{ team: 'team', since: 0, limit: 9 }],
   questionsSince: [{ team: 'team', since: 0, most: 9 }],
-  notes: [{ room: 'u-question-1' }],
+  notes: [{ room: question }],
   notesBy: [{ user: '3' }],
   snippets: [{ team: 'team' }],
   hasKnownTables: [null],
