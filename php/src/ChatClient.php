@@ -99,7 +99,7 @@ final class ChatClient
      * @return array{room: array<string, mixed>, message: array<string, mixed>} the question and its message
      * @throws ChatError
      */
-    public function ask(
+    public function askTeam(
         int|string $userId,
         string $userName,
         string $text,

@@ -57,9 +57,9 @@ final class ChatClientTest extends TestCase
     {
         $id = self::newId();
         $about = ['page' => '/orders/7', 'title' => 'Order 7'];
-        ['room' => $question, 'message' => $message] = $this->chat->ask($id, 'Ann', 'Where is it?', 'q1', $about);
+        ['room' => $question, 'message' => $message] = $this->chat->askTeam($id, 'Ann', 'Where is it?', 'q1', $about);
         self::assertSame(['Where is it?', 'open', $about], [$question['name'], $question['state'], $question['about']]);
-        self::assertSame($message, $this->chat->ask($id, 'Ann', 'Where is it?', 'q1')['message']);
+        self::assertSame($message, $this->chat->askTeam($id, 'Ann', 'Where is it?', 'q1')['message']);
         $rooms = fn (string $which): array => array_column($this->chat->questions($which)['questions'], 'room');
         self::assertContains($question['room'], $rooms('unassigned'));
         self::assertSame('closed', $this->chat->closeQuestion($question['room'])['state']);

@@ -558,6 +558,9 @@ export class Chat implements ConnectionListener {
     'blocked:changed': (change) => {
       for (const follower of this.followers) follower.blocked?.(change);
     },
+    // Members of the team see questions as rooms.
+    'question:changed'() {},
+    'question:noted'() {},
     push: ({ name, data }) => {
       for (const follower of this.followers) follower.pushed?.(name, data);
     },
