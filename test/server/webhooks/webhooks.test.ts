@@ -55,6 +55,7 @@ beforeAll(async () => {
     CHAT_WEBHOOK_URL: url,
     CHAT_WEBHOOK_KEY_FILE: keyFile,
     CHAT_HOLD_WORDS: 'pallets',
+    CHAT_TEAM: 'ida',
     CHAT_WEBHOOK_EVENTS: [...eventTypes.filter((type) => type !== 'notify.due'), 'user.online'].join(','),
   });
   early = await site.person();
@@ -87,6 +88,27 @@ const inRoom = (id: string) => (data: Taken['event']['data']) => data.room?.id =
 /** Rejects the first event of this type that matches. */
 const refuse = (type: string, fits: (data: Taken['event']['data']) => boolean) =>
   refusals.add((event) => event.type === type && fits(event.data));
+
+test('sends events of a question, without notes', async () => {
+  const [ida, ann] = [await site.person({}, 'ida'), await site.person()];
+  const asked = { text: 'Where is it?', clientId: 'q', about: { page: '/orders/7' } };
+  const { room } = await ann.request('question:ask', asked);
+  const own = (data: Taken['event']['data']) => data.room?.id === room.id;
+  expect((await took('question.opened', own)).event.data.room).toMatchObject({
+    ...{ name: 'Where is it?', question: { state: 'open', asker: ann.ready.user, about: asked.about } },
+  });
+  await ida.request('question:note', { question: room.id, text: 'a secret note', clientId: 'n' });
+  await ida.request('question:close', { question: room.id });
+  expect((await took('question.closed', own)).event.data.room).toMatchObject({
+    question: { state: 'closed', by: ida.ready.user },
+  });
+  await ann.request('question:ask', { text: 'And now?', clientId: 'r' });
+  await vi.waitUntil(
+    () => taken.filter(({ event }) => event.type === 'question.opened' && own(event.data)).length === 2,
+    { timeout: hanging },
+  );
+  expect(JSON.stringify(taken)).not.toContain('a secret note');
+});
 
 test('sends events of a room, its members, messages and reports, signed with both keys', async () => {
   const [ann, ben] = await site.people(2);
