@@ -34,7 +34,8 @@ exec env -i container=oci PATH="$PATH" /lib/systemd/systemd --unit=stand-in.serv
 
 test('the unit of the Debian package lets a hijacked separate process reach only what it needs', async () => {
   if (process.getuid?.() !== 0) throw new Error('systemd needs root: run this as root');
-  if (root.startsWith('/tmp/')) throw new Error('The unit has a /tmp of its own: use a checkout in another folder');
+  if (root.startsWith('/tmp/'))
+    throw new Error('The unit has a /tmp of its own: use a checkout in another folder');
   const folder = mkdtempSync(join(tmpdir(), 'chat-systemd-'));
   const cgroup = `/sys/fs/cgroup/systemd/${folder.split('/').at(-1)}`;
   onTestFinished(async () => {
