@@ -59,7 +59,8 @@ export interface Batch {
 /** Selects the last transaction with changes that this thread's current snapshot includes. */
 export const lastCommit = 'SELECT num FROM chat_commits';
 
-export type ThreadReply = { ready: true } | Batch;
+/** `migration`: the name of the migration that starts, before the thread is ready. */
+export type ThreadReply = { migration: string } | { ready: true } | Batch;
 
 /**
  * Converts an error to a failure. The result code of SQLite tells a full disk from other failures; an error without a

@@ -15,7 +15,7 @@ import { formatOf } from '../engine/sqlite/migrations.ts';
 import { type History, methods, type ReadOnlyHistory } from '../history.ts';
 import type { Change } from '../records/changes.ts';
 import { movedAway, UnknownTables, UnusableHistory } from '../unusable.ts';
-import { type Batch, type Request, readsByWriter } from './protocol.ts';
+import { type Batch, type Request, readsByWriter, type ThreadReply } from './protocol.ts';
 
 /** Delays in milliseconds before a failed start of a thread is retried. They double with each attempt. */
 const restartDelaysMs = { shortest: 500, longest: 30_000 };
@@ -36,6 +36,7 @@ export async function openSqliteHistory(options: {
   onFailure: (error: Error) => void;
   onBatch?: (batch: { messages: number; commitMs: number }) => void;
   onRenewal?: (is: Renewal) => void;
+  onMigration?: (is: { migration: string }) => void;
 }): Promise<History> {
   const { path, fileClaim } = claimFile(resolve(options.path));
   const listeners: ((change: Change) => void)[] = [];
@@ -65,7 +66,7 @@ export async function openSqliteHistory(options: {
   };
   let opened: Thread | undefined;
   try {
-    opened = await Thread.start('writer', path, options.onFailure, onCommitted);
+    opened = await Thread.start('writer', path, options.onFailure, onCommitted, options.onMigration);
     // Checked after the writer has migrated the file.
     if (!isIndexed(path)) searcher.start();
   } catch (error) {
@@ -310,12 +311,20 @@ class Thread {
     path: string,
     onFailure: (error: Error) => void,
     onBatch: (batch: Batch, settle: () => void) => void,
+    onMigration?: (is: { migration: string }) => void,
   ): Promise<Thread> {
     // In a bundle, this file and the thread's are compiled.
     const file = new URL(`./${name}${extname(import.meta.url)}`, import.meta.url);
     const worker = new Worker(file, { workerData: { path } });
     const thread = new Thread(worker);
-    await once(worker, 'message').catch((cause: Error) => {
+    await new Promise<void>((resolve, reject) => {
+      const onMessage = (reply: ThreadReply) => {
+        if ('migration' in reply) return onMigration?.(reply);
+        worker.off('message', onMessage).off('error', reject);
+        resolve();
+      };
+      worker.on('message', onMessage).on('error', reject);
+    }).catch((cause: Error) => {
       throw new UnusableHistory(path, cause);
     });
     worker.on('message', (batch: Batch) => {

@@ -57,7 +57,7 @@ disk.lend(() => {
   db.exec('PRAGMA synchronous = FULL');
   // Overwrite deleted data.
   db.exec('PRAGMA secure_delete = ON');
-  migrate(db);
+  migrate(db, { onProgress: (is) => port.postMessage(is satisfies ThreadReply) });
   db.prepare('DELETE FROM chat_bans WHERE until <= ?').run(Date.now());
   // Ends the consumers' leases. Only one server uses the file, so the process that held them has ended.
   db.exec('UPDATE chat_consumers SET held_until = 0');

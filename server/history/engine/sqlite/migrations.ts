@@ -8,16 +8,22 @@ import { catalogues, requireShape } from '../shape.ts';
 /**
  * Migrates the file step by step, each step in its own transaction.
  * @param options.upTo the number of the last migration to run
+ * @param options.onProgress called before each migration, except in a new history, where they are instant
  * @throws UnknownTables if this version cannot use the tables
  */
 export function migrate(
   db: DatabaseSync,
-  { folder = migrationsFolder, upTo = Number.POSITIVE_INFINITY } = {},
+  {
+    folder = migrationsFolder,
+    upTo = Number.POSITIVE_INFINITY,
+    onProgress = (_: { migration: string }): void => {},
+  } = {},
 ): void {
   const steps = migrationsOf('SQLite', folder).slice(0, upTo);
   const last = formatOf(db, steps);
-  for (const [index, { statements, needs, fingerprint }] of steps.entries()) {
+  for (const [index, { name, statements, needs, fingerprint }] of steps.entries()) {
     if (index < last) continue;
+    if (last > 0) onProgress({ migration: name });
     db.exec('BEGIN IMMEDIATE');
     try {
       for (const statement of [...statements, makeMigrations]) db.exec(statement);
