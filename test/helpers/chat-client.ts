@@ -9,6 +9,7 @@ import type {
   RequestName,
   ServerToClient,
 } from '../../server/wire/events.ts';
+import { checkEvent, checkRequest } from './frames.ts';
 import { hanging } from './hanging.ts';
 
 export type ChatSocket = Socket<ServerToClient, ClientToServer>;
@@ -57,7 +58,10 @@ export async function connectChat(
 ): Promise<ChatClient> {
   const socket = chatSocket(url, cookie, options);
   const events: ChatClient['events'] = [];
-  socket.onAny((name: string, payload: unknown) => events.push({ name, payload }));
+  socket.onAny((name: string, payload: unknown) => {
+    checkEvent(name, payload);
+    events.push({ name, payload });
+  });
   const ended = new Promise<{ reason: EndReason; at: number }>((resolve) => {
     socket.on('session:ended', ({ reason }) => resolve({ reason, at: performance.now() }));
   });
@@ -82,7 +86,9 @@ export async function connectChat(
     // Without this, the request would wait for a connection that never opens.
     if (!socket.connected && !(socket.active && socket.io.reconnection()))
       throw new Error(`${event} without a connection`);
-    return (socket as unknown as Socket).timeout(hanging).emitWithAck(event, ...args);
+    const answer = await (socket as unknown as Socket).timeout(hanging).emitWithAck(event, ...args);
+    checkRequest(event, args[0], answer);
+    return answer;
   };
   return {
     socket,

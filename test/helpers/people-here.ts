@@ -22,6 +22,7 @@ import { ConnectRefused, newClientId } from './chat-client.ts';
 import { emptyHistory, usual } from './chat-server.ts';
 import type { ChatSite } from './chat-site.ts';
 import { configOf } from './config.ts';
+import { checkEvent, checkRequest } from './frames.ts';
 import type { PeopleSite, Person } from './people.ts';
 
 /** Like `PeopleSite`, without a session store, HTTP and sockets. The users are connected to the chat directly. */
@@ -56,7 +57,11 @@ export async function startPeopleHere(env: NodeJS.ProcessEnv = {}, given?: Histo
   const open = new Map<string, { client: Person; connection: Connection }>();
   const joined = new Map<string, Set<string>>();
   const hear = (ids: Iterable<string>, name: string, payload: unknown) => {
-    for (const id of ids) open.get(id)?.client.events.push({ name, payload: sent(payload) } as never);
+    for (const id of ids) {
+      const frame = { name, payload: sent(payload) };
+      checkEvent(name, frame.payload);
+      open.get(id)?.client.events.push(frame as never);
+    }
   };
   const hold = holdSettings(config.hold);
   const chat = await openChat({
@@ -137,7 +142,7 @@ export async function startPeopleHere(env: NodeJS.ProcessEnv = {}, given?: Histo
   });
   const self = (connection: Connection) => {
     const roles = [...connection.identity.roles];
-    return { user: userOf(connection), roles, can: canOf(chat.settings, roles) };
+    return { user: userOf(connection), roles, can: canOf(chat.settings, roles), profile: config.profile };
   };
   let connections = 0;
   async function connect(id: string, session: object): Promise<Person> {
@@ -146,8 +151,13 @@ export async function startPeopleHere(env: NodeJS.ProcessEnv = {}, given?: Histo
       throw new ConnectRefused('forbidden', { code: 'forbidden', retryable: false } as never);
     const connection = await connectUser(chat, name, identity(id, session as never));
     const listen = requests(connection) as (...of: unknown[]) => void;
-    const raw = (event: string, ...args: unknown[]) =>
-      new Promise<unknown>((done) => listen(event, ...sent(args), (answer: unknown) => done(sent(answer))));
+    const raw = async (event: string, ...args: unknown[]) => {
+      const answer = await new Promise<unknown>((done) =>
+        listen(event, ...sent(args), (answer: unknown) => done(sent(answer))),
+      );
+      checkRequest(event, sent(args[0]), answer);
+      return answer;
+    };
     const client = {
       id,
       cookie: JSON.stringify(session),
