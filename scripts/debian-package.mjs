@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
+  chmodSync,
   cpSync,
   existsSync,
   mkdirSync,
@@ -55,6 +56,9 @@ export async function makeDebianPackage(tarball, architecture, version, out) {
     writeFileSync(join(files, 'usr/share/bash-completion/completions', name), completion(help.commands));
     mkdirSync(join(files, 'usr/bin'));
     symlinkSync(`../lib/${name}/bin/${name}`, join(files, 'usr/bin', name));
+    // The WordPress plugin, where its owner looks for it.
+    symlinkSync(`../../lib/${name}/dist/${name}.zip`, join(files, 'usr/share', name, `${name}.zip`));
+    setModes(files);
     putControl(files, control, { VERSION: version, ARCH: architecture });
     await succeed('dpkg-deb', [
       '--root-owner-group',
@@ -95,6 +99,25 @@ async function installProgram(tarball, cpu, program) {
   // Removes npm's links, and settings of the packages' development tools.
   for (const entry of readdirSync(modules, { recursive: true, encoding: 'utf8' }))
     if (basename(entry).startsWith('.')) rmSync(join(modules, entry), { recursive: true, force: true });
+}
+
+/**
+ * Gives files the modes that Debian requires. Only programs are executable, while npm packages also contain executable
+ * texts.
+ * @param {string} files
+ */
+export function setModes(files) {
+  for (const entry of readdirSync(files, { recursive: true, withFileTypes: true })) {
+    if (entry.isSymbolicLink()) continue;
+    const path = join(entry.parentPath, entry.name);
+    chmodSync(path, entry.isDirectory() || isProgram(path) ? 0o755 : 0o644);
+  }
+}
+
+/** @param {string} path */
+function isProgram(path) {
+  const isExecutable = (statSync(path).mode & 0o111) !== 0;
+  return isExecutable && /^(#!|\x7fELF)/.test(readFileSync(path, 'latin1').slice(0, 4));
 }
 
 /**

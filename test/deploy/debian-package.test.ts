@@ -1,5 +1,15 @@
 import { execFileSync } from 'node:child_process';
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -66,6 +76,31 @@ describe('the documents', () => {
     const read = (page: string) => readFileSync(join(share, 'doc/php-session-chat', page), 'utf8');
     expect(read('docs/security.md')).toContain('(test)');
     expect(read('docs/operate/monitor.md')).toContain('](../../deploy/prometheus/alerts.yml)');
+  });
+});
+
+test('only programs are executable', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'debian-'));
+  const files = { text: '{}', program: '#!/bin/sh\n', script: '#!/bin/sh\n' };
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
+  for (const name of ['text', 'program']) chmodSync(join(folder, name), 0o777);
+  script(`its.setModes('${folder}')`);
+  const modes = Object.keys(files).map((name) => (statSync(join(folder, name)).mode & 0o777).toString(8));
+  expect(modes).toEqual(['644', '755', '644']);
+  rmSync(folder, { recursive: true });
+});
+
+describe('the maintainer scripts', () => {
+  const scripts = ['postinst', 'prerm', 'postrm'].map((name) => join(root, 'deploy/debian', name));
+
+  test('are valid for the shell', () => {
+    for (const path of scripts) execFileSync('sh', ['-n', path]);
+  });
+
+  // A machine may forbid it by policy-rc.d, which only deb-systemd-invoke reads.
+  test('neither start nor stop services by systemctl', () => {
+    const calls = scripts.flatMap((path) => readFileSync(path, 'utf8').match(/^.*\bsystemctl\b.*$/gm) ?? []);
+    expect(calls.filter((line) => !line.includes('daemon-reload'))).toEqual([]);
   });
 });
 
