@@ -107,11 +107,21 @@ async function installProgram(tarball, cpu, program) {
  * @param {string} files
  */
 export function setModes(files) {
-  for (const entry of readdirSync(files, { recursive: true, withFileTypes: true })) {
-    if (entry.isSymbolicLink()) continue;
-    const path = join(entry.parentPath, entry.name);
-    chmodSync(path, entry.isDirectory() || isProgram(path) ? 0o755 : 0o644);
-  }
+  for (const { path, isFolder } of entriesIn(files))
+    chmodSync(path, isFolder || isProgram(path) ? 0o755 : 0o644);
+}
+
+/**
+ * Returns the folders and files below a folder. `recursive` of Node would follow links to folders.
+ * @param {string} folder
+ * @returns {{ path: string, isFolder: boolean }[]}
+ */
+function entriesIn(folder) {
+  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) return [{ path, isFolder: true }, ...entriesIn(path)];
+    return entry.isFile() ? [{ path, isFolder: false }] : [];
+  });
 }
 
 /** @param {string} path */
@@ -227,10 +237,10 @@ function changelog(version, control) {
 }
 
 /** @param {string} files @param {string} control @param {Record<string, string>} values */
-function putControl(files, control, values) {
-  const all = readdirSync(files, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name).slice(files.length + 1))
+export function putControl(files, control, values) {
+  const all = entriesIn(files)
+    .filter(({ isFolder }) => !isFolder)
+    .map(({ path }) => path.slice(files.length + 1))
     .sort();
   const size = all.reduce((sum, file) => sum + Math.ceil(statSync(join(files, file)).size / 1024), 0);
   const sums = all.map((file) => {

@@ -3,11 +3,13 @@ import {
   chmodSync,
   cpSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -87,6 +89,18 @@ test('only programs are executable', () => {
   script(`its.setModes('${folder}')`);
   const modes = Object.keys(files).map((name) => (statSync(join(folder, name)).mode & 0o777).toString(8));
   expect(modes).toEqual(['644', '755', '644']);
+  rmSync(folder, { recursive: true });
+});
+
+test('the checksums list each file once, and not what links lead to', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'debian-'));
+  mkdirSync(join(folder, 'usr/share'), { recursive: true });
+  writeFileSync(join(folder, 'usr/share/page'), 'text');
+  symlinkSync('share', join(folder, 'usr/link'));
+  script(`its.putControl('${folder}', 'Installed-Size: \${SIZE}', {})`);
+  const control = (name: string) => readFileSync(join(folder, 'DEBIAN', name), 'utf8');
+  expect(control('md5sums')).toMatch(/^[0-9a-f]{32} {2}usr\/share\/page\n$/);
+  expect(control('control')).toBe('Installed-Size: 1');
   rmSync(folder, { recursive: true });
 });
 
