@@ -22,12 +22,14 @@ async function release() {
   rmSync(out, { recursive: true, force: true });
   mkdirSync(out);
   const tarball = join(out, `${name}-${version}.tgz`);
-  const packed = await runQuietly('npm', ['pack', '--pack-destination', out], {
-    cwd: root,
-    env: process.env,
-  });
-  if (!packed.ok) throw new Problem(`The npm package could not be built:\n\n${packed.output}`);
-  console.log(`made ${tarball}`);
+  for (const folder of ['.', 'packages/php-session']) {
+    const packed = await runQuietly('npm', ['pack', '--pack-destination', out], {
+      cwd: join(root, folder),
+      env: process.env,
+    });
+    if (!packed.ok) throw new Problem(`The npm package of ${folder} could not be built:\n\n${packed.output}`);
+  }
+  console.log('built the npm packages');
   for (const architecture of Object.keys(architectures)) {
     await makeDebianPackage(tarball, architecture, version, out);
     console.log(`built the Debian package for ${architecture}`);
@@ -41,8 +43,17 @@ async function release() {
     .map((file) => `${sha256(readFileSync(join(out, file)))}  ${file}\n`);
   writeFileSync(join(out, 'SHA256SUMS'), sums.join(''));
   console.log(sums.join(''));
+  console.log(`To sign and publish them:\n${publishing.map((line) => `  ${line}\n`).join('')}`);
   return 0;
 }
+
+/** The commands to sign and publish the artefacts. `npm publish --dry-run` tries them. */
+const publishing = [
+  'cd release && sha256sum -c SHA256SUMS && gpg --armor --detach-sign SHA256SUMS',
+  `npm publish ./php-sessions-${version}.tgz`,
+  `npm publish ./${name}-${version}.tgz`,
+  `git tag -s v${version} && git push origin v${version}`,
+];
 
 /** Fails if texts are not translated. Until a release, they are shown in English. */
 function requireTranslations() {
