@@ -20,8 +20,8 @@ export function billOfMaterials(made) {
   bill.metadata.timestamp = new Date(made * 1000).toISOString();
   delete bill.serialNumber;
   const built = bundled();
-  for (const one of bill.components) {
-    // npm names a workspace after its folder, and `php-session` is another package.
+  for (const one of [bill.metadata.component, ...bill.components]) {
+    // npm names the project and a workspace after its folder, and `php-session` is another package.
     one.name = one['bom-ref'].replace(/@[^@]*$/, '');
   }
   bill.components = bill.components.filter((/** @type {Component} */ one) => {

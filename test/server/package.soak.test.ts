@@ -142,7 +142,12 @@ test('includes the licence of every bundled package and lists each in the bill o
 
   const bill = () => script('bill-of-materials.mjs', 'console.log(JSON.stringify(its.billOfMaterials(1)))');
   const made = bill();
-  const { components } = JSON.parse(made) as { components: { name: string }[] };
+  const { components, metadata } = JSON.parse(made) as {
+    components: { name: string }[];
+    metadata: { component: { name: string } };
+  };
+  // Not the name of the checkout's folder.
+  expect(metadata.component.name).toBe('php-session-chat');
   const listed = components.map(({ name }) => name);
   const manifest = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8'));
   const wanted = [
