@@ -6,6 +6,7 @@ const root = new URL('../..', import.meta.url).pathname;
 const pages = [
   'README.md',
   'CONTRIBUTING.md',
+  'CHANGELOG.md',
   ...readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' }).flatMap((name) =>
     name.endsWith('.md') ? [`docs/${name}`] : [],
   ),
@@ -27,4 +28,10 @@ test.each(pages)('%s has no paragraph above 80 words, and no table cell above 30
   const cells = rows?.flatMap((row) => row.split(/(?<!\\)\|/)) ?? [];
   expect(cells.filter((cell) => countWords(cell) > 30)).toEqual([]);
   expect(paragraphs?.filter((paragraph) => countWords(paragraph) > 80)).toEqual([]);
+});
+
+test('each version has at most 60 lines in the changelog', () => {
+  const versions = readFileSync(join(root, 'CHANGELOG.md'), 'utf8').split(/^## /m).slice(1);
+  expect(versions.length).toBeGreaterThan(0);
+  for (const version of versions) expect(version.trim().split('\n').length).toBeLessThanOrEqual(60);
 });
