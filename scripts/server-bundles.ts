@@ -165,7 +165,9 @@ export async function bundleRelease(outDir: string): Promise<void> {
 function licenseOf(folder: string) {
   const manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
   const { name, version, license: identifier, author = `${name} contributors` } = manifest;
-  const file = readdirSync(folder).find((entry) => /^licen[sc]e/i.test(entry));
+  const files = readdirSync(folder).filter((entry) => /^licen[sc]e/i.test(entry));
+  // Packages with a choice of licences have a file for each, such as LICENSE.MIT.
+  const file = files.find((entry) => /mit/i.test(entry)) ?? files[0];
   if (file !== undefined)
     return { name, version, identifier, text: readFileSync(join(folder, file), 'utf8') };
   // Some packages name the MIT License, but do not contain its text.

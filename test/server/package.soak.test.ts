@@ -88,7 +88,7 @@ const filesIn = (path: string) =>
 test('contains exactly the bundled server, session types, client and documentation', () => {
   const built = [...historyThreads, ...otherPrograms].map((name) => join('dist', name.replace(/ts$/, 'js')));
   for (const name of filesIn(join(root, 'server')))
-    if (!/\.(md|ts)$/.test(name)) built.push(join('dist/server', name));
+    if (!/\.(md|m?ts|mjs)$/.test(name)) built.push(join('dist/server', name));
   for (const file of filesIn(join(root, 'packages/php-session/src')))
     for (const ending of ['js', 'd.ts'])
       built.push(join('dist/node_modules/php-sessions/dist', file.replace(/ts$/, ending)));
