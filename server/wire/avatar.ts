@@ -3,13 +3,16 @@ export const colors = ['red', 'orange', 'yellow', 'green', 'teal', 'blue', 'purp
 
 const segmenter = new Intl.Segmenter();
 
-/** Returns the first letters of the first and last word. Chinese, Japanese and Korean names get a single letter. */
+/**
+ * Returns the first letters of the first and last word, without words that begin with a digit if there are others.
+ * Chinese, Japanese and Korean names get a single letter.
+ */
 export function initials(name: string): string {
   const words = name.split(/[\s\p{P}]+/u).filter((word) => /[\p{L}\p{N}\p{S}]/u.test(word));
-  const first = firstLetter(words[0] ?? name);
-  if (words.length < 2 || /[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Hangul}]/u.test(first))
-    return first;
-  return first + firstLetter(words.at(-1) ?? '');
+  const [first = words[0] ?? name, ...others] = words.filter((word) => !/^\p{N}/u.test(word));
+  const letter = firstLetter(first);
+  const isSingle = /[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Hangul}]/u.test(letter);
+  return isSingle ? letter : letter + firstLetter(others.at(-1) ?? '');
 }
 
 /** Keeps at most three combining marks. No script needs more, and more would cover neighbouring text. */

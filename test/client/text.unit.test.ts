@@ -8,7 +8,7 @@ import { formatted } from '../../client/src/views/messages/formatted.tsx';
 import { isBlank } from '../../server/text/blank.ts';
 import { blocks, plain } from '../../server/text/format.ts';
 import { links } from '../../server/text/links.ts';
-import { hue, initials } from '../../server/wire/avatar.ts';
+import { hue } from '../../server/wire/avatar.ts';
 import { size } from '../guarantees/size.ts';
 import { anyText } from '../helpers/any-text.ts';
 import { expectCpuBelow, tenMillionBytes } from '../helpers/cpu.ts';
@@ -212,20 +212,6 @@ test.each([
   ['#', false],
   ['', false],
 ])('detects texts of 1 to 3 emoji: %s → %s', (text, expected) => expect(onlyEmoji(text)).toBe(expected));
-
-test.each([
-  ['Alice Moreau', 'AM'],
-  ['alice', 'A'],
-  ['Jean-Luc Picard', 'JP'],
-  ['Anna Maria von Berg', 'AB'],
-  ['李伟', '李'],
-  ['يوسف', 'ي'],
-  ['👩‍🚀 Ada', '👩‍🚀A'],
-  ['"?"', '"'],
-  [`z${'\u030a'.repeat(60)} ada`, 'Z\u030a\u030a\u030aA'],
-  ['हिन्दी', 'हि'],
-  ['', ''],
-])('returns the initials of %s', (name, expected) => expect(initials(name)).toBe(expected));
 
 test('derives the hue from the FNV-1a hash of the ID, like every client', () => {
   // 32-bit FNV-1a: "" is 0x811c9dc5, "a" is 0xe40c292c, "foobar" is 0xbf9cf968.

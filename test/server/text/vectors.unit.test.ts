@@ -5,6 +5,7 @@ import { isBlank } from '../../../server/text/blank.ts';
 import { findFolded, folded } from '../../../server/text/folding.ts';
 import { plain } from '../../../server/text/format.ts';
 import { links } from '../../../server/text/links.ts';
+import { initials } from '../../../server/wire/avatar.ts';
 import { recorded } from './recorded.ts';
 import { shapes } from './shapes.ts';
 
@@ -44,6 +45,10 @@ describe.each(vectors<Cases<[string, boolean]>>('blank'))('blank: $about', ({ ca
 // The same texts show that Java parses like TypeScript.
 test.each(vectors<Cases<[string, unknown]>>('recorded'))('has current recorded texts', ({ cases }) => {
   expect(cases.map(([text]) => recorded(text))).toEqual(cases.map(([, expected]) => expected));
+});
+
+describe.each(vectors<Cases<[string, string]>>('initials'))('initials: $about', ({ cases }) => {
+  test.each(cases)('%j', (name, expected) => expect(initials(name)).toBe(expected));
 });
 
 interface Pairs {

@@ -40,6 +40,7 @@ import coil.compose.AsyncImage
 import coil.request.ImageRequest
 import io.github.phpsessionchat.ChatFile
 import io.github.phpsessionchat.ConnectionState
+import io.github.phpsessionchat.Initials
 import io.github.phpsessionchat.RoomSummary
 import io.github.phpsessionchat.android.isWaiting
 import okhttp3.Request
@@ -83,11 +84,10 @@ fun inkOf(id: String) = inkOf(hueOf(id))
 
 @Composable
 fun Avatar(id: String, name: String, size: Dp) = Badge(fillOf(hueOf(id)), size, CircleShape) {
-    val initials = name.split(' ').filter(String::isNotEmpty).let { listOfNotNull(it.firstOrNull(), it.drop(1).lastOrNull()) }
     // Not larger with large text, because the circle is not.
     val fontSize = with(LocalDensity.current) { (size * 0.36f).toSp() }
     Text(
-        initials.joinToString("") { String(Character.toChars(it.codePointAt(0))) },
+        Initials.of(name),
         color = inkOf(id),
         fontSize = fontSize,
         fontWeight = FontWeight.Bold,

@@ -43,6 +43,11 @@ class TextVectorsTest {
   }
 
   @TestFactory
+  Stream<DynamicTest> abbreviatesNames() throws IOException {
+    return tests("initials", Initials::of);
+  }
+
+  @TestFactory
   Stream<DynamicTest> parsesRandomTextsLikeTheServer() throws IOException {
     return tests("recorded", text -> Arrays.asList(links(text), shapes(text)));
   }
