@@ -46,7 +46,7 @@ test('opens the actions of a message on a long press on a touch screen', { tag: 
   await devtools.send('Input.dispatchTouchEvent', { type: 'touchEnd', touchPoints: [] });
   await page.evaluate(() => new Promise((resolve) => requestIdleCallback(resolve)));
   // Lifting the finger that opened the sheet does not select or close anything.
-  await expect(page.getByRole('menuitem', { name: 'Reply' })).toBeVisible();
+  await expect(page.getByRole('menuitem', { name: 'Reply in thread' })).toBeFocused();
   // The item below the finger does not look selected either.
   const under = page.locator('[role="menuitem"]:hover');
   await expect(under).toHaveCount(1);

@@ -34,8 +34,9 @@ export function onLongPress(
     event instanceof PointerEvent && does(event);
   root.addEventListener('pointerdown', pointer(down), { signal });
   root.addEventListener('pointermove', pointer(moved), { signal });
-  // Prevents the browser's own menu for a long press on a link.
-  root.addEventListener('contextmenu', (event) => opened && event.preventDefault(), { signal });
+  // Prevents the browser's own menu for a link. Lifting the finger must not move the focus out of what was opened.
+  for (const name of ['contextmenu', 'mousedown'])
+    root.addEventListener(name, (event) => opened && event.preventDefault(), { signal });
   // Lifting the finger must not also click. A click by a key has no detail.
   const clicked = (event: Event) => {
     if (opened && event instanceof MouseEvent && event.detail > 0) event.stopPropagation();
