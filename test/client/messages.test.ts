@@ -1,7 +1,17 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { againInSoak } from '../helpers/again-in-soak.ts';
 import { type PeopleSite, type Person, say, startPeopleSite } from '../helpers/people.ts';
-import { type ChatPage, click, nameOf, openPage, refused, textOf, type, until } from './open-page.ts';
+import {
+  type ChatPage,
+  click,
+  nameOf,
+  openPage,
+  type PageOptions,
+  refused,
+  textOf,
+  type,
+  until,
+} from './open-page.ts';
 
 let site: PeopleSite;
 let alice: Person;
@@ -13,13 +23,20 @@ beforeAll(async () => {
 });
 afterAll(() => site.close());
 
+interface Opened {
+  readonly id: string;
+  readonly page: ChatPage;
+}
+
 /** Creates a room of Alice and Bob with these messages by Alice, and opens it as Alice. */
-async function room(name: string, ...texts: string[]): Promise<{ id: string; page: ChatPage }> {
+const room = (name: string, ...texts: string[]): Promise<Opened> => roomWith({}, name, ...texts);
+
+async function roomWith(options: PageOptions, name: string, ...texts: string[]): Promise<Opened> {
   const { id } = await site.den(alice, [bob], { name });
   await bob.request('room:join', { room: id });
   await alice.request('room:join', { room: id });
   for (const text of texts) await say(alice, id, text);
-  const page = await openPage(site.chat.url, alice.cookie);
+  const page = await openPage(site.chat.url, alice.cookie, options);
   await page.open(name);
   for (const text of texts) await page.message(text);
   return { id, page };
@@ -451,8 +468,7 @@ test('adds and removes a reaction by key and by click', async () => {
 });
 
 test("shows reactions at the top of a message's sheet on touch, and the reminder with its name", async () => {
-  const { page } = await room('fingers', 'Bring a rake.');
-  page.element.toggleAttribute('touch', true);
+  const { page } = await roomWith({ touch: true }, 'fingers', 'Bring a rake.');
   const bubble = (await page.message('Bring a rake.')).querySelector('.bubble') as HTMLElement;
   const touch = (kind: string) =>
     bubble.dispatchEvent(
@@ -464,6 +480,18 @@ test("shows reactions at the top of a message's sheet on touch, and the reminder
   expect(textOf(sheet)).toContain('Bring a rake.');
   expect(textOf(page.all('menuitem', undefined, sheet)[0] ?? null)).toBe('👍');
   expect(page.all('menuitem', undefined, sheet).map(textOf)).toContain('Remind me');
+});
+
+test('opens the emoji grid on touch without the focus in a field, which would open the keyboard', async () => {
+  const { page } = await roomWith({ touch: true }, 'thumbs', 'Bring a rake.');
+  await page.click('button', 'Emoji');
+  const grid = await page.get('dialog', 'Emoji');
+  expect(page.root.activeElement).toBe(grid);
+  await page.click('button', /^grinning face$/, grid);
+  expect(field(page).value).toBe('😀');
+  page.press('Escape');
+  await page.gone('dialog');
+  expect(nameOf(page.root.activeElement as Element)).toBe('Emoji');
 });
 
 test('mentions only a user chosen from the list', async () => {

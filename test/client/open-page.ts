@@ -14,6 +14,8 @@ export interface PageOptions {
   readonly attributes?: Readonly<Record<string, string>>;
   /** The element's width in pixels, which decides which panes it shows. */
   readonly width?: number;
+  /** Whether the screen is a touch screen. */
+  readonly touch?: boolean;
   /** The fragment of the page's URL. */
   readonly hash?: string;
   /** Unless `false`, waits until the chat shows that it is connected. */
@@ -41,6 +43,7 @@ class Tab {
   readonly jar = new CookieJar();
   readonly gaps: Gaps = {
     width: 0,
+    touch: false,
     cookies: (address) => this.jar.getCookieStringSync(address),
     wire: { sent: [], heard: [], answers: new Map(), held: new Set() },
     passed: 0,
@@ -91,6 +94,7 @@ export class ChatPage {
     const { document, localStorage, sessionStorage, navigator } = this.window;
     tab.page = this;
     tab.gaps.width = options.width ?? 1280;
+    tab.gaps.touch = options.touch ?? false;
     tab.gaps.wire = this.wire;
     tab.jar.removeAllCookiesSync();
     if (cookie !== '') tab.jar.setCookieSync(cookie, tab.url);

@@ -13,8 +13,7 @@ const exceptions: Record<string, string> = {
   '.tile:has(> .there)': '0', // The picture replaces the emoji.
   '.emoji .text': 'calc(36 * var(--u))', // A message with only emoji.
   '.emojis .grid button': 'min(var(--text-20), 8.5cqi)', // The emoji fits its cell.
-  ':host([touch]) :is(textarea, input, select)': 'max(16px, var(--text-15))', // See the comment there.
-  'textarea, input, select': 'max(16px, var(--text-15)) !important',
+  'textarea, input, select': 'max(16px, var(--text-15)) !important', // See the comment there.
 };
 
 const rules = readdirSync(folder)

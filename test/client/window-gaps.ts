@@ -15,6 +15,8 @@ export interface Wire {
 /** What differs between the pages of a window. */
 export interface Gaps {
   width: number;
+  /** Whether the screen is a touch screen. */
+  touch: boolean;
   wire: Wire;
   /** How much time the test let pass, in milliseconds. The server names later times. */
   passed: number;
@@ -25,7 +27,7 @@ export interface Gaps {
 export function fillGaps(window: JSDOM['window'], gaps: Gaps): void {
   const { Element, HTMLElement, CSSStyleSheet, document, location, navigator } = window;
   const nothing = () => {};
-  const media = { matches: false, addEventListener: nothing, removeEventListener: nothing };
+  const media = { addEventListener: nothing, removeEventListener: nothing };
   /** An offline page connects to a closed port. */
   const reached = (address: string | URL) =>
     new URL(navigator.onLine ? address : '//127.0.0.1:9/', new URL(address, location.href)).href;
@@ -77,7 +79,11 @@ export function fillGaps(window: JSDOM['window'], gaps: Gaps): void {
         return this.#data[type] ?? Promise.reject(new Error(`no ${type}`));
       }
     },
-    matchMedia: (query: string) => ({ ...media, media: query }),
+    matchMedia: (query: string) => ({
+      ...media,
+      media: query,
+      matches: gaps.touch && query === '(pointer: coarse)',
+    }),
     ResizeObserver: class {
       readonly #observed: (entries: object[]) => void;
       constructor(observed: (entries: object[]) => void) {

@@ -1,4 +1,4 @@
-import type { Locator } from '@playwright/test';
+import type { Locator, Page } from '@playwright/test';
 import { soak } from '../guarantees/size.ts';
 import { asUser, privateRoom } from './as-user.ts';
 import { expect, idOf, Person, test } from './fixtures.ts';
@@ -22,6 +22,12 @@ const cutOf = (text: Locator, isRightToLeft: boolean) =>
     const fromStart = isRightToLeft ? around.right - first.right : first.left - around.left;
     return { isCut: box.scrollWidth > box.clientWidth, isAtStart: Math.abs(fromStart) < 4 };
   }, isRightToLeft);
+
+/** Lets the page believe that its screen is a touch screen. */
+async function useTouch(page: Page, enabled: boolean): Promise<void> {
+  const devtools = await page.context().newCDPSession(page);
+  await devtools.send('Emulation.setTouchEmulationEnabled', { enabled });
+}
 
 /** The boxes of all elements in the room, except the tools of messages, which the pointer shows. */
 const boxesIn = ({ page }: Person) =>
@@ -217,10 +223,10 @@ test('places the elements of a room correctly', async ({ alice, bob, site }) => 
     const time = /^"\d\d:\d\d"/;
     expect(await shown(second.locator('.tools'), '::before')).toMatch(time);
     expect(await shown(second.locator('.text'), '::after')).not.toMatch(time);
-    await chat.evaluate((element) => element.setAttribute('touch', ''));
+    await useTouch(bob.page, true);
     expect(await shown(second.locator('.text'), '::after')).toMatch(time);
     await expect(second.locator('.tools')).toBeHidden();
-    await chat.evaluate((element) => element.removeAttribute('touch'));
+    await useTouch(bob.page, false);
   });
 
   await test.step('gives text a contrast of at least 4.5:1 with any accent, and white text where possible', async () => {
@@ -344,9 +350,7 @@ test('places the elements of a room correctly', async ({ alice, bob, site }) => 
     await page.addInitScript(() => {
       const found = new Set<number>();
       const check = () => {
-        const chat = document.querySelector('php-chat');
-        chat?.setAttribute('touch', '');
-        const log = chat?.shadowRoot?.querySelector('.timeline:has(article)');
+        const log = document.querySelector('php-chat')?.shadowRoot?.querySelector('.timeline:has(article)');
         if (log) found.add(log.getBoundingClientRect().top);
         requestAnimationFrame(check);
       };
@@ -377,6 +381,7 @@ test('moves nothing when the pointer is on a message, in any font and with eithe
   await seed(site, 'alice', room, [long]);
   const cookie = { name: 'PHPSESSID', value: await site.login('alice'), domain: '127.0.0.1', path: '/' };
   for (const locale of ['en-US', 'de']) {
+    await useTouch(page, true);
     const context = await browser.newContext({ locale, reducedMotion: 'reduce' });
     await context.addCookies([cookie]);
     const alice = new Person(await context.newPage());

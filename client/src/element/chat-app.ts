@@ -165,7 +165,7 @@ export class ChatApp {
   }
 
   #touch(): boolean {
-    return matchMedia('(pointer: coarse)').matches || this.#host.hasAttribute('touch');
+    return matchMedia('(pointer: coarse)').matches;
   }
 
   /** Renders once per frame. A hidden page has no frames, so it uses a timer. */

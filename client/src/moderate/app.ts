@@ -45,7 +45,7 @@ export class ModerateApp {
       {
         chat: this.#desk,
         strings: this.#strings,
-        touch: () => matchMedia('(pointer: coarse)').matches || host.hasAttribute('touch'),
+        touch: () => matchMedia('(pointer: coarse)').matches,
         changed,
         attribute: (name) => host.getAttribute(name),
       },

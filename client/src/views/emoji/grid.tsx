@@ -55,7 +55,8 @@ export class EmojiGrid extends Component<Props> {
     const box = this.#box.current;
     if (box === null) return;
     place(box, this.props.beside);
-    box.querySelector('input')?.focus();
+    // On a touch screen the field would open the keyboard, which leaves no space for the grid.
+    (this.props.context.touch() ? box : box.querySelector('input'))?.focus();
   }
 
   override componentWillUnmount(): void {
@@ -76,6 +77,7 @@ export class EmojiGrid extends Component<Props> {
           class="emojis"
           role="dialog"
           aria-label={strings.text('emoji.open')}
+          tabIndex={-1}
           ref={this.#box}
           onKeyDown={this.#key}
         >

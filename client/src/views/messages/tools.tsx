@@ -21,7 +21,7 @@ function emojiButton(context: Context) {
       onClick={({ currentTarget }) => {
         const field = currentTarget.closest('.row')?.querySelector('textarea');
         if (field && !field.readOnly)
-          void openEmoji(context, field, currentTarget, (emoji) => {
+          void openEmoji(context, context.touch() ? currentTarget : field, currentTarget, (emoji) => {
             insertEmoji(emoji, field, context);
           });
       }}
