@@ -121,6 +121,7 @@ test('supports keys to delete, undo and keep, until they are turned off', async 
   key('a');
   await page.sees('Nothing is waiting. 2 decided today.');
   key('?', { shiftKey: true });
+  await page.sees('Delete all reported messages of this person');
   await page.click('switch', 'Use these keys', await page.get('dialog', 'All keys'));
   page.press('Escape');
   await page.gone('dialog');

@@ -17,6 +17,7 @@ const turnKeys = ({ settings }: Desk, on: boolean) => settings.set(KEPT, on);
 const all = [
   [['J', 'K'], 'mod.keys.next'],
   [['D'], 'action.delete'],
+  [['X'], 'mod.keys.deleteAll'],
   [['A'], 'delete.keep'],
   [['M'], 'mute.action'],
   [['B'], 'ban.action'],
