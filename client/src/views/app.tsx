@@ -154,6 +154,7 @@ export class AppView {
       offer: (entries) => this.#late.parts?.offering.draw(entries),
       linked: (href) => this.#late.parts?.links.of(href),
       focusCard: () => this.#focusCard(),
+      lettersInField: () => this.#panes.lettersInField,
       searchInMenu: () => (this.#panes.searchInBar ? undefined : () => this.#search('here')),
     };
     const open: MessageActions['menu'] = (entry, opener, key, at) =>

@@ -332,6 +332,8 @@ export interface Context extends ControlContext {
   push(): BrowserPush | undefined;
   /** Renders the offer to turn on notifications, if it belongs under one of these messages. */
   offer(entries: readonly Entry[]): ComponentChildren;
+  /** See `Panes.lettersInField`. */
+  lettersInField(): number;
   /** Searches the room. Undefined if the header has a search button. */
   searchInMenu(): (() => void) | undefined;
 }

@@ -47,6 +47,12 @@ export class Panes {
     return this.#width >= SEARCH_IN_BAR;
   }
 
+  /** How many letters of a room's name fit into the field for messages, in the largest text of a phone. */
+  get lettersInField(): number {
+    const room = Math.max(Math.min(this.#width, 420), this.#width / 2);
+    return Math.max(3, Math.floor((room - 285) / 9));
+  }
+
   /** Whether the room's pane is visible. */
   get roomInSight(): boolean {
     return this.single !== 'rooms';

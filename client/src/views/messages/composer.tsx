@@ -42,8 +42,6 @@ interface Props {
 }
 
 const DRAFT_MS = 300;
-/** The characters of a name that fit into the field of a phone. */
-const MIXED_NAME = 12;
 const EMPTY: NewContent = { text: '' };
 
 /** The composer of a room or a thread. Its text is stored as a draft until it is sent. */
@@ -271,7 +269,7 @@ export class Composer extends Component<Props> implements Follower {
           placeholder={
             thread === undefined
               ? strings.text('composer.placeholder', {
-                  room: strings.cutMixed(room.summary.name, MIXED_NAME),
+                  room: strings.cutMixed(room.summary.name, context.lettersInField()),
                 })
               : strings.text('replies.placeholder')
           }
