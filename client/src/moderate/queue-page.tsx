@@ -3,7 +3,7 @@ import type { User } from '../../../server/wire/events.ts';
 import type { RequestError } from '../connection/connection-state.ts';
 import { Icon } from '../views/controls/icon.tsx';
 import { RovingList } from '../views/controls/roving-list.tsx';
-import { Choice } from '../views/controls/rows.tsx';
+import { Choice, Segments } from '../views/controls/rows.tsx';
 import { Reject } from '../views/moderation/reject.tsx';
 import type { Restriction } from '../views/moderation/restrict.tsx';
 import { refusal } from '../views/refusal.ts';
@@ -210,22 +210,18 @@ export class QueuePage implements Part {
     const counts = { all: all.length, reported: all.length - held, held };
     if (counts.reported === 0 || held === 0) return undefined;
     return (
-      // biome-ignore lint/a11y/useSemanticElements: a fieldset looks different.
-      <div class="seg" role="group" aria-label={strings.text('mod.queue')}>
-        {(['all', 'reported', 'held'] as const).map((kind) => (
-          <button
-            type="button"
-            key={kind}
-            aria-pressed={this.#kind === kind}
-            onClick={() => {
-              this.#kind = kind;
-              changed();
-            }}
-          >
-            {strings.text(`mod.kind.${kind}`, { n: counts[kind] })}
-          </button>
-        ))}
-      </div>
+      <Segments
+        label={strings.text('mod.queue')}
+        chosen={this.#kind}
+        options={(['all', 'reported', 'held'] as const).map((kind) => [
+          kind,
+          strings.text(`mod.kind.${kind}`, { n: counts[kind] }),
+        ])}
+        choose={(kind) => {
+          this.#kind = kind;
+          changed();
+        }}
+      />
     );
   }
 

@@ -1,5 +1,5 @@
 import { Component } from 'preact';
-import { Choice, Row, Switch } from '../views/controls/rows.tsx';
+import { Choice, Row, Segments, Switch } from '../views/controls/rows.tsx';
 import { Restrict, type Restriction } from '../views/moderation/restrict.tsx';
 import type { DeskContext } from './desk-context.ts';
 
@@ -82,32 +82,22 @@ export class RestrictPerson extends Component<Props> {
     const { strings } = context;
     if (places.length < FEW) return undefined;
     const label = strings.text('search.where');
-    const nameOf = (place: RestrictedRoom | undefined) => place?.name ?? strings.text('search.all');
+    const Where = places.length === FEW ? Segments : Choice;
     return (
       <>
         <p class="label">{label}</p>
-        {places.length === FEW ? (
-          // biome-ignore lint/a11y/useSemanticElements: a fieldset looks different.
-          <div class="seg" role="group" aria-label={label}>
-            {places.map((place) => (
-              <button
-                type="button"
-                key={place?.id}
-                aria-pressed={this.#place?.id === place?.id}
-                onClick={() => this.#choose(place)}
-              >
-                {nameOf(place)}
-              </button>
-            ))}
-          </div>
-        ) : (
-          <Choice
-            label={label}
-            chosen={this.#place?.id ?? EVERYWHERE}
-            options={places.map((place) => [place?.id ?? EVERYWHERE, nameOf(place)])}
-            choose={(chosen) => this.#choose(places.find((place) => place?.id === chosen))}
-          />
-        )}
+        <Where
+          label={label}
+          chosen={this.#place?.id ?? EVERYWHERE}
+          options={places.map((place) => [
+            place?.id ?? EVERYWHERE,
+            place?.name ?? strings.text('search.all'),
+          ])}
+          choose={(chosen) => {
+            this.#place = places.find((place) => place?.id === chosen);
+            context.changed();
+          }}
+        />
       </>
     );
   }
@@ -130,10 +120,5 @@ export class RestrictPerson extends Component<Props> {
         </Row>
       </ul>
     );
-  }
-
-  #choose(place: RestrictedRoom | undefined): void {
-    this.#place = place;
-    this.props.context.changed();
   }
 }

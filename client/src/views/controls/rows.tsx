@@ -59,6 +59,25 @@ export function Switch(props: {
   );
 }
 
+/** A few options, of which one is chosen, next to each other. */
+export function Segments<T extends string>(props: {
+  readonly label: string;
+  readonly chosen: T;
+  readonly options: readonly (readonly [T, string])[];
+  choose(value: T): void;
+}) {
+  const { label, chosen, options, choose } = props;
+  return (
+    <fieldset class="seg" aria-label={label}>
+      {options.map(([value, words]) => (
+        <button type="button" key={value} aria-pressed={chosen === value} onClick={() => choose(value)}>
+          {words}
+        </button>
+      ))}
+    </fieldset>
+  );
+}
+
 /**
  * A select with a few options.
  *

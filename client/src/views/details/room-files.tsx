@@ -10,6 +10,7 @@ import { Bones } from '../controls/bones.tsx';
 import { Empty } from '../controls/empty.tsx';
 import { Icon } from '../controls/icon.tsx';
 import { RovingList } from '../controls/roving-list.tsx';
+import { Segments } from '../controls/rows.tsx';
 import { addressOf } from '../files/address.ts';
 import { fileSize } from '../files/file-size.ts';
 import { openLargeView } from '../files/large-view.tsx';
@@ -42,7 +43,6 @@ const nothing = { messages: undefined, complete: false, failed: false };
 export class RoomFiles extends Component<Props, State> implements Follower {
   override state: State = { what: 'pictures', ...nothing };
   readonly #list = createRef<HTMLDivElement>();
-  readonly #kinds = createRef<HTMLDivElement>();
   readonly #again = createRef<HTMLButtonElement>();
   #asked = 0;
   #busy = false;
@@ -63,7 +63,8 @@ export class RoomFiles extends Component<Props, State> implements Follower {
    */
   override componentDidUpdate(_props: Props, _state: State, before: number | undefined): void {
     if (before !== undefined && this.#again.current === null) {
-      const chosen = this.#kinds.current?.querySelector<HTMLElement>('[aria-pressed=true]');
+      const chosen =
+        this.#list.current?.previousElementSibling?.querySelector<HTMLElement>('[aria-pressed=true]');
       (this.#items[before] ?? this.#items.at(-1) ?? chosen)?.focus();
     }
     this.#extend();
@@ -94,17 +95,14 @@ export class RoomFiles extends Component<Props, State> implements Follower {
 
   override render({ context }: Props, { what, messages }: State) {
     const { strings } = context;
-    const label = strings.text('details.files');
     return (
       <>
-        {/* biome-ignore lint/a11y/useSemanticElements: a fieldset looks different. */}
-        <div class="seg" role="group" aria-label={label} ref={this.#kinds}>
-          {kinds.map((kind) => (
-            <button type="button" key={kind} aria-pressed={kind === what} onClick={() => this.#begin(kind)}>
-              {strings.text(`details.${kind}`)}
-            </button>
-          ))}
-        </div>
+        <Segments
+          label={strings.text('details.files')}
+          chosen={what}
+          options={kinds.map((kind) => [kind, strings.text(`details.${kind}`)])}
+          choose={(kind) => this.#begin(kind)}
+        />
         <RovingList
           items={ITEMS}
           label={strings.text(`details.${what}`)}

@@ -322,8 +322,7 @@ export class Composer extends Component<Props> implements Follower {
     const { chat, strings } = context;
     return (
       <div class="composer column">
-        {/* biome-ignore lint/a11y/useSemanticElements: it has no form fields. */}
-        <div class="joinbar" role="group" aria-label={room.summary.name}>
+        <fieldset class="joinbar" aria-label={room.summary.name}>
           <span>{strings.text('rooms.joinText')}</span>
           <button
             type="button"
@@ -336,7 +335,7 @@ export class Composer extends Component<Props> implements Follower {
           >
             {strings.text('rooms.join')}
           </button>
-        </div>
+        </fieldset>
       </div>
     );
   }

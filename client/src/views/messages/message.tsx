@@ -2,12 +2,12 @@ import { Component, type ComponentChildren, createRef } from 'preact';
 import type { Message as Stored, Thread } from '../../../../server/wire/events.ts';
 import type { Entry } from '../../store/entries.ts';
 import type { Texts } from '../../strings/language-texts.ts';
-import type { Strings } from '../../strings/strings.ts';
+import type { StringKey, Strings } from '../../strings/strings.ts';
 import { onlyEmoji } from '../../text/emoji.ts';
 import { boxIn } from '../box.ts';
 import type { Context, Named, UnsentActions } from '../context.ts';
 import { arrive } from '../controls/fresh.ts';
-import { Icon } from '../controls/icon.tsx';
+import { Icon, type IconName } from '../controls/icon.tsx';
 import { formatted } from './formatted.tsx';
 import { ImportantMark } from './important-mark.tsx';
 import { quotation } from './quotation.ts';
@@ -358,42 +358,28 @@ export class Message extends Component<MessageProps> {
 
   #tools() {
     const { strings } = this.props.context;
-    // `Roving` makes them reachable while the message is.
-    const tabIndex = this.element?.tabIndex ?? -1;
+    const tool = (name: IconName, label: StringKey, run: (button: HTMLElement) => void, opens?: 'menu') => (
+      <button
+        type="button"
+        class="icon"
+        // `Roving` makes them reachable while the message is.
+        tabIndex={this.element?.tabIndex ?? -1}
+        aria-label={strings.text(label)}
+        aria-haspopup={opens}
+        aria-expanded={opens && false}
+        onClick={({ currentTarget }) => run(currentTarget)}
+      >
+        <Icon name={name} />
+      </button>
+    );
+    const menu = (key?: string) => (button: HTMLElement) =>
+      this.props.actions.menu(this.props.entry, button, key);
     return (
       <div class="beside">
         <div class="tools" role="toolbar" aria-label={strings.text('msg.actions')}>
-          <button
-            type="button"
-            class="icon"
-            tabIndex={tabIndex}
-            aria-label={strings.text('react.add')}
-            aria-haspopup="menu"
-            aria-expanded="false"
-            onClick={(event) => this.props.actions.menu(this.props.entry, event.currentTarget, '+')}
-          >
-            <Icon name="react" />
-          </button>
-          <button
-            type="button"
-            class="icon"
-            tabIndex={tabIndex}
-            aria-label={strings.text('action.reply')}
-            onClick={() => this.props.actions.reply(this.props.entry)}
-          >
-            <Icon name="reply" />
-          </button>
-          <button
-            type="button"
-            class="icon"
-            tabIndex={tabIndex}
-            aria-label={strings.text('msg.more')}
-            aria-haspopup="menu"
-            aria-expanded="false"
-            onClick={(event) => this.props.actions.menu(this.props.entry, event.currentTarget)}
-          >
-            <Icon name="dots" />
-          </button>
+          {tool('react', 'react.add', menu('+'), 'menu')}
+          {tool('reply', 'action.reply', () => this.props.actions.reply(this.props.entry))}
+          {tool('dots', 'msg.more', menu(), 'menu')}
         </div>
       </div>
     );

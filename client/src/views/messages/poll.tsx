@@ -42,8 +42,7 @@ export function poll({ message }: Entry, context: Context) {
           </div>
         </div>
       )}
-      {/* biome-ignore lint/a11y/useSemanticElements: these are not form fields. */}
-      <div role="group" aria-label={strings.text(multiple ? 'poll.multiple' : 'poll.question')}>
+      <fieldset aria-label={strings.text(multiple ? 'poll.multiple' : 'poll.question')}>
         {keys.map((key, n) => {
           const cast = voteByKey.get(key);
           const count = counts[n] ?? 0;
@@ -67,7 +66,7 @@ export function poll({ message }: Entry, context: Context) {
             </button>
           );
         })}
-      </div>
+      </fieldset>
       <small>{aboutPoll(asked, total, isOver, strings)}</small>
     </div>
   );

@@ -12,8 +12,7 @@ export function reactions(entry: Entry, context: Context, open: MessageActions['
   const given = message?.reactions?.filter(({ emoji }) => optionOf(emoji) === 0) ?? [];
   if (message === undefined || given.length === 0) return null;
   return (
-    // biome-ignore lint/a11y/useSemanticElements: these are not form fields.
-    <div class="reacts" role="group" aria-label={strings.text('react.label')}>
+    <fieldset class="reacts" aria-label={strings.text('react.label')}>
       {given.map((reaction) => {
         const { emoji, count } = reaction;
         return (
@@ -43,6 +42,6 @@ export function reactions(entry: Entry, context: Context, open: MessageActions['
           <Icon name="react" />
         </button>
       )}
-    </div>
+    </fieldset>
   );
 }

@@ -2,6 +2,7 @@ import { Component, type ComponentChildren } from 'preact';
 import type { ControlContext } from '../context.ts';
 import { TextField } from '../controls/dialog.tsx';
 import { FormDialog } from '../controls/form-dialog.tsx';
+import { Segments } from '../controls/rows.tsx';
 import { Submission } from '../controls/submission.ts';
 import { refusal } from '../refusal.ts';
 
@@ -68,22 +69,18 @@ export class Restrict extends Component<Props> {
         )}
         {children}
         <p class="label">{howLong}</p>
-        {/* biome-ignore lint/a11y/useSemanticElements: a fieldset looks different. */}
-        <div class="seg" role="group" aria-label={howLong}>
-          {(Object.keys(TIMES) as (keyof typeof TIMES)[]).map((time) => (
-            <button
-              type="button"
-              key={time}
-              aria-pressed={this.#time === time}
-              onClick={() => {
-                this.#time = time;
-                changed();
-              }}
-            >
-              {strings.text(`mute.${time}`)}
-            </button>
-          ))}
-        </div>
+        <Segments
+          label={howLong}
+          chosen={this.#time}
+          options={(Object.keys(TIMES) as (keyof typeof TIMES)[]).map((time) => [
+            time,
+            strings.text(`mute.${time}`),
+          ])}
+          choose={(time) => {
+            this.#time = time;
+            changed();
+          }}
+        />
         {reasoned && (
           <TextField
             id="restrict-reason"

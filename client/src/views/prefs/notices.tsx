@@ -4,7 +4,7 @@ import type { RequestOf } from '../../connection/connection.ts';
 import type { Strings } from '../../strings/strings.ts';
 import type { Context } from '../context.ts';
 import { Icon } from '../controls/icon.tsx';
-import { Choice, Row, Section, Switch } from '../controls/rows.tsx';
+import { Choice, Row, Section, Segments, Switch } from '../controls/rows.tsx';
 import { TimeField } from './time-field.tsx';
 
 /** The user's notification settings. */
@@ -129,14 +129,15 @@ export function Shown({ context: { chat, strings }, notices: { text: chosen }, s
   return (
     <Section picture="eye" title={label}>
       <div class="box">
-        {/* biome-ignore lint/a11y/useSemanticElements: a fieldset looks different. */}
-        <div class="seg" role="group" aria-label={label}>
-          {(['text', 'name', 'nothing'] as const).map((text) => (
-            <button type="button" key={text} aria-pressed={chosen === text} onClick={() => set({ text })}>
-              {strings.text(`prefs.shown.${text}`)}
-            </button>
-          ))}
-        </div>
+        <Segments
+          label={label}
+          chosen={chosen}
+          options={(['text', 'name', 'nothing'] as const).map((text) => [
+            text,
+            strings.text(`prefs.shown.${text}`),
+          ])}
+          choose={(text) => set({ text })}
+        />
         <div class="sample" aria-hidden="true">
           <span class="mark">
             <Icon name="bubble" />

@@ -32,8 +32,7 @@ function Offer({ context, push, mails, end }: Props) {
   const { strings } = context;
   const mail = mails ? () => sendMails(context) : undefined;
   return (
-    // biome-ignore lint/a11y/useSemanticElements: a fieldset looks different.
-    <div class="offer" role="group" aria-label={strings.text('notify.title')} key="offer">
+    <fieldset class="offer" aria-label={strings.text('notify.title')} key="offer">
       <span class="disc" aria-hidden="true">
         <Icon name="bell" />
       </span>
@@ -68,7 +67,7 @@ function Offer({ context, push, mails, end }: Props) {
       <button type="button" class="icon" aria-label={strings.text('notify.later')} onClick={end}>
         <Icon name="close" />
       </button>
-    </div>
+    </fieldset>
   );
 }
 

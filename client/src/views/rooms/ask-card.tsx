@@ -40,14 +40,13 @@ function card(
   content: ComponentChildren,
 ) {
   return (
-    // biome-ignore lint/a11y/useSemanticElements: a fieldset looks different.
-    <div class="ask-card" role="group" aria-label={strings.text(title)}>
+    <fieldset class="ask-card" aria-label={strings.text(title)}>
       {picture}
       <div>{content}</div>
       <button type="button" class="icon" aria-label={strings.text('notify.later')} onClick={later}>
         <Icon name="close" />
       </button>
-    </div>
+    </fieldset>
   );
 }
 

@@ -1,5 +1,6 @@
 import type { RoomSummary } from '../../../../server/wire/events.ts';
 import type { Context } from '../context.ts';
+import { Segments } from '../controls/rows.tsx';
 import { when } from '../later/times.ts';
 import { NotifyLine } from './ask-card.tsx';
 
@@ -20,14 +21,15 @@ export function NotifyChoice({ context, chosen, until, choose }: Props) {
   return (
     <>
       <p class="label">{label}</p>
-      {/* biome-ignore lint/a11y/useSemanticElements: a fieldset looks different. */}
-      <div class="seg" role="group" aria-label={label}>
-        {(['all', 'mentions', 'none'] as const).map((notify) => (
-          <button type="button" key={notify} aria-pressed={chosen === notify} onClick={() => choose(notify)}>
-            {strings.text(`settings.notify.${notify}`)}
-          </button>
-        ))}
-      </div>
+      <Segments
+        label={label}
+        chosen={chosen}
+        options={(['all', 'mentions', 'none'] as const).map((one) => [
+          one,
+          strings.text(`settings.notify.${one}`),
+        ])}
+        choose={choose}
+      />
       {until !== undefined && (
         <p class="hint">{strings.text('rooms.quietUntil', { when: when(until, strings) })}</p>
       )}

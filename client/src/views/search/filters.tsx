@@ -68,8 +68,7 @@ export function FilterChips({ context: { chat, strings }, filters, set }: Omit<P
   const isOwn = from?.id === own.id;
   const isThisWeek = since === week && until === undefined;
   return (
-    // biome-ignore lint/a11y/useSemanticElements: a fieldset draws its own box.
-    <div class="filter-chips" role="group" aria-label={strings.text('search.has')}>
+    <fieldset class="filter-chips" aria-label={strings.text('search.has')}>
       {(Object.keys(kinds) as Holding[]).map((kind) =>
         chip(kind, strings.text(kinds[kind]), has === kind, { has: has === kind ? undefined : kind }),
       )}
@@ -78,7 +77,7 @@ export function FilterChips({ context: { chat, strings }, filters, set }: Omit<P
         since: isThisWeek ? undefined : week,
         until: undefined,
       })}
-    </div>
+    </fieldset>
   );
 }
 

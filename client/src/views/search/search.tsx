@@ -11,6 +11,7 @@ import { FilterField } from '../controls/filter-field.tsx';
 import { arrive } from '../controls/fresh.ts';
 import { Icon } from '../controls/icon.tsx';
 import { RovingList } from '../controls/roving-list.tsx';
+import { Segments } from '../controls/rows.tsx';
 import { asked, FilterChips, FilterFields, type Filters } from './filters.tsx';
 import { FoundPeople } from './found-people.tsx';
 import { Hit } from './hit.tsx';
@@ -146,19 +147,12 @@ export class SearchPanel extends Component<Props> {
             pressed={this.#key}
           />
           {roomInSight && !chat.single && (
-            // biome-ignore lint/a11y/useSemanticElements: a fieldset draws its own box.
-            <div class="seg" role="group" aria-label={strings.text('search.where')}>
-              {[false, true].map((all) => (
-                <button
-                  type="button"
-                  key={String(all)}
-                  aria-pressed={everywhere === all}
-                  onClick={() => setEverywhere(all)}
-                >
-                  {strings.text(all ? 'search.all' : 'search.here')}
-                </button>
-              ))}
-            </div>
+            <Segments
+              label={strings.text('search.where')}
+              chosen={everywhere ? 'all' : 'here'}
+              options={(['here', 'all'] as const).map((where) => [where, strings.text(`search.${where}`)])}
+              choose={(where) => setEverywhere(where === 'all')}
+            />
           )}
           <FilterChips context={context} filters={this.#filters} set={this.#set} />
           <div class="filtering">
