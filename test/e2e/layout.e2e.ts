@@ -285,9 +285,33 @@ test('places the elements of a room correctly', async ({ alice, bob, site }) => 
     await expect(jump).toBeVisible();
     expect((await boxOf(toast)).bottom).toBeLessThan((await boxOf(jump)).y);
     await bob.shot('notice');
-    // In a wide room the button is beside the messages.
-    await bob.page.setViewportSize({ width: 1600, height: 800 });
-    expect((await boxOf(jump)).x).toBeGreaterThan((await boxOf(bob.messages.first())).right);
+  });
+
+  await test.step('covers no message with the jump button in any width', async () => {
+    await bob.write('the beds by the wall need water in the evening, '.repeat(40));
+    await seed(site, 'alice', souk, numbered(30, 'row'));
+    await expect(bob.messages.last()).toContainText('row 30');
+    const jump = bob.page.locator('.jump');
+    for (const width of [1600, 1280, 1000, 700, 360, 320]) {
+      await bob.page.setViewportSize({ width, height: 800 });
+      // The end of the long message is where the button is.
+      await bob.timeline.evaluate((log) => {
+        const own = log.querySelector('.own .msg:last-child .bubble') as HTMLElement;
+        own.scrollIntoView({ block: 'end' });
+      });
+      await expect(jump).toBeVisible();
+      const { x, y, right, bottom } = await boxOf(jump);
+      const covered = await bob.timeline.locator('.bubble').evaluateAll(
+        (all, jump) =>
+          all.flatMap((bubble) => {
+            const { left, right, top, bottom } = bubble.getBoundingClientRect();
+            const isCovered = left < jump.right && right > jump.x && top < jump.bottom && bottom > jump.y;
+            return isCovered ? [`${left}–${right}, ${top}–${bottom}`] : [];
+          }),
+        { x, y, right, bottom },
+      );
+      expect(covered, `${width} px, button at ${x}–${right}, ${y}–${bottom}`).toEqual([]);
+    }
     await bob.page.setViewportSize({ width: 1280, height: 800 });
   });
 
