@@ -142,12 +142,24 @@ test('shows whole names in the list of rooms of a wide chat', async ({ alice, si
   const names = alice.page.locator('.room.two .name bdi');
   await expect(names.filter({ hasText: 'Lost and found' })).toBeVisible();
   await expect.poll(() => names.count()).toBeGreaterThanOrEqual(rooms.length + people.length);
+  const cut = () =>
+    names.evaluateAll((all) =>
+      all.filter((name) => name.scrollHeight > name.clientHeight + 1).map((name) => name.textContent),
+    );
   for (const width of [960, 1440]) {
     await alice.page.setViewportSize({ width, height: 800 });
-    const cut = names.evaluateAll((all) =>
-      all.filter((name) => name.scrollWidth > name.clientWidth).map((name) => name.textContent),
-    );
-    expect(await cut, `${width} px`).toEqual([]);
+    expect(await cut(), `${width} px`).toEqual([]);
+    const heights = await names.evaluateAll((all) => all.map((name) => name.clientHeight));
+    expect(new Set(heights).size, `lines at ${width} px`).toBe(1);
+  }
+  // With large text a name takes more lines.
+  await alice.page.evaluate(() => {
+    document.documentElement.style.fontSize = '200%';
+  });
+  for (const width of [1280, 320]) {
+    await alice.page.setViewportSize({ width, height: 800 });
+    if (width === 320) await alice.page.getByRole('button', { name: /^Back to rooms/ }).click();
+    expect(await cut(), `${width} px, text of 200 %`).toEqual([]);
   }
 });
 
@@ -371,6 +383,7 @@ test('places the elements of a room correctly', async ({ alice, bob, site }) => 
     await page.getByRole('button', { name: /^Back to rooms/ }).click();
     await alice.open('pinboard');
     // After the reload the page opens the same room, with touch-sized buttons in the bar.
+    await useTouch(page, true);
     await page.addInitScript(() => {
       const found = new Set<number>();
       const check = () => {
@@ -405,7 +418,6 @@ test('moves nothing when the pointer is on a message, in any font and with eithe
   await seed(site, 'alice', room, [long]);
   const cookie = { name: 'PHPSESSID', value: await site.login('alice'), domain: '127.0.0.1', path: '/' };
   for (const locale of ['en-US', 'de']) {
-    await useTouch(page, true);
     const context = await browser.newContext({ locale, reducedMotion: 'reduce' });
     await context.addCookies([cookie]);
     const alice = new Person(await context.newPage());

@@ -430,28 +430,30 @@ function Me({ context, lost, settings }: Pick<Props, 'context' | 'lost' | 'setti
         </b>
         <small>{me === undefined ? '\u00a0' : words}</small>
       </div>
-      {can.moderate !== undefined && (
-        <a
-          class="icon"
-          href={`${server}moderate`}
-          target="_blank"
-          rel="noopener"
-          aria-label={strings.text('mod.title')}
-        >
-          <Icon name="shield" />
-        </a>
-      )}
-      {me !== undefined && (
-        <button
-          type="button"
-          class="icon own-settings"
-          aria-label={strings.text('prefs.open')}
-          aria-pressed={settings}
-          onClick={showSettings}
-        >
-          <Icon name="settings" />
-        </button>
-      )}
+      <span class="tail">
+        {can.moderate !== undefined && (
+          <a
+            class="icon"
+            href={`${server}moderate`}
+            target="_blank"
+            rel="noopener"
+            aria-label={strings.text('mod.title')}
+          >
+            <Icon name="shield" />
+          </a>
+        )}
+        {me !== undefined && (
+          <button
+            type="button"
+            class="icon own-settings"
+            aria-label={strings.text('prefs.open')}
+            aria-pressed={settings}
+            onClick={showSettings}
+          >
+            <Icon name="settings" />
+          </button>
+        )}
+      </span>
     </div>
   );
 }
