@@ -84,6 +84,15 @@ async function askFirst({ page }: Person): Promise<() => Promise<void>> {
   return () => page.evaluate(() => (window as unknown as { answer(): void }).answer());
 }
 
+test('does not record by a second click on the send button', async ({ alice, bob, site }) => {
+  await inRoom(alice, bob, site);
+  await alice.field.fill('only once');
+  await button(alice, 'Send').dblclick();
+  await expect(alice.message('only once')).toHaveCount(1);
+  await expect(button(alice, 'Record a voice message')).toBeVisible();
+  await expect(recorder(alice)).toHaveCount(0);
+});
+
 test('records a voice message, sends it and plays it', async ({ alice, bob, site }) => {
   const { page } = alice;
   await inRoom(alice, bob, site);

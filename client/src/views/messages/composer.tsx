@@ -42,6 +42,8 @@ interface Props {
 }
 
 const DRAFT_MS = 300;
+/** The usual time between the clicks of a double-click. Touch screens do not count clicks. */
+const DOUBLE_CLICK_MS = 500;
 const EMPTY: NewContent = { text: '' };
 
 /** The composer of a room or a thread. Its text is stored as a draft until it is sent. */
@@ -58,6 +60,8 @@ export class Composer extends Component<Props> implements Follower {
   /** Whether slow mode prevents sending now. It does not apply to edits. */
   #waits: boolean | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  /** Runs after the send button was pressed. */
+  #settling: ReturnType<typeof setTimeout> | undefined;
   /** The last measured text. Measuring forces a layout, and scrolling renders often. */
   #fitted: { readonly field: HTMLTextAreaElement; readonly text: string } | undefined;
 
@@ -210,7 +214,9 @@ export class Composer extends Component<Props> implements Follower {
           {tray?.draw()}
           <div class="row">
             {voice?.row ?? this.#written()}
-            {voice !== undefined && (voice.row !== undefined || (isBlank(this.#inField) && !tray?.full))
+            {voice !== undefined &&
+            (voice.row !== undefined ||
+              (isBlank(this.#inField) && !tray?.full && this.#settling === undefined))
               ? voice.end
               : this.#send(left < 0)}
           </div>
@@ -309,7 +315,10 @@ export class Composer extends Component<Props> implements Follower {
           this.#waits ||
           undefined
         }
-        onClick={() => this.#submit()}
+        onClick={() => {
+          this.#submit();
+          this.#settle();
+        }}
       >
         <Icon name={edit === undefined || edit.clash === 'deleted' ? 'send' : 'check'} />
       </button>
@@ -474,7 +483,17 @@ export class Composer extends Component<Props> implements Follower {
     this.#voiceSent();
   }
 
+  /** Keeps the send button in its place for the second click of a double-click, which would start a recording. */
+  #settle(): void {
+    clearTimeout(this.#settling);
+    this.#settling = setTimeout(() => {
+      this.#settling = undefined;
+      if (!this.#gone) this.props.context.draw();
+    }, DOUBLE_CLICK_MS);
+  }
+
   readonly #voiceSent = () => {
+    this.#settle();
     // The text that was written since then stays.
     this.#draft = { text: this.#draft.text };
     // Another composer may own the draft of this room now.

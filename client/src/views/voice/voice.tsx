@@ -64,7 +64,8 @@ export class Voice implements Follower {
         onPointerDown={(event) => this.#down(event, place)}
         onContextMenu={(event) => event.preventDefault()}
         onClick={({ detail }) => {
-          const isTap = !this.#wasHeld || detail === 0;
+          // The second click of a double-click may be meant for the send button, which was here.
+          const isTap = detail < 2 && (!this.#wasHeld || detail === 0);
           this.#wasHeld = false;
           if (isTap) void this.#start(place);
         }}
