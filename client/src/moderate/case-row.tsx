@@ -52,10 +52,8 @@ export function CaseRow({ context, one, current, open }: Props) {
               <Icon name="flag" />
               {strings.count('mod.reports', one.reports.length)}
             </span>
-          )}
-          <span>
-            · {whyOf(one, strings)} · <bdi>{roomName(room, context)}</bdi>
-          </span>
+          )}{' '}
+          · {whyOf(one, strings)} · <bdi>{roomName(room, context)}</bdi>
         </small>
       </button>
     </li>
