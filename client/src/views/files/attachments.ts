@@ -77,6 +77,8 @@ export class Attachments {
     const over = (event: DragEvent) => this.#over(event);
     for (const type of ['dragenter', 'dragover', 'dragleave', 'drop'] as const)
       root.addEventListener(type, over as EventListener, { signal });
+    // Without `dragleave`, because the message below the file was replaced: while files are dragged, no pointer moves.
+    root.addEventListener('pointermove', () => this.#drag(false), { signal });
     signal.addEventListener('abort', () => this.clear());
     // This code loads after the first connection, so `ready` was not called.
     this.#tidy();
@@ -440,6 +442,10 @@ export class Attachments {
     if (!isHere && !isField) dataTransfer.dropEffect = 'none';
     const left = event.type === 'dragleave' && !(event.relatedTarget instanceof Node);
     const dragged = isHere && event.type !== 'drop' && !left && current !== undefined && this.may(current);
+    this.#drag(dragged);
+  }
+
+  #drag(dragged: boolean): void {
     if (dragged === this.dragged) return;
     this.dragged = dragged;
     this.#context.changed();
