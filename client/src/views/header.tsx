@@ -1,7 +1,7 @@
 import type { RefObject } from 'preact';
 import { atMost99 } from '../strings/strings.ts';
 import type { Context } from './context.ts';
-import { Icon } from './controls/icon.tsx';
+import { Icon, IconButton } from './controls/icon.tsx';
 import type { DetailsTab } from './details/details-pane.tsx';
 import { Whereabouts } from './people/whereabouts.tsx';
 import { RoomFace } from './rooms/room-face.tsx';
@@ -67,9 +67,7 @@ export function Header(props: Props) {
           </button>
         )}
         {room !== undefined && search !== undefined && (
-          <button type="button" class="icon" aria-label={strings.text('search.inRoom')} onClick={search}>
-            <Icon name="search" />
-          </button>
+          <IconButton name="search" label={strings.text('search.inRoom')} press={search} />
         )}
         {room !== undefined && (
           <button

@@ -2,7 +2,7 @@ import type { Card } from '../../../../server/wire/events.ts';
 import type { Follower } from '../../chat/chat-listener.ts';
 import type { NewContent } from '../../store/entries.ts';
 import { type Context, keyOf, type Place } from '../context.ts';
-import { Icon } from '../controls/icon.tsx';
+import { Icon, IconButton } from '../controls/icon.tsx';
 
 /** Pause in typing after which the site is asked, in ms. */
 const PAUSE_MS = 200;
@@ -113,17 +113,14 @@ export class Cards implements Follower {
           </b>
           {state && ` · ${state}`}
         </div>
-        <button
-          type="button"
-          class="icon"
-          aria-label={strings.text('card.remove')}
-          onClick={({ currentTarget }) => {
+        <IconButton
+          name="close"
+          label={strings.text('card.remove')}
+          press={({ currentTarget }) => {
             this.#drafts.delete(key);
             draw(currentTarget.closest('form')?.querySelector('textarea'));
           }}
-        >
-          <Icon name="close" />
-        </button>
+        />
       </div>
     );
   }
@@ -148,17 +145,14 @@ export class Cards implements Follower {
             {strings.text('card.add', { title: offer.title })}
           </button>
         </div>
-        <button
-          type="button"
-          class="icon"
-          aria-label={strings.text('common.dismiss')}
-          onClick={({ currentTarget }) => {
+        <IconButton
+          name="close"
+          label={strings.text('common.dismiss')}
+          press={({ currentTarget }) => {
             this.#offer = undefined;
             back(currentTarget);
           }}
-        >
-          <Icon name="close" />
-        </button>
+        />
       </div>
     );
   }

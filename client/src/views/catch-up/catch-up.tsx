@@ -3,7 +3,7 @@ import type { Message } from '../../../../server/wire/events.ts';
 import type { Follower } from '../../chat/chat-listener.ts';
 import type { Room } from '../../store/room.ts';
 import type { Context } from '../context.ts';
-import { Icon } from '../controls/icon.tsx';
+import { Icon, IconButton } from '../controls/icon.tsx';
 import { quotation } from '../messages/quotation.ts';
 import { type Highlight, highlights } from './highlights.ts';
 
@@ -51,17 +51,14 @@ export class CatchUp implements Follower {
             <li key={highlight.message.seq}>{this.#item(highlight)}</li>
           ))}
         </ul>
-        <button
-          type="button"
-          class="icon"
-          aria-label={strings.text('pin.hide')}
-          onClick={() => {
+        <IconButton
+          name="close"
+          label={strings.text('pin.hide')}
+          press={() => {
             this.#found = [];
             draw();
           }}
-        >
-          <Icon name="close" />
-        </button>
+        />
       </section>
     );
   }

@@ -1,3 +1,4 @@
+import type { MouseEventHandler } from 'preact';
 import type { pictures as ofModerators } from '../../moderate/pictures.ts';
 import type { pictures } from './pictures.ts';
 
@@ -50,5 +51,18 @@ export function Icon({ name, size = '' }: { name: IconName; size?: '' | 's' | 'f
     <svg class={`i ${size}${name === 'dots' ? ' dots' : ''}`.trim()} viewBox="0 0 24 24" aria-hidden="true">
       <path d={(paths as Partial<Record<IconName, string>>)[name]} />
     </svg>
+  );
+}
+
+/** A button without visible words. `label` names it for screen readers and in the tooltip. */
+export function IconButton(props: {
+  name: IconName;
+  label: string;
+  press: MouseEventHandler<HTMLButtonElement>;
+}) {
+  return (
+    <button type="button" class="icon" aria-label={props.label} onClick={props.press}>
+      <Icon name={props.name} />
+    </button>
   );
 }

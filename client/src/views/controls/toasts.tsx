@@ -1,7 +1,7 @@
 import type { User } from '../../../../server/wire/events.ts';
 import type { Follower } from '../../chat/chat-listener.ts';
 import type { Strings } from '../../strings/strings.ts';
-import { Icon } from './icon.tsx';
+import { Icon, IconButton } from './icon.tsx';
 
 const SHOWN_MS = 6000;
 
@@ -82,14 +82,7 @@ export class Toasts implements Follower {
                 {toast.press.label}
               </button>
             )}
-            <button
-              type="button"
-              class="icon"
-              aria-label={this.#strings.text('common.dismiss')}
-              onClick={this.clear}
-            >
-              <Icon name="close" />
-            </button>
+            <IconButton name="close" label={this.#strings.text('common.dismiss')} press={this.clear} />
           </div>
         )}
       </div>

@@ -2,7 +2,7 @@ import { createRef } from 'preact';
 import { text } from '../../chat/form.ts';
 import type { Room } from '../../store/room.ts';
 import type { Context } from '../context.ts';
-import { Icon } from '../controls/icon.tsx';
+import { Icon, IconButton } from '../controls/icon.tsx';
 import { PeopleList } from '../people/people.tsx';
 import { PinnedList } from '../pins/pinned-list.tsx';
 import { RoomFace } from '../rooms/room-face.tsx';
@@ -66,14 +66,11 @@ export class DetailsPane {
             <span>{strings.text('details.title')}</span>
           </h2>
           {may.includes('invite') && (
-            <button
-              type="button"
-              class="icon"
-              aria-label={strings.text('rooms.invite')}
-              onClick={() => dialog({ kind: 'invite', room })}
-            >
-              <Icon name="invite" />
-            </button>
+            <IconButton
+              name="invite"
+              label={strings.text('rooms.invite')}
+              press={() => dialog({ kind: 'invite', room })}
+            />
           )}
           <button type="button" class="icon shut" aria-label={close} onClick={this.close}>
             <Icon name="close" />

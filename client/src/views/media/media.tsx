@@ -5,7 +5,7 @@ import style from '../../styles/media.css?inline';
 import { sheetOf } from '../../styles/styles.ts';
 import { clock } from '../../text/clock.ts';
 import type { Context } from '../context.ts';
-import { Icon } from '../controls/icon.tsx';
+import { IconButton } from '../controls/icon.tsx';
 import { Player, type Sound } from './player.ts';
 import { Play, ShownSound, Speed, Track } from './sounds.tsx';
 import { ShownVideo } from './video.tsx';
@@ -98,14 +98,7 @@ class Playing extends Component<PlayingProps> {
         <Track context={context} player={player} sound={sound} />
         <span class="num">{clock(player.at(sound), strings)}</span>
         {sound.voice && <Speed context={context} player={player} />}
-        <button
-          type="button"
-          class="icon"
-          aria-label={strings.text('media.stop')}
-          onClick={() => player.stop()}
-        >
-          <Icon name="close" />
-        </button>
+        <IconButton name="close" label={strings.text('media.stop')} press={() => player.stop()} />
       </section>
     );
   }

@@ -1,7 +1,7 @@
 import { Component } from 'preact';
 import { firstPage } from '../../../../server/text/format.ts';
 import type { Context } from '../context.ts';
-import { Icon } from '../controls/icon.tsx';
+import { Icon, IconButton } from '../controls/icon.tsx';
 
 /** Pause in typing after which a link counts as complete, in milliseconds. */
 const PAUSE_MS = 500;
@@ -38,14 +38,7 @@ export class LinkStrip extends Component<Props> {
         <div>
           <bdi>{new URL(this.#shown ?? page).host}</bdi>
         </div>
-        <button
-          type="button"
-          class="icon"
-          aria-label={context.strings.text('preview.without')}
-          onClick={close}
-        >
-          <Icon name="close" />
-        </button>
+        <IconButton name="close" label={context.strings.text('preview.without')} press={close} />
       </div>
     );
   }

@@ -1,7 +1,7 @@
 import { codePoints } from '../../text/paste.ts';
 import { pollIn } from '../../text/poll-in-text.ts';
 import type { Context, StripProps } from '../context.ts';
-import { Icon } from '../controls/icon.tsx';
+import { Icon, IconButton } from '../controls/icon.tsx';
 import { laterOf } from '../later/later.tsx';
 import { ClashStrip } from './clash.tsx';
 import { LinkStrip } from './link-strip.tsx';
@@ -38,14 +38,11 @@ function importance({ edit, important, change }: StripProps, { chat, strings }: 
         )}
       </div>
       {important && (
-        <button
-          type="button"
-          class="icon"
-          aria-label={strings.text('important.unmark')}
-          onClick={() => change({ important: false })}
-        >
-          <Icon name="close" />
-        </button>
+        <IconButton
+          name="close"
+          label={strings.text('important.unmark')}
+          press={() => change({ important: false })}
+        />
       )}
     </div>
   );
@@ -131,14 +128,11 @@ function answered(props: StripProps, context: Context) {
               `${after ?? ''} · ${line}`,
             ]}
       </div>
-      <button
-        type="button"
-        class="icon"
-        aria-label={strings.text(editing ? 'composer.cancelEdit' : 'composer.cancelReply')}
-        onClick={cancel}
-      >
-        <Icon name="close" />
-      </button>
+      <IconButton
+        name="close"
+        label={strings.text(editing ? 'composer.cancelEdit' : 'composer.cancelReply')}
+        press={cancel}
+      />
     </div>
   );
 }

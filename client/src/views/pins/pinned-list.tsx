@@ -2,7 +2,7 @@ import type { Pin } from '../../../../server/wire/events.ts';
 import type { Room } from '../../store/room.ts';
 import type { Context } from '../context.ts';
 import { Empty } from '../controls/empty.tsx';
-import { Icon } from '../controls/icon.tsx';
+import { IconButton } from '../controls/icon.tsx';
 import { listTime } from '../rooms/list-time.ts';
 import { pinnedWords, setPinned } from './pinning.ts';
 
@@ -53,14 +53,11 @@ function PinnedMessage({ context, room, pin, go }: Props & { readonly pin: Pin }
         </span>
       </button>
       {room.summary.may.includes('pin') && (
-        <button
-          type="button"
-          class="icon"
-          aria-label={strings.text('pin.remove')}
-          onClick={() => setPinned(room, pin, false, context)}
-        >
-          <Icon name="close" />
-        </button>
+        <IconButton
+          name="close"
+          label={strings.text('pin.remove')}
+          press={() => setPinned(room, pin, false, context)}
+        />
       )}
     </>
   );

@@ -5,7 +5,7 @@ import { number } from '../../chat/form.ts';
 import { preview, type Room } from '../../store/room.ts';
 import type { Note } from '../../store/timeline-blocks.ts';
 import type { Context } from '../context.ts';
-import { Icon } from '../controls/icon.tsx';
+import { Icon, IconButton } from '../controls/icon.tsx';
 import type { Speaker } from '../speaker.tsx';
 import { PinnedList } from './pinned-list.tsx';
 import { pinnedWords } from './pinning.ts';
@@ -178,17 +178,14 @@ export class PinnedMessages implements Follower {
   #hide(room: Room, pin: Pin) {
     const { chat, strings, draw } = this.#context;
     return (
-      <button
-        type="button"
-        class="icon"
-        aria-label={strings.text('pin.hide')}
-        onClick={() => {
+      <IconButton
+        name="close"
+        label={strings.text('pin.hide')}
+        press={() => {
           chat.store?.set(hiddenPin(room), pin.at);
           draw();
         }}
-      >
-        <Icon name="close" />
-      </button>
+      />
     );
   }
 

@@ -1,6 +1,6 @@
 import type { BrowserPush } from '../../chat/push.ts';
 import type { Context } from '../context.ts';
-import { Icon } from '../controls/icon.tsx';
+import { Icon, IconButton } from '../controls/icon.tsx';
 import { type Notices, USUAL_DELAY } from './notices.tsx';
 
 /**
@@ -64,9 +64,7 @@ function Offer({ context, push, mails, end }: Props) {
           </button>
         )}
       </div>
-      <button type="button" class="icon" aria-label={strings.text('notify.later')} onClick={end}>
-        <Icon name="close" />
-      </button>
+      <IconButton name="close" label={strings.text('notify.later')} press={end} />
     </fieldset>
   );
 }

@@ -29,7 +29,7 @@ export function HomeScreen({ strings }: { readonly strings: Strings }) {
 /** Explains how to allow notifications that the browser blocks. */
 export function Blocking({ strings }: { readonly strings: Strings }) {
   return (
-    <div class="note-box warn">
+    <div class="note-box">
       <Icon name="alert" />
       <div>
         <b>{strings.text('notify.blocked')}</b>

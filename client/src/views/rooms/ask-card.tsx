@@ -3,7 +3,7 @@ import { text } from '../../chat/form.ts';
 import { askLater, mayAsk, notificationState, turnOn } from '../../chat/notifications.ts';
 import type { Strings } from '../../strings/strings.ts';
 import type { Context } from '../context.ts';
-import { Icon } from '../controls/icon.tsx';
+import { Icon, IconButton } from '../controls/icon.tsx';
 import { Avatar } from '../people/avatar.tsx';
 
 /** The card above the rooms that asks to turn on browser notifications, or to be shown to others on the same page. */
@@ -43,9 +43,7 @@ function card(
     <fieldset class="ask-card" aria-label={strings.text(title)}>
       {picture}
       <div>{content}</div>
-      <button type="button" class="icon" aria-label={strings.text('notify.later')} onClick={later}>
-        <Icon name="close" />
-      </button>
+      <IconButton name="close" label={strings.text('notify.later')} press={later} />
     </fieldset>
   );
 }

@@ -8,7 +8,7 @@ import { boxIn } from '../box.ts';
 import type { Context } from '../context.ts';
 import { Empty } from '../controls/empty.tsx';
 import { FilterField } from '../controls/filter-field.tsx';
-import { Icon } from '../controls/icon.tsx';
+import { Icon, IconButton } from '../controls/icon.tsx';
 import { RovingList } from '../controls/roving-list.tsx';
 import { draftOf } from '../messages/draft.ts';
 import { Avatar } from '../people/avatar.tsx';
@@ -147,9 +147,7 @@ export class RoomList extends Component<Props> {
           </h2>
           {/* Appears together with the next button, which would move it otherwise. */}
           {me !== undefined && search !== undefined && (
-            <button type="button" class="icon" aria-label={strings.text('search.open')} onClick={search}>
-              <Icon name="search" />
-            </button>
+            <IconButton name="search" label={strings.text('search.open')} press={search} />
           )}
           {(chat.mayCreate || can.direct) && (
             <button

@@ -9,7 +9,7 @@ import { Bones } from '../controls/bones.tsx';
 import { Empty } from '../controls/empty.tsx';
 import { FilterField } from '../controls/filter-field.tsx';
 import { arrive } from '../controls/fresh.ts';
-import { Icon } from '../controls/icon.tsx';
+import { Icon, IconButton } from '../controls/icon.tsx';
 import { RovingList } from '../controls/roving-list.tsx';
 import { Segments } from '../controls/rows.tsx';
 import { asked, FilterChips, FilterFields, type Filters } from './filters.tsx';
@@ -134,9 +134,7 @@ export class SearchPanel extends Component<Props> {
           <h2>
             <span>{strings.text('search.heading')}</span>
           </h2>
-          <button type="button" class="icon" aria-label={strings.text('search.close')} onClick={close}>
-            <Icon name="close" />
-          </button>
+          <IconButton name="close" label={strings.text('search.close')} press={close} />
         </div>
         <div class="find">
           <FilterField

@@ -1,5 +1,5 @@
 import type { Context } from '../context.ts';
-import { Icon } from '../controls/icon.tsx';
+import { Icon, IconButton } from '../controls/icon.tsx';
 import type { Hits } from './search.tsx';
 
 interface Props {
@@ -33,9 +33,7 @@ export function Walk({ context: { strings }, hits: { query, messages, more }, at
       {/* Older messages are further up. */}
       {step('next', at + 1)}
       {step('previous', at - 1)}
-      <button type="button" class="icon" aria-label={strings.text('search.end')} onClick={end}>
-        <Icon name="close" />
-      </button>
+      <IconButton name="close" label={strings.text('search.end')} press={end} />
     </section>
   );
 }

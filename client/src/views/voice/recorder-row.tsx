@@ -2,7 +2,7 @@ import { Component, createRef } from 'preact';
 import { clock } from '../../text/clock.ts';
 import { confirms } from '../../text/keys.ts';
 import type { Context } from '../context.ts';
-import { Icon } from '../controls/icon.tsx';
+import { Icon, IconButton } from '../controls/icon.tsx';
 import type { Player, Sound } from '../media/player.ts';
 import { Lines, Position, played } from '../media/wave.tsx';
 import type { Recording } from './recording.ts';
@@ -69,14 +69,7 @@ export class RecorderRow extends Component<Props> {
         onKeyDown={this.#key}
       >
         {!recording.held && (
-          <button
-            type="button"
-            class="icon"
-            aria-label={strings.text('voice.discard')}
-            onClick={acts.discard}
-          >
-            <Icon name="delete" />
-          </button>
+          <IconButton name="delete" label={strings.text('voice.discard')} press={acts.discard} />
         )}
         {recording.isOn ? this.#recorded() : this.#paused()}
       </div>
@@ -109,9 +102,7 @@ export class RecorderRow extends Component<Props> {
             <div class="wave">
               <Lines levels={[...new Array<number>(LINES - last.length).fill(0), ...last]} />
             </div>
-            <button type="button" class="icon" aria-label={strings.text('voice.pause')} onClick={acts.pause}>
-              <Icon name="pause" />
-            </button>
+            <IconButton name="pause" label={strings.text('voice.pause')} press={acts.pause} />
           </>
         )}
       </>
@@ -149,9 +140,7 @@ export class RecorderRow extends Component<Props> {
           {player.failed(sound) ? strings.text('media.failed') : clock(recording.duration, strings)}
         </span>
         {!recording.restored && !recording.full && (
-          <button type="button" class="icon" aria-label={strings.text('voice.resume')} onClick={acts.goOn}>
-            <Icon name="mic" />
-          </button>
+          <IconButton name="mic" label={strings.text('voice.resume')} press={acts.goOn} />
         )}
       </>
     );
