@@ -242,7 +242,8 @@ export class RoomList extends Component<Props> {
             {unread > 0 && <span class="vh">, {strings.text('rooms.unread', { n: unread })}</span>}
           </span>
           {unread > 0 && (
-            <span class="badge quiet" aria-hidden="true">
+            // Grey means that the user wants no notifications, as in rooms without them.
+            <span class={key === 'archive' ? 'badge quiet' : 'badge'} aria-hidden="true">
               {atMost99(unread)}
             </span>
           )}
