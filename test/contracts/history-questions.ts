@@ -351,7 +351,7 @@ export function questionsContract(now: Now) {
     expect(room.question).toEqual({
       ...{ team, openedAt: at, answeredAt: at, lastAt: at, closedAt: expect.any(Number) },
     });
-    expect(await now().holding(mark)).toEqual([]);
+    await expect.poll(() => now().holding(mark)).toEqual([]);
     await write.openQuestion(acting(id));
     await expectRefusal(say(id, ida), 'forbidden');
   });

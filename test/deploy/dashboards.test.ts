@@ -29,7 +29,17 @@ interface Sample {
 let samples: Sample[];
 let site: PeopleSite;
 beforeAll(async () => {
-  site = await startPeopleSite();
+  site = await startPeopleSite({ CHAT_TEAM: 'ida' });
+  const ida = await site.person({}, 'ida');
+  // The median needs five answers.
+  for (let n = 0; n < 5; n++) {
+    const question = { user: { id: `asker-${n}`, name: 'Asker' }, text: 'Where is it?', clientId: 'asked' };
+    const { room } = ((await site.api('POST', '/questions', question)).body as { room: { room: string } })
+      .room;
+    await ida.request('question:open', { question: room });
+    await ida.request('room:join', { room });
+    await say(ida, room);
+  }
   const ann = await site.person();
   await ann.request('room:join', { room: 'lobby' });
   await say(ann, 'lobby');

@@ -123,7 +123,7 @@ describe.each(names)('an upgrade of a history in %s with only the first migratio
       { text: 'only in replies', replyTo: 1, threadOnly: true },
       { mentions: [{ user: user('ben', 'Ben'), start: 0, length: 4 }] },
       { mentions: [{ user: user('*', '*') }] },
-      { files: [{ id: 'picture', type: 'image/png', alt: 'a cat' }, { id: 'text' }] },
+      { files: [{ id: 'picture-of-a-cat', type: 'image/png', alt: 'a cat' }, { id: 'text-of-3-letters' }] },
       { preview: { url: 'https://garden.example/spring', title: 'Spring' } },
       { poll: { options: ['yes', 'no'] }, reactions: [{ emoji: '1', count: 1 }] },
       { card: 'order:1' },

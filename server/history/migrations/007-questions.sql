@@ -36,6 +36,8 @@ CREATE UNIQUE INDEX IF NOT EXISTS chat_rooms_by_asker ON chat_rooms (asker, team
 CREATE INDEX IF NOT EXISTS chat_rooms_by_assigned ON chat_rooms (assigned, team);
 CREATE INDEX IF NOT EXISTS chat_rooms_by_team ON chat_rooms (team, closed_at);
 CREATE INDEX IF NOT EXISTS chat_rooms_by_opening ON chat_rooms (team, opened_at);
+-- Addresses that are deleted after a while.
+CREATE INDEX IF NOT EXISTS chat_rooms_by_reachable ON chat_rooms (reachable, last_at);
 
 -- Members of teams, from their first connection with the role until one without it.
 CREATE TABLE IF NOT EXISTS chat_team (

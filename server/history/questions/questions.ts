@@ -384,7 +384,7 @@ const oldAddressesLoader: ValueLoader<{ before: number; most: number }, readonly
     const found: Need[] = [];
     for (const need of needs) {
       const rooms = yield* transaction.query(
-        sql`SELECT id, asker FROM chat_rooms WHERE reachable = 'given' AND last_at < ${need.before} ORDER BY num LIMIT ${need.most}`,
+        sql`SELECT id, asker FROM chat_rooms WHERE reachable = 'given' AND last_at < ${need.before} ORDER BY last_at LIMIT ${need.most}`,
       );
       work.keep(
         oldAddressesLoader,

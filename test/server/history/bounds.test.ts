@@ -416,7 +416,7 @@ test('scans only tables that are small, limited in size or read whole at the sta
       'SCAN chat_digest_key',
       // Values of a statement, and rows found by an index, limited to one page.
       'SCAN json_each VIRTUAL TABLE INDEX 1:',
-      ...['found', 'fresh', 'marks', 'newest', 'numbered', 'one', 'other', 'p', 'q', 'some_0', 'some_1'].map(
+      ...['found', 'fresh', 'marks', 'newest', 'numbered', 'one', 'other', 'p', 'q', 'some_0', 'some_1', 'some_2'].map(
         (list) => `SCAN ${list}`,
       ),
     ].sort(),
@@ -454,8 +454,12 @@ test('sorts only pages, and rows that are few or limited in number', async () =>
       ...['dueScheduled', 'dropFiles'],
       // Events that failed. The number of events is limited.
       'events',
+      // The notes on a question, and those of a user, limited.
+      ...['notes', 'notesBy'],
+      // The questions of a team that are open, or closed.
+      'questions',
       // These are few.
-      'vapidKeys',
+      ...['team', 'vapidKeys'],
     ].sort(),
   );
 });

@@ -14,7 +14,7 @@ const fingerprints = {
   '004-list-indexes.sql': '488a250825c757edc73c4ed7e8c097f78d176bdccb948ece9a6e0ec6711b70d3',
   '005-search-parts.sql': 'a77cfb254928697271bafafb95c44a929f4d73d417e0e0c74b86fcf2bfa2fbfb',
   '006-mail-replies.sql': 'baa250fb9baa00956898102d550a53333dbf104679c43df513338dc799c280ad',
-  '007-questions.sql': 'c1df01d0ca1faf2f6888b53dbc579b80d93f410854d94a201865bc4a92e8a94c',
+  '007-questions.sql': '2f6a2e94c093b5cdbc7016ebe3d3829a1eda4214ebbf370b156007e58eded8bc',
 };
 
 test('no migration that histories contain has changed', () => {

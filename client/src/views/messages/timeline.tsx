@@ -199,10 +199,10 @@ export class TimelineView {
     const room = this.#talk?.room;
     if (room === undefined || !this.awayFromEnd) return undefined;
     const { chat, strings } = this.#context;
-    const unread = chat.unreadIn(room);
+    const unread = atMost99(chat.unreadIn(room));
     const words = [
       strings.text('timeline.jump'),
-      unread > 0 && strings.text('rooms.unread', { n: unread }),
+      unread !== '0' && strings.text('rooms.unread', { n: unread }),
       room.mentions > 0 && strings.text('rooms.mentioned'),
     ].filter(Boolean);
     return (
@@ -213,9 +213,9 @@ export class TimelineView {
         onClick={this.#onward}
       >
         <Icon name="down" />
-        {unread > 0 && (
+        {unread !== '0' && (
           <span class="badge" aria-hidden="true">
-            {atMost99(unread)}
+            {unread}
           </span>
         )}
       </button>
