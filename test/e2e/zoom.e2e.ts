@@ -178,7 +178,10 @@ test('a zoomed or scaled page neither moves the reader nor misplaces menus', asy
       }
 
       expect(await driftOf(timeline)).toBeLessThanOrEqual(1);
-      const [jump, room] = await boxesOf(chat.locator('.jump'), page.getByRole('region', { name: 'history' }));
+      const [jump, room] = await boxesOf(
+        chat.locator('.jump'),
+        page.getByRole('region', { name: 'history' }),
+      );
       // At the end of a wide room, at the start of others.
       const places = [room.x + room.width - jump.x - jump.width - 8 * scale, jump.x - room.x - 4 * scale];
       expect(Math.min(...places.map(Math.abs))).toBeLessThanOrEqual(1);

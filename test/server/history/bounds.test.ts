@@ -416,9 +416,20 @@ test('scans only tables that are small, limited in size or read whole at the sta
       'SCAN chat_digest_key',
       // Values of a statement, and rows found by an index, limited to one page.
       'SCAN json_each VIRTUAL TABLE INDEX 1:',
-      ...['found', 'fresh', 'marks', 'newest', 'numbered', 'one', 'other', 'p', 'q', 'some_0', 'some_1', 'some_2'].map(
-        (list) => `SCAN ${list}`,
-      ),
+      ...[
+        'found',
+        'fresh',
+        'marks',
+        'newest',
+        'numbered',
+        'one',
+        'other',
+        'p',
+        'q',
+        'some_0',
+        'some_1',
+        'some_2',
+      ].map((list) => `SCAN ${list}`),
     ].sort(),
   );
 });

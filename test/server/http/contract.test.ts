@@ -24,7 +24,10 @@ const operations = Object.entries(paths as Record<string, Record<string, Operati
 const tickets = ticketKeys();
 let site: ChatSite<RunningChat>;
 beforeAll(async () => {
-  site = await startChatSite({ ...tickets.env, CHAT_API_KEY: apiKey, CHAT_TEAM: 'role:moderator' }, chatServerHere);
+  site = await startChatSite(
+    { ...tickets.env, CHAT_API_KEY: apiKey, CHAT_TEAM: 'role:moderator' },
+    chatServerHere,
+  );
 });
 afterAll(async () => {
   agent.destroy();
