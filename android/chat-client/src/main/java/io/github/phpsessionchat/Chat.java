@@ -1888,13 +1888,15 @@ public final class Chat implements AutoCloseable {
     }
 
     @Override
-    public void ready(JSONObject ready) {
+    public void ready(ConnectionState online, JSONObject ready) {
       String user = Wire.object(ready, "user").optString("id");
       // Before `forgetRestored`, which forgets the rooms that the server omitted.
       List<JSONObject> listed = rooms.listed(ready);
       if (me != null && !me.user.id.equals(user)) forgetRestored();
       tasks.restart();
-      setIdentity(Identity.fromJson(ready));
+      me = Identity.fromJson(ready);
+      state(online);
+      setIdentity(me);
       // Rooms of a different user stay closed.
       if (user.equals(lastUser)) {
         for (Map.Entry<String, Boolean> entry : lastOpenRooms.entrySet()) openRooms.put(entry.getKey(), entry.getValue());

@@ -27,7 +27,8 @@ final class Connection implements Link.Listener, Tickets.Listener {
     /** Returns {@code auth.tags}. */
     String tags();
 
-    void ready(JSONObject ready);
+    /** Connected and logged in. Replaces {@code state} for this state, so that the app never sees it without a user. */
+    void ready(ConnectionState online, JSONObject ready);
 
     /** The session may have ended. Nothing may be shown until {@code ready}. */
     void hide();
@@ -287,8 +288,8 @@ final class Connection implements Link.Listener, Tickets.Listener {
     ready = true;
     fileAccess = payload.has("fileAccess") ? Wire.text(payload, "fileAccess") : null;
     if (tickets != null) tickets.connected(sentTicket);
-    setState(ConnectionState.of(Kind.ONLINE));
-    listener.ready(payload);
+    state = ConnectionState.of(Kind.ONLINE);
+    listener.ready(state, payload);
   }
 
   private void handleSessionEnded(Reason reason) {

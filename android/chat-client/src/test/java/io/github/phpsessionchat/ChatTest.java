@@ -17,6 +17,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.BooleanSupplier;
 import mockwebserver3.MockResponse;
 import okhttp3.OkHttpClient;
@@ -70,6 +71,25 @@ class ChatTest {
     String before = events.await("unsent hello: offline");
     assertEquals("\nopen later: offline\nfound: offline", before.replace("\nopen: offline", ""));
     assertEquals(ConnectionState.Kind.STOPPED, chat.state().kind);
+  }
+
+  @Test
+  void theUserIsKnownWhenOnlineIsReported() throws Exception {
+    chat.close();
+    AtomicReference<Chat> current = new AtomicReference<>();
+    EventRecorder recorder =
+        new EventRecorder() {
+          @Override
+          public void onState(ConnectionState state) {
+            Identity me = current.get().me();
+            record(state + " as " + (me == null ? null : me.user.id));
+          }
+        };
+    // Callbacks run immediately, so the chat's thread cannot continue before the check.
+    chat = Chat.builder(server.url(), Runnable::run, recorder).session(() -> "id").build();
+    current.set(chat);
+    chat.start();
+    recorder.await("ONLINE as alice");
   }
 
   @Test
