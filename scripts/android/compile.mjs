@@ -92,11 +92,28 @@ export async function compileShrunkTest(shrunk) {
   return [await javac('the test of the shrunk app', join(app, 'shrunk'), folder, all), ...all];
 }
 
+/** What the example in docs/android.md uses. An editor adds the imports. */
+const exampleImports = [
+  ...['android.app.Application', 'android.content.ContentResolver', 'android.net.Uri', 'android.util.Log'],
+  ...['androidx.lifecycle.*', 'io.github.phpsessionchat.*', 'io.github.phpsessionchat.android.*'],
+  ...['java.io.File', 'kotlinx.coroutines.*', 'kotlinx.coroutines.flow.map'],
+];
+
 /** @param {string[]} classPath of the app */
 export async function compileTests(classPath) {
   const all = [...classPath, ...jarsOf('test')];
-  const sources = [join(app, 'test'), join(app, 'firebase')];
+  const sources = [join(app, 'test'), join(app, 'firebase'), writeExample()];
   return [await kotlinc('the tests', sources, testClasses, all), ...all];
+}
+
+/** Writes the Kotlin code of docs/android.md to a file, so that the tests fail if it does not compile. @returns its folder */
+function writeExample() {
+  const code = readFileSync(join(root, 'docs', 'android.md'), 'utf8').match(/```kotlin\n(.*?)```/s)?.[1];
+  if (code === undefined) throw new Problem('docs/android.md has no Kotlin example.');
+  const folder = emptyFolder(join(out, 'example'));
+  const imports = exampleImports.map((name) => `import ${name}\n`).join('');
+  writeFileSync(join(folder, 'Example.kt'), `package example\n\n${imports}\n${code}`);
+  return folder;
 }
 
 async function mergeManifests() {

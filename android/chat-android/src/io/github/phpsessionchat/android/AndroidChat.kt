@@ -393,7 +393,7 @@ class AndroidChat(
     }
 
     /**
-     * Sends a request and waits for the answer: `chat.request { react(message, "👍", true, it) }`.
+     * Sends a request and waits for the answer: `chat.request<Message> { react(message, "👍", true, it) }`.
      *
      * @throws ChatRequestException if the server refuses it, or with the code `offline` without a connection
      */
