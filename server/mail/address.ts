@@ -1,8 +1,6 @@
 import { visibleLine } from '../text/blank.ts';
 import { isMailAddress } from '../text/mail-address.ts';
 
-export { isMailAddress };
-
 /** The name and address of a sender. */
 export interface Mailbox {
   /** May be empty. */

@@ -1,5 +1,5 @@
 import type { History } from '../history/history.ts';
-import { isMailAddress } from './address.ts';
+import { isMailAddress } from '../text/mail-address.ts';
 
 /** Stores the mail addresses from the sessions of users when they change. */
 export class SeenAddresses {

@@ -1,5 +1,5 @@
 import PostalMime, { type Attachment, addressParser } from 'postal-mime';
-import { isMailAddress } from '../address.ts';
+import { isMailAddress } from '../../text/mail-address.ts';
 import { textOfHtml } from './html-text.ts';
 import { type RepliesAddress, tokensIn } from './reply-address.ts';
 import { replyIn } from './reply-text.ts';

@@ -1,4 +1,4 @@
-import { isMailAddress } from '../address.ts';
+import { isMailAddress } from '../../text/mail-address.ts';
 
 /** Mail servers may change the case of an address, so tokens use one case. */
 export const alphabet = 'abcdefghijklmnopqrstuvwxyz234567';
