@@ -1,3 +1,8 @@
+import { expect } from 'vitest';
+import type { ReceivedMail, TestMailServer } from './mail-server.ts';
+import { noon } from './noon.ts';
+import { apiKey } from './people.ts';
+
 /** An answer to a mail of `Our garden <chat@garden.example>`, as a mail program writes it. */
 export interface MailAnswer {
   /** The mail program. */
@@ -404,3 +409,32 @@ export const automatic: readonly Pick<MailAnswer, 'of' | 'headers'>[] = [
   { of: 'a mail with an empty sender', headers: ['Return-Path: <>'] },
   { of: 'a bounce', headers: ['Content-Type: multipart/report; report-type=delivery-status; boundary="x"'] },
 ];
+
+/** The settings of a server whose mails can be answered, without the mail server. */
+export const answerable = {
+  CHAT_MAIL_FROM: 'Our garden <chat@garden.example>',
+  CHAT_MAIL_REPLIES: 'replies@garden.example',
+  CHAT_MAIL_TEXT: 'on',
+  CHAT_URL: 'https://garden.example/chat',
+  CHAT_USER_MAIL: 'account.mail',
+  CHAT_TIME_ZONE: noon,
+  CHAT_NOTIFY_AFTER: '100ms',
+};
+
+/** Waits for the `n`th mail to this address. */
+export async function mailTo({ mails }: TestMailServer, address: string, n = 1): Promise<ReceivedMail> {
+  const all = () => mails.filter(({ to }) => to.includes(address));
+  await expect.poll(() => all().length).toBeGreaterThanOrEqual(n);
+  return all()[n - 1] as ReceivedMail;
+}
+
+/** Passes a mail to a chat server as `receive-mail` does. Returns its outcome, or the code of the error. */
+export async function passMail(url: string, mail: Buffer): Promise<string | undefined> {
+  const answer = await fetch(`${url}/mail`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${apiKey}` },
+    body: new Uint8Array(mail),
+  });
+  const { outcome, error } = (await answer.json()) as { outcome?: string; error?: { code: string } };
+  return outcome ?? error?.code;
+}

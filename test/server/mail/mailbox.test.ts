@@ -3,9 +3,8 @@ import { chatServerHere } from '../../helpers/chat-here.ts';
 import { doctorSays } from '../../helpers/doctor-says.ts';
 import { postgresDatabase } from '../../helpers/history-database.ts';
 import { startImapServer, type TestImapServer } from '../../helpers/imap-server.ts';
-import { bytesOf } from '../../helpers/mail-answers.ts';
+import { answerable, bytesOf } from '../../helpers/mail-answers.ts';
 import { startMailServer, type TestMailServer } from '../../helpers/mail-server.ts';
-import { noon } from '../../helpers/noon.ts';
 import { apiKey, closedAfterEach, type PeopleSite, say, startPeopleSite } from '../../helpers/people.ts';
 import { startPostgres } from '../../helpers/postgres.ts';
 
@@ -13,15 +12,9 @@ let server: TestMailServer;
 let imap: TestImapServer;
 let site: PeopleSite;
 const settings = (over: NodeJS.ProcessEnv = {}) => ({
+  ...answerable,
   CHAT_MAIL: server.url,
-  CHAT_MAIL_FROM: 'Our garden <chat@garden.example>',
-  CHAT_MAIL_REPLIES: 'replies@garden.example',
   CHAT_MAIL_IN: imap.url,
-  CHAT_MAIL_TEXT: 'on',
-  CHAT_URL: 'https://garden.example/chat',
-  CHAT_USER_MAIL: 'account.mail',
-  CHAT_TIME_ZONE: noon,
-  CHAT_NOTIFY_AFTER: '100ms',
   ...over,
 });
 beforeAll(async () => {

@@ -1,11 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type ChatClient, connectChat, newClientId } from '../../helpers/chat-client.ts';
-import { bytesOf } from '../../helpers/mail-answers.ts';
+import { answerable, bytesOf, mailTo, passMail } from '../../helpers/mail-answers.ts';
 import { startMailServer, type TestMailServer } from '../../helpers/mail-server.ts';
-import { noon } from '../../helpers/noon.ts';
 import {
-  apiKey,
   closedAfterEach,
   codeOf,
   eventsOf,
@@ -20,13 +18,7 @@ beforeAll(async () => {
   server = await startMailServer();
   site = await startPeopleSite({
     CHAT_MAIL: server.url,
-    CHAT_MAIL_FROM: 'Our garden <chat@garden.example>',
-    CHAT_MAIL_REPLIES: 'replies@garden.example',
-    CHAT_MAIL_TEXT: 'on',
-    CHAT_URL: 'https://garden.example/chat',
-    CHAT_USER_MAIL: 'account.mail',
-    CHAT_TIME_ZONE: noon,
-    CHAT_NOTIFY_AFTER: '100ms',
+    ...answerable,
     CHAT_TEAM: 'ida,joe',
     CHAT_GUESTS: 'write',
     CHAT_GUEST_ROOMS: 'lobby',
@@ -38,22 +30,7 @@ afterAll(async () => {
 });
 const open = closedAfterEach();
 
-async function mailTo(address: string, n = 1): Promise<TestMailServer['mails'][number]> {
-  const all = () => server.mails.filter(({ to }) => to.includes(address));
-  await expect.poll(() => all().length).toBeGreaterThanOrEqual(n);
-  return all()[n - 1] as TestMailServer['mails'][number];
-}
 const replyTo = ({ headers }: TestMailServer['mails'][number]) => headers.get('reply-to')?.[0] ?? '';
-
-async function post(mail: Buffer): Promise<string | undefined> {
-  const answer = await fetch(`${site.chat.url}/mail`, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${apiKey}` },
-    body: new Uint8Array(mail),
-  });
-  const { outcome, error } = (await answer.json()) as { outcome?: string; error?: { code: string } };
-  return outcome ?? error?.code;
-}
 
 const newSecret = () => randomBytes(32).toString('base64url');
 const guest = async (secret = newSecret()) =>
@@ -71,12 +48,12 @@ test('an answer to a guest who left is mailed with its text, and can be answered
   await ida.request('room:join', { room });
   await ida.request('question:note', { question: room, text: 'a secret note', clientId: newClientId() });
   await say(ida, room, 'Yes, red ones');
-  const mail = await mailTo('eve@mail.example');
+  const mail = await mailTo(server, 'eve@mail.example');
   expect(mail.text).toContain('Yes, red ones');
   expect(JSON.stringify(server.mails)).not.toContain('a secret note');
   const answer = bytesOf({ body: '\nTen of them, please.\n' }, replyTo(mail), { from: 'eve@mail.example' });
-  expect(await post(answer)).toBe('posted');
-  expect(await post(answer)).toBe('repeated');
+  expect(await passMail(site.chat.url, answer)).toBe('posted');
+  expect(await passMail(site.chat.url, answer)).toBe('repeated');
   await expect.poll(() => ida.messages().map(({ text }) => text)).toContain('Ten of them, please.');
   await expect
     .poll(() => eventsOf(ida, 'question:changed').at(-1)?.question)
@@ -87,7 +64,7 @@ test('an answer to a guest who left is mailed with its text, and can be answered
     from: 'mallory@mail.example',
     id: '<x@y>',
   });
-  expect(await post(forged)).toBe('rejected');
+  expect(await passMail(site.chat.url, forged)).toBe('rejected');
 });
 
 test('a member of the team answers the mail about a question', async () => {
@@ -96,10 +73,10 @@ test('a member of the team answers the mail about a question', async () => {
   const eve = await guest();
   const room = await ask(eve, 'Do you have roses?');
   await eve.request('room:join', { room });
-  const mail = await mailTo('joe@site.example');
+  const mail = await mailTo(server, 'joe@site.example');
   expect(mail.text).toContain('Do you have roses?');
   const answer = bytesOf({ body: '\nWhite roses.\n' }, replyTo(mail), { from: 'joe@site.example' });
-  expect(await post(answer)).toBe('posted');
+  expect(await passMail(site.chat.url, answer)).toBe('posted');
   await expect.poll(() => eve.messages().map(({ text }) => text)).toEqual(['White roses.']);
   await expect.poll(() => eventsOf(eve, 'room:changed').at(-1)?.question?.by?.id).toBe('joe');
 });

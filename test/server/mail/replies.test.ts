@@ -5,9 +5,8 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import { MailReplies } from '../../../server/mail/replies/replies.ts';
 import type { ReplyTokens } from '../../../server/mail/replies/tokens.ts';
 import { startChild } from '../../helpers/child.ts';
-import { automatic, bytesOf } from '../../helpers/mail-answers.ts';
+import { answerable, automatic, bytesOf, mailTo, passMail } from '../../helpers/mail-answers.ts';
 import { startMailServer, type TestMailServer } from '../../helpers/mail-server.ts';
-import { noon } from '../../helpers/noon.ts';
 import {
   apiKey,
   closedAfterEach,
@@ -17,16 +16,6 @@ import {
   say,
   startPeopleSite,
 } from '../../helpers/people.ts';
-
-const settings = {
-  CHAT_MAIL_FROM: 'Our garden <chat@garden.example>',
-  CHAT_MAIL_REPLIES: 'replies@garden.example',
-  CHAT_MAIL_TEXT: 'on',
-  CHAT_URL: 'https://garden.example/chat',
-  CHAT_USER_MAIL: 'account.mail',
-  CHAT_TIME_ZONE: noon,
-  CHAT_NOTIFY_AFTER: '100ms',
-};
 
 let server: TestMailServer;
 beforeAll(async () => {
@@ -41,7 +30,7 @@ function settingsFile() {
   const folder = mkdtempSync(join(tmpdir(), 'replies-'));
   return {
     write(over: NodeJS.ProcessEnv): string {
-      const all = { CHAT_SESSION_STORE: 'file:///nowhere', CHAT_API_KEY: apiKey, ...settings, ...over };
+      const all = { CHAT_SESSION_STORE: 'file:///nowhere', CHAT_API_KEY: apiKey, ...answerable, ...over };
       const file = join(folder, String(++users));
       writeFileSync(
         file,
@@ -70,19 +59,12 @@ async function receiveMail(mail: Buffer, settings: string, ...args: string[]) {
   return { code, said: child.output() };
 }
 
-/** Waits for the `n`th mail to this address. */
-async function mailTo(address: string, n = 1): Promise<TestMailServer['mails'][number]> {
-  const all = () => server.mails.filter(({ to }) => to.includes(address));
-  await expect.poll(() => all().length).toBeGreaterThanOrEqual(n);
-  return all()[n - 1] as TestMailServer['mails'][number];
-}
-
 const replyTo = ({ headers }: TestMailServer['mails'][number]) => headers.get('reply-to') ?? [];
 
 describe('a mail about unread messages', () => {
   let site: PeopleSite;
   beforeAll(async () => {
-    site = await startPeopleSite({ ...settings, CHAT_MAIL: server.url });
+    site = await startPeopleSite({ ...answerable, CHAT_MAIL: server.url });
   });
   afterAll(() => site.close());
 
@@ -99,7 +81,7 @@ describe('a mail about unread messages', () => {
   test('has a reply address with a token, and says so, if it is about one room', async () => {
     const [ann, ben] = await pair('one@site.example');
     await say(ann, await den(ann, ben), '@B shall we take it?', mention(ben));
-    const mail = await mailTo('one@site.example');
+    const mail = await mailTo(server, 'one@site.example');
     expect(replyTo(mail)).toEqual([expect.stringMatching(/^replies\+[a-z2-7]{26}@garden\.example$/)]);
     expect(mail.text).toContain('-- \nAnswer this email to write in spring market.\n');
     expect(mail.html).toContain('Answer this email to write in spring market.<br>');
@@ -111,7 +93,7 @@ describe('a mail about unread messages', () => {
     await ben.request('notify:set', { quiet: { from: '08:00', to: '16:00' } });
     for (const room of rooms) await say(ann, room, '@B', mention(ben));
     await ben.request('notify:set', { quiet: null });
-    const mail = await mailTo('two@site.example');
+    const mail = await mailTo(server, 'two@site.example');
     expect(mail.text).toContain('winter market');
     expect([replyTo(mail), mail.text.includes('Answer this email')]).toEqual([[], false]);
   });
@@ -120,7 +102,7 @@ describe('a mail about unread messages', () => {
     const [ann, ben] = await pair('nothing@site.example');
     await ben.request('notify:set', { text: 'nothing' });
     await say(ann, await den(ann, ben), '@B', mention(ben));
-    expect(replyTo(await mailTo('nothing@site.example'))).toEqual([]);
+    expect(replyTo(await mailTo(server, 'nothing@site.example'))).toEqual([]);
   });
 
   test('has none if the reader may not write in the room, or has not accepted it', async () => {
@@ -128,12 +110,12 @@ describe('a mail about unread messages', () => {
     const room = await den(ann, ben);
     await ann.request('room:update', { room, write: 'moderators' });
     await say(ann, room, '@B', mention(ben));
-    expect(replyTo(await mailTo('quiet@site.example'))).toEqual([]);
+    expect(replyTo(await mailTo(server, 'quiet@site.example'))).toEqual([]);
     const [eve, cat] = await pair('stranger@site.example');
     const { id } = (await eve.request('direct:open', { user: cat.id })).room;
     await eve.request('room:join', { room: id });
     await say(eve, id, 'hello');
-    expect(replyTo(await mailTo('stranger@site.example'))).toEqual([]);
+    expect(replyTo(await mailTo(server, 'stranger@site.example'))).toEqual([]);
   });
 });
 
@@ -142,7 +124,7 @@ describe('an answer by mail', () => {
   let site: PeopleSite;
   beforeAll(async () => {
     site = await startPeopleSite({
-      ...settings,
+      ...answerable,
       CHAT_MAIL: server.url,
       CHAT_FILE_TYPES: 'image/*,application/pdf',
     });
@@ -161,7 +143,7 @@ describe('an answer by mail', () => {
     const { id: room } = await site.den(ann, [ben], { name: 'spring market', ...over });
     for (const one of [ann, ben]) await one.request('room:join', { room });
     await say(ann, room, '@B shall we take it?', { mentions: [{ user: ben.id, start: 0, length: 2 }] });
-    const [to = ''] = replyTo(await mailTo(mail));
+    const [to = ''] = replyTo(await mailTo(server, mail));
     /** Passes an answer on to the server, as the command does. */
     const answer = (
       body: string,
@@ -173,15 +155,7 @@ describe('an answer by mail', () => {
     };
     return { ann, ben, room, mail, to, answer, texts };
   }
-  const post = async (mail: Buffer) => {
-    const answer = await fetch(`${site.chat.url}/mail`, {
-      method: 'POST',
-      headers: { authorization: `Bearer ${apiKey}` },
-      body: new Uint8Array(mail),
-    });
-    const { outcome, error } = (await answer.json()) as { outcome?: string; error?: { code: string } };
-    return outcome ?? error?.code;
-  };
+  const post = (mail: Buffer) => passMail(site.chat.url, mail);
   const asked = '@B shall we take it?';
 
   test('becomes a message once, and the answered messages count as read', async () => {
@@ -206,7 +180,7 @@ describe('an answer by mail', () => {
     // Ben accepts the room.
     await ben.request('room:join', { room });
     await ben.request('notify:set', { quiet: null });
-    const [to = ''] = replyTo(await mailTo(mail));
+    const [to = ''] = replyTo(await mailTo(server, mail));
     const came = nextOf(ann, 'message:new');
     expect(await post(bytesOf({ body: '\nby mail\n' }, to, { from: mail }))).toBe('posted');
     expect(await came).toMatchObject({ text: 'by mail', user: { id: ben.id } });
@@ -221,7 +195,7 @@ describe('an answer by mail', () => {
     const { messages } = await ann.request('message:history', { room, limit: 1 });
     expect(messages).toMatchObject([{ text: 'The plan', files: [{ name: 'plan.pdf' }] }]);
     expect(messages[0]?.files).toHaveLength(1);
-    const { subject, text } = await mailTo(mail, 2);
+    const { subject, text } = await mailTo(server, mail, 2);
     expect(subject).toBe('Your email was posted, but not all of its files');
     expect(text).toContain('setup. exe');
   });
@@ -253,7 +227,7 @@ describe('an answer by mail', () => {
     const id = `<${++users}@mail.example>`;
     expect(await scene.answer(body, { id })).toBe('rejected');
     expect(await scene.texts()).toEqual([`ann: ${asked}`]);
-    const { subject, text, headers } = await mailTo(scene.mail, 2);
+    const { subject, text, headers } = await mailTo(server, scene.mail, 2);
     expect([subject, text]).toEqual(['Your email was not posted', expect.stringMatching(reason)]);
     expect(headers.get('auto-submitted')).toEqual(['auto-replied']);
     expect(headers.get('in-reply-to')).toEqual([id]);
@@ -264,7 +238,7 @@ describe('an answer by mail', () => {
     const { mail, answer, texts } = await mailed();
     expect(await answer('\nhello\n', { from: 'mallory@evil.example' })).toBe('rejected');
     expect(await answer('\nhello\n', { from: `mallory@evil.example, ${mail}` })).toBe('rejected');
-    expect((await mailTo(mail, 3)).text).toContain('different address');
+    expect((await mailTo(server, mail, 3)).text).toContain('different address');
     expect(server.attempts.filter((to) => to.includes('evil'))).toEqual([]);
     expect(await texts()).toEqual([`ann: ${asked}`]);
   });
@@ -297,7 +271,7 @@ describe('an answer by mail', () => {
     expect(
       await answer('\n\n', { id, headers: ['Subject: =?utf-8?q?a=0D=0ABcc:_victim@evil.example?='] }),
     ).toBe('rejected');
-    const { head, to } = await mailTo(mail, 2);
+    const { head, to } = await mailTo(server, mail, 2);
     expect([to, head.includes('evil')]).toEqual([[mail], false]);
   });
 
@@ -343,20 +317,16 @@ describe('an answer by mail', () => {
 });
 
 test('an answer by mail is held if messages need approval', async () => {
-  const site = await startPeopleSite({ ...settings, CHAT_MAIL: server.url, CHAT_HOLD: 'all' });
+  const site = await startPeopleSite({ ...answerable, CHAT_MAIL: server.url, CHAT_HOLD: 'all' });
   onTestFinished(() => site.close());
   const ann = closed(await site.person());
   const ben = closed(await site.person({ account: { mail: 'held@site.example' } }));
   const { id: room } = await site.den(ann, [ben]);
   for (const one of [ann, ben]) await one.request('room:join', { room });
   await say(ann, room, '@B', { mentions: [{ user: ben.id, start: 0, length: 2 }] });
-  const [to = ''] = replyTo(await mailTo('held@site.example'));
-  const answer = await fetch(`${site.chat.url}/mail`, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${apiKey}` },
-    body: new Uint8Array(bytesOf({ body: '\nhello\n' }, to, { from: 'held@site.example' })),
-  });
-  expect(await answer.json()).toEqual({ outcome: 'held' });
+  const [to = ''] = replyTo(await mailTo(server, 'held@site.example'));
+  const bytes = bytesOf({ body: '\nhello\n' }, to, { from: 'held@site.example' });
+  expect(await passMail(site.chat.url, bytes)).toBe('held');
   expect((await ann.request('held:list', {})).held).toMatchObject([{ text: 'hello', user: { id: ben.id } }]);
 });
 
