@@ -259,7 +259,7 @@ export const everyRead: { [Query in Exclude<keyof Reads, 'search'>]: Reads[Query
   countQuestions: [{ team: 'team', user: '3', most: 9 }],
   answerTimes: [{ team: 'team', since: 0, limit: 9 }],
   questionsSince: [{ team: 'team', since: 0, most: 9 }],
-  notes: [{ room: question }],
+  notes: [{ room: question }, { room: question, id: 'n' }],
   notesBy: [{ user: '3' }],
   snippets: [{ team: 'team' }],
   hasKnownTables: [null],

@@ -2,7 +2,7 @@ import { RequestError } from '../../wire/errors.ts';
 import type { Message, Question, QuestionAbout, User } from '../../wire/events.ts';
 import type { Chat } from '../chat.ts';
 import { nameToShow } from '../moderation/hold-settings.ts';
-import { listQuestions, shown, storeQuestion } from './questions.ts';
+import { pageOfQuestions, shown, storeQuestion } from './questions.ts';
 import { teamName } from './team.ts';
 
 // Questions as the PHP application opens, lists and closes them.
@@ -27,14 +27,12 @@ export async function ask(
   return { room: shown(room), message: chat.directory.messageOf(message), repeated };
 }
 
-/** Lists questions, without their counts. */
 export async function list(
   chat: Chat,
   query: { which: 'unassigned' | 'all' | 'closed'; cursor?: string | undefined },
 ): Promise<{ questions: Question[]; next?: string | undefined }> {
   requireOn(chat);
-  const { questions, next } = await listQuestions(chat, '', { ...query, limit: pageSize });
-  return { questions, next };
+  return pageOfQuestions(chat, '', { ...query, limit: pageSize });
 }
 
 export async function close(chat: Chat, room: string): Promise<{ question: Question }> {

@@ -48,7 +48,7 @@ async function announceNote(
       .map(({ id }) => id);
   if (receivers().length === 0) return;
   try {
-    const stored = (await history.read.notes({ room })).find((note) => note.id === id);
+    const [stored] = await history.read.notes({ room, id });
     // Without texts of a room that a receiver left during the read.
     const left = receivers();
     if (left.length > 0)

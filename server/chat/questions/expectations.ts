@@ -1,5 +1,5 @@
 import type { History } from '../../history/history.ts';
-import type { Answers, User } from '../../wire/events.ts';
+import type { Answers } from '../../wire/events.ts';
 import type { Directory } from '../directory.ts';
 import { type Team, teamName } from './team.ts';
 
@@ -13,6 +13,7 @@ const answersForMs = 30 * 24 * 60 * 60_000;
 const mostCounted = 10_000;
 /** The median is computed again after this time, in ms. */
 const medianForMs = 60_000;
+
 /** Answers what a visitor can expect. */
 export class Expectations {
   readonly #history: History;
@@ -32,10 +33,12 @@ export class Expectations {
   /** Returns the answer for a visitor. */
   async get(): Promise<Answers['question:about']> {
     const members = await this.#team.members();
-    const isAway = ({ id }: User) => (this.#directory.isHere(id) ? 0 : 1);
     return {
       // Members who are online come first.
-      team: members.toSorted((a, b) => isAway(a) - isAway(b)).slice(0, faces),
+      team: [
+        ...members.filter(({ id }) => this.#directory.isHere(id)),
+        ...members.filter(({ id }) => !this.#directory.isHere(id)),
+      ].slice(0, faces),
       answeredInMs: await this.#getMedian(),
       text: this.#text,
     };

@@ -82,11 +82,12 @@ export async function ask(
   return { answer, repeated };
 }
 
-export async function listQuestions(
+/** Returns a page of questions. @param user whose questions are `mine` */
+export async function pageOfQuestions(
   { history }: Pick<Chat, 'history'>,
   user: string,
   { which, cursor, limit }: RequestPayload<'question:list'>,
-): Promise<Answers['question:list']> {
+): Promise<Omit<Answers['question:list'], 'counts'>> {
   const [group, key, room] =
     cursor === undefined ? [] : decodeCursor(cursor, ['count', 'number', 'string'] as const);
   const after = group === undefined ? undefined : { group, key: key as number, room: room as string };
@@ -94,9 +95,17 @@ export async function listQuestions(
   const { next } = page;
   return {
     questions: page.rooms.filter(isQuestion).map(toQuestion),
-    counts: await history.read.countQuestions({ team: teamName, user, most: mostCounted }),
     next: next && cursorOf([next.group, next.key, next.room]),
   };
+}
+
+export async function listQuestions(
+  chat: Chat,
+  user: string,
+  payload: RequestPayload<'question:list'>,
+): Promise<Answers['question:list']> {
+  const counts = await chat.history.read.countQuestions({ team: teamName, user, most: mostCounted });
+  return { ...(await pageOfQuestions(chat, user, payload)), counts };
 }
 
 const actingOn = (connection: Connection, room: string) => ({

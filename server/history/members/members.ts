@@ -24,7 +24,7 @@ import { lastMessageNeed } from '../rows/messages.ts';
 import { isStale, requireRoom, requireRoomOf } from '../rows/room-changes.ts';
 import { getRoom } from '../rows/rooms.ts';
 import { memberSelection, roomNumber } from '../rows/select.ts';
-import { getUser } from '../rows/users.ts';
+import { getUser, guestIds } from '../rows/users.ts';
 import { blocks, hasBlocked } from '../users/blocks.ts';
 import { actInPublic, rename } from '../users/users.ts';
 import { add, byPeople, changeRole, peopleIn, peopleLosing, putMember, take } from './membership.ts';
@@ -299,11 +299,10 @@ export function listedFrom(row: Row): MemberPage['members'][number] {
 
 const reads: ReadsOf<MemberReads> = {
   *guestMembers(_, { before, after, limit }) {
-    // The IDs of guests begin with `g-`, and `.` follows `-`.
     const rows = yield* ask(
       sql`SELECT rooms.id AS room, user_id FROM chat_members AS members
           JOIN chat_rooms AS rooms ON rooms.num = members.room
-          WHERE user_id > ${after || 'g-'} AND user_id < 'g.' AND sources <> 0 AND since < ${before}
+          WHERE user_id > ${after || guestIds.from} AND user_id < ${guestIds.to} AND sources <> 0 AND since < ${before}
             AND (team IS NULL OR last_at < ${before})
           ORDER BY user_id, members.room LIMIT ${limit}`,
     );

@@ -13,7 +13,7 @@ import { withOneMore } from '../days.ts';
 import { refuse } from '../engine/rule.ts';
 import type { Need, Work } from '../engine/work.ts';
 import { add, isModerator } from '../members/membership.ts';
-import { inviteTeam, leaveToOne } from '../members/team.ts';
+import { inviteTeam, leaveToOne } from '../members/question-members.ts';
 import type { Change } from '../records/changes.ts';
 import { isReserved } from '../records/file.ts';
 import { acted, isMember, leftOf, type MemberRecord } from '../records/member.ts';

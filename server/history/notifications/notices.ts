@@ -9,6 +9,7 @@ import { aboutUser, isGone } from '../rows/erasures.ts';
 import { getMember, memberNeed, setMember } from '../rows/members.ts';
 import { requireRoom } from '../rows/room-changes.ts';
 import { isNotified, roomNumber } from '../rows/select.ts';
+import { guestIds } from '../rows/users.ts';
 import { recheckNow } from './due.ts';
 
 /** A user's notification settings. Unset ones have the site's defaults. */
@@ -179,7 +180,7 @@ const reads: ReadsOf<NoticeReads> = {
           JOIN chat_rooms AS rooms ON rooms.num = members.room
           WHERE members.room = ${roomNumber(room)} AND sources <> 0 AND members.user_id > ${after}
             AND read_seq < last_seq AND ${isNotified(everyone)}
-            AND (members.user_id >= 'g-' AND members.user_id < 'g.'
+            AND (members.user_id >= ${guestIds.from} AND members.user_id < ${guestIds.to}
               OR EXISTS (SELECT 1 FROM chat_devices AS devices WHERE devices.user_id = members.user_id) OR NOT EXISTS (
               SELECT 1 FROM chat_notified AS notified WHERE notified.room = members.room
                 AND notified.user_id = members.user_id AND notified.at >= coalesce(

@@ -1,4 +1,4 @@
-import { ask, sql } from '../engine/dialect.ts';
+import { ask, raw, sql } from '../engine/dialect.ts';
 import { columnsOf, type ReadsOf } from '../engine/read.ts';
 import { type Rule, refuse } from '../engine/rule.ts';
 import { subject } from '../engine/subject.ts';
@@ -42,8 +42,8 @@ export interface NoteWrites {
 }
 
 export interface NoteReads {
-  /** The notes of a question in the order of their times. */
-  notes: { in: { room: string }; out: StoredNote[] };
+  /** The notes of a question in the order of their times, or only the note `id`. */
+  notes: { in: { room: string; id?: string | undefined }; out: StoredNote[] };
   /** The notes of a user, for the export, and at most 10,000. */
   notesBy: { in: { user: string }; out: StoredNote[] };
 }
@@ -96,9 +96,10 @@ const removeNote: Rule<NoteWrites['removeNote']> = {
 const mostExported = 10_000;
 
 const reads: ReadsOf<NoteReads> = {
-  *notes(_, { room }) {
+  *notes(_, { room, id }) {
     const found = yield* ask(
-      sql`SELECT ${columnsOf(notes)} FROM chat_notes WHERE room = ${roomNumber(room)} ORDER BY at, id`,
+      sql`SELECT ${columnsOf(notes)} FROM chat_notes WHERE room = ${roomNumber(room)}
+          ${id === undefined ? raw('') : sql`AND id = ${id}`} ORDER BY at, id`,
     );
     return found.map((row) => rowFrom(notes, row, room));
   },

@@ -6,7 +6,7 @@ import { type Nothing, type Rule, refuse } from '../engine/rule.ts';
 import { subject } from '../engine/subject.ts';
 import { type Need, needOf, rows, type ValueLoader, type Work } from '../engine/work.ts';
 import { add, byPeople, peopleLosing, putMember, take } from '../members/membership.ts';
-import { inviteTeam, leaveToOne, silentNeed, wholeTeamNeed } from '../members/team.ts';
+import { inviteTeam, leaveToOne, silentNeed, wholeTeamNeed } from '../members/question-members.ts';
 import { contentOf, post, repeatOf, saidBy, sendNeeds } from '../messages/posting.ts';
 import { mailAddresses } from '../notifications/mails.ts';
 import type { Change } from '../records/changes.ts';
@@ -19,7 +19,7 @@ import { isInTeam, putQuestion, teamNeed, team as teamTable } from '../rows/ques
 import { emptyRoom, newRoom, recordOf, requireRoom } from '../rows/room-changes.ts';
 import { askerNeed, getRoom, roomOfAsker, setRoom } from '../rows/rooms.ts';
 import { roomSelection, withLastMessages } from '../rows/select.ts';
-import { userNeed } from '../rows/users.ts';
+import { guestIds, userNeed } from '../rows/users.ts';
 import { named, rename } from '../users/users.ts';
 
 /** The lists of questions. `all`: all open ones. */
@@ -335,7 +335,7 @@ const sharersLoader: ValueLoader<{ address: string; user: string }, number> = {
     for (const need of needs) {
       const found = yield* transaction.query(
         sql`SELECT user_id FROM chat_mail_addresses
-            WHERE address = ${need.address} AND user_id <> ${need.user} AND user_id >= 'g-' AND user_id < 'g.' LIMIT ${mostGuestsOfAddress}`,
+            WHERE address = ${need.address} AND user_id <> ${need.user} AND user_id >= ${guestIds.from} AND user_id < ${guestIds.to} LIMIT ${mostGuestsOfAddress}`,
       );
       work.keep(sharersLoader, need, found.length);
     }
@@ -449,24 +449,44 @@ const conditionOf = (which: QuestionList, user: string): Sql =>
         ? sql`closed_at IS NULL AND assigned = ${user}`
         : sql`closed_at IS NULL AND assigned IS NULL`;
 
-const waits = raw('CASE WHEN waiting_at IS NULL THEN 1 ELSE 0 END');
+/** How a list is ordered. `selected`: the columns `place` and `position`, the `group` and `key` of a cursor. */
+interface Order {
+  selected: Sql;
+  order: Sql;
+  /** Condition of the questions after a cursor. */
+  from: Sql;
+}
+
+/** Few questions are open, so they are sorted. */
+function openOnes(after: QuestionCursor | undefined): Order {
+  const group = raw('CASE WHEN waiting_at IS NULL THEN 1 ELSE 0 END');
+  const key = raw('CASE WHEN waiting_at IS NULL THEN -last_at ELSE waiting_at END');
+  const from =
+    after &&
+    sql`AND (${group} > ${after.group} OR (${group} = ${after.group}
+          AND (${key} > ${after.key} OR (${key} = ${after.key} AND id > ${after.room}))))`;
+  const selected = sql`${group} AS place, ${key} AS position`;
+  return { selected, order: raw('place, position'), from: from ?? raw('') };
+}
+
+/** Closed questions become many, so they are read in the order of an index. */
+function closedOnes(after: QuestionCursor | undefined): Order {
+  const from =
+    after && sql`AND closed_at <= ${-after.key} AND (closed_at < ${-after.key} OR id > ${after.room})`;
+  return {
+    selected: raw('1 AS place, -closed_at AS position'),
+    order: raw('closed_at DESC'),
+    from: from ?? raw(''),
+  };
+}
 
 const reads: ReadsOf<QuestionReads> = {
   *questions({ dialect }, { team, which, user, after, limit }) {
-    const isClosed = which === 'closed';
-    const group = isClosed ? raw('1') : waits;
-    const key = isClosed
-      ? raw('-closed_at')
-      : raw('CASE WHEN waiting_at IS NULL THEN -last_at ELSE waiting_at END');
-    const from =
-      after === undefined
-        ? raw('')
-        : sql`AND (${group} > ${after.group} OR (${group} = ${after.group}
-                AND (${key} > ${after.key} OR (${key} = ${after.key} AND id > ${after.room}))))`;
+    const { selected, order, from } = which === 'closed' ? closedOnes(after) : openOnes(after);
     const found = yield* select(
-      sql`SELECT ${roomSelection}, ${group} AS place, ${key} AS position FROM chat_rooms AS rooms
+      sql`SELECT ${roomSelection}, ${selected} FROM chat_rooms AS rooms
           WHERE team = ${team} AND opened_at > 0 AND ${conditionOf(which, user)} ${from}
-          ORDER BY place, position, id LIMIT ${limit + 1}`,
+          ORDER BY ${order}, id LIMIT ${limit + 1}`,
     );
     const { page, last } = cutPage(found, limit);
     return {

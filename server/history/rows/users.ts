@@ -18,6 +18,9 @@ import { acted } from '../records/member.ts';
 import { findKeys, storedFindKey, storedMemberKey } from '../records/text-keys.ts';
 import { type UserRecord, userFrom } from '../records/user.ts';
 
+/** The IDs of guests are between these two: they begin with `g-`, and `.` follows `-`. */
+export const guestIds = { from: 'g-', to: 'g.' };
+
 /** When users first connected. */
 export const arrivals = table<{ user: string; at: number }>(
   'chat_arrivals',
