@@ -116,7 +116,7 @@ final class ChatClient
     /**
      * Returns the questions to the team, up to 100 on a page.
      *
-     * @param 'all'|'unassigned'|'closed' $which all open ones, those that nobody has, or closed ones
+     * @param 'all'|'unassigned'|'closed' $which all open ones, open ones without a member of the team, or closed ones
      * @param string|null $cursor `next` of the previous page
      * @return array{questions: list<array<string, mixed>>, next?: string} without `next` on the last page
      * @throws ChatError

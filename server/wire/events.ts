@@ -128,7 +128,9 @@ export const aboutQuestion = z.object({
 const questionState = {
   state: z.enum(['open', 'closed']).describe('Whether it is open.'),
   asker: user.describe('The user who asks. Has the ID 0 after the erasure of this user.'),
-  by: user.exactOptional().describe('The member of the team who has the question. Absent if nobody has.'),
+  by: user
+    .exactOptional()
+    .describe('The member of the team who has the question. Absent if it is unassigned.'),
   about: aboutQuestion.exactOptional().describe('What it is about.'),
   address: z
     .enum(['given', 'verified'])
@@ -236,7 +238,9 @@ const question = z.object({
   openedAt: time.describe('When it was last opened, as Unix time in milliseconds.'),
   waitingSince: time
     .exactOptional()
-    .describe("The asker's first message after the team's last one. Absent if nobody waits."),
+    .describe(
+      "The asker's first message after the team's last one. Absent after an answer, and when it is closed.",
+    ),
   answeredAt: time.exactOptional().describe('The first answer after it was opened. Absent without answer.'),
   closedAt: time.exactOptional().describe('When it was closed. Absent while it is open.'),
   last: lastMessage.exactOptional().describe('The newest message. Absent if it expired.'),

@@ -84,7 +84,7 @@ export type Change = {
     }
   | { type: 'user'; user: UserRecord }
   | { type: 'ban'; user: string; ban: Ban | null }
-  /** The site ended a login by ticket. As in `StoredEndedLogin`. */
+  /** The site ended a login by ticket: see `StoredEndedLogin`. */
   | { type: 'login_ended'; id: string; until: number }
   /** The room changed in ways that no other change describes, so it must be read again. */
   | { type: 'reset'; room: RoomRecord }

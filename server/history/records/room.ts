@@ -25,7 +25,7 @@ export interface RoomQuestion {
   by?: User | undefined;
   /** When it was last opened, as Unix ms; 0 before its first message. */
   openedAt: number;
-  /** The first message of the asker after the last one of the team. Absent if nobody waits. */
+  /** The first message of the asker after the last one of the team. Absent after an answer. */
   waitingAt?: number | undefined;
   /** The first answer after it was last opened. */
   answeredAt?: number | undefined;

@@ -59,7 +59,7 @@ export function Switch(props: {
   );
 }
 
-/** A few options, of which one is chosen, next to each other. */
+/** Options next to each other. One is chosen. */
 export function Segments<T extends string>(props: {
   readonly label: string;
   readonly chosen: T;

@@ -242,7 +242,7 @@ export class RoomList extends Component<Props> {
             {unread > 0 && <span class="vh">, {strings.text('rooms.unread', { n: unread })}</span>}
           </span>
           {unread > 0 && (
-            // Grey means that the user wants no notifications, as in rooms without them.
+            // Rooms in the archive do not notify, so their number is grey, as that of muted rooms.
             <span class={key === 'archive' ? 'badge quiet' : 'badge'} aria-hidden="true">
               {atMost99(unread)}
             </span>
