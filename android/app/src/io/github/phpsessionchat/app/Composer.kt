@@ -252,6 +252,7 @@ fun Composer(
                 placeholder = { Text(placeholder, maxLines = 1, overflow = TextOverflow.Ellipsis) },
                 shape = RoundedCornerShape(18.dp),
                 maxLines = 5,
+                textStyle = inOwnDirection,
                 keyboardOptions = KeyboardOptions(capitalization = KeyboardCapitalization.Sentences),
                 modifier = Modifier.weight(1f).testTag("draft"),
             )

@@ -19,7 +19,6 @@ import androidx.compose.foundation.layout.widthIn
 import androidx.compose.foundation.shape.CircleShape
 import androidx.compose.foundation.shape.RoundedCornerShape
 import androidx.compose.material3.HorizontalDivider
-import androidx.compose.material3.LocalTextStyle
 import androidx.compose.material3.MaterialTheme
 import androidx.compose.material3.Text
 import androidx.compose.material3.TextButton
@@ -234,7 +233,7 @@ private fun Bubble(
         if (text.isNotEmpty() && text != message?.card) {
             Text(
                 formatted(entry),
-                style = LocalTextStyle.current.copy(textDirection = TextDirection.Content),
+                style = inOwnDirection,
                 color = if (entry.message?.isDeleted == true) colors.onSurfaceVariant else colors.onSurface,
                 fontStyle = if (entry.message?.isDeleted == true) FontStyle.Italic else null,
             )

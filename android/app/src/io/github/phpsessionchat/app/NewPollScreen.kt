@@ -142,7 +142,14 @@ fun NewPollForm(isEvent: Boolean, textLimit: Int, onClose: () -> Unit, send: sus
 
 @Composable
 private fun Field(label: String, text: String, tag: String, isWrong: Boolean = false, onChange: (String) -> Unit) {
-    OutlinedTextField(text, onChange, Modifier.fillMaxWidth().padding(horizontal = 16.dp).testTag(tag), label = { Text(label) }, isError = isWrong)
+    OutlinedTextField(
+        text,
+        onChange,
+        Modifier.fillMaxWidth().padding(horizontal = 16.dp).testTag(tag),
+        textStyle = inOwnDirection,
+        label = { Text(label) },
+        isError = isWrong,
+    )
 }
 
 /** @param time 0: not chosen */

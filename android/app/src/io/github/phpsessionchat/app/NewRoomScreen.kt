@@ -81,6 +81,7 @@ fun NewRoomForm(me: Identity, onClose: () -> Unit, create: suspend (NewRoom) -> 
                     problem = null
                 },
                 Modifier.fillMaxWidth().padding(horizontal = 16.dp).testTag("name"),
+                textStyle = inOwnDirection,
                 label = { Text(stringResource(R.string.create_name)) },
                 isError = problem != null,
                 supportingText = problem?.let { { Text(stringResource(it)) } },
@@ -90,6 +91,7 @@ fun NewRoomForm(me: Identity, onClose: () -> Unit, create: suspend (NewRoom) -> 
                 topic,
                 { topic = it.take(MAX_TOPIC) },
                 Modifier.fillMaxWidth().padding(horizontal = 16.dp),
+                textStyle = inOwnDirection,
                 label = { Text("${stringResource(R.string.create_topic)} (${stringResource(R.string.create_optional)})") },
             )
             SectionHeading(stringResource(R.string.create_who))

@@ -58,6 +58,7 @@ fun ReasonField(user: User, reason: String, onReason: (String) -> Unit) {
         reason,
         { onReason(it.take(MAX_REASON)) },
         Modifier.fillMaxWidth().testTag("reason"),
+        textStyle = inOwnDirection,
         label = { Text("$label (${stringResource(R.string.create_optional)})") },
     )
 }

@@ -106,6 +106,7 @@ private fun NameForm(room: RoomSummary, onChange: (RoomChange) -> Unit) {
             name,
             { name = it },
             Modifier.fillMaxWidth().testTag("name"),
+            textStyle = inOwnDirection,
             label = { Text(stringResource(R.string.create_name)) },
             isError = problem != null,
             supportingText = problem?.let { { Text(stringResource(it)) } },
@@ -115,6 +116,7 @@ private fun NameForm(room: RoomSummary, onChange: (RoomChange) -> Unit) {
             topic,
             { topic = it.take(MAX_TOPIC) },
             Modifier.fillMaxWidth().testTag("topic"),
+            textStyle = inOwnDirection,
             label = { Text("${stringResource(R.string.create_topic)} ($optional)") },
         )
         OutlinedTextField(

@@ -153,7 +153,7 @@ private fun EditScheduled(message: ScheduledMessage, onClose: () -> Unit, onSave
         onConfirm = { onSave(MessageEdit.of(text.trim()).apply { if (important != message.important) important(important) }, at) },
         canConfirm = !isPast && (!MessageText.isBlank(text) || message.files.isNotEmpty()),
     ) {
-        OutlinedTextField(text, { text = it }, Modifier.fillMaxWidth().testTag("text"), maxLines = 8)
+        OutlinedTextField(text, { text = it }, Modifier.fillMaxWidth().testTag("text"), textStyle = inOwnDirection, maxLines = 8)
         SwitchRow(stringResource(R.string.msg_important), null, important) { important = it }
         OutlinedButton({ pickDateAndTime(context, at) { at = it } }, Modifier.fillMaxWidth()) {
             Text(if (isPast) stringResource(R.string.later_choose) else dayAndTime(at))

@@ -13,6 +13,7 @@ import android.text.format.DateUtils.FORMAT_ABBREV_WEEKDAY
 import android.text.format.DateUtils.FORMAT_SHOW_DATE
 import android.text.format.DateUtils.FORMAT_SHOW_TIME
 import android.text.format.DateUtils.FORMAT_SHOW_WEEKDAY
+import androidx.compose.material3.LocalTextStyle
 import androidx.compose.material3.MaterialTheme
 import androidx.compose.runtime.Composable
 import androidx.compose.runtime.remember
@@ -22,11 +23,13 @@ import androidx.compose.ui.text.AnnotatedString
 import androidx.compose.ui.text.LinkAnnotation
 import androidx.compose.ui.text.SpanStyle
 import androidx.compose.ui.text.TextLinkStyles
+import androidx.compose.ui.text.TextStyle
 import androidx.compose.ui.text.buildAnnotatedString
 import androidx.compose.ui.text.font.FontFamily
 import androidx.compose.ui.text.font.FontStyle
 import androidx.compose.ui.text.font.FontWeight
 import androidx.compose.ui.text.style.TextDecoration
+import androidx.compose.ui.text.style.TextDirection
 import androidx.compose.ui.text.withLink
 import androidx.compose.ui.text.withStyle
 import io.github.phpsessionchat.Entry
@@ -44,6 +47,10 @@ fun isolate(text: String) = "\u2068$text\u2069"
 
 /** Embeddings, overrides and isolates, which a mention in an address can have in its name. */
 private val DIRECTIONS = Regex("[\u202a-\u202e\u2066-\u2069]")
+
+/** The style of a text that is written in the direction of its own language. */
+val inOwnDirection: TextStyle
+    @Composable get() = LocalTextStyle.current.copy(textDirection = TextDirection.Content)
 
 /** Displays an address from left to right between any directional characters, which could make it look like another. */
 fun leftToRight(address: String) = "\u2066${address.replace(DIRECTIONS, "")}\u2069"

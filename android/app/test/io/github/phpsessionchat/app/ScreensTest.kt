@@ -157,6 +157,17 @@ class ScreensTest : ScreenTest() {
     }
 
     @Test
+    fun aTextIsWrittenInItsOwnDirection() {
+        showConversation()
+        for ((text, direction) in listOf("المفتاح معي!" to ResolvedTextDirection.Rtl, "I have the key!" to ResolvedTextDirection.Ltr)) {
+            compose.onNodeWithTag("draft").performTextReplacement(text)
+            val layouts = mutableListOf<TextLayoutResult>()
+            compose.onNodeWithTag("draft").fetchSemanticsNode().config[SemanticsActions.GetTextLayoutResult].action!!(layouts)
+            assertEquals(direction, layouts.single().getParagraphDirection(0))
+        }
+    }
+
+    @Test
     fun displaysALinkFromLeftToRightBetweenAnyDirectionalCharacters() {
         showConversation(Samples.deceptiveLinks)
         for (entry in Samples.deceptiveLinks) {
