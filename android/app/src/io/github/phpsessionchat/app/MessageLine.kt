@@ -33,6 +33,7 @@ import androidx.compose.ui.Modifier
 import androidx.compose.ui.draw.clip
 import androidx.compose.ui.res.pluralStringResource
 import androidx.compose.ui.res.stringResource
+import androidx.compose.ui.semantics.contentDescription
 import androidx.compose.ui.semantics.heading
 import androidx.compose.ui.semantics.onClick
 import androidx.compose.ui.semantics.semantics
@@ -105,7 +106,7 @@ fun Line(
     ) {
         if (isOwn) {
             if (isFirst) Time(entry)
-            Content(entry, isOwn = true, quoted, connection, actions, onMenu)
+            Content(entry, isOwn = true, unseenAuthor = stringResource(R.string.msg_you), quoted, connection, actions, onMenu)
             if (replies != null) ThreadLine(replies, actions)
             entry.unsent?.let { Unsent(it, connection, actions) }
             if (isLastRead) {
@@ -120,7 +121,7 @@ fun Line(
                 if (isFirst) Avatar(entry.user.id, nameOf(entry.user), 30.dp) else Spacer(Modifier.size(30.dp))
                 Column {
                     if (isFirst) Author(entry)
-                    Content(entry, isOwn = false, quoted, connection, actions, onMenu)
+                    Content(entry, isOwn = false, unseenAuthor = if (isFirst) null else nameOf(entry.user), quoted, connection, actions, onMenu)
                     if (replies != null) ThreadLine(replies, actions)
                 }
             }
@@ -140,17 +141,19 @@ private fun HiddenLine(onShow: () -> Unit) {
     }
 }
 
+/** @param unseenAuthor for users of TalkBack, who do not see whose message it is; null if the name is shown */
 @Composable
 private fun Content(
     entry: Entry,
     isOwn: Boolean,
+    unseenAuthor: String?,
     quoted: Entry?,
     connection: ConnectionState.Kind,
     actions: ConversationActions,
     onMenu: (Message) -> Unit,
 ) {
     val message = entry.message?.takeUnless { it.isDeleted }
-    Bubble(entry, isOwn, quoted, connection, actions, onMenu)
+    Bubble(entry, isOwn, unseenAuthor, quoted, connection, actions, onMenu)
     val reactions = message?.reactions.orEmpty().filterNot(Reaction::isVote)
     if (message != null && reactions.isNotEmpty()) Reactions(message, reactions, actions)
 }
@@ -205,6 +208,7 @@ private fun Modifier.menu(onOpen: () -> Unit): Modifier {
 private fun Bubble(
     entry: Entry,
     isOwn: Boolean,
+    unseenAuthor: String?,
     quoted: Entry?,
     connection: ConnectionState.Kind,
     actions: ConversationActions,
@@ -219,6 +223,7 @@ private fun Bubble(
             .clip(shape)
             .background(if (isOwn) colors.primaryContainer else colors.surfaceBright)
             .border(1.dp, colors.outlineVariant, shape)
+            .then(if (unseenAuthor == null) Modifier else Modifier.semantics { contentDescription = unseenAuthor })
             .then(if (message == null) Modifier.semantics(mergeDescendants = true) {} else Modifier.menu { onMenu(message) })
             .padding(horizontal = 14.dp, vertical = 8.dp),
         verticalArrangement = Arrangement.spacedBy(6.dp),

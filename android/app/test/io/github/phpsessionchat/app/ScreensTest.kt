@@ -10,6 +10,7 @@ import androidx.compose.ui.semantics.SemanticsActions
 import androidx.compose.ui.semantics.SemanticsNode
 import androidx.compose.ui.semantics.SemanticsProperties
 import androidx.compose.ui.test.SemanticsMatcher
+import androidx.compose.ui.test.assertContentDescriptionContains
 import androidx.compose.ui.test.assertHasClickAction
 import androidx.compose.ui.test.assertHasNoClickAction
 import androidx.compose.ui.test.assertIsDisplayed
@@ -206,6 +207,19 @@ class ScreensTest : ScreenTest() {
     fun announcesALostConnection() {
         show { ConnectionBar(Kind.OFFLINE) {} }
         compose.onNode(SemanticsMatcher.expectValue(SemanticsProperties.LiveRegion, LiveRegionMode.Polite)).assertTextEquals("Connection lost")
+    }
+
+    @Test
+    fun namesTheAuthorOfAMessageWithoutAVisibleName() {
+        showConversation()
+        val authors = mapOf("The forecast for Saturday" to "Bob Keller", "Who has the key" to "You", "I can bring it" to "You")
+        for ((text, author) in authors) {
+            compose.onNodeWithTag("messages").performScrollToNode(hasText(text, substring = true))
+            compose.onNodeWithText(text, substring = true).assertContentDescriptionContains(author)
+        }
+        // The name is above this message.
+        compose.onNodeWithTag("messages").performScrollToNode(hasText("Morning all.", substring = true))
+        compose.onNode(hasText("Morning all.", substring = true) and hasContentDescription("Bob Keller")).assertDoesNotExist()
     }
 
     @Test
