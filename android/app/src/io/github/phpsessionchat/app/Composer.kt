@@ -1,5 +1,6 @@
 package io.github.phpsessionchat.app
 
+import android.os.SystemClock
 import androidx.compose.foundation.clickable
 import androidx.compose.foundation.layout.Arrangement
 import androidx.compose.foundation.layout.Column
@@ -230,9 +231,11 @@ fun Composer(
         NameSuggestions(composing, actions)
         if (composing.editing == null) for (upload in uploads) UploadRow(upload, actions)
         val recorder = actions.recorder
+        var sentAt by remember { mutableStateOf<Long?>(null) }
         val place = "${actions.room}/${composing.defaultReplyTo}"
         if (recorder != null && recorder.place == place) {
             RecorderRow(recorder) {
+                sentAt = SystemClock.uptimeMillis()
                 actions.sendVoice(composing.answered, threadOnly == true)
                 composing.cancelReply()
                 composing.alsoInRoom = null
@@ -249,15 +252,16 @@ fun Composer(
                     if (isChanged && composing.editing == null) actions.draft(it.text)
                     if (isChanged && it.text.isNotEmpty()) actions.typed()
                 },
+                textStyle = inOwnDirection,
                 placeholder = { Text(placeholder, maxLines = 1, overflow = TextOverflow.Ellipsis) },
                 shape = RoundedCornerShape(18.dp),
                 maxLines = 5,
-                textStyle = inOwnDirection,
                 keyboardOptions = KeyboardOptions(capitalization = KeyboardCapitalization.Sentences),
                 modifier = Modifier.weight(1f).testTag("draft"),
             )
             val isEmpty = MessageText.isBlank(composing.field.text) && composing.editing == null && uploads.isEmpty()
-            if (isEmpty && recorder != null) RecordButton(recorder, place, actions) else SendButton(composing, uploads, actions, threadOnly == true)
+            if (isEmpty && recorder != null) RecordButton(recorder, place, actions, sentAt)
+            else SendButton(composing, uploads, actions, threadOnly == true) { sentAt = SystemClock.uptimeMillis() }
         }
         if (threadOnly != null && composing.editing == null) AlsoInRoom(!threadOnly) { composing.alsoInRoom = it }
     }

@@ -2,6 +2,7 @@ package io.github.phpsessionchat.app
 
 import android.Manifest
 import android.content.pm.PackageManager
+import android.os.SystemClock
 import androidx.activity.compose.rememberLauncherForActivityResult
 import androidx.activity.result.contract.ActivityResultContracts.RequestPermission
 import androidx.compose.foundation.layout.Arrangement
@@ -34,13 +35,17 @@ import java.io.IOException
 /** The number of lines that show the last loudness levels. */
 private const val LINES = 46
 
+/** The button for recording replaces that for sending, so a second tap on that must not record. */
+private const val SECOND_TAP_MS = 700L
+
 /**
  * Starts a voice message. Asks for the microphone when it is first used.
  *
  * @param place the room or thread
+ * @param sentAt when the user sent a message, by [SystemClock.uptimeMillis]; null: not since the room was opened
  */
 @Composable
-fun RecordButton(recorder: VoiceRecorder, place: String, actions: ConversationActions) {
+fun RecordButton(recorder: VoiceRecorder, place: String, actions: ConversationActions, sentAt: Long?) {
     val context = LocalContext.current
     fun start() {
         actions.player.pause()
@@ -52,7 +57,8 @@ fun RecordButton(recorder: VoiceRecorder, place: String, actions: ConversationAc
     }
     val permission = rememberLauncherForActivityResult(RequestPermission()) { isGranted -> if (isGranted) start() else actions.report("microphone_blocked") }
     FilledIconButton(
-        onClick = {
+        onClick = onClick@{
+            if (sentAt != null && SystemClock.uptimeMillis() - sentAt < SECOND_TAP_MS) return@onClick
             val isGranted = ContextCompat.checkSelfPermission(context, Manifest.permission.RECORD_AUDIO) == PackageManager.PERMISSION_GRANTED
             if (isGranted) start() else permission.launch(Manifest.permission.RECORD_AUDIO)
         },

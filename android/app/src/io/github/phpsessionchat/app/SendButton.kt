@@ -27,10 +27,14 @@ import androidx.compose.ui.unit.dp
 import io.github.phpsessionchat.MessageText
 import io.github.phpsessionchat.Upload
 
-/** Sends the message, or saves the edit. A long press offers to send a text later. */
+/**
+ * Sends the message, or saves the edit. A long press offers to send a text later.
+ *
+ * @param onSent called after both
+ */
 @OptIn(ExperimentalFoundationApi::class)
 @Composable
-fun SendButton(composing: Composing, uploads: List<Upload>, actions: ConversationActions, threadOnly: Boolean) {
+fun SendButton(composing: Composing, uploads: List<Upload>, actions: ConversationActions, threadOnly: Boolean, onSent: () -> Unit) {
     val colors = MaterialTheme.colorScheme
     val editing = composing.editing
     // A message waits for its files, so it would never be sent with a failed one.
@@ -53,6 +57,7 @@ fun SendButton(composing: Composing, uploads: List<Upload>, actions: Conversatio
             ) {
                 if (editing != null) actions.edit(editing, composing.toEdit()) else actions.send(composing.toMessage(files, threadOnly))
                 composing.clear()
+                onSent()
             },
         contentAlignment = Alignment.Center,
     ) {

@@ -135,6 +135,22 @@ class VoiceTest : ScreenTest() {
     }
 
     @Test
+    fun aSecondTapOnSendDoesNotRecord() {
+        showRecorder(isAllowed = true)
+        compose.onNodeWithTag("draft").performTextInput("Hello")
+        compose.onNodeWithContentDescription("Send").performClick()
+        compose.onNodeWithContentDescription("Record a voice message").performClick()
+        assertNull(recorder?.place)
+        pass(1)
+        compose.onNodeWithContentDescription("Record a voice message").performClick()
+        pass(3)
+        assertEquals("lobby/0", recorder?.place)
+        compose.onNodeWithContentDescription("Send voice message").performClick()
+        compose.onNodeWithContentDescription("Record a voice message").performClick()
+        assertNull(recorder?.place)
+    }
+
+    @Test
     fun aTextIsSentInsteadOfAVoiceMessage() {
         showRecorder(isAllowed = true)
         compose.onNodeWithTag("draft").performTextInput("Hello")
