@@ -209,8 +209,9 @@ private fun Messages(
         ) {
             itemsIndexed(entries.asReversed(), key = { _, entry -> entry.key }) { index, entry ->
                 val before = entries.getOrNull(entries.size - index - 2)
+                val clock = LocalClock.current
                 Column(if (entry.key == highlighted) Modifier.background(MaterialTheme.colorScheme.primaryContainer) else Modifier) {
-                    val isNewDay = before == null || dayOf(before.sentAt) != dayOf(entry.sentAt)
+                    val isNewDay = before == null || clock.dayOf(before.sentAt) != clock.dayOf(entry.sentAt)
                     val isFirstUnread = entry.key == firstUnread
                     if (isNewDay) Day(entry.sentAt)
                     if (isFirstUnread) NewMessages()

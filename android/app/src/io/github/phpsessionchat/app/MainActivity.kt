@@ -27,7 +27,9 @@ class MainActivity : ComponentActivity() {
             // Stays after the end of a login.
             var accent by rememberSaveable { mutableStateOf<String?>(null) }
             LaunchedEffect(me) { me?.let { accent = it.siteAccent } }
-            ChatTheme(accent) { ChatApp(AppParts(app.chat, app.drafts, app.recorder, navigation, app.logoutPage, app::forgetLogin)) }
+            WithClock {
+                ChatTheme(accent) { ChatApp(AppParts(app.chat, app.drafts, app.recorder, navigation, app.logoutPage, app::forgetLogin)) }
+            }
         }
     }
 

@@ -57,7 +57,6 @@ import io.github.phpsessionchat.RoomSummary
 import io.github.phpsessionchat.ScheduledMessage
 import io.github.phpsessionchat.User
 import java.text.NumberFormat
-import java.time.LocalDate
 
 /** A longer list has a field to find a room. */
 private const val MANY_ROOMS = 8
@@ -226,7 +225,8 @@ private fun WithEnd(end: @Composable () -> Unit, text: @Composable (Modifier) ->
 @Composable
 private fun lastTime(room: RoomSummary): String {
     val last = room.last ?: return ""
-    return if (dayOf(last.sentAt) == LocalDate.now()) clockTime(last.sentAt) else dayName(last.sentAt)
+    val clock = LocalClock.current
+    return if (clock.dayOf(last.sentAt) == clock.today) clockTime(last.sentAt) else dayName(last.sentAt)
 }
 
 @Composable

@@ -38,9 +38,6 @@ import io.github.phpsessionchat.MessageText.Block
 import io.github.phpsessionchat.MessageText.Piece
 import io.github.phpsessionchat.RoomSummary
 import io.github.phpsessionchat.User
-import java.time.Instant
-import java.time.LocalDate
-import java.time.ZoneId
 
 /** Separates a name or text from the direction of the text around it. */
 fun isolate(text: String) = "\u2068$text\u2069"
@@ -48,12 +45,12 @@ fun isolate(text: String) = "\u2068$text\u2069"
 /** Embeddings, overrides and isolates, which a mention in an address can have in its name. */
 private val DIRECTIONS = Regex("[\u202a-\u202e\u2066-\u2069]")
 
+/** Displays an address from left to right between any directional characters, which could make it look like another. */
+fun leftToRight(address: String) = "\u2066${address.replace(DIRECTIONS, "")}\u2069"
+
 /** The style of a text that is written in the direction of its own language. */
 val inOwnDirection: TextStyle
     @Composable get() = LocalTextStyle.current.copy(textDirection = TextDirection.Content)
-
-/** Displays an address from left to right between any directional characters, which could make it look like another. */
-fun leftToRight(address: String) = "\u2066${address.replace(DIRECTIONS, "")}\u2069"
 
 @Composable
 fun nameOf(user: User) = if (user.id == User.ERASED) stringResource(R.string.msg_deletedUser) else user.name
@@ -176,22 +173,17 @@ fun lastMessage(room: RoomSummary, me: User): String {
 
 private const val DATE_FLAGS = FORMAT_SHOW_DATE or FORMAT_ABBREV_MONTH
 
-fun dayOf(time: Long): LocalDate = Instant.ofEpochMilli(time).atZone(ZoneId.systemDefault()).toLocalDate()
+@Composable
+fun clockTime(time: Long): String = formatted(time, FORMAT_SHOW_TIME)
 
 @Composable
-fun clockTime(time: Long): String = DateUtils.formatDateTime(LocalContext.current, time, FORMAT_SHOW_TIME)
+fun dayName(time: Long): String = dayName(time, LocalContext.current, LocalClock.current)
 
-@Composable
-fun dayName(time: Long): String = dayName(time, LocalContext.current)
-
-private fun dayName(time: Long, context: Context): String = when (dayOf(time)) {
-    LocalDate.now() -> context.getString(R.string.time_today)
-    LocalDate.now().minusDays(1) -> context.getString(R.string.time_yesterday)
-    LocalDate.now().plusDays(1) -> tomorrow()
-    else -> {
-        val isFuture = dayOf(time) > LocalDate.now()
-        DateUtils.formatDateTime(context, time, DATE_FLAGS or if (isFuture) FORMAT_SHOW_WEEKDAY or FORMAT_ABBREV_WEEKDAY else 0)
-    }
+private fun dayName(time: Long, context: Context, clock: Clock): String = when (val day = clock.dayOf(time)) {
+    clock.today -> context.getString(R.string.time_today)
+    clock.today.minusDays(1) -> context.getString(R.string.time_yesterday)
+    clock.today.plusDays(1) -> tomorrow()
+    else -> DateUtils.formatDateTime(context, time, DATE_FLAGS or if (day > clock.today) FORMAT_SHOW_WEEKDAY or FORMAT_ABBREV_WEEKDAY else 0)
 }
 
 private fun tomorrow(): String {
@@ -201,17 +193,24 @@ private fun tomorrow(): String {
 }
 
 @Composable
-fun dayAndTime(time: Long): String = dayAndTime(time, LocalContext.current)
+fun dayAndTime(time: Long): String = dayAndTime(time, LocalContext.current, LocalClock.current)
 
-fun dayAndTime(time: Long, context: Context): String =
-    "${dayName(time, context)}, ${DateUtils.formatDateTime(context, time, FORMAT_SHOW_TIME)}"
+/** For a text that is shown only for a moment. */
+fun dayAndTime(time: Long, context: Context): String = dayAndTime(time, context, Clock.of(context))
+
+private fun dayAndTime(time: Long, context: Context, clock: Clock) =
+    "${dayName(time, context, clock)}, ${DateUtils.formatDateTime(context, time, FORMAT_SHOW_TIME)}"
 
 /** @param end 0: unknown */
 @Composable
-fun timeRange(start: Long, end: Long): String {
-    val flags = FORMAT_SHOW_DATE or FORMAT_SHOW_TIME or FORMAT_SHOW_WEEKDAY
-    return DateUtils.formatDateRange(LocalContext.current, start, if (end == 0L) start else end, flags)
-}
+fun timeRange(start: Long, end: Long): String =
+    formatted(start, FORMAT_SHOW_DATE or FORMAT_SHOW_TIME or FORMAT_SHOW_WEEKDAY, if (end == 0L) start else end)
 
 @Composable
-fun dateText(time: Long): String = DateUtils.formatDateTime(LocalContext.current, time, DATE_FLAGS)
+fun dateText(time: Long): String = formatted(time, DATE_FLAGS)
+
+@Composable
+private fun formatted(time: Long, flags: Int, end: Long = time): String {
+    val context = LocalContext.current
+    return remember(LocalClock.current, context, time, end, flags) { DateUtils.formatDateRange(context, time, end, flags) }
+}

@@ -154,7 +154,7 @@ abstract class ScreenTest {
     }
 
     protected fun show(content: @Composable () -> Unit) {
-        activity.setContent { ChatTheme(content = content) }
+        activity.setContent { WithClock { ChatTheme(content = content) } }
         compose.waitForIdle()
     }
 
