@@ -23,6 +23,9 @@ public final class Initials {
   /**
    * Returns the first letters of the first and last word, without words that begin with a digit if there are others.
    * Chinese, Japanese and Korean names get a single letter.
+   *
+   * @param name of a user or a room
+   * @return the letters, as capitals
    */
   public static String of(String name) {
     List<String> words = new ArrayList<>();
