@@ -211,6 +211,10 @@ export function openRoutes(
         avatar,
       };
     }),
+    team: async () => {
+      const guestsAsk = config.guests?.may === 'write' && chat.settings.team !== undefined;
+      return guestsAsk ? chat.expectations.get() : {};
+    },
     admission,
     proxied: config.trustedProxies.length > 0,
     missing,

@@ -301,6 +301,7 @@ export function canOf(
     push,
     seen,
     mails,
+    mail,
     moderateData,
     team,
   }: ChatSettings,
@@ -309,6 +310,7 @@ export function canOf(
   const moderator = moderatesSite({ roles });
   const admin = roles.includes('admin');
   const hasLogin = !isVisitor({ roles });
+  const asks = team !== undefined && !roles.includes('reader') && !isOfTeam({ roles });
   return {
     createPublic: hasLogin && (moderator || createRooms === 'all'),
     createPrivate: hasLogin && (moderator || createRooms !== 'none'),
@@ -322,7 +324,8 @@ export function canOf(
     report: !roles.includes('reader'),
     mail: hasLogin && mails,
     hold: !moderator && (hold.mode !== 'off' || hold.words.length > 0),
-    ask: team !== undefined && !roles.includes('reader') && !isOfTeam({ roles }) ? true : undefined,
+    ask: asks ? true : undefined,
+    address: asks && !hasLogin && mail !== undefined ? true : undefined,
     moderate: moderator ? { people: true, log: admin, data: admin && moderateData } : undefined,
   };
 }

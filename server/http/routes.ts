@@ -33,6 +33,8 @@ const contentSecurityPolicy = (framedBy: "'self'" | "'none'", imageOrigins: read
 
 /** Paths that exist once the client is built. */
 const ofClient: ReadonlySet<string> = new Set(['/', '/moderate', '/php-chat.js']);
+/** Paths for pages of the site, also on other origins. */
+const forPages: ReadonlySet<string> = new Set(['/me', '/here', '/team']);
 
 type Handler = (req: IncomingMessage, res: ServerResponse) => void | Promise<void>;
 
@@ -50,7 +52,9 @@ export function createRoutes(options: {
   me: (req: IncomingMessage) => Promise<object | 'session_store_unavailable'>;
   /** Returns the other readers of the page, for the launcher on it, or `{}` without a login. */
   here: (req: IncomingMessage) => Promise<object | 'session_store_unavailable'>;
-  /** `refusalOfMe` returns why `/me` or `/here` is rejected, or null. `allowReading` lets the page read the response. */
+  /** Returns what visitors can expect of the team, or `{}` if guests cannot ask. */
+  team: () => Promise<object>;
+  /** `refusalOfMe` returns why such a request is rejected, or null. `allowReading` lets the page read the response. */
   admission: {
     refusalOfMe(req: IncomingMessage): { code: HttpErrorCode; retryAfterMs?: number } | null;
     allowReading(req: IncomingMessage, res: ServerResponse): void;
@@ -91,6 +95,7 @@ export function createRoutes(options: {
     },
     '/me': forPage(options.me),
     '/here': forPage(options.here),
+    '/team': forPage(options.team),
     '/push/key': async (_req, res) => {
       if (options.pushKey === undefined) return answerError(res, 'not_found');
       // The key is public, and pages of other origins need it.
@@ -120,7 +125,7 @@ export function createRoutes(options: {
           ? routes[path]
           : undefined;
     const known = handler !== undefined || ofClient.has(path);
-    const allowed = path === '/me' || path === '/here' ? ['GET', 'HEAD', 'OPTIONS'] : ['GET', 'HEAD'];
+    const allowed = forPages.has(path) ? ['GET', 'HEAD', 'OPTIONS'] : ['GET', 'HEAD'];
     if (req.method === 'TRACE' || (known && !allowed.includes(req.method ?? ''))) {
       return answerError(res, 'method_not_allowed', undefined, { Allow: allowed.join(', ') });
     }

@@ -55,7 +55,7 @@ export const questionRequests: RequestHandlers<
   'question:address': {
     guests: guestsWhoWrite,
     order: 'change',
-    allowed: ({ chat, connection }) => isGuest(connection.person.user.id) && chat.settings.mail !== undefined,
+    allowed: ({ chat, connection }) => canOf(chat.settings, connection.identity.roles).address === true,
     counts: () => ({ change: 1 }),
     run: ({ chat, connection, payload }) => setAddress(chat, connection, payload),
   },

@@ -17,6 +17,7 @@ import {
 } from './content.ts';
 import { type ConnectErrorCode, type RequestErrorCode, requestErrors } from './errors.ts';
 import { mostOptions } from './polls.ts';
+import { longestNote, longestSnippet, longestSnippetName } from './questions.ts';
 import {
   clientId,
   counter,
@@ -108,11 +109,6 @@ const roomSettings = z.object({
   emoji: emoji.or(z.literal('')).exactOptional(),
   picture: fileId.or(z.literal('')).exactOptional(),
 });
-
-/** Maximum characters of a note. */
-export const longestNote = 4000;
-/** Maximum characters of a snippet. */
-const longestSnippet = 4000;
 
 /** What a question is about. */
 export const aboutQuestion = z.object({
@@ -540,6 +536,10 @@ const can = z.object({
   mail: z.boolean().describe('Whether offline users receive mails, from this server or from the site.'),
   hold: z.boolean().describe('Whether messages of the user may need approval.'),
   ask: z.literal(true).exactOptional().describe('Whether the user may ask the team of the site.'),
+  address: z
+    .literal(true)
+    .exactOptional()
+    .describe('Whether the user, a guest, can leave a mail address for the answers.'),
   /** The parts of the moderators' page besides the reports. Absent for users without a role on the site. */
   moderate: z
     .object({
@@ -1033,7 +1033,7 @@ export const requests = {
   'question:unnote': ofQuestion.extend({ id: entryId }),
   'question:snippets': z.object({}),
   'question:snippet': z.object({
-    name: visible(40),
+    name: visible(longestSnippetName),
     text: paragraphs(longestSnippet).or(z.literal('')),
   }),
 } as const;
@@ -1386,6 +1386,7 @@ export const answers = {
     room: roomSummary,
     question,
     notes: z.array(note).describe('The notes in the order of their times.'),
+    team: z.array(user).describe('Up to 100 members of the team, to whom it can be handed over.'),
   }),
   'question:take': z.object({ question }),
   'question:hand': z.object({ question }),

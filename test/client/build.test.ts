@@ -24,8 +24,8 @@ test('each compressed file has the content of the uncompressed file', () => {
   }
 });
 
-test('the script of a page has at most 6.5 KB with gzip, including launcher and badge', () => {
-  expect(gzipSync(read('php-chat.js'), { level: 9 }).length).toBeLessThanOrEqual(6.5 * 1024);
+test('the script of a page has at most 6.7 KB with gzip, including launcher and badge', () => {
+  expect(gzipSync(read('php-chat.js'), { level: 9 }).length).toBeLessThanOrEqual(6.7 * 1024);
 });
 
 const chunk = (name: string) => names.find((file) => file.startsWith(name) && file.endsWith('.js')) ?? name;
@@ -90,10 +90,10 @@ test('the script of a page knows the address of each language', () => {
   }
 });
 
-test('a language is at most 2.5 KB with brotli before the first messages, and then at most 8.5 KB', () => {
+test('a language is at most 2.5 KB with brotli before the first messages, and then at most 8.75 KB', () => {
   for (const lang of languages) {
     expect(read(`${chunk(`assets/${lang}-`)}.br`).length, lang).toBeLessThanOrEqual(2.5 * 1024);
-    expect(read(`${chunk(`assets/late-${lang}-`)}.br`).length, lang).toBeLessThanOrEqual(8.5 * 1024);
+    expect(read(`${chunk(`assets/late-${lang}-`)}.br`).length, lang).toBeLessThanOrEqual(8.75 * 1024);
   }
 });
 

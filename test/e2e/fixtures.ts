@@ -171,6 +171,8 @@ interface Fixtures {
   cards: boolean;
   /** Whether visitors without a login may write in the room garden. */
   guests: boolean;
+  /** Whether Alice, Bob and Carol answer questions of others, by mail too. */
+  team: boolean;
   /** Whether Alice is an admin and Bob a moderator of the whole site. */
   roles: boolean;
   site: Site;
@@ -245,8 +247,9 @@ export const test = base.extend<
   roles: [false, { option: true }],
   guests: [false, { option: true }],
   cards: [false, { option: true }],
+  team: [false, { option: true }],
 
-  site: async ({ surroundings, notices, roles, guests, cards }, use) => {
+  site: async ({ surroundings, notices, roles, guests, cards, team }, use) => {
     const { memcached, php, chatPort, otherPort } = surroundings;
     const history = await emptyHistory();
     const apiKey = 'a key for the tests only'.replaceAll(' ', '-');
@@ -269,6 +272,16 @@ export const test = base.extend<
         CHAT_API_KEY: apiKey,
         CHAT_LOGIN_URL: `${php.url}/`,
         ...(guests ? { CHAT_GUESTS: 'write', CHAT_GUEST_ROOMS: 'garden' } : {}),
+        // No server receives the mails.
+        ...(team
+          ? {
+              CHAT_TEAM: '1,2,3',
+              CHAT_TEAM_TEXT: 'We answer from 9 to 5.',
+              CHAT_MAIL: 'smtp://127.0.0.1:9',
+              CHAT_URL: `http://127.0.0.1:${chatPort}`,
+              CHAT_MAIL_FROM: 'Shop <shop@example.org>',
+            }
+          : {}),
         ...(cards ? { CHAT_CARDS_URL: `${otherUrl}/cards`, CHAT_WEBHOOK_KEY_FILE: webhookKey } : {}),
         ...(cards ? { CHAT_HOLD_WORDS: 'casino' } : {}),
         ...(roles ? { CHAT_USER_ROLES: 'role', CHAT_MODERATE_DATA: 'on' } : {}),

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { startChild } from '../helpers/child.ts';
-import { expect, test } from './fixtures.ts';
+import { examined, expect, test } from './fixtures.ts';
 
 const cli = new URL('../../android/sample-cli/target/chat-cli.jar', import.meta.url).pathname;
 
@@ -32,7 +32,7 @@ test('a browser and the Java client exchange messages after a login by the PHP f
   // The mention uses Alice's ID on the sample site.
   stdin.write(`/mention 1 look\n/file ${tree} a tree\n`);
   await expect(alice.texts.nth(texts.length)).toHaveJSProperty('textContent', '@Alice look');
-  await expect(alice.page.getByRole('button', { name: 'a tree' })).toBeVisible();
+  await expect(alice.page.getByRole('button', { name: 'a tree' })).toBeVisible(examined);
   await bob.until(/^6 {2}Bob: {2}\[tree\.png, \d+ bytes: a tree\]$/m);
   stdin.write(`/save 6 ${folder}\n/react 6 🌳\n`);
   await bob.until(/^\* tree\.png is in /m);

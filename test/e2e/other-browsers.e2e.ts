@@ -103,6 +103,8 @@ for (const { name, start } of [
   test(`a user of ${name} logs in with PHP, chats, and loses the chat at logout`, { tag: '@soak' }, async ({
     site,
   }) => {
+    // It has taken two minutes beside other tests.
+    test.slow();
     const folder = mkdtempSync(join(tmpdir(), 'chat-picture-'));
     const browser = await start();
     const user = new User(browser);

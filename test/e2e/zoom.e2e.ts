@@ -68,6 +68,8 @@ async function misplaced({ page, messages, field }: Person, { scale }: Look): Pr
   const wrong: string[] = [];
   const check = async (name: string, some: Locator, beside: Locator, gapPx: number) => {
     let found = Number.NaN;
+    // Its code may load first.
+    await expect(some).toBeVisible();
     // A button moves when the open menu ends the hovering.
     await expect(async () => {
       found = await gap(some, beside);

@@ -7,6 +7,7 @@ import type {
   MessageReacted,
   PinChange,
   PresenceChange,
+  Question,
 } from '../../../server/wire/events.ts';
 import type { ConnectionState } from '../connection/connection-state.ts';
 import type { Unsent } from '../store/entries.ts';
@@ -92,6 +93,10 @@ export interface Follower {
   scheduled?(change: EventPayload<'scheduled:changed'>): void;
   /** A reminder of this user was set or deleted, or is due. */
   reminded?(change: EventPayload<'reminder:changed'>): void;
+  /** A question changed. Only for the team. */
+  question?(question: Question): void;
+  /** A note in a question was added or deleted. Only for the team. */
+  noted?(change: EventPayload<'question:noted'>): void;
   /** A message of this user is pending approval, was approved or was rejected. `rejected` also covers edits. */
   waits?(): void;
   approved?(): void;

@@ -92,7 +92,8 @@ export class Chat implements ConnectionListener {
   readonly #listener: ChatListener;
   readonly #storage = localValues;
   readonly #marks: ReadMarks;
-  readonly #pass: GuestPass;
+  readonly pass: GuestPass;
+  readonly #asks: () => boolean;
   #delivery: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
@@ -102,12 +103,13 @@ export class Chat implements ConnectionListener {
     single: () => boolean = () => false,
     byAddress = false,
     ticketUrl?: string,
+    asks: () => boolean = () => false,
   ) {
     this.server = server;
     this.#listener = listener;
     this.settings = new Store(this.#storage, server);
-    this.#pass = new GuestPass(this.settings);
-    this.connection = new Connection(server, this, this.#events, { ticketUrl, pass: this.#pass });
+    this.pass = new GuestPass(this.settings);
+    this.connection = new Connection(server, this, this.#events, { ticketUrl, pass: this.pass });
     this.clock = this.connection.clock;
     const changed = () => listener.changed();
     this.list = new Rooms(this.connection, this.tasks, {
@@ -115,7 +117,10 @@ export class Chat implements ConnectionListener {
       removed: (room, removal) => this.#removed(room, removal),
       changed,
     });
-    this.shown = new ShownRoom(wanted, byAddress, single, this.list, this.tasks, {
+    this.#asks = asks;
+    const alone = () => single() || this.asks;
+    this.shown = new ShownRoom(wanted, byAddress, alone, this.list, this.tasks, {
+      asks: () => this.asks,
       shown: (room) => this.#shown(room),
       unknown: (id) => listener.unknownRoom?.(id),
       changed,
@@ -182,25 +187,14 @@ export class Chat implements ConnectionListener {
     return this.shown.single();
   }
 
+  /** Whether the page wants the user's question to the team, and nothing else. The team itself sees all rooms. */
+  get asks(): boolean {
+    return this.#asks() && (this.me === undefined || this.can.ask === true);
+  }
+
   /** Whether there is no room to show. Either none was found, or the shown room was removed. */
   get roomless(): boolean {
     return this.connection.state.kind === 'ready' && this.shown.none;
-  }
-
-  /** Connects the visitor as a guest. @param name - empty if guests only read */
-  enterAsGuest(name: string): void {
-    this.#pass.create(name);
-    this.connection.start();
-  }
-
-  /** Forgets the guest of this browser, with all stored data. */
-  forgetGuest(): void {
-    const { me } = this;
-    this.#pass.forget();
-    this.connection.stop();
-    this.hide();
-    if (me !== undefined) this.over(me);
-    this.connection.start();
   }
 
   /** Whether this is a visitor without a login. */
@@ -558,9 +552,12 @@ export class Chat implements ConnectionListener {
     'blocked:changed': (change) => {
       for (const follower of this.followers) follower.blocked?.(change);
     },
-    // Members of the team see questions as rooms.
-    'question:changed'() {},
-    'question:noted'() {},
+    'question:changed': ({ question }) => {
+      for (const follower of this.followers) follower.question?.(question);
+    },
+    'question:noted': (change) => {
+      for (const follower of this.followers) follower.noted?.(change);
+    },
     push: ({ name, data }) => {
       for (const follower of this.followers) follower.pushed?.(name, data);
     },

@@ -61,6 +61,11 @@ export class Rooms {
       .sort((a, b) => place(a) - place(b) || b.at - a.at || (a.id < b.id ? -1 : 1));
   }
 
+  /** The user's question to the team. */
+  questionOf(user: string | undefined): Room | undefined {
+    return this.own().find(({ summary }) => summary.question?.asker.id === user);
+  }
+
   /** Public rooms that the user is not a member of, by name. */
   others(lang: string, opened?: Room): Room[] {
     const { compare } = new Intl.Collator(lang, { numeric: true });

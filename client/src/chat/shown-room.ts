@@ -6,6 +6,8 @@ import type { Rooms } from './rooms.ts';
 import type { Store } from './storage.ts';
 
 export interface ShownRoomPort {
+  /** Whether to show only the user's question to the team. */
+  asks(): boolean;
   shown(room: Room): void;
   /** The room that the page requests does not exist, or the user may not read it. */
   unknown(id: string): void;
@@ -93,6 +95,7 @@ export class ShownRoom {
    * user's newest.
    */
   begin(): void {
+    if (this.#port.asks()) return this.#beginWith(this.#list.questionOf(this.#user));
     if (this.ban !== undefined && !this.#list.byId.has(this.ban.id)) return;
     const before = this.#before?.user === this.#user ? this.#before?.room : undefined;
     this.#before = undefined;

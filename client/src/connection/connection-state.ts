@@ -2,6 +2,7 @@ import type {
   ConnectFailure,
   EndReason,
   Message,
+  Question,
   RequestFailure,
   ServerToClient,
   SiteBan,
@@ -63,11 +64,14 @@ export class RequestError extends Error {
   readonly retryAfterMs: number | undefined;
   /** The current message, if an edit failed with `conflict`. */
   readonly current: Message | undefined;
+  /** The question, if another member of the team has it. */
+  readonly question: Question | undefined;
 
-  constructor(code: string, { retryAfterMs, current }: Partial<RequestFailure> = {}) {
+  constructor(code: string, { retryAfterMs, current, question }: Partial<RequestFailure> = {}) {
     super(code);
     this.code = code;
     this.retryAfterMs = retryAfterMs;
     this.current = current;
+    this.question = question;
   }
 }

@@ -67,9 +67,14 @@ export class GuestPass {
     return this.#guest === undefined ? undefined : 'later';
   }
 
-  /** Call when the server admits a user. Keeps a guest for another 30 days, and deletes it after a login. */
+  /** The secret of this browser's guest. After a login, call `forget` as soon as it is not needed. */
+  get secret(): string | undefined {
+    return this.#guest?.secret;
+  }
+
+  /** Call when the server admits a user. Keeps a guest for another 30 days. */
   admitted(user: string): void {
-    if (!isGuest(user)) return this.forget();
+    if (!isGuest(user)) return;
     const guest = this.#guest;
     if (guest !== undefined) this.#keep(guest);
   }

@@ -75,6 +75,7 @@ export class ChatApp {
       single,
       !host.hasAttribute('room'),
       ticketAddress(host),
+      () => host.hasAttribute('ask'),
     );
     this.#chat = chat;
     this.#strings = new Strings(texts, navigator.languages, chat.clock);

@@ -28,6 +28,7 @@ declare global {
  * @attr server - the chat server's address; by default the server of this script
  * @attr room - the ID of the room to open
  * @attr single - shows only the room that `room` names
+ * @attr ask - shows only the user's question to the team; the team sees all rooms
  * @attr theme - `light` or `dark`; by default the page's `color-scheme`
  * @attr lang - the language; by default the language of the page, otherwise of the browser
  * @attr strings - the address of the owner's texts
@@ -48,7 +49,7 @@ declare global {
  * @fires php-chat:close - the user wants to close the chat
  */
 export class PhpChat extends HTMLElement {
-  static readonly observedAttributes = ['server', 'room', 'lang', 'strings', 'ticket-url'];
+  static readonly observedAttributes = ['server', 'room', 'ask', 'lang', 'strings', 'ticket-url'];
 
   readonly #root = this.attachShadow({ mode: 'open' });
   readonly #fit = new CSSStyleSheet();

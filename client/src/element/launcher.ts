@@ -22,6 +22,7 @@ const handedOn = [
   'server',
   'room',
   'single',
+  'ask',
   'theme',
   'lang',
   'strings',
@@ -171,7 +172,11 @@ export class PhpChatLauncher extends HTMLElement {
   }
 
   get #single(): boolean {
-    return this.hasAttribute('single') && this.hasAttribute('room');
+    return this.#asks || (this.hasAttribute('single') && this.hasAttribute('room'));
+  }
+
+  get #asks(): boolean {
+    return this.hasAttribute('ask');
   }
 
   /** Shows who else reads this page, once the user has agreed to be shown. The code is not loaded before. */
@@ -250,12 +255,15 @@ export class PhpChatLauncher extends HTMLElement {
 
   #draw(): void {
     const { open } = this.#panel;
-    const key = open ? 'launcher.close' : this.#count > 0 ? 'launcher.openUnread' : 'launcher.open';
+    const first = this.#asks ? 'launcher.ask' : 'launcher.open';
+    const key = open ? 'launcher.close' : this.#count > 0 ? 'launcher.openUnread' : first;
     this.#panel.ariaLabel = this.#text('launcher.label');
     this.#button.ariaLabel = this.#text(key, this.#count);
     this.#button.ariaExpanded = String(open);
     this.#button.replaceChildren(svg(open ? pictures.close : pictures.open));
-    if (!open) this.#button.append(unreadNumber(this.#count, 'n'));
+    if (open) return;
+    if (this.#asks) this.#button.append(this.#text(first));
+    this.#button.append(unreadNumber(this.#count, 'n'));
   }
 
   /** Returns the element that has the focus, in any shadow tree. */

@@ -150,6 +150,8 @@ export class AppView {
       },
       showDetails: (tab) => this.#showDetails(tab),
       showSettings: () => this.#showSettings(),
+      asking: () => this.#late.parts?.asking,
+      questions: () => this.#late.parts?.questions.questions,
       push: () => this.#late.parts?.push,
       offer: (entries) => this.#late.parts?.offering.draw(entries),
       linked: (href) => this.#late.parts?.links.of(href),
@@ -213,7 +215,7 @@ export class AppView {
     const { panels } = this.#late;
     if (!isOver(chat.connection.state)) return cardOf(chat, strings);
     if (panels === undefined) return { title: strings.text('ended.checking') };
-    return panels.guestCard(chat, strings, this.#loginUrl) ?? panels.endedCard(chat, strings, this.#loginUrl);
+    return panels.guestCard(this.#context, this.#loginUrl) ?? panels.endedCard(chat, strings, this.#loginUrl);
   }
 
   render(): void {
@@ -381,11 +383,12 @@ export class AppView {
           : this.#searching
             ? 'search'
             : undefined;
+    const { chat, look } = this.#context;
     const lost = noticeOf(this.#context)?.lost === true;
     render(
       // biome-ignore lint/a11y/noStaticElementInteractions: handles keys for the focused element inside.
       <div
-        class={`app${lost ? ' lost' : ''}${this.#context.look.compact ? ' compact' : ''}`}
+        class={`app${lost ? ' lost' : ''}${look.compact ? ' compact' : ''}${chat.single ? ' alone' : ''}`}
         part="app"
         lang={this.#context.strings.lang}
         dir={this.#context.attribute('dir') === null ? this.#context.strings.direction : undefined}
@@ -433,7 +436,8 @@ export class AppView {
           roomInSight={this.#panes.roomInSight}
           folded={folded}
           search={headerSearches ? undefined : () => this.#search('everywhere')}
-          above={AskCard && <AskCard context={context} />}
+          above={[AskCard && <AskCard context={context} key="ask" />, this.#late.parts?.questions.entry()]}
+          questions={this.#late.parts?.questions.list()}
         />
         <section
           class="main"
@@ -478,7 +482,7 @@ export class AppView {
         />
         {room !== undefined &&
           (parts
-            ? (parts.files.bar() ?? parts.search.bar() ?? parts.pins.bar(room))
+            ? [parts.files.bar() ?? parts.search.bar() ?? parts.pins.bar(room), parts.questions.bar(room)]
             : pinsPlace(context, room))}
         <Banner context={context} notice={notice} />
         {room !== undefined && parts?.catchUp.bar(room)}

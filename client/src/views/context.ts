@@ -3,6 +3,7 @@ import type { Held, Message, Thread, User } from '../../../server/wire/events.ts
 import type { Chat } from '../chat/chat.ts';
 import type { MessagePlace } from '../chat/notifications.ts';
 import type { BrowserPush } from '../chat/push.ts';
+import type { Questions } from '../chat/questions.ts';
 import type { Entry, NewContent, NewMention } from '../store/entries.ts';
 import type { Room } from '../store/room.ts';
 import type { Note } from '../store/timeline-blocks.ts';
@@ -10,6 +11,7 @@ import type { StringKey, Strings } from '../strings/strings.ts';
 import type { Look } from './look.ts';
 import type { Linked, Say } from './messages/formatted.tsx';
 import type { Pane } from './panes.ts';
+import type { Asking } from './questions/asking.tsx';
 
 /** A dialog to open, and its subject. */
 export type DialogRequest =
@@ -19,6 +21,9 @@ export type DialogRequest =
   /** `day`: Unix ms within the day to begin with. */
   | { readonly kind: 'day'; readonly room: Room; readonly day: number }
   | { readonly kind: 'keys' }
+  | { readonly kind: 'ask' }
+  | { readonly kind: 'note'; readonly room: Room }
+  | { readonly kind: 'snippets' }
   /** `failed`: users who could not be invited when the room was created. */
   | { readonly kind: 'invite'; readonly room: Room; readonly failed?: readonly FailedInvitation[] }
   | { readonly kind: 'inviteLink'; readonly room: Room }
@@ -328,6 +333,10 @@ export interface Context extends ControlContext {
   showDetails(tab: 'people' | 'settings'): void;
   /** The user's own settings, shown instead of the room. */
   showSettings(): void;
+  /** The question that the user is writing to the team. */
+  asking(): Asking | undefined;
+  /** The questions that the user's team answers. */
+  questions(): Questions | undefined;
   /** Push on this device. */
   push(): BrowserPush | undefined;
   /** Renders the offer to turn on notifications, if it belongs under one of these messages. */

@@ -22,6 +22,9 @@ import { Invite } from './people/invite.tsx';
 import { InviteLink } from './people/invite-link.tsx';
 import { PushHelp } from './prefs/push-help.tsx';
 import { Shortcuts } from './prefs/shortcuts.tsx';
+import { AskDialog } from './questions/ask-dialog.tsx';
+import { NoteDialog } from './questions/note-dialog.tsx';
+import { SnippetsDialog } from './questions/snippets-dialog.tsx';
 import { CreateRoom } from './rooms/create.tsx';
 import { Switcher } from './rooms/switcher.tsx';
 import { GoToDay } from './search/go-to-day.tsx';
@@ -42,6 +45,14 @@ export function Dialogs({ context, request, close }: Props) {
     return <CreateRoom context={context} name={request.name ?? ''} close={close} />;
   if (request.kind === 'switch') return <Switcher context={context} close={close} />;
   if (request.kind === 'keys') return <Shortcuts context={context} close={close} />;
+  if (request.kind === 'ask') return <AskDialog context={context} close={close} />;
+  const questions = context.questions();
+  if (request.kind === 'snippets')
+    return questions && <SnippetsDialog context={context} questions={questions} close={close} />;
+  if (request.kind === 'note')
+    return (
+      questions && <NoteDialog context={context} questions={questions} room={request.room} close={close} />
+    );
   if (request.kind === 'direct') return <NewDirect context={context} close={close} />;
   if (request.kind === 'select') return <SelectText context={context} text={request.text} close={close} />;
   if (request.kind === 'describe') return <Describe context={context} {...request} close={close} />;

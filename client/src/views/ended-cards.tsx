@@ -1,8 +1,10 @@
 import type { SiteBan } from '../../../server/wire/events.ts';
 import type { Chat } from '../chat/chat.ts';
+import { enterAsGuest } from '../chat/guests.ts';
 import type { ConnectionState } from '../connection/connection-state.ts';
 import type { StringKey, Strings } from '../strings/strings.ts';
 import type { Card } from './card.tsx';
+import type { Context } from './context.ts';
 import type { IconName } from './controls/icon.tsx';
 import { banWords } from './moderation/restriction-words.ts';
 
@@ -41,19 +43,22 @@ export function endedCard(chat: ForCard, strings: Strings, loginUrl: string | nu
 }
 
 /**
- * Returns the card for a visitor who may enter as a guest. Undefined for all others.
+ * Returns the card for a visitor who may enter as a guest, or on a page for questions may ask one. Undefined for all
+ * others.
  *
  * @param loginUrl - from the element's `login-url` attribute
  */
-export function guestCard(
-  chat: Pick<Chat, 'connection' | 'enterAsGuest'>,
-  strings: Strings,
-  loginUrl: string | null,
-): Card | undefined {
+export function guestCard({ chat, strings, asking }: Context, loginUrl: string | null): Card | undefined {
   const { state } = chat.connection;
   if (state.kind !== 'ended' || state.reason !== 'unauthorized' || state.guests === undefined)
     return undefined;
   const url = loginUrl || state.loginUrl;
+  const login =
+    url === undefined ? undefined : { label: strings.text('ended.first'), open: () => leave(url) };
+  const question = chat.asks && state.guests === 'write' ? asking() : undefined;
+  question?.settle();
+  if (question?.isOff === false)
+    return { picture: 'question', title: strings.text('launcher.ask'), form: question.form(login ?? 'none') };
   return {
     picture: 'bubble',
     title: strings.text('guest.title'),
@@ -61,8 +66,8 @@ export function guestCard(
       <GuestForm
         name={state.guests === 'write' ? strings.text('guest.name') : undefined}
         label={strings.text('guest.enter')}
-        enter={(name) => chat.enterAsGuest(name)}
-        login={url === undefined ? undefined : { label: strings.text('ended.first'), open: () => leave(url) }}
+        enter={(name) => enterAsGuest(chat, name)}
+        login={login}
       />
     ),
   };

@@ -9,6 +9,8 @@ const apart: ReadonlySet<DialogRequest['kind']> = new Set([
   'create',
   'switch',
   'keys',
+  'ask',
+  'snippets',
   'direct',
   'block',
   'pushHelp',

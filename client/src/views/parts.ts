@@ -30,6 +30,8 @@ import { listenToPeople } from './people/open-person.tsx';
 import { Portraits } from './people/portraits.ts';
 import { PinnedMessages } from './pins/pinned-messages.tsx';
 import { Offering } from './prefs/offering.ts';
+import { Asking } from './questions/asking.tsx';
+import { QuestionViews } from './questions/question-views.tsx';
 import { RepliesPane } from './replies/replies-pane.tsx';
 import { ThreadNews } from './replies/thread-news.ts';
 import type { EarlyNews } from './rooms/early-news.ts';
@@ -72,6 +74,8 @@ export interface Parts {
   readonly onHold: OnHold;
   readonly catchUp: CatchUp;
   readonly dayPill: DayPill;
+  readonly asking: Asking;
+  readonly questions: QuestionViews;
   /** The files and the card of a draft. */
   tray(place: Place): Tray;
   /** A message could not be sent. */
@@ -132,7 +136,10 @@ export function start(
   chat.followers.add(suggest);
   const pins = new PinnedMessages(context, speaker);
   chat.followers.add(pins);
-  const roomStart = new RoomStart(context, pins, speaker);
+  const asking = new Asking(context);
+  chat.followers.add(asking);
+  const questions = new QuestionViews(context, asking);
+  const roomStart = new RoomStart(context, pins, questions, speaker);
   chat.followers.add(roomStart);
   const visits = new Visits(context);
   chat.followers.add(visits);
@@ -190,6 +197,8 @@ export function start(
     onHold,
     catchUp,
     dayPill: new DayPill(context, root, shown, signal),
+    asking,
+    questions,
     tray(place) {
       const [tray, card] = [files.tray(place), cards.tray(place)];
       return {

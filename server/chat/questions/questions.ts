@@ -22,6 +22,8 @@ import { teamName } from './team.ts';
 const longestName = 80;
 /** Open questions are counted up to this number. */
 const mostCounted = 1000;
+/** Members of the team to whom a client offers to hand a question over. */
+const mostListed = 100;
 /** How often a guest can change the mail address. */
 const addressRate = { count: 5, ms: 60 * 60_000 };
 
@@ -47,7 +49,7 @@ export async function storeQuestion(
   }: { user: User; text: string; clientId: string; about?: QuestionAbout | undefined },
   connection?: string,
 ): Promise<{ room: RoomRecord; message: StoredMessage; repeated: boolean }> {
-  const { history, previews, limits } = chat;
+  const { history, previews, limits, cards } = chat;
   checkText(text, limits.text);
   const output = await history.write.askTeam(
     {
@@ -57,6 +59,8 @@ export async function storeQuestion(
       name: nameOf(text),
       ...{ text, clientId, about },
       preview: (previews && !isGuest(user.id) && firstPage(text)) || undefined,
+      // Guests send no cards.
+      card: cards === undefined || isGuest(user.id) ? undefined : about?.card,
       at: Date.now(),
     },
     connection,
@@ -122,12 +126,13 @@ export async function openQuestion(
 ): Promise<Answers['question:open']> {
   const { history, directory } = chat;
   const { room } = await history.write.openQuestion(actingOn(connection, id), connection.id);
-  const notes = await history.read.notes({ room: id });
+  const [notes, members] = await Promise.all([history.read.notes({ room: id }), chat.team.members()]);
   const found = requireRoom(directory.find(connection.person, id));
   return {
     room: summaryAfter(directory, found, connection),
     question: shown(room),
     notes: notes.map(toNote),
+    team: members.slice(0, mostListed),
   };
 }
 

@@ -49,6 +49,8 @@ export interface QuestionWrites {
       text: string;
       clientId: string;
       preview?: string | undefined;
+      /** The card of the message. */
+      card?: string | undefined;
       about?: QuestionAbout | undefined;
       at: number;
     };
@@ -171,9 +173,10 @@ const messageOf = ({
   clientId,
   text,
   preview,
+  card,
   at,
 }: QuestionWrites['askTeam']['in'] & { id: string }) => ({
-  ...{ room: id, user, clientId, text, preview },
+  ...{ room: id, user, clientId, text, preview, card },
   sentAt: at,
   asMember: true,
 });

@@ -54,6 +54,7 @@ beforeAll(async () => {
     CHAT_ORIGINS: 'https://site.example',
     CHAT_HOLD_WORDS: 'casino',
     CHAT_FIND_PEOPLE: 'rooms',
+    CHAT_TEAM: 'ida',
   });
   [ann, ben] = await site.people(2);
   room = (await site.den(ann, [ben])).id;
@@ -134,6 +135,23 @@ test('reuses an answer for the same user only, and asks once for concurrent requ
   await Promise.all([get(ann, sent), get(ann, sent), get(ben, sent)]);
   await get(ann, sent);
   expect(asks.map(({ data }) => data.user.id).sort()).toEqual([ann.id, ben.id].sort());
+});
+
+test('a question has the card of what it is about', async () => {
+  answer = (_ask, response) => say(response, { card: card() });
+  const asked = await ann.request('question:ask', {
+    text: 'When does it come?',
+    clientId: newClientId(),
+    about: { page: '/orders/4711', card: 'order:4711' },
+  });
+  expect(asked.message.card).toBe('order:4711');
+  const ida = await site.person({}, 'ida');
+  const { room: question } = await ida.request('question:open', { question: asked.room.id });
+  await ida.request('room:join', { room: question.id });
+  expect(await ida.request('card:get', { room: question.id, seq: asked.message.seq })).toMatchObject({
+    card: { title: 'Order 4711' },
+  });
+  ida.close();
 });
 
 test('runs a button once for repeated and concurrent clicks, and replaces the card', async () => {

@@ -66,6 +66,22 @@ test('a visitor learns what to expect', async () => {
   expect(about.team).toContainEqual({ id: 'ida', name: ida.ready.user.name });
 });
 
+test('a page learns the same before the visitor is a guest', async () => {
+  await team();
+  const get = (headers: Record<string, string>) => fetch(`${site.chat.url}/team`, { headers });
+  const answer = await get({ 'Sec-Fetch-Site': 'same-origin' });
+  expect(await answer.json()).toEqual(await (await guest()).request('question:about', {}));
+  expect((await get({ Origin: 'https://evil.example' })).status).toBe(403);
+});
+
+test('the team learns to whom it can hand a question over', async () => {
+  const [ida, joe] = await team();
+  const { room } = await ask(await guest());
+  await expect
+    .poll(async () => (await ida.request('question:open', { question: room.id })).team)
+    .toEqual(expect.arrayContaining([ida.ready.user, joe.ready.user]));
+});
+
 test('a question of a guest reaches the team, which answers it', async () => {
   const [ida, joe] = await team();
   const eve = await guest();

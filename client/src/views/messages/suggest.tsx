@@ -2,6 +2,7 @@ import { asTyped, folded } from '../../../../server/text/folding.ts';
 import type { Card, RoomMember, User } from '../../../../server/wire/events.ts';
 import type { Follower } from '../../chat/chat-listener.ts';
 import { text } from '../../chat/form.ts';
+import { answersQuestions } from '../../chat/questions.ts';
 import type { Thread } from '../../chat/thread.ts';
 import type { NewMention } from '../../store/entries.ts';
 import type { Room } from '../../store/room.ts';
@@ -27,16 +28,18 @@ const SHOWN = 8;
 const PAGE = 100;
 const LABEL = 'mention-list';
 
-/** A member, all members, an emoji, or a card of the site. */
+/** A member, all members, an emoji, a card of the site, or a snippet of the team. */
 type Option = PickedMention & {
   readonly member?: RoomMember;
   readonly emoji?: string;
   readonly card?: Card;
+  /** The text of a snippet, for this asker. */
+  readonly snippet?: string;
 };
 
 /**
- * The list of suggestions in the composer: users after `@`, emoji after `:`, cards of the site after `/`. The focus
- * stays in the field.
+ * The list of suggestions in the composer: users after `@`, emoji after `:`, cards of the site and snippets of the team
+ * after `/`. The focus stays in the field.
  */
 export class Suggest implements Follower {
   readonly #context: Context;
@@ -131,7 +134,7 @@ export class Suggest implements Follower {
         ref={(list) => this.#place(list)}
       >
         {this.#options.map((option, n) => {
-          const { user, label, member, emoji, card } = option;
+          const { user, label, member, emoji, card, snippet } = option;
           return (
             // biome-ignore lint/a11y/useKeyWithClickEvents: the field handles the keys.
             <div
@@ -154,7 +157,7 @@ export class Suggest implements Follower {
                 </span>
               ) : (
                 <span class="avatar none" aria-hidden="true">
-                  {emoji ?? <Icon name="people" />}
+                  {emoji ?? <Icon name={snippet === undefined ? 'people' : 'list'} />}
                 </span>
               )}
               <span class="name">
@@ -186,9 +189,11 @@ export class Suggest implements Follower {
     const emoji = emojiAsked(field?.value ?? '', caret);
     // Mentions by guests have no effect.
     const person = this.#context.chat.isGuest ? undefined : personAsked(field?.value ?? '', caret);
-    const card = this.#context.chat.can.cards ? cardAsked(field?.value ?? '', caret) : undefined;
-    const found = emoji ?? person ?? card;
     const room = this.#context.chat.current;
+    const hasSnippets = room?.summary.question !== undefined && answersQuestions(this.#context.chat);
+    const card =
+      this.#context.chat.can.cards || hasSnippets ? cardAsked(field?.value ?? '', caret) : undefined;
+    const found = emoji ?? person ?? card;
     if (field === undefined || found === undefined || room === undefined) {
       this.#closedAt = undefined;
       this.#cards.forget();
@@ -202,7 +207,7 @@ export class Suggest implements Follower {
       emoji !== undefined
         ? this.#foundEmoji()
         : person === undefined
-          ? this.#foundCards(room)
+          ? [...(hasSnippets ? this.#foundSnippets(room) : []), ...this.#foundCards(room)]
           : this.#found(room);
     if (!same) this.#hot = 0;
     if (emoji !== undefined) void this.#askEmoji();
@@ -252,8 +257,14 @@ export class Suggest implements Follower {
     const field = this.#field;
     const place = field && this.#placeOf(field);
     if (field === undefined || place === undefined) return;
-    const { user, label, emoji, card } = option;
+    const { user, label, emoji, card, snippet } = option;
     const { settings } = this.#context.chat;
+    if (snippet !== undefined) {
+      const at = this.#at;
+      this.#close();
+      const end = at + snippet.length;
+      return apply({ from: at, to: field.selectionStart, text: snippet, start: end, end }, field);
+    }
     if (card !== undefined) {
       this.#cards.attach(place, card);
       const at = this.#at;
@@ -291,7 +302,8 @@ export class Suggest implements Follower {
 
   #label(): string {
     const { strings } = this.#context;
-    const [{ emoji, card } = {}] = this.#options;
+    const [{ emoji, card, snippet } = {}] = this.#options;
+    if (snippet !== undefined) return strings.text('questions.snippets');
     if (card !== undefined) return strings.text('card.from', { name: siteName(this.#context) });
     return strings.text(emoji === undefined ? 'mention.list' : 'emoji.open');
   }
@@ -301,7 +313,25 @@ export class Suggest implements Follower {
     return image && <img src={sitePath(this.#context, image)} alt="" onError={hide} />;
   }
 
+  #foundSnippets({ summary }: Room): Option[] {
+    const { strings } = this.#context;
+    const questions = this.#context.questions();
+    const { snippets } = questions ?? {};
+    // The next letter tries again.
+    if (snippets === undefined) questions?.loadSnippets().then(this.#look, () => {});
+    const { asker } = summary.question ?? {};
+    return (snippets ?? [])
+      .filter(({ name }) => folded(name).includes(folded(this.#query)))
+      .slice(0, SHOWN)
+      .map(({ name, text }) => ({
+        user: name,
+        label: `/${name}`,
+        snippet: text.replaceAll('{name}', () => (asker === undefined ? '' : strings.name(asker))),
+      }));
+  }
+
   #foundCards(room: Room): Option[] {
+    if (!this.#context.chat.can.cards) return [];
     const cards = this.#cards.find(room.id, this.#query, this.#look);
     return cards.map((card) => ({ user: card.about, label: card.title, card }));
   }

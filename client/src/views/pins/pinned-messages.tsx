@@ -84,7 +84,8 @@ export class PinnedMessages implements Follower {
   bar(room: Room) {
     const { pins } = room;
     const [newest] = pins;
-    if (newest === undefined) return pinsPlace(this.#context, room);
+    // The bar of a question is there already.
+    if (newest === undefined) return room.summary.question ? undefined : pinsPlace(this.#context, room);
     const hiddenAt = this.#context.chat.store?.get(hiddenPin(room), number);
     if (pins.length === 1 && hiddenAt === newest.at) return undefined;
     const at = Math.max(

@@ -1,5 +1,6 @@
 import { Component } from 'preact';
 import type { Follower } from '../../chat/chat-listener.ts';
+import { forgetGuest } from '../../chat/guests.ts';
 import type { RequestOf } from '../../connection/connection.ts';
 import style from '../../styles/prefs.css?inline';
 import { sheetOf } from '../../styles/styles.ts';
@@ -64,7 +65,7 @@ export class Prefs extends Component<Props> {
             <RoomNotices context={context} />
             <Blocked context={context} />
             {context.chat.isGuest && (
-              <button type="button" class="btn" onClick={() => context.chat.forgetGuest()}>
+              <button type="button" class="btn" onClick={() => forgetGuest(context.chat)}>
                 {strings.text('guest.forget')}
               </button>
             )}

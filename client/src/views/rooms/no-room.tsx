@@ -19,6 +19,14 @@ export function NoRoom({ context }: { context: Context }) {
       </Empty>
     );
   }
+  const asking = chat.asks ? context.asking() : undefined;
+  if (asking !== undefined)
+    return (
+      <div class="empty">
+        <h3 tabIndex={-1}>{strings.text('launcher.ask')}</h3>
+        {asking.form()}
+      </div>
+    );
   if (chat.single || chat.rooms.size > 0) {
     const which = chat.single ? 'single' : 'none';
     return (

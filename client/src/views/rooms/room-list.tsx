@@ -32,6 +32,8 @@ interface Props {
   readonly folded: ((text: string) => string) | undefined;
   /** Shown above the list. */
   readonly above: ComponentChildren;
+  /** Replaces the list of rooms. */
+  readonly questions: ComponentChildren;
 }
 
 const isDeleting = ({ id, summary }: Room, deleting: ReadonlyMap<string, Message>) =>
@@ -103,7 +105,7 @@ export class RoomList extends Component<Props> {
     (stop ?? this.#nav.current?.querySelector<HTMLElement>('.bar button'))?.focus();
   }
 
-  override render({ context, inert, lost, search, settings, roomInSight, folded, above }: Props) {
+  override render({ context, inert, lost, search, settings, roomInSight, folded, above, questions }: Props) {
     const { chat, strings } = context;
     const { can, me } = chat;
     const label = strings.text('rooms.list');
@@ -113,7 +115,11 @@ export class RoomList extends Component<Props> {
     const matches = ({ summary }: Room) =>
       wanted === '' || folded?.(strings.roomName(summary)).includes(wanted);
     // Rows that do not match are hidden and not removed, because creating hundreds of rows takes longer than a frame.
-    const own = this.#order.draw(chat.list.own(joining), this.#held);
+    const ordered = this.#order.draw(chat.list.own(joining), this.#held);
+    // The team has a list for questions.
+    const own = chat.roles.includes('team')
+      ? ordered.filter(({ summary }) => summary.question === undefined)
+      : ordered;
     const parts = sectionsOf(own);
     // A search also finds rooms in closed sections.
     const closed = wanted === '' ? this.#closed : [];
@@ -149,7 +155,7 @@ export class RoomList extends Component<Props> {
           {me !== undefined && search !== undefined && (
             <IconButton name="search" label={strings.text('search.open')} press={search} />
           )}
-          {(chat.mayCreate || can.direct) && (
+          {(chat.mayCreate || can.direct || can.ask) && (
             <button
               type="button"
               class="icon"
@@ -163,41 +169,43 @@ export class RoomList extends Component<Props> {
           )}
         </div>
         {above}
-        {chat.rooms.size > MANY && this.#field()}
+        {questions === undefined && chat.rooms.size > MANY && this.#field()}
         {/* A new element once the rooms are known, because the field above would move the empty list. */}
-        <RovingList
-          key={me === undefined ? 'empty' : 'rooms'}
-          items="li:not([hidden]) > .room"
-          label={label}
-          preferred="[aria-current]"
-          element={this.#list}
-          onScroll={this.#extend}
-          onPointerEnter={this.#pointed}
-          onPointerLeave={this.#pointed}
-          onFocusOut={context.changed}
-        >
-          {order.map((key) => {
-            const rooms = parts[key];
-            const isHidden = hidden(key);
-            return (
-              rooms && [
-                <ul key={key}>
-                  {(key === 'archive' || (parts.people && parts.rooms)) &&
-                    this.#section(key, rooms.filter(isHidden))}
-                  {rooms.map((room) => row(room, isHidden(room)))}
-                </ul>,
-                key === 'favourites' && rooms.length < own.length && <hr key="end" />,
-              ]
-            );
-          })}
-          {others.length > 0 && [
-            <h3 class="section" key="more">
-              {strings.text('rooms.more')}
-            </h3>,
-            <ul key="others">{others.map((room) => this.#other(room))}</ul>,
-          ]}
-          {me !== undefined && this.order.length + others.length === 0 && this.#nothing()}
-        </RovingList>
+        {questions ?? (
+          <RovingList
+            key={me === undefined ? 'empty' : 'rooms'}
+            items="li:not([hidden]) > .room"
+            label={label}
+            preferred="[aria-current]"
+            element={this.#list}
+            onScroll={this.#extend}
+            onPointerEnter={this.#pointed}
+            onPointerLeave={this.#pointed}
+            onFocusOut={context.changed}
+          >
+            {order.map((key) => {
+              const rooms = parts[key];
+              const isHidden = hidden(key);
+              return (
+                rooms && [
+                  <ul key={key}>
+                    {(key === 'archive' || (parts.people && parts.rooms)) &&
+                      this.#section(key, rooms.filter(isHidden))}
+                    {rooms.map((room) => row(room, isHidden(room)))}
+                  </ul>,
+                  key === 'favourites' && rooms.length < own.length && <hr key="end" />,
+                ]
+              );
+            })}
+            {others.length > 0 && [
+              <h3 class="section" key="more">
+                {strings.text('rooms.more')}
+              </h3>,
+              <ul key="others">{others.map((room) => this.#other(room))}</ul>,
+            ]}
+            {me !== undefined && this.order.length + others.length === 0 && this.#nothing()}
+          </RovingList>
+        )}
         <Foot changed={context.changed} />
         <Me context={context} lost={lost} settings={settings} />
       </nav>

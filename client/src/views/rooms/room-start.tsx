@@ -10,6 +10,7 @@ import { Icon } from '../controls/icon.tsx';
 import { Avatar } from '../people/avatar.tsx';
 import { openPerson } from '../people/open-person.tsx';
 import type { PinnedMessages } from '../pins/pinned-messages.tsx';
+import type { QuestionViews } from '../questions/question-views.tsx';
 import { refusal } from '../refusal.ts';
 import type { Speaker } from '../speaker.tsx';
 import { chatPage } from '../visits/message-links.ts';
@@ -25,6 +26,7 @@ const MOST_NAMED = 3;
 export class RoomStart implements Follower {
   readonly #context: Context;
   readonly #pins: PinnedMessages;
+  readonly #questions: QuestionViews;
   readonly #speaker: Speaker;
   /** The members of small rooms that users created, by ID. */
   readonly #members = new WeakMap<Room, { readonly turn: number; readonly list: Map<string, RoomMember> }>();
@@ -35,17 +37,18 @@ export class RoomStart implements Follower {
   /** Whether a link is being created or copied. */
   #copying = false;
 
-  constructor(context: Context, pins: PinnedMessages, speaker: Speaker) {
+  constructor(context: Context, pins: PinnedMessages, questions: QuestionViews, speaker: Speaker) {
     this.#context = context;
     this.#pins = pins;
+    this.#questions = questions;
     this.#speaker = speaker;
     for (const room of context.chat.rooms.values()) if (room.joined) this.joined(room);
   }
 
   joined(room: Room): void {
     const { chat, changed } = this.#context;
-    const { kind, members } = room.summary;
-    if (kind === 'direct' || !room.id.startsWith('u-') || members > MOST_MEMBERS) {
+    const { kind, members, question } = room.summary;
+    if (kind === 'direct' || question || !room.id.startsWith('u-') || members > MOST_MEMBERS) {
       this.#members.delete(room);
       return;
     }
@@ -80,10 +83,10 @@ export class RoomStart implements Follower {
     if (!isComplete) this.joined(room);
   }
 
-  /** The lines between the messages: pins, and users who joined a private room. */
+  /** The lines between the messages: pins, notes of the team, and users who joined a private room. */
   notes(room: Room): Note[] {
     const joins = [...this.#joins(room)].map(([after, members]) => ({ after, line: this.#line(members) }));
-    return [...this.#pins.notes(room), ...joins];
+    return [...this.#pins.notes(room), ...this.#questions.notes(room), ...joins];
   }
 
   draw(room: Room, empty: boolean) {
@@ -91,6 +94,7 @@ export class RoomStart implements Follower {
     const { kind, topic, members } = room.summary;
     const card = empty ? firstRun(this.#context) : undefined;
     if (card !== undefined) return card;
+    if (room.summary.question !== undefined) return this.#questions.start();
     const name = strings.roomName(room.summary);
     const isDirect = kind === 'direct';
     const first = this.#joins(room).get(0);

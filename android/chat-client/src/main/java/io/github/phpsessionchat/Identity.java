@@ -42,6 +42,8 @@ public final class Identity {
   public final boolean canAskWhoHasSeen;
   /** Whether the user may report messages. */
   public final boolean canReport;
+  /** Whether the user, a guest, can leave a mail address for the answers. */
+  public final boolean canAddress;
   /** The address of a user's picture, with {@code {id}} for the percent-encoded user ID, or null. */
   public final @Nullable String avatarTemplate;
   /** The address of a user's profile page, with {@code {id}} for the percent-encoded user ID, or null. */
@@ -74,6 +76,7 @@ public final class Identity {
     canShowPreviews = draft.canShowPreviews;
     canAskWhoHasSeen = draft.canAskWhoHasSeen;
     canReport = draft.canReport;
+    canAddress = draft.canAddress;
     avatarTemplate = draft.avatarTemplate;
     profileTemplate = draft.profileTemplate;
     firstRoom = draft.firstRoom;
@@ -103,6 +106,7 @@ public final class Identity {
     boolean canShowPreviews;
     boolean canAskWhoHasSeen;
     boolean canReport;
+    boolean canAddress;
     @Nullable String avatarTemplate;
     @Nullable String profileTemplate;
     @Nullable String firstRoom;
@@ -127,6 +131,7 @@ public final class Identity {
       canShowPreviews = from.canShowPreviews;
       canAskWhoHasSeen = from.canAskWhoHasSeen;
       canReport = from.canReport;
+      canAddress = from.canAddress;
       avatarTemplate = from.avatarTemplate;
       profileTemplate = from.profileTemplate;
       firstRoom = from.firstRoom;
@@ -153,6 +158,7 @@ public final class Identity {
         canShowPreviews = can.optBoolean("previews");
         canAskWhoHasSeen = can.optBoolean("seen");
         canReport = can.optBoolean("report");
+        canAddress = can.optBoolean("address");
       }
       JSONObject profile = json.optJSONObject("profile");
       if (profile != null) {

@@ -1,0 +1,22 @@
+import type { Context } from '../context.ts';
+import { FormDialog } from '../controls/form-dialog.tsx';
+
+/** The dialog in which a user asks the team. */
+export function AskDialog({ context, close }: { readonly context: Context; close(): void }) {
+  const asking = context.asking();
+  if (asking === undefined) return null;
+  return (
+    <FormDialog
+      context={context}
+      title={context.strings.text('ask.menu')}
+      typed={asking.text !== ''}
+      submission={asking.submission}
+      label={context.strings.text('composer.send')}
+      ready={asking.isReady}
+      submit={() => asking.send(close)}
+      close={close}
+    >
+      <div class="asking">{asking.fields(false)}</div>
+    </FormDialog>
+  );
+}

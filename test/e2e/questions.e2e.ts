@@ -1,0 +1,151 @@
+import { faultsIn } from './axe.ts';
+import { expect, type Person, type Site, test } from './fixtures.ts';
+
+test.use({ team: true, guests: true });
+
+/** A page of the shop that only lets visitors ask. */
+const shop = (site: Site) =>
+  site.host(`<!doctype html><html lang="en"><meta charset="utf-8"><title>Red tomatoes – Shop</title>
+    <meta name="viewport" content="width=device-width, initial-scale=1"><link rel="icon" href="data:,">
+    <script type="module" src="${site.chat.url}/php-chat.js"></script>
+    <h1>Red tomatoes</h1><php-chat-launcher ask></php-chat-launcher>`);
+
+const questions = ({ page }: Person) => page.getByRole('group', { name: 'Questions' }).getByRole('listitem');
+const openQuestions = ({ page }: Person) => page.getByRole('button', { name: /^Questions/ }).click();
+const bar = ({ page }: Person) => page.getByRole('region', { name: 'Questions' });
+const manage = async ({ page }: Person, item: string) => {
+  await page.getByRole('button', { name: 'Manage question' }).click();
+  await page.getByRole('menuitem', { name: item }).click();
+};
+
+test('a visitor asks the team, which answers', async ({ alice, bob, visitor, site }) => {
+  const { page } = visitor;
+  const chat = page.locator('php-chat');
+  const url = shop(site);
+
+  await test.step('the launcher says what it is for, and the form what to expect', async () => {
+    await page.setViewportSize({ width: 390, height: 780 });
+    await page.goto(`${url}?id=7&PHPSESSID=0123456789abcdef0123456789abcdef`);
+    await page.getByRole('button', { name: 'Ask us' }).click();
+    await expect(chat.getByText('We answer from 9 to 5.')).toBeVisible();
+    await expect(chat.locator('.faces')).toContainText('Alice');
+    await visitor.shot('question-form');
+    expect(await faultsIn(page)).toEqual([]);
+  });
+
+  await test.step('a guest asks without an account', async () => {
+    await chat.getByRole('textbox', { name: 'Your name' }).fill('Eve');
+    await chat.getByRole('textbox', { name: 'Your question' }).fill('Are they sweet?');
+    await chat.getByRole('button', { name: 'Send' }).click();
+    await expect(visitor.message('Are they sweet?')).toBeVisible();
+    await expect(page.getByRole('navigation', { name: 'Rooms' })).toBeHidden();
+  });
+
+  await test.step('a guest leaves a mail address, once it is needed', async () => {
+    const address = chat.getByRole('textbox', { name: 'Also get the answer by mail' });
+    await visitor.shot('question-asked');
+    await address.fill('eve');
+    await chat.getByRole('button', { name: 'Save' }).click();
+    await expect(address).toHaveJSProperty('validity.valid', false);
+    await address.fill('eve@example.org');
+    await address.press('Enter');
+    await expect(chat.getByText('You also get answers by mail.')).toBeVisible();
+    expect(await faultsIn(page)).toEqual([]);
+  });
+
+  await test.step('the team has a list of questions, apart from the rooms', async () => {
+    await openQuestions(alice);
+    await expect(questions(alice)).toHaveText([
+      /Guest Eve.*Are they sweet\?.*Unassigned.*waiting for 1 minute/,
+    ]);
+    await expect(alice.page.getByRole('button', { name: 'Open 1' })).toHaveAttribute('aria-pressed', 'true');
+    await questions(alice).getByRole('button').click();
+    await expect(bar(alice)).toContainText('Unassigned');
+    const about = bar(alice).getByRole('link', { name: 'Red tomatoes – Shop' });
+    // Without the session ID.
+    await expect(about).toHaveAttribute('href', /\/\?id=7$/);
+    await alice.shot('question-team');
+    expect(await faultsIn(alice.page)).toEqual([]);
+  });
+
+  await test.step('one of two who take it has it', async () => {
+    await openQuestions(bob);
+    await questions(bob).getByRole('button').click();
+    await bar(bob).getByRole('button', { name: 'Take' }).click();
+    await expect(bar(bob)).toContainText('Taken by you');
+    await expect(bar(alice)).toContainText('Taken by Bob');
+    await expect(questions(alice)).toContainText(['Bob']);
+  });
+
+  await test.step('a note is only for the team', async () => {
+    await manage(bob, 'Add a note');
+    await bob.page
+      .getByRole('textbox', { name: 'Only the team sees this' })
+      .fill('She asked last week, too.');
+    await bob.page.getByRole('button', { name: 'Save' }).click();
+    const note = alice.page.getByRole('group', { name: 'Note by Bob' });
+    await expect(note).toContainText('She asked last week, too.');
+    await alice.shot('question-note');
+  });
+
+  await test.step('a saved reply has the name of the visitor', async () => {
+    await manage(bob, 'Saved replies');
+    await bob.page.getByRole('textbox', { name: 'Name' }).fill('hello');
+    await bob.page.getByRole('textbox', { name: 'Text' }).fill('Hello {name}!');
+    await bob.page.getByRole('button', { name: 'Save' }).click();
+    await expect(bob.page.getByRole('button', { name: '/hello', exact: true })).toBeVisible();
+    await bob.shot('question-snippets');
+    await bob.page.getByRole('button', { name: 'Close', exact: true }).click();
+    await bob.field.fill('');
+    await bob.field.pressSequentially('/hel');
+    await expect(bob.page.getByRole('option', { name: '/hello' })).toBeVisible();
+    await bob.field.press('Enter');
+    await expect(bob.field).toHaveValue('Hello Guest Eve!');
+    await bob.field.pressSequentially(' Very.');
+    await bob.field.press('Enter');
+    await expect(visitor.message('Hello Guest Eve! Very.')).toBeVisible();
+    await expect(page.getByText('She asked last week, too.')).toHaveCount(0);
+  });
+
+  await test.step('it is handed over and closed', async () => {
+    await manage(bob, 'Hand over');
+    await bob.page.getByRole('menuitem', { name: 'Alice' }).click();
+    await expect(bar(alice)).toContainText('Taken by you');
+    await manage(alice, 'Close question');
+    await expect(bar(alice)).toContainText('Closed');
+    await expect(questions(alice)).toHaveCount(0);
+    await alice.page.getByRole('button', { name: 'Closed' }).click();
+    await expect(questions(alice)).toHaveText([/Guest Eve/]);
+  });
+
+  await test.step('the visitor comes back in the same browser, and a message opens it again', async () => {
+    await page.reload();
+    await expect(chat.getByText('This question is closed.')).toBeVisible();
+    await visitor.write('And how big?');
+    await expect(chat.getByText('You also get answers by mail.')).toBeVisible();
+    await expect(bar(alice)).toContainText('waiting');
+  });
+
+  await test.step('a login takes the question along', async () => {
+    const value = await site.login('dimitri');
+    await page.context().addCookies([{ name: 'PHPSESSID', value, domain: '127.0.0.1', path: '/' }]);
+    await page.goto(url);
+    await expect(visitor.message('Are they sweet?')).toBeVisible();
+    await visitor.write('I am a member now.');
+    await expect(alice.message('I am a member now.')).toHaveAccessibleName(/^Dimitri,/);
+    const kept = await page.evaluate(() => Object.keys(localStorage).filter((key) => key.endsWith('guest')));
+    expect(kept).toEqual([]);
+  });
+});
+
+test('a member asks from the menu of the full chat', async ({ alice, visitor, site }) => {
+  await visitor.enter(site, 'dimitri');
+  const { page } = visitor;
+  await page.getByRole('button', { name: 'New room or message' }).click();
+  await page.getByRole('menuitem', { name: 'Ask the team' }).click();
+  await page.getByRole('textbox', { name: 'Your question' }).fill('How do I leave?');
+  await page.getByRole('button', { name: 'Send' }).click();
+  await expect(visitor.message('How do I leave?')).toBeVisible();
+  await openQuestions(alice);
+  await expect(questions(alice)).toHaveText([/Dimitri.*How do I leave\?/]);
+});
