@@ -28,10 +28,3 @@ test('keeps a guest for 30 days after each visit', () => {
   vi.advanceTimersByTime(11 * day);
   expect(open().auth(0)).toBeUndefined();
 });
-
-test('forgets the guest after a login', () => {
-  const open = pages();
-  open().create('Zoe');
-  open().admitted('7');
-  expect(open().auth(0)).toBeUndefined();
-});

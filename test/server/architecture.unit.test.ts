@@ -445,7 +445,7 @@ test('the browser client imports only types and a few rules of the server', () =
         ({ from, typeOnly }) =>
           from.startsWith('server/') &&
           !from.startsWith('server/text/') &&
-          ['avatar', 'file-names', 'counted', 'guest', 'polls', 'runs'].every(
+          ['avatar', 'file-names', 'counted', 'guest', 'polls', 'questions', 'runs'].every(
             (rule) => from !== `server/wire/${rule}.ts`,
           ) &&
           !(typeOnly && ['server/wire/events.ts', 'server/wire/content.ts'].includes(from)),

@@ -341,13 +341,6 @@ export class Chat implements ConnectionListener {
     this.#listener.changed();
   }
 
-  /** Leaves a room. A public room stays listed among the other rooms. */
-  async leaveRoom(room: Room): Promise<void> {
-    if (this.me === undefined) return;
-    await this.connection.request('room:remove', { room: room.id, user: this.me.id });
-    this.list.removed({ room: room.id, readable: room.summary.kind === 'public', reason: 'left' });
-  }
-
   /** Sends a request that does not change this model, or whose effect arrives as an event. */
   async request<E extends RequestName>(name: E, payload: RequestOf<E>): Promise<Answers[E]> {
     const answer = await this.connection.request(name, payload);

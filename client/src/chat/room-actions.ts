@@ -52,6 +52,13 @@ export async function wantPreviews(caller: Caller, { id }: Room, previews: 'on' 
   put(caller, await caller.chat.connection.request('room:previews', { room: id, previews }));
 }
 
+/** Leaves a room. A public room stays listed among the other rooms. */
+export async function leaveRoom({ connection, list, me }: Chat, { id, summary }: Room): Promise<void> {
+  if (me === undefined) return;
+  await connection.request('room:remove', { room: id, user: me.id });
+  list.removed({ room: id, readable: summary.kind === 'public', reason: 'left' });
+}
+
 export async function deleteRoom({ connection, list }: Chat, { id }: Room): Promise<void> {
   await connection.request('room:delete', { room: id });
   list.removed({ room: id, readable: false, reason: 'deleted' });

@@ -150,7 +150,6 @@ export class AppView {
       },
       showDetails: (tab) => this.#showDetails(tab),
       showSettings: () => this.#showSettings(),
-      asking: () => this.#late.parts?.asking,
       questions: () => this.#late.parts?.questions.questions,
       push: () => this.#late.parts?.push,
       offer: (entries) => this.#late.parts?.offering.draw(entries),

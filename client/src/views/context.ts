@@ -11,7 +11,6 @@ import type { StringKey, Strings } from '../strings/strings.ts';
 import type { Look } from './look.ts';
 import type { Linked, Say } from './messages/formatted.tsx';
 import type { Pane } from './panes.ts';
-import type { Asking } from './questions/asking.tsx';
 
 /** A dialog to open, and its subject. */
 export type DialogRequest =
@@ -333,8 +332,6 @@ export interface Context extends ControlContext {
   showDetails(tab: 'people' | 'settings'): void;
   /** The user's own settings, shown instead of the room. */
   showSettings(): void;
-  /** The question that the user is writing to the team. */
-  asking(): Asking | undefined;
   /** The questions that the user's team answers. */
   questions(): Questions | undefined;
   /** Push on this device. */

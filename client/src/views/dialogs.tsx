@@ -1,4 +1,4 @@
-import { deleteRoom } from '../chat/room-actions.ts';
+import { deleteRoom, leaveRoom } from '../chat/room-actions.ts';
 import style from '../styles/dialogs.css?inline';
 import { sheetOf } from '../styles/styles.ts';
 import { wordsOf } from '../text/words.ts';
@@ -127,7 +127,7 @@ export function Dialogs({ context, request, close }: Props) {
         text={strings.text(kind === 'public' ? 'leave.text' : 'leave.private')}
         stay={strings.text('leave.stay')}
         label={strings.text('rooms.leave')}
-        run={() => chat.leaveRoom(room)}
+        run={() => leaveRoom(chat, room)}
         close={close}
       />
     );

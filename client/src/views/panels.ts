@@ -13,7 +13,8 @@ import { openRoomMenu } from './rooms/room-menu.tsx';
 
 export { folded } from '../../../server/text/folding.ts';
 export { siteCard } from './cards/site-card.tsx';
-export { endedCard, guestCard } from './ended-cards.tsx';
+export { endedCard } from './ended-cards.tsx';
+export { guestCard } from './guest-card.tsx';
 export { hintAt, hintAtUnknownRoom } from './hints.ts';
 export { clashOf } from './messages/clash.tsx';
 export { codeHead } from './messages/code-head.tsx';

@@ -30,7 +30,7 @@ import { listenToPeople } from './people/open-person.tsx';
 import { Portraits } from './people/portraits.ts';
 import { PinnedMessages } from './pins/pinned-messages.tsx';
 import { Offering } from './prefs/offering.ts';
-import { Asking } from './questions/asking.tsx';
+import { startAsking } from './questions/asking.tsx';
 import { QuestionViews } from './questions/question-views.tsx';
 import { RepliesPane } from './replies/replies-pane.tsx';
 import { ThreadNews } from './replies/thread-news.ts';
@@ -74,7 +74,6 @@ export interface Parts {
   readonly onHold: OnHold;
   readonly catchUp: CatchUp;
   readonly dayPill: DayPill;
-  readonly asking: Asking;
   readonly questions: QuestionViews;
   /** The files and the card of a draft. */
   tray(place: Place): Tray;
@@ -136,9 +135,7 @@ export function start(
   chat.followers.add(suggest);
   const pins = new PinnedMessages(context, speaker);
   chat.followers.add(pins);
-  const asking = new Asking(context);
-  chat.followers.add(asking);
-  const questions = new QuestionViews(context, asking);
+  const questions = new QuestionViews(context, startAsking(context));
   const roomStart = new RoomStart(context, pins, questions, speaker);
   chat.followers.add(roomStart);
   const visits = new Visits(context);
@@ -197,7 +194,6 @@ export function start(
     onHold,
     catchUp,
     dayPill: new DayPill(context, root, shown, signal),
-    asking,
     questions,
     tray(place) {
       const [tray, card] = [files.tray(place), cards.tray(place)];

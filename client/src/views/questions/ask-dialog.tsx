@@ -1,9 +1,10 @@
 import type { Context } from '../context.ts';
 import { FormDialog } from '../controls/form-dialog.tsx';
+import { askingOf } from './asking.tsx';
 
 /** The dialog in which a user asks the team. */
 export function AskDialog({ context, close }: { readonly context: Context; close(): void }) {
-  const asking = context.asking();
+  const asking = askingOf(context);
   if (asking === undefined) return null;
   return (
     <FormDialog

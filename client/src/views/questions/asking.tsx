@@ -14,8 +14,20 @@ import { howLong } from './how-long.ts';
 const LONGEST_NAME = 40;
 const TIMEOUT_MS = 10_000;
 
+const byContext = new WeakMap<object, Asking>();
+
+/** Returns the question that the user of an element is writing; undefined before `startAsking`. */
+export const askingOf = (context: Context): Asking | undefined => byContext.get(context);
+
+export function startAsking(context: Context): Asking {
+  const asking = new Asking(context);
+  context.chat.followers.add(asking);
+  byContext.set(context, asking);
+  return asking;
+}
+
 /** A question that is being written, and what its author can expect. It outlives its form. */
-export class Asking implements Follower {
+class Asking implements Follower {
   readonly #context: Context;
   readonly submission: Submission;
   text = '';

@@ -11,7 +11,7 @@ import { Icon, IconButton } from '../controls/icon.tsx';
 import { type MenuItem, openMenu } from '../controls/menu.tsx';
 import { Avatar } from '../people/avatar.tsx';
 import { refusal } from '../refusal.ts';
-import { type Asking, Faces } from './asking.tsx';
+import { Faces, type startAsking } from './asking.tsx';
 import { howLong } from './how-long.ts';
 import { QuestionList } from './question-list.tsx';
 
@@ -20,13 +20,13 @@ type State = NonNullable<RoomSummary['question']>;
 /** The list of questions, and what a question has besides a room: the bar at its top, and the notes of the team. */
 export class QuestionViews implements Follower {
   readonly #context: Context;
-  readonly #asking: Asking;
+  readonly #asking: ReturnType<typeof startAsking>;
   readonly questions: Questions;
   #isOpen = false;
   /** Whether the guest is changing the address that was given before. */
   #changesAddress = false;
 
-  constructor(context: Context, asking: Asking) {
+  constructor(context: Context, asking: ReturnType<typeof startAsking>) {
     this.#context = context;
     this.#asking = asking;
     this.questions = new Questions(context.chat, context.changed);

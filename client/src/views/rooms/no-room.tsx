@@ -1,6 +1,7 @@
 import type { Context } from '../context.ts';
 import { Empty } from '../controls/empty.tsx';
 import { banWords } from '../moderation/restriction-words.ts';
+import { askingOf } from '../questions/asking.tsx';
 
 /** Shown while no room is open. Explains a ban, or offers to create a room if the user has none and can join none. */
 export function NoRoom({ context }: { context: Context }) {
@@ -19,7 +20,7 @@ export function NoRoom({ context }: { context: Context }) {
       </Empty>
     );
   }
-  const asking = chat.asks ? context.asking() : undefined;
+  const asking = chat.asks ? askingOf(context) : undefined;
   if (asking !== undefined)
     return (
       <div class="empty">
