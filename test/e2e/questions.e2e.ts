@@ -1,5 +1,5 @@
 import { faultsIn } from './axe.ts';
-import { expect, type Person, type Site, test } from './fixtures.ts';
+import { expect, Person, type Site, test } from './fixtures.ts';
 
 test.use({ team: true, guests: true });
 
@@ -18,7 +18,7 @@ const manage = async ({ page }: Person, item: string) => {
   await page.getByRole('menuitem', { name: item }).click();
 };
 
-test('a visitor asks the team, which answers', async ({ alice, bob, visitor, site }) => {
+test('a visitor asks the team, which answers', async ({ alice, bob, visitor, site, window }) => {
   const { page } = visitor;
   const chat = page.locator('php-chat');
   const url = shop(site);
@@ -75,6 +75,16 @@ test('a visitor asks the team, which answers', async ({ alice, bob, visitor, sit
     await expect(bar(bob)).toContainText('Taken by you');
     await expect(bar(alice)).toContainText('Taken by Bob');
     await expect(questions(alice)).toContainText(['Bob']);
+  });
+
+  await test.step('the others can still follow a link to it', async () => {
+    const id = await bob.page.evaluate(() => JSON.stringify(localStorage).match(/u-question-[\w-]+/)?.[0]);
+    const carol = new Person(await window('carol'));
+    await carol.enter(site, 'carol');
+    await carol.page.goto(`${site.php.chatPage}#m=${id}/1`);
+    await carol.page.reload();
+    await expect(bar(carol)).toContainText('Taken by Bob');
+    await expect(carol.message('Are they sweet?')).toBeVisible();
   });
 
   await test.step('a note is only for the team', async () => {

@@ -113,6 +113,7 @@ export class Chat implements ConnectionListener {
     this.clock = this.connection.clock;
     const changed = () => listener.changed();
     this.list = new Rooms(this.connection, this.tasks, {
+      answers: () => this.roles.includes('team'),
       listed: () => this.#listed(),
       removed: (room, removal) => this.#removed(room, removal),
       changed,

@@ -8,6 +8,8 @@ import type { RoomRemoval } from './chat-listener.ts';
 const place = ({ summary: { favourite, archived } }: Room) => favourite ?? (archived ? 2 ** 55 : 2 ** 54);
 
 export interface RoomsPort {
+  /** Whether the user is in the team that answers questions. */
+  answers?(): boolean;
   /** Called when all rooms of the user are listed, if `session:ready` did not name them all. */
   listed?(): void;
   /** The user is no longer in the room. */
@@ -171,9 +173,12 @@ export class Rooms {
 
   /** Fetches the current state of a room, listed or not. Fails with `unknown_room` if the user may not read it. */
   async fetch(id: string): Promise<Room> {
-    // A marker at 0 changes nothing and requires only the right to read.
-    const answer = await this.#connection.request('read:mark', { room: id, seq: 0 });
-    return this.put(answer.room);
+    const { room } = await (this.#port.answers?.() && id.startsWith('u-question-')
+      ? // The team can open all questions.
+        this.#connection.request('question:open', { question: id })
+      : // A marker at 0 changes nothing and requires only the right to read.
+        this.#connection.request('read:mark', { room: id, seq: 0 }));
+    return this.put(room);
   }
 
   /** Adds a room, or updates it if it is known. */

@@ -137,9 +137,9 @@ export class AppView {
       },
       showReplies: (...of) => this.#showReplies(...of),
       focus: (which) => this.#root.querySelector<HTMLElement>(which)?.focus(),
-      noRoom: () => {
+      noRoom: (query) => {
         const { NoRoom } = this.#late.panels ?? {};
-        return NoRoom && <NoRoom context={this.#context} />;
+        return NoRoom && <NoRoom context={this.#context} query={query} />;
       },
       pane: (which) => {
         if (this.#panes.single === undefined || this.#panes.single === which) return;

@@ -324,8 +324,10 @@ export interface Context extends ControlContext {
   readonly look: Look;
   /** An attribute of the element. */
   attribute(name: string): string | null;
-  /** Shown instead of a room while none is open. */
-  noRoom(): ComponentChildren;
+  /**
+   * Shown instead of a room while none is open, or instead of the rooms if no name contains `query`.
+   */
+  noRoom(query?: string): ComponentChildren;
   /** Switches between the room list and the room if there is space for one pane. */
   pane(which: Pane): void;
   /** Shows a tab of the details of the room. */

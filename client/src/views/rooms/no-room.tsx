@@ -3,9 +3,30 @@ import { Empty } from '../controls/empty.tsx';
 import { banWords } from '../moderation/restriction-words.ts';
 import { askingOf } from '../questions/asking.tsx';
 
-/** Shown while no room is open. Explains a ban, or offers to create a room if the user has none and can join none. */
-export function NoRoom({ context }: { context: Context }) {
+interface Props {
+  readonly context: Context;
+  /** What was searched for in the list of rooms. */
+  readonly query?: string | undefined;
+}
+
+/**
+ * Shown while no room is open, or none is found. Explains a ban, or offers to create a room if the user has none and
+ * can join none.
+ */
+export function NoRoom({ context, query }: Props) {
   const { chat, strings, dialog } = context;
+  if (query !== undefined) {
+    const text = strings.text('rooms.filterNone', { q: query });
+    return (
+      <Empty picture="search" title={strings.text('search.none.title')} text={text} key="nothing">
+        {chat.mayCreate && (
+          <button type="button" class="btn" onClick={() => dialog({ kind: 'create', name: query })}>
+            {strings.text('rooms.new')}
+          </button>
+        )}
+      </Empty>
+    );
+  }
   const { ban } = chat.shown;
   if (ban !== undefined) {
     const { title, end, reason } = banWords(ban.name, ban, strings);

@@ -6,7 +6,6 @@ import { atMost99 } from '../../strings/strings.ts';
 import { composes, confirms } from '../../text/keys.ts';
 import { boxIn } from '../box.ts';
 import type { Context } from '../context.ts';
-import { Empty } from '../controls/empty.tsx';
 import { FilterField } from '../controls/filter-field.tsx';
 import { Icon, IconButton } from '../controls/icon.tsx';
 import { RovingList } from '../controls/roving-list.tsx';
@@ -288,25 +287,14 @@ export class RoomList extends Component<Props> {
   }
 
   #nothing() {
-    const { context } = this.props;
-    const { chat, strings, dialog } = context;
+    const { noRoom } = this.props.context;
     const wanted = this.#query.trim();
-    if (wanted === '')
-      return (
-        // If there is space for a room next to the list, the room's pane shows this text.
-        <div class="narrow" key="none">
-          {context.noRoom()}
-        </div>
-      );
-    const text = strings.text('rooms.filterNone', { q: wanted });
+    if (wanted !== '') return noRoom(wanted);
+    // If there is space for a room next to the list, the room's pane shows this text.
     return (
-      <Empty picture="search" title={strings.text('search.none.title')} text={text} key="nothing">
-        {chat.mayCreate && (
-          <button type="button" class="btn" onClick={() => dialog({ kind: 'create', name: wanted })}>
-            {strings.text('rooms.new')}
-          </button>
-        )}
-      </Empty>
+      <div class="narrow" key="none">
+        {noRoom()}
+      </div>
     );
   }
 
