@@ -70,7 +70,8 @@ export class PageReader {
   end(): (PageHead & { base?: string }) | undefined {
     this.#html.end();
     if (this.#reread()) this.#html.end();
-    return this.#html.found();
+    const isUnreadable = (this.#certain ?? this.#html.declared ?? this.#xml) === 'replacement';
+    return isUnreadable ? undefined : this.#html.found();
   }
 
   #readStart(): void {
@@ -80,7 +81,9 @@ export class PageReader {
   }
 
   #encoding(html?: HtmlReader): string {
-    return this.#certain ?? html?.declared ?? this.#xml ?? (html?.isOther ? 'windows-1252' : 'utf-8');
+    // A `<meta>` after an XML declaration counts, so the page is read until then.
+    const xml = this.#xml === 'replacement' ? undefined : this.#xml;
+    return this.#certain ?? html?.declared ?? xml ?? (html?.isOther ? 'windows-1252' : 'utf-8');
   }
 
   /** Reads the page from its start if the encoding is now known to be another one. @returns whether it did */

@@ -63,6 +63,15 @@ test('a page has the same title as in a browser, whatever declares its encoding'
 });
 
 test.each([
+  ['<?xml encoding="replacement"?><meta charset=utf-8><title>\xc3\xa9</title>', 'é'],
+  ['<?xml encoding="replacement"?><title>\xc3\xa9</title>', undefined],
+])('the first <meta> counts after an XML declaration: %s', (page, title) => {
+  const reader = new PageReader({ charset: '', isXml: false });
+  for (const byte of latin(page)) if (!reader.read(Buffer.from([byte]))) break;
+  expect(reader.end()?.title).toBe(title);
+});
+
+test.each([
   ['ks_c_5601-1987', '8c63b9e6b0a2c7cf', '똠방각하'],
   ['windows-949', '8141c652', '갂힣'],
   ['big5-hkscs', '9df6abd72e9def', '喺度.嘅'],
