@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { chatProgram, historyFolder } from '../test/helpers/chat-server.ts';
 import { type Child, startChild } from '../test/helpers/child.ts';
@@ -11,7 +12,7 @@ import { startMemcached } from '../test/helpers/memcached.ts';
 import { startRedis } from '../test/helpers/redis.ts';
 import { centrifuge, type Dialect, LightClient, socketIo } from './light-client.ts';
 
-export const root = new URL('..', import.meta.url).pathname;
+export const root = fileURLToPath(new URL('..', import.meta.url));
 /** The compared checkouts: this checkout and the arguments. */
 export const checkouts: readonly { name: string; folder: string }[] = [
   { name: 'this', folder: root },

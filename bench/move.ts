@@ -7,6 +7,7 @@ import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as pause } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { openSnapshotOf } from '../server/backup/backup.ts';
 import { RowsDigest } from '../server/history/engine/portable.ts';
 import { openSqliteHistory } from '../server/history/sqlite/sqlite.ts';
@@ -25,7 +26,7 @@ const files = Number(process.env.FILES ?? 20_000);
 const rooms = 1000;
 const messagesPerSecond = 20;
 
-const root = new URL('..', import.meta.url).pathname;
+const root = fileURLToPath(new URL('..', import.meta.url));
 
 /** Fills a new file. Room 1 is the lobby, to which the user sends. */
 async function fill(path: string): Promise<void> {

@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { build, type Plugin } from 'vite';
 
 /**
@@ -14,7 +15,7 @@ export const worker: Plugin = {
       build: {
         write: false,
         rolldownOptions: {
-          input: new URL('./worker/sw.ts', import.meta.url).pathname,
+          input: fileURLToPath(new URL('./worker/sw.ts', import.meta.url)),
           output: { format: 'iife' },
         },
       },

@@ -1,9 +1,10 @@
 import { createWriteStream, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import { fileURLToPath } from 'node:url';
 import { ZipFile } from 'yazl';
 
-const root = new URL('..', import.meta.url).pathname;
+const root = fileURLToPath(new URL('..', import.meta.url));
 const slug = 'php-session-chat';
 /** The classes of the PHP library that the plugin uses. */
 const classes = ['ChatClient', 'ChatError', 'Ticket', 'Webhook', 'WebhookError'];

@@ -1,5 +1,6 @@
 import { globSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { defineConfig, type TestProjectConfiguration } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 import { hanging } from './helpers/hanging.ts';
@@ -17,7 +18,7 @@ class LongestFirst extends BaseSequencer {
   }
 }
 
-const root = new URL('..', import.meta.url).pathname;
+const root = fileURLToPath(new URL('..', import.meta.url));
 
 /** The test files that have more in the soak run, by themselves or by what they share with others. */
 const more = /guarantees\/size\.ts|\.\/size\.ts|\/contracts\/|helpers\/(again-in-soak|hidden|subscribed)\.ts/;
@@ -79,7 +80,7 @@ export default defineConfig({
     execArgv: ['--max-semi-space-size=32'],
     sequence: { sequencer: LongestFirst },
     // Without it, each of a hundred tests compiles the threads of the history that it opens.
-    env: { NODE_COMPILE_CACHE: new URL('../node_modules/.cache/node', import.meta.url).pathname },
+    env: { NODE_COMPILE_CACHE: fileURLToPath(new URL('../node_modules/.cache/node', import.meta.url)) },
     projects: [
       {
         test: {

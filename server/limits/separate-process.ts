@@ -121,7 +121,7 @@ function start(
     endFirst(child);
     const fail = (_: unknown, signal?: NodeJS.Signals) => {
       clearTimeout(late);
-      reject(new Error(`the process ${module.pathname} does not start`, { cause: signal }));
+      reject(new Error(`the process ${fileURLToPath(module)} does not start`, { cause: signal }));
     };
     const late = setTimeout(() => child.kill('SIGKILL'), startTimeoutMs);
     // Stays registered, because a message to a process that just ended causes an error.

@@ -27,8 +27,10 @@ export const callersFolder = (env: NodeJS.ProcessEnv): string =>
   (isInstalled ? undefined : env.INIT_CWD) ?? process.cwd();
 
 /** The documentation, seen from `dist/server/program/`. */
-const docs = new URL('../../../docs/', import.meta.url).pathname;
+const docs = fileURLToPath(new URL('../../../docs/', import.meta.url));
 
 /** Replaces names of pages, such as docs/install.md, by their absolute paths if the program is installed. */
 export const withDocs = (text: string): string =>
   isInstalled ? text.replace(/(?<![\w./-])docs\/(?=[\w/-]+\.md\b)/g, docs) : text;
+
+import { fileURLToPath } from 'node:url';

@@ -1,11 +1,12 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { soak } from '../guarantees/size.ts';
 
 /** `npm run android:app:test` writes the APK and the bundle in the soak run. */
-const root = new URL('../..', import.meta.url).pathname;
+const root = fileURLToPath(new URL('../..', import.meta.url));
 const apk = join(root, 'android/app/out/chat.apk');
 const bundle = join(root, 'android/app/out/chat.aab');
 

@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { soak } from '../guarantees/size.ts';
 import { connectChat, newClientId } from '../helpers/chat-client.ts';
@@ -18,7 +19,7 @@ import { metrics } from '../helpers/server-figures.ts';
 
 /** Written by `npm run android:app:test`. */
 const jvmOptions = (name: string) =>
-  new URL(`../../android/app/out/${name}.options`, import.meta.url).pathname;
+  fileURLToPath(new URL(`../../android/app/out/${name}.options`, import.meta.url));
 
 const history = await emptyHistory();
 const files = mkdtempSync(join(tmpdir(), 'android-app-'));

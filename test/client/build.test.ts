@@ -1,11 +1,12 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { brotliDecompressSync, gunzipSync, gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
 import { languages, textsIn } from '../../client/strings-plugin.ts';
 
 /** The output of `npm run build`. */
-const folder = new URL('../../client/dist/', import.meta.url).pathname;
+const folder = fileURLToPath(new URL('../../client/dist/', import.meta.url));
 const read = (name: string) => readFileSync(join(folder, name));
 const names = readdirSync(folder, { recursive: true, encoding: 'utf8' }).sort();
 

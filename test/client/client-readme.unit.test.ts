@@ -1,8 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 
-const here = new URL('.', import.meta.url).pathname;
+const here = fileURLToPath(new URL('.', import.meta.url));
 
 test('the table of drafts and unsent messages in client/README.md names existing tests', () => {
   const page = readFileSync(join(here, '../../client/README.md'), 'utf8');

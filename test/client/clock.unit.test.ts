@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { Clock } from '../../client/src/connection/clock.ts';
 
@@ -94,7 +95,7 @@ const own: Record<string, string> = {
 };
 
 test('only the listed files of the client read the computer’s clock', () => {
-  const folder = new URL('../../client/src', import.meta.url).pathname;
+  const folder = fileURLToPath(new URL('../../client/src', import.meta.url));
   const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) =>
     /\.tsx?$/.test(name),
   );

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { composes, confirms } from '../../client/src/text/keys.ts';
 
@@ -22,7 +23,7 @@ test('takes another Enter for the user’s', () => {
 });
 
 test('only one file of the client decides which Enter confirms', () => {
-  const folder = new URL('../../client/src', import.meta.url).pathname;
+  const folder = fileURLToPath(new URL('../../client/src', import.meta.url));
   const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) =>
     /\.tsx?$/.test(name),
   );

@@ -1,11 +1,12 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { Script } from 'node:vm';
 import type { Plugin } from 'vite';
 import { sharedFolders } from '../../scripts/client-build.mjs';
 import { sourcesKey } from '../helpers/sources-key.ts';
 
-const root = new URL('../..', import.meta.url).pathname;
+const root = fileURLToPath(new URL('../..', import.meta.url));
 const folder = join(root, 'node_modules/.cache/page-script');
 /** The entry of the script, with both elements, and the English words of emoji. */
 const modules: Record<string, string> = {

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 
 /** Matches code that creates elements or code from text. */
@@ -11,7 +12,7 @@ const replaced = /\bArray\.from\b|\bof .*\.entries\(\)|\.scrollTo\(/;
 /** Finds the first match in each file of these folders. */
 function found(what: RegExp, ...folders: string[]): string[] {
   return folders.flatMap((name) => {
-    const folder = new URL(`../../${name}`, import.meta.url).pathname;
+    const folder = fileURLToPath(new URL(`../../${name}`, import.meta.url));
     return readdirSync(folder, { recursive: true, encoding: 'utf8' })
       .filter((file) => /\.tsx?$/.test(file))
       .flatMap((file) => {

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { ArrivalCursor } from '../../server/history/arrivals.ts';
 import type { Renewal } from '../../server/history/engine/background.ts';
@@ -233,7 +233,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       try {
         const first = await startChatServer(env);
         children.push(first);
-        const cwd = new URL('../../', import.meta.url).pathname;
+        const cwd = fileURLToPath(new URL('../../', import.meta.url));
         const settings = { PATH: process.env.PATH, CHAT_PORT: '0', ...env };
         const next = startChild(process.execPath, chatProgram, { cwd, env: settings });
         children.push(next);

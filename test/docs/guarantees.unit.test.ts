@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { projectFiles } from '../helpers/project-files.ts';
 
-const root = new URL('../..', import.meta.url).pathname;
+const root = fileURLToPath(new URL('../..', import.meta.url));
 const read = (file: string) => readFileSync(join(root, file), 'utf8');
 const page = read('docs/guarantees.md');
 const rows = page.split('\n').filter((line) => line.startsWith('| ') && !/^\| (promise|---) /.test(line));

@@ -1,11 +1,12 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { readMailPlace } from '../../server/mail/place.ts';
 import { type Alert, alerts, alertsFile } from '../helpers/alerts.ts';
 
-const root = new URL('../..', import.meta.url).pathname;
+const root = fileURLToPath(new URL('../..', import.meta.url));
 const page = (path: string) => readFileSync(join(root, 'docs', path), 'utf8');
 const monitor = page('operate/monitor.md');
 const log = page('operate/log.md');

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openSessions, type SessionOptions } from '../../packages/php-session/src/index.ts';
 import { type Mariadb, startMariadb } from '../helpers/mariadb.ts';
@@ -7,7 +8,7 @@ import { type Memcached, startMemcached } from '../helpers/memcached.ts';
 import { type Postgres, startPostgres } from '../helpers/postgres.ts';
 import { type Redis, startRedis } from '../helpers/redis.ts';
 
-const script = new URL('../fixtures/application-stores.php', import.meta.url).pathname;
+const script = fileURLToPath(new URL('../fixtures/application-stores.php', import.meta.url));
 
 const read = (name: string) => readFileSync(new URL(`../../docs/sites/${name}.md`, import.meta.url), 'utf8');
 /** Texts that begin with the name of an application. */

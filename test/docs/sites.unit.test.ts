@@ -1,6 +1,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, expect, test } from 'vitest';
 import { applications } from '../../packages/php-session/src/logins/applications.ts';
 import { parseStoreUrl } from '../../packages/php-session/src/store-url.ts';
@@ -11,7 +12,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 const keys = join(folder, 'keys');
 writeFileSync(keys, Buffer.alloc(32, 7).toString('base64'));
 
-const root = new URL('../..', import.meta.url).pathname;
+const root = fileURLToPath(new URL('../..', import.meta.url));
 const pages = readdirSync(join(root, 'docs/sites')).map((name) => `docs/sites/${name}`);
 const read = (page: string) => readFileSync(join(root, page), 'utf8');
 

@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { emptyHistory, nextChatServer } from '../helpers/chat-server.ts';
 import { ownPort, startChild } from '../helpers/child.ts';
 import { reachable } from '../helpers/memcached.ts';
@@ -8,7 +9,7 @@ import { apiKey } from '../helpers/people.ts';
 import { ticketKeys } from '../helpers/tickets.ts';
 import { expect, test } from './fixtures.ts';
 
-const root = new URL('../../', import.meta.url).pathname;
+const root = fileURLToPath(new URL('../../', import.meta.url));
 
 /** An application with our package, and a chat server of another host that accepts its tickets. */
 async function startSite(framework: string) {

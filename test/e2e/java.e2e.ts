@@ -2,11 +2,12 @@ import type { ChildProcess } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { startChild } from '../helpers/child.ts';
 import { examined, expect, test } from './fixtures.ts';
 
-const cli = new URL('../../android/sample-cli/target/chat-cli.jar', import.meta.url).pathname;
+const cli = fileURLToPath(new URL('../../android/sample-cli/target/chat-cli.jar', import.meta.url));
 
 test('a browser and the Java client exchange messages after a login by the PHP form', {
   tag: '@soak',

@@ -1,9 +1,10 @@
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { Page } from '@playwright/test';
 import { startTicketSite } from '../helpers/ticket-site.ts';
 import { expect, stepInSoak, test } from './fixtures.ts';
 
-const root = new URL('../../', import.meta.url).pathname;
+const root = fileURLToPath(new URL('../../', import.meta.url));
 /** Waits for the next ticket that the page fetches. */
 const nextTicket = (page: Page) => page.waitForResponse((response) => response.url().endsWith('/ticket'));
 

@@ -5,6 +5,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { Page } from '@playwright/test';
 import { packPlugin } from '../../scripts/wordpress-plugin.ts';
 import { connectChat, newClientId } from '../helpers/chat-client.ts';
@@ -48,7 +49,7 @@ const tracesIn = (wordpress: WordPressApp) =>
 
 test('the WordPress plugin works from its installation to its removal', async ({ window }) => {
   const wordpress = await startWordPress();
-  const themes = new URL('../fixtures/wordpress-themes/', import.meta.url).pathname;
+  const themes = fileURLToPath(new URL('../fixtures/wordpress-themes/', import.meta.url));
   cpSync(themes, join(wordpress.folder, 'wp-content/themes'), { recursive: true });
   const folder = mkdtempSync(join(tmpdir(), 'wordpress-plugin-'));
   const zip = join(folder, 'php-session-chat.zip');

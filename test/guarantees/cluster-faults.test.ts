@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { createClient } from 'redis';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { openReads } from '../../server/history/open.ts';
@@ -25,7 +26,7 @@ import { type Redis, startRedis } from '../helpers/redis.ts';
 import { Tab } from '../helpers/tab.ts';
 import { size, soak } from './size.ts';
 
-const root = new URL('../..', import.meta.url).pathname;
+const root = fileURLToPath(new URL('../..', import.meta.url));
 const rooms = ['lobby', 'kitchen', 'garden'];
 const senders = size(9, 6);
 const each = size(500, 10);

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 import { sharedSessionServer } from '../helpers/session-server-here.ts';
@@ -7,7 +8,7 @@ import { size } from './size.ts';
 /** Without soak, the cases are always the same. FUZZ_SEED repeats a run. */
 const cases = size(200_000, 400);
 const seed = Number(process.env.FUZZ_SEED ?? size(Date.now() & 0x7fffffff, 20_240_229));
-const script = new URL('../fixtures/session-references.php', import.meta.url).pathname;
+const script = fileURLToPath(new URL('../fixtures/session-references.php', import.meta.url));
 
 const { port } = sharedSessionServer();
 

@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, test } from 'vitest';
 import { type ChatClient, connectChat, newClientId } from '../helpers/chat-client.ts';
 import { startChatServer } from '../helpers/chat-server.ts';
@@ -141,7 +142,7 @@ describe.concurrent('time', () => {
       // With the fast clock, the default timeout would end after 50 ms.
       CHAT_SESSION_STORE: `${memcached.url}&timeout=5000ms`,
     });
-    const program = new URL('../helpers/stopped-client.ts', import.meta.url).pathname;
+    const program = fileURLToPath(new URL('../helpers/stopped-client.ts', import.meta.url));
     const client = startChild(process.execPath, [program, String(server.port), 'PHPSESSID=u10']);
     onTestFinished(async () => {
       await client.stop('SIGKILL');

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { parse } from 'yaml';
 
 export interface Alert {
@@ -10,7 +11,7 @@ export interface Alert {
 }
 
 /** Our alerting rules for Prometheus. */
-export const alertsFile = new URL('../../deploy/prometheus/alerts.yml', import.meta.url).pathname;
+export const alertsFile = fileURLToPath(new URL('../../deploy/prometheus/alerts.yml', import.meta.url));
 
 export function alerts(): Alert[] {
   const { groups } = parse(readFileSync(alertsFile, 'utf8')) as { groups: { rules: Alert[] }[] };

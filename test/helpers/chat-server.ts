@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { openSqliteHistory } from '../../server/history/sqlite/sqlite.ts';
 import { type Child, startChild } from './child.ts';
 
@@ -12,7 +13,7 @@ export interface RunningChat extends Pick<Child, 'output' | 'stop' | 'until'> {
 
 export type ChatServer = RunningChat & Child;
 
-const root = new URL('../../', import.meta.url).pathname;
+const root = fileURLToPath(new URL('../../', import.meta.url));
 
 /** Creates a folder for a history that survives restarts of the server. `remove()` deletes it. */
 export function historyFolder(): { url: string; path: string; files: string; remove(): void } {

@@ -1,6 +1,7 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { DiskFault, Next } from './disk-calls.ts';
 import type { Faulty } from './faulty-line.ts';
 
@@ -24,7 +25,7 @@ export function faultyDisk(named = true): FaultyDisk {
     env: {
       FAULTY_DISK: folder,
       ...(named ? {} : { FAULTY_DISK_BUNDLED: 'yes' }),
-      NODE_OPTIONS: `--import=${new URL('./failing-calls.ts', import.meta.url).pathname}`,
+      NODE_OPTIONS: `--import=${fileURLToPath(new URL('./failing-calls.ts', import.meta.url))}`,
     },
     // Without the text of the statement.
     calls: () => calls().map((name) => name.trimEnd().replace(/(\.ts|\.mjs:\d+): .*/, '$1')),

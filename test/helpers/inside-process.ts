@@ -6,6 +6,7 @@ import { syncBuiltinESMExports } from 'node:module';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { relative, resolve, sep } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
 const root = resolve(import.meta.dirname, '../..');
 const { existsSync, realpathSync } = fs;
@@ -53,7 +54,7 @@ function before(target: object, name: string, check: (...args: never[]) => void)
 
 function checkPath(path: unknown): void {
   if (typeof path !== 'string' && !(path instanceof URL)) return;
-  const file = resolve(path instanceof URL ? path.pathname : path);
+  const file = resolve(path instanceof URL ? fileURLToPath(path) : path);
   const inside = relative(root, file);
   if (inside === '..' || inside.startsWith(`..${sep}`)) {
     const isOwn = temporary.some((folder) => file === folder || file.startsWith(folder + sep));

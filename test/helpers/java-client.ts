@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { type Child, startChild } from './child.ts';
 
 /** A callback of the app, as `Robot.java` writes it. */
@@ -60,7 +61,7 @@ export interface JavaClient {
   end(): Promise<void>;
 }
 
-const module = new URL('../../android/chat-client/', import.meta.url).pathname;
+const module = fileURLToPath(new URL('../../android/chat-client/', import.meta.url));
 
 type Line = Told & { app: number; id?: number; ok?: unknown; error?: object };
 

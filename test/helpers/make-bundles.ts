@@ -78,7 +78,8 @@ export function threadsOfBundles(): Plugin[] {
     transform(code, id) {
       if (!isOwnSource(id) || !code.includes(startsProgram)) return;
       const place = besideBundles('', id);
-      const made = `(process.env.TEST_BUNDLES ? 'file://' + process.env.TEST_BUNDLES + '${place}' : import.meta.url)`;
+      const url = `process.getBuiltinModule('node:url').pathToFileURL(process.env.TEST_BUNDLES + '${place}').href`;
+      const made = `(process.env.TEST_BUNDLES ? ${url} : import.meta.url)`;
       return { code: code.replaceAll('import.meta.url', made), map: null };
     },
   };

@@ -1,10 +1,11 @@
 import { execFileSync, type StdioOptions } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { fileURLToPath } from 'node:url';
 import type { SessionStore } from '../../packages/php-session/src/store.ts';
 import { parseStoreUrl } from '../../packages/php-session/src/store-url.ts';
 import type { Memcached } from './memcached.ts';
 
-const script = new URL('../fixtures/many-sessions.php', import.meta.url).pathname;
+const script = fileURLToPath(new URL('../fixtures/many-sessions.php', import.meta.url));
 
 /** A PHP site that keeps its sessions on several memcached servers (many-sessions.php). */
 export interface ManySessionsSite {

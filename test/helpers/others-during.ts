@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { newClientId } from './chat-client.ts';
 import type { ChatServer } from './chat-server.ts';
 import { startChild } from './child.ts';
@@ -151,7 +152,7 @@ export async function attack(
   { kind, rest, first }: Flood,
   { port, lasting, served }: { port: number; lasting: number; served: () => Promise<void> },
 ): Promise<{ said: string; served: boolean }> {
-  const path = new URL('flood.ts', import.meta.url).pathname;
+  const path = fileURLToPath(new URL('flood.ts', import.meta.url));
   const flood = startChild(process.execPath, [path, ...[kind, port, lasting + hanging, ...rest].map(String)]);
   const ended = flood.until(/^\{"done":.*\}$/m);
   const seen = first === undefined ? undefined : flood.until(new RegExp(`^\\{"first":"${first}"\\}$`, 'm'));

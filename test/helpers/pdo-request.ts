@@ -1,6 +1,7 @@
+import { fileURLToPath } from 'node:url';
 import { type PhpSite, phpSite } from './php-request.ts';
 
-const handler = new URL('../fixtures/pdo-handler.php', import.meta.url).pathname;
+const handler = fileURLToPath(new URL('../fixtures/pdo-handler.php', import.meta.url));
 
 /**
  * Like `phpSite`, with the sessions in the table `sessions`.

@@ -1,4 +1,5 @@
 import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
 import { type Child, startChild } from './child.ts';
 
 /**
@@ -13,11 +14,12 @@ interface Php {
 
 const running = new Map<boolean, Php>();
 
+const program = fileURLToPath(new URL('php-answers.php', import.meta.url));
+
 function startPhp(withExtensions: boolean): Php {
-  const { pathname } = new URL('php-answers.php', import.meta.url);
   // Loading its extensions takes half of PHP's start, and few scripts need one.
   const options = withExtensions ? [] : ['-n', '-d', 'display_errors=0'];
-  const child = startChild('php', [...options, pathname], { stdio: ['pipe', 'pipe', 'pipe'] });
+  const child = startChild('php', [...options, program], { stdio: ['pipe', 'pipe', 'pipe'] });
   const waiting: Php['waiting'] = [];
   if (child.process.stdout)
     createInterface(child.process.stdout).on('line', (line) => waiting.shift()?.resolve(line));

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { type Child, ownPort, startChild } from './child.ts';
 import { reachable } from './memcached.ts';
 
@@ -17,7 +18,7 @@ export interface PhpApp extends Child {
   logout(cookie: string): Promise<void>;
 }
 
-const root = new URL('../../', import.meta.url).pathname;
+const root = fileURLToPath(new URL('../../', import.meta.url));
 
 let firstDatabase: Buffer | undefined;
 

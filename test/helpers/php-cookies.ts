@@ -1,4 +1,5 @@
 import { Agent, request } from 'node:http';
+import { fileURLToPath } from 'node:url';
 import { type Child, ownPort, startChild } from './child.ts';
 import { reachable } from './memcached.ts';
 
@@ -7,7 +8,7 @@ export interface PhpCookies extends Child {
   sessionOf(cookieName: string, header: string): Promise<string | null>;
 }
 
-const script = new URL('../fixtures/cookie-session.php', import.meta.url).pathname;
+const script = fileURLToPath(new URL('../fixtures/cookie-session.php', import.meta.url));
 
 /** Starts PHP's own web server with a script that reports how PHP reads cookies. */
 export async function startPhpCookies(): Promise<PhpCookies> {

@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import type { FormatName } from '../../packages/php-session/src/formats/formats.ts';
 
 /** A session that real PHP wrote. */
@@ -69,7 +70,7 @@ export function phpReads(
 }
 
 /** Defines `sessions($format)`. */
-export const sessionsScript = new URL('../fixtures/sessions.php', import.meta.url).pathname;
+export const sessionsScript = fileURLToPath(new URL('../fixtures/sessions.php', import.meta.url));
 
 const writing = `
   error_reporting(E_ALL & ~E_DEPRECATED & ~E_NOTICE);

@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import type { FormatName } from '../../packages/php-session/src/formats/formats.ts';
 import { hanging } from './hanging.ts';
 
@@ -18,7 +19,7 @@ export interface PhpReading {
   whole?: string;
 }
 
-const script = new URL('../fixtures/random-sessions/run.php', import.meta.url).pathname;
+const script = fileURLToPath(new URL('../fixtures/random-sessions/run.php', import.meta.url));
 /** The number of sessions per PHP process. */
 const atOnce = 500;
 

@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
 import { type Child, startChild } from './child.ts';
 
@@ -8,7 +9,7 @@ export interface SessionServer extends Child {
   readonly url: string;
 }
 
-const root = new URL('../../', import.meta.url).pathname;
+const root = fileURLToPath(new URL('../../', import.meta.url));
 
 /** Starts a session server as a separate process. Resolves when its log says `listening`. */
 export async function startSessionServer(env: NodeJS.ProcessEnv = {}, cwd = root): Promise<SessionServer> {

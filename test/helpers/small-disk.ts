@@ -1,4 +1,5 @@
 import { appendFileSync, rmSync, statfsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { type ChatServer, chatProgram } from './chat-server.ts';
 import { startChild } from './child.ts';
 
@@ -15,7 +16,7 @@ export interface SmallDisk {
   remove(): Promise<unknown>;
 }
 
-const root = new URL('../../', import.meta.url).pathname;
+const root = fileURLToPath(new URL('../../', import.meta.url));
 /** An empty folder that exists on every system. */
 const folder = '/mnt';
 /**

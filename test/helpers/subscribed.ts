@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
 import type { Followed, SessionStore, StoreError } from '../../packages/php-session/src/store.ts';
 
@@ -59,7 +60,7 @@ export function subscribed(store: SessionStore): Subscribed {
 /** Returns the notification `lost` that a test expects. */
 export const lost = (reason: unknown) => ({ kind: 'lost', reason });
 
-const storeUrl = new URL('../../packages/php-session/src/store-url.ts', import.meta.url).pathname;
+const storeUrl = fileURLToPath(new URL('../../packages/php-session/src/store-url.ts', import.meta.url));
 
 /** Returns a program that subscribes to a store, and at each change prints `active`, or `lost` and the reason. */
 export const subscribingProgram = (url: string): string => `

@@ -1,10 +1,11 @@
+import { fileURLToPath } from 'node:url';
 import { emptyHistory, nextChatServer, type RunningChat } from './chat-server.ts';
 import { ownPort, startChild } from './child.ts';
 import { reachable } from './memcached.ts';
 import { apiKey } from './people.ts';
 import { ticketKeys } from './tickets.ts';
 
-const root = new URL('../../', import.meta.url).pathname;
+const root = fileURLToPath(new URL('../../', import.meta.url));
 
 interface Options {
   /** The lifetime of a ticket. */

@@ -1,12 +1,13 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type Memcached, startMemcached } from '../helpers/memcached.ts';
 import { csrfToken, type PhpApp, post, sessionCookie, startPhpApp } from '../helpers/php-app.ts';
 import { raw } from './http.ts';
 import { forgetLogins, idOf, loggedInAs, openForm, tryLogin } from './visitor.ts';
 
-const root = new URL('../../', import.meta.url).pathname;
+const root = fileURLToPath(new URL('../../', import.meta.url));
 let memcached: Memcached;
 let app: PhpApp;
 

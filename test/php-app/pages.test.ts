@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { ownPort, startChild } from '../helpers/child.ts';
 import { hanging } from '../helpers/hanging.ts';
@@ -9,7 +10,7 @@ import { raw } from './http.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 import { openForm } from './visitor.ts';
 
-const root = new URL('../../', import.meta.url).pathname;
+const root = fileURLToPath(new URL('../../', import.meta.url));
 let memcached: Memcached;
 let app: PhpApp;
 

@@ -2,11 +2,12 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, expect, test } from 'vitest';
 
-/** A checkout whose Japanese and Russian lack some texts. */
-const root = new URL('../..', import.meta.url).pathname;
-const checkout = mkdtempSync(join(tmpdir(), 'checkout-'));
+/** A checkout whose Japanese and Russian lack some texts. URLs encode characters of its folder. */
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const checkout = mkdtempSync(join(tmpdir(), 'my 100% ü-'));
 afterAll(() => rmSync(checkout, { recursive: true }));
 for (const part of [
   'scripts',

@@ -2,11 +2,13 @@ import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, expect, test } from 'vitest';
 import { sharedFolders } from '../../scripts/client-build.mjs';
 
-const root = new URL('../..', import.meta.url).pathname;
-const folder = mkdtempSync(join(tmpdir(), 'checkout-'));
+const root = fileURLToPath(new URL('../..', import.meta.url));
+/** URLs encode characters of this folder. */
+const folder = mkdtempSync(join(tmpdir(), 'my 100% ü-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 for (const part of ['scripts', 'package.json'])
   cpSync(join(root, part), join(folder, part), { recursive: true });

@@ -1,9 +1,10 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { pluginLocales, translationsOf } from '../../scripts/missing-texts.ts';
 
-const root = new URL('../..', import.meta.url).pathname;
+const root = fileURLToPath(new URL('../..', import.meta.url));
 const read = (file: string) => readFileSync(join(root, 'wordpress', file), 'utf8');
 const php = readdirSync(join(root, 'wordpress'), { recursive: true, encoding: 'utf8' }).filter((file) =>
   file.endsWith('.php'),

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, wri
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { restoreBackup } from '../../server/backup/restore.ts';
 import { tableEntry } from '../../server/backup/tables.ts';
@@ -26,7 +27,7 @@ import { apiKey, type PeopleSite, type Person, say, startPeopleSite } from '../h
 import { startPostgres } from '../helpers/postgres.ts';
 import { startTcpProxy } from '../helpers/tcp-proxy.ts';
 
-const root = new URL('../..', import.meta.url).pathname;
+const root = fileURLToPath(new URL('../..', import.meta.url));
 const settings = { CHAT_ORIGINS: origin, CHAT_ROOMS: 'lobby,garden', CHAT_FILES_ORPHANS: '1s' };
 /** Texts with characters that have a meaning in SQL or JSON. */
 const odd = ['two\nlines', 'a\ttab and \\ and \\N and \\.', `'quotes" and ; and ?`, '🌱 ∑ ü', '\\.\nx'];

@@ -17,6 +17,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as pause } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readArchive } from '../../server/backup/archive.ts';
 import { makeBackup } from '../../server/backup/backup.ts';
@@ -39,7 +40,7 @@ import { download, origin, upload } from '../helpers/files.ts';
 import { forgedBackup, forgedRows, forgeries } from '../helpers/forged-backup.ts';
 import { type PeopleSite, type Person, say, startPeopleSite } from '../helpers/people.ts';
 
-const root = new URL('../..', import.meta.url).pathname;
+const root = fileURLToPath(new URL('../..', import.meta.url));
 const settings = { CHAT_ORIGINS: origin, CHAT_ROOMS: 'lobby,garden', CHAT_FILES_ORPHANS: '1s' };
 const kept = historyFolder();
 const folder = mkdtempSync(join(tmpdir(), 'backup-'));

@@ -4,6 +4,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { strFromU8, unzipSync } from 'fflate';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import * as erase from '../../server/command/erase.ts';
@@ -16,7 +17,7 @@ import { type ChatSite, startChatSite } from '../helpers/chat-site.ts';
 import { bundled, ownPort, startChild } from '../helpers/child.ts';
 import { commandHere } from '../helpers/command-here.ts';
 
-const root = new URL('../..', import.meta.url).pathname;
+const root = fileURLToPath(new URL('../..', import.meta.url));
 const key = 'a-key-of-more-than-16-characters';
 const program = 'server/command/main.ts';
 /** The bundled program, for commands that a shell starts. */

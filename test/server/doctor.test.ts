@@ -16,6 +16,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { fileURLToPath } from 'node:url';
 import { deflateRawSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { WebSocketServer } from 'ws';
@@ -32,7 +33,7 @@ import { phpRequest } from '../helpers/php-request.ts';
 import { startLockedRedis, startRedis } from '../helpers/redis.ts';
 import { startSiteDatabase } from '../helpers/site-database.ts';
 
-const root = new URL('../..', import.meta.url).pathname;
+const root = fileURLToPath(new URL('../..', import.meta.url));
 let folder: string;
 let id: string;
 let memcached: Memcached;

@@ -3,6 +3,7 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { soak } from '../guarantees/size.ts';
 import { chatServerHere } from '../helpers/chat-here.ts';
@@ -241,7 +242,7 @@ describe('a failing start', () => {
   const history = historyFolder();
   afterAll(() => history.remove());
   const here = (args: readonly string[], env: NodeJS.ProcessEnv) =>
-    startChild(process.execPath, args, { cwd: new URL('../../', import.meta.url).pathname, env });
+    startChild(process.execPath, args, { cwd: fileURLToPath(new URL('../../', import.meta.url)), env });
   const end = async (own: NodeJS.ProcessEnv, start = here) => {
     const child = start(chatProgram, {
       PATH: process.env.PATH,
@@ -298,7 +299,7 @@ describe('a failing start', () => {
 if (soak) {
   test('answers 503 for the page if the client is not built, and serves the rest', async () => {
     // The server looks for the client in a sibling folder, so a copy of the server alone has none.
-    const root = new URL('../../', import.meta.url).pathname;
+    const root = fileURLToPath(new URL('../../', import.meta.url));
     const folder = mkdtempSync(join(tmpdir(), 'chat-bare-'));
     cpSync(join(root, 'server'), join(folder, 'server'), { recursive: true });
     cpSync(join(root, 'package.json'), join(folder, 'package.json'));

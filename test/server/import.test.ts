@@ -11,6 +11,7 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { importInto, run } from '../../server/command/import.ts';
 import { Files } from '../../server/files/files.ts';
@@ -29,7 +30,7 @@ import { unexpectedFailure } from '../helpers/own-history.ts';
 import { type PeopleSite, type Person, startPeopleSite } from '../helpers/people.ts';
 import { type PeopleHere, startPeopleHere } from '../helpers/people-here.ts';
 
-const root = new URL('../..', import.meta.url).pathname;
+const root = fileURLToPath(new URL('../..', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'import-'));
 const all: { remove(): void }[] = [];
 afterAll(() => {

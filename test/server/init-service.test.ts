@@ -2,12 +2,13 @@ import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import { addressesFor, parseAddress } from '../../server/init/address.ts';
 import { printNextSteps } from '../../server/init/next-steps.ts';
 import { startService } from '../../server/init/service.ts';
 
-const root = new URL('../..', import.meta.url).pathname;
+const root = fileURLToPath(new URL('../..', import.meta.url));
 const unit = 'php-session-chat.service';
 const settings = '/etc/php-session-chat/settings';
 const own = { name: 'php-session-chat', uid: 900, gid: 900 };

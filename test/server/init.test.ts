@@ -18,6 +18,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { doctor } from '../../server/doctor/report.ts';
 import { init } from '../../server/init/command.ts';
@@ -31,7 +32,7 @@ import { startSiteDatabase, type TestDatabase } from '../helpers/site-database.t
 import { startTcpProxy } from '../helpers/tcp-proxy.ts';
 import { address, phrases, quoted, wordPressSite } from '../helpers/wordpress.ts';
 
-const root = new URL('../..', import.meta.url).pathname;
+const root = fileURLToPath(new URL('../..', import.meta.url));
 let db: TestDatabase;
 const login = () => [db.user, db.password].map(encodeURIComponent).join(':');
 let site: Awaited<ReturnType<typeof wordPressSite>>;

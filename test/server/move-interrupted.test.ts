@@ -1,13 +1,14 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { chatServerHere } from '../helpers/chat-here.ts';
 import { historyFolder } from '../helpers/chat-server.ts';
 import { startChild } from '../helpers/child.ts';
 import { startPeopleSite } from '../helpers/people.ts';
 
-const root = new URL('../..', import.meta.url).pathname;
+const root = fileURLToPath(new URL('../..', import.meta.url));
 
 test.each(['SIGINT', 'SIGTERM'] as const)('removes the copy and the triggers after %s', async (signal) => {
   const history = historyFolder();

@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openSnapshotOf } from '../../server/backup/backup.ts';
 import { moveBack, moveHistory } from '../../server/backup/move.ts';
@@ -36,7 +37,7 @@ import {
 import { expectSearches } from '../helpers/searched-texts.ts';
 import { startTcpProxy } from '../helpers/tcp-proxy.ts';
 
-const root = new URL('../..', import.meta.url).pathname;
+const root = fileURLToPath(new URL('../..', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'move-'));
 let engines: Engines;
 /** A history in SQLite that tests move away from, and its rows. */

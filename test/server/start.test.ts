@@ -3,6 +3,7 @@ import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, w
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openHistory } from '../../server/history/open.ts';
 import { chatServerHere } from '../helpers/chat-here.ts';
@@ -12,7 +13,7 @@ import { doctorSays } from '../helpers/doctor-says.ts';
 import { startMemcached } from '../helpers/memcached.ts';
 import { unexpectedFailure } from '../helpers/own-history.ts';
 
-const root = new URL('../..', import.meta.url).pathname;
+const root = fileURLToPath(new URL('../..', import.meta.url));
 
 /** Waits until the log matches. @returns the matching text */
 async function said({ output }: RunningChat, pattern: RegExp): Promise<string> {

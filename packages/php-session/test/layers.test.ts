@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readerAt } from '../../../test/helpers/session-stores.ts';
@@ -20,7 +21,7 @@ beforeAll(() => {
   const key = newKey();
   // The site still encrypts with the older key.
   writeFileSync(keyFile, `# keys\n${newKey()}\n\n${key}\n`);
-  const script = new URL('../../../test/fixtures/layers.php', import.meta.url).pathname;
+  const script = fileURLToPath(new URL('../../../test/fixtures/layers.php', import.meta.url));
   ids = JSON.parse(execFileSync('php', [script, folder, key], { encoding: 'utf8' })) as Record<
     string,
     string

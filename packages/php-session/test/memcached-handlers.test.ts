@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { startGate } from '../../../test/helpers/gate.ts';
 import { startMemcached } from '../../../test/helpers/memcached.ts';
@@ -8,7 +9,7 @@ import { storeAt, text } from '../../../test/helpers/session-stores.ts';
 import { type StoreSite, sessionStoreContract } from './contracts/session-store.ts';
 
 const has = ['silence', 'keepForever'] as const;
-const ownHandler = new URL('../../../test/fixtures/own-handler.php', import.meta.url).pathname;
+const ownHandler = fileURLToPath(new URL('../../../test/fixtures/own-handler.php', import.meta.url));
 /** More than either extension leaves uncompressed. */
 const large = '$_SESSION["pad"] = str_repeat("some words, and some more; ", 1000);';
 

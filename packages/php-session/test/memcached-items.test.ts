@@ -1,11 +1,12 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { fileURLToPath } from 'node:url';
 import { deflateSync, zstdCompressSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Memcached, startMemcached } from '../../../test/helpers/memcached.ts';
 import { checked, readerAt, storeAt } from '../../../test/helpers/session-stores.ts';
 
-const script = new URL('../../../test/fixtures/memcached-items.php', import.meta.url).pathname;
+const script = fileURLToPath(new URL('../../../test/fixtures/memcached-items.php', import.meta.url));
 const secret = 'nobody-reads-this';
 let memcached: Memcached;
 

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { type Memcached, startMemcached } from '../../../test/helpers/memcached.ts';
 import { phpRequest } from '../../../test/helpers/php-request.ts';
@@ -36,7 +37,7 @@ const native = (handler: 'memcached' | 'memcache', code: string, id?: string) =>
     id,
   );
 
-const autoload = new URL('../../../php/autoload.php', import.meta.url).pathname;
+const autoload = fileURLToPath(new URL('../../../php/autoload.php', import.meta.url));
 /** A request of a site with MemcachedHandler.php. */
 const ours = (prefix: string, code: string, id?: string) =>
   phpRequest(

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Mariadb, startMariadb } from '../../../test/helpers/mariadb.ts';
@@ -63,7 +64,7 @@ const inSqlite = () => `sqlite:${join(folder, 'site.db')}?${table}`;
  */
 type Row = [name: string, id: string, digest: string | null, user: string | null];
 
-const script = new URL('../../../test/fixtures/stored-sessions.php', import.meta.url).pathname;
+const script = fileURLToPath(new URL('../../../test/fixtures/stored-sessions.php', import.meta.url));
 /** php-reads.test.ts compares the values of the other sessions. */
 const few = 'a user|what looks like another user|every scalar|all bytes|objects|both|destroyed';
 /** A session may contain itself, so only the first values count. */

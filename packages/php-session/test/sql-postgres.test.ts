@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { Client } from 'pg';
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
 import { ownPort } from '../../../test/helpers/child.ts';
@@ -231,7 +232,7 @@ describe('notifications', () => {
 
   test('are sent by our handler only for a logout, with its marker', async () => {
     makeSessionTable(socket, 'kept');
-    const autoload = new URL('../../../php/autoload.php', import.meta.url).pathname;
+    const autoload = fileURLToPath(new URL('../../../php/autoload.php', import.meta.url));
     const request = (code: string, id?: string) =>
       phpRequest(
         { 'session.use_strict_mode': '1' },

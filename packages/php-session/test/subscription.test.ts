@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, test } from 'vitest';
 import { fastClock } from '../../../test/helpers/fake-clock.ts';
@@ -6,7 +7,7 @@ import { hanging } from '../../../test/helpers/hanging.ts';
 import { StoreError } from '../src/store.ts';
 import { keepSubscribed, type Sink } from '../src/stores/subscription.ts';
 
-const session = new URL('../src', import.meta.url).pathname;
+const session = fileURLToPath(new URL('../src', import.meta.url));
 
 /** Subscribes, and collects the notifications and the sink of each connection. */
 function subscribe(listen: (sink: Sink, nth: number) => Promise<() => Promise<unknown>>) {

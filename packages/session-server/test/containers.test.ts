@@ -2,6 +2,7 @@ import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { sessionClient, sessionClients } from '../../../test/helpers/session-client.ts';
 import type { SessionServer } from '../../../test/helpers/session-server.ts';
@@ -187,7 +188,7 @@ describe('files', () => {
   test('runs the commands although the folder cannot be synced', async () => {
     server = await servers.start({
       SESSION_SERVER_CONTAINER: `file:${join(servers.folder, 'sessions')}`,
-      NODE_OPTIONS: `--import=${new URL('../../../test/helpers/failing-folder-sync.ts', import.meta.url).pathname}`,
+      NODE_OPTIONS: `--import=${fileURLToPath(new URL('../../../test/helpers/failing-folder-sync.ts', import.meta.url))}`,
     });
     const [writer, watcher] = [await connect(), await connect()];
     expect(await watcher.ask('watch a')).toBe('ok gone');

@@ -1,5 +1,6 @@
 import { renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
+import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { requestErrors } from '../../../server/wire/errors.ts';
 import { size, soak } from '../../guarantees/size.ts';
@@ -47,7 +48,7 @@ function setUp() {
 /** Returns the exit code and output of a chat server that must not start. */
 async function refused(env: NodeJS.ProcessEnv): Promise<{ code: number | null; output: string }> {
   const child = startChild(process.execPath, chatProgram, {
-    cwd: new URL('../../../', import.meta.url).pathname,
+    cwd: fileURLToPath(new URL('../../../', import.meta.url)),
     env: { PATH: process.env.PATH, CHAT_HOST: '127.0.0.1', CHAT_PORT: '0', ...env },
   });
   await new Promise((resolve) => child.process.on('close', resolve));
@@ -126,7 +127,7 @@ describe('with a faulty disk', () => {
   let server: ChatServer;
   let client: ChatClient;
   beforeAll(async () => {
-    const hangingDisk = new URL('../../helpers/hanging-disk.ts', import.meta.url).pathname;
+    const hangingDisk = fileURLToPath(new URL('../../helpers/hanging-disk.ts', import.meta.url));
     server = await startChatServer({
       ...{ CHAT_SESSION_STORE: memcached.url, CHAT_HISTORY: history.url, CHAT_ROOMS: 'lobby,garden' },
       ...{ CHAT_API_KEY: key, HANGING_DISK: hangs },

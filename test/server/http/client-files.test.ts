@@ -1,13 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { type IncomingHttpHeaders, request } from 'node:http';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { chatServerHere } from '../../helpers/chat-here.ts';
 import type { RunningChat } from '../../helpers/chat-server.ts';
 import { type ChatSite, startChatSite } from '../../helpers/chat-site.ts';
 
-const built = new URL('../../../client/dist/', import.meta.url).pathname;
+const built = fileURLToPath(new URL('../../../client/dist/', import.meta.url));
 const script = readFileSync(join(built, 'php-chat.js'));
 
 let site: ChatSite<RunningChat>;

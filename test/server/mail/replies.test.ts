@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { MailReplies } from '../../../server/mail/replies/replies.ts';
 import type { ReplyTokens } from '../../../server/mail/replies/tokens.ts';
@@ -46,7 +47,7 @@ function settingsFile() {
 
 /** Runs the command as a mail server does, with a mail on standard input. */
 async function receiveMail(mail: Buffer, settings: string, ...args: string[]) {
-  const root = new URL('../../..', import.meta.url).pathname;
+  const root = fileURLToPath(new URL('../../..', import.meta.url));
   const command = ['server/command/main.ts', 'receive-mail', '--settings', settings, ...args];
   const child = startChild(process.execPath, command, {
     cwd: root,

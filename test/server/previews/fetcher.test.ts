@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type RequestListener, type Server }
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { isPublic } from '../../../server/outgoing/addresses.ts';
@@ -21,7 +22,7 @@ async function inNamespaces(program: string, ...commands: string[]): Promise<str
   const up = 'perl -e \'socket(S, 2, 2, 0) && ioctl(S, 0x8914, $_ = pack("a16s", "lo", 1)) or die\'';
   const isRoot = process.getuid?.() === 0;
   const namespaces = ['--mount', '--net', ...(isRoot ? [] : ['--user', '--map-root-user'])];
-  const path = new URL(`../../helpers/${program}`, import.meta.url).pathname;
+  const path = fileURLToPath(new URL(`../../helpers/${program}`, import.meta.url));
   const script = [up, ...commands, 'exec "$0" "$1"'].join(' && ');
   const child = startChild('unshare', [...namespaces, 'sh', '-c', script, process.execPath, path]);
   const [, said = ''] = await child.until(/became (.*)/);

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { connectChat, refusalOf } from '../../helpers/chat-client.ts';
 import { type ChatServer, nextChatServer } from '../../helpers/chat-server.ts';
@@ -21,7 +22,7 @@ let chat: ChatServer;
 beforeAll(async () => {
   const database = `sqlite:${folder}/site.db`;
   const port = await ownPort();
-  const script = new URL('../../fixtures/table-site.php', import.meta.url).pathname;
+  const script = fileURLToPath(new URL('../../fixtures/table-site.php', import.meta.url));
   const env = { ...process.env, DATABASE_URL: database, KEY_FILE: keyFile };
   const child = startChild('php', ['-S', `127.0.0.1:${port}`, script], { env });
   await reachable(port, child);

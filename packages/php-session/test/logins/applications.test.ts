@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { sessionsOf } from '../../../../test/helpers/config.ts';
 import { folderWith } from '../../../../test/helpers/site-database.ts';
@@ -17,7 +18,7 @@ import { applications } from '../../src/logins/applications.ts';
 import { phpSessions } from '../../src/logins/php-sessions.ts';
 import { siteFolder } from '../../src/logins/site-folder.ts';
 
-const script = new URL('../../../../test/fixtures/application-sessions.php', import.meta.url).pathname;
+const script = fileURLToPath(new URL('../../../../test/fixtures/application-sessions.php', import.meta.url));
 const sessions = execFileSync('php', [script], { encoding: 'utf8' })
   .trim()
   .split('\n')
