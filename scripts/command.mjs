@@ -43,14 +43,15 @@ export async function runCommand(work, { stoppedByUser } = {}) {
   }
 }
 
-/** Checks the version of Node, because npm checks `engines` only during an installation. */
+/** Checks the version of Node by `devEngines`, which npm 10.8 and older ignore. `engines` is for users of the packages. */
 function requireNode() {
-  const { engines } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
-  const [oldestMajor, oldestMinor] = engines.node.match(/\d+/g).map(Number);
+  const manifest = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
+  const oldest = manifest.devEngines.runtime.version;
+  const [oldestMajor, oldestMinor] = oldest.match(/\d+/g).map(Number);
   const [major, minor] = process.versions.node.split('.').map(Number);
   if (major > oldestMajor || (major === oldestMajor && minor >= oldestMinor)) return;
   throw new Problem(
-    `Node ${engines.node} is required, but this is Node ${process.versions.node}. To install it, see docs/install.md.`,
+    `Node ${oldest} is required, but this is Node ${process.versions.node}. To install it, see docs/install.md.`,
     UNAVAILABLE,
   );
 }

@@ -22,8 +22,9 @@ async function installAnew() {
     .split(delimiter)
     .filter((folder) => !folder.endsWith(join('node_modules', '.bin')));
   // npm must run on the machine's Node, not on the pinned Node, which it may replace. The flags install the tools and
-  // the pinned Node even if NODE_ENV or npm's settings exclude them.
-  const result = await runQuietly('npm', ['ci', '--include=dev', '--include=optional'], {
+  // the pinned Node even if NODE_ENV or npm's settings exclude them, and although `engines` may exclude the machine's Node.
+  const flags = ['--include=dev', '--include=optional', '--engine-strict=false'];
+  const result = await runQuietly('npm', ['ci', ...flags], {
     cwd: root,
     env: { ...process.env, PATH: outside.join(delimiter) },
   });
@@ -86,7 +87,7 @@ export const cannotRun = (problem) =>
 
 /**
  * Removes the `engines` of packages from package-lock.json. The pinned Node is compatible with all packages, but npm
- * checks the machine's Node. It would warn about each package, and engine-strict would abort the installation.
+ * checks the machine's Node, and would warn about each package.
  */
 export function dropEngines() {
   const path = join(root, 'package-lock.json');

@@ -12,10 +12,11 @@ import {
 } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import { tmpdir } from 'node:os';
-import { delimiter, dirname, join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { historyThreads, otherPrograms } from '../../scripts/server-bundles.ts';
 import { type Child, startChild } from '../helpers/child.ts';
+import { installOldestNode } from '../helpers/oldest-node.ts';
 import { phpRequest } from '../helpers/php-request.ts';
 
 const root = resolve(import.meta.dirname, '../..');
@@ -65,21 +66,10 @@ const script = (name: string, line: string) =>
     encoding: 'utf8',
   });
 
-/** The Node of these tests, and the machine’s Node if its major version differs and is 20.19 or later. */
-const ownNodes = (process.env.PATH ?? '')
-  .split(delimiter)
-  .filter((at) => !at.includes('node_modules') && existsSync(join(at, 'node')))
-  .map((at) => join(at, 'node'));
-const runtimes = [process.execPath, ...ownNodes.slice(0, 1)]
-  .map((program) => {
-    const [major = 0, minor = 0] = execFileSync(program, ['-p', 'process.versions.node'], {
-      encoding: 'utf8',
-    })
-      .split('.')
-      .map(Number);
-    return { program, major, version: major + minor / 100 };
-  })
-  .filter(({ major, version }, n, [first]) => n === 0 || (major !== first?.major && version >= 20.19));
+const nodes = {
+  'the Node of these tests': () => process.execPath,
+  'the oldest Node': () => join(installOldestNode(join(folder, 'node')), 'node'),
+};
 const filesIn = (path: string) =>
   readdirSync(path, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
@@ -231,7 +221,7 @@ test('contains the documentation that its help and its manual page mention', asy
   expect(page).not.toContain(folder.replaceAll('-', '\\-'));
 });
 
-test.each(runtimes)('reads the user of a PHP session on Node $major', ({ program }) => {
+test.each(Object.entries(nodes))('reads the user of a PHP session on %s', (_, program) => {
   const settings = { 'session.save_handler': 'files', 'session.save_path': folder };
   const ann = phpRequest(settings, '$_SESSION["user_id"] = 42; $_SESSION["firstname"] = "Ann 张"');
   writeFileSync(
@@ -241,7 +231,7 @@ test.each(runtimes)('reads the user of a PHP session on Node $major', ({ program
     console.log(JSON.stringify((await sessions.readSession('PHPSESSID=${ann}')).user));
     sessions.close();`,
   );
-  expect(JSON.parse(node(['read.js'], program))).toEqual({ id: '42', name: 'Ann 张' });
+  expect(JSON.parse(node(['read.js'], program()))).toEqual({ id: '42', name: 'Ann 张' });
 });
 
 test('contains every file that the client’s script loads', () => {

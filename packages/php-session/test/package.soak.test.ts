@@ -5,29 +5,28 @@ import { delimiter, join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { siteDatabase } from '../../../test/helpers/application-site.ts';
 import { startMemcached } from '../../../test/helpers/memcached.ts';
+import { installOldestNode } from '../../../test/helpers/oldest-node.ts';
 import { type PhpSettings, phpRequest } from '../../../test/helpers/php-request.ts';
 import { startRedis } from '../../../test/helpers/redis.ts';
 import { wordPressSite } from '../../../test/helpers/wordpress.ts';
 import { connectTo, fetchUser, startReadmeProgram } from './readme-programs.ts';
 
-/** The package as npm installs it in an empty project, on the machine's own Node. Needs the registry of npm. */
+/** The package as npm installs it in an empty project, on the oldest Node. Needs the registry of npm. */
 const root = resolve(import.meta.dirname, '../../..');
 const source = join(root, 'packages/php-session');
 const folder = mkdtempSync(join(tmpdir(), 'php-sessions-package-'));
 const project = join(folder, 'project');
-const ownPath = (process.env.PATH ?? '')
-  .split(delimiter)
-  .filter((at) => !at.includes('node_modules'))
-  .join(delimiter);
+const nodeFolder = installOldestNode(join(folder, 'node'));
+const ownPath = `${nodeFolder}${delimiter}${process.env.PATH}`;
 const run = (cwd: string, program: string, ...args: string[]) =>
   execFileSync(program, args, {
     cwd,
     encoding: 'utf8',
     stdio: 'pipe',
-    // Rejects packages that do not support the machine's Node.
+    // Rejects packages that do not support this Node.
     env: { ...process.env, PATH: ownPath, npm_config_engine_strict: 'true' },
   });
-const node = run(folder, 'which', 'node').trim();
+const node = join(nodeFolder, 'node');
 const install = (...packages: string[]) =>
   run(project, 'npm', 'install', '--prefer-offline', '--no-audit', '--no-fund', ...packages);
 const readManifest = (path: string) => JSON.parse(readFileSync(join(path, 'package.json'), 'utf8'));
@@ -54,8 +53,7 @@ beforeAll(() => {
   writeFileSync(join(project, 'package.json'), '{ "type": "module" }');
   install(join(folder, tarball));
   alone = installedPackages();
-  // fastify depends on cookie 2, which needs Node 22.
-  install('--engine-strict=false', 'express', 'fastify', 'socket.io');
+  install('express', 'fastify', 'socket.io');
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
