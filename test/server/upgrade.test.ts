@@ -10,6 +10,7 @@ import { deletedUser } from '../../server/history/history.ts';
 import { type DatabaseName, migrationsOf, ownMigrations } from '../../server/history/migrations.ts';
 import { dialectOf } from '../../server/history/open.ts';
 import { historyContract } from '../contracts/history.ts';
+import { openTestedFile } from '../contracts/history-sqlite.ts';
 import { openTested } from '../contracts/history-tested.ts';
 import { soak } from '../guarantees/size.ts';
 import { newClientId } from '../helpers/chat-client.ts';
@@ -197,9 +198,12 @@ describe.each(names)('an upgrade of a history in %s with only the first migratio
 });
 
 if (soak) {
-  describe.each(['PostgreSQL', 'MariaDB'] as const)('after an upgrade of a history in %s', (name) => {
+  describe.each(names)('after an upgrade of a history in %s', (name) => {
     historyContract(name, async () => {
-      const { url, empty, holding, close } = (await historyOfFirst(name)) as HistoryDatabase;
+      const history = await historyOfFirst(name);
+      const place = placeOf(history);
+      if (place.kind === 'sqlite') return openTestedFile({ path: place.path, remove: history.close });
+      const { url, empty, holding, close } = history as HistoryDatabase;
       return openTested({ open: () => openDatabase(url), empty, holding, close });
     });
   });

@@ -12,7 +12,7 @@ import { migrationsFolder, ownMigrations } from '../../../server/history/migrati
 import { openSqliteHistory } from '../../../server/history/sqlite/sqlite.ts';
 import { runFor } from '../../../server/limits/requester.ts';
 import { historyContract } from '../../contracts/history.ts';
-import { openTested } from '../../contracts/history-tested.ts';
+import { openTestedFile } from '../../contracts/history-sqlite.ts';
 import { size } from '../../guarantees/size.ts';
 import { emptyHistory } from '../../helpers/chat-server.ts';
 import { expectSearches, otherTexts, searchedTexts } from '../../helpers/searched-texts.ts';
@@ -43,37 +43,7 @@ const open = (
     onRenewal,
   });
 
-/** SQLite's own tables, tables whose numbers only grow, and what the tables are. */
-const keptTables = [
-  ...['sqlite_sequence', 'next_message', 'generations'],
-  ...['chat_commits', 'chat_digest_key', 'chat_migrations', 'chat_position'],
-];
-
-historyContract('SQLite', async () => {
-  const folder = await emptyHistory();
-  const db = new DatabaseSync(folder.path, { timeout: 5000 });
-  const all = db.prepare("SELECT name FROM sqlite_master WHERE type = 'table'").all();
-  const tables = all.map(({ name }) => String(name)).filter((name) => !keptTables.includes(name));
-  const emptying = [
-    'UPDATE next_message SET num = max(num, (SELECT coalesce(max(num), 0) + 1 FROM chat_messages))',
-    ...tables.map((name) => `DELETE FROM ${name}`),
-  ];
-  return openTested({
-    open: () => open(folder.path),
-    async empty() {
-      db.exec(`BEGIN IMMEDIATE; ${emptying.join('; ')}; COMMIT`);
-    },
-    async holding(text) {
-      return tables.filter((name) =>
-        JSON.stringify(db.prepare(`SELECT * FROM ${name}`).all()).includes(text),
-      );
-    },
-    close() {
-      db.close();
-      folder.remove();
-    },
-  });
-});
+historyContract('SQLite', async () => openTestedFile(await emptyHistory()));
 
 /** Waits until the search index covers the whole history. */
 const indexed = (path: string) => expect.poll(() => isIndexed(path)).toBe(true);
