@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Child, startChild } from './child.ts';
 
@@ -61,7 +62,7 @@ export interface JavaClient {
   end(): Promise<void>;
 }
 
-const module = fileURLToPath(new URL('../../android/chat-client/', import.meta.url));
+const root = fileURLToPath(new URL('../../', import.meta.url));
 
 type Line = Told & { app: number; id?: number; ok?: unknown; error?: object };
 
@@ -80,17 +81,18 @@ export function nextJavaClient(): JavaClient {
   return appIn(kept);
 }
 
-/** Returns an app in a separate process, which can be killed. */
-export function startJavaClient(): JavaClient & Child {
-  const jvm = startJvm();
+/** Returns an app in a separate process, which can be killed. @param checkout the folder with the built client */
+export function startJavaClient(checkout?: string): JavaClient & Child {
+  const jvm = startJvm(checkout);
   const end = async () => void (await jvm.child.stop('SIGKILL'));
   return { ...jvm.child, pid: jvm.child.pid, ...appIn(jvm), end };
 }
 
-function startJvm(): Jvm {
-  const path = `${module}target/test-classpath.txt`;
+function startJvm(checkout = root): Jvm {
+  const target = join(checkout, 'android/chat-client/target');
+  const path = join(target, 'test-classpath.txt');
   if (!existsSync(path)) throw new Error('the Java client is not built: npm run android:build');
-  const classPath = [`${module}target/classes`, `${module}target/test-classes`, readFileSync(path, 'utf8')];
+  const classPath = [join(target, 'classes'), join(target, 'test-classes'), readFileSync(path, 'utf8')];
   // The program is too short for a second compiler to pay off.
   const fast = ['-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', '-Xshare:auto', '-Xmx256m'];
   const child = startChild('java', [...fast, '-cp', classPath.join(':'), 'io.github.phpsessionchat.Robot'], {

@@ -20,21 +20,23 @@ export interface PhpApp extends Child {
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
-let firstDatabase: Buffer | undefined;
+const databases = new Map<string, Buffer>();
 
 /**
  * Returns the database as the first request creates it. Hashing the passwords of its users needs more CPU than most
  * tests.
  */
-function usersOfSite(): Buffer {
-  if (firstDatabase === undefined) {
+function usersOfSite(checkout: string): Buffer {
+  let database = databases.get(checkout);
+  if (database === undefined) {
     const folder = mkdtempSync(join(tmpdir(), 'chat-php-'));
     const code = `require 'php-app/src/autoload.php'; PhpSessionChat\\Database::open($argv[1]);`;
-    execFileSync('php', ['-r', code, '--', folder], { cwd: root });
-    firstDatabase = readFileSync(join(folder, 'site.db'));
+    execFileSync('php', ['-r', code, '--', folder], { cwd: checkout });
+    database = readFileSync(join(folder, 'site.db'));
+    databases.set(checkout, database);
     rmSync(folder, { recursive: true });
   }
-  return firstDatabase;
+  return database;
 }
 
 /** Starts the sample application under PHP's own web server, with its own user database. */
@@ -44,18 +46,21 @@ export async function startPhpApp(options: {
   chatUrl?: string;
   port?: number;
   env?: NodeJS.ProcessEnv;
+  /** The folder of its sources. */
+  checkout?: string;
 }): Promise<PhpApp> {
+  const { checkout = root } = options;
   const port = options.port ?? (await ownPort());
   const data = mkdtempSync(join(tmpdir(), 'chat-php-'));
   if (options.env?.APP_DATA === undefined) {
-    writeFileSync(join(data, 'site.db'), usersOfSite(), { mode: 0o600 });
+    writeFileSync(join(data, 'site.db'), usersOfSite(checkout), { mode: 0o600 });
   }
   const settings = ['-d', 'session.upload_progress.enabled=0'];
   const child = startChild(
     'php',
     [...settings, '-S', `127.0.0.1:${port}`, '-t', 'php-app/public', 'php-app/public/index.php'],
     {
-      cwd: root,
+      cwd: checkout,
       env: {
         ...process.env,
         APP_DATA: data,

@@ -33,8 +33,8 @@ export interface WordPressApp extends Child {
   undefine(...names: string[]): void;
   /** Turns the site into a network whose only site and super admin are those of before. */
   becomeNetwork(): void;
-  /** Installs the plugin from its archive, and activates it on this site. */
-  installPlugin(): Promise<void>;
+  /** Installs the plugin from its archive, and activates it on this site. @param pack makes the archive */
+  installPlugin(pack?: typeof packPlugin): Promise<void>;
   remove(): Promise<void>;
 }
 
@@ -172,9 +172,9 @@ require_once ABSPATH . 'wp-settings.php';
       // The installation makes all administrators super admins.
       run(`update_site_option('site_admins', [${quoted(admin.user)}]);`);
     },
-    async installPlugin() {
+    async installPlugin(pack = packPlugin) {
       const zip = join(folder, 'wp-content/plugin.zip');
-      await packPlugin(zip);
+      await pack(zip);
       run(`require ABSPATH . 'wp-admin/includes/plugin.php'; require ABSPATH . 'wp-admin/includes/file.php';
         WP_Filesystem(); unzip_file(${quoted(zip)}, WP_PLUGIN_DIR);
         $error = activate_plugin('php-session-chat/php-session-chat.php'); if (is_wp_error($error)) die($error->get_error_message());`);
