@@ -2,7 +2,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { ConfigError, listSettings, readConfig } from '../../server/settings/config.ts';
+import { ConfigError, listSettings, readConfig, settingNames } from '../../server/settings/config.ts';
+import { unknownSettings } from '../../server/settings/names.ts';
 import { configOf, sessionsOf } from '../helpers/config.ts';
 
 test('shows an example of a store and of a site if both are missing', () => {
@@ -474,6 +475,15 @@ test.each([
   ['CHAT_STORE', 'CHAT_SESSION_STORE'],
 ])('reports the unknown %s with the nearest setting %s, but does not prevent a start', (name, nearest) => {
   expect(configOf({ [name]: 'x' }).unknown).toEqual([{ name, nearest, misspelt: false }]);
+});
+
+test('a version that lacks a setting does not take it for a misspelt one, so it starts after a rollback', () => {
+  const misspelt = settingNames.filter((name) => {
+    const others = settingNames.filter((other) => other !== name);
+    return unknownSettings({ [name]: 'x' }, 'CHAT_', others)[0]?.misspelt;
+  });
+  // The first version has both.
+  expect(misspelt.sort()).toEqual(['CHAT_USER_ROLES', 'CHAT_USER_ROOMS']);
 });
 
 test('reads a folder for files, or a bucket with its key from URL or environment', () => {
