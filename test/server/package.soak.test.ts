@@ -166,6 +166,19 @@ test('imports only Node modules and sharp in its bundles', () => {
   expect([...others]).toEqual(['sharp']);
 });
 
+test('contains every file that its bundles import', () => {
+  const missing = globSync(join(installed, 'dist/server/**/*.js')).flatMap((file) =>
+    [
+      ...readFileSync(file, 'utf8').matchAll(
+        /^(?:import|export)\b[^'"\n]*["'](\.[^"']*)["']|\bimport\(["'](\.[^"']*)["']\)/gm,
+      ),
+    ]
+      .map(([, name, dynamic]) => join(dirname(file), name ?? dynamic ?? ''))
+      .filter((path) => !existsSync(path)),
+  );
+  expect(missing).toEqual([]);
+});
+
 test('does not replace the project’s Node when installed without optional packages', () => {
   expect(existsSync(join(project, 'node_modules/.bin/node'))).toBe(false);
 });
