@@ -53,12 +53,13 @@ class Head {
 let head: Head;
 let showInTitle: (unread: number) => void;
 let countInTitle: typeof import('../../client/src/views/page-title.ts').countInTitle;
+let pageTitle: () => string;
 
 beforeEach(async () => {
   vi.useFakeTimers();
   vi.resetModules();
   head = new Head();
-  ({ showInTitle, countInTitle } = await import('../../client/src/views/page-title.ts'));
+  ({ showInTitle, countInTitle, pageTitle } = await import('../../client/src/views/page-title.ts'));
   return () => {
     vi.useRealTimers();
     vi.unstubAllGlobals();
@@ -105,6 +106,14 @@ test('an old count that the page restores is replaced, and a number of the page 
   head.set('(7) Inbox');
   vi.advanceTimersByTime(2000);
   expect(head.title).toBe('(4) (7) Inbox');
+});
+
+test('the title for others has a number of the page, but no count', () => {
+  head.set('(7) Inbox');
+  expect(pageTitle()).toBe('(7) Inbox');
+  showInTitle(3);
+  expect(head.title).toBe('(3) (7) Inbox');
+  expect(pageTitle()).toBe('(7) Inbox');
 });
 
 test('without unread messages the title belongs to the page', () => {

@@ -1,3 +1,4 @@
+import { visibleLine } from '../../../server/text/blank.ts';
 import type {
   Answers,
   EventPayload,
@@ -20,8 +21,10 @@ const PAGE = 50;
 const PAUSE_MS = 500;
 /** The room is removed within this time after another member of the team took the question. */
 const TAKEN_MS = 2000;
-/** Longer values in the page's address may be secrets, such as a session ID. */
-const LONGEST_VALUE = 20;
+/** Longer names and values in the page's address may be secrets, such as a session ID or a key for a new password. */
+const LONGEST_VALUE = 19;
+/** A part of a path that is no word, such as the key in a link for a new password. */
+const SECRET = /(?=[A-Za-z]*\d)[A-Za-z0-9]{20}|(?=[\w-]*\d)(?=[\w-]*[A-Z])(?=[\w-]*[a-z])[\w-]{20}/;
 
 /** Whether the user answers questions. */
 export const answersQuestions = ({ roles }: Pick<Chat, 'roles'>): boolean => roles.includes('team');
@@ -51,15 +54,24 @@ export function claimQuestion({ pass, isGuest, can, tasks, connection, list, sho
   );
 }
 
-/** Returns what the page is about, for the team. @param card - the reference of a card of the site */
-export function aboutPage(server: string, card: string | null): QuestionAbout | undefined {
+/**
+ * Returns what the page is about, for the team.
+ *
+ * @param pageTitle - without the number of unread messages
+ * @param card - the reference of a card of the site
+ */
+export function aboutPage(server: string, pageTitle: string, card: string | null): QuestionAbout | undefined {
   // The chat's own page says nothing.
   if (location.href.startsWith(server)) return undefined;
   const query = new URLSearchParams(location.search);
-  for (const [name, value] of [...query]) if (value.length > LONGEST_VALUE) query.delete(name);
-  const page = location.pathname + (query.size > 0 ? `?${query}` : '');
+  for (const [name, value] of [...query])
+    if (Math.max(name.length, value.length) > LONGEST_VALUE) query.delete(name);
+  const parts = location.pathname.split('/');
+  const secret = parts.findIndex((part) => SECRET.test(part));
+  const path = secret === -1 ? location.pathname : `${parts.slice(0, secret).join('/')}/`;
+  const page = path + (query.size > 0 ? `?${query}` : '');
   if (page.length > 1000 || !/^\/(?![/\\])[!-~]*$/.test(page)) return undefined;
-  const title = [...document.title.replace(/\s+/gu, ' ').trim()].slice(0, 200).join('');
+  const title = visibleLine(pageTitle.replace(/\s+/gu, ' ').trim(), 200);
   return {
     page,
     ...(title !== '' && { title }),

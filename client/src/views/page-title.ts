@@ -49,9 +49,14 @@ function changed(): void {
   settling = document.title.startsWith(count) ? undefined : setTimeout(write, SETTLED_MS);
 }
 
+/** Returns the page's title without the unread count. */
+export function pageTitle(): string {
+  const [before = ''] = /^\(\d+\+?\) /.exec(document.title) ?? [];
+  return counted.has(before) ? document.title.slice(before.length) : document.title;
+}
+
 function write(): void {
   settling = undefined;
-  const [before = ''] = /^\(\d+\+?\) /.exec(document.title) ?? [];
-  document.title = count + (counted.has(before) ? document.title.slice(before.length) : document.title);
+  document.title = count + pageTitle();
   observer?.takeRecords();
 }

@@ -8,6 +8,7 @@ import { cleaned, codePoints } from '../../text/paste.ts';
 import type { Context } from '../context.ts';
 import { Problem } from '../controls/dialog.tsx';
 import { Submission } from '../controls/submission.ts';
+import { pageTitle } from '../page-title.ts';
 import { Avatar } from '../people/avatar.tsx';
 import { howLong } from './how-long.ts';
 
@@ -113,7 +114,7 @@ class Asking implements Follower {
       return changed();
     }
     this.#waits = false;
-    const about = aboutPage(chat.server, this.#context.attribute('data-about'));
+    const about = aboutPage(chat.server, pageTitle(), this.#context.attribute('data-about'));
     void this.submission.run(
       () => askTeam(chat, { text: cleaned(this.text), clientId: this.#clientId, about }),
       (room) => {
