@@ -1,7 +1,12 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { aboutPage } from '../../client/src/chat/questions.ts';
+import type { Chat } from '../../client/src/chat/chat.ts';
+import { aboutPage, Questions } from '../../client/src/chat/questions.ts';
+import { Tasks } from '../../client/src/connection/tasks.ts';
+import { Room } from '../../client/src/store/room.ts';
+import type { Note, Question, RoomSummary } from '../../server/wire/events.ts';
 
 afterEach(() => {
+  vi.useRealTimers();
   vi.unstubAllGlobals();
 });
 
@@ -37,5 +42,95 @@ describe('what the team sees of the page', () => {
     );
     expect(about('/a', '\u200b')).toEqual({ page: '/a' });
     expect([...(about('/a', '🍅'.repeat(300))?.title ?? '')]).toHaveLength(200);
+  });
+});
+
+describe('what the team sees of the questions', () => {
+  const room = new Room({ id: 'r-1', question: { state: 'open' } } as unknown as RoomSummary);
+  const me = { id: '1', name: 'Alice' };
+  const question = (id: string, more: Partial<Question> = {}) =>
+    ({ room: id, asker: { id: '9', name: 'Eve' }, state: 'open', ...more }) as Question;
+
+  /** A team member whose requests have these answers. */
+  function start(answers: Record<string, (payload: { cursor?: string }) => unknown>) {
+    vi.useFakeTimers();
+    const chat = {
+      me: me as typeof me | undefined,
+      roles: ['team'] as string[],
+      rooms: new Map(),
+      tasks: new Tasks(),
+      list: { put: () => room },
+      request: async (name: string, payload: object) => answers[name]?.(payload),
+    };
+    return { chat, questions: new Questions(chat as unknown as Chat, () => {}) };
+  }
+
+  test('a list in sight loads again after the session was checked', async () => {
+    const { chat, questions } = start({
+      'question:list': () => ({ questions: [question('r-1')], counts: { mine: 0, unassigned: 1, all: 1 } }),
+    });
+    questions.show();
+    await vi.advanceTimersByTimeAsync(0);
+    chat.me = undefined;
+    questions.silent();
+    expect(questions.list).toBeUndefined();
+    chat.me = me;
+    questions.ready();
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(questions.list).toHaveLength(1);
+  });
+
+  test('a hidden list, and that of another user, are not loaded again', async () => {
+    let lists = 0;
+    const { chat, questions } = start({
+      'question:list': () => {
+        lists++;
+        return { questions: [] };
+      },
+    });
+    questions.show();
+    await vi.advanceTimersByTimeAsync(0);
+    chat.roles = [];
+    questions.ready();
+    await vi.advanceTimersByTimeAsync(1000);
+    chat.roles = ['team'];
+    questions.hide();
+    questions.ready();
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(lists).toBe(1);
+  });
+
+  test('snippets that a dialog shows stay over a new connection, and have the changes of others', async () => {
+    let text = 'Hello!';
+    const { questions } = start({ 'question:snippets': () => ({ snippets: [{ name: 'hello', text }] }) });
+    await questions.loadSnippets();
+    text = 'Hi!';
+    questions.ready();
+    expect(questions.snippets).toEqual([{ name: 'hello', text: 'Hello!' }]);
+    await vi.advanceTimersByTimeAsync(0);
+    expect(questions.snippets).toEqual([{ name: 'hello', text: 'Hi!' }]);
+  });
+
+  test('an asker who was in the team no longer sees the notes', async () => {
+    const note = { id: 'n', room: 'r-1', after: 1, user: me, text: 'difficult', at: 0 } satisfies Note;
+    const { chat, questions } = start({});
+    questions.noted({ room: 'r-1', id: 'n', note });
+    expect(questions.notes(room)).toEqual([note]);
+    chat.roles = [];
+    expect(questions.notes(room)).toEqual([]);
+  });
+
+  test('a question that moves to the next page is listed once', async () => {
+    const pages = (cursor?: string) =>
+      cursor === undefined
+        ? { questions: [question('r-1'), question('r-2')], next: 'c' }
+        : { questions: [question('r-1'), question('r-3')] };
+    const { questions } = start({ 'question:list': ({ cursor }) => pages(cursor) });
+    questions.show();
+    await vi.advanceTimersByTimeAsync(0);
+    questions.more();
+    await vi.advanceTimersByTimeAsync(0);
+    expect(questions.list?.map((listed) => listed.room)).toEqual(['r-1', 'r-2', 'r-3']);
+    expect(questions.hasMore).toBe(false);
   });
 });

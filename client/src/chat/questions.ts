@@ -113,8 +113,9 @@ export class Questions implements Follower {
     return this.#known.get(room.id);
   }
 
+  /** The notes in a question. None for an asker who was in the team before. */
   notes(room: Room): readonly Note[] {
-    return this.#notes.get(room.id) ?? [];
+    return (answersQuestions(this.#chat) && this.#notes.get(room.id)) || [];
   }
 
   /** Whether another member of the team has just got it. The others then leave the room. */
@@ -126,14 +127,17 @@ export class Questions implements Follower {
 
   ready(): void {
     this.#known.clear();
-    this.snippets = undefined;
+    if (!answersQuestions(this.#chat)) return;
+    // A dialog may show them.
+    if (this.snippets !== undefined)
+      void this.#chat.tasks.once('snippets', async () => void (await this.#requestSnippets()));
     if (this.#isWanted) this.#load();
   }
 
   silent(room?: string): void {
     if (room !== undefined || this.#chat.me !== undefined) return;
     clearTimeout(this.#pause);
-    this.#isWanted = false;
+    // The list is still in sight if the same user is admitted again.
     this.list = undefined;
     this.counts = undefined;
     this.team = [];
@@ -167,7 +171,7 @@ export class Questions implements Follower {
 
   // Actions
 
-  /** Shows a list, which follows the changes from now on. */
+  /** Shows a list, which then follows the changes. */
   show(which = this.which): void {
     if (which !== this.which) this.list = undefined;
     this.which = which;
@@ -189,9 +193,12 @@ export class Questions implements Follower {
     const { which, list } = this;
     void this.#chat.tasks.once('more questions', async (current) => {
       const answer = await this.#chat.request('question:list', { which, limit: PAGE, cursor: this.#next });
-      // The list may have been loaded again meanwhile.
+      // The list may have been loaded again since then.
       if (!current() || list !== this.list) return;
-      this.#list([...(list ?? []), ...answer.questions], answer);
+      const listed = new Set(list?.map(({ room }) => room));
+      // A question that was answered comes again at a later place.
+      const others = answer.questions.filter(({ room }) => !listed.has(room));
+      this.#list([...(list ?? []), ...others], answer);
     });
   }
 
@@ -205,7 +212,7 @@ export class Questions implements Follower {
   }
 
   /** @throws RequestError `conflict` if another member of the team has it, which then is known */
-  async take({ id }: Room): Promise<void> {
+  async take({ id }: Pick<Room, 'id'>): Promise<void> {
     try {
       this.#learn((await this.#chat.request('question:take', { question: id })).question);
     } catch (error) {
@@ -214,16 +221,16 @@ export class Questions implements Follower {
     }
   }
 
-  async hand({ id }: Room, to: string): Promise<void> {
+  async hand({ id }: Pick<Room, 'id'>, to: string): Promise<void> {
     this.#learn((await this.#chat.request('question:hand', { question: id, to })).question);
   }
 
-  async close({ id }: Room): Promise<void> {
+  async close({ id }: Pick<Room, 'id'>): Promise<void> {
     this.#learn((await this.#chat.request('question:close', { question: id })).question);
   }
 
   /** @param clientId - a repeated one adds one note */
-  async note({ id }: Room, text: string, clientId: string): Promise<void> {
+  async note({ id }: Pick<Room, 'id'>, text: string, clientId: string): Promise<void> {
     const { note } = await this.#chat.request('question:note', { question: id, text, clientId });
     this.noted({ room: id, id: note.id, note });
   }
@@ -234,8 +241,14 @@ export class Questions implements Follower {
   }
 
   async loadSnippets(): Promise<Snippets> {
-    this.snippets ??= (await this.#chat.request('question:snippets', {})).snippets;
-    return this.snippets;
+    return this.snippets ?? this.#requestSnippets();
+  }
+
+  async #requestSnippets(): Promise<Snippets> {
+    const { snippets } = await this.#chat.request('question:snippets', {});
+    this.snippets = snippets;
+    this.#changed();
+    return snippets;
   }
 
   /** Stores a snippet. An empty text deletes it. */
@@ -261,7 +274,7 @@ export class Questions implements Follower {
       while (this.#isOutdated) {
         this.#isOutdated = false;
         const { which } = this;
-        // As many as were shown, so that the list does not become shorter.
+        // As many as were shown, up to the server's limit, so that the list does not become shorter.
         const limit = Math.min(100, Math.max(PAGE, this.list?.length ?? 0));
         const answer = await this.#chat.request('question:list', { which, limit });
         if (!current()) return;
