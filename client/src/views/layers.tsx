@@ -10,6 +10,7 @@ const apart: ReadonlySet<DialogRequest['kind']> = new Set([
   'switch',
   'keys',
   'ask',
+  'note',
   'snippets',
   'direct',
   'block',
