@@ -5,11 +5,11 @@ import { Tasks } from '../../client/src/connection/tasks.ts';
 import { csvOf } from '../../client/src/moderate/csv.ts';
 import type { Desk } from '../../client/src/moderate/desk.ts';
 import type { DeskContext } from '../../client/src/moderate/desk-context.ts';
-import { plainKey } from '../../client/src/moderate/keys.tsx';
 import { LogPage } from '../../client/src/moderate/log-page.tsx';
 import { Pages } from '../../client/src/moderate/pages.ts';
 import { hashOf, placeIn } from '../../client/src/moderate/place.ts';
 import { type Case, Queue } from '../../client/src/moderate/queue.ts';
+import { plainKey } from '../../client/src/text/plain-key.ts';
 import type { Held, Report } from '../../server/wire/events.ts';
 
 const alice = { id: '1', name: 'Alice' };

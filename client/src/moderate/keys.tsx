@@ -1,5 +1,4 @@
 import { flag } from '../chat/form.ts';
-import { composes } from '../text/keys.ts';
 import { FormDialog } from '../views/controls/form-dialog.tsx';
 import { KeyList } from '../views/controls/key-list.tsx';
 import { Row, Switch } from '../views/controls/rows.tsx';
@@ -25,20 +24,6 @@ const all = [
   [['/'], 'mod.find'],
   [['?'], 'mod.keys'],
 ] as const;
-
-/**
- * Returns the letter or sign of a key that is pressed without modifiers and outside of a field. If the keyboard layout
- * has another script, returns the Latin letter at this position in other layouts.
- */
-export function plainKey(event: KeyboardEvent): string | undefined {
-  const { key, code, ctrlKey, altKey, metaKey } = event;
-  if (event.defaultPrevented || ctrlKey || altKey || metaKey || composes(event) || event.repeat)
-    return undefined;
-  const [target] = event.composedPath() as Partial<Element>[];
-  if (target?.matches?.('input, textarea, select') === true) return undefined;
-  if (key.length !== 1) return undefined;
-  return /[!-~]/.test(key) ? key.toLowerCase() : code.replace(/^Key/, '').toLowerCase();
-}
 
 /** The most important shortcuts, shown below the queue. */
 export function KeyHints({ context, open }: { readonly context: DeskContext; open(): void }) {

@@ -1,6 +1,7 @@
 import { type ComponentChildren, render } from 'preact';
 import type { ConnectionState } from '../connection/connection-state.ts';
 import type { StringKey } from '../strings/strings.ts';
+import { plainKey } from '../text/plain-key.ts';
 import { Banner, noticeOfConnection } from '../views/banner.tsx';
 import { CardView, cardOf } from '../views/card.tsx';
 import { Icon, type IconName } from '../views/controls/icon.tsx';
@@ -10,7 +11,7 @@ import { endedCard } from '../views/ended-cards.tsx';
 import { Avatar } from '../views/people/avatar.tsx';
 import { Portraits } from '../views/people/portraits.ts';
 import type { DeskContext } from './desk-context.ts';
-import { Keys, keysAreOn, plainKey } from './keys.tsx';
+import { Keys, keysAreOn } from './keys.tsx';
 import { LatePart } from './late-part.tsx';
 import type { Part } from './part.ts';
 import { PeoplePage } from './people-page.tsx';
