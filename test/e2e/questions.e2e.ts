@@ -159,3 +159,92 @@ test('a member asks from the menu of the full chat', async ({ alice, visitor, si
   await openQuestions(alice);
   await expect(questions(alice)).toHaveText([/Dimitri.*How do I leave\?/]);
 });
+
+test('the list has shortcuts, and nothing that is typed gets lost', async ({
+  alice,
+  bob,
+  visitor,
+  site,
+  window,
+}) => {
+  const url = shop(site);
+  const other = new Person(await window('other visitor'));
+  const row = (person: Person, name: string) =>
+    questions(person).getByRole('button', { name: new RegExp(`^Guest ${name}`) });
+
+  for (const [person, name] of [
+    [visitor, 'Ann'],
+    [other, 'Ben'],
+  ] as const) {
+    const { page } = person;
+    await page.goto(url);
+    await page.getByRole('button', { name: 'Ask us' }).click();
+    await page.getByRole('textbox', { name: 'Your name' }).fill(name);
+    await page.getByRole('textbox', { name: 'Your question' }).fill(`Is ${name} red?`);
+    await page.getByRole('button', { name: 'Send' }).click();
+    await expect(person.message(`Is ${name} red?`)).toBeVisible();
+  }
+
+  await test.step('J and K go through the list, T takes, ? shows the shortcuts', async () => {
+    const { keyboard } = alice.page;
+    await openQuestions(alice);
+    await row(alice, 'Ann').focus();
+    await keyboard.press('j');
+    await expect(row(alice, 'Ben')).toBeFocused();
+    await keyboard.press('k');
+    await expect(row(alice, 'Ann')).toBeFocused();
+    await keyboard.press('t');
+    await expect(row(alice, 'Ann')).toContainText('You');
+    await keyboard.press('?');
+    await expect(alice.page.getByRole('dialog').getByText('Close question')).toBeVisible();
+    await keyboard.press('Escape');
+  });
+
+  await test.step('an answer and a note stay when another one takes the question', async () => {
+    await row(alice, 'Ben').click();
+    await alice.field.fill('Half an answer');
+    await row(alice, 'Ben').focus();
+    await alice.page.keyboard.press('n');
+    const note = alice.page.getByRole('textbox', { name: 'Only the team sees this' });
+    await note.fill('Ben asks often.');
+    await openQuestions(bob);
+    await row(bob, 'Ben').click();
+    await bar(bob).getByRole('button', { name: 'Take' }).click();
+    await expect(row(alice, 'Ben')).toContainText('Bob');
+    await expect(bar(alice)).toContainText('Taken by Bob');
+    await expect(note).toHaveValue('Ben asks often.');
+    await alice.page.getByRole('button', { name: 'Save' }).click();
+    await expect(alice.page.getByRole('group', { name: 'Note by Alice' })).toContainText('Ben asks often.');
+    await expect(alice.field).toHaveValue('Half an answer');
+  });
+
+  await test.step('after C the focus is on the next question', async () => {
+    await row(alice, 'Ann').focus();
+    await alice.page.keyboard.press('c');
+    await expect(row(alice, 'Ann')).toHaveCount(0);
+    await expect(questions(alice).getByRole('button').and(alice.page.locator(':focus'))).toHaveCount(1);
+  });
+
+  await test.step('a guest can be forgotten on a computer of others', async () => {
+    const { page } = visitor;
+    await page.getByRole('button', { name: 'Room menu' }).click();
+    await page.getByRole('menuitem', { name: 'Forget me on this device' }).click();
+    await expect(page.getByRole('textbox', { name: 'Your name' })).toHaveValue('');
+    await expect(visitor.message('Is Ann red?')).toHaveCount(0);
+  });
+});
+
+test('another tab shows the question that was asked', async ({ visitor, site }) => {
+  const url = shop(site);
+  await visitor.enter(site, 'wei');
+  const second = new Person(await visitor.page.context().newPage());
+  for (const { page } of [visitor, second]) {
+    await page.goto(url);
+    await page.getByRole('button', { name: 'Ask us' }).click();
+    await expect(page.getByRole('textbox', { name: 'Your question' })).toBeVisible();
+  }
+  await visitor.page.getByRole('textbox', { name: 'Your question' }).fill('Where is the tab?');
+  await visitor.page.getByRole('button', { name: 'Send' }).click();
+  await expect(second.message('Where is the tab?')).toBeVisible();
+  await second.page.close();
+});

@@ -21,7 +21,7 @@ export type DialogRequest =
   | { readonly kind: 'day'; readonly room: Room; readonly day: number }
   | { readonly kind: 'keys' }
   | { readonly kind: 'ask' }
-  | { readonly kind: 'note'; readonly room: Room }
+  | { readonly kind: 'note'; readonly room: Pick<Room, 'id'> }
   | { readonly kind: 'snippets' }
   /** `failed`: users who could not be invited when the room was created. */
   | { readonly kind: 'invite'; readonly room: Room; readonly failed?: readonly FailedInvitation[] }

@@ -1,7 +1,7 @@
 import { Component, type ComponentChildren, type HTMLAttributes, type RefObject } from 'preact';
 import { Roving } from './roving.ts';
 
-type Listeners = 'onScroll' | 'onPointerEnter' | 'onPointerLeave' | 'onFocusOut';
+type Listeners = 'onScroll' | 'onPointerEnter' | 'onPointerLeave' | 'onFocusOut' | 'onKeyDown';
 
 interface Props extends Pick<HTMLAttributes<HTMLDivElement>, Listeners> {
   /** Selector of the items. */

@@ -1,3 +1,4 @@
+import { answersQuestions } from '../../chat/questions.ts';
 import type { Strings } from '../../strings/strings.ts';
 import type { Context } from '../context.ts';
 import { FormDialog } from '../controls/form-dialog.tsx';
@@ -37,7 +38,13 @@ function shortcuts(strings: Strings) {
     [['L'], 'copyLink.action'],
     [[strings.text('keys.delete')], 'action.delete'],
   ] as const;
-  return [anywhere, onMessage].map((keys) =>
+  const onQuestion = [
+    [['J', 'K'], 'mod.keys.next'],
+    [['T'], 'questions.take'],
+    [['C'], 'questions.close'],
+    [['N'], 'questions.note'],
+  ] as const;
+  return [anywhere, onMessage, onQuestion].map((keys) =>
     keys.map(([names, words]) => [names, strings.text(words)] as const),
   );
 }
@@ -45,7 +52,7 @@ function shortcuts(strings: Strings) {
 /** The dialog with all keyboard shortcuts. */
 export function Shortcuts({ context, close }: Props) {
   const { strings } = context;
-  const [anywhere = [], onMessage = []] = shortcuts(strings);
+  const [anywhere = [], onMessage = [], onQuestion = []] = shortcuts(strings);
   return (
     <FormDialog
       context={context}
@@ -60,6 +67,10 @@ export function Shortcuts({ context, close }: Props) {
         <KeyList keys={anywhere} />
         <h3>{strings.text('keys.message')}</h3>
         <KeyList keys={onMessage} />
+        {answersQuestions(context.chat) && [
+          <h3 key="questions">{strings.text('questions.title')}</h3>,
+          <KeyList keys={onQuestion} key="keys" />,
+        ]}
       </section>
     </FormDialog>
   );

@@ -12,7 +12,7 @@ import { Submission } from '../controls/submission.ts';
 interface Props {
   readonly context: Context;
   readonly questions: Questions;
-  readonly room: Room;
+  readonly room: Pick<Room, 'id'>;
   close(): void;
 }
 

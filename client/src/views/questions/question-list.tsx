@@ -2,6 +2,7 @@ import { Component, createRef } from 'preact';
 import type { Question } from '../../../../server/wire/events.ts';
 import type { Questions, WhichQuestions } from '../../chat/questions.ts';
 import { atMost99 } from '../../strings/strings.ts';
+import { plainKey } from '../../text/plain-key.ts';
 import { lastWords } from '../../text/words.ts';
 import type { Context } from '../context.ts';
 import { RovingList } from '../controls/roving-list.tsx';
@@ -14,6 +15,8 @@ interface Props {
   readonly context: Context;
   readonly questions: Questions;
   open(room: string): void;
+  /** Runs the action of a key on a question. Returns false if the key has none. */
+  act(key: string, question: Question): boolean;
 }
 
 const tabs: readonly WhichQuestions[] = ['mine', 'unassigned', 'all', 'closed'];
@@ -46,9 +49,12 @@ export class QuestionList extends Component<Props> {
           items="li > .room"
           label={label}
           preferred="[aria-current]"
+          // Letters are shortcuts.
+          noLetters
           element={this.#list}
           busy={list === undefined}
           onScroll={this.#extend}
+          onKeyDown={this.#key}
         >
           {list?.length === 0 ? (
             <p class="note">{strings.text('questions.none')}</p>
@@ -119,6 +125,21 @@ export class QuestionList extends Component<Props> {
       </li>
     );
   }
+
+  readonly #key = (event: KeyboardEvent) => {
+    const key = plainKey(event);
+    const rows = [...(this.#list.current?.querySelectorAll<HTMLElement>('.room') ?? [])];
+    const at = rows.indexOf(event.target as HTMLElement);
+    if (key === 'j' || key === 'k') {
+      const row = rows[at + (key === 'j' ? 1 : -1)];
+      row?.focus();
+      row?.scrollIntoView({ block: 'nearest' });
+    } else {
+      const question = this.props.questions.list?.find(({ room }) => room === rows[at]?.dataset.key);
+      if (key === undefined || question === undefined || !this.props.act(key, question)) return;
+    }
+    event.preventDefault();
+  };
 
   readonly #extend = () => {
     const list = this.#list.current;

@@ -88,9 +88,24 @@ export class QuestionViews implements Follower {
   list() {
     if (!this.isOpen) return undefined;
     return (
-      <QuestionList context={this.#context} questions={this.questions} open={(id) => void this.#open(id)} />
+      <QuestionList
+        context={this.#context}
+        questions={this.questions}
+        open={(id) => void this.#open(id)}
+        act={this.#act}
+      />
     );
   }
+
+  /** The shortcuts in the list. `Shortcuts` lists them. */
+  readonly #act = (key: string, { room: id, state }: Question): boolean => {
+    const isOpen = state === 'open';
+    if (key === 'n') this.#context.dialog({ kind: 'note', room: { id } });
+    else if (key === 't' && isOpen) this.#run(() => this.questions.take({ id }));
+    else if (key === 'c' && isOpen) this.#run(() => this.questions.close({ id }));
+    else return false;
+    return true;
+  };
 
   /** The bar above the messages of a question. */
   bar(room: Room) {
