@@ -55,9 +55,25 @@ class Asking implements Follower {
     if (this.#waits) this.send();
   }
 
+  /** The question was asked in another tab. */
+  added(): void {
+    this.#showQuestion();
+  }
+
+  /** The question may not be among the first rooms. */
+  listed(): void {
+    this.#showQuestion();
+  }
+
   over(): void {
     this.text = '';
     this.name = '';
+  }
+
+  /** Replaces an empty form by the question that the user already asked. */
+  #showQuestion(): void {
+    const { chat } = this.#context;
+    if (chat.asks && chat.current === undefined && isBlank(this.text)) chat.shown.begin();
   }
 
   /** Whether this visitor without a login cannot ask. */
