@@ -1,3 +1,4 @@
+import { forgetGuest } from '../../chat/guests.ts';
 import { arrange, setNotify, usualNotify } from '../../chat/room-actions.ts';
 import type { Room } from '../../store/room.ts';
 import { ERASED } from '../../store/user-ids.ts';
@@ -46,6 +47,14 @@ function roomItems(room: Room, context: Context, opener: HTMLElement): MenuItem[
       },
     other !== undefined && blockItem(other, context),
     leaveItem(room, context),
+    // The settings of the user are in the list of rooms.
+    context.chat.single &&
+      context.chat.isGuest && {
+        picture: 'exit',
+        label: strings.text('guest.forget'),
+        apart: true,
+        run: () => forgetGuest(context.chat),
+      },
   ];
   return items.filter((item) => item !== false);
 }
