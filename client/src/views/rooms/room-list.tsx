@@ -99,9 +99,9 @@ export class RoomList extends Component<Props> {
   order: readonly Room[] = [];
 
   focus(): void {
-    const list = this.#list.current;
-    const stop = list?.querySelector<HTMLElement>('.room[tabindex="0"]');
-    (stop ?? this.#nav.current?.querySelector<HTMLElement>('.bar button'))?.focus();
+    // The rooms, or the questions.
+    const find = (which: string) => this.#nav.current?.querySelector<HTMLElement>(which);
+    (find('.room[tabindex="0"]') ?? find('.bar button'))?.focus();
   }
 
   override render({ context, inert, lost, search, settings, roomInSight, folded, above, questions }: Props) {
