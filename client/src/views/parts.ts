@@ -135,7 +135,7 @@ export function start(
   chat.followers.add(suggest);
   const pins = new PinnedMessages(context, speaker);
   chat.followers.add(pins);
-  const questions = new QuestionViews(context, startAsking(context));
+  const questions = new QuestionViews(context, startAsking(context), speaker, signal);
   const roomStart = new RoomStart(context, pins, questions, speaker);
   chat.followers.add(roomStart);
   const visits = new Visits(context);

@@ -11,27 +11,48 @@ import { Icon, IconButton } from '../controls/icon.tsx';
 import { type MenuItem, openMenu } from '../controls/menu.tsx';
 import { Avatar } from '../people/avatar.tsx';
 import { refusal } from '../refusal.ts';
+import type { Speaker } from '../speaker.tsx';
 import { Faces, type startAsking } from './asking.tsx';
 import { howLong } from './how-long.ts';
 import { QuestionList } from './question-list.tsx';
 
 type State = NonNullable<RoomSummary['question']>;
 
+/** The times for which questions wait are shown again after this time, in ms. */
+const TICK_MS = 60_000;
+
 /** The list of questions, and what a question has besides a room: the bar at its top, and the notes of the team. */
 export class QuestionViews implements Follower {
   readonly #context: Context;
   readonly #asking: ReturnType<typeof startAsking>;
+  readonly #speaker: Speaker;
   readonly questions: Questions;
   #isOpen = false;
   /** Whether the guest is changing the address that was given before. */
   #changesAddress = false;
 
-  constructor(context: Context, asking: ReturnType<typeof startAsking>) {
+  constructor(
+    context: Context,
+    asking: ReturnType<typeof startAsking>,
+    speaker: Speaker,
+    signal: AbortSignal,
+  ) {
     this.#context = context;
     this.#asking = asking;
+    this.#speaker = speaker;
     this.questions = new Questions(context.chat, context.changed);
     context.chat.followers.add(this.questions);
     context.chat.followers.add(this);
+    const tick = setInterval(() => answersQuestions(context.chat) && context.changed(), TICK_MS);
+    signal.addEventListener('abort', () => clearInterval(tick));
+  }
+
+  /** Announces who has the open question now, or that it was closed. */
+  question({ room: id, state, by }: Question): void {
+    const { current } = this.#context.chat;
+    const before = current?.id === id ? current.summary.question : undefined;
+    if (before === undefined || (before.state === state && before.by?.id === by?.id)) return;
+    this.#speaker.say(this.#who(state, by));
   }
 
   /** The user stays in an open question when another member of the team takes it, which ends the membership. */
@@ -162,13 +183,7 @@ export class QuestionViews implements Follower {
     const by = known === undefined ? state.by : known.by;
     const isOpen = (known ?? state).state === 'open';
     const words = [
-      !isOpen
-        ? strings.text('questions.isClosed')
-        : by === undefined
-          ? strings.text('questions.free')
-          : by.id === chat.me?.id
-            ? strings.text('questions.yours')
-            : strings.text('questions.has', { name: strings.name(by) }),
+      this.#who((known ?? state).state, by),
       isOpen &&
         waitingSince !== undefined &&
         strings.text('questions.waits', { time: howLong(chat.clock.now - waitingSince, strings) }),
@@ -194,6 +209,15 @@ export class QuestionViews implements Follower {
         </button>
       </section>
     );
+  }
+
+  #who(state: State['state'], by: User | undefined): string {
+    const { chat, strings } = this.#context;
+    if (state === 'closed') return strings.text('questions.isClosed');
+    if (by === undefined) return strings.text('questions.free');
+    return by.id === chat.me?.id
+      ? strings.text('questions.yours')
+      : strings.text('questions.has', { name: strings.name(by) });
   }
 
   #menu(room: Room, isOpen: boolean, by: User | undefined, opener: HTMLElement): void {
@@ -267,24 +291,13 @@ export class QuestionViews implements Follower {
         <section class="pins asked">
           <Icon name="mail" size="s" />
           <span class="is">{strings.text('ask.mailSaved')}</span>
-          <button
-            type="button"
-            class="link"
-            onClick={() => {
-              this.#changesAddress = true;
-              this.#context.draw();
-            }}
-          >
+          <button type="button" class="link" onClick={() => this.#changeAddress(true)}>
             {strings.text('action.edit')}
           </button>
         </section>
       );
     return (
-      <form
-        class="pins asked"
-        noValidate
-        onSubmit={(event) => this.#setAddress(event, address !== undefined)}
-      >
+      <form class="pins asked" onSubmit={(event) => this.#setAddress(event)}>
         <input
           class="input"
           name="mail"
@@ -302,25 +315,29 @@ export class QuestionViews implements Follower {
           <IconButton
             name="close"
             label={strings.text('common.cancel')}
-            press={() => {
-              this.#changesAddress = false;
-              this.#context.draw();
-            }}
+            press={() => this.#changeAddress(false)}
           />
         )}
       </form>
     );
   }
 
-  /** @param hasOne - an empty field deletes the address that was given before */
-  #setAddress(event: SubmitEvent, hasOne: boolean): void {
+  /** Shows or hides the field instead of the address that was given before. */
+  #changeAddress(changes: boolean): void {
+    this.#changesAddress = changes;
+    this.#context.draw();
+    this.#context.focus(changes ? '.asked .input' : '.asked .link');
+  }
+
+  /** An empty field deletes the address that was given before. */
+  #setAddress(event: SubmitEvent): void {
     event.preventDefault();
     const { chat, strings, toast, changed } = this.#context;
     const mail = String(new FormData(event.currentTarget as HTMLFormElement).get('mail') ?? '').trim();
-    if (mail === '' && !hasOne) return;
     chat.request('question:address', { mail: mail === '' ? null : mail }).then(
       () => {
         this.#changesAddress = false;
+        if (mail !== '') this.#speaker.say(strings.text('ask.mailSaved'));
         changed();
       },
       (error: unknown) => {
