@@ -116,7 +116,7 @@ export class QuestionList extends Component<Props> {
                 </span>
               )}
             </span>
-            <span class="l2 state">
+            <span class="l2 whose">
               <bdi>{who}</bdi>
               {waits !== undefined && state === 'open' && <b>{waits}</b>}
             </span>
