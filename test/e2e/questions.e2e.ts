@@ -49,7 +49,9 @@ test('a visitor asks the team, which answers', async ({ alice, bob, visitor, sit
     await expect(address).toHaveJSProperty('validity.valid', false);
     await address.fill('eve@example.org');
     await address.press('Enter');
-    await expect(chat.getByText('You also get answers by mail.')).toBeVisible();
+    await expect(chat.locator('.asked')).toHaveText(/You also get answers by mail\./);
+    // A screen reader says it, too.
+    await expect(chat.getByRole('status').filter({ hasText: 'You also get answers by mail.' })).toBeAttached();
     expect(await faultsIn(page)).toEqual([]);
   });
 
@@ -132,7 +134,7 @@ test('a visitor asks the team, which answers', async ({ alice, bob, visitor, sit
     await page.reload();
     await expect(chat.getByText('This question is closed.')).toBeVisible();
     await visitor.write('And how big?');
-    await expect(chat.getByText('You also get answers by mail.')).toBeVisible();
+    await expect(chat.locator('.asked')).toHaveText(/You also get answers by mail\./);
     await expect(bar(alice)).toContainText('waiting');
   });
 
@@ -234,9 +236,10 @@ test('the list has shortcuts, and nothing that is typed gets lost', async ({
   });
 });
 
-test('another tab shows the question that was asked', async ({ visitor, site }) => {
+test('another tab shows the question that was asked', async ({ alice, visitor, site }) => {
   const url = shop(site);
-  await visitor.enter(site, 'wei');
+  const value = await site.login('wei');
+  await visitor.page.context().addCookies([{ name: 'PHPSESSID', value, domain: '127.0.0.1', path: '/' }]);
   const second = new Person(await visitor.page.context().newPage());
   for (const { page } of [visitor, second]) {
     await page.goto(url);
@@ -247,4 +250,13 @@ test('another tab shows the question that was asked', async ({ visitor, site }) 
   await visitor.page.getByRole('button', { name: 'Send' }).click();
   await expect(second.message('Where is the tab?')).toBeVisible();
   await second.page.close();
+
+  await test.step('the list shows for how long it waits, also in a language with long words', async () => {
+    const chat = alice.page.locator('php-chat');
+    await chat.evaluate((element) => element.setAttribute('lang', 'de'));
+    await chat.getByRole('button', { name: /^Fragen/ }).click();
+    const row = chat.getByRole('button', { name: /Where is the tab/ });
+    const [outer, inner] = await Promise.all([row, row.locator('b')].map((part) => part.boundingBox()));
+    expect((inner?.y ?? NaN) + (inner?.height ?? 0)).toBeLessThanOrEqual((outer?.y ?? 0) + (outer?.height ?? 0));
+  });
 });
