@@ -51,7 +51,9 @@ test('a visitor asks the team, which answers', async ({ alice, bob, visitor, sit
     await address.press('Enter');
     await expect(chat.locator('.asked')).toHaveText(/You also get answers by mail\./);
     // A screen reader says it, too.
-    await expect(chat.getByRole('status').filter({ hasText: 'You also get answers by mail.' })).toBeAttached();
+    await expect(
+      chat.getByRole('status').filter({ hasText: 'You also get answers by mail.' }),
+    ).toBeAttached();
     expect(await faultsIn(page)).toEqual([]);
   });
 
@@ -258,6 +260,8 @@ test('another tab shows the question that was asked', async ({ alice, visitor, s
     await chat.getByRole('button', { name: /^Fragen/ }).click();
     const row = chat.getByRole('button', { name: /Where is the tab/ });
     const [outer, inner] = await Promise.all([row, row.locator('b')].map((part) => part.boundingBox()));
-    expect((inner?.y ?? NaN) + (inner?.height ?? 0)).toBeLessThanOrEqual((outer?.y ?? 0) + (outer?.height ?? 0));
+    expect((inner?.y ?? NaN) + (inner?.height ?? 0)).toBeLessThanOrEqual(
+      (outer?.y ?? 0) + (outer?.height ?? 0),
+    );
   });
 });
