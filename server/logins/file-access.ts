@@ -11,7 +11,7 @@ interface AccessLogin {
   id: string;
 }
 
-const content = z.tuple([z.string(), z.string(), z.int(), z.array(z.enum(['admin', 'moderator']))]);
+const content = z.tuple([z.string(), z.string(), z.int(), z.array(z.enum(['admin', 'moderator', 'team']))]);
 
 /**
  * Tokens for file downloads by a browser that is logged in by ticket. The page cannot add a header to the request of a

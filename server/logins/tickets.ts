@@ -16,6 +16,8 @@ export interface TicketSettings {
   /** IDs of users who have a role in addition to the roles in their tickets. */
   admins: readonly string[];
   moderators: readonly string[];
+  /** Names of roles in tickets whose users are in the team. */
+  team: readonly string[];
 }
 
 /** The state of a login by ticket. */
@@ -85,11 +87,12 @@ export async function openVerifier({
   maxAgeMs,
   admins,
   moderators,
+  team,
 }: TicketSettings): Promise<VerifyTicket> {
   // Loaded on demand, because most sites have no tickets.
   const { errors, jwtVerify } = await import('jose');
   const options = { algorithms: ['HS256'], audience, clockTolerance: clockSkewMs / 1000 };
-  const paths = { ...claimPaths, admins, moderators };
+  const paths = { ...claimPaths, admins, moderators, team };
 
   async function verifySigned(ticket: string, currentDate: Date): Promise<{ payload: unknown } | Refusal> {
     for (const key of keys) {

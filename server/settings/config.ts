@@ -103,11 +103,15 @@ const sessionSettings = {
   userRoles: 'CHAT_USER_ROLES',
   userBanned: 'CHAT_USER_BANNED',
   userMail: 'CHAT_USER_MAIL',
-} as const satisfies Record<OptionName, string>;
+} as const satisfies Record<Exclude<OptionName, 'teamRoles'>, string>;
+
+/** Returns the environment variable for an option of `php-sessions`. The roles of the team are a part of CHAT_TEAM. */
+const settingOf = (option: OptionName): string =>
+  option === 'teamRoles' ? 'CHAT_TEAM' : sessionSettings[option];
 
 /** The names of settings in the messages of `php-sessions`. */
 export const sessionNames: Names = {
-  option: (name) => sessionSettings[name],
+  option: settingOf,
   grants: howToRun('doctor', '--grants'),
   trustedProxies: 'CHAT_TRUSTED_PROXIES',
   pageOrigins: 'CHAT_ORIGINS',
@@ -211,8 +215,8 @@ const settings = {
   ],
   CHAT_TEAM: [
     '',
-    list.pipe(z.array(z.string().regex(/^(?:role:(?:admin|moderator)|(?!role:|\*$|0$)[^\p{Cc}]{1,64})$/u))),
-    'IDs of users, or role:admin or role:moderator, separated by commas',
+    list.pipe(z.array(z.string().regex(/^(?:role:[^\p{Cc}]{1,100}|(?!role:|\*$|0$)[^\p{Cc}]{1,64})$/u))),
+    'IDs of users, or role: and the name of a role, such as role:moderator, separated by commas',
   ],
   CHAT_TEAM_TEXT: [
     '',
@@ -521,7 +525,7 @@ export function readConfig(env: NodeJS.ProcessEnv, lines: ReadonlyMap<string, st
     /** Undefined if all users need a login. */
     guests: guestsOf(value),
     /** Undefined if visitors cannot ask questions. */
-    team: teamOf(value),
+    team: teamOf(value, texts),
     sessionCheck: value.CHAT_SESSION_CHECK,
     sessionGrace: value.CHAT_SESSION_GRACE,
     sessionKeepalive: value.CHAT_SESSION_KEEPALIVE,
@@ -632,9 +636,7 @@ export interface TicketsOnly {
 }
 
 const loginsOf = (texts: Texts): LoginSettings | TicketsOnly | { problems: string[] } =>
-  texts.CHAT_SESSION_STORE === 'none'
-    ? { ticketsOnly: true }
-    : readOptions(sessionOptions(texts), (option) => sessionSettings[option]);
+  texts.CHAT_SESSION_STORE === 'none' ? { ticketsOnly: true } : readOptions(sessionOptions(texts), settingOf);
 
 /** Settings of sessions that also count for users with tickets. */
 const settingsOfAllUsers: readonly string[] = [sessionSettings.admins, sessionSettings.moderators];
@@ -645,7 +647,7 @@ function ticketsOf(
 ): TicketSettings | undefined {
   if (keys.length === 0) return undefined;
   const [admins, moderators] = [list.parse(texts.CHAT_ADMINS ?? ''), list.parse(texts.CHAT_MODERATORS ?? '')];
-  return { keys, audience, maxAgeMs, admins, moderators };
+  return { keys, audience, maxAgeMs, admins, moderators, team: teamIn(texts).siteRoles };
 }
 
 const brandingOf = ({ CHAT_NAME: name, CHAT_ACCENT: accent, CHAT_LOGO: logo }: Parsed): Branding => ({
@@ -660,11 +662,23 @@ const guestsOf = ({
   CHAT_GUEST_LABEL: label,
 }: Parsed): GuestSettings | undefined => (may === 'off' ? undefined : { may, rooms: new Set(rooms), label });
 
-/** Returns the users and roles of the team, and what visitors can expect. */
-function teamOf({ CHAT_TEAM: entries, CHAT_TEAM_TEXT: text }: Parsed) {
-  if (entries.length === 0) return undefined;
+/** Splits CHAT_TEAM into IDs of users, roles of the chat and names of roles of the site. */
+function teamIn({ CHAT_TEAM: text = '' }: Texts) {
+  const entries = list.parse(text);
   const roles = entries.flatMap((entry) => (entry.startsWith('role:') ? entry.slice('role:'.length) : []));
-  return { users: new Set(entries), roles: new Set(roles), text };
+  const isOfChat = (role: string) => role === 'admin' || role === 'moderator';
+  return {
+    users: entries.filter((entry) => !entry.startsWith('role:')),
+    roles: roles.filter(isOfChat),
+    siteRoles: roles.filter((role) => !isOfChat(role)),
+  };
+}
+
+/** Returns the users and roles of the team, and what visitors can expect. */
+function teamOf({ CHAT_TEAM: entries, CHAT_TEAM_TEXT: text }: Parsed, texts: Texts) {
+  if (entries.length === 0) return undefined;
+  const { users, roles } = teamIn(texts);
+  return { users: new Set(users), roles: new Set(roles), text };
 }
 
 /** Returns the problems of ticket settings that do not fit together. */
@@ -815,11 +829,13 @@ export function listSettings(
   const given = (name: string) => (lines.has(name) ? ('file' as const) : ('environment' as const));
   const options = optionTexts(sessionOptions(texts));
   return [
-    ...options.map(({ option, text, from }) => ({
-      name: sessionSettings[option],
-      value: text,
-      from: from === 'given' ? given(sessionSettings[option]) : from,
-    })),
+    ...options
+      .filter(({ option }) => option !== 'teamRoles')
+      .map(({ option, text, from }) => ({
+        name: settingOf(option),
+        value: text,
+        from: from === 'given' ? given(settingOf(option)) : from,
+      })),
     ...Object.entries(settings).map(([name, [fallback, , , secret]]) => ({
       name,
       value: shown(texts[name] || fallback, secret),
@@ -838,5 +854,8 @@ function differingSettings(env: NodeJS.ProcessEnv): Record<string, string> {
 }
 
 function sessionOptions(texts: Texts): Partial<Record<OptionName, string | undefined>> {
-  return Object.fromEntries(Object.entries(sessionSettings).map(([option, name]) => [option, texts[name]]));
+  return {
+    ...Object.fromEntries(Object.entries(sessionSettings).map(([option, name]) => [option, texts[name]])),
+    teamRoles: teamIn(texts).siteRoles.join(','),
+  };
 }

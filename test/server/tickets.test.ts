@@ -210,6 +210,19 @@ test('gives roles by CHAT_ADMINS and CHAT_MODERATORS', async () => {
   client.close();
 });
 
+test('a role in a ticket makes a user a member of the team', async () => {
+  const env = { ...settings, CHAT_SESSION_STORE: 'none', CHAT_TEAM: 'role:shop_manager' };
+  const server = await chatServerHere(env);
+  onTestFinished(async () => void (await server.stop()));
+  const client = await connect(ticketOf({ roles: ['customer', 'shop_manager'] }), server.url);
+  expect(client.ready).toMatchObject({ roles: ['team'] });
+  expect(client.ready.can.ask).toBeUndefined();
+  client.close();
+  const other = await connect(ticketOf({ sub: 8, roles: ['team'] }), server.url);
+  expect(other.ready).toMatchObject({ roles: [], can: { ask: true } });
+  other.close();
+});
+
 test('accepts the ticket of the page in docs/sites/tickets.md, from a file with two keys', async () => {
   const guide = readFileSync(new URL('../../docs/sites/tickets.md', import.meta.url), 'utf8');
   const page = /```php\n( *<\?php\n[\s\S]*?)```/.exec(guide)?.[1] ?? '';

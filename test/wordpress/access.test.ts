@@ -54,6 +54,12 @@ const request = (Cookie: string, path: string, body?: URLSearchParams) =>
 const ask = (action: 'ticket' | 'sees', cookie = member) =>
   request(cookie, `admin-ajax.php?action=php_session_chat_${action}`);
 
+/** Returns the roles in a ticket of the subscriber. */
+async function ticketRoles(): Promise<unknown> {
+  const { ticket } = (await (await ask('ticket')).json()) as { ticket: string };
+  return JSON.parse(Buffer.from(ticket.split('.')[1] ?? '', 'base64url').toString()).roles;
+}
+
 /** Requests a ticket and whether the subscriber sees the chat. */
 async function answers() {
   const [ticket, sees] = [await ask('ticket'), await ask('sees')];
@@ -132,6 +138,29 @@ test('roles that no plugin adds at the moment stay chosen until they are uncheck
     ['[roles][]', 'invented'],
   ]);
   expect(stored()).toMatchObject({ who: 'roles', roles: ['editor'] });
+});
+
+test('a ticket has the names of roles, which never become roles of the chat by their names', async () => {
+  store(`serialize(['who' => 'all'])`);
+  const setRoles = (...roles: string[]) =>
+    wordpress.run(
+      `add_role('admin', 'Own'); add_role('shop_manager', 'Shop'); $user = get_userdata(${sub}); $user->set_role('');${roles
+        .map((role) => ` $user->add_role('${role}');`)
+        .join('')}`,
+    );
+  for (const [roles, inTicket] of [
+    [['shop_manager', 'admin'], ['shop_manager']],
+    [
+      ['editor', 'shop_manager'],
+      ['moderator', 'editor', 'shop_manager'],
+    ],
+    [['administrator'], ['admin', 'administrator']],
+    [['subscriber'], ['subscriber']],
+  ] as const) {
+    setRoles(...roles);
+    expect(await ticketRoles()).toEqual(inTicket);
+  }
+  wordpress.run("remove_role('admin'); remove_role('shop_manager');");
 });
 
 test('the choice of all users keeps the roles for later', async () => {

@@ -99,14 +99,16 @@ function on_main_site(WP_User $user): WP_User
     return new WP_User($user->ID, '', get_main_site_id());
 }
 
-/** @return list<string> the roles that the chat server would give the user if it read the login */
+/** @return list<string> the role that the chat server would give the user if it read the login, and the user's own roles */
 function ticket_roles(WP_User $user): array
 {
     $roles = on_main_site($user)->roles;
+    // Roles of plugins can have the names of the chat's roles.
+    $own = array_values(array_diff($roles, ['admin', 'moderator']));
     if (in_array('administrator', $roles, true) || (is_multisite() && is_super_admin($user->ID))) {
-        return ['admin'];
+        return ['admin', ...$own];
     }
-    return in_array('editor', $roles, true) ? ['moderator'] : [];
+    return in_array('editor', $roles, true) ? ['moderator', ...$own] : $own;
 }
 
 /**

@@ -41,6 +41,8 @@ export interface UserPaths {
   moderators?: readonly string[];
   groups?: Path | undefined;
   roles?: Path | undefined;
+  /** Names at `roles` whose users also have the role `team`. */
+  team?: readonly string[] | undefined;
   banned?: Path | undefined;
   mail?: Path | undefined;
   /** Texts that are compared with other cookies, or with the user's row in a table of the site. */
@@ -76,7 +78,7 @@ export function findUser(session: PhpValue, paths: UserPaths): CheckResult<Found
   const user: SessionUser = { id, name: displayName(decodeHtml(name)) || id };
   if (name instanceof PhpBytes)
     user.textProblem = `the name at ${pathText(paths.name)} is ${notInCharset(charset)}, so others see the id`;
-  const roles = mergeRoles(paths.roles === undefined ? [] : rolesIn(follow(session, paths.roles)), {
+  const roles = mergeRoles(paths.roles === undefined ? [] : rolesIn(follow(session, paths.roles), paths), {
     admin: isAmong(paths.admins),
     moderator: isAmong(paths.moderators),
   });
@@ -117,20 +119,28 @@ function bytesAt(found: Found): string | null {
   return typeof value === 'string' ? Buffer.from(value).toString('latin1') : null;
 }
 
-const siteRoles = ['admin', 'moderator'] as const;
+const siteRoles = ['admin', 'moderator', 'team'] as const;
+type SiteRole = (typeof siteRoles)[number];
 
-/** Reads a role or a list of roles. Ignores other roles of the site. */
-function rolesIn(found: Found): ('admin' | 'moderator')[] {
+/** Reads a role or a list of roles. Ignores roles of the site that `team` does not list. */
+function rolesIn(found: Found, { team = [], charset }: UserPaths): SiteRole[] {
   const value = 'value' in found ? found.value : null;
-  const names = entriesOf(value)?.map(([, role]) => role) ?? [value];
-  return siteRoles.filter((role) => names.includes(role));
+  const given = entriesOf(value)?.map(([, role]) => role) ?? [value];
+  const isOfTeam = given.some((role) => team.includes(roleName(role, charset)));
+  return siteRoles.filter((role) => (role === 'team' ? isOfTeam : given.includes(role)));
+}
+
+/** A role may be a number, such as a group's ID. */
+function roleName(role: PhpValue, charset: string | undefined): string {
+  const text = decodeText(role, charset);
+  return typeof text === 'number' || typeof text === 'bigint' || typeof text === 'string' ? String(text) : '';
 }
 
 /** Merges the roles of the site and of the operator's settings. */
 export const mergeRoles = (
-  roles: SessionUser['roles'] = [],
-  added: Record<(typeof siteRoles)[number], boolean>,
-): NonNullable<SessionUser['roles']> => siteRoles.filter((role) => roles.includes(role) || added[role]);
+  roles: readonly SiteRole[] = [],
+  added: Partial<Record<SiteRole, boolean>>,
+): SiteRole[] => siteRoles.filter((role) => roles.includes(role) || added[role]);
 
 /** Reads groups: a list of IDs, or a map from IDs to names. An array with the keys 0 … n−1 is a list. */
 function groupsIn(found: Found, charset: string | undefined): Pick<SessionUser, 'groups' | 'groupsProblem'> {

@@ -108,7 +108,7 @@ interface PathOptions {
   userRequire?: string | undefined;
   /** A path to the user's groups: a list of IDs, or a map from IDs to names. */
   userGroups?: string | undefined;
-  /** A path to `admin` or `moderator`, or a list with them. */
+  /** A path to a role, or a list of roles: `admin`, `moderator`, and those of `teamRoles`. */
   userRoles?: string | undefined;
   /** A path to a value. If it is not empty, the user is banned. */
   userBanned?: string | undefined;
@@ -120,6 +120,8 @@ interface PathOptions {
   admins?: string | undefined;
   /** IDs of users who also have the role `moderator`. */
   moderators?: string | undefined;
+  /** Roles or groups of the site whose users also have the role `team`. */
+  teamRoles?: string | undefined;
 }
 
 /** A request of Node, of a framework on Node, or of the Fetch API. */

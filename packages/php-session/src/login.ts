@@ -32,7 +32,7 @@ export interface SessionUser {
   id: string;
   name: string;
   /** Roles on the whole site. Absent if the user has no role. */
-  roles?: ('admin' | 'moderator')[];
+  roles?: ('admin' | 'moderator' | 'team')[];
   /** At most 500 groups, by `userGroups`. An ID is 1 to 64 of A-Z a-z 0-9 _ -, a name at most 80 characters. */
   groups?: { id: string; name: string }[] | 'unreadable';
   /** Why some groups or their names are missing. Contains no session content. */

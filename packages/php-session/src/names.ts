@@ -14,7 +14,8 @@ export type SessionOption =
   | 'userNobody'
   | 'userTable'
   | 'admins'
-  | 'moderators';
+  | 'moderators'
+  | 'teamRoles';
 
 /** All options, including the options for a site's folder. */
 export type OptionName =

@@ -46,6 +46,7 @@ const table = {
   userTable: ['', unlessEmpty(parseUserTable)],
   admins: ['', parseList],
   moderators: ['', parseList],
+  teamRoles: ['', unlessEmpty(parseList)],
 } as const satisfies Record<
   OptionName,
   [fallback: string, parse: (text: string, context: Context) => unknown]
@@ -60,7 +61,13 @@ const names = Object.keys(table) as OptionName[];
 const siteOptions: readonly OptionName[] = ['site', 'siteEnv'];
 /** The options only for applications with tables of logins. */
 const tableOptions = names.filter((name) => name.startsWith('site') && !siteOptions.includes(name));
-const commonOptions: readonly OptionName[] = ['cookieName', 'userNobody', 'admins', 'moderators'];
+const commonOptions: readonly OptionName[] = [
+  'cookieName',
+  'userNobody',
+  'admins',
+  'moderators',
+  'teamRoles',
+];
 const sessionOptions = names.filter((name) => !name.startsWith('site'));
 
 /**
@@ -135,7 +142,8 @@ export function readOptions(
       );
     const users = toUserTable(read.parsed);
     if (problems.length > 0) return { problems };
-    const session = toSettings(read.parsed);
+    const { session, problem } = toSettings(read.parsed, nameOf);
+    if (problem !== undefined) return { problems: [problem] };
     return {
       session: withApplication(application && 'options' in application ? application : php, session),
       users,
@@ -145,7 +153,7 @@ export function readOptions(
   problems.push(...read.problems);
   const users = toUserTable(read.parsed);
   if (problems.length > 0) return { problems };
-  const { cookieName, userNobody, admins, moderators } = read.parsed;
+  const { cookieName, userNobody, admins, moderators, teamRoles } = read.parsed;
   return {
     site: {
       ...site,
@@ -155,6 +163,7 @@ export function readOptions(
       blog: siteBlog,
       admins: siteAdmins,
       moderators: siteModerators,
+      team: teamRoles,
       checks: siteChecks,
       cookieName,
       nobody: userNobody,
@@ -172,31 +181,42 @@ export function readOptions(
         settings(found, appKeys) {
           const { parsed, problems } = parse(sessionOptions, { ...found, ...texts }, appKeys);
           if (problems.length > 0) throw new ConfigurationError(problems.join('; '));
-          return toSettings(parsed);
+          const { session, problem } = toSettings(parsed, nameOf);
+          if (problem !== undefined) throw new ConfigurationError(problem);
+          return session;
         },
       },
     },
   };
 }
 
-const toSettings = (parsed: Parsed): SessionSettings => ({
-  source: parsed.store,
-  cookie: parsed.cookie,
-  user: {
-    id: parsed.userId,
-    name: parsed.userName,
-    require: parsed.userRequire,
-    nobody: parsed.userNobody,
-    admins: parsed.admins,
-    moderators: parsed.moderators,
-    groups: parsed.userGroups,
-    roles: parsed.userRoles,
-    banned: parsed.userBanned,
-    mail: parsed.userMail,
-    // JSON is always UTF-8.
-    charset: parsed.store.format === 'json' ? undefined : parsed.charset,
-  },
-});
+function toSettings(
+  parsed: Parsed,
+  nameOf: (name: OptionName) => string,
+): { session: SessionSettings; problem?: string | undefined } {
+  const session = {
+    source: parsed.store,
+    cookie: parsed.cookie,
+    user: {
+      id: parsed.userId,
+      name: parsed.userName,
+      require: parsed.userRequire,
+      nobody: parsed.userNobody,
+      admins: parsed.admins,
+      moderators: parsed.moderators,
+      team: parsed.teamRoles,
+      groups: parsed.userGroups,
+      roles: parsed.userRoles,
+      banned: parsed.userBanned,
+      mail: parsed.userMail,
+      // JSON is always UTF-8.
+      charset: parsed.store.format === 'json' ? undefined : parsed.charset,
+    },
+  };
+  if (parsed.teamRoles === undefined || parsed.userRoles !== undefined) return { session };
+  const problem = `${nameOf('teamRoles')}: no session has a role of the site; set ${nameOf('userRoles')} to the path of the roles in the session`;
+  return { session, problem };
+}
 
 interface OptionText {
   option: OptionName;

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { roomName } from '../../../server/wire/events.ts';
 import { decodeJson } from '../src/formats/json.ts';
+import { PhpBytes } from '../src/formats/value.ts';
 import { findUser } from '../src/identity.ts';
 import { parsePath } from '../src/path.ts';
 
@@ -184,6 +185,24 @@ describe('the user of a JSON session', () => {
     // With `typed`, the case of the IDs does not count.
     const typed = findUser(decodeJson(Buffer.from('{"user_id":"EVE"}')), { ...paths, typed: true });
     expect(typed).toMatchObject({ user: { id: 'eve', roles: ['admin'] } });
+  });
+
+  test('gives users with a listed role of the site the role team', () => {
+    const paths = { id: ['user_id'], name: ['name'], roles: ['roles'], team: ['shop_manager', '5', 'Größe'] };
+    for (const [session, roles] of [
+      ['{"user_id":3,"roles":["customer","shop_manager"]}', ['team']],
+      ['{"user_id":3,"roles":"shop_manager"}', ['team']],
+      ['{"user_id":3,"roles":{"a":"admin","b":5}}', ['admin', 'team']],
+      ['{"user_id":3,"roles":["team","Shop_Manager","50",null,true,["shop_manager"]]}', undefined],
+      ['{"user_id":3}', undefined],
+    ] as const) {
+      const found = findUser(decodeJson(Buffer.from(session)), paths);
+      expect('user' in found && found.user.roles, session).toEqual(roles);
+    }
+    const session = { user_id: 3, roles: new PhpBytes(Buffer.from('Gr\xf6\xdfe', 'latin1')) };
+    expect(findUser(session, { ...paths, charset: 'windows-1252' })).toMatchObject({
+      user: { roles: ['team'] },
+    });
   });
 
   test('uses the ID as the name if the name cannot be found', () => {

@@ -97,6 +97,18 @@ describe('the options of openSessions', () => {
     });
   });
 
+  test('name roles of a team only with the path to roles', () => {
+    expect(problemsOf({ store, teamRoles: 'shop_manager' })).toEqual([
+      expect.stringMatching(/^teamRoles: .* set userRoles to the path/),
+    ]);
+    expect(readOptions({ store, teamRoles: ' shop_manager, , 5', userRoles: 'roles' })).toMatchObject({
+      session: { user: { team: ['shop_manager', '5'] } },
+    });
+    expect(readOptions({ site: '/srv', teamRoles: 'shop_manager' })).toMatchObject({
+      site: { team: ['shop_manager'], sessions: { notForTables: [], notForMembers: [], notForSessions: [] } },
+    });
+  });
+
   test('require a known store', () => {
     for (const options of [{}, { store: '' }, { store: undefined }]) {
       expect(problemsOf(options)).toEqual([expect.stringMatching(/^store: .*file:\/\/\/var\/lib/)]);

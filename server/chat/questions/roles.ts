@@ -3,7 +3,7 @@ import type { SiteRole } from '../../wire/events.ts';
 /** The operator's settings of the team that answers questions. */
 export interface TeamSettings {
   users: ReadonlySet<string>;
-  /** The roles on the site whose users are in the team. */
+  /** The roles of the chat whose users are in the team. Logins add the role `team` for names of roles of the site. */
   roles: ReadonlySet<string>;
   /** What visitors can expect, such as office hours. */
   text?: string | undefined;
@@ -16,7 +16,7 @@ export function withTeam(
   roles: readonly SiteRole[],
 ): readonly SiteRole[] {
   const isIn = team !== undefined && (team.users.has(id) || roles.some((role) => team.roles.has(role)));
-  return isIn ? [...roles, 'team'] : roles;
+  return isIn && !isOfTeam({ roles }) ? [...roles, 'team'] : roles;
 }
 
 export const isOfTeam = ({ roles }: { roles: readonly SiteRole[] }): boolean => roles.includes('team');

@@ -17,7 +17,7 @@ import { roomRequests } from '../../helpers/room-requests.ts';
 
 const site = sharedSite(() =>
   startPeopleSite({
-    CHAT_TEAM: 'ida,joe,kim,role:moderator',
+    CHAT_TEAM: 'ida,joe,kim,role:moderator,role:shop_manager',
     CHAT_TEAM_TEXT: 'We answer from 9 to 5',
     CHAT_GUESTS: 'write',
     CHAT_ROOMS: 'lobby',
@@ -57,6 +57,20 @@ test('session:ready says who is in the team, and who may ask', async () => {
     [[], true],
     [['moderator', 'team'], undefined],
   ]);
+});
+
+test('a role of the site makes a user a member of the team, also while connected', async () => {
+  const [lea, eve] = [await person({ roles: ['customer', 'shop_manager'] }), await guest()];
+  expect(lea.ready).toMatchObject({ roles: ['team'] });
+  const { room } = await ask(eve);
+  await expect.poll(() => eventsOf(lea, 'room:added').map(({ id }) => id)).toContain(room.id);
+  await site.writeSession(lea, { roles: ['customer'] });
+  expect(await nextOf(lea, 'session:changed')).toMatchObject({ roles: [] });
+  await expect.poll(() => eventsOf(lea, 'room:removed').map((gone) => gone.room)).toContain(room.id);
+  expect(await codeOf(lea, 'question:open', { question: room.id })).toBe('forbidden');
+  await site.writeSession(lea, { roles: 'shop_manager' });
+  expect(await nextOf(lea, 'session:changed')).toMatchObject({ roles: ['team'] });
+  expect((await openIt(lea, room.id)).room.id).toBe(room.id);
 });
 
 test('a visitor learns what to expect', async () => {

@@ -137,7 +137,7 @@ describe('a device of a login by ticket', () => {
   async function devices() {
     const { keys, ticket, remove } = ticketKeys();
     onTestFinished(remove);
-    const limits = { audience: 'chat.example', maxAgeMs: 900_000, admins: [], moderators: [] };
+    const limits = { audience: 'chat.example', maxAgeMs: 900_000, admins: [], moderators: [], team: [] };
     const tickets = new TicketLogins(await openVerifier({ keys, ...limits }), new FileAccess(keys));
     const { registry, history } = await phone(withTickets(noSiteLogins, tickets), '7');
     const connect = async (sid: string, token: string) => {

@@ -11,10 +11,13 @@ import type { SiteFolder } from './site-folder.ts';
 import type { AccountTable, LoginTable, Row, SettingsTable, SiteTable } from './site-table.ts';
 import type { SiteSql } from './sql.ts';
 
-/** The options `siteAdmins` and `siteModerators`: roles or groups that replace the application's. */
+/** Roles or groups of the application, by its names. */
 export interface GivenRoles {
+  /** The options `siteAdmins` and `siteModerators`, which replace the application's roles or groups. */
   admins?: readonly string[] | undefined;
   moderators?: readonly string[] | undefined;
+  /** The option `teamRoles`. */
+  team?: readonly string[] | undefined;
 }
 
 /** The option `userTable`: the users of a site without a known application. */

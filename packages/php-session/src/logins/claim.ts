@@ -2,6 +2,7 @@ import { timingSafeEqual } from 'node:crypto';
 import type { RequestCookies } from '../cookie.ts';
 import { formats } from '../formats/formats.ts';
 import { FormatError, type PhpValue } from '../formats/value.ts';
+import { mergeRoles } from '../identity.ts';
 import { type Credentials, type NotLoggedIn, notLoggedIn, type SessionUser } from '../login.ts';
 import { option, trustedProxies } from '../names.ts';
 import { maxSessionBytes, SessionTooLargeError } from '../store.ts';
@@ -47,8 +48,8 @@ export const banned = (what = 'this user') =>
 /** What the operator can do about a disabled account. */
 export const enableHint = 'if that is a mistake, enable the account on the site';
 
-export function toRoles(isAdmin = false, isModerator = false): Pick<SessionUser, 'roles'> {
-  const roles = [...(isAdmin ? (['admin'] as const) : []), ...(isModerator ? (['moderator'] as const) : [])];
+export function toRoles(admin = false, moderator = false, team = false): Pick<SessionUser, 'roles'> {
+  const roles = mergeRoles([], { admin, moderator, team });
   return roles.length === 0 ? {} : { roles };
 }
 

@@ -57,7 +57,7 @@ export const drupal: Application<Files, Files> = {
   kind: 'drupal',
   title: 'Drupal',
 
-  async find(folder, { cookieName, admins, moderators }) {
+  async find(folder, { cookieName, admins, moderators, team }) {
     const place = await findSettings(folder);
     if (place === null) return null;
     const { root, site } = place;
@@ -75,6 +75,7 @@ export const drupal: Application<Files, Files> = {
       hasSuperUser: (await matchFile(folder, services, noSuperUser)) === null,
       admins,
       moderators,
+      team,
     };
   },
 
@@ -162,7 +163,7 @@ export const drupal: Application<Files, Files> = {
     return { table: 'sessions', lookup: sid, secrets: [id] };
   },
 
-  checkRow({ admins, moderators, hasSuperUser }, _, row) {
+  checkRow({ admins, moderators, team, hasSuperUser }, _, row) {
     const text = textsOf(row);
     if (row === null) return notLoggedIn('the site has no such session, or the session has ended');
     const session = decodeSession(row.session ?? null);
@@ -190,7 +191,7 @@ export const drupal: Application<Files, Files> = {
     const found: SessionUser = {
       id: user,
       name: displayName(text('name')) || user,
-      ...toRoles(isAdmin, hasAny(roles, moderators ?? ['content_editor'])),
+      ...toRoles(isAdmin, hasAny(roles, moderators ?? ['content_editor']), hasAny(roles, team)),
     };
     return { state: 'user', user: found };
   },

@@ -28,7 +28,7 @@ import { option } from '../names.ts';
 import { follow, parsePath } from '../path.ts';
 import { maxSessionBytes } from '../store.ts';
 import type { Application, SiteFiles } from './application.ts';
-import { checkSize, decodeValue, enableHint, missingCookie, toRoles } from './claim.ts';
+import { checkSize, decodeValue, enableHint, hasAny, missingCookie, toRoles } from './claim.ts';
 import { findListedGroups, type ListedGroups, parseGroups, withListedGroups } from './named-groups.ts';
 import { matchFile } from './site-folder.ts';
 import {
@@ -81,7 +81,7 @@ export const joomla: Application<Files, Site> = {
   kind: 'joomla',
   title: 'Joomla',
 
-  async find(folder, { cookieName, admins, moderators }) {
+  async find(folder, { cookieName, admins, moderators, team }) {
     if ((await matchFile(folder, file, /\bclass\s+JConfig\b/)) === null) return null;
     const major = (await folder.has(versionFile))
       ? Number(
@@ -117,6 +117,7 @@ export const joomla: Application<Files, Site> = {
       hasTexts: text('session_handler') === 'database',
       admins,
       moderators,
+      team,
     };
   },
 
@@ -351,12 +352,11 @@ function decodeSession(data: Buffer | null): Session | null | undefined {
 
 function findRoles(site: Site, own: readonly string[], directly: readonly string[]) {
   const isIn = (listed: readonly string[] | undefined, ids: readonly number[]) =>
-    listed === undefined
-      ? ids.some((id) => own.includes(String(id)))
-      : listed.some((id) => directly.includes(id));
+    listed === undefined ? ids.some((id) => own.includes(String(id))) : hasAny(directly, listed);
   return toRoles(
     isIn(site.listed.admins, [defaultGroups.superUsers, defaultGroups.administrators]),
     isIn(site.listed.moderators, [defaultGroups.managers]),
+    hasAny(directly, site.listed.team),
   );
 }
 

@@ -126,7 +126,7 @@ export const magento: MemberApplication<Files, Site, CustomerClaim> = {
   kind: 'magento',
   title: 'Magento',
 
-  async find(folder, { cookieName, checks, admins, moderators, store }) {
+  async find(folder, { cookieName, checks, admins, moderators, team, store }) {
     const root = await findRoot(
       folder,
       'pub',
@@ -152,6 +152,7 @@ export const magento: MemberApplication<Files, Site, CustomerClaim> = {
       checks: checks ?? true,
       admins,
       moderators,
+      team,
     };
   },
 
@@ -311,7 +312,7 @@ export const magento: MemberApplication<Files, Site, CustomerClaim> = {
     const user: SessionUser = {
       id,
       name: displayName(text('firstname')) || id,
-      ...toRoles(site.admins?.includes(group), site.moderators?.includes(group)),
+      ...toRoles(site.admins?.includes(group), site.moderators?.includes(group), site.team?.includes(group)),
     };
     return { state: 'user', user, idle: ends === undefined ? undefined : ends + 1 };
   },

@@ -116,7 +116,7 @@ export const moodle: Application<Files, Site, CookieClaim> = {
   kind: 'moodle',
   title: 'Moodle',
 
-  async find(folder, { cookieName, checks, admins, moderators }) {
+  async find(folder, { cookieName, checks, admins, moderators, team }) {
     const file = await findConfiguration(folder);
     if (file === null) return null;
     const configuration = await folder.php(file, { application: /\/lib\/setup\.php$/ });
@@ -139,6 +139,7 @@ export const moodle: Application<Files, Site, CookieClaim> = {
       checks: checks !== false,
       admins,
       moderators,
+      team,
     };
   },
 
@@ -319,7 +320,7 @@ export const moodle: Application<Files, Site, CookieClaim> = {
     const user: SessionUser = {
       id,
       name: displayName(formatName(site.nameFormat, text)) || id,
-      ...toRoles(isAdmin, hasAny(roles, site.moderators ?? ['manager'])),
+      ...toRoles(isAdmin, hasAny(roles, site.moderators ?? ['manager']), hasAny(roles, site.team)),
     };
     return { state: 'user', user, idle: ends + 1 };
   },

@@ -29,7 +29,7 @@ import { displayName } from '../identity.ts';
 import { notLoggedIn, type SessionUser, StoreError } from '../login.ts';
 import { option } from '../names.ts';
 import type { Application, SiteFiles } from './application.ts';
-import { banned, type Claim, isSameSecret, rejectFinally, toRoles } from './claim.ts';
+import { banned, type Claim, hasAny, isSameSecret, rejectFinally, toRoles } from './claim.ts';
 import { splitIpv6 } from './ip-address.ts';
 import { matchFile, type SiteFolder } from './site-folder.ts';
 import {
@@ -74,7 +74,7 @@ export const mybb: Application<Files, Site, CookieClaim> = {
   kind: 'mybb',
   title: 'MyBB',
 
-  async find(folder, { cookieName, admins, moderators }) {
+  async find(folder, { cookieName, admins, moderators, team }) {
     if ((await matchFile(folder, file, /\$config\[.database.\]/)) === null) return null;
     const configuration = await folder.php(file);
     const prefix = readText(configuration, ['table_prefix']);
@@ -89,6 +89,7 @@ export const mybb: Application<Files, Site, CookieClaim> = {
       cookiePrefix: cookieName?.replace(/mybbuser$/, '') ?? null,
       admins,
       moderators,
+      team,
     };
   },
 
@@ -275,10 +276,15 @@ export const mybb: Application<Files, Site, CookieClaim> = {
       return rejectFinally(...banned('the mail address of this user'));
     const isIn = (names: readonly string[] | undefined, can: 'isAdmin' | 'isModerator') =>
       groups.some((group) => (names === undefined ? group[can] : names.includes(group.title)));
+    const titles = groups.map(({ title }) => title);
     const user: SessionUser = {
       id: uid,
       name: displayName(text('username')) || uid,
-      ...toRoles(isIn(site.admins, 'isAdmin'), isIn(site.moderators, 'isModerator')),
+      ...toRoles(
+        isIn(site.admins, 'isAdmin'),
+        isIn(site.moderators, 'isModerator'),
+        hasAny(titles, site.team),
+      ),
     };
     // Suspended members and members without activation may read but not write: newreply.php, newthread.php, editpost.php.
     // A task of MyBB ends suspensions.

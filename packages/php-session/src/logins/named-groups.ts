@@ -33,7 +33,7 @@ export interface ListedGroups extends GivenRoles {
 }
 
 /**
- * Finds the groups of the options `siteAdmins` and `siteModerators`: by `id:7`, or by a name that only one group has. For
+ * Finds the groups of the options `siteAdmins`, `siteModerators` and `teamRoles`: by `id:7`, or by a name that only one group has. For
  * applications where users other than administrators can rename groups.
  */
 export function findListedGroups(given: GivenRoles, groups: readonly SiteGroup[]): ListedGroups {
@@ -46,7 +46,10 @@ export function findListedGroups(given: GivenRoles, groups: readonly SiteGroup[]
     warnings.push(listed === undefined ? missingWarning(text, own) : ambiguousWarning(text, alike));
     return [];
   };
-  return { admins: given.admins?.flatMap(idOf), moderators: given.moderators?.flatMap(idOf), warnings };
+  const [admins, moderators, team] = [given.admins, given.moderators, given.team].map((names) =>
+    names?.flatMap(idOf),
+  );
+  return { admins, moderators, team, warnings };
 }
 
 /** For an application whose site has `listed`. */
@@ -62,16 +65,18 @@ export const withListedGroups = {
  */
 const fold = (name: string) => name.toLowerCase().trim();
 
+const listOptions = () => `${option('siteAdmins')}, ${option('siteModerators')} or ${option('teamRoles')}`;
+
 // A name without a group needs a warning, because a user who gives a group this name would give its members the role.
 const missingWarning = (name: string, id: string | undefined): SiteWarning => ({
   reason:
     id === undefined
       ? `no group has the name ${name}, so it gives no role until a group has that name`
       : `no group has the ID ${id}, so it gives no role`,
-  hint: `List an existing group by its ID in ${option('siteAdmins')} or ${option('siteModerators')}, or remove this entry.`,
+  hint: `List an existing group by its ID in ${listOptions()}, or remove this entry.`,
 });
 
 const ambiguousWarning = (name: string, groups: readonly SiteGroup[]): SiteWarning => ({
   reason: `several groups have the name ${name}, so it gives no role: ${groups.map(({ id }) => `id:${id}`).join(', ')}`,
-  hint: `List the right group by its ID in ${option('siteAdmins')} or ${option('siteModerators')}, or rename the other groups.`,
+  hint: `List the right group by its ID in ${listOptions()}, or rename the other groups.`,
 });

@@ -73,7 +73,7 @@ export const opencart: MemberApplication<Files, Site, CustomerClaim> = {
   kind: 'opencart',
   title: 'OpenCart',
 
-  async find(folder, { cookieName, admins, moderators, store }) {
+  async find(folder, { cookieName, admins, moderators, team, store }) {
     const [, whole = '', version] =
       (await matchFile(folder, 'index.php', /define\('VERSION', *'((\d+)\.[\d.]+)/)) ?? [];
     if (!(await folder.has('index.php')) || !(await fileContains(folder, 'config.php', 'DIR_SYSTEM')))
@@ -100,6 +100,7 @@ export const opencart: MemberApplication<Files, Site, CustomerClaim> = {
       endsInZone: given?.is === 'db' && /^(3\.0\.[0-3]\.|4\.0\.0\.0$)/.test(whole),
       admins,
       moderators,
+      team,
     };
   },
 
@@ -221,7 +222,7 @@ export const opencart: MemberApplication<Files, Site, CustomerClaim> = {
     const user: SessionUser = {
       id,
       name: displayName(withoutEntities(text('firstname'))) || id,
-      ...toRoles(hasAny(groups, site.admins), hasAny(groups, site.moderators)),
+      ...toRoles(hasAny(groups, site.admins), hasAny(groups, site.moderators), hasAny(groups, site.team)),
     };
     return { state: 'user', user, idle: left === null ? undefined : now + left };
   },

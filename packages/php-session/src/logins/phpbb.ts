@@ -91,7 +91,7 @@ export const phpbb: Application<Files, Site, CookieClaim> = {
   kind: 'phpbb',
   title: 'phpBB',
 
-  async find(folder, { cookieName, checks, admins, moderators }) {
+  async find(folder, { cookieName, checks, admins, moderators, team }) {
     if (!(await folder.has('config.php'))) return null;
     const isPhpbb =
       /\$dbms\b/.test(await folder.text('config.php')) || (await folder.has('phpbb/session.php'));
@@ -112,6 +112,7 @@ export const phpbb: Application<Files, Site, CookieClaim> = {
       checks: checks ?? true,
       admins,
       moderators,
+      team,
     };
   },
 
@@ -156,6 +157,7 @@ export const phpbb: Application<Files, Site, CookieClaim> = {
       listed: {
         admins: listed.admins ?? usual.admins,
         moderators: listed.moderators ?? usual.moderators,
+        team: listed.team,
         warnings: [...listed.warnings, ...usual.warnings],
       },
       cookie: cookieName,
@@ -414,7 +416,7 @@ function checkUser(
   const user: SessionUser = {
     id,
     name: displayName(withoutEntities(text('username'))) || id,
-    ...toRoles(isAdmin, hasAny(groups, site.listed.moderators)),
+    ...toRoles(isAdmin, hasAny(groups, site.listed.moderators), hasAny(groups, site.listed.team)),
   };
   return { state: 'user', user, idle };
 }

@@ -54,7 +54,7 @@ export const prestashop: Application<Files, Files, CookieClaim> = {
   kind: 'prestashop',
   title: 'PrestaShop',
 
-  async find(folder, { cookieName, admins, moderators }) {
+  async find(folder, { cookieName, admins, moderators, team }) {
     if (!(await folder.has(parameters)) || !(await folder.has('classes/Cookie.php'))) return null;
     const configuration = await folder.php(parameters);
     const text = (name: string, instead = `a literal value in ${parameters}`) =>
@@ -67,6 +67,7 @@ export const prestashop: Application<Files, Files, CookieClaim> = {
       salt: text('cookie_iv'),
       admins,
       moderators,
+      team,
     };
   },
 
@@ -169,7 +170,7 @@ export const prestashop: Application<Files, Files, CookieClaim> = {
     const user: SessionUser = {
       id,
       name: displayName(text('firstname')) || id,
-      ...toRoles(hasAny(groups, site.admins), hasAny(groups, site.moderators)),
+      ...toRoles(hasAny(groups, site.admins), hasAny(groups, site.moderators), hasAny(groups, site.team)),
     };
     return { state: 'user', user };
   },

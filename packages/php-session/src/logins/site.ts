@@ -89,8 +89,18 @@ interface GivenSessions {
 
 /** @param title of the application. @param values the relevant configuration */
 export function toFingerprint(place: SitePlace, title: string, values: unknown, digest: Digest): Fingerprint {
-  const { cookieName, blog, admins, moderators, checks, nobody, named, sessions } = place;
-  const settings = { cookieName, blog, admins, moderators, checks, nobody, named, given: sessions?.given };
+  const { cookieName, blog, admins, moderators, team, checks, nobody, named, sessions } = place;
+  const settings = {
+    cookieName,
+    blog,
+    admins,
+    moderators,
+    team,
+    checks,
+    nobody,
+    named,
+    given: sessions?.given,
+  };
   return { settings: digest(asText(settings)), site: digest(asText({ title, values })) };
 }
 

@@ -28,6 +28,7 @@ import {
   type Claim,
   decodeValue,
   enableHint,
+  hasAny,
   isSameSecret,
   missingCookie,
   toRoles,
@@ -91,7 +92,7 @@ export const smf: Application<Files, Site, CookieClaim> = {
   kind: 'smf',
   title: 'SMF',
 
-  async find(folder, { cookieName, admins, moderators }) {
+  async find(folder, { cookieName, admins, moderators, team }) {
     if ((await matchFile(folder, file, /\$cookiename\b/)) === null) return null;
     if ((await folder.has('index.php')) && !/SMF_VERSION'\s*,\s*'2\.1/.test(await folder.text('index.php')))
       throw new ConfigurationError(`${folder.path}: this is not SMF 2.1, the only supported version`);
@@ -112,6 +113,7 @@ export const smf: Application<Files, Site, CookieClaim> = {
       secret: secret !== '' && secret !== '0' ? secret : hash('sha256', await folder.text(file)),
       admins,
       moderators,
+      team,
     };
   },
 
@@ -260,12 +262,17 @@ export const smf: Application<Files, Site, CookieClaim> = {
     );
     const isMarked = !isAdministrator && marks.some((mark) => Number(bans.get(mark)) > now);
     if (lasts('shut_out') || isMarked) return notLoggedIn(...banned());
+    const own = [...groups.values()].map(({ name }) => name);
     const isIn = (names: readonly string[] | undefined, usual: string) =>
-      names === undefined ? groups.has(usual) : [...groups.values()].some(({ name }) => names.includes(name));
+      names === undefined ? groups.has(usual) : hasAny(own, names);
     const user: SessionUser = {
       id,
       name: displayName(withoutEntities(text('name'))) || id,
-      ...toRoles(isIn(site.admins, administrators), isIn(site.moderators, globalModerators)),
+      ...toRoles(
+        isIn(site.admins, administrators),
+        isIn(site.moderators, globalModerators),
+        hasAny(own, site.team),
+      ),
     };
     // A ban from writing does not end the login.
     const isWarned = site.muteThreshold > 0 && Number(text('warning')) >= site.muteThreshold;

@@ -82,7 +82,7 @@ export const typo3: Application<Files, Files, CookieClaim> = {
   kind: 'typo3',
   title: 'TYPO3',
 
-  async find(folder, { cookieName, checks, admins, moderators }) {
+  async find(folder, { cookieName, checks, admins, moderators, team }) {
     const place = await findSettings(folder);
     if (place === null) return null;
     const settings = await folder.php(join(place.system, 'settings.php'));
@@ -142,6 +142,7 @@ export const typo3: Application<Files, Files, CookieClaim> = {
       lock: checks === false ? null : { four: number('FE', 'lockIP'), six: number('FE', 'lockIPv6') },
       admins,
       moderators,
+      team,
     };
   },
 
@@ -159,10 +160,11 @@ export const typo3: Application<Files, Files, CookieClaim> = {
       name: "CASE WHEN name <> '' THEN name WHEN first_name <> '' OR last_name <> '' THEN TRIM(CONCAT(first_name, ' ', last_name)) ELSE username END",
     }),
 
-  logins({ table, timeoutSeconds, admins = [], moderators = [] }, { lines, start, hex }) {
+  logins({ table, timeoutSeconds, admins, moderators, team }, { lines, start, hex }) {
+    const needsGroups = [admins, moderators, team].some((names = []) => names.length > 0);
     // All groups, because groups contain groups at any depth.
     const all = `SELECT ${lines("CONCAT(g.uid, ':', COALESCE(g.subgroup, ''), ':', g.title)")} FROM fe_groups AS g WHERE g.deleted = 0 AND g.hidden = 0`;
-    const groups = `${admins.length + moderators.length > 0 ? `(${all})` : 'NULL'} AS all_groups`;
+    const groups = `${needsGroups ? `(${all})` : 'NULL'} AS all_groups`;
     const userColumns = ['uid', 'name', 'first_name', 'last_name', 'username', 'disable', 'deleted'];
     userColumns.push('starttime', 'endtime');
     // One byte says that a factor is active, because the whole value would be enough to give the factor. Older views
@@ -189,7 +191,7 @@ export const typo3: Application<Files, Files, CookieClaim> = {
           [table, 's'],
           ['fe_users', 'u', 'u.uid = s.ses_userid'],
         ],
-        shared: admins.length + moderators.length > 0 ? [['fe_groups']] : [],
+        shared: needsGroups ? [['fe_groups']] : [],
       },
       parts: [
         loginPart({
@@ -275,7 +277,7 @@ export const typo3: Application<Files, Files, CookieClaim> = {
     const user: SessionUser = {
       id,
       name: names.map(displayName).find((name) => name !== '') || id,
-      ...toRoles(isIn(listed.admins), isIn(listed.moderators)),
+      ...toRoles(isIn(listed.admins), isIn(listed.moderators), isIn(listed.team)),
     };
     const ended = stops === 0 ? Number.POSITIVE_INFINITY : Math.ceil(stops / 60) * 60;
     return { state: 'user', user, idle: Math.min(ends + 1, ended) };

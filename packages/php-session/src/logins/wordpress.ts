@@ -423,7 +423,7 @@ async function findCoreFolder(folder: SiteFolder): Promise<string | null> {
 async function readFiles(
   configuration: Configuration,
   folder: SiteFolder,
-  { cookieName, blog, admins, moderators }: SiteOptions,
+  { cookieName, blog, admins, moderators, team }: SiteOptions,
 ): Promise<Files> {
   const constant = (name: string, instead: string) => configuration.constant(name, instead);
   const text = (name: string, instead: string) => asText(constant(name, instead));
@@ -460,6 +460,7 @@ async function readFiles(
     newFragments: await hasNewFragments(configuration, folder),
     admins,
     moderators,
+    team,
   };
 }
 
@@ -591,7 +592,7 @@ function findRoles(site: Site, row: Row) {
   const superAdmins = () => site.superAdmins ?? decodeLogins(row.super_admins ?? null);
   const isSuperAdmin = () => superAdmins().includes(textsOf(row)('login'));
   const isAdmin = hasRole(site.admins, 'administrator') || (site.admins === undefined && isSuperAdmin());
-  return toRoles(isAdmin, hasRole(site.moderators, 'editor'));
+  return toRoles(isAdmin, hasRole(site.moderators, 'editor'), hasAny(own, site.team));
 }
 
 function decodeLogins(bytes: Buffer | null): string[] {

@@ -73,11 +73,16 @@ test('takes the user from the data of the session, which must agree with the col
 test('makes user 1 an admin unless the settings name the roles', async () => {
   const { logIn, run, who, ask } = await siteFor();
   expect(await who(await logIn('1'))).toMatchObject({ roles: ['admin'] });
-  const own = await ask({ admins: ['boss'], moderators: ['helper'], nobody: ['9'] });
+  const own = await ask({
+    admins: ['boss'],
+    moderators: ['helper'],
+    team: ['answers', 'helper'],
+    nobody: ['9'],
+  });
   await run(
     "INSERT INTO #__user__roles VALUES (1, 0, 'en', 'helper'), (7, 0, 'en', 'boss'), (7, 1, 'en', 'administrator')",
   );
-  expect(await own.who(await logIn('1'))).toMatchObject({ roles: ['moderator'] });
+  expect(await own.who(await logIn('1'))).toMatchObject({ roles: ['moderator', 'team'] });
   expect(await own.who(await logIn('7'))).toMatchObject({ roles: ['admin'] });
   expect(await own.isUser(await logIn('9'))).toBe(false);
 });

@@ -112,9 +112,9 @@ test('gives roles by groups and their subgroups', async () => {
     await run(`INSERT INTO #__user_usergroup_map VALUES (${id}, ${group})`);
     expect(await who(await logIn(id, { name: 'Zoë <b>' }))).toEqual({ id, name: 'Zoë <b>', ...user });
   }
-  const own = await ask({ admins: ['Helpers'], moderators: ['Registered'], nobody: ['9'] });
+  const own = await ask({ admins: ['Helpers'], moderators: ['Registered'], team: ['id:21'], nobody: ['9'] });
   await run('INSERT INTO #__user_usergroup_map VALUES (7, 21), (7, 2), (8, 8)');
-  expect(await own.who(await logIn('7'))).toMatchObject({ roles: ['admin', 'moderator'] });
+  expect(await own.who(await logIn('7'))).toMatchObject({ roles: ['admin', 'moderator', 'team'] });
   expect(await own.who(await logIn('8'))).toEqual({ id: '8', name: 'Ann' });
   expect(await own.isUser(await logIn('9'))).toBe(false);
 });

@@ -25,11 +25,11 @@ applicationContract('Magento', db, () => magentoSite(db), { named: (firstname) =
 test('shows active customers with first name and roles by group', async () => {
   const { logIn, run, login, check, changed } = await siteFor(
     { settings: { 'customer/create_account/confirm': '1' } },
-    { admins: ['Owners'], moderators: ['Staff'] },
+    { admins: ['Owners'], moderators: ['Staff'], team: ['Staff'] },
   );
   const known = await login(await logIn('7', { firstname: 'Zoë <b>', customer: { group_id: 4 } }));
   // The last name and the mail address are private.
-  expect(known.user).toEqual({ id: '7', name: 'Zoë <b>', roles: ['moderator'] });
+  expect(known.user).toEqual({ id: '7', name: 'Zoë <b>', roles: ['moderator', 'team'] });
   // Magento rejects a locked customer only at the next login, because any visitor can lock a customer.
   await run('UPDATE #__customer_entity SET lock_expires = NOW() + INTERVAL 1 HOUR');
   expect(await check(known)).toBeNull();

@@ -100,10 +100,15 @@ test('takes display names from Moodle, and gives roles to site administrators an
 });
 
 test('takes the roles from the settings and config.php', async () => {
-  const own = await siteFor('', { admins: ['manager'], moderators: ['student'], nobody: ['9'] });
+  const own = await siteFor('', {
+    admins: ['manager'],
+    moderators: ['student'],
+    team: ['student'],
+    nobody: ['9'],
+  });
   await own.run('INSERT INTO #__role_assignments VALUES (1, 1, 1, 7), (2, 2, 1, 2)');
   expect(await own.who(await own.logIn('7'))).toMatchObject({ roles: ['admin'] });
-  expect(await own.who(await own.logIn('2'))).toMatchObject({ roles: ['moderator'] });
+  expect(await own.who(await own.logIn('2'))).toMatchObject({ roles: ['moderator', 'team'] });
   expect(await own.isUser(await own.logIn('9'))).toBe(false);
   const fixed = await siteFor("$CFG->siteadmins = '7';");
   expect(await fixed.who(await fixed.logIn('7'))).toMatchObject({ roles: ['admin'] });

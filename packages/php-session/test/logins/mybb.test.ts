@@ -71,8 +71,8 @@ test('gives names, roles and bans from the groups of a member', async () => {
   }
   await run(`UPDATE #_users SET usergroup = 22`);
   await run('DELETE FROM #_banned');
-  const others = await ask({ admins: ['Friends & Co'], moderators: [], nobody: ['8'] });
-  expect(await others.who(device)).toMatchObject({ roles: ['admin'] });
+  const others = await ask({ admins: [], moderators: [], team: ['Friends & Co'], nobody: ['8'] });
+  expect(await others.who(device)).toMatchObject({ roles: ['team'] });
   expect(await others.isUser(await logIn('8'))).toBe(false);
 });
 

@@ -28,11 +28,11 @@ applicationContract('OpenCart', db, () => opencartSite(db), { named: (firstname)
 test.each([3, 4] as const)(
   'shows active customers of OpenCart %s with first name and roles by group',
   async (version) => {
-    const options = { admins: ['Owners'], moderators: ['Our & Staff'] };
+    const options = { admins: ['Owners'], moderators: ['Our & Staff'], team: ['Our & Staff'] };
     const { logIn, run, login, isUser, changed } = await siteFor({ version }, options);
     const known = await login(await logIn('7', { firstname: 'Zoë &amp; Bo', group: 2 }));
     // The last name and the mail address are private.
-    expect(known.user).toEqual({ id: '7', name: 'Zoë & Bo', roles: ['moderator'] });
+    expect(known.user).toEqual({ id: '7', name: 'Zoë & Bo', roles: ['moderator', 'team'] });
     for (const [why, sql] of [
       ['disabled', 'UPDATE #__customer SET status = 0'],
       ['deleted', 'DELETE FROM #__customer'],

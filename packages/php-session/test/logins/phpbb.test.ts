@@ -37,8 +37,8 @@ test('gives users the names and roles of phpBB', async () => {
   expect(await who(await logIn('22'))).toEqual({ id: '22', name: 'Ann' });
   await run('UPDATE #_users SET user_type = 3 WHERE user_id = 22');
   expect(await who(await logIn('22'))).toEqual({ id: '22', name: 'Ann', roles: ['admin'] });
-  const others = await ask({ admins: ['R&D'], moderators: [], nobody: ['21'] });
-  expect(await others.who(await logIn('22'))).toMatchObject({ roles: ['admin'] });
+  const others = await ask({ admins: ['R&D'], moderators: [], team: ['R&D'], nobody: ['21'] });
+  expect(await others.who(await logIn('22'))).toMatchObject({ roles: ['admin', 'team'] });
   expect(await others.who(await logIn('20'))).not.toHaveProperty('roles');
   expect(await others.isUser(await logIn('21'))).toBe(false);
   // Guests, inactive users and robots also have rows.
@@ -104,8 +104,9 @@ test('accepts a listed group name only if it is unique, and a group ID always', 
   await join(12, 21);
   expect(await rolesOf(admins)).toEqual([undefined, undefined]);
   expect(await rolesOf({})).toEqual([undefined, undefined]);
-  expect(await rolesOf({ admins: ['id:10'], moderators: ['id:2'] })).toEqual([
-    ['admin', 'moderator'],
+  expect(await rolesOf({ team: ['Großes Team'] })).toEqual([undefined, undefined]);
+  expect(await rolesOf({ admins: ['id:10'], moderators: ['id:2'], team: ['id:10'] })).toEqual([
+    ['admin', 'moderator', 'team'],
     undefined,
   ]);
   expect(

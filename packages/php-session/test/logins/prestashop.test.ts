@@ -20,12 +20,16 @@ const siteFor = (options: SiteOptions = {}) => openedSite(prestashopSite(db), op
 applicationContract('PrestaShop', db, () => prestashopSite(db), { named: (firstname) => ({ firstname }) });
 
 test('shows active customers with first name and roles by group', async () => {
-  const { logIn, run, login, changed } = await siteFor({ admins: ['Owners'], moderators: ['Staff'] });
+  const { logIn, run, login, changed } = await siteFor({
+    admins: ['Owners'],
+    moderators: [],
+    team: ['Staff'],
+  });
   const device = await logIn('7', { firstname: 'Zoë' });
   await run('INSERT INTO #__customer_group VALUES (7, 4)');
   const known = await login(device);
   // The last name and the mail address are private.
-  expect(known.user).toEqual({ id: '7', name: 'Zoë', roles: ['moderator'] });
+  expect(known.user).toEqual({ id: '7', name: 'Zoë', roles: ['team'] });
   for (const change of ['active = 0', 'active = 1, deleted = 1', 'deleted = 0, is_guest = 1']) {
     await run(`UPDATE #__customer SET ${change}`);
     expect(await changed(known), change).toMatchObject({ state: 'nobody' });

@@ -33,8 +33,8 @@ test('shows active accounts with roles by group', async () => {
     );
   }
   await run(`UPDATE #_members SET is_activated = 1, id_group = 12`);
-  const others = await ask({ admins: ['R&D'], moderators: ['Newbie'], nobody: ['8'] });
-  expect(await others.who(device)).toMatchObject({ roles: ['admin', 'moderator'] });
+  const others = await ask({ admins: ['R&D'], moderators: ['Newbie'], team: ['R&D'], nobody: ['8'] });
+  expect(await others.who(device)).toMatchObject({ roles: ['admin', 'moderator', 'team'] });
   expect(await others.isUser(await logIn('8'))).toBe(false);
 });
 

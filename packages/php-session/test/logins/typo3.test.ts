@@ -39,6 +39,11 @@ test('gives users their names and the roles of their groups and subgroups', asyn
   expect(await user('9', { user: { usergroup: '2' } })).not.toHaveProperty('roles');
 });
 
+test('makes the users of a group members of the team', async () => {
+  const { logIn, who } = await siteFor({}, { team: ['Helpers'] }, sqlite);
+  expect(await who(await logIn('7', { user: { usergroup: '11' } }))).toMatchObject({ roles: ['team'] });
+});
+
 const active = '{"totp":{"secret":"x","active":true}}';
 const inactive = '"totp":{"secret":"x","active":false}';
 const notGiven = 'the user has not yet given the second factor';

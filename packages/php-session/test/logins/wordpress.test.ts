@@ -70,16 +70,18 @@ test('takes roles and users from the settings, also roles that only the code of 
   const { prefix, who, isUser, logIn, setMeta } = await wordPress(
     {},
     {
-      ...{ admins: ['shop_manager'], moderators: ['bbp_moderator'], nobody: ['9'] },
+      ...{ admins: ['shop_manager'], moderators: ['bbp_moderator'], team: ['helper'], nobody: ['9'] },
       named: { admins: ['4'], moderators: ['3'] },
     },
   );
   await setMeta('3', `${prefix}capabilities`, 'a:2:{s:13:"administrator";b:1;s:10:"subscriber";b:1;}');
   await setMeta('5', `${prefix}capabilities`, 'a:1:{s:13:"bbp_moderator";b:1;}');
+  await setMeta('6', `${prefix}capabilities`, 'a:2:{s:10:"subscriber";b:1;s:6:"helper";b:1;}');
   for (const [id, role] of [
     ['3', 'moderator'],
     ['4', 'admin'],
     ['5', 'moderator'],
+    ['6', 'team'],
   ] as const)
     expect(await who(await logIn(id))).toMatchObject({ roles: [role] });
   expect(await isUser(await logIn('9'))).toBe(false);
