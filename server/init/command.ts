@@ -20,6 +20,7 @@ import { hostAndPort, ownHost, ownProxies } from '../settings/own-host.ts';
 import { lineForScreen } from '../text/blank.ts';
 import { zone } from '../wire/events.ts';
 import { addressesFor, type ChatAddresses, parseAddress } from './address.ts';
+import { askForTeam } from './ask-for-team.ts';
 import { askForUser } from './ask-for-user.ts';
 import { type Options, readOptions } from './command-line.ts';
 import { dataSettings, findOtherHistory, freePort } from './data-folder.ts';
@@ -108,7 +109,7 @@ async function setUp(
   const acl = await checkRights(site.files, account, options, terminal, say);
   if (acl.length === 0 && saved === undefined) await testSite(site, account, say);
 
-  const user =
+  const user: Settings =
     site.sessions && !site.isUserKnown
       ? await askForUser(
           options,
@@ -118,6 +119,8 @@ async function setUp(
         )
       : {};
   const login = await findLoginPage(options, site, addresses, terminal, given.CHAT_LOGIN_URL);
+  const hasRoles = site.sessions === undefined || Boolean(given.CHAT_USER_ROLES ?? user.CHAT_USER_ROLES);
+  const team = given.CHAT_TEAM ? {} : await askForTeam(options, hasRoles, terminal);
   const group = process.geteuid?.() === 0 ? account.gid : undefined;
   const look = saved === undefined ? await findLook(addresses.site, given, say) : {};
   const logo = look.logo && `${options.settings}.logo.${look.logo.type === 'image/png' ? 'png' : 'jpg'}`;
@@ -135,6 +138,7 @@ async function setUp(
     CHAT_LOGO: isWriting ? logo : undefined,
     CHAT_TIME_ZONE: zone.safeParse(site.timeZone).data,
     ...user,
+    ...team,
     ...given,
   };
   const groups = groupSettings(options.site, settings, isDirect);
@@ -158,6 +162,14 @@ async function setUp(
     if (kept !== undefined)
       say(ok(`The previous settings are in ${kept}. Copy what you added to them, and delete that file.`));
   }
+  if (team.CHAT_TEAM !== undefined)
+    say(
+      ok(
+        withDocs(
+          'Users can ask the team. To let visitors without a login ask, and to answer them by mail: docs/operate/questions.md.',
+        ),
+      ),
+    );
   if ((site.databaseUser !== undefined || !site.isUserKnown) && !given.CHAT_FIND_PEOPLE) {
     const table =
       site.databaseUser !== undefined || given.CHAT_USER_TABLE

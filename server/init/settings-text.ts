@@ -31,6 +31,7 @@ export function groupSettings(site: string, settings: Settings, isDirect: boolea
       CHAT_SITE: site,
     }),
     group('Admins and moderators, in addition to the roles from the site.', /^CHAT_(ADMINS|MODERATORS)$/),
+    group('The team that answers questions of visitors.', /^CHAT_TEAM$/),
     group('The pages with the chat, the login page and the chat server.', /^CHAT_(ORIGINS|LOGIN_URL|URL)$/),
     group(describeNetwork(settings.CHAT_HOST, isDirect), /^CHAT_(HOST|PORT|TRUSTED_PROXIES)$/),
     group('The name, colour and logo of the site.', /^CHAT_(NAME|ACCENT|LOGO)$/),

@@ -573,6 +573,9 @@ test('configures a plain PHP site from the session of one login', async () => {
   expect(said).toContain("<?php if (!empty($_SESSION['user']['id'])): ?>");
   expect(said).not.toMatch(new RegExp(`geheim|Zoë|${id}`));
   expect(said).toContain('and set CHAT_USER_TABLE to the table of users');
+  // The answers end here, so nobody answers questions.
+  expect(said).toContain('? Who answers questions of visitors?');
+  expect(givenSettings(file, {}).env).not.toHaveProperty('CHAT_TEAM');
   // The session already gives this user the role.
   expect(said).not.toContain('be an admin');
   expect(code).toBe(0);
@@ -591,6 +594,42 @@ test('configures a plain PHP site from the session of one login', async () => {
   expect(await logins.identify({ cookies: `SITE=${id}` })).toMatchObject({
     user: { id: '7', name: 'Zoë', roles: ['admin'] },
   });
+});
+
+test('asks for the team in one question, and not with --yes', async () => {
+  const set = async (answers: string[], env = {}, args: string[] = []) => {
+    const file = newFile();
+    const { code, said } = await run([site.folder, '--settings', file, ...user, ...args], env, answers);
+    const settings = code === 0 ? readFileSync(file, 'utf8') : '';
+    return { code, said, settings };
+  };
+  const asked = await set(['17,role:shop_manager']);
+  expect(asked.settings).toMatch(/\n\n# The team that .*\nCHAT_TEAM=17,role:shop_manager\n\n/);
+  expect(asked.said).toMatch(/✓ Users can ask the team\. .*questions/);
+  for (const none of [await set(['']), await set([]), await set(['17'], {}, ['--yes'])]) {
+    expect(none.code).toBe(0);
+    expect(none.settings).not.toContain('CHAT_TEAM');
+    expect(none.said).not.toContain('can ask the team');
+  }
+  const given = await set(['17'], { CHAT_TEAM: 'role:moderator' });
+  expect(given.said).not.toContain('? Who answers');
+  expect(given.settings).toContain('\nCHAT_TEAM=role:moderator\n');
+  expect(await set(['*'])).toMatchObject({
+    code: 78,
+    said: expect.stringMatching(/CHAT_TEAM: .* IDs of users/),
+  });
+  const { machine, id, path } = plainSite();
+  const plain = async (team: string, role: string) => {
+    const answers = [`SITE=${id}`, 'n', 'user.id', 'user.name', role, 'n', '/login', team];
+    const args = [path, '--settings', newFile(), '--url', 'https://example.org'];
+    return run(args, {}, answers, machine);
+  };
+  const missing = await plain('role:shop_manager', '-');
+  expect(missing).toMatchObject({
+    code: 78,
+    said: expect.stringMatching(/no roles of the site: .*CHAT_USER_ROLES/),
+  });
+  expect((await plain('role:moderator', '-')).code).toBe(0);
 });
 
 test('takes the name, colour and logo from the front page, and stores the logo next to the settings', async () => {
