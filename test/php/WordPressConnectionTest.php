@@ -24,7 +24,7 @@ final class WordPressConnectionTest extends TestCase
     public function testFindsWhyABrowserCannotUseTheChat(string $url, array $received, string $text, string $lines = ''): void
     {
         [$found] = array_reverse(check_browser($url, $received + [
-            'origin' => self::ORIGIN, 'status' => 0, 'code' => '', 'user' => '', 'hasScript' => true,
+            'origin' => self::ORIGIN, 'status' => 0, 'code' => '', 'user' => '', 'hasScript' => true, 'hasTeam' => true,
             'ticketStatus' => 0, 'ticketMessage' => '', 'found' => '',
         ]));
         self::assertStringContainsString($text, $found['text']);
@@ -40,6 +40,7 @@ final class WordPressConnectionTest extends TestCase
         $code = static fn (string $code): array => ['code' => $code];
         return [
             'the same user' => [$own, ['user' => '5'], 'recognises your login'],
+            'no team' => [$own, ['user' => '5', 'hasTeam' => false], 'has no team', 'CHAT_TEAM=role:shop_manager'],
             'another user' => [$own, ['user' => '6'], 'recognises you as another user'],
             'no script' => [$own, ['user' => '5'] + $none, 'not built'],
             'pages of two origins' => [
@@ -79,7 +80,7 @@ final class WordPressConnectionTest extends TestCase
         foreach ([0, 200, 404, 500] as $status) {
             $findings[] = check_browser('http://127.0.0.1:22/', [
                 'origin' => 'http://www.example.org', 'status' => $status, 'code' => '', 'user' => '', 'hasScript' => false,
-                'ticketStatus' => 0, 'ticketMessage' => '', 'found' => '',
+                'hasTeam' => true, 'ticketStatus' => 0, 'ticketMessage' => '', 'found' => '',
             ]);
         }
         self::assertCount(1, array_unique($findings, SORT_REGULAR));

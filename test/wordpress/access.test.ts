@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { givenSettings } from '../../server/settings/file.ts';
 import { size } from '../guarantees/size.ts';
 import { quoted } from '../helpers/wordpress.ts';
 import { startWordPress, type WordPressApp } from '../helpers/wordpress-app.ts';
@@ -161,6 +162,80 @@ test('a ticket has the names of roles, which never become roles of the chat by t
     expect(await ticketRoles()).toEqual(inTicket);
   }
   wordpress.run("remove_role('admin'); remove_role('shop_manager');");
+});
+
+/** The lines for the settings of the chat server, as the page shows them. */
+const linesIn = (text: string) =>
+  (/<pre dir="ltr"[^>]*>([^<]*)<\/pre>/.exec(text)?.[1] ?? '')
+    .replaceAll('&#039;', "'")
+    .replaceAll('&quot;', '"')
+    .split('\n');
+const launcher = () => wordpress.run('PhpSessionChat\\WordPress\\print_launcher();');
+
+test('the settings of questions show the lines for the chat server, and change the button', async () => {
+  wordpress.run("add_role('shop manager', 'Shop'); add_role('admin', 'Own'); add_role('a,b', 'Both');");
+  const choice: [string, string][] = [
+    ['[who]', 'all'],
+    ['[launcher]', '1'],
+  ];
+  expect(await save(choice)).toContain('Then copy the lines that appear here.');
+  expect(launcher()).not.toContain('ask');
+  const text = await save([
+    ...choice,
+    ['[ask]', '1'],
+    ['[guests]', '1'],
+    ['[team][]', 'editor'],
+    ['[team][]', 'shop manager'],
+    // Roles that CHAT_TEAM cannot name.
+    ['[team][]', 'admin'],
+    ['[team][]', 'a,b'],
+    ['[team][]', 'invented'],
+    ['[hours]', ` We don't "sleep", <b>$HOME\n${'x'.repeat(300)}`],
+  ]);
+  const [team, hours = '', ...more] = linesIn(text);
+  expect([team, more]).toEqual(["CHAT_TEAM='role:editor,role:shop manager'", ['CHAT_GUESTS=write']]);
+  expect(hours).toMatch(/^CHAT_TEAM_TEXT="We don't \\"sleep\\", \\\$HOME x+"$/);
+  const file = join(wordpress.folder, 'lines');
+  writeFileSync(file, linesIn(text).join('\n'));
+  const { env } = givenSettings(file, {});
+  expect(env).toMatchObject({ CHAT_TEAM: 'role:editor,role:shop manager', CHAT_GUESTS: 'write' });
+  expect(env.CHAT_TEAM_TEXT).toMatch(/^We don't "sleep", \$HOME x+$/);
+  expect([...(env.CHAT_TEAM_TEXT ?? '')]).toHaveLength(200);
+  expect(text).not.toMatch(/\[team\]\[\]" value="(?:admin|a,b|invented)"/);
+  expect(launcher()).toMatch(/<php-chat-launcher [^>]*ask="ask"/);
+  expect(stored()).toMatchObject({ ask: true, team: ['editor', 'shop manager'], who: 'all' });
+  wordpress.run("remove_role('shop manager'); remove_role('admin'); remove_role('a,b');");
+});
+
+test('the test of the connection says if the chat server has no team for the button', async () => {
+  const findings = async (hasTeam: '0' | '1') => {
+    const page = await html();
+    const body = new URLSearchParams({
+      action: 'php_session_chat_test',
+      _ajax_nonce: /"php_session_chat_test","nonce":"(\w+)"/.exec(page)?.[1] ?? '',
+      ...{ server: '/chat/', origin: wordpress.url, user: '1', hasScript: '1', hasTeam },
+    });
+    const answer = await request(boss, 'admin-ajax.php', body);
+    return ((await answer.json()) as { data: { text: string; lines: string }[] }).data;
+  };
+  const missing = expect.objectContaining({ text: expect.stringContaining('has no team') });
+  await save([
+    ['[who]', 'all'],
+    ['[team][]', 'editor'],
+  ]);
+  expect(await findings('0')).not.toContainEqual(missing);
+  await save([
+    ['[who]', 'all'],
+    ['[ask]', '1'],
+    ['[team][]', 'editor'],
+  ]);
+  expect(await findings('1')).not.toContainEqual(missing);
+  expect(await findings('0')).toContainEqual(
+    expect.objectContaining({
+      text: 'The chat server has no team, so nobody can ask.',
+      lines: 'CHAT_TEAM=role:editor',
+    }),
+  );
 });
 
 test('the choice of all users keeps the roles for later', async () => {

@@ -25,19 +25,16 @@
   }
 
   /**
-   * Connects as the chat does. Returns its user, and for an admin of the chat what the server lacks; or the code of its
-   * refusal; or nothing without a connection.
+   * Connects as the chat does. Returns its user, whether there is a team for questions, and for an admin of the chat
+   * what the server lacks; or the code of its refusal; or nothing without a connection.
    */
   function connect(address, auth) {
     const url = `${address.replace(/^http/, 'ws')}socket.io/?EIO=4&transport=websocket`;
     return new Promise((resolve) => {
       const socket = new WebSocket(url);
       let isOpen = false;
-      let user;
-      const timer = setTimeout(
-        () => end(user === undefined ? (isOpen ? { code: 'timeout' } : {}) : { user }),
-        timeoutMs,
-      );
+      let ready;
+      const timer = setTimeout(() => end(ready ?? (isOpen ? { code: 'timeout' } : {})), timeoutMs);
       const end = (result) => {
         clearTimeout(timer);
         resolve(result);
@@ -54,11 +51,12 @@
         } else if (data.startsWith('42')) {
           const [name, payload] = JSON.parse(data.slice(2));
           if (name !== 'session:ready') return;
-          user = payload.user.id;
+          const hasTeam = payload.can.ask === true || payload.roles.includes('team');
+          ready = { user: payload.user.id, hasTeam: hasTeam ? 1 : 0 };
           socket.send('420["moderate:overview",{}]');
         } else if (data.startsWith('430')) {
           const [{ data: overview }] = JSON.parse(data.slice(3));
-          end({ user, missing: overview?.missing?.join() });
+          end({ ...ready, missing: overview?.missing?.join() });
         } else if (data.startsWith('44')) {
           end({ code: JSON.parse(data.slice(2)).data?.code ?? 'internal' });
         }

@@ -25,8 +25,8 @@ function problem(string $text, string $advice, string $lines = ''): array
  * Explains what a browser with a page of this site received from the chat server. This server does not connect itself,
  * because an administrator could then explore the network behind it.
  *
- * @param array{origin: string, status: int, code: string, user: string, hasScript: bool, ticketStatus: int, ticketMessage: string, found: string} $browser
- *     `origin` of the page. `user` of the chat after a connection, otherwise the `code` of the refusal, or the `status`
+ * @param array{origin: string, status: int, code: string, user: string, hasTeam: bool, hasScript: bool, ticketStatus: int, ticketMessage: string, found: string} $browser
+ *     `origin` of the page. `user` of the chat after a connection, and whether there is a team, otherwise the `code` of the refusal, or the `status`
  *     of a request over HTTP, 0 if the browser got or showed no answer. `ticketStatus` if WordPress made no ticket.
  *     `found`: an address at which there is a chat, if there is none at this address
  * @return non-empty-list<array<string, string>> findings
@@ -60,6 +60,9 @@ function check_browser(string $url, array $browser): array
     }
     if (!$hasScript) {
         $found[] = no_client();
+    }
+    if (settings()['ask'] && !$browser['hasTeam']) {
+        $found[] = no_team();
     }
     if ($origin !== site_origin()) {
         $text = sprintf(
@@ -247,6 +250,21 @@ function unknown_login(string $url, array $browser): array
         __('It must read this WordPress (CHAT_SITE). To follow your login from the cookie to the user, run as root:', 'php-session-chat'),
         'CHAT_SITE=' . folder() . "\n\nphp-session-chat doctor --cookie -",
     );
+}
+
+/** @return array<string, string> the finding if nobody can ask on this chat server, but the button says so */
+function no_team(): array
+{
+    return problem(
+        __('The chat server has no team, so nobody can ask.', 'php-session-chat'),
+        team_lines() === '' ? __('Check the roles of the team and save. Then copy the lines that appear here.', 'php-session-chat') : team_advice(),
+        team_lines(),
+    );
+}
+
+function team_advice(): string
+{
+    return __('Set in /etc/php-session-chat/settings, and restart the chat server:', 'php-session-chat');
 }
 
 function install_lines(string $url): string

@@ -79,10 +79,11 @@ function badge(): string
 /** Prints the launcher, unless the page already contains the chat. */
 function print_launcher(): void
 {
-    ['launcher' => $isOn, 'side' => $side] = settings();
+    ['launcher' => $isOn, 'side' => $side, 'ask' => $asks] = settings();
     if ($isOn && !is_on_page() && server() !== '') {
         // tag() escapes the attributes.
-        echo box('div', tag('php-chat-launcher', appearance() + ['side' => $side === 'start' ? 'start' : ''])); // phpcs:ignore WordPress.Security.EscapeOutput.OutputNotEscaped
+        $own = ['side' => $side === 'start' ? 'start' : '', 'ask' => $asks ? 'ask' : ''];
+        echo box('div', tag('php-chat-launcher', appearance() + $own)); // phpcs:ignore WordPress.Security.EscapeOutput.OutputNotEscaped
     }
 }
 

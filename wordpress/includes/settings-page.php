@@ -46,24 +46,40 @@ function add_fields(): void
         'side' => [__('Side of the button', 'php-session-chat'), 'print_side', true],
         'accent' => [__('Accent colour', 'php-session-chat'), 'print_accent', true],
     ];
+    add_section_fields('main', $fields);
+    add_settings_section('questions', __('Questions', 'php-session-chat'), __NAMESPACE__ . '\print_questions_help', PAGE);
+    $fields = ['ask' => [__('Button', 'php-session-chat'), 'print_ask', false]];
+    // A network of sites has a single chat, with a single team.
+    if (is_main_site()) {
+        $fields['team'] = [__('Team', 'php-session-chat'), 'print_team', false];
+        $fields['hours'] = [__('Office hours', 'php-session-chat'), 'print_hours', true];
+        $fields['lines'] = [__('Settings of the chat server', 'php-session-chat'), 'print_team_lines', false];
+    }
+    add_section_fields('questions', $fields);
+}
+
+/** @param array<string, array{string, string, bool}> $fields by name: title, function, and whether the title is a label */
+function add_section_fields(string $section, array $fields): void
+{
     foreach ($fields as $name => [$title, $print, $hasLabel]) {
         $args = $hasLabel ? ['label_for' => "php-session-chat-$name"] : [];
-        add_settings_field($name, $title, __NAMESPACE__ . "\\$print", PAGE, 'main', $args);
+        add_settings_field($name, $title, __NAMESPACE__ . "\\$print", PAGE, $section, $args);
     }
 }
 
 /**
  * Returns the settings from the form. WordPress calls it again with its result when it first stores the option.
  *
- * @return array{who: 'all'|'roles', roles: list<string>, guests: bool, launcher: bool, accent: string, side: 'start'|'end'}
+ * @return array{who: 'all'|'roles', roles: list<string>, guests: bool, launcher: bool, ask: bool, team: list<string>, hours: string, accent: string, side: 'start'|'end'}
  */
 function clean(mixed $given): array
 {
     $stored = settings();
     $chosen = read_settings($given);
     // A stored role may belong to a plugin that is switched off at the moment.
-    $known = [...array_keys(wp_roles()->roles), ...$stored['roles']];
-    $chosen['roles'] = array_values(array_intersect($chosen['roles'], $known));
+    $known = static fn (string $name): array => [...array_keys(wp_roles()->roles), ...$stored[$name]];
+    $chosen['roles'] = array_values(array_intersect($chosen['roles'], $known('roles')));
+    $chosen['team'] = array_values(array_intersect($chosen['team'], $known('team')));
     if ($chosen['who'] === 'roles' && $chosen['roles'] === []) {
         $chosen['roles'] = $stored['roles'];
         if (get_settings_errors(OPTION) === []) {
@@ -204,8 +220,6 @@ function print_roles(): void
 {
     ['who' => $who, 'roles' => $chosen, 'guests' => $hasGuests] = settings();
     $name = OPTION . '[who]';
-    // Shows the name of a role that no plugin adds at the moment, so that it can be unchecked.
-    $titles = wp_roles()->get_names() + array_combine($chosen, $chosen);
     ?>
     <fieldset>
         <legend class="screen-reader-text"><?php esc_html_e('Who sees the chat', 'php-session-chat'); ?></legend>
@@ -217,15 +231,8 @@ function print_roles(): void
             <input type="radio" name="<?php echo esc_attr($name); ?>" value="roles" <?php checked($who, 'roles'); ?>>
             <?php esc_html_e('These roles:', 'php-session-chat'); ?>
         </label>
-        <?php foreach ($titles as $role => $title) : ?>
-            <br>
-            <label style="padding-inline-start: 2em">
-                <input type="checkbox" name="<?php echo esc_attr(OPTION); ?>[roles][]" value="<?php echo esc_attr($role); ?>"
-                    <?php checked(in_array((string) $role, $chosen, true)); ?>>
-                <?php echo esc_html(translate_user_role($title)); ?>
-            </label>
-        <?php endforeach; ?>
         <br>
+        <?php print_role_boxes('roles', role_titles($chosen), $chosen); ?>
         <label>
             <input type="checkbox" name="<?php echo esc_attr(OPTION); ?>[guests]" value="1" <?php checked($hasGuests); ?>>
             <?php esc_html_e('Also visitors without a login, if the chat server accepts guests (CHAT_GUESTS)', 'php-session-chat'); ?>
@@ -239,6 +246,91 @@ function print_roles(): void
             <p class="description"><?php echo esc_html(choice_of_main_site()); ?></p>
         <?php endif; ?>
     </fieldset>
+    <?php
+}
+
+/**
+ * Returns the names of all roles, by their IDs.
+ *
+ * @param list<string> $chosen shown even if no plugin adds them at the moment, so that they can be unchecked
+ * @return array<int|string, string>
+ */
+function role_titles(array $chosen): array
+{
+    return wp_roles()->get_names() + array_combine($chosen, $chosen);
+}
+
+/**
+ * @param string $name of the list in the option
+ * @param array<int|string, string> $titles as of role_titles()
+ * @param list<string> $chosen
+ */
+function print_role_boxes(string $name, array $titles, array $chosen): void
+{
+    foreach ($titles as $role => $title) {
+        ?>
+        <label style="padding-inline-start: 2em">
+            <input type="checkbox" name="<?php echo esc_attr(OPTION . "[$name][]"); ?>" value="<?php echo esc_attr((string) $role); ?>"
+                <?php checked(in_array((string) $role, $chosen, true)); ?>>
+            <?php echo esc_html(translate_user_role($title)); ?>
+        </label><br>
+        <?php
+    }
+}
+
+function print_questions_help(): void
+{
+    echo '<p>' . esc_html__('Visitors ask a question, and your team answers it when it has time, also by email.', 'php-session-chat') . '</p>';
+}
+
+function print_ask(): void
+{
+    ?>
+    <label>
+        <input type="checkbox" name="<?php echo esc_attr(OPTION); ?>[ask]" value="1" <?php checked(settings()['ask']); ?>>
+        <?php esc_html_e('Show the button as “Ask us”', 'php-session-chat'); ?>
+    </label>
+    <p class="description">
+        <?php esc_html_e('Then users outside the team see only their own question there. The team sees the whole chat.', 'php-session-chat'); ?>
+    </p>
+    <?php
+}
+
+function print_team(): void
+{
+    $chosen = settings()['team'];
+    $titles = array_filter(role_titles($chosen), static fn ($role): bool => can_name_team((string) $role), ARRAY_FILTER_USE_KEY);
+    ?>
+    <fieldset>
+        <legend><?php esc_html_e('Users with these roles answer:', 'php-session-chat'); ?></legend>
+        <?php print_role_boxes('team', $titles, $chosen); ?>
+    </fieldset>
+    <?php
+}
+
+function print_hours(): void
+{
+    ?>
+    <input type="text" class="regular-text" id="php-session-chat-hours" name="<?php echo esc_attr(OPTION); ?>[hours]"
+        value="<?php echo esc_attr(settings()['hours']); ?>" maxlength="<?php echo esc_attr((string) MAX_HOURS); ?>"
+        placeholder="<?php esc_attr_e('We answer on weekdays from 9 to 5', 'php-session-chat'); ?>"
+        aria-describedby="php-session-chat-hours-help">
+    <p class="description" id="php-session-chat-hours-help">
+        <?php esc_html_e('Without this text, visitors see the usual time until an answer.', 'php-session-chat'); ?>
+    </p>
+    <?php
+}
+
+/** The chat server reads its own settings only, because whoever may write them chooses who reads all questions. */
+function print_team_lines(): void
+{
+    if (team_lines() === '') {
+        echo '<p>' . esc_html__('Check the roles of the team and save. Then copy the lines that appear here.', 'php-session-chat') . '</p>';
+        return;
+    }
+    ?>
+    <p><?php echo esc_html(team_advice()); ?></p>
+    <pre dir="ltr" style="overflow-x: auto; user-select: all"><?php echo esc_html(team_lines()); ?></pre>
     <?php
 }
 
@@ -312,6 +404,7 @@ function answer_test(): void
         'status' => (int) $posted('status'),
         'code' => $posted('code'),
         'user' => $posted('user'),
+        'hasTeam' => $posted('hasTeam') === '1',
         'hasScript' => $posted('hasScript') === '1',
         'ticketStatus' => (int) $posted('ticketStatus'),
         'ticketMessage' => $posted('ticketMessage'),

@@ -15,11 +15,14 @@ const OPTION = 'php_session_chat';
  */
 const SERVER = 'php_session_chat_server';
 
+/** The maximum characters of CHAT_TEAM_TEXT. */
+const MAX_HOURS = 200;
+
 /**
  * Returns the settings of a site.
  *
  * @param int $site the ID of a site of the network. 0: this site
- * @return array{who: 'all'|'roles', roles: list<string>, guests: bool, launcher: bool, accent: string, side: 'start'|'end'}
+ * @return array{who: 'all'|'roles', roles: list<string>, guests: bool, launcher: bool, ask: bool, team: list<string>, hours: string, accent: string, side: 'start'|'end'}
  */
 function settings(int $site = 0): array
 {
@@ -37,22 +40,54 @@ function settings(int $site = 0): array
  * Reads the settings from the stored option, which imports and other programs can write, or from the form. A choice that
  * it cannot read admits nobody.
  *
- * @return array{who: 'all'|'roles', roles: list<string>, guests: bool, launcher: bool, accent: string, side: 'start'|'end'}
+ * @return array{who: 'all'|'roles', roles: list<string>, guests: bool, launcher: bool, ask: bool, team: list<string>, hours: string, accent: string, side: 'start'|'end'}
  */
 function read_settings(mixed $given): array
 {
     $given = is_array($given) ? $given : [];
     $isOn = static fn (string $name): bool => in_array($given[$name] ?? false, [true, 1, '1'], true);
-    $roles = is_array($given['roles'] ?? null) ? array_filter($given['roles'], 'is_string') : [];
-    $accent = is_string($given['accent'] ?? null) ? $given['accent'] : '';
+    $text = static fn (string $name): string => is_string($given[$name] ?? null) ? sanitize_text_field($given[$name]) : '';
+    $listed = static fn (string $name): array =>
+        is_array($given[$name] ?? null) ? array_values(array_unique(array_filter($given[$name], 'is_string'))) : [];
     return [
         'who' => ($given['who'] ?? '') === 'all' ? 'all' : 'roles',
-        'roles' => array_values(array_unique($roles)),
+        'roles' => $listed('roles'),
         'guests' => $isOn('guests'),
         'launcher' => $isOn('launcher'),
-        'accent' => (string) sanitize_hex_color($accent),
+        'ask' => $isOn('ask'),
+        'team' => array_values(array_filter($listed('team'), __NAMESPACE__ . '\can_name_team')),
+        'hours' => mb_substr($text('hours'), 0, MAX_HOURS),
+        'accent' => (string) sanitize_hex_color($text('accent')),
         'side' => ($given['side'] ?? '') === 'start' ? 'start' : 'end',
     ];
+}
+
+/** Returns whether CHAT_TEAM can name the role. These two names are roles of the chat, and commas separate entries. */
+function can_name_team(string $role): bool
+{
+    return $role !== '' && !in_array($role, ['admin', 'moderator'], true) && preg_match('/[,\\p{Cc}]/u', $role) === 0;
+}
+
+/** Returns the settings of the chat server for the team, as lines of its file. Empty without a team. */
+function team_lines(): string
+{
+    ['team' => $team, 'hours' => $hours, 'guests' => $hasGuests] = settings(get_main_site_id());
+    $roles = implode(',', array_map(static fn (string $role): string => "role:$role", $team));
+    $lines = [
+        setting_line('CHAT_TEAM', $roles),
+        ...($hours === '' ? [] : [setting_line('CHAT_TEAM_TEXT', $hours)]),
+        ...($hasGuests ? ['CHAT_GUESTS=write'] : []),
+    ];
+    return $team === [] ? '' : implode("\n", $lines);
+}
+
+/** Returns a line of the chat server's settings, with quotes as `php-session-chat init` writes them. */
+function setting_line(string $name, string $value): string
+{
+    if (preg_match('~^[A-Za-z0-9_.,:/@%+-]*$~', $value) === 1) {
+        return "$name=$value";
+    }
+    return $name . '=' . (str_contains($value, "'") ? '"' . addcslashes($value, '"\\`$') . '"' : "'$value'");
 }
 
 /** Returns the address of the chat server that an administrator saved. Empty if there is none. */
