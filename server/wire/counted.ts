@@ -1,4 +1,4 @@
-/** Users, and the messages, reports, files and reactions of a user, are counted only up to this number. */
+/** Users, questions to a team, and the messages, reports, files and reactions of a user, are counted only up to this number. */
 export const mostCounted = 10_000;
 
 /** Maximum rooms of a user, and reports about a user, in the details of a user. */

@@ -354,6 +354,28 @@ test("searches the log by user and shows today's figures in the overview", async
 });
 
 test.each([
+  [
+    { asked: 12, answered: 9, answeredInMs: 2 * 60 * 60_000 },
+    '12 9 answered, first answer after 2 hrs (median)',
+  ],
+  [{ asked: 12, answered: 9, answeredInMs: 61_000 }, '12 9 answered, first answer after 1 min (median)'],
+  [
+    { asked: 10_000, answered: 10_000, answeredInMs: 50 * 60 * 60_000 },
+    '10,000+ 10,000+ answered, first answer after 2 days (median)',
+  ],
+  [{ asked: 3, answered: 2 }, '3 2 answered'],
+])('shows the numbers of questions %j in the overview', async (questions, shown) => {
+  const page = await open(admin);
+  const data = await admin.request('moderate:overview', {});
+  expect(data.questions).toBeUndefined();
+  page.wire.answers.set('moderate:overview', { ok: true, data: { ...data, questions } });
+  page.go('#overview');
+  await page.sees(
+    new RegExp(`Questions, 30 days\\s*${shown.replace(/[+()]/g, '\\$&').replace(' ', '\\s*')}`),
+  );
+});
+
+test.each([
   ['begin', '2027-03-16T23:30-02:30', '2027-03-09T23:30-03:30', '2027-03-10T00:30-03:30'],
   ['end', '2027-11-09T23:30-03:30', '2027-11-02T23:30-02:30', '2027-11-03T00:30-02:30'],
 ])(

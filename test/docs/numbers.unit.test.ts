@@ -333,7 +333,7 @@ const descriptions = {
     fact`'The newest ${constant(counted, 'mostReports')} reports`,
     fact`within CHAT_AUDIT, counted up to ${mostCounted}.'`,
     fact`besides the messages, counted up to ${mostCounted} each`,
-    fact`of the last ${answersFor} days, counted up to ${constant(expectations, 'mostCounted')}.`,
+    fact`of the last ${answersFor} days, counted up to ${mostCounted}.`,
     fact`'Up to ${constant(expectations, 'faces')} members of the team.'`,
     fact`'Open questions, counted up to ${countedQuestions}.'`,
     fact`'Up to ${constant(questions, 'mostListed')} members of the team, to whom`,

@@ -6,6 +6,7 @@ import { sizeOfFiles } from '../views/files/file-size.ts';
 import { refusal } from '../views/refusal.ts';
 import { listTime } from '../views/rooms/list-time.ts';
 import type { DeskContext } from './desk-context.ts';
+import { counted } from './mod-words.ts';
 import { Failed } from './nothing.tsx';
 import type { Drawn, Part } from './part.ts';
 import { Scroll } from './scroll.tsx';
@@ -21,6 +22,9 @@ const BAR = 7.6;
 const NAMED = 5;
 /** If a small write takes longer than this (ms), users notice that the server is slow. */
 const SLOW = 200;
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
 
 /** Each state has a shape, because colour alone is not enough. */
 const shapes = { ok: 'dot', slow: 'dot warn', gone: 'dot bad' };
@@ -108,7 +112,7 @@ export class OverviewPage implements Part {
     );
   }
 
-  #facts({ here, week, messages, rooms, private: hidden, fresh, reports, files }: Overview) {
+  #facts({ here, week, messages, rooms, private: hidden, fresh, reports, files, questions }: Overview) {
     const { strings } = this.#context;
     const [yesterday, today] = [messages.at(-2)?.count ?? 0, messages.at(-1)?.count ?? 0];
     // Undefined if the site does not store when users were online.
@@ -130,13 +134,23 @@ export class OverviewPage implements Part {
         )}
         {this.#fact('flag', 'mod.openReports', strings.number(reports))}
         {files !== undefined && this.#fact('file', 'details.files', sizeOfFiles(files, strings))}
+        {questions !== undefined &&
+          this.#fact('reply', 'mod.questions', counted(questions.asked, strings), this.#answered(questions))}
       </dl>
     );
   }
 
+  #answered({ answered, answeredInMs }: NonNullable<Overview['questions']>): string {
+    const { strings } = this.#context;
+    const n = counted(answered, strings);
+    return answeredInMs === undefined
+      ? strings.text('mod.answered', { n })
+      : strings.text('mod.answeredIn', { n, time: duration(answeredInMs, strings.locale) });
+  }
+
   #fact(
     picture: IconName,
-    words: 'person.here' | 'mod.today' | 'rooms.list' | 'mod.openReports' | 'details.files',
+    words: 'person.here' | 'mod.today' | 'rooms.list' | 'mod.openReports' | 'details.files' | 'mod.questions',
     figure: string,
     sub?: string,
   ) {
@@ -314,6 +328,18 @@ export class OverviewPage implements Part {
     }
     changed();
   }
+}
+
+/** Formats a duration of at least a minute in its largest unit, such as `3 hr`. */
+function duration(ms: number, locale: string): string {
+  const [value, unit] =
+    ms < 90 * MINUTE
+      ? [ms / MINUTE, 'minute']
+      : ms < 36 * HOUR
+        ? [ms / HOUR, 'hour']
+        : [ms / (24 * HOUR), 'day'];
+  const format = new Intl.NumberFormat(locale, { style: 'unit', unit, maximumFractionDigits: 0 });
+  return format.format(Math.max(1, Math.round(value)));
 }
 
 /** Returns the next round number whose half is also an integer. */

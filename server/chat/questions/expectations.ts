@@ -1,4 +1,5 @@
 import type { History } from '../../history/history.ts';
+import { mostCounted } from '../../wire/counted.ts';
 import type { Answers } from '../../wire/events.ts';
 import type { Directory } from '../directory.ts';
 import { type Team, teamName } from './team.ts';
@@ -9,8 +10,6 @@ const faces = 3;
 const leastAnswers = 5;
 const mostAnswers = 500;
 const answersForMs = 30 * 24 * 60 * 60_000;
-/** Questions of the statistics are counted up to this number. */
-const mostCounted = 10_000;
 /** The median is computed again after this time, in ms. */
 const medianForMs = 60_000;
 
