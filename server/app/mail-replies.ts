@@ -7,7 +7,7 @@ import type { Servers } from '../cluster/servers.ts';
 import { Failures } from '../health/failures.ts';
 import { placeOf } from '../mail/place.ts';
 import { Mailbox } from '../mail/replies/mailbox.ts';
-import { MailReplies } from '../mail/replies/replies.ts';
+import { MailReplies, replyOutcomes } from '../mail/replies/replies.ts';
 import { ReplyTokens } from '../mail/replies/tokens.ts';
 import type { Config } from '../settings/config.ts';
 import { RequestError } from '../wire/errors.ts';
@@ -38,6 +38,7 @@ export function openMailReplies(
   }: Telemetry & { chat: Chat; attachments: Attachments; notifications: Notifications },
 ): OpenMailReplies | undefined {
   if (mail?.replies === undefined || mails === undefined) return undefined;
+  for (const outcome of replyOutcomes) metrics.mailReplies.inc({ outcome }, 0);
   const replies = new MailReplies({
     address: mail.replies,
     from: mail.from.address,

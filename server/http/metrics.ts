@@ -142,7 +142,6 @@ export class Metrics {
       for (const outcome of ['sent', 'failed', 'given up', 'gone']) this.webhooks.inc({ type, outcome }, 0);
     }
     for (const outcome of ['sent', 'failed', 'given up', 'refused', 'lost']) this.mails.inc({ outcome }, 0);
-    for (const outcome of ['posted', 'rejected', 'unanswered']) this.mailReplies.inc({ outcome }, 0);
     for (const outcome of ['refused', 'lost']) this.pushes.inc({ outcome }, 0);
   }
 

@@ -4,6 +4,7 @@ import { connect } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { alerts } from '../helpers/alerts.ts';
 import { upload } from '../helpers/files.ts';
+import { answerable } from '../helpers/mail-answers.ts';
 import { type PeopleSite, say, startPeopleSite } from '../helpers/people.ts';
 import { metrics } from '../helpers/server-figures.ts';
 
@@ -29,7 +30,7 @@ interface Sample {
 let samples: Sample[];
 let site: PeopleSite;
 beforeAll(async () => {
-  site = await startPeopleSite({ CHAT_TEAM: 'ida' });
+  site = await startPeopleSite({ ...answerable, CHAT_MAIL: 'smtp://127.0.0.1:1', CHAT_TEAM: 'ida' });
   const ida = await site.person({}, 'ida');
   // The median needs five answers.
   for (let n = 0; n < 5; n++) {
