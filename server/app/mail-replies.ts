@@ -66,13 +66,14 @@ export function openMailReplies(
         }
       }),
     answer: (answer) => mails.answer(answer),
+    onBounced: (user, address) => mails.pause(user, address),
     onWritten(user) {
       notifier?.acted(user);
       if (isGuest(user)) verifyAddress(chat, user);
     },
     onOutcome(outcome, reason) {
       metrics.mailReplies.inc({ outcome });
-      if (!['posted', 'held'].includes(outcome))
+      if (!['posted', 'held', 'bounced'].includes(outcome))
         quiet.info(`mail reply ${outcome}`, { outcome, reason }, 'an answer by mail was not posted');
     },
   });

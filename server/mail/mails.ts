@@ -148,10 +148,13 @@ export class Mails implements Mailer {
     if (outcome.is === 'sent') return 'sent';
     if (outcome.is === 'outdated') return left === undefined ? undefined : 'failed';
     onFailure(outcome.reason, outcome.is === 'down' ? undefined : id);
-    if (outcome.is === 'refused') {
-      await history.write.noteMailAddress({ user: id, refused: digestOf(to) });
-    }
+    if (outcome.is === 'refused') await this.pause(id, to);
     return outcome.is === 'down' || outcome.is === 'broken' ? 'failed' : outcome.is;
+  }
+
+  /** Sends no more mails about unread messages to this address of a user. */
+  async pause(user: string, address: string): Promise<void> {
+    await this.#options.history.write.noteMailAddress({ user, refused: digestOf(address) });
   }
 
   /**

@@ -1,7 +1,7 @@
 import { expect } from 'vitest';
 import type { ReceivedMail, TestMailServer } from './mail-server.ts';
 import { noon } from './noon.ts';
-import { apiKey } from './people.ts';
+import { apiKey, type closedAfterEach, type PeopleSite, say } from './people.ts';
 
 /** An answer to a mail of `Our garden <chat@garden.example>`, as a mail program writes it. */
 export interface MailAnswer {
@@ -15,6 +15,8 @@ export interface MailAnswer {
   text: string;
   /** The names of the expected files. */
   files?: readonly string[];
+  /** The names of files that cannot be read. */
+  lost?: readonly string[];
 }
 
 export const ben = 'ben@site.example';
@@ -58,6 +60,29 @@ const attached = (name: string, bytes: Buffer, type = 'application/pdf') =>
   base64(bytes, `${type}; name="${name}"`, `Content-Disposition: attachment; filename="${name}"\n`);
 const inline = (id: string, bytes: Buffer) =>
   base64(bytes, 'image/png; name="image001.png"', `Content-ID: <${id}>\nContent-Disposition: inline\n`);
+
+/** Returns a `winmail.dat` (MS-OXTNEF) with a text in the format of Outlook, and files with these names. */
+function tnef(...names: string[]): Buffer {
+  const attribute = (level: number, id: number, data: Buffer) => {
+    const head = Buffer.alloc(9);
+    head.writeUInt8(level);
+    head.writeUInt32LE(id, 1);
+    head.writeUInt32LE(data.length, 5);
+    const sum = data.reduce((total, byte) => (total + byte) % 65_536, 0);
+    return Buffer.concat([head, data, Buffer.from([sum % 256, sum >> 8])]);
+  };
+  const head = Buffer.alloc(6);
+  head.writeUInt32LE(0x223e9f78);
+  return Buffer.concat([
+    head,
+    attribute(1, 0x00089006, Buffer.from([0, 0, 1, 0])),
+    ...names.flatMap((name) => [
+      attribute(2, 0x00069002, Buffer.alloc(14)),
+      attribute(2, 0x00018010, Buffer.from(`${name}\0`, 'latin1')),
+      attribute(2, 0x0006800f, Buffer.from('%PDF-1.4')),
+    ]),
+  ]);
+}
 
 const quoted = `> Ann mentioned you
 > In spring market
@@ -360,10 +385,89 @@ export const answers: readonly MailAnswer[] = [
     files: ['plan.pdf'],
   },
   {
-    of: 'Outlook with winmail.dat',
-    body: multipart('mixed', plain('See attachment'), attached('winmail.dat', logo, 'application/ms-tnef')),
+    of: 'Outlook with formatted text in winmail.dat',
+    body: multipart('mixed', plain('Hello'), attached('winmail.dat', tnef(), 'application/ms-tnef')),
+    text: 'Hello',
+  },
+  {
+    of: 'Outlook with files in winmail.dat',
+    body: multipart(
+      'mixed',
+      plain('See attachment'),
+      attached('winmail.dat', tnef('plan.pdf', 'Bücher.docx', ''), 'application/octet-stream'),
+    ),
     text: 'See attachment',
-    files: ['winmail.dat'],
+    lost: ['plan.pdf', 'Bücher.docx', 'winmail.dat'],
+  },
+  {
+    of: 'an attacker, with a winmail.dat that is cut off',
+    body: multipart(
+      'mixed',
+      plain('Hello'),
+      attached('winmail.dat', tnef('plan.pdf').subarray(0, 40), 'application/ms-tnef'),
+    ),
+    text: 'Hello',
+    lost: ['winmail.dat'],
+  },
+  {
+    of: 'a mail program with an encrypted mail (PGP)',
+    headers: ['Content-Type: multipart/encrypted; protocol="application/pgp-encrypted"; boundary="=_e"'],
+    body: `\n--=_e\n${plain('Version: 1', 'application/pgp-encrypted')}\n--=_e\n${attached('encrypted.asc', logo, 'application/octet-stream')}\n--=_e--\n`,
+    text: '',
+  },
+  {
+    of: 'a mail program with an encrypted mail (S/MIME)',
+    body: attached('smime.p7m', logo, 'application/pkcs7-mime'),
+    text: '',
+  },
+  {
+    of: 'Apple Mail with a picture between two texts',
+    body: multipart(
+      'mixed',
+      plain('Before'),
+      base64(photo, 'image/jpeg; name="IMG_1.jpeg"', 'Content-Disposition: inline; filename="IMG_1.jpeg"\n'),
+      plain('After\n\nSent from my iPad'),
+    ),
+    text: 'Before\n\nAfter',
+    files: ['IMG_1.jpeg'],
+  },
+  {
+    of: 'a mail program with a text as a file',
+    body: multipart(
+      'mixed',
+      `Content-Type: text/plain; charset=utf-8\nContent-Disposition: inline\n\nMy notes`,
+      attached('notes.txt', Buffer.from('one'), 'text/plain'),
+    ),
+    text: 'My notes',
+    files: ['notes.txt'],
+  },
+  {
+    of: 'the mail app of Windows',
+    body: plain(
+      `Fine\n\nSent from Mail<https://go.microsoft.com/fwlink/?LinkId=550986> for Windows\n\n${outlookHead(english).join('\n')}\n\n@B shall we?\n`,
+    ),
+    text: 'Fine',
+  },
+  {
+    of: 'Airmail, with an empty line before the quotation',
+    body: plain(
+      'Agreed\n\nOn 30 November 2026 at 10:00:00, Our garden (chat@garden.example) said:\n\n> @B shall we?\n',
+    ),
+    text: 'Agreed',
+  },
+  {
+    of: 'a user who forwards the mail of a friend',
+    body: plain(
+      `Look at this\n\nFrom: John <john@friends.example>\nDate: Sun, 29 Nov 2026 10:00\nSubject: Tea\n\nI have tea.\n\nOn Mon, Nov 30, 2026 at 10:00 AM Our garden <chat@garden.example> wrote:\n\n${quoted}\n`,
+    ),
+    text: 'Look at this\n\nFrom: John <john@friends.example>\nDate: Sun, 29 Nov 2026 10:00\nSubject: Tea\n\nI have tea.',
+  },
+  {
+    of: 'a user whose lines look like quotations',
+    body: plain(
+      'On two days:\n\n10.0.0.1,www.garden.example\n\n- at 10:30 - no\n-rain\n\nBen wrote this at 10:30 himself.\n\n--\nBen',
+    ),
+    text: 'On two days:\n\n10.0.0.1,www.garden.example\n\n- at 10:30 - no\n-rain\n\nBen wrote this at 10:30 himself.',
   },
   {
     of: 'a user who answers without own text',
@@ -405,10 +509,39 @@ export const automatic: readonly Pick<MailAnswer, 'of' | 'headers'>[] = [
   { of: 'a vacation notice of an old server', headers: ['Precedence: bulk'] },
   { of: 'an automatic answer with Precedence: auto_reply', headers: ['Precedence: auto_reply'] },
   { of: 'an autoresponder of cPanel', headers: ['X-Autorespond: Re: hello'] },
+  { of: 'an autoresponder of Lotus', headers: ['X-Mail-Autoreply: yes'] },
+  { of: 'an autoresponder of Horde', headers: ['X-Autogenerated: Reply'] },
   { of: 'a mailing list', headers: ['List-Id: <garden.lists.example>'] },
   { of: 'a mail with an empty sender', headers: ['Return-Path: <>'] },
   { of: 'a bounce', headers: ['Content-Type: multipart/report; report-type=delivery-status; boundary="x"'] },
 ];
+
+/**
+ * Returns a report about a mail of the server that was not delivered (RFC 3464), as mail servers send it to the sender.
+ * @param returned the headers of that mail
+ */
+export const bounceOf = (
+  returned: readonly string[],
+  { status = '5.1.1', action = 'failed', type = 'text/rfc822-headers' } = {},
+): Buffer =>
+  bytesOf(
+    {
+      headers: [
+        'Return-Path: <>',
+        'Auto-Submitted: auto-replied',
+        'Content-Type: multipart/report; report-type=delivery-status; boundary="=_report"',
+      ],
+      body: `\n${[
+        plain('I’m sorry to have to inform you that your message could not be delivered.'),
+        `Content-Description: Delivery report\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; mx.garden.example\nArrival-Date: Mon, 30 Nov 2026 10:00:00 +0100\n\nFinal-Recipient: rfc822; someone@other.example\nAction: ${action}\nStatus: ${status}\nDiagnostic-Code: smtp; 550 ${status} no such user`,
+        `Content-Description: Undelivered message headers\nContent-Type: ${type}\n\n${returned.join('\n')}\n\nAnn mentioned you`,
+      ]
+        .map((part) => `--=_report\n${part}\n`)
+        .join('')}--=_report--\n`,
+    },
+    'chat@garden.example',
+    { from: 'MAILER-DAEMON@mx.garden.example (Mail Delivery System)', id: '<report@mx.garden.example>' },
+  );
 
 /** The settings of a server whose mails can be answered, without the mail server. */
 export const answerable = {
@@ -420,6 +553,29 @@ export const answerable = {
   CHAT_TIME_ZONE: noon,
   CHAT_NOTIFY_AFTER: '100ms',
 };
+
+let users = 0;
+
+/** Mentions a new user in a room, who then has a mail. @param over fields of the room */
+export async function mentionByMail(
+  site: PeopleSite,
+  server: TestMailServer,
+  closed: ReturnType<typeof closedAfterEach>,
+  { mail = `ben${++users}@site.example`, ...over }: { mail?: string; [field: string]: unknown } = {},
+) {
+  const [ann, ben] = [closed(await site.person()), closed(await site.person({ account: { mail } }))];
+  const { id: room } = await site.den(ann, [ben], { name: 'spring market', ...over });
+  for (const one of [ann, ben]) await one.request('room:join', { room });
+  const text = '@B shall we take it?';
+  await say(ann, room, text, { mentions: [{ user: ben.id, start: 0, length: 2 }] });
+  const got = await mailTo(server, mail);
+  /** Returns what the user wrote in the room. */
+  const texts = async () => {
+    const { messages } = await ann.request('message:history', { room, limit: 50 });
+    return messages.flatMap((message) => (message.user.id === ben.id ? message.text : []));
+  };
+  return { ann, ben, room, mail, to: got.headers.get('reply-to')?.[0] ?? '', got, texts };
+}
 
 /** Waits for the `n`th mail to this address. */
 export async function mailTo({ mails }: TestMailServer, address: string, n = 1): Promise<ReceivedMail> {

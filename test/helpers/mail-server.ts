@@ -18,8 +18,8 @@ export interface ReceivedMail {
   text: string;
   html: string;
   pictures: { type: string; id: string; disposition: string; bytes: Buffer }[];
-  /** The size of the whole mail in bytes. */
-  size: number;
+  /** The whole mail. */
+  bytes: Buffer;
 }
 
 export interface TestMailServer {
@@ -129,7 +129,7 @@ function parsed(raw: Buffer, envelope: Pick<ReceivedMail, 'from' | 'to'>): Recei
       const [disposition = ''] = headers.get('content-disposition') ?? [];
       return type.startsWith('image/') ? { type, id, disposition, bytes: Buffer.from(body, 'base64') } : [];
     }),
-    size: raw.length,
+    bytes: raw,
   };
 }
 

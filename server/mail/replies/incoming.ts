@@ -1,8 +1,10 @@
 import PostalMime, { type Attachment, addressParser } from 'postal-mime';
 import { isMailAddress } from '../../text/mail-address.ts';
+import { type Bounce, bounceIn, isReport } from './bounce.ts';
 import { textOfHtml } from './html-text.ts';
-import { type RepliesAddress, tokensIn } from './reply-address.ts';
+import { maxHeadBytes, type RepliesAddress } from './reply-address.ts';
 import { replyIn } from './reply-text.ts';
+import { namesInTnef } from './tnef.ts';
 
 /** How an incoming mail is read. */
 export interface ReadingOptions {
@@ -11,8 +13,6 @@ export interface ReadingOptions {
   from: string;
   /** The names of that sender. */
   names: readonly string[];
-  /** The recipient of the envelope, if the mail server names it. */
-  recipient?: string | undefined;
 }
 
 /** An incoming mail, as far as it matters. */
@@ -23,42 +23,45 @@ export interface IncomingMail {
   messageId: string | undefined;
   /** Whether a program sent it, or a mailing list, so it must not be answered. */
   isAutomatic: boolean;
-  /** The tokens of the reply addresses to which it was sent, the most reliable first. */
-  tokens: string[];
+  /** Set if a mail of this server came back, because the address of its recipient does not work. */
+  bounce: Bounce | undefined;
   /** The own text, without quotations and signature. */
   text: string;
   files: { name: string; bytes: Buffer }[];
+  /** The names of files in `winmail.dat`, which cannot be read. */
+  lost: string[];
 }
 
 /** Limits of the parser. */
-const limits = { maxNestingDepth: 32, maxHeadersSize: 256 * 1024, forceRfc822Attachments: true };
+const limits = { maxNestingDepth: 32, maxHeadersSize: maxHeadBytes, forceRfc822Attachments: true };
 
 /** Maximum characters of the header `From`. */
 const longestFrom = 2000;
-/** Headers that name the recipient of the envelope, and then those that the sender wrote. */
-const recipientHeaders = ['delivered-to', 'x-original-to', 'envelope-to', 'x-envelope-to', 'to', 'cc'];
-/** Headers of automatic answers that do not use `Auto-Submitted`. */
-const automaticHeaders = ['list-id', 'list-unsubscribe', 'x-autoreply', 'x-autorespond', 'x-autoresponder'];
+/** Headers of mailing lists, and of automatic answers that do not use `Auto-Submitted`. */
+const automaticHeaders =
+  /^(?:list-id|list-unsubscribe|x-(?:[a-z]+-)?auto-?(?:repl(?:y|ied)|respond|generated).*|x-fc-machinegenerated)$/;
 /** Senders of mail systems. */
 const ofSystem = /^(?:mailer-daemon|postmaster|no-?reply)(?:[+@]|$)/i;
 
 /** A picture in the text of at least this size is a file. Smaller ones are logos. */
 const smallestPicture = 16 * 1024;
-/** Types of attachments that mail programs add. */
-const ofPrograms = /^application\/(?:pkcs7-signature|x-pkcs7-signature|pgp-signature|pgp-encrypted)$/;
+/** Types of attachments that mail programs add: signatures, and mails that only their recipient can decrypt. */
+const ofPrograms = /^application\/(?:(?:x-)?pkcs7-(?:signature|mime)|pgp-(?:signature|encrypted))$/;
+const tnefTypes = /^application\/(?:vnd\.)?ms-tnef$/;
 
 /** Reads a mail. Takes long for some mails, so it must not run in the server's own process. */
 export async function readIncoming(
   bytes: Uint8Array,
-  { replies, from: ownSender, names, recipient }: ReadingOptions,
+  { replies, from: ownSender, names }: ReadingOptions,
 ): Promise<IncomingMail> {
   const mail = await PostalMime.parse(bytes, limits);
   const values = (name: string) => mail.headers.filter(({ key }) => key === name).map(({ value }) => value);
-  const headers = [...(recipient === undefined ? [] : [recipient]), ...recipientHeaders.flatMap(values)];
   const from = senderOf(values('from'));
   const { text: ofHtml = '', pictures = new Set<string>() } =
     mail.html === undefined ? {} : textOfHtml(mail.html);
   const text = mail.text?.trim() ? mail.text : ofHtml;
+  const isEncrypted = values('content-type').some((value) => /^\s*multipart\/encrypted\b/i.test(value));
+  const attachments = isEncrypted ? [] : mail.attachments;
   const { local, domain } = replies;
   const marks = {
     addresses: [ownSender, `${local}@${domain}`, `${local}+`].map((one) => one.toLowerCase()),
@@ -68,10 +71,17 @@ export async function readIncoming(
   return {
     from,
     messageId: /^\s*<([\x21-\x3b\x3d\x3f-\x7e]{1,500})>\s*$/.exec(mail.messageId ?? '')?.[1],
-    isAutomatic: isAutomatic(values, from) || from === ownSender.toLowerCase(),
-    tokens: [...new Set(tokensIn(replies, headers))],
+    isAutomatic:
+      isAutomatic(values, from) ||
+      mail.headers.some(({ key }) => automaticHeaders.test(key)) ||
+      from === ownSender.toLowerCase(),
+    bounce: values('content-type').some(isReport) ? bounceIn(mail, replies) : undefined,
     text: replyIn(text, marks),
-    files: mail.attachments.filter((one) => isFile(one, pictures)).map(toFile),
+    files: attachments.filter((one) => !isTnef(one) && isFile(one, pictures)).map(toFile),
+    lost: attachments
+      .filter(isTnef)
+      .flatMap(({ content }) => namesInTnef(bytesOf(content)))
+      .map((name) => name || 'winmail.dat'),
   };
 }
 
@@ -88,9 +98,8 @@ function isAutomatic(values: (name: string) => string[], from: string | undefine
   return (
     has('auto-submitted', /^\s*(?!no\b)\S/i) ||
     has('precedence', /^\s*(?:bulk|list|junk|auto[-_]reply)\b/i) ||
-    automaticHeaders.some((name) => values(name).length > 0) ||
     has('return-path', /^\s*<\s*>/) ||
-    has('content-type', /^\s*multipart\/report\b/i) ||
+    values('content-type').some(isReport) ||
     ofSystem.test(from ?? '')
   );
 }
@@ -101,6 +110,9 @@ function isFile({ related, contentId = '', mimeType, content }: Attachment, pict
   if (!related) return true;
   return pictures.has(contentId.replace(/^<|>$/g, '')) && bytesOf(content).length >= smallestPicture;
 }
+
+const isTnef = ({ mimeType, filename }: Attachment): boolean =>
+  tnefTypes.test(mimeType) || /^winmail\.dat$/i.test(filename ?? '');
 
 const bytesOf = (content: Attachment['content']): Buffer =>
   typeof content === 'string' ? Buffer.from(content) : Buffer.from(content as ArrayBuffer);

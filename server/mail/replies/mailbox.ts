@@ -2,7 +2,9 @@ import type { ImapFlow, ImapFlowOptions } from 'imapflow';
 import { Rounds } from '../../changes/rounds.ts';
 import { RequestError } from '../../wire/errors.ts';
 import type { MailboxPlace } from '../place.ts';
-import { type RepliesAddress, tokensIn } from './reply-address.ts';
+import { isReport } from './bounce.ts';
+import type { ReplyOutcome } from './replies.ts';
+import { headOf, type RepliesAddress, recipientHeaders, tokensOfRecipients } from './reply-address.ts';
 
 /** The mailbox is searched at least this often, in ms, because some servers do not notify of new mails. */
 const pollMs = 60_000;
@@ -19,8 +21,6 @@ const headBytes = 64 * 1024;
 /** Maximum bytes of a line of the server. */
 const longestLine = 1024 * 1024;
 
-const recipientHeaders = ['delivered-to', 'x-original-to', 'envelope-to', 'to', 'cc'];
-
 export interface MailboxOptions {
   place: MailboxPlace;
   address: RepliesAddress;
@@ -33,7 +33,7 @@ export interface MailboxOptions {
    * @param isCut whether the mail is too large, and `bytes` is only its start
    * @throws RequestError if it must be taken again later
    */
-  take(bytes: Buffer, isCut: boolean): Promise<unknown>;
+  take(bytes: Buffer, isCut: boolean): Promise<ReplyOutcome>;
   onWorking(): void;
   /** @param reason contains neither addresses nor texts */
   onFailure(reason: string): void;
@@ -137,19 +137,20 @@ export class Mailbox {
   async #read(client: ImapFlow, uid: number): Promise<void> {
     const { address, maxBytes, take } = this.#options;
     const range = String(uid);
-    const head = await client.fetchOne(range, { size: true, headers: recipientHeaders }, { uid: true });
+    const headers = [...recipientHeaders, 'content-type'];
+    const head = await client.fetchOne(range, { size: true, headers }, { uid: true });
     if (!head) return;
-    if (tokensIn(address, [unfolded(head.headers)]).length === 0) {
-      if (this.#others.size >= mostOthers) this.#others.clear();
-      this.#others.add(uid);
-      return;
-    }
+    const values = headOf(Buffer.from(head.headers ?? []));
+    const isAnswer = tokensOfRecipients(address, values).length > 0;
+    if (!isAnswer && !values('content-type').some(isReport)) return this.#leave(uid);
     const isCut = (head.size ?? 0) > maxBytes;
     const source = { maxLength: isCut ? headBytes : maxBytes };
     const mail = await client.fetchOne(range, { source }, { uid: true });
     if (!mail || mail.source === undefined) return;
     try {
-      await take(Buffer.from(mail.source), isCut);
+      const outcome = await take(Buffer.from(mail.source), isCut);
+      // A report about a mail of another program.
+      if (!isAnswer && outcome !== 'bounced') return this.#leave(uid);
     } catch (error) {
       // The mail stays unread, and the next round takes it.
       if (error instanceof RequestError && !error.isOfStorage) return;
@@ -157,10 +158,13 @@ export class Mailbox {
     }
     await client.messageFlagsAdd(range, ['\\Seen'], { uid: true });
   }
-}
 
-const unfolded = (headers: Buffer | undefined): string =>
-  (headers?.toString('latin1') ?? '').replace(/\r?\n[ \t]+/g, ' ');
+  /** Leaves a mail unread that is not for the chat. */
+  #leave(uid: number): void {
+    if (this.#others.size >= mostOthers) this.#others.clear();
+    this.#others.add(uid);
+  }
+}
 
 /** Describes an error without the text of the server, which may contain the address. */
 function reasonOf(error: unknown): string {

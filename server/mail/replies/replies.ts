@@ -4,15 +4,16 @@ import { RequestError, type RequestErrorCode } from '../../wire/errors.ts';
 import { mostFiles, type SiteRole } from '../../wire/events.ts';
 import type { MailOutcome } from '../mail-server.ts';
 import type { AnswerKind } from './answer.ts';
+import { isReport } from './bounce.ts';
 import type { IncomingMail } from './incoming.ts';
 import { MailReader } from './reader.ts';
-import type { RepliesAddress } from './reply-address.ts';
+import { headOf, maxHeadBytes, type RepliesAddress, tokensIn, tokensOfRecipients } from './reply-address.ts';
 import type { ReplyTokens } from './tokens.ts';
 
 /**
  * `posted`, `held` (needs approval), `repeated` (came before), `rejected` (its sender got the reason by mail),
- * `unanswered` (rejected, but its sender got too many such mails, or has no address), `automatic` (from a program),
- * `unknown` (without a known token), `unreadable`.
+ * `unanswered` (rejected, but its sender got too many such mails, or has no address), `bounced` (a mail of this server
+ * came back), `automatic` (from a program), `unknown` (without a known token), `unreadable`.
  */
 export const replyOutcomes = [
   'posted',
@@ -20,6 +21,7 @@ export const replyOutcomes = [
   'repeated',
   'rejected',
   'unanswered',
+  'bounced',
   'automatic',
   'unknown',
   'unreadable',
@@ -70,14 +72,18 @@ export interface RepliesOptions {
     files: readonly string[];
     inReplyTo: string | undefined;
   }): Promise<MailOutcome['is']>;
+  /** Called when a mail to this address of a user came back. */
+  onBounced(user: string, address: string): Promise<void>;
   /** Called when a user wrote by mail. */
   onWritten(user: string): void;
   /** @param reason contains neither addresses nor texts */
   onOutcome(outcome: ReplyOutcome, reason: string): void;
 }
 
-/** Answers by mail of one user. The others are tried again by the mail server. */
+/** Mails that are read for one user. The others are tried again by the mail server. */
 const answersOfUser = { count: 30, ms: 10 * 60_000 };
+const unreadable = ['unreadable', 'the mail cannot be parsed'] as const;
+
 /** Mails to one user about rejected answers. */
 const rejectionsToUser = { count: 10, ms: 60 * 60_000 };
 
@@ -113,42 +119,51 @@ export class MailReplies {
     bytes: Buffer,
     { recipient, isCut = false }: { recipient?: string | undefined; isCut?: boolean } = {},
   ): Promise<ReplyOutcome> {
-    const { address, from, names, onOutcome } = this.#options;
-    const mail = await this.#reader.read({ bytes, replies: address, from, names, recipient });
-    const [outcome, reason] =
-      mail === undefined
-        ? (['unreadable', 'the mail cannot be parsed'] as const)
-        : await this.#process(mail, bytes, isCut);
-    onOutcome(outcome, reason);
+    const head = headOf(bytes);
+    const [outcome, reason] = head('content-type').some(isReport)
+      ? await this.#processReport(bytes)
+      : await this.#process(bytes, tokensOfRecipients(this.#options.address, head, recipient)[0], isCut);
+    this.#options.onOutcome(outcome, reason);
     return outcome;
   }
 
+  /**
+   * Reads a mail. Only of users, and only so often, because some mails take long.
+   * @throws RequestError `rate_limited`
+   */
+  #read(user: string, bytes: Buffer): Promise<IncomingMail | undefined> {
+    const waitMs = this.#taken.take(user);
+    if (waitMs !== null)
+      throw new RequestError('rate_limited', 'too many answers by mail', { retryAfterMs: waitMs });
+    const { address, from, names } = this.#options;
+    return this.#reader.read({ bytes, replies: address, from, names });
+  }
+
   async #process(
-    mail: IncomingMail,
     bytes: Buffer,
+    token: string | undefined,
     isCut: boolean,
   ): Promise<readonly [ReplyOutcome, string]> {
     const { tokens, addressOf, send, upload, onWritten } = this.#options;
-    if (mail.isAutomatic) return ['automatic', 'a program or a mailing list sent the mail'];
-    const [token] = mail.tokens;
     if (token === undefined) return ['unknown', 'the mail was sent to no reply address'];
     const reply = await tokens.find(token);
     if (reply === undefined) return ['unknown', 'the reply address is unknown or too old'];
     const { user, roomId: room, seq: readSeq, at: knownAt } = reply;
+    const mail = await this.#read(user, bytes);
+    if (mail === undefined) return unreadable;
+    if (mail.isAutomatic) return ['automatic', 'a program or a mailing list sent the mail'];
     const to = await addressOf(user);
     if (to === undefined) return ['unanswered', 'the site knows no mail address of the user'];
     const reject = (kind: AnswerKind, files: readonly string[] = []) =>
       this.#answer({ user, to, kind, files, inReplyTo: mail.messageId }, 'rejected');
     // The token may be known to others, to whom the reader forwarded the mail.
-    if (mail.from !== to.toLowerCase()) return reject('sender');
+    if (!isSender(mail.from, to.toLowerCase())) return reject('sender');
     if (reply.expired) return reject('expired');
     if (isCut) return reject('large');
-    if (mail.text === '' && mail.files.length === 0) return reject('empty');
-    const waitMs = this.#taken.take(user);
-    if (waitMs !== null)
-      throw new RequestError('rate_limited', 'too many answers by mail', { retryAfterMs: waitMs });
+    if (mail.text === '' && mail.files.length === 0)
+      return reject(mail.lost.length === 0 ? 'empty' : 'files', mail.lost);
     const accepted = upload === undefined ? [] : mail.files.slice(0, mostFiles);
-    const left = mail.files.slice(accepted.length).map(({ name }) => name);
+    const left = [...mail.lost, ...mail.files.slice(accepted.length).map(({ name }) => name)];
     const files = async (author: Author) => {
       const ids: string[] = [];
       for (const file of accepted) {
@@ -174,6 +189,22 @@ export class MailReplies {
     }
   }
 
+  /** Pauses the address of a mail that came back, unless the user has another one by now. */
+  async #processReport(bytes: Buffer): Promise<readonly [ReplyOutcome, string]> {
+    const { address: replies, tokens, addressOf, onBounced } = this.#options;
+    const other = ['automatic', 'the report is not about a mail to the current address of a user'] as const;
+    const [token] = tokensIn(replies, [bytes.subarray(0, maxHeadBytes).toString()]);
+    const reply = token && (await tokens.find(token));
+    if (!reply) return other;
+    const mail = await this.#read(reply.user, bytes);
+    if (mail === undefined) return unreadable;
+    const address = await addressOf(reply.user);
+    const { bounce } = mail;
+    if (bounce?.token !== token || bounce?.to !== address?.toLowerCase()) return other;
+    await onBounced(reply.user, address as string);
+    return ['bounced', `the status was ${bounce.status}`];
+  }
+
   /** Mails the user once. @throws RequestError `storage_unavailable` if no mail can be sent now */
   async #answer(
     mail: Parameters<RepliesOptions['answer']>[0],
@@ -188,6 +219,10 @@ export class MailReplies {
     return ['unanswered', mail.kind];
   }
 }
+
+/** Whether a mail is from an address, or from the mailbox of an address with a tag, such as `ann+chat@example.org`. */
+const isSender = (from: string | undefined, address: string): boolean =>
+  from === address || from === address.replace(/\+[^@]*@/, '@');
 
 /** Returns the same ID for each delivery of a mail. */
 const clientIdOf = (token: string, messageId: string | undefined, bytes: Buffer): string => {

@@ -24,11 +24,40 @@ export function readRepliesAddress(text: string): RepliesAddress | undefined {
   return { local, domain };
 }
 
-/** An address pattern that finds the tokens in the headers of a mail. The domain may be rewritten on the way. */
-export function tokensIn({ local }: RepliesAddress, headers: readonly string[]): string[] {
+/** Headers that name the recipient of the envelope, and then those that the sender wrote. */
+export const recipientHeaders = ['delivered-to', 'x-original-to', 'envelope-to', 'x-envelope-to', 'to', 'cc'];
+
+/** Maximum bytes of the headers of a mail. */
+export const maxHeadBytes = 256 * 1024;
+
+/** The headers of a mail by their names in lower case, unfolded. They are read without the parser, which may take long. */
+export type Head = (name: string) => string[];
+
+export function headOf(bytes: Buffer): Head {
+  const [head = ''] = bytes
+    .subarray(0, maxHeadBytes)
+    .toString()
+    .split(/\r?\n\r?\n/, 1);
+  const lines = head.replace(/\r?\n[ \t]+/g, ' ').split(/\r?\n/);
+  return (name) =>
+    lines.flatMap((line) =>
+      line.slice(0, name.length + 1).toLowerCase() === `${name}:` ? line.slice(name.length + 1).trim() : [],
+    );
+}
+
+/**
+ * Returns the tokens of the reply addresses to which a mail was sent, the most reliable first.
+ * @param recipient the recipient of the envelope, if the mail server names it
+ */
+export const tokensOfRecipients = (replies: RepliesAddress, head: Head, recipient?: string): string[] => [
+  ...new Set(
+    tokensIn(replies, [...(recipient === undefined ? [] : [recipient]), ...recipientHeaders.flatMap(head)]),
+  ),
+];
+
+/** Returns the tokens in texts with reply addresses. The domain may be rewritten on the way. */
+export function tokensIn({ local }: RepliesAddress, texts: readonly string[]): string[] {
   const escaped = local.replace(/[^A-Za-z0-9]/g, (c) => `\\u{${c.codePointAt(0)?.toString(16)}}`);
   const pattern = new RegExp(`(?<![^\\s<,;:"'])${escaped}\\+(${tokenForm})@`, 'giu');
-  return headers.flatMap((header) =>
-    [...header.matchAll(pattern)].map(([, token = '']) => token.toLowerCase()),
-  );
+  return texts.flatMap((text) => [...text.matchAll(pattern)].map(([, token = '']) => token.toLowerCase()));
 }

@@ -3,10 +3,11 @@ import { chatServerHere } from '../../helpers/chat-here.ts';
 import { doctorSays } from '../../helpers/doctor-says.ts';
 import { postgresDatabase } from '../../helpers/history-database.ts';
 import { startImapServer, type TestImapServer } from '../../helpers/imap-server.ts';
-import { answerable, bytesOf } from '../../helpers/mail-answers.ts';
+import { answerable, bounceOf, bytesOf, mentionByMail } from '../../helpers/mail-answers.ts';
 import { startMailServer, type TestMailServer } from '../../helpers/mail-server.ts';
-import { apiKey, closedAfterEach, type PeopleSite, say, startPeopleSite } from '../../helpers/people.ts';
+import { apiKey, closedAfterEach, type PeopleSite, startPeopleSite } from '../../helpers/people.ts';
 import { startPostgres } from '../../helpers/postgres.ts';
+import { metrics } from '../../helpers/server-figures.ts';
 
 let server: TestMailServer;
 let imap: TestImapServer;
@@ -28,26 +29,16 @@ afterAll(async () => {
   await server.stop();
 });
 const closed = closedAfterEach();
-let users = 0;
+let sent = 0;
 
 const mailsTo = (address: string) => server.mails.filter(({ to }) => to.includes(address));
 
 /** Mentions a user, whose mail program then has a mail with a reply address. */
 async function mailed(on = site) {
-  const mail = `ben${++users}@site.example`;
-  const [ann, ben] = [closed(await on.person()), closed(await on.person({ account: { mail } }))];
-  const { id: room } = await on.den(ann, [ben]);
-  for (const one of [ann, ben]) await one.request('room:join', { room });
-  await say(ann, room, '@B', { mentions: [{ user: ben.id, start: 0, length: 2 }] });
-  await expect.poll(() => mailsTo(mail).length).toBe(1);
-  const [to = ''] = mailsTo(mail)[0]?.headers.get('reply-to') ?? [];
+  const { mail, to, got, texts } = await mentionByMail(on, server, closed);
   const bytes = (text: string) =>
-    bytesOf({ body: `\n${text}\n` }, to, { from: mail, id: `<${++users}@mail.example>` });
-  const texts = async () => {
-    const { messages } = await ann.request('message:history', { room, limit: 10 });
-    return messages.filter(({ user }) => user.id === ben.id).map(({ text }) => text);
-  };
-  return { mail, bytes, texts };
+    bytesOf({ body: `\n${text}\n` }, to, { from: mail, id: `<${++sent}@mail.example>` });
+  return { mail, head: got.head.split('\r\n'), bytes, texts };
 }
 const areSeen = () => expect.poll(() => imap.mails.every(({ seen }) => seen));
 
@@ -94,6 +85,20 @@ test('answers a mail that is too large, of which it reads only the start', async
   await areSeen().toBe(true);
   expect(mailsTo(mail)[1]?.text).toContain('It is too large.');
   expect(await texts()).toEqual([]);
+});
+
+test('takes a bounce of its own mails, and leaves those of other programs unread', async () => {
+  const { head, bytes, texts } = await mailed();
+  const others = bounceOf(['From: shop@garden.example', 'To: ann@site.example', 'Subject: Your order']);
+  imap.deliver(others);
+  imap.deliver(bounceOf(head));
+  imap.deliver(bytes('after them'));
+  await expect.poll(() => imap.mails.at(-1)?.seen).toBe(true);
+  expect(imap.mails.filter(({ seen }) => !seen).map(({ bytes }) => bytes)).toEqual([others]);
+  const replies = await metrics(site.chat.url);
+  expect(replies.get('chat_mail_replies_total{outcome="bounced"}')).toBe(1);
+  expect(await texts()).toEqual(['after them']);
+  for (const mail of imap.mails) mail.seen = true;
 });
 
 test('one of several servers reads the mailbox, and another takes over when it ends', async () => {

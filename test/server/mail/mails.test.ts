@@ -433,6 +433,9 @@ describe('Mails.send', () => {
     expect(server.mails.length).toBe(before);
     await history.write.noteMailAddress({ user: 'dan', address: 'dan2@site.example' });
     expect(await send(mails, unread('dan'))).toBe('sent');
+    // After a bounce.
+    await mails.pause('dan', 'dan2@site.example');
+    expect(await send(mails, unread('dan'))).toBe('refused');
     expect(reasons.join()).not.toMatch(/dan|site/);
     mails.close();
   });

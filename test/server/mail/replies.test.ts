@@ -6,7 +6,16 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import { MailReplies } from '../../../server/mail/replies/replies.ts';
 import type { ReplyTokens } from '../../../server/mail/replies/tokens.ts';
 import { startChild } from '../../helpers/child.ts';
-import { answerable, automatic, bytesOf, mailTo, passMail } from '../../helpers/mail-answers.ts';
+import {
+  answerable,
+  answers,
+  automatic,
+  bounceOf,
+  bytesOf,
+  mailTo,
+  mentionByMail,
+  passMail,
+} from '../../helpers/mail-answers.ts';
 import { startMailServer, type TestMailServer } from '../../helpers/mail-server.ts';
 import {
   apiKey,
@@ -138,13 +147,8 @@ describe('an answer by mail', () => {
     receiveMail(mail, key.write({ CHAT_PORT: String(site.chat.port), CHAT_MAIL: server.url }), ...args);
 
   /** Mentions a user, whose mail program then has a mail with a reply address. */
-  async function mailed(over: object = {}) {
-    const mail = `ben${++users}@site.example`;
-    const [ann, ben] = [closed(await site.person()), closed(await site.person({ account: { mail } }))];
-    const { id: room } = await site.den(ann, [ben], { name: 'spring market', ...over });
-    for (const one of [ann, ben]) await one.request('room:join', { room });
-    await say(ann, room, '@B shall we take it?', { mentions: [{ user: ben.id, start: 0, length: 2 }] });
-    const [to = ''] = replyTo(await mailTo(server, mail));
+  async function mailed(over: Parameters<typeof mentionByMail>[3] = {}) {
+    const { ann, ben, room, mail, to, got } = await mentionByMail(site, server, closed, over);
     /** Passes an answer on to the server, as the command does. */
     const answer = (
       body: string,
@@ -154,7 +158,7 @@ describe('an answer by mail', () => {
       const { messages } = await ann.request('message:history', { room, limit: 10 });
       return messages.map(({ user, text }) => `${user.id === ben.id ? 'ben' : 'ann'}: ${text}`);
     };
-    return { ann, ben, room, mail, to, answer, texts };
+    return { ann, ben, room, mail, to, head: got.head, answer, texts };
   }
   const post = (mail: Buffer) => passMail(site.chat.url, mail);
   const asked = '@B shall we take it?';
@@ -266,6 +270,18 @@ describe('an answer by mail', () => {
     expect(server.mails.filter(({ to }) => to.includes(mail))).toHaveLength(1);
   });
 
+  test('may come from the mailbox of an address with a tag', async () => {
+    const name = `kim${++users}`;
+    const { answer, texts } = await mailed({ mail: `${name}+chat@site.example` });
+    expect(await answer('\nhello\n', { from: `${name}@site.example` })).toBe('posted');
+    expect(await answer('\nhello\n', { from: `${name}+other@site.example` })).toBe('rejected');
+    expect(await answer('\nhello\n', { from: `${name}+chat@site.example` })).toBe('posted');
+    const untagged = await mailed();
+    const from = untagged.mail.replace('@', '+chat@');
+    expect(await untagged.answer('\nhello\n', { from })).toBe('rejected');
+    expect(await texts()).toEqual([`ann: ${asked}`, 'ben: hello', 'ben: hello']);
+  });
+
   test('cannot add recipients or headers to the mail about it', async () => {
     const { mail, answer } = await mailed();
     const id = '<a@b.example>\r\nBcc: victim@evil.example';
@@ -274,6 +290,16 @@ describe('an answer by mail', () => {
     ).toBe('rejected');
     const { head, to } = await mailTo(server, mail, 2);
     expect([to, head.includes('evil')]).toEqual([[mail], false]);
+  });
+
+  test('with files in winmail.dat is posted, and its sender learns their names', async () => {
+    const { ann, room, mail, to } = await mailed();
+    const { headers = [], body } = answers.find(({ of }) => of === 'Outlook with files in winmail.dat') ?? {};
+    expect(await post(bytesOf({ headers, body: body ?? '' }, to, { from: mail }))).toBe('posted');
+    const { messages } = await ann.request('message:history', { room, limit: 1 });
+    expect(messages).toMatchObject([{ text: 'See attachment' }]);
+    expect(messages[0]).not.toHaveProperty('files');
+    expect((await mailTo(server, mail, 2)).text).toMatch(/plan\.pdf, Bücher\.docx, and winmail\. dat/);
   });
 
   test('is rejected by mail at most ten times an hour', async () => {
@@ -294,6 +320,23 @@ describe('an answer by mail', () => {
     expect(await texts()).toEqual([`ann: ${asked}`, 'ben: first']);
     server.refusals.set(mail, '421 4.3.2 shutting down');
     expect(await answer('\n> nothing\n')).toBe('storage_unavailable');
+  });
+
+  test('that is the bounce of a mail to the current address of its reader is no answer, but counts', async () => {
+    const { ben, mail, head, texts } = await mailed();
+    const bounce = (returned = head, status = '5.1.1') => post(bounceOf(returned.split('\r\n'), { status }));
+    expect(await bounce()).toBe('bounced');
+    expect(await bounce(head, '5.2.2')).toBe('automatic');
+    expect(await bounce(head.replace(`To: ${mail}`, 'To: victim@site.example'))).toBe('automatic');
+    expect(await bounce(head.replace(/replies\+\w+/, `replies+${'a'.repeat(26)}`))).toBe('automatic');
+    await site.writeSession(ben, { account: { mail: `new-${mail}` } });
+    const again = closed(await site.again(ben));
+    await expect.poll(async () => (await again.request('notify:get', {})).mailTo).toBe(`new-${mail}`);
+    // A check of the session that began before may store the old address once more.
+    await expect.poll(() => bounce()).toBe('automatic');
+    expect(await texts()).toEqual([`ann: ${asked}`]);
+    expect(server.mails.filter(({ to }) => to.includes(mail))).toHaveLength(1);
+    expect(site.chat.output()).not.toContain(mail);
   });
 
   test('needs the key of the API', async () => {
@@ -346,6 +389,7 @@ test('an answer to a mail that is too old is not posted, and its sender learns w
       answered.push(kind);
       return 'sent';
     },
+    onBounced: async () => {},
     onWritten() {},
     onOutcome() {},
   });

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { readIncoming } from '../../../../server/mail/replies/incoming.ts';
-import { answers, automatic, ben, bytesOf } from '../../../helpers/mail-answers.ts';
+import { headOf, tokensOfRecipients } from '../../../../server/mail/replies/reply-address.ts';
+import { answers, automatic, ben, bounceOf, bytesOf } from '../../../helpers/mail-answers.ts';
 
 const token = 'abcdefghijklmnopqrstuvwxy2';
 const to = `replies+${token}@garden.example`;
@@ -12,8 +13,38 @@ const options = {
 
 test.each(answers)('finds the own text in an answer of $of', async (answer) => {
   const mail = await readIncoming(bytesOf(answer, to), options);
-  expect(mail).toMatchObject({ from: ben, isAutomatic: false, tokens: [token], text: answer.text });
+  expect(mail).toMatchObject({ from: ben, isAutomatic: false, text: answer.text });
   expect(mail.files.map(({ name }) => name)).toEqual(answer.files ?? []);
+  expect(mail.lost).toEqual(answer.lost ?? []);
+});
+
+const returned = ['From: Our garden <chat@garden.example>', `Reply-To: <${to}>`, 'To: <Ben@site.example>'];
+
+test.each([
+  ['the headers of the mail', {}],
+  ['the whole mail', { type: 'message/rfc822' }],
+  ['a code for a mailbox that was closed', { status: '5.2.1' }],
+  ['a code for a domain that does not exist', { status: '5.4.4' }],
+  ['a code without a detail', { status: '5.0.0' }],
+])('recognises a bounce with %s', async (_, over) => {
+  const mail = await readIncoming(bounceOf(returned, over), options);
+  const { status = '5.1.1' } = over as { status?: string };
+  expect(mail).toMatchObject({ isAutomatic: true, bounce: { to: ben, status, token } });
+});
+
+test.each([
+  ['a delay', returned, { action: 'delayed', status: '4.4.1' }],
+  ['a delivered mail', returned, { action: 'delivered', status: '2.0.0' }],
+  ['a server that does not respond for days', returned, { status: '4.4.1' }],
+  ['a full mailbox', returned, { status: '5.2.2' }],
+  ['a mail that is too large', returned, { status: '5.3.4' }],
+  ['a policy, such as that of a spam filter', returned, { status: '5.7.1' }],
+  ['a mail without a reply address', returned.toSpliced(1, 1), {}],
+  ['a mail to two users', [...returned, 'To: ann@site.example'], {}],
+  ['a mail whose text has the reply address', [...returned.toSpliced(1, 1), '', `Reply-To: <${to}>`], {}],
+])('does not pause an address after a report about %s', async (_, headers, over) => {
+  const mail = await readIncoming(bounceOf(headers, over), options);
+  expect(mail).toMatchObject({ isAutomatic: true, bounce: undefined });
 });
 
 test.each(automatic)('recognises $of', async ({ headers = [] }) => {
@@ -44,14 +75,21 @@ test('has no sender with two addresses in From', async () => {
   expect((await readIncoming(mail, options)).from).toBeUndefined();
 });
 
-test('finds the token in another case, in the headers of the mail server, and in the envelope', async () => {
-  const mail = bytesOf({ body: '\nhello\n' }, `REPLIES+${token.toUpperCase()}@garden.example`);
-  expect((await readIncoming(mail, options)).tokens).toEqual([token]);
+test('finds the token in another case, in the headers of the mail server, and in the envelope', () => {
+  const tokensOf = (mail: Buffer, recipient?: string) =>
+    tokensOfRecipients(options.replies, headOf(mail), recipient);
+  expect(tokensOf(bytesOf({ body: '\nhello\n' }, `REPLIES+${token.toUpperCase()}@garden.example`))).toEqual([
+    token,
+  ]);
   const other = token.replace('a', 'z');
   const delivered = bytesOf({ headers: [`Delivered-To: ${to}`], body: '\nhello\n' }, 'garden@lists.example');
-  expect((await readIncoming(delivered, options)).tokens).toEqual([token]);
-  const recipient = `replies+${other}@garden.example`;
-  expect((await readIncoming(delivered, { ...options, recipient })).tokens).toEqual([other, token]);
+  expect(tokensOf(delivered)).toEqual([token]);
+  expect(tokensOf(delivered, `replies+${other}@garden.example`)).toEqual([other, token]);
+  const folded = bytesOf({ body: '\nhello\n' }, `ann@site.example>,\n "Our\n\tgarden" <${to}`);
+  expect(tokensOf(folded)).toEqual([token]);
+  // Texts of the sender are no recipients.
+  const text = { headers: [`Subject: ${to}`, `X-To: ${to}`], body: `\nTo: ${to}\n` };
+  expect(tokensOf(bytesOf(text, 'garden@lists.example'))).toEqual([]);
 });
 
 test.each([
