@@ -1,7 +1,10 @@
 import { Parser } from 'htmlparser2';
+import { longest } from './reply-text.ts';
 
-/** Maximum nesting of elements that is followed. */
+/** Maximum nesting of elements that is followed. The parser slows down with each level. */
 const deepest = 200;
+/** UTF-16 units that are parsed at once. */
+const pieceLength = 8192;
 
 const skipped = new Set(
   'script style head title template svg math noscript object iframe select textarea audio video'.split(' '),
@@ -22,9 +25,8 @@ interface Open {
   name: string;
   /** Texts in it are left out. */
   skips: boolean;
-  /** The address to append to the text of a link. */
-  href?: string;
-  textFrom: number;
+  /** A link: its address, which is appended to its text. */
+  link?: { href: string; text: string };
 }
 
 /**
@@ -34,21 +36,39 @@ interface Open {
 export function textOfHtml(html: string): { text: string; pictures: Set<string> } {
   const lines: string[] = [];
   const pictures = new Set<string>();
+  // Reading the end of a text that grows would copy it each time.
   let line = '';
+  let hasText = false;
+  let endsBlank = false;
+  let length = 0;
   let quotes = 0;
   let isOver = false;
   const open: Open[] = [];
   const skips = () => isOver || (open.at(-1)?.skips ?? false);
   const isPre = () => open.some(({ name }) => name === 'pre');
+  const add = (text: string) => {
+    if (text === '') return;
+    line += text;
+    length += text.length;
+    endsBlank = text.endsWith(' ');
+    hasText ||= /[^ ]/.test(text);
+    if (length > longest.text) isOver = true;
+  };
+  const setLine = (text: string) => {
+    line = '';
+    hasText = endsBlank = false;
+    add(text);
+  };
   const endLine = () => {
     const text = line.trimEnd();
     lines.push(quotes === 0 ? text : `${'>'.repeat(Math.min(quotes, 9))} ${text}`);
-    line = '';
+    length++;
+    setLine('');
   };
   const startBlock = () => {
     // A no-break space makes an empty line.
-    if (/[^ ]/.test(line)) endLine();
-    line = '';
+    if (hasText) endLine();
+    setLine('');
   };
   const gap = () => {
     startBlock();
@@ -63,41 +83,46 @@ export function textOfHtml(html: string): { text: string; pictures: Set<string> 
         if (name === 'br') endLine();
         else if (name === 'p' && !/\bMso/.test(classes)) gap();
         else if (blocks.has(name)) startBlock();
-        if (name === 'li') line = '- ';
-        if (name === 'td' && line.trim() !== '') line += ' ';
+        if (name === 'li') setLine('- ');
+        if (name === 'td' && hasText) add(' ');
         if (name === 'img' && quotes === 0 && src.startsWith('cid:')) pictures.add(src.slice(4));
       }
       if (name === 'blockquote') quotes++;
       if (open.length >= deepest) isOver = true;
-      open.push({ name, skips: skips() || own, ...(name === 'a' && { href }), textFrom: line.length });
+      open.push({ name, skips: skips() || own, ...(name === 'a' && { link: { href, text: '' } }) });
     },
     ontext(text) {
       if (skips()) return;
       if (isPre()) {
         const [first = '', ...others] = text.split('\n');
-        line += first;
+        add(first);
         for (const one of others) {
           endLine();
-          line = one;
+          add(one);
         }
         return;
       }
       const joined = text.replace(/[\t\n\f\r ]+/g, ' ');
-      line += line === '' || line.endsWith(' ') ? joined.replace(/^ /, '') : joined;
+      const added = line === '' || endsBlank ? joined.replace(/^ /, '') : joined;
+      add(added);
+      const { link } = open.findLast((one) => one.link !== undefined) ?? {};
+      if (link !== undefined) link.text += added;
     },
     onclosetag(name) {
       const one = open.pop();
       if (!skips() && one?.skips !== true) {
-        const shown = line.slice(one?.textFrom ?? 0).trim();
-        const { href = '' } = one ?? {};
-        if (/^https?:\/\//i.test(href) && shown !== '' && !isShown(href, shown)) line += ` (${href})`;
+        const { href = '', text = '' } = one?.link ?? {};
+        const shown = text.trim();
+        if (/^https?:\/\//i.test(href) && shown !== '' && !isShown(href, shown)) add(` (${href})`);
         if (name === 'p' && !isOver) startBlock();
         else if (blocks.has(name)) startBlock();
       }
       if (name === 'blockquote') quotes = Math.max(0, quotes - 1);
     },
   });
-  parser.end(html);
+  for (let at = 0; at < html.length && !isOver; at += pieceLength)
+    parser.write(html.slice(at, at + pieceLength));
+  parser.end();
   startBlock();
   return { text: lines.join('\n'), pictures };
 }

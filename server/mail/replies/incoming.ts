@@ -35,6 +35,8 @@ export interface IncomingMail {
 /** Limits of the parser. */
 const limits = { maxNestingDepth: 32, maxHeadersSize: maxHeadBytes, forceRfc822Attachments: true };
 
+/** Maximum lines that may begin a part of a mail. The parser takes long for each part. */
+const mostParts = 5000;
 /** Maximum characters of the header `From`. */
 const longestFrom = 2000;
 /** Headers of mailing lists, and of automatic answers that do not use `Auto-Submitted`. */
@@ -49,11 +51,15 @@ const smallestPicture = 16 * 1024;
 const ofPrograms = /^application\/(?:(?:x-)?pkcs7-(?:signature|mime)|pgp-(?:signature|encrypted))$/;
 const tnefTypes = /^application\/(?:vnd\.)?ms-tnef$/;
 
-/** Reads a mail. Takes long for some mails, so it must not run in the server's own process. */
+/**
+ * Reads a mail. Takes long for some mails, so it must not run in the server's own process.
+ * @throws Error if it has too many parts or headers
+ */
 export async function readIncoming(
   bytes: Uint8Array,
   { replies, from: ownSender, names }: ReadingOptions,
 ): Promise<IncomingMail> {
+  if (hasManyParts(bytes)) throw new Error(`the mail has more than ${mostParts} parts`);
   const mail = await PostalMime.parse(bytes, limits);
   const values = (name: string) => mail.headers.filter(({ key }) => key === name).map(({ value }) => value);
   const from = senderOf(values('from'));
@@ -83,6 +89,13 @@ export async function readIncoming(
       .flatMap(({ content }) => namesInTnef(bytesOf(content)))
       .map((name) => name || 'winmail.dat'),
   };
+}
+
+function hasManyParts(bytes: Uint8Array): boolean {
+  const all = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  let parts = 0;
+  for (let at = all.indexOf('\n--'); at >= 0 && parts <= mostParts; at = all.indexOf('\n--', at + 1)) parts++;
+  return parts > mostParts;
 }
 
 function senderOf([header, ...others]: readonly string[]): string | undefined {

@@ -6,13 +6,6 @@ import type { ReadingTask, ToServer } from './reader.ts';
  * connections and little memory.
  */
 
-/** Maximum bytes of memory of this process. */
-const maxMemory = 256 * 1024 * 1024;
-
-setInterval(() => {
-  if (process.memoryUsage.rss() > maxMemory) process.abort();
-}, 50).unref();
-
 const answer = (message: ToServer) => process.send?.(message);
 
 process.on('message', ({ bytes, ...options }: ReadingTask) => {

@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { extname } from 'node:path';
 import { ConcurrencyLimit } from '../../limits/by-key.ts';
-import { isAlive, startSeparate } from '../../limits/separate-process.ts';
+import { isAlive, optionsOf, startSeparate } from '../../limits/separate-process.ts';
 import type { IncomingMail, ReadingOptions } from './incoming.ts';
 
 export interface ReadingTask extends ReadingOptions {
@@ -12,6 +12,10 @@ export type ToServer = 'ready' | { mail: IncomingMail } | { unreadable: true };
 
 /** The time for one mail, in ms. A large mail takes seconds on a busy machine. */
 const longestMs = 30_000;
+/**
+ * Maximum heap of the process, in megabytes. Texts with many lines need most. The bytes of the mail are not in the heap.
+ */
+const maxHeap = 128;
 /** Idle time in ms after which the process ends. */
 const idleMs = 10_000;
 
@@ -49,7 +53,8 @@ export class MailReader {
   async #process(): Promise<ChildProcess> {
     if (this.#child !== undefined && isAlive(this.#child)) return this.#child;
     const file = new URL(`./read-mail${extname(import.meta.url)}`, import.meta.url);
-    this.#child = await startSeparate(file, 'mails');
+    const options = [...optionsOf(file, 'mails'), `--max-old-space-size=${maxHeap}`];
+    this.#child = await startSeparate(file, 'mails', options);
     return this.#child;
   }
 }

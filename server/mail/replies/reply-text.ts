@@ -4,7 +4,7 @@
  */
 
 /** Longer texts are cut off. Messages are much shorter, and the own text is at the start or after a quotation. */
-const longest = { text: 256 * 1024, lines: 5000 };
+export const longest = { text: 256 * 1024, lines: 5000 };
 /** Maximum characters of a line that are compared. */
 const compared = 400;
 /** Maximum lines over which mail programs wrap the line above a quotation, and maximum lines of a signature. */

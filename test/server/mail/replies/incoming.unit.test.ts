@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { readIncoming } from '../../../../server/mail/replies/incoming.ts';
 import { headOf, tokensOfRecipients } from '../../../../server/mail/replies/reply-address.ts';
+import { size } from '../../../guarantees/size.ts';
 import { answers, automatic, ben, bounceOf, bytesOf } from '../../../helpers/mail-answers.ts';
 
 const token = 'abcdefghijklmnopqrstuvwxy2';
@@ -90,6 +91,33 @@ test('finds the token in another case, in the headers of the mail server, and in
   // Texts of the sender are no recipients.
   const text = { headers: [`Subject: ${to}`, `X-To: ${to}`], body: `\nTo: ${to}\n` };
   expect(tokensOf(bytesOf(text, 'garden@lists.example'))).toEqual([]);
+});
+
+test.each([
+  ['parts', `Content-Type: multipart/mixed; boundary=x\n\n${'--x\n\nx\n'.repeat(6000)}--x--\n`],
+  [
+    'levels',
+    Array.from({ length: 40 }, (_, n) => `Content-Type: multipart/mixed; boundary=b${n}\n\n--b${n}\n`).join(
+      '',
+    ),
+  ],
+  ['headers', `${'X-A: b\n'.repeat(50_000)}\nhello\n`],
+])('rejects a mail with too many %s', async (_, body) => {
+  await expect(readIncoming(bytesOf({ body }, to), options)).rejects.toThrow();
+});
+
+test('reads HTML as far as a message could need it, in linear time', async () => {
+  const textOf = async (html: string) => {
+    const body = `Content-Type: text/html\n\n${html}`;
+    return (await readIncoming(bytesOf({ body }, to), options)).text;
+  };
+  expect(await textOf(`${'<blockquote>'.repeat(size(1_000_000, 300_000))}deep`)).toBe('');
+  // Quadratic time would be minutes.
+  expect(await textOf('<'.repeat(size(10_000_000, 1_000_000)))).toMatch(/^<{200000}/);
+  expect(await textOf(`<p>${'<i>x</i>'.repeat(size(1_000_000, 200_000))}`)).toMatch(/^x{100000}/);
+  expect(await textOf('<p>one <a href="https://a.example/b">two <b>three</b></a> four</p>')).toBe(
+    'one two three (https://a.example/b) four',
+  );
 });
 
 test.each([
