@@ -12,7 +12,7 @@ const pollMs = 60_000;
 const standbyMs = 5000;
 /** Timeouts in ms. */
 const timeouts = { connectionTimeout: 20_000, greetingTimeout: 30_000, socketTimeout: 5 * 60_000 };
-/** Maximum mails in one round. */
+/** Maximum mails in one round, and maximum mails in one round per minute that are taken again. */
 const mostAtOnce = 100;
 /** Maximum remembered mails that are not for the chat. All are dropped when it is full. */
 const mostOthers = 10_000;
@@ -79,6 +79,10 @@ export class Mailbox {
   #client: ImapFlow | undefined;
   /** The UIDs of unread mails that are not for the chat. */
   readonly #others = new Set<number>();
+  /** The UIDs of mails that must be taken again later, longest waiting first. */
+  readonly #later = new Set<number>();
+  /** When some of these are taken again, by `performance.now()`. */
+  #laterAt = 0;
 
   constructor(options: MailboxOptions) {
     this.#options = options;
@@ -101,6 +105,7 @@ export class Mailbox {
     this.#client?.close();
     this.#client = undefined;
     this.#others.clear();
+    this.#later.clear();
   }
 
   async #look(signal: AbortSignal): Promise<number> {
@@ -111,13 +116,29 @@ export class Mailbox {
     }
     const client = this.#client ?? (await this.#open(place));
     const found = (await client.search({ seen: false }, { uid: true })) || [];
-    const unread = found.filter((uid) => !this.#others.has(uid)).slice(0, mostAtOnce);
-    for (const uid of unread) {
+    const unread = found
+      .filter((uid) => !this.#others.has(uid) && !this.#later.has(uid))
+      .slice(0, mostAtOnce);
+    for (const uid of [...unread, ...this.#takeLater(new Set(found))]) {
       if (signal.aborted) break;
       await this.#read(client, uid);
     }
     onWorking();
-    return unread.length === mostAtOnce ? 0 : pollMs;
+    if (unread.length === mostAtOnce) return 0;
+    return this.#later.size === 0 ? pollMs : Math.min(pollMs, this.#laterAt - performance.now());
+  }
+
+  /**
+   * Returns mails to take again. Few at a time, after the new ones, so that a user who sends many does not delay others.
+   * @param found the UIDs of unread mails
+   */
+  #takeLater(found: ReadonlySet<number>): number[] {
+    if (performance.now() < this.#laterAt) return [];
+    this.#laterAt = performance.now() + pollMs;
+    for (const uid of this.#later) if (!found.has(uid)) this.#later.delete(uid);
+    const again = [...this.#later].slice(0, mostAtOnce);
+    for (const uid of again) this.#later.delete(uid);
+    return again;
   }
 
   async #open(place: MailboxPlace): Promise<ImapFlow> {
@@ -152,9 +173,10 @@ export class Mailbox {
       // A report about a mail of another program.
       if (!isAnswer && outcome !== 'bounced') return this.#leave(uid);
     } catch (error) {
-      // The mail stays unread, and the next round takes it.
-      if (error instanceof RequestError && !error.isOfStorage) return;
-      throw error;
+      // Other mails may be possible, for example if only the mail server of this sender accepts no rejection.
+      if (!(error instanceof RequestError)) throw error;
+      this.#later.add(uid);
+      return;
     }
     await client.messageFlagsAdd(range, ['\\Seen'], { uid: true });
   }
@@ -168,13 +190,12 @@ export class Mailbox {
 
 /** Describes an error without the text of the server, which may contain the address. */
 function reasonOf(error: unknown): string {
-  const { authenticationFailed, serverResponseCode, responseStatus, code, message } = error as Error & {
+  const { authenticationFailed, serverResponseCode, responseStatus, code } = error as Error & {
     authenticationFailed?: boolean;
     serverResponseCode?: string;
     responseStatus?: string;
     code?: string;
   };
-  if (error instanceof RequestError) return message;
   if (authenticationFailed) return 'the server rejected the login';
   const answer = [responseStatus, serverResponseCode].filter((one) => one !== undefined);
   return answer.length > 0 ? `the response was ${answer.join(' ')}` : `no response (${code ?? 'no code'})`;

@@ -101,6 +101,17 @@ test('takes a bounce of its own mails, and leaves those of other programs unread
   for (const mail of imap.mails) mail.seen = true;
 });
 
+test('posts the answers of others while one cannot be rejected, because its sender’s mail server fails', async () => {
+  const [first, second] = [await mailed(), await mailed()];
+  server.refusals.set(first.mail, '421 4.3.2 shutting down');
+  imap.deliver(first.bytes(''));
+  imap.deliver(second.bytes('after it'));
+  await expect.poll(() => imap.mails.at(-1)?.seen).toBe(true);
+  expect(imap.mails.at(-2)?.seen).toBe(false);
+  expect(await second.texts()).toEqual(['after it']);
+  for (const mail of imap.mails) mail.seen = true;
+});
+
 test('one of several servers reads the mailbox, and another takes over when it ends', async () => {
   const postgres = await startPostgres();
   const history = await postgresDatabase(postgres);
