@@ -5,12 +5,7 @@ import android.app.Activity
 import android.app.NotificationChannel
 import android.app.NotificationManager
 import android.app.PendingIntent
-import android.app.job.JobInfo
-import android.app.job.JobParameters
-import android.app.job.JobScheduler
-import android.app.job.JobService
 import android.content.BroadcastReceiver
-import android.content.ComponentName
 import android.content.Context
 import android.content.Intent
 import android.content.pm.PackageManager
@@ -26,7 +21,6 @@ import androidx.lifecycle.ProcessLifecycleOwner
 import io.github.phpsessionchat.ChatError
 import io.github.phpsessionchat.Reminder
 import io.github.phpsessionchat.RoomSummary
-import kotlinx.coroutines.Job
 import kotlinx.coroutines.MainScope
 import kotlinx.coroutines.delay
 import kotlinx.coroutines.flow.combine
@@ -40,10 +34,6 @@ private const val MAX_MS = 8_000L
 /** How long the job of a push tries before it waits for the next attempt. Android may end it after a minute. */
 private const val JOB_MS = 50_000L
 
-/** The first delay after a failure of the job. It doubles each time. */
-private const val RETRY_MS = 30_000L
-
-/** Identifies the job among all jobs of the app. */
 private const val JOB_ID = 0x70757368
 
 private const val CHANNEL = "messages"
@@ -353,33 +343,20 @@ class ChatNotifications(private val context: Context, private val chat: AndroidC
      */
     data class Target(val room: String, val seq: Long)
 
-    /** Loads the messages of pushes for which the server did not answer in time. Android starts it when there is a network. */
-    class PushJob : JobService() {
-        private val scope = MainScope()
-        private var loading: Job? = null
-
-        override fun onStartJob(params: JobParameters): Boolean {
-            val notifications = current ?: return false
-            loading = scope.launch {
-                val isDone = withTimeoutOrNull(JOB_MS) { notifications.loadMissing() } ?: false
-                jobFinished(params, !isDone)
-            }
-            return true
-        }
-
-        override fun onStopJob(params: JobParameters): Boolean {
-            loading?.cancel()
-            return true
+    /** Loads the messages of pushes for which the server did not answer in time. */
+    class PushJob : ChatJob() {
+        override suspend fun work(): Boolean {
+            val notifications = current ?: return true
+            return withTimeoutOrNull(JOB_MS) { notifications.loadMissing() } ?: false
         }
 
         internal companion object {
+            /** A running job starts again, because it may not load the message of the last push. */
             fun schedule(context: Context) {
-                val job = JobInfo.Builder(JOB_ID, ComponentName(context, PushJob::class.java))
-                    .setRequiredNetworkType(JobInfo.NETWORK_TYPE_ANY)
-                    .setBackoffCriteria(RETRY_MS, JobInfo.BACKOFF_POLICY_EXPONENTIAL)
+                val job = jobInfo(context, JOB_ID, PushJob::class.java)
                 // Also runs while the device sleeps.
                 if (Build.VERSION.SDK_INT >= 31) job.setExpedited(true)
-                context.getSystemService(JobScheduler::class.java).schedule(job.build())
+                context.jobs.schedule(job.build())
             }
         }
     }

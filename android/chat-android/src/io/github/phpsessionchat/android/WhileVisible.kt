@@ -46,7 +46,7 @@ fun AndroidChat.connectWhileVisible(context: Context) {
         .registerDefaultNetworkCallback(object : ConnectivityManager.NetworkCallback() {
             override fun onAvailable(network: Network) = client.wake()
         })
-    SendJob.use(this)
+    ChatJob.chat = this
     visits?.let { keepLogin(it, context, isVisible) }
     MainScope().launch {
         combine(isVisible, unsent) { visible, unsent -> !visible && !unsent.isNullOrEmpty() }
@@ -55,7 +55,6 @@ fun AndroidChat.connectWhileVisible(context: Context) {
 }
 
 private fun AndroidChat.keepLogin(site: SiteVisits, context: Context, isVisible: StateFlow<Boolean>) {
-    VisitJob.use(this)
     MainScope().launch {
         combine(isVisible, access) { visible, access -> visible && access == Access.Granted }.collectLatest { isUsed ->
             while (isUsed) {
