@@ -65,6 +65,8 @@ public final class Chat implements AutoCloseable {
   private final Set<String> changedRooms = new LinkedHashSet<>();
 
   private boolean listChanged;
+  /** Whether the last reported list of rooms was up to date. */
+  private boolean roomListUpToDate;
   private boolean isReportScheduled;
   /** The last user, and the rooms open when the user's session ended. They open again for the same user. */
   private @Nullable String lastUser;
@@ -1931,6 +1933,7 @@ public final class Chat implements AutoCloseable {
       listChanged = false;
       me = null;
       roomList = Collections.emptyList();
+      roomListUpToDate = false;
       messages.clear();
       callbacks.forget();
       post(listener::onHide);
@@ -2673,11 +2676,7 @@ public final class Chat implements AutoCloseable {
       listChanged = false;
       List<RoomSummary> list = new ArrayList<>();
       for (RoomSummary room : rooms.list()) list.add(blocks.apply(room));
-      list = Collections.unmodifiableList(list);
-      roomList = list;
-      List<RoomSummary> reported = list;
-      boolean upToDate = rooms.upToDate();
-      callbacks.postLatest("rooms", () -> listener.onRooms(reported, upToDate));
+      reportRooms(Collections.unmodifiableList(list), rooms.upToDate());
     }
     for (String id : changedRooms) {
       Room room = rooms.byId.get(id);
@@ -2692,6 +2691,15 @@ public final class Chat implements AutoCloseable {
       callbacks.postLatest("messages " + id, () -> listener.onMessages(id, entries, view));
     }
     changedRooms.clear();
+  }
+
+  /** Does not report the same list again. The list of blocked users, which arrives after the rooms, often changes none. */
+  private void reportRooms(List<RoomSummary> list, boolean upToDate) {
+    // A changed room is a new object.
+    if (list.equals(roomList) && upToDate == roomListUpToDate) return;
+    roomList = list;
+    roomListUpToDate = upToDate;
+    callbacks.postLatest("rooms", () -> listener.onRooms(list, upToDate));
   }
 
   private void post(Runnable callback) {

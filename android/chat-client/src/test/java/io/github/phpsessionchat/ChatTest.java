@@ -157,6 +157,28 @@ class ChatTest {
     recorder.await("3 rooms");
   }
 
+  @Test
+  void roomsAreReportedOnceAfterAConnect() throws Exception {
+    chat.close();
+    EventRecorder recorder =
+        new EventRecorder() {
+          @Override
+          public void onRooms(List<RoomSummary> rooms, boolean upToDate) {
+            record(rooms.size() + " rooms");
+          }
+        };
+    chat = chat(outbox, recorder);
+    server.responder = (name, payload) -> name.equals("user:blocked") ? null : ScriptedServer.defaultResponse(name, payload);
+    chat.start();
+    recorder.await("2 rooms");
+    server.awaitRequest("user:blocked");
+    server.respondLate("user:blocked", ScriptedServer.ok(new JSONObject().put("users", new JSONArray())));
+    chat.findUsers("bob", null, recorder.callback("found"));
+    assertEquals("", recorder.await("found"));
+    server.event("room:changed", ScriptedServer.room("garden").put("topic", "Roses"));
+    recorder.await("2 rooms");
+  }
+
   private static OfflineCopy copy(String user) {
     JSONObject me = new JSONObject().put("id", user).put("name", user);
     JSONObject room = ScriptedServer.room("lobby").put("may", new JSONArray().put("send"));
