@@ -74,7 +74,7 @@ fun ChatApp(app: AppParts) {
             BackHandler { loggingIn = false }
             SitePage(R.string.ended_first, stringResource(R.string.login_url), onPage = { hasNewPage = true }, onClose = { loggingIn = false })
         } else {
-            EndedScreen(now.reason) {
+            EndedScreen(now.reason, stringResource(R.string.privacy_url)) {
                 if (now.reason.isLoggedIn) chat.client.start() else loggingIn = true
             }
         }

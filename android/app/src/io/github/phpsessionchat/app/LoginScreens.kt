@@ -9,6 +9,7 @@ import androidx.compose.material3.Button
 import androidx.compose.material3.CircularProgressIndicator
 import androidx.compose.material3.MaterialTheme
 import androidx.compose.material3.Text
+import androidx.compose.material3.TextButton
 import androidx.compose.runtime.Composable
 import androidx.compose.ui.Alignment
 import androidx.compose.ui.Modifier
@@ -23,9 +24,13 @@ import io.github.phpsessionchat.ConnectionState.Refusal
 import io.github.phpsessionchat.SiteBan
 import io.github.phpsessionchat.android.isWaiting
 
-/** Says why the chat ended, and leads to the login. */
+/**
+ * Says why the chat ended, and leads to the login.
+ *
+ * @param privacyPage the address of the site's privacy policy; empty: none
+ */
 @Composable
-fun EndedScreen(reason: Reason, onContinue: () -> Unit) {
+fun EndedScreen(reason: Reason, privacyPage: String, onContinue: () -> Unit) {
     val (title, text) = when (reason) {
         Reason.UNAUTHORIZED -> R.string.ended_unauthorized_title to R.string.ended_unauthorized_text
         Reason.LOGOUT -> R.string.ended_logout_title to R.string.ended_logout_text
@@ -40,7 +45,16 @@ fun EndedScreen(reason: Reason, onContinue: () -> Unit) {
     }
     Notice(stringResource(title), text?.let { stringResource(it) }) {
         Button(onClick = onContinue) { Text(stringResource(button)) }
+        PrivacyLink(privacyPage)
     }
+}
+
+/** Opens the site's privacy policy in the browser. @param page its address; empty: the site has none */
+@Composable
+fun PrivacyLink(page: String, modifier: Modifier = Modifier) {
+    if (page.isEmpty()) return
+    val browser = rememberLinkHandler()
+    TextButton(onClick = { browser.openUri(page) }, modifier) { Text(stringResource(R.string.privacy_policy)) }
 }
 
 @Composable

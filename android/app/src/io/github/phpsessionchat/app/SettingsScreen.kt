@@ -96,7 +96,8 @@ fun SettingsScreen(app: AppParts) {
         }
     }
     // Without a connection, the user can still hide the chat from others who use this device.
-    Settings(settings, canLogOut = app.logoutPage.isNotEmpty() && connection == ConnectionState.Kind.ONLINE, actions, host)
+    val canLogOut = app.logoutPage.isNotEmpty() && connection == ConnectionState.Kind.ONLINE
+    Settings(settings, canLogOut, stringResource(R.string.privacy_url), actions, host)
 }
 
 /** Returns null if the site or the user does not have this setting. */
@@ -114,7 +115,7 @@ private suspend fun AndroidChat.isHidden(): Boolean? {
 }
 
 @Composable
-fun Settings(settings: UserSettings, canLogOut: Boolean, actions: SettingsActions, host: SnackbarHostState) {
+fun Settings(settings: UserSettings, canLogOut: Boolean, privacyPage: String, actions: SettingsActions, host: SnackbarHostState) {
     val notices: LazyListScope.() -> Unit = settings.notices?.let { noticeSettings(it, actions) } ?: {}
     Scaffold(
         containerColor = MaterialTheme.colorScheme.background,
@@ -131,6 +132,7 @@ fun Settings(settings: UserSettings, canLogOut: Boolean, actions: SettingsAction
                 item { SwitchRow(stringResource(R.string.person_hide), null, hidden, onChange = actions::hide) }
             }
             settings.blocked?.let { blockedPeople(it, actions::unblock) }
+            item { PrivacyLink(privacyPage, Modifier.padding(horizontal = 4.dp)) }
             item {
                 TextButton(onClick = if (canLogOut) actions::logOut else actions::forgetLogin, Modifier.padding(4.dp, 12.dp)) {
                     Text(stringResource(if (canLogOut) R.string.settings_logOut else R.string.guest_forget), color = MaterialTheme.colorScheme.error)

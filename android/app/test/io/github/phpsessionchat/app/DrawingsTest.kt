@@ -96,7 +96,7 @@ abstract class DrawingTest : ScreenTest() {
         compose.onNodeWithText(activity.getString(R.string.action_delete)).performScrollTo().performClick()
         compose.waitForIdle()
         takeScreenshot(activity, "delete-$name")
-        show { Settings(Samples.settings, canLogOut = true, SampleSettings(calls), remember { SnackbarHostState() }) }
+        show { Settings(Samples.settings, canLogOut = true, privacyPage = "", SampleSettings(calls), remember { SnackbarHostState() }) }
         takeScreenshot(activity, "settings-$name")
         show { NewChat(Samples.identity, remember { SnackbarHostState() }, {}, {}, {}, { Samples.found(it) }) {} }
         compose.onNodeWithTag("find").performTextInput("B")
@@ -139,7 +139,7 @@ abstract class DrawingTest : ScreenTest() {
         takeScreenshot(activity, "shared-$name")
         show { SitePage(R.string.ended_first, "https://www.example.org/login", {}, {}) }
         takeScreenshot(activity, "login-$name")
-        show { EndedScreen(Reason.LOGOUT) {} }
+        show { EndedScreen(Reason.LOGOUT, "https://www.example.org/privacy") {} }
         takeScreenshot(activity, "ended-$name")
         show { RefusedScreen(Refusal.BANNED, Samples.ban) }
         takeScreenshot(activity, "refused-$name")

@@ -12,6 +12,7 @@ import androidx.compose.ui.test.onNodeWithTag
 import androidx.compose.ui.test.onNodeWithText
 import androidx.compose.ui.test.performClick
 import androidx.compose.ui.test.performScrollToNode
+import io.github.phpsessionchat.ConnectionState.Reason
 import io.github.phpsessionchat.Device
 import io.github.phpsessionchat.NoticesChange
 import io.github.phpsessionchat.Samples
@@ -26,6 +27,7 @@ import java.util.TimeZone
 import java.util.TreeMap
 import org.junit.Assert.assertEquals
 import org.junit.Test
+import org.robolectric.Shadows.shadowOf
 import org.robolectric.shadows.ShadowDialog
 
 class SampleSettings(private val calls: MutableList<String>) : SettingsActions {
@@ -66,8 +68,8 @@ private object SkippingHour : ZoneRulesProvider() {
 }
 
 class SettingsTest : ScreenTest() {
-    private fun showSettings(settings: UserSettings = Samples.settings, canLogOut: Boolean = true) =
-        show { Settings(settings, canLogOut, SampleSettings(calls), SnackbarHostState()) }
+    private fun showSettings(settings: UserSettings = Samples.settings, canLogOut: Boolean = true, privacyPage: String = "") =
+        show { Settings(settings, canLogOut, privacyPage, SampleSettings(calls), SnackbarHostState()) }
 
     private fun scrollTo(text: String) = compose.onNodeWithTag("settings").performScrollToNode(hasText(text))
 
@@ -124,6 +126,27 @@ class SettingsTest : ScreenTest() {
         scrollTo("Forget me on this device")
         compose.onNodeWithText("Forget me on this device").performClick()
         assertEquals(listOf("log out", "forget login"), calls)
+    }
+
+    private fun openedPage() = shadowOf(activity).nextStartedActivity?.dataString
+
+    @Test
+    fun linksThePrivacyPolicyInTheSettingsAndBeforeTheLogin() {
+        val page = "https://www.example.org/privacy"
+        showSettings(privacyPage = page)
+        scrollTo("Privacy policy")
+        compose.onNodeWithText("Privacy policy").performClick()
+        assertEquals(page, openedPage())
+        show { EndedScreen(Reason.UNAUTHORIZED, page) { calls += "log in" } }
+        compose.onNodeWithText("Privacy policy").performClick()
+        assertEquals(page, openedPage())
+        assertEquals(emptyList<String>(), calls)
+    }
+
+    @Test
+    fun linksNoPrivacyPolicyOfASiteThatNamesNone() {
+        show { EndedScreen(Reason.UNAUTHORIZED, "") {} }
+        compose.onNodeWithText("Privacy policy").assertDoesNotExist()
     }
 
     @Test
