@@ -193,6 +193,7 @@ export function javaOptions(asyncApi: object): JavaOptions {
         write: 'Wire.previewImage(image)',
         doc: 'A small picture for {@link Chat#fileRequest}.',
       },
+      'Question.state': { unknown: 'OPEN' },
       'Reaction.emoji': { doc: 'The emoji, or the option of a poll: see {@link #isVote}.' },
       'Reaction.users': {
         doc: 'The IDs of the first ten users at most, by time. {@link Chat#reactions} lists all. Empty in an anonymous poll.',
@@ -237,6 +238,10 @@ export function javaOptions(asyncApi: object): JavaOptions {
       },
       // The server does not send it.
       'RoomSummary.quiet': { isInternal: true, read: 'false' },
+      'RoomSummary.question': {
+        doc: 'The question to the team of the site whose conversation this room is. Absent in other rooms.',
+      },
+      'RoomSummary.question.state': { enum: 'Question.State', unknown: 'OPEN' },
       'RoomSummary.quietForMs': {
         name: 'quietUntil',
         read: 'Wire.until(json, "quietForMs")',
@@ -276,10 +281,10 @@ export function javaOptions(asyncApi: object): JavaOptions {
       ...['protocol', 'rooms', 'tags', 'more', 'node', 'totals', 'fileAccess', 'serverTime'].map(
         (name) => `Identity.${name}`,
       ),
-      ...['cards', 'push', 'mail', 'hold', 'ask', 'moderate'].map((name) => `Identity.can.${name}`),
+      ...['cards', 'push', 'mail', 'hold', 'moderate'].map((name) => `Identity.can.${name}`),
       ...['InvitedRoom.picture', 'Removal.room', 'RoomMember.after', 'RoomSummary.readByOther'],
-      // Shown as rooms.
-      'RoomSummary.question',
+      // The app does not show them.
+      ...['Question', 'RoomSummary.question'].flatMap((path) => [`${path}.about`, `${path}.address`]),
     ]),
     sent: new Set([...sent, ...Object.keys(sentPoll ?? {})]),
     edited: new Set(edited),

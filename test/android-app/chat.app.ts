@@ -29,6 +29,8 @@ const settings = {
   CHAT_HISTORY: history.url,
   CHAT_FILES: history.files,
   CHAT_LIMIT_SEND: '1000/10s',
+  CHAT_TEAM: 'rosa',
+  CHAT_TEAM_TEXT: 'We answer from 9 to 5',
   CHAT_CARDS_URL: '',
   CHAT_WEBHOOK_KEY_FILE: join(files, 'webhook-key'),
 };
@@ -356,6 +358,31 @@ test('the app shows replies only in their thread, sends such replies, and makes 
     ['Which day?', undefined],
   ]);
   expect(sent.at(-1)?.poll?.options).toEqual(['Friday', 'Saturday']);
+  bob.close();
+});
+
+test('the app asks the team of the site, and shows the answer', async () => {
+  const rosa = await connectChat(site.chat.url, await site.session('rosa', 'Rosa'));
+  const app = startApp('AsksTest', await site.session('sam', 'Sam'));
+  await app.until(/the app has asked/);
+  const { questions } = await rosa.request('question:list', { which: 'unassigned' });
+  expect(questions.map(({ name, asker }) => [name, asker.name])).toEqual([['When do you open?', 'Sam']]);
+  const room = questions[0]?.room ?? '';
+  await rosa.request('room:join', { room });
+  await rosa.request('message:send', { room, text: 'At nine', clientId: newClientId() });
+  await expectSuccess(app);
+  rosa.close();
+});
+
+test('a member of the team takes, answers and closes a question in the app', async () => {
+  const cookie = await site.session('rosa', 'Rosa');
+  // Makes the user known as a member of the team.
+  (await connectChat(site.chat.url, cookie)).close();
+  const bob = await connectBob();
+  const { room } = await bob.request('question:ask', { text: 'Are dogs allowed?', clientId: newClientId() });
+  await bob.request('room:join', { room: room.id });
+  await expectSuccess(startApp('AnswersTest', cookie));
+  expect(bob.texts()).toContain('Rosa: Only on a lead');
   bob.close();
 });
 

@@ -3,6 +3,7 @@ package io.github.phpsessionchat
 import io.github.phpsessionchat.android.MemberChanges
 import io.github.phpsessionchat.app.Person
 import io.github.phpsessionchat.app.Site
+import io.github.phpsessionchat.app.TeamQuestion
 import io.github.phpsessionchat.app.offeredActions
 import io.github.phpsessionchat.app.UserSettings
 import java.io.File
@@ -56,6 +57,16 @@ object Samples {
 
     val roomWithPicture: RoomSummary =
         RoomSummary.fromJson(room("board", "board", "private").put("emoji", "🌱").put("picture", "0123456789abcdef"))
+
+    /** A question of Layla to the team of the site, which has waited for an hour. @param by who has it */
+    fun question(state: String, by: User? = null): Pair<RoomSummary, TeamQuestion> {
+        val json = JSONObject().put("state", state).put("asker", json(layla)).put("by", by?.let(::json))
+        val room = RoomSummary.fromJson(room("u-question-1", "Where is my order?", "private").put("question", json))
+        return Pair(room, TeamQuestion(room.question!!, if (state == "open") now - 60 * MINUTE else 0))
+    }
+
+    /** @param text what the site says */
+    fun team(text: String?) = Answers.Team(listOf(bob), 2 * 60 * MINUTE, text)
 
     val manyRooms: List<RoomSummary> = rooms + (1..12).map { RoomSummary.fromJson(room("r$it", "room $it", "private")) }
 
@@ -285,11 +296,14 @@ object Samples {
         canCreatePrivate = true
         canOpenDirect = true
         canFindPeople = true
+        canAsk = true
         canShowPreviews = true
         canAskWhoHasSeen = true
         siteName = "Orchard Lane"
         siteLogo = "site/logo.png"
     }.done()
+
+    val identityOfTeam: Identity = Identity.Draft(identity).apply { canAsk = false }.done()
 
     val person = Person(
         bob,

@@ -204,6 +204,7 @@ private fun OpenConversation(
     val open = conversation ?: return
     val notices = remember { SnackbarHostState() }
     val actions = rememberActions(app, open.room, notices)
+    val room = rooms.find { it.id == open.room }
     LaunchedEffect(open.room, Shared.waiting, access) {
         if (access != Access.Granted) return@LaunchedEffect
         val shared = Shared.take() ?: return@LaunchedEffect
@@ -215,7 +216,7 @@ private fun OpenConversation(
     }
     ConversationScreen(
         conversation = open,
-        room = rooms.find { it.id == open.room },
+        room = room,
         me = user,
         connection = connection,
         composing = composing,
@@ -228,5 +229,6 @@ private fun OpenConversation(
         waiting = held.count { it.room == open.room },
         // Next to the conversation, the list of rooms shows them.
         reminders = if (isAlone) reminders.orEmpty() else emptyList(),
+        question = rememberQuestion(app, room),
     )
 }

@@ -20,6 +20,7 @@ import io.github.phpsessionchat.ChatFile
 import io.github.phpsessionchat.Message
 import io.github.phpsessionchat.MessageEdit
 import io.github.phpsessionchat.NewMessage
+import io.github.phpsessionchat.Question
 import io.github.phpsessionchat.Reminder
 import io.github.phpsessionchat.Report
 import io.github.phpsessionchat.RoomMember
@@ -67,6 +68,10 @@ interface ConversationActions : FileActions {
     /** Shows the message of a due reminder. */
     fun show(reminder: Reminder)
     fun openModeration()
+
+    /** Assigns the question to the user. */
+    fun takeQuestion()
+    fun closeQuestion()
     fun edit(message: Message, edit: MessageEdit)
     fun delete(message: Message)
 
@@ -217,6 +222,17 @@ private class RoomActions(
     override fun show(reminder: Reminder) = app.show(reminder)
 
     override fun openModeration() = navigation.open(Screen.Moderation)
+
+    override fun takeQuestion() = perform {
+        try {
+            request<Question> { takeQuestion(room, it) }
+        } catch (e: ChatRequestException) {
+            // Another member of the team was faster. The bar says who.
+            if (e.code != "conflict") throw e
+        }
+    }
+
+    override fun closeQuestion() = perform { request<Question> { closeQuestion(room, it) } }
 
     override fun edit(message: Message, edit: MessageEdit) = perform { request<Message> { edit(message, edit, it) } }
 

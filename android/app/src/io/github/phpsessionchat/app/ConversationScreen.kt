@@ -69,6 +69,7 @@ private const val HIGHLIGHT_MS = 2_000L
  * @param scheduled the user's scheduled messages in the room
  * @param waiting the number of messages that wait for a decision of the user
  * @param reminders the user's reminders in all rooms
+ * @param question null in other rooms than questions, and for users who are not in the team
  */
 @Composable
 fun ConversationScreen(
@@ -85,6 +86,7 @@ fun ConversationScreen(
     scheduled: List<ScheduledMessage> = emptyList(),
     waiting: Int = 0,
     reminders: List<Reminder> = emptyList(),
+    question: TeamQuestion? = null,
 ) {
     val name = room?.let { titleOf(it) }.orEmpty()
     var shownMenu by remember(conversation.room) { mutableStateOf<Message?>(null) }
@@ -118,6 +120,7 @@ fun ConversationScreen(
     ) { inner ->
         Column(Modifier.fillMaxSize().padding(inner)) {
             ConnectionBar(connection, actions::reconnect)
+            if (question != null) QuestionBar(question, me, actions)
             ReminderLine(reminders, actions::show, actions::openScheduled, Modifier.padding(horizontal = 12.dp))
             ModerationLine(waiting, room?.reports ?: 0, actions::openModeration, Modifier.padding(horizontal = 12.dp))
             when {

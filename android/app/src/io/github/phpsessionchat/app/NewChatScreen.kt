@@ -42,13 +42,14 @@ fun NewChatScreen(app: AppParts) {
         onClose = app.navigation::back,
         onNewRoom = { app.navigation.open(Screen.NewRoom) },
         onPublicRooms = { app.navigation.open(Screen.PublicRooms) },
+        onAsk = { app.navigation.open(Screen.Ask) },
         find = { query -> app.chat.request { findUsers(query, null, it) } },
     ) { user -> perform { app.navigation.openRoom(request<RoomSummary> { openDirect(user.id, it) }.id) } }
 }
 
 val Identity.canCreateRooms get() = canCreatePublic || canCreatePrivate
 
-/** Leads to new rooms and to public rooms, and finds people to write to. */
+/** Leads to new rooms, to public rooms and to the team of the site, and finds people to write to. */
 @Composable
 fun NewChat(
     me: Identity,
@@ -56,6 +57,7 @@ fun NewChat(
     onClose: () -> Unit,
     onNewRoom: () -> Unit,
     onPublicRooms: () -> Unit,
+    onAsk: () -> Unit,
     find: suspend (String) -> Found,
     onWrite: (User) -> Unit,
 ) {
@@ -69,6 +71,7 @@ fun NewChat(
         LazyColumn(Modifier.fillMaxSize().padding(inner).consumeWindowInsets(inner).imePadding().testTag("new chat")) {
             if (me.canCreateRooms) item { Entry(R.string.rooms_new, onNewRoom) }
             item { Entry(R.string.rooms_more, onPublicRooms) }
+            if (me.canAsk) item { Entry(R.string.ask_menu, onAsk) }
             if (me.canOpenDirect && me.canFindPeople) {
                 item { SectionHeading(stringResource(R.string.direct_title)) }
                 item { FindField(query, { query = it }) }

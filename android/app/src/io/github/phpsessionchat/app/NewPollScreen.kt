@@ -14,7 +14,6 @@ import androidx.compose.foundation.verticalScroll
 import androidx.compose.material3.Button
 import androidx.compose.material3.MaterialTheme
 import androidx.compose.material3.OutlinedButton
-import androidx.compose.material3.OutlinedTextField
 import androidx.compose.material3.Scaffold
 import androidx.compose.material3.Text
 import androidx.compose.runtime.Composable
@@ -28,7 +27,6 @@ import androidx.compose.runtime.saveable.rememberSaveable
 import androidx.compose.runtime.setValue
 import androidx.compose.ui.Modifier
 import androidx.compose.ui.platform.LocalContext
-import androidx.compose.ui.platform.testTag
 import androidx.compose.ui.res.stringResource
 import androidx.compose.ui.unit.dp
 import io.github.phpsessionchat.Message
@@ -39,12 +37,10 @@ import java.text.NumberFormat
 import java.util.UUID
 import kotlinx.coroutines.launch
 
-private const val HOUR_MS = 3_600_000L
-
 /** How long polls can last. */
 private val durations = listOf(RelativeUnit.HOURS to HOUR_MS, RelativeUnit.DAYS to 24 * HOUR_MS, RelativeUnit.WEEKS to 7 * 24 * HOUR_MS)
 
-private fun lengthOf(text: String) = text.codePointCount(0, text.length)
+fun lengthOf(text: String) = text.codePointCount(0, text.length)
 
 /** Returns the options that are not empty; null if the server would reject them. */
 fun validOptions(options: List<String>): List<String>? {
@@ -108,18 +104,18 @@ fun NewPollForm(isEvent: Boolean, textLimit: Int, onClose: () -> Unit, send: sus
             Modifier.fillMaxSize().padding(inner).consumeWindowInsets(inner).imePadding().verticalScroll(rememberScrollState()).padding(bottom = 16.dp),
             Arrangement.spacedBy(8.dp),
         ) {
-            Field(stringResource(if (isEvent) R.string.create_name else R.string.poll_question), question, "question") { question = it }
+            FormField(stringResource(if (isEvent) R.string.create_name else R.string.poll_question), question, "question") { question = it }
             if (isEvent) {
                 TimeField(R.string.event_start, start, isOptional = false) { start = it }
                 TimeField(R.string.poll_ends, end, isOptional = true) { end = it }
-                Field("${stringResource(R.string.event_place)} (${stringResource(R.string.create_optional)})", place, "place") {
+                FormField("${stringResource(R.string.event_place)} (${stringResource(R.string.create_optional)})", place, "place") {
                     place = it.take(NewPoll.MAX_PLACE_LENGTH)
                 }
             } else {
                 for ((index, option) in options.withIndex()) {
                     val number = NumberFormat.getIntegerInstance().format(index + 1)
                     val isWrong = lengthOf(option.trim()) > NewPoll.MAX_OPTION_LENGTH || options.take(index).any { it.isNotBlank() && it.trim() == option.trim() }
-                    Field(stringResource(R.string.poll_option, number), option, "option $index", isWrong) { text ->
+                    FormField(stringResource(R.string.poll_option, number), option, "option $index", isWrong) { text ->
                         val changed = options.toMutableList().apply { set(index, text) }
                         options = if (changed.last().isNotEmpty() && changed.size < NewPoll.MAX_OPTIONS) changed + "" else changed
                     }
@@ -138,18 +134,6 @@ fun NewPollForm(isEvent: Boolean, textLimit: Int, onClose: () -> Unit, send: sus
             }
         }
     }
-}
-
-@Composable
-private fun Field(label: String, text: String, tag: String, isWrong: Boolean = false, onChange: (String) -> Unit) {
-    OutlinedTextField(
-        text,
-        onChange,
-        Modifier.fillMaxWidth().padding(horizontal = 16.dp).testTag(tag),
-        textStyle = inOwnDirection,
-        label = { Text(label) },
-        isError = isWrong,
-    )
 }
 
 /** @param time 0: not chosen */

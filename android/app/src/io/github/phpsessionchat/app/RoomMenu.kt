@@ -17,8 +17,6 @@ import io.github.phpsessionchat.RoomSummary
 import io.github.phpsessionchat.RoomSummary.Notify
 import java.time.ZonedDateTime
 
-private const val HOUR_MS = 3_600_000L
-
 /** Leaves room between the positions of favourites, so that a room can move there. */
 private const val STEP = 1L shl 20
 

@@ -25,6 +25,9 @@ sealed interface Screen : Serializable {
 
     data object NewRoom : Screen
 
+    /** A question to the team of the site. */
+    data object Ask : Screen
+
     data object PublicRooms : Screen
 
     /** @param room a room of the user, which decides what may be known about them */
@@ -58,6 +61,7 @@ fun ScreenContent(screen: Screen, app: AppParts) = when (screen) {
     Screen.Scheduled -> ScheduledScreen(app)
     Screen.NewChat -> NewChatScreen(app)
     Screen.NewRoom -> NewRoomScreen(app)
+    Screen.Ask -> AskScreen(app)
     Screen.PublicRooms -> PublicRoomsScreen(app)
     is Screen.Person -> PersonScreen(app, screen.room, User(screen.id, screen.name))
     is Screen.Thread -> ThreadScreen(app, screen)

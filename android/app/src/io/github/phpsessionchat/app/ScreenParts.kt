@@ -24,6 +24,7 @@ import androidx.compose.material3.IconButton
 import androidx.compose.material3.LocalContentColor
 import androidx.compose.material3.MaterialTheme
 import androidx.compose.material3.ModalBottomSheet
+import androidx.compose.material3.OutlinedTextField
 import androidx.compose.material3.ProvideTextStyle
 import androidx.compose.material3.RadioButton
 import androidx.compose.material3.Surface
@@ -37,6 +38,7 @@ import androidx.compose.runtime.CompositionLocalProvider
 import androidx.compose.ui.Alignment
 import androidx.compose.ui.Modifier
 import androidx.compose.ui.layout.Layout
+import androidx.compose.ui.platform.testTag
 import androidx.compose.ui.res.stringResource
 import androidx.compose.ui.semantics.Role
 import androidx.compose.ui.semantics.heading
@@ -140,6 +142,19 @@ fun PersonRow(
             }
         }
     }
+}
+
+/** A text field of a form. */
+@Composable
+fun FormField(label: String, text: String, tag: String, isWrong: Boolean = false, onChange: (String) -> Unit) {
+    OutlinedTextField(
+        text,
+        onChange,
+        Modifier.fillMaxWidth().padding(horizontal = 16.dp).testTag(tag),
+        textStyle = inOwnDirection,
+        label = { Text(label) },
+        isError = isWrong,
+    )
 }
 
 /** One of several exclusive choices. */

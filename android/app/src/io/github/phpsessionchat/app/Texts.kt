@@ -2,10 +2,14 @@ package io.github.phpsessionchat.app
 
 import android.content.Context
 import android.icu.text.DisplayContext
+import android.icu.text.MeasureFormat
+import android.icu.text.NumberFormat
 import android.icu.text.RelativeDateTimeFormatter
 import android.icu.text.RelativeDateTimeFormatter.AbsoluteUnit
 import android.icu.text.RelativeDateTimeFormatter.Direction
 import android.icu.text.RelativeDateTimeFormatter.Style
+import android.icu.util.Measure
+import android.icu.util.MeasureUnit
 import android.icu.util.ULocale
 import android.text.format.DateUtils
 import android.text.format.DateUtils.FORMAT_ABBREV_MONTH
@@ -38,6 +42,11 @@ import io.github.phpsessionchat.MessageText.Block
 import io.github.phpsessionchat.MessageText.Piece
 import io.github.phpsessionchat.RoomSummary
 import io.github.phpsessionchat.User
+import java.util.Locale
+
+const val MINUTE_MS = 60_000L
+const val HOUR_MS = 60 * MINUTE_MS
+private const val DAY_MS = 24 * HOUR_MS
 
 /** Separates a name or text from the direction of the text around it. */
 fun isolate(text: String) = "\u2068$text\u2069"
@@ -213,4 +222,18 @@ fun dateText(time: Long): String = formatted(time, DATE_FLAGS)
 private fun formatted(time: Long, flags: Int, end: Long = time): String {
     val context = LocalContext.current
     return remember(LocalClock.current, context, time, end, flags) { DateUtils.formatDateRange(context, time, end, flags) }
+}
+
+/** Returns a time span in one unit, such as “3 hours”, rounded up, as in `client/src/views/questions/how-long.ts`. */
+fun howLong(ms: Long): String {
+    val (unit, size) = when {
+        ms < HOUR_MS -> MeasureUnit.MINUTE to MINUTE_MS
+        ms < 2 * DAY_MS -> MeasureUnit.HOUR to HOUR_MS
+        else -> MeasureUnit.DAY to DAY_MS
+    }
+    val count = maxOf(1L, (ms + size - 1) / size)
+    val locale = Locale.getDefault()
+    // Otherwise some languages have digits that the rest of the app does not use.
+    val numbers = NumberFormat.getIntegerInstance(locale)
+    return MeasureFormat.getInstance(ULocale.forLocale(locale), MeasureFormat.FormatWidth.WIDE, numbers).formatMeasures(Measure(count, unit))
 }

@@ -98,7 +98,7 @@ abstract class DrawingTest : ScreenTest() {
         takeScreenshot(activity, "delete-$name")
         show { Settings(Samples.settings, canLogOut = true, privacyPage = "", SampleSettings(calls), remember { SnackbarHostState() }) }
         takeScreenshot(activity, "settings-$name")
-        show { NewChat(Samples.identity, remember { SnackbarHostState() }, {}, {}, {}, { Samples.found(it) }) {} }
+        show { NewChat(Samples.identity, remember { SnackbarHostState() }, {}, {}, {}, {}, { Samples.found(it) }) {} }
         compose.onNodeWithTag("find").performTextInput("B")
         compose.mainClock.advanceTimeBy(400)
         takeScreenshot(activity, "new-chat-$name")
@@ -112,6 +112,9 @@ abstract class DrawingTest : ScreenTest() {
             show { NewPollForm(isEvent, 4_000, {}) { _, _, _ -> } }
             takeScreenshot(activity, if (isEvent) "new-event-$name" else "new-poll-$name")
         }
+        val (room, question) = Samples.question("open")
+        showConversation(room = room, question = question)
+        takeScreenshot(activity, "question-$name")
         showConversation(Samples.cardEntries)
         takeScreenshot(activity, "card-$name")
         showConversation(scheduled = Samples.scheduled.take(1))

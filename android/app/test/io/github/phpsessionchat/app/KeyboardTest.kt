@@ -45,7 +45,7 @@ class KeyboardTest : ScreenTest() {
 
     @Test
     fun foundUsersEndAboveTheKeyboard() {
-        show { NewChat(Samples.identity, remember { SnackbarHostState() }, {}, {}, {}, { Samples.found(it) }) {} }
+        show { NewChat(Samples.identity, remember { SnackbarHostState() }, {}, {}, {}, {}, { Samples.found(it) }) {} }
         assertEndsAtKeyboard("new chat")
     }
 

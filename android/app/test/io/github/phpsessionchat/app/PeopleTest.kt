@@ -22,7 +22,7 @@ class PeopleTest : ScreenTest() {
     @Test
     fun findsAPersonToWriteTo() {
         show {
-            NewChat(Samples.identity, SnackbarHostState(), {}, { calls += "new room" }, { calls += "public" }, { Samples.found(it) }) {
+            NewChat(Samples.identity, SnackbarHostState(), {}, { calls += "new room" }, { calls += "public" }, {}, { Samples.found(it) }) {
                 calls += "write ${it.id}"
             }
         }

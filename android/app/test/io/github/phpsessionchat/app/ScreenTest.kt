@@ -107,6 +107,8 @@ abstract class ScreenTest {
         override fun remind(message: Message, at: Long) = record("remind ${message.seq} at ${dayAndTime(at, activity)}")
         override fun show(reminder: Reminder) = record("show ${reminder.id}")
         override fun openModeration() = record("moderation")
+        override fun takeQuestion() = record("take question")
+        override fun closeQuestion() = record("close question")
         override fun edit(message: Message, edit: MessageEdit) = record("edit ${message.seq} ${Samples.textOf(edit)}")
         override fun delete(message: Message) = record("delete ${message.seq}")
         override fun isPinned(message: Message) = message.seq == 1L
@@ -189,10 +191,11 @@ abstract class ScreenTest {
         reminders: List<Reminder> = emptyList(),
         threads: Map<Long, Replies> = Samples.threads,
         isStored: Boolean = false,
+        question: TeamQuestion? = null,
     ) = show {
         Conversation(
             entries, view, connection, uploads, room, target = target, pins = pins, scheduled = scheduled, waiting = waiting,
-            reminders = reminders, threads = threads, isStored = isStored,
+            reminders = reminders, threads = threads, isStored = isStored, question = question,
         )
     }
 
@@ -211,6 +214,7 @@ abstract class ScreenTest {
         reminders: List<Reminder> = emptyList(),
         threads: Map<Long, Replies> = Samples.threads,
         isStored: Boolean = false,
+        question: TeamQuestion? = null,
     ) = ConversationScreen(
         Conversation("lobby", entries, view, listOf(Samples.bob), readByOther = 5, target, threads, pins = pins),
         room,
@@ -225,5 +229,6 @@ abstract class ScreenTest {
         scheduled = scheduled,
         waiting = waiting,
         reminders = reminders,
+        question = question,
     )
 }

@@ -30,6 +30,10 @@ class SmallScreenTest : ScreenTest() {
         showConversation(Samples.rejectedEntries)
         findProblems("rejected message")
         takeScreenshot(activity, "small-rejected-$name")
+        val (room, question) = Samples.question("open")
+        showConversation(room = room, question = question)
+        findProblems("question")
+        takeScreenshot(activity, "small-question-$name")
         show { Restricted(remember { SnackbarHostState() }, {}, { Samples.restrictions }) { _, _ -> } }
         findProblems("restricted users")
         takeScreenshot(activity, "small-restricted-$name")

@@ -16,6 +16,7 @@ import io.github.phpsessionchat.HeldMessage
 import io.github.phpsessionchat.HistoryView
 import io.github.phpsessionchat.Identity
 import io.github.phpsessionchat.PinnedMessage
+import io.github.phpsessionchat.Question
 import io.github.phpsessionchat.Reminder
 import io.github.phpsessionchat.Removal
 import io.github.phpsessionchat.Replies
@@ -154,6 +155,7 @@ class AndroidChat(
     private val mutableUploads = MutableStateFlow<List<Upload>>(emptyList())
     private val mutableSeen = MutableSharedFlow<Seen>(extraBufferCapacity = 8)
     private val mutableCardChanges = MutableSharedFlow<CardChange>(extraBufferCapacity = 8)
+    private val mutableQuestionChanges = MutableSharedFlow<Question>(extraBufferCapacity = 8)
     private val mutableHeld = MutableStateFlow<List<HeldMessage>>(emptyList())
     private val mutableScheduled = MutableStateFlow<List<ScheduledMessage>?>(null)
     private val mutableReminders = MutableStateFlow<List<Reminder>?>(null)
@@ -175,6 +177,9 @@ class AndroidChat(
 
     /** Emits the cards of the open room whose button a user clicked. */
     val cardChanges: SharedFlow<CardChange> = mutableCardChanges.asSharedFlow()
+
+    /** For the team of the site: emits a question after each change. */
+    val questionChanges: SharedFlow<Question> = mutableQuestionChanges.asSharedFlow()
 
     /** The user's scheduled messages in all rooms, including failed ones. Null until they are loaded. */
     val scheduled: StateFlow<List<ScheduledMessage>?> = mutableScheduled.asStateFlow()
@@ -560,6 +565,10 @@ class AndroidChat(
         override fun onReadByOther(room: String, seq: Long) = update(room) { it.copy(readByOther = seq) }
 
         override fun onHeld(room: String) = loadHeld()
+
+        override fun onQuestion(question: Question) {
+            mutableQuestionChanges.tryEmit(question)
+        }
 
         override fun onScheduled(failure: String?) = loadScheduled()
 

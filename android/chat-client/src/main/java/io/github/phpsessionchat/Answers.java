@@ -59,6 +59,27 @@ public final class Answers {
     }
   }
 
+  /** What a visitor who asks the team of the site can expect. */
+  public static final class Team {
+    /** Up to three members of the team. */
+    public final List<User> members;
+    /** The usual time to the first answer, in milliseconds; 0: unknown. */
+    public final long answeredInMs;
+    /** What the site says about it, to show instead of {@link #answeredInMs}; or null. */
+    public final @Nullable String text;
+
+    Team(List<User> members, long answeredInMs, @Nullable String text) {
+      this.members = members;
+      this.answeredInMs = answeredInMs;
+      this.text = text;
+    }
+
+    @Override
+    public String toString() {
+      return "team: " + members;
+    }
+  }
+
   /** A new room. */
   public static final class Created {
     /** The room. */

@@ -1795,6 +1795,67 @@ public final class Chat implements AutoCloseable {
         callback);
   }
 
+  // Questions to the team of the site
+
+  /**
+   * Reads what a visitor who asks the team can expect.
+   *
+   * @param callback gets it; {@code forbidden} without a team
+   */
+  public void team(@Nullable Callback<Answers.Team> callback) {
+    sendRequest("question:about", new JSONObject(), Wire::team, callback);
+  }
+
+  /**
+   * Asks the team, if {@link Identity#canAsk}. A user has one question: this continues it, or opens it again. {@link
+   * #openRoom} shows its room.
+   *
+   * @param text 1 to {@link Identity#textLimit} characters
+   * @param clientId an ID of {@link #newClientId}; after a failure, reuse it so that the text is not sent twice
+   * @param callback gets the room of the question; {@code forbidden} if the user is banned from it
+   */
+  public void askTeam(String text, String clientId, @Nullable Callback<RoomSummary> callback) {
+    Objects.requireNonNull(text, "text");
+    Objects.requireNonNull(clientId, "clientId");
+    sendRequest("question:ask", Wire.payload("text", text, "clientId", clientId), this::putRoom, callback);
+  }
+
+  /**
+   * Reads a question, and makes the user a member of its room. For the team: {@link Identity.SiteRole#TEAM}. {@link
+   * ChatListener#onQuestion} reports later changes.
+   *
+   * @param room the ID of the room
+   * @param callback gets the question
+   */
+  public void openQuestion(String room, @Nullable Callback<Question> callback) {
+    question("question:open", room, callback);
+  }
+
+  /**
+   * Assigns a question to the user. For the team. The members of the team who did not write in it leave its room.
+   *
+   * @param room the ID of the room
+   * @param callback gets the question; {@code conflict} if another member of the team has it
+   */
+  public void takeQuestion(String room, @Nullable Callback<Question> callback) {
+    question("question:take", room, callback);
+  }
+
+  /**
+   * Closes a question, until its asker writes again. For the team.
+   *
+   * @param room the ID of the room
+   * @param callback gets the question
+   */
+  public void closeQuestion(String room, @Nullable Callback<Question> callback) {
+    question("question:close", room, callback);
+  }
+
+  private void question(String name, String room, @Nullable Callback<Question> callback) {
+    JSONObject payload = Wire.payload("question", Objects.requireNonNull(room, "room"));
+    sendRequest(name, payload, data -> Question.fromJson(Wire.object(data, "question")), callback);
+  }
+
   // Cards of the site
 
   /**
@@ -2041,6 +2102,10 @@ public final class Chat implements AutoCloseable {
         case "scheduled:changed":
           String failure = Wire.text(payload, "code");
           postForUser(() -> listener.onScheduled(failure));
+          break;
+        case "question:changed":
+          Question question = Question.fromJson(Wire.object(payload, "question"));
+          postForUser(() -> listener.onQuestion(question));
           break;
         case "blocked:changed":
           String user = payload.optString("user");

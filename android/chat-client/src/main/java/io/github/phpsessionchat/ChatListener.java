@@ -192,6 +192,14 @@ public interface ChatListener {
   default void onHeld(String room) {}
 
   /**
+   * A question was asked, assigned, answered, closed or opened again. Called only for the team:
+   * {@link Identity.SiteRole#TEAM}.
+   *
+   * @param question the question
+   */
+  default void onQuestion(Question question) {}
+
+  /**
    * A scheduled message of this user was added, changed, sent or deleted, here or on another device, or could not be
    * sent. Call {@link Chat#scheduled} for the current list.
    *

@@ -42,6 +42,8 @@ public final class Identity {
   public final boolean canAskWhoHasSeen;
   /** Whether the user may report messages. */
   public final boolean canReport;
+  /** Whether the user may ask the team of the site. */
+  public final boolean canAsk;
   /** Whether the user, a guest, can leave a mail address for the answers. */
   public final boolean canAddress;
   /** The address of a user's picture, with {@code {id}} for the percent-encoded user ID, or null. */
@@ -76,6 +78,7 @@ public final class Identity {
     canShowPreviews = draft.canShowPreviews;
     canAskWhoHasSeen = draft.canAskWhoHasSeen;
     canReport = draft.canReport;
+    canAsk = draft.canAsk;
     canAddress = draft.canAddress;
     avatarTemplate = draft.avatarTemplate;
     profileTemplate = draft.profileTemplate;
@@ -106,6 +109,7 @@ public final class Identity {
     boolean canShowPreviews;
     boolean canAskWhoHasSeen;
     boolean canReport;
+    boolean canAsk;
     boolean canAddress;
     @Nullable String avatarTemplate;
     @Nullable String profileTemplate;
@@ -131,6 +135,7 @@ public final class Identity {
       canShowPreviews = from.canShowPreviews;
       canAskWhoHasSeen = from.canAskWhoHasSeen;
       canReport = from.canReport;
+      canAsk = from.canAsk;
       canAddress = from.canAddress;
       avatarTemplate = from.avatarTemplate;
       profileTemplate = from.profileTemplate;
@@ -158,6 +163,7 @@ public final class Identity {
         canShowPreviews = can.optBoolean("previews");
         canAskWhoHasSeen = can.optBoolean("seen");
         canReport = can.optBoolean("report");
+        canAsk = can.optBoolean("ask");
         canAddress = can.optBoolean("address");
       }
       JSONObject profile = json.optJSONObject("profile");

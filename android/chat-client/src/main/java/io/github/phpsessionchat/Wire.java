@@ -131,6 +131,10 @@ final class Wire {
     return new Answers.SeenBy(list(json, "users", User::fromJson), count(json, "total"));
   }
 
+  static Answers.Team team(JSONObject json) {
+    return new Answers.Team(list(json, "team", User::fromJson), number(json, "answeredInMs"), text(json, "text"));
+  }
+
   /** Converts a remaining time to a time by this machine's clock; 0 if it is absent. */
   static long until(JSONObject json, String name) {
     if (!json.has(name)) return 0;

@@ -335,6 +335,21 @@ public final class Robot implements ChatListener {
       case "reject":
         chat.reject(HeldMessage.fromJson(c.getJSONObject("message")), Wire.text(c, "reason"), answering(c));
         return;
+      case "team":
+        chat.team(answering(c));
+        return;
+      case "askTeam":
+        chat.askTeam(c.getString("text"), c.getString("clientId"), answering(c));
+        return;
+      case "openQuestion":
+        chat.openQuestion(room, answering(c));
+        return;
+      case "takeQuestion":
+        chat.takeQuestion(room, answering(c));
+        return;
+      case "closeQuestion":
+        chat.closeQuestion(room, answering(c));
+        return;
       case "mute":
         chat.mute(room, c.getString("user"), c.optLong("seconds"), Wire.text(c, "reason"), answering(c));
         return;
@@ -534,7 +549,7 @@ public final class Robot implements ChatListener {
   public void onIdentity(Identity me) {
     JSONObject limits = new JSONObject().put("text", me.textLimit).put("mentions", me.mentionsLimit);
     limits.put("file", me.fileLimit).put("files", me.filesLimit);
-    JSONObject can = new JSONObject().put("sendFiles", me.canSendFiles).put("report", me.canReport);
+    JSONObject can = new JSONObject().put("sendFiles", me.canSendFiles).put("report", me.canReport).put("ask", me.canAsk);
     told("identity", "user", me.user, "limits", limits, "can", can, "firstRoom", me.firstRoom, "roles", me.roles);
   }
 
@@ -637,6 +652,11 @@ public final class Robot implements ChatListener {
   }
 
   @Override
+  public void onQuestion(Question question) {
+    told("question", "question", question);
+  }
+
+  @Override
   public void onReport(Report report, int open) {
     told("report", "report", report, "open", open);
   }
@@ -728,6 +748,20 @@ public final class Robot implements ChatListener {
           .put("seq", message.seq)
           .put("text", message.textWithNames());
     }
+    if (value instanceof Question) {
+      Question question = (Question) value;
+      return new JSONObject()
+          .put("room", question.room)
+          .put("name", question.name)
+          .put("state", question.state.name())
+          .put("asker", question.asker.id)
+          .put("by", json(question.by))
+          .put("opened", question.openedAt > 0)
+          .put("waits", question.waitingSince > 0)
+          .put("answered", question.answeredAt > 0)
+          .put("closed", question.closedAt > 0)
+          .put("last", question.last == null ? null : question.last.text);
+    }
     if (value instanceof Device) {
       Device device = (Device) value;
       return new JSONObject().put("id", device.id).put("kind", device.kind.name()).put("name", device.name).put("at", device.at);
@@ -792,6 +826,13 @@ public final class Robot implements ChatListener {
       Answers.Page<?> page = (Answers.Page<?>) value;
       return new JSONObject().put("items", json(page.items)).put("next", page.next);
     }
+    if (value instanceof Answers.Team) {
+      Answers.Team team = (Answers.Team) value;
+      return new JSONObject()
+          .put("members", json(team.members))
+          .put("answeredInMs", team.answeredInMs)
+          .put("text", team.text);
+    }
     if (value instanceof Answers.SeenBy) {
       Answers.SeenBy seen = (Answers.SeenBy) value;
       return new JSONObject().put("users", json(seen.users)).put("total", seen.total);
@@ -836,6 +877,13 @@ public final class Robot implements ChatListener {
     return shown;
   }
 
+  private static JSONObject json(RoomSummary.QuestionState question) {
+    return new JSONObject()
+        .put("state", question.state.name())
+        .put("asker", question.asker.id)
+        .put("by", json((Object) question.by));
+  }
+
   private static JSONObject json(RoomSummary room) {
     List<String> may = new ArrayList<>();
     for (RoomSummary.Right right : room.may) may.add(right.name());
@@ -865,6 +913,7 @@ public final class Robot implements ChatListener {
         .put("slow", room.slow)
         .put("color", room.color == null ? null : room.color.name())
         .put("emoji", room.emoji)
+        .put("question", room.question == null ? null : json(room.question))
         .put("picture", room.picture == null ? null : room.picture.id)
         .put("mutedUntil", room.mutedUntil)
         .put("mutedReason", room.mutedReason)
