@@ -386,6 +386,16 @@ test('a member of the team takes, answers and closes a question in the app', asy
   bob.close();
 });
 
+test('the app reports the newest message of a user', async () => {
+  const bob = await connectBob();
+  await bob.say('Buy my pallets');
+  await bob.say('Half price today');
+  await expectSuccess(startApp('ReportsTest', await site.session('uma', 'Uma')));
+  const reports = 'chat_requests_total{event="message:report",code="ok"}';
+  expect((await metrics(site.chat.url)).get(reports)).toBe(1);
+  bob.close();
+});
+
 test('the app removes the login from the device when the user asks for it', async () => {
   await expectSuccess(startApp('LogOutTest', await site.session('erin', 'Erin')));
 });

@@ -311,6 +311,7 @@ object Samples {
         Presence(RoomSummary.Role.MODERATOR, false, now - 26 * 60 * MINUTE, false),
         isBlocked = false,
         canWrite = true,
+        canReport = true,
         profile = "https://www.example.org/users/2",
         room = largeRoom,
         offered = offeredActions(bob, RoomSummary.Role.MODERATOR, largeRoom, identity),

@@ -10,6 +10,7 @@ import androidx.compose.foundation.lazy.LazyColumn
 import androidx.compose.foundation.lazy.LazyListScope
 import androidx.compose.foundation.lazy.items
 import androidx.compose.material3.ExperimentalMaterial3Api
+import androidx.compose.material3.MaterialTheme
 import androidx.compose.material3.ModalBottomSheet
 import androidx.compose.material3.Text
 import androidx.compose.material3.rememberModalBottomSheetState
@@ -39,10 +40,16 @@ val reportReasons = listOf(
     Reason.OTHER to R.string.report_other,
 )
 
-/** Asks what is wrong with a message. */
+/** Asks what is wrong with a message. @param quoted its text, if the user did not choose the message */
 @Composable
-fun ReportSheet(onClose: () -> Unit, onReport: (Reason) -> Unit) {
+fun ReportSheet(onClose: () -> Unit, quoted: String? = null, onReport: (Reason) -> Unit) {
     ListSheet(stringResource(R.string.report_title), onClose) {
+        if (quoted != null) {
+            item {
+                val color = MaterialTheme.colorScheme.onSurfaceVariant
+                Text(quoted, Modifier.padding(24.dp, 4.dp), color, maxLines = 3, overflow = TextOverflow.Ellipsis, style = inOwnDirection)
+            }
+        }
         for ((reason, label) in reportReasons) {
             item { Text(stringResource(label), Modifier.fillMaxWidth().clickable { onReport(reason) }.padding(24.dp, 14.dp)) }
         }

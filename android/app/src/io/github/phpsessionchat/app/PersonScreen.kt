@@ -31,10 +31,15 @@ import androidx.compose.ui.res.stringResource
 import androidx.compose.ui.text.style.TextAlign
 import androidx.compose.ui.unit.dp
 import androidx.lifecycle.compose.collectAsStateWithLifecycle
+import io.github.phpsessionchat.Answers.Page
+import io.github.phpsessionchat.Entry
+import io.github.phpsessionchat.Message
 import io.github.phpsessionchat.Presence
 import io.github.phpsessionchat.Restriction
 import io.github.phpsessionchat.RoomSummary
+import io.github.phpsessionchat.Search
 import io.github.phpsessionchat.User
+import io.github.phpsessionchat.android.AndroidChat
 
 /** What is known about a user. `presence` and `isBlocked` are null until they are loaded. */
 data class Person(
@@ -43,6 +48,7 @@ data class Person(
     val presence: Presence? = null,
     val isBlocked: Boolean? = null,
     val canWrite: Boolean = false,
+    val canReport: Boolean = false,
     /** The address of the user's page on the site. */
     val profile: String? = null,
     /** The room from which the screen was opened, and what the reader may do with the user there. */
@@ -67,6 +73,7 @@ fun PersonScreen(app: AppParts, room: String, user: User) {
     LaunchedEffect(Unit) {
         perform { isBlocked = request<List<User>> { blocked(it) }.any { it.id == user.id } }
     }
+    var reported by remember { mutableStateOf<Message?>(null) }
     val isSelf = user.id == identity.user.id
     val summary = rooms.find { it.id == room }
     val isDirect = summary?.kind == RoomSummary.Kind.DIRECT
@@ -98,6 +105,7 @@ fun PersonScreen(app: AppParts, room: String, user: User) {
         presence,
         isBlocked,
         canWrite = !isSelf && !isDirect && identity.canOpenDirect,
+        canReport = !isSelf && identity.canReport,
         profile = identity.profileTemplate?.replace("{id}", Uri.encode(user.id)),
         room = summary,
         offered = if (summary == null || isDirect || presence == null) emptyList() else offeredActions(user, presence?.role, summary, identity),
@@ -108,6 +116,12 @@ fun PersonScreen(app: AppParts, room: String, user: User) {
         onClose = app.navigation::back,
         onWrite = { perform { app.navigation.openRoom(request<RoomSummary> { openDirect(user.id, it) }.id) } },
         onProfile = browser::openUri,
+        onReport = {
+            perform {
+                reported = newestMessage(room, user.id)
+                if (reported == null) notices.say(context.getString(R.string.person_noMessages, isolate(user.name)))
+            }
+        },
         moderation,
     ) { blocked ->
         perform {
@@ -115,6 +129,29 @@ fun PersonScreen(app: AppParts, room: String, user: User) {
             isBlocked = blocked
         }
     }
+    reported?.let { message ->
+        ReportSheet(onClose = { reported = null }, shortTextOf(Entry.of(message))) { reason ->
+            reported = null
+            perform {
+                request<Void?> { report(message, reason, null, it) }
+                notices.say(context.getString(R.string.report_done))
+            }
+        }
+    }
+}
+
+/** A page of a search can be empty, because the server reads only a part of a large room. */
+private const val MAX_PAGES = 5
+
+/** Returns the newest message of a user in a room, if it is not very old. */
+private suspend fun AndroidChat.newestMessage(room: String, user: String): Message? {
+    var cursor: String? = null
+    for (number in 1..MAX_PAGES) {
+        val page = request<Page<Message>> { search(Search().room(room).from(user), cursor, it) }
+        if (page.items.isNotEmpty()) return page.items.first()
+        cursor = page.next ?: return null
+    }
+    return null
 }
 
 /** Who a user is, when the user was last here, and what can be done. */
@@ -125,6 +162,7 @@ fun PersonCard(
     onClose: () -> Unit,
     onWrite: () -> Unit,
     onProfile: (address: String) -> Unit,
+    onReport: () -> Unit,
     moderation: MemberActions,
     onBlock: (Boolean) -> Unit,
 ) {
@@ -152,6 +190,9 @@ fun PersonCard(
             }
             if (person.room != null) MemberButtons(user, person.room, person.offered, moderation)
             if (!person.isSelf && user.id != User.ERASED) {
+                if (person.canReport) {
+                    TextButton(onClick = onReport) { Text(stringResource(R.string.person_report), color = MaterialTheme.colorScheme.error) }
+                }
                 BlockButton(person) { if (person.isBlocked == true) onBlock(false) else isAsking = true }
             }
         }

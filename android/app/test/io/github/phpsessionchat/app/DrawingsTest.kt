@@ -104,7 +104,7 @@ abstract class DrawingTest : ScreenTest() {
         takeScreenshot(activity, "new-chat-$name")
         show { NewRoomForm(Samples.identity, {}) {} }
         takeScreenshot(activity, "new-room-$name")
-        show { PersonCard(Samples.person, remember { SnackbarHostState() }, {}, {}, {}, SampleModeration(calls)) {} }
+        show { PersonCard(Samples.person, remember { SnackbarHostState() }, {}, {}, {}, {}, SampleModeration(calls)) {} }
         takeScreenshot(activity, "person-$name")
         showConversation(Samples.pollEntries + Samples.endedEntries)
         takeScreenshot(activity, "polls-$name")

@@ -79,7 +79,7 @@ class ModerationTest : ScreenTest() {
     }
 
     private fun showPerson() = show {
-        PersonCard(Samples.person, SnackbarHostState(), {}, {}, {}, SampleModeration(calls)) {}
+        PersonCard(Samples.person, SnackbarHostState(), {}, {}, {}, {}, SampleModeration(calls)) {}
     }
 
     @Test

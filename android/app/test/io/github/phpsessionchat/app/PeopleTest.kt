@@ -66,12 +66,13 @@ class PeopleTest : ScreenTest() {
 
     @Test
     fun blocksAPersonAfterAQuestion() {
-        show { PersonCard(Samples.person, SnackbarHostState(), {}, { calls += "write" }, { calls += it }, SampleModeration(calls)) { calls += "block $it" } }
+        show { PersonCard(Samples.person, SnackbarHostState(), {}, { calls += "write" }, { calls += it }, { calls += "report" }, SampleModeration(calls)) { calls += "block $it" } }
         compose.onNodeWithText("moderator · Last here Yesterday", substring = true).assertIsDisplayed()
         compose.onNodeWithText("Message").performClick()
         compose.onNodeWithText("Profile").performClick()
+        compose.onNodeWithText("Report").performClick()
         compose.onNodeWithText("Block \u2068Bob Keller\u2069").performClick()
-        assertEquals(listOf("write", "https://www.example.org/users/2"), calls)
+        assertEquals(listOf("write", "https://www.example.org/users/2", "report"), calls)
         compose.onAllNodesWithText("Block \u2068Bob Keller\u2069").onLast().performClick()
         assertEquals("block true", calls.last())
     }
