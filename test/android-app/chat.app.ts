@@ -13,6 +13,7 @@ import { chatServerHere } from '../helpers/chat-here.ts';
 import { emptyHistory, type RunningChat } from '../helpers/chat-server.ts';
 import { type ChatSite, startChatSite } from '../helpers/chat-site.ts';
 import { startChild } from '../helpers/child.ts';
+import { upload } from '../helpers/files.ts';
 import { startFrameProxy } from '../helpers/frame-proxy.ts';
 import { startRememberingSite } from '../helpers/remembering-site.ts';
 import { metrics } from '../helpers/server-figures.ts';
@@ -411,6 +412,17 @@ test('the app opens the logout page of the site and forgets the user when the se
 test('the app keeps files and texts for the same user after a login, but not for the next user', async () => {
   const ivan = await site.session('ivan', 'Ivan');
   await expectSuccess(startApp('NextUserTest', ivan, await site.session('judy', 'Judy')));
+});
+
+test('the app opens and shares a file with another app', async () => {
+  const bob = await connectBob();
+  const sent = { name: 'notes.txt', headers: { origin: site.chat.url } };
+  const { file } = await upload(site.chat.url, await site.session('bob', 'Bob'), 'Water the beds', sent);
+  await bob.request('message:send', {
+    ...{ room: 'lobby', text: 'My notes', files: [{ id: file.id }], clientId: newClientId() },
+  });
+  await expectSuccess(startApp('OpensFilesTest', await site.session('walt', 'Walt')));
+  bob.close();
 });
 
 test('the app opens links to messages and invitations', async () => {

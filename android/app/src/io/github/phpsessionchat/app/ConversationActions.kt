@@ -106,6 +106,9 @@ interface ConversationActions : FileActions {
     /** @throws ChatRequestException */
     suspend fun reactedBy(message: Message, emoji: String, cursor: String?): Page<User>
     fun copyLink(message: Message)
+
+    /** Sends files to another app. */
+    fun share(files: List<ChatFile>)
     fun retry(clientId: String)
     fun discard(clientId: String)
     fun loadOlder()
@@ -178,6 +181,7 @@ private class RoomActions(
     private val drafts = app.drafts
     private val navigation = app.navigation
     private val perform = Requests(chat, notices, scope)
+    private val opener = FileOpener(context, chat, notices, scope)
 
     override val player = SoundPlayer(context, scope) { download(context, chat, it) }
     override val cards = SiteCards(ChatCards(chat, context), scope, ::report)
@@ -375,15 +379,11 @@ private class RoomActions(
 
     override fun cancelUpload(key: String) = client.cancelUpload(key)
 
-    override fun open(file: ChatFile) {
-        scope.launch {
-            try {
-                openFile(context, chat, file)
-            } catch (_: IOException) {
-                notices.show("unreadable")
-            }
-        }
-    }
+    override val downloads get() = opener.progress
+
+    override fun open(file: ChatFile) = opener.open(file)
+
+    override fun share(files: List<ChatFile>) = opener.share(files)
 
     override fun picture(file: ChatFile): Request = client.previewRequest(file)
 

@@ -5,6 +5,7 @@ import android.text.format.Formatter
 import androidx.compose.foundation.background
 import androidx.compose.foundation.clickable
 import androidx.compose.foundation.layout.Arrangement
+import androidx.compose.foundation.layout.Box
 import androidx.compose.foundation.layout.Column
 import androidx.compose.foundation.layout.Row
 import androidx.compose.foundation.layout.aspectRatio
@@ -13,6 +14,7 @@ import androidx.compose.foundation.layout.heightIn
 import androidx.compose.foundation.layout.padding
 import androidx.compose.foundation.layout.size
 import androidx.compose.foundation.shape.RoundedCornerShape
+import androidx.compose.material3.LinearProgressIndicator
 import androidx.compose.material3.MaterialTheme
 import androidx.compose.material3.Text
 import androidx.compose.runtime.Composable
@@ -38,6 +40,9 @@ import okhttp3.Request
 
 /** What the user can do with files. */
 interface FileActions {
+    /** The part of each file that is downloaded now, by its ID. */
+    val downloads: Map<String, Float>
+
     /** Opens a file with another app. */
     fun open(file: ChatFile)
 
@@ -61,16 +66,26 @@ fun MessageFiles(message: Message, actions: ConversationActions) {
 /** A picture in its final size, so that the list does not move when it is loaded. */
 @Composable
 private fun Picture(file: ChatFile, width: Int, height: Int, actions: FileActions, onClick: () -> Unit) {
-    FileImage(
-        file,
-        actions,
-        Modifier.fillMaxWidth()
-            // A very long or wide picture is cropped.
-            .aspectRatio((width.toFloat() / height.coerceAtLeast(1)).coerceIn(0.6f, 3f))
-            .clip(RoundedCornerShape(12.dp))
-            .background(MaterialTheme.colorScheme.outlineVariant)
-            .clickable(onClick = onClick),
-    )
+    Box {
+        FileImage(
+            file,
+            actions,
+            Modifier.fillMaxWidth()
+                // A very long or wide picture is cropped.
+                .aspectRatio((width.toFloat() / height.coerceAtLeast(1)).coerceIn(0.6f, 3f))
+                .clip(RoundedCornerShape(12.dp))
+                .background(MaterialTheme.colorScheme.outlineVariant)
+                .clickable(onClick = onClick),
+        )
+        DownloadProgress(file, actions, Modifier.align(Alignment.BottomCenter))
+    }
+}
+
+/** Shows how far a download is. */
+@Composable
+private fun DownloadProgress(file: ChatFile, actions: FileActions, modifier: Modifier = Modifier) {
+    val progress = actions.downloads[file.id] ?: return
+    LinearProgressIndicator({ progress }, modifier.fillMaxWidth(), trackColor = MaterialTheme.colorScheme.outlineVariant, drawStopIndicator = {})
 }
 
 /** The preview of a picture, cropped to the size of the modifier. */
@@ -100,6 +115,7 @@ fun FileRow(file: ChatFile, actions: FileActions) {
                 color = MaterialTheme.colorScheme.onSurfaceVariant,
                 style = MaterialTheme.typography.labelMedium,
             )
+            DownloadProgress(file, actions)
         }
     }
 }

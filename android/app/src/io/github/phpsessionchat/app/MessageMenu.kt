@@ -114,6 +114,7 @@ private fun MenuSheet(
             MenuEntry(stringResource(R.string.forward_title)) { onDialog(MenuDialog.FORWARD) }
             if (message.text.isNotEmpty()) Entry(R.string.action_copy) { copy(context, message.textWithNames()) }
             Entry(R.string.copyLink_action) { actions.copyLink(message) }
+            if (message.files.isNotEmpty()) Entry(R.string.link_share) { actions.share(message.files) }
             if (isOwn && mayWrite && message.forwarded == null && message.poll == null) Entry(R.string.action_edit) { composing.edit(message) }
             if (!isOwn && message.user.id != User.ERASED) {
                 Entry(stringResource(R.string.person_about, isolate(nameOf(message.user)))) { actions.openPerson(message.user) }

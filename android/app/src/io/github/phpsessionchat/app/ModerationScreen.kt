@@ -29,8 +29,6 @@ import io.github.phpsessionchat.Message
 import io.github.phpsessionchat.Report
 import io.github.phpsessionchat.RoomSummary
 import io.github.phpsessionchat.android.ChatRequestException
-import java.io.IOException
-import kotlinx.coroutines.launch
 
 /** What a moderator can do with messages that wait, and with reports. */
 interface ModerationActions {
@@ -64,6 +62,7 @@ fun ModerationScreen(app: AppParts) {
     LaunchedEffect(rooms.sumOf { it.reports }, version, connection) {
         perform { reports = request<Page<Report>> { reports(null, it) }.items }
     }
+    val opener = remember { FileOpener(context, chat, Notices(context, host), scope) }
     val actions = remember {
         object : ModerationActions {
             override fun close() = app.navigation.back()
@@ -72,15 +71,7 @@ fun ModerationScreen(app: AppParts) {
 
             override fun reject(message: HeldMessage, reason: String?) = perform { decide { request<Void?> { reject(message, reason, it) } } }
 
-            override fun open(file: ChatFile) {
-                scope.launch {
-                    try {
-                        openFile(context, chat, file)
-                    } catch (_: IOException) {
-                        Notices(context, host).show("unreadable")
-                    }
-                }
-            }
+            override fun open(file: ChatFile) = opener.open(file)
 
             override fun show(message: Message) = app.navigation.openMessage(message.room, message.seq)
 

@@ -58,10 +58,11 @@ private class DetailsActions(
     private val room: String,
     private val perform: Requests,
     private val notices: Notices,
-    private val scope: CoroutineScope,
+    scope: CoroutineScope,
     private val context: Context,
 ) : RoomDetailsActions, RoomMenuActions by ChatRoomMenu(app, perform) {
     private val chat = app.chat
+    private val opener = FileOpener(context, chat, notices, scope)
 
     override fun close() = app.navigation.back()
 
@@ -89,15 +90,9 @@ private class DetailsActions(
     override suspend fun files(content: Message.Content, cursor: String?): Page<Message> =
         chat.request { files(room, content, cursor, it) }
 
-    override fun open(file: ChatFile) {
-        scope.launch {
-            try {
-                openFile(context, chat, file)
-            } catch (_: IOException) {
-                notices.show("unreadable")
-            }
-        }
-    }
+    override val downloads get() = opener.progress
+
+    override fun open(file: ChatFile) = opener.open(file)
 
     override fun picture(file: ChatFile): Request = chat.client.previewRequest(file)
 }

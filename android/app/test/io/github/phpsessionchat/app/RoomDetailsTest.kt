@@ -46,6 +46,7 @@ class SampleDetails(private val calls: MutableList<String>) : RoomDetailsActions
     override fun openRestricted() = record("restricted")
     override fun leave() = record("leave")
     override fun delete() = record("delete")
+    override val downloads = emptyMap<String, Float>()
     override fun open(file: ChatFile) = record("open ${file.name}")
     override fun picture(file: ChatFile): Request = Request.Builder().url("https://chat.invalid/${file.id}").build()
     override suspend fun files(content: Message.Content, cursor: String?) = Samples.sharedFiles(content, cursor)

@@ -8,6 +8,7 @@ import androidx.activity.ComponentActivity
 import androidx.activity.compose.setContent
 import androidx.compose.material3.SnackbarHostState
 import androidx.compose.runtime.Composable
+import androidx.compose.runtime.mutableStateMapOf
 import androidx.compose.runtime.remember
 import androidx.compose.ui.test.junit4.createEmptyComposeRule
 import coil.Coil
@@ -89,6 +90,8 @@ abstract class ScreenTest {
 
     private val soundPlayer by lazy { SoundPlayer(activity, MainScope()) { sound } }
 
+    protected val downloads = mutableStateMapOf<String, Float>()
+
     protected val actions = object : ConversationActions {
         override val room = "lobby"
         override val player get() = soundPlayer.also { composedVoices++ }
@@ -145,6 +148,8 @@ abstract class ScreenTest {
         override val fileLimit = 5_000_000L
         override fun retryUpload(key: String) = record("retry upload $key")
         override fun cancelUpload(key: String) = record("cancel upload $key")
+        override val downloads get() = this@ScreenTest.downloads
+        override fun share(files: List<ChatFile>) = record("share ${files.map { it.name }}")
         override fun open(file: ChatFile) = record("open ${file.name}")
         override fun picture(file: ChatFile): Request = Request.Builder().url("https://chat.invalid/${file.id}").build()
         override suspend fun membersNamed(start: String) = Samples.members.filter { it.user.name.startsWith(start) }

@@ -6,6 +6,7 @@ import androidx.compose.foundation.layout.Column
 import androidx.compose.runtime.CompositionLocalProvider
 import androidx.compose.ui.geometry.Offset
 import androidx.compose.ui.semantics.LiveRegionMode
+import androidx.compose.ui.semantics.ProgressBarRangeInfo
 import androidx.compose.ui.semantics.SemanticsActions
 import androidx.compose.ui.semantics.SemanticsNode
 import androidx.compose.ui.semantics.SemanticsProperties
@@ -18,6 +19,7 @@ import androidx.compose.ui.test.assertIsNotEnabled
 import androidx.compose.ui.test.assertTextContains
 import androidx.compose.ui.test.assertTextEquals
 import androidx.compose.ui.test.hasContentDescription
+import androidx.compose.ui.test.hasProgressBarRangeInfo
 import androidx.compose.ui.test.hasText
 import androidx.compose.ui.test.isHeading
 import androidx.compose.ui.test.longClick
@@ -335,6 +337,19 @@ class ScreensTest : ScreenTest() {
         compose.onNodeWithText("board").assertDoesNotExist()
         compose.onNodeWithText("spring market").performClick()
         assertTrue("forward 1 to market" in calls)
+    }
+
+    @Test
+    fun sharesTheFilesOfAMessageAndShowsHowFarADownloadIs() {
+        showConversation()
+        openMenuOf("我十点到,带两箱育苗盆。")
+        compose.onNodeWithText("Share").performClick()
+        assertTrue("share [beds.jpg, plan.pdf]" in calls)
+        compose.onNodeWithTag("messages").performScrollToNode(hasText("plan.pdf"))
+        val progress = hasProgressBarRangeInfo(ProgressBarRangeInfo(0.5f, 0f..1f))
+        compose.onNode(progress, useUnmergedTree = true).assertDoesNotExist()
+        downloads["f2"] = 0.5f
+        compose.onNode(progress, useUnmergedTree = true).assertIsDisplayed()
     }
 
     @Test
