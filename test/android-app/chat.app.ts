@@ -425,6 +425,22 @@ test('the app opens and shares a file with another app', async () => {
   bob.close();
 });
 
+test('a file that is attached and not sent outlives the process', async () => {
+  const bob = await connectBob();
+  const cookie = await site.session('tess', 'Tess');
+  const app = startApp('AttachesTest', cookie);
+  await app.until(/the app has attached a file/);
+  await killApp(app);
+  const next = startApp('SendsAttachedTest', cookie);
+  const last = () => bob.messages().at(-1);
+  await expect
+    .poll(last, { timeout: 120_000 })
+    .toMatchObject({ user: { name: 'Tess' }, files: [{ name: 'plan.txt', size: 4 }] });
+  await bob.say('Thank you');
+  await expectSuccess(next);
+  bob.close();
+});
+
 test('the app opens links to messages and invitations', async () => {
   const bob = await connectBob();
   const { message } = await bob.say('The first of many');

@@ -37,6 +37,7 @@ import io.github.phpsessionchat.android.Drafts
 class AppParts(
     val chat: AndroidChat,
     val drafts: Drafts,
+    val draftFiles: DraftFiles,
     val recorder: VoiceRecorder?,
     val navigation: Navigation,
     /** The site's logout page; empty: the app can only forget the login. */
@@ -205,6 +206,7 @@ private fun OpenConversation(
     val notices = remember { SnackbarHostState() }
     val actions = rememberActions(app, open.room, notices)
     val room = rooms.find { it.id == open.room }
+    LaunchedEffect(open.room, access) { if (access == Access.Granted) app.draftFiles.restore(open.room) }
     LaunchedEffect(open.room, Shared.waiting, access) {
         if (access != Access.Granted) return@LaunchedEffect
         val shared = Shared.take() ?: return@LaunchedEffect

@@ -25,6 +25,9 @@ import kotlinx.coroutines.MainScope
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.withContext
 
+/** Maximum size of all files that are attached and not sent. */
+private const val MAX_DRAFT_FILES_BYTES = 100L * 1024 * 1024
+
 open class ChatApplication : Application(), ImageLoaderFactory {
     protected open val server: String get() = getString(R.string.chat_url)
 
@@ -41,6 +44,7 @@ open class ChatApplication : Application(), ImageLoaderFactory {
     /** Lives as long as the process, so that a screen rotation does not reconnect. */
     val chat by lazy { AndroidChat(server, http, File(filesDir, "outbox"), OfflineStore(File(filesDir, "offline")), visits) }
     val drafts by lazy { Drafts(this) }
+    val draftFiles by lazy { DraftFiles(chat, FileCopies(File(filesDir, "draft-files"), MAX_DRAFT_FILES_BYTES), scope) }
 
     /** Null without a microphone. */
     val recorder by lazy { VoiceRecorder(this, scope).takeIf { packageManager.hasSystemFeature(PackageManager.FEATURE_MICROPHONE) } }
@@ -98,6 +102,7 @@ open class ChatApplication : Application(), ImageLoaderFactory {
     /** The next user of this device must not find texts or pictures of the last one. */
     private fun forgetUser() {
         drafts.clear()
+        draftFiles.clear()
         imageLoader.memoryCache?.clear()
         recorder?.discard()
         for (folder in listOf(downloads(this), pictures(this), recordings(this))) folder.deleteRecursively()

@@ -26,18 +26,16 @@ import io.github.phpsessionchat.Report
 import io.github.phpsessionchat.RoomMember
 import io.github.phpsessionchat.RoomSummary
 import io.github.phpsessionchat.ScheduledMessage
+import io.github.phpsessionchat.Upload
 import io.github.phpsessionchat.User
 import io.github.phpsessionchat.android.ChatRequestException
-import io.github.phpsessionchat.android.newFile
 import java.io.IOException
 import java.util.UUID
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.CoroutineStart
-import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.flow.Flow
 import kotlinx.coroutines.flow.channelFlow
 import kotlinx.coroutines.launch
-import kotlinx.coroutines.withContext
 import okhttp3.Request
 
 /** What the user can do in a room. `retry` and `discard` get the ID of an unsent message. */
@@ -56,7 +54,9 @@ interface ConversationActions : FileActions {
 
     /** @param replyTo the reply to answer; 0: the first message of the thread */
     fun openThread(number: Long, replyTo: Long = 0)
-    fun send(message: NewMessage)
+
+    /** @param files those of the message */
+    fun send(message: NewMessage, files: List<Upload>)
 
     /** @param at milliseconds since 1970 */
     fun schedule(message: NewMessage, at: Long, onDone: () -> Unit)
@@ -169,6 +169,11 @@ fun errorText(code: String) = when (code) {
     else -> R.string.error_other
 }
 
+fun AppParts.send(room: String, message: NewMessage, files: List<Upload>) {
+    chat.client.send(room, message)
+    draftFiles.send(files)
+}
+
 private class RoomActions(
     private val app: AppParts,
     override val room: String,
@@ -195,8 +200,8 @@ private class RoomActions(
 
     override fun openThread(number: Long, replyTo: Long) = navigation.open(Screen.Thread(room, number, replyTo))
 
-    override fun send(message: NewMessage) {
-        client.send(room, message)
+    override fun send(message: NewMessage, files: List<Upload>) {
+        app.send(room, message, files)
         drafts.put(room, "")
     }
 
@@ -354,8 +359,7 @@ private class RoomActions(
             if (fitting.size < files.size) launch { notices.say(context.getString(R.string.file_tooMany, "$limit")) }
             for (uri in fitting) {
                 try {
-                    val file = withContext(Dispatchers.IO) { context.contentResolver.newFile(uri) }
-                    client.upload(room, file)
+                    app.draftFiles.attach(room, uri, context.contentResolver)
                 } catch (_: IOException) {
                     notices.show("unreadable")
                 }
@@ -377,7 +381,7 @@ private class RoomActions(
 
     override fun retryUpload(key: String) = client.retryUpload(key)
 
-    override fun cancelUpload(key: String) = client.cancelUpload(key)
+    override fun cancelUpload(key: String) = app.draftFiles.remove(key)
 
     override val downloads get() = opener.progress
 

@@ -28,7 +28,9 @@ class MainActivity : ComponentActivity() {
             var accent by rememberSaveable { mutableStateOf<String?>(null) }
             LaunchedEffect(me) { me?.let { accent = it.siteAccent } }
             WithClock {
-                ChatTheme(accent) { ChatApp(AppParts(app.chat, app.drafts, app.recorder, navigation, app.logoutPage, app::forgetLogin)) }
+                ChatTheme(accent) {
+                    ChatApp(AppParts(app.chat, app.drafts, app.draftFiles, app.recorder, navigation, app.logoutPage, app::forgetLogin))
+                }
             }
         }
     }

@@ -55,7 +55,7 @@ fun SendButton(composing: Composing, uploads: List<Upload>, actions: Conversatio
                 onLongClickLabel = if (canSchedule) stringResource(R.string.later_title) else null,
                 onLongClick = if (canSchedule) ({ showsTimes = true }) else null,
             ) {
-                if (editing != null) actions.edit(editing, composing.toEdit()) else actions.send(composing.toMessage(files, threadOnly))
+                if (editing != null) actions.edit(editing, composing.toEdit()) else actions.send(composing.toMessage(files, threadOnly), files)
                 composing.clear()
                 onSent()
             },

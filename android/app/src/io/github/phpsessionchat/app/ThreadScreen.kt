@@ -88,9 +88,7 @@ private class ThreadActions(inRoom: ConversationActions, private val app: AppPar
     override fun close() = app.navigation.back()
 
     // The draft of the room stays.
-    override fun send(message: NewMessage) {
-        app.chat.client.send(room, message)
-    }
+    override fun send(message: NewMessage, files: List<Upload>) = app.send(room, message, files)
 
     override fun draft(text: String) = Unit
 

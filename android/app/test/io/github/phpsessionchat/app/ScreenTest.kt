@@ -101,7 +101,7 @@ abstract class ScreenTest {
         override fun openDetails() = record("details")
         override fun openThread(number: Long, replyTo: Long) = record("thread $number${if (replyTo == 0L) "" else ", a reply to $replyTo"}")
         override fun openPerson(user: User) = record("person ${user.id}")
-        override fun send(message: NewMessage) = record("send ${Samples.textOf(message)}")
+        override fun send(message: NewMessage, files: List<Upload>) = record("send ${Samples.textOf(message)}")
         override fun schedule(message: NewMessage, at: Long, onDone: () -> Unit) {
             record("schedule ${Samples.textOf(message)} at ${dayAndTime(at, activity)}")
             onDone()

@@ -190,6 +190,12 @@ class AndroidChat(
     /** For moderators: the newest messages of others that wait for a decision. */
     val held: StateFlow<List<HeldMessage>> = mutableHeld.asStateFlow()
 
+    /** Cancelled ones, which the client may list for a moment, and pictures of rooms. */
+    private val hiddenUploads = mutableSetOf<String>()
+
+    /** By the key of the upload. */
+    private val pictures = mutableMapOf<String, CompletableDeferred<ChatFile>>()
+
     /** The rooms that the user moderated when [held] was loaded. */
     private var moderated = emptySet<String>()
 
@@ -392,6 +398,16 @@ class AndroidChat(
         override fun failed(error: ChatError) = Unit
     })
 
+    /** Cancels an upload. See [Chat.cancelUpload]. */
+    fun cancelUpload(key: String) {
+        client.cancelUpload(key)
+        hiddenUploads += key
+        listUploads()
+    }
+
+    private fun listUploads() {
+        mutableUploads.value = client.uploads().filter { it.key !in hiddenUploads }
+    }
     /** Leaves the screen of a room that the server closed. */
     private fun forget(room: String) {
         if (mutableConversation.value?.room == room) mutableConversation.value = null
@@ -524,7 +540,7 @@ class AndroidChat(
                 else it.copy(entries = it.entries.filter { entry -> entry.message != null } + entries)
             }
             // An upload leaves the list when its message is stored.
-            mutableUploads.value = client.uploads()
+            listUploads()
         }
 
         override fun onUpload(upload: Upload) {

@@ -12,6 +12,7 @@ import org.robolectric.RuntimeEnvironment
 class NextUserTest : ServerTest() {
     private val app = RuntimeEnvironment.getApplication() as ChatApplication
     private val download by lazy { File(downloads(app), "f1/plan.pdf") }
+    private val attached by lazy { File(app.filesDir, "draft-files/market/1/content") }
 
     private fun logInAgain(cookie: String) {
         app.chat.client.stop()
@@ -30,8 +31,10 @@ class NextUserTest : ServerTest() {
         activity
         awaitText("lobby")
         val user = app.chat.me.value!!.user.id
-        download.parentFile!!.mkdirs()
-        download.writeText("The plan")
+        for (file in listOf(download, attached, File(attached.parentFile, "name"))) {
+            file.parentFile!!.mkdirs()
+            file.writeText("The plan")
+        }
         val share = Intent(Intent.ACTION_SEND).putExtra(Intent.EXTRA_TEXT, "Good mor")
         compose.runOnUiThread { controller.newIntent(share) }
         openLobby()
@@ -41,11 +44,11 @@ class NextUserTest : ServerTest() {
 
         logInAgain(System.getProperty("chat.cookie")!!)
         assertEquals(user, app.chat.me.value!!.user.id)
-        assertEquals("The plan", download.readText())
+        for (file in listOf(download, attached)) assertEquals("The plan", file.readText())
         assertEquals(mapOf("lobby" to "Good mor"), app.drafts.texts.value)
         assertEquals(1, unsent.size)
 
         logInAgain(System.getProperty("chat.room")!!)
-        compose.waitUntil(60_000) { app.drafts.texts.value.isEmpty() && !downloads(app).exists() && unsent.isEmpty() }
+        compose.waitUntil(60_000) { app.drafts.texts.value.isEmpty() && !downloads(app).exists() && !attached.exists() && unsent.isEmpty() }
     }
 }

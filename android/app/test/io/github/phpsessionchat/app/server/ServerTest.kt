@@ -1,5 +1,6 @@
 package io.github.phpsessionchat.app.server
 
+import android.content.SharedPreferences
 import android.view.View
 import android.view.ViewGroup
 import android.webkit.CookieManager
@@ -37,6 +38,10 @@ open class TestApplication : ChatApplication() {
     }
 
     override fun getFilesDir() = File(System.getProperty("chat.files")!!)
+
+    /** Survives the process, as on a device. */
+    override fun getSharedPreferences(name: String, mode: Int): SharedPreferences =
+        baseContext.getSharedPreferences(File(filesDir, "$name.xml"), mode)
 }
 
 @OptIn(ExperimentalTestApi::class)

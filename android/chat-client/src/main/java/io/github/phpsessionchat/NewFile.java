@@ -20,9 +20,13 @@ public final class NewFile {
     InputStream open() throws IOException;
   }
 
-  final String name;
-  final long size;
-  final Source source;
+  /** The name that others see. */
+  public final String name;
+  /** The size in bytes. */
+  public final long size;
+  /** Provides the content. */
+  public final Source source;
+
   /** The loudness of a voice message; null for other files. */
   final @Nullable String peaks;
   /** Whether this is the picture of a room. */
@@ -82,5 +86,10 @@ public final class NewFile {
    */
   public NewFile asRoomPicture() {
     return new NewFile(name, size, source, null, true);
+  }
+
+  @Override
+  public String toString() {
+    return "file of " + size + " bytes";
   }
 }
