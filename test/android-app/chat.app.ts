@@ -425,6 +425,16 @@ test('the app opens and shares a file with another app', async () => {
   bob.close();
 });
 
+test('an owner chooses a picture for a room in the app', async () => {
+  const cookie = await site.session('vera', 'Vera');
+  const vera = await connectChat(site.chat.url, cookie);
+  await vera.request('room:create', {
+    ...{ name: 'Greenhouse', kind: 'private', members: [], clientId: newClientId() },
+  });
+  await expectSuccess(startApp('PictureTest', cookie));
+  vera.close();
+});
+
 test('a file that is attached and not sent outlives the process', async () => {
   const bob = await connectBob();
   const cookie = await site.session('tess', 'Tess');

@@ -213,6 +213,8 @@ object Samples {
     /** The same room, in which only moderators can write. */
     val announcements: RoomSummary = RoomSummary.fromJson(owned().put("write", "moderators"))
 
+    val largeRoomWithPicture: RoomSummary = RoomSummary.fromJson(owned().put("picture", "0123456789abcdef"))
+
     private fun owned() = room("market", "spring market", "private", unread = 14).put("members", 64).put("topic", "Saturday, 9:00 to 14:00")
         .put("role", "owner").put("notify", "all")
         .put("may", JSONArray(listOf("send", "invite", "update", "remove", "moderate", "pin", "roles", "leave", "delete")))
@@ -415,6 +417,7 @@ object Samples {
         "topic" to change.topic,
         "emoji" to change.emoji,
         "color" to change.color,
+        "picture" to change.picture,
         "write" to change.write?.name?.lowercase(),
         "slow" to change.slow,
         "previews" to change.previews,

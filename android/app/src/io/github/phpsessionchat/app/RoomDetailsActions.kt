@@ -1,6 +1,7 @@
 package io.github.phpsessionchat.app
 
 import android.content.Context
+import android.net.Uri
 import androidx.compose.material3.SnackbarHostState
 import androidx.compose.runtime.Composable
 import androidx.compose.runtime.remember
@@ -14,9 +15,11 @@ import io.github.phpsessionchat.RoomChange
 import io.github.phpsessionchat.RoomMember
 import io.github.phpsessionchat.RoomSummary
 import io.github.phpsessionchat.User
+import io.github.phpsessionchat.android.newFile
 import java.io.IOException
 import kotlinx.coroutines.CoroutineScope
-import kotlinx.coroutines.launch
+import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.withContext
 import okhttp3.Request
 
 /** What the user can do in the details of a room. The functions that load throw a `ChatRequestException`. */
@@ -27,6 +30,7 @@ interface RoomDetailsActions : FileActions, RoomMenuActions {
     fun unpin(seq: Long)
     fun openPerson(user: User)
     fun update(change: RoomChange)
+    fun setPicture(picture: Uri)
 
     /** Chooses link previews in a direct room. */
     fun setPreviews(on: Boolean)
@@ -75,6 +79,14 @@ private class DetailsActions(
     override fun openPerson(user: User) = app.navigation.open(Screen.Person(room, user.id, user.name))
 
     override fun update(change: RoomChange) = perform(::updateError) { request<RoomSummary> { updateRoom(room, change, it) } }
+
+    override fun setPicture(picture: Uri) = perform {
+        try {
+            setRoomPicture(room, withContext(Dispatchers.IO) { context.contentResolver.newFile(picture) })
+        } catch (_: IOException) {
+            notices.show("unreadable")
+        }
+    }
 
     override fun setPreviews(on: Boolean) = perform { request<RoomSummary> { setPreviews(room, on, it) } }
 

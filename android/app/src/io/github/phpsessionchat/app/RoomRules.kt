@@ -1,5 +1,8 @@
 package io.github.phpsessionchat.app
 
+import androidx.activity.compose.rememberLauncherForActivityResult
+import androidx.activity.result.PickVisualMediaRequest
+import androidx.activity.result.contract.ActivityResultContracts.PickVisualMedia
 import androidx.compose.foundation.background
 import androidx.compose.foundation.border
 import androidx.compose.foundation.layout.Arrangement
@@ -17,6 +20,7 @@ import androidx.compose.material3.Button
 import androidx.compose.material3.MaterialTheme
 import androidx.compose.material3.OutlinedTextField
 import androidx.compose.material3.Text
+import androidx.compose.material3.TextButton
 import androidx.compose.runtime.Composable
 import androidx.compose.runtime.getValue
 import androidx.compose.runtime.mutableStateOf
@@ -55,6 +59,7 @@ private val colorNames = listOf(
 /** Changes the name, the look and the rules of a room. */
 fun roomRules(room: RoomSummary, me: Identity, actions: RoomDetailsActions): LazyListScope.() -> Unit = {
     item { NameForm(room, actions::update) }
+    if (me.canSendFiles || room.picture != null) item { Picture(room, me.canSendFiles, actions) }
     item { SectionHeading(stringResource(R.string.settings_color)) }
     item { Colors(room) { actions.update(RoomChange().color(it)) } }
     item {
@@ -127,6 +132,23 @@ private fun NameForm(room: RoomSummary, onChange: (RoomChange) -> Unit) {
             singleLine = true,
         )
         Button(onClick = { onChange(change) }, enabled = isChanged && problem == null) { Text(stringResource(R.string.common_save)) }
+    }
+}
+
+/** Chooses the picture of the room, or removes it. */
+@OptIn(ExperimentalLayoutApi::class)
+@Composable
+private fun Picture(room: RoomSummary, canUpload: Boolean, actions: RoomDetailsActions) {
+    val pictures = rememberLauncherForActivityResult(PickVisualMedia()) { if (it != null) actions.setPicture(it) }
+    SettingRow(stringResource(R.string.settings_picture), stringResource(R.string.settings_picture_hint)) {
+        FlowRow {
+            if (canUpload) {
+                TextButton({ pictures.launch(PickVisualMediaRequest(PickVisualMedia.ImageOnly)) }) { Text(stringResource(R.string.settings_picture_choose)) }
+            }
+            if (room.picture != null) {
+                TextButton({ actions.update(RoomChange().picture(null)) }) { Text(stringResource(R.string.link_remove)) }
+            }
+        }
     }
 }
 

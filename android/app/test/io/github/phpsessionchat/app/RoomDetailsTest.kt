@@ -1,5 +1,6 @@
 package io.github.phpsessionchat.app
 
+import android.net.Uri
 import androidx.compose.material3.SnackbarHostState
 import androidx.compose.runtime.getValue
 import androidx.compose.runtime.mutableStateOf
@@ -42,6 +43,7 @@ class SampleDetails(private val calls: MutableList<String>) : RoomDetailsActions
     override fun unpin(seq: Long) = record("unpin $seq")
     override fun openPerson(user: User) = record("person ${user.id}")
     override fun update(change: RoomChange) = record("update ${Samples.textOf(change)}")
+    override fun setPicture(picture: Uri) = record("picture $picture")
     override fun setPreviews(on: Boolean) = record("previews $on")
     override fun openRestricted() = record("restricted")
     override fun leave() = record("leave")
@@ -137,6 +139,14 @@ class RoomRulesTest : ScreenTest() {
     }
 
     private fun scrollTo(text: String) = compose.onNodeWithTag("details").performScrollToNode(hasText(text))
+
+    @Test
+    fun removesThePictureOfARoom() {
+        showSettings(Samples.largeRoomWithPicture)
+        scrollTo("Remove")
+        compose.onNodeWithText("Remove").performClick()
+        assertEquals(listOf("update picture="), calls)
+    }
 
     @Test
     fun renamesARoomAndChangesItsRules() {

@@ -8,6 +8,7 @@ import io.github.phpsessionchat.Answers.SeenBy
 import io.github.phpsessionchat.Callback
 import io.github.phpsessionchat.Chat
 import io.github.phpsessionchat.ChatError
+import io.github.phpsessionchat.ChatFile
 import io.github.phpsessionchat.ChatListener
 import io.github.phpsessionchat.ConnectionState
 import io.github.phpsessionchat.Entry
@@ -15,11 +16,13 @@ import io.github.phpsessionchat.FileOutbox
 import io.github.phpsessionchat.HeldMessage
 import io.github.phpsessionchat.HistoryView
 import io.github.phpsessionchat.Identity
+import io.github.phpsessionchat.NewFile
 import io.github.phpsessionchat.PinnedMessage
 import io.github.phpsessionchat.Question
 import io.github.phpsessionchat.Reminder
 import io.github.phpsessionchat.Removal
 import io.github.phpsessionchat.Replies
+import io.github.phpsessionchat.RoomChange
 import io.github.phpsessionchat.RoomMember
 import io.github.phpsessionchat.RoomSummary
 import io.github.phpsessionchat.ScheduledMessage
@@ -29,6 +32,7 @@ import io.github.phpsessionchat.User
 import java.io.File
 import kotlin.coroutines.resume
 import kotlin.coroutines.resumeWithException
+import kotlinx.coroutines.CompletableDeferred
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.MainScope
 import kotlinx.coroutines.flow.MutableSharedFlow
@@ -408,6 +412,24 @@ class AndroidChat(
     private fun listUploads() {
         mutableUploads.value = client.uploads().filter { it.key !in hiddenUploads }
     }
+
+    /**
+     * Uploads a picture, and sets it as the picture of a room.
+     *
+     * @throws ChatRequestException with the code of the upload or of the change
+     */
+    suspend fun setRoomPicture(room: String, picture: NewFile) {
+        val key = client.upload(room, picture.asRoomPicture())
+        hiddenUploads += key
+        try {
+            val file = CompletableDeferred<ChatFile>().also { pictures[key] = it }.await()
+            request<RoomSummary> { updateRoom(room, RoomChange().picture(file), it) }
+        } finally {
+            pictures -= key
+            client.cancelUpload(key)
+        }
+    }
+
     /** Leaves the screen of a room that the server closed. */
     private fun forget(room: String) {
         if (mutableConversation.value?.room == room) mutableConversation.value = null
@@ -544,7 +566,10 @@ class AndroidChat(
         }
 
         override fun onUpload(upload: Upload) {
-            mutableUploads.value = client.uploads()
+            listUploads()
+            val picture = pictures[upload.key] ?: return
+            upload.file?.let(picture::complete)
+            upload.failed?.let { picture.completeExceptionally(ChatRequestException(it)) }
         }
 
         override fun onReplies(room: String, threads: List<Replies>) =
