@@ -212,7 +212,7 @@ test('the app shows and takes messages without a server after a new start, until
   await expectSuccess(offline);
 });
 
-test('the app shows the message of a push, and sends the answer to its notification', async () => {
+test('the app shows the message of a push, sends the answer to its notification, and marks it as read', async () => {
   const bob = await connectBob();
   const { room } = await bob.request('room:create', {
     name: 'Den',
@@ -222,8 +222,16 @@ test('the app shows the message of a push, and sends the answer to its notificat
   });
   await bob.request('room:join', { room: room.id });
   await bob.say('Are you there?', room.id);
-  const app = startApp('PushTest', await site.session('dora', 'Dora'), room.id);
+  const cookie = await site.session('dora', 'Dora');
+  const app = startApp('PushTest', cookie, room.id);
   await expect.poll(bob.texts, { timeout: 120_000 }).toContain('Dora: On my way');
+  await app.until(/the app waits for another message/);
+  await bob.say('Bring the ladder', room.id);
+  await app.until(/the app marks the message as read/);
+  const dora = await connectChat(site.chat.url, cookie);
+  const unread = async () => (await dora.request('read:mark', { room: room.id, seq: 0 })).room.unread;
+  await expect.poll(unread).toBe(0);
+  dora.close();
   await expectSuccess(app);
   bob.close();
 });

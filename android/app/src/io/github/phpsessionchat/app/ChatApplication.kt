@@ -62,6 +62,7 @@ open class ChatApplication : Application(), ImageLoaderFactory {
             newMessage = getString(R.string.prefs_sample),
             logIn = getString(R.string.ended_expired_text),
             reply = getString(R.string.action_reply),
+            markRead = getString(R.string.msg_markRead),
             notSent = getString(R.string.msg_failed),
         )
         notifications = ChatNotifications(this, chat, drafts, look)

@@ -44,6 +44,9 @@ private const val SETTLE_MS = 1_000L
 /** The answer field of a notification. */
 private const val REPLY = "reply"
 
+/** Distinguishes the intent of this button from that of the answer. */
+private const val MARK_READ = 1
+
 /** The IDs of the notifications of a room. */
 private const val UNREAD = 1
 private const val REMINDER = 2
@@ -58,7 +61,8 @@ private const val NOT_LOADED = "io.github.phpsessionchat.notLoaded"
 private val FINAL_ERRORS = setOf("unknown_room", "forbidden", ChatError.OFFLINE)
 
 /**
- * Shows notifications for pushes of the chat server (`CHAT_FCM`), with a field for an answer. Create it in
+ * Shows notifications for pushes of the chat server (`CHAT_FCM`), with a field for an answer and a button that marks the
+ * messages as read. Create it in
  * `Application.onCreate`, because an answer can start the process. Use it on the main thread.
  *
  * @param drafts keeps an answer that could not be sent; null: the answer is lost
@@ -80,6 +84,7 @@ class ChatNotifications(private val context: Context, private val chat: AndroidC
         val newMessage: String,
         val logIn: String,
         val reply: String,
+        val markRead: String,
         val notSent: String,
     )
 
@@ -212,7 +217,7 @@ class ChatNotifications(private val context: Context, private val chat: AndroidC
     /** What the server answered about a push. */
     private sealed interface Loaded
 
-    private class Last(val title: String, val text: String?, val author: String) : Loaded
+    private class Last(val title: String, val seq: Long, val text: String?, val author: String) : Loaded
 
     /** The message was read or deleted, or its room is gone. */
     private data object NoMessage : Loaded
@@ -231,7 +236,7 @@ class ChatNotifications(private val context: Context, private val chat: AndroidC
         // The list of rooms may be older than the push.
         val summary = chat.requestOnline<RoomSummary> { loadRoom(room, it) }
         val last = summary.last?.takeIf { summary.member && summary.unread > 0 } ?: return null
-        return Last(summary.with?.name ?: summary.name, if (last.hidden) null else last.text, last.user.name)
+        return Last(summary.with?.name ?: summary.name, last.seq, if (last.hidden) null else last.text, last.user.name)
     }
 
     /** Returns the message of a reminder that is due, read or not. */
@@ -239,7 +244,7 @@ class ChatNotifications(private val context: Context, private val chat: AndroidC
         val reminders = chat.requestOnline<List<Reminder>> { reminders(it) }
         val message = reminders.find { it.due && it.room == room && it.seq == seq }?.message ?: return null
         val summary = chat.requestOnline<RoomSummary> { loadRoom(room, it) }
-        return Last(summary.with?.name ?: summary.name, if (message.hidden) null else message.text, message.user.name)
+        return Last(summary.with?.name ?: summary.name, seq, if (message.hidden) null else message.text, message.user.name)
     }
 
     /** Runs a task with a connection. Returns null if it takes too long. */
@@ -284,6 +289,7 @@ class ChatNotifications(private val context: Context, private val chat: AndroidC
                     .addMessage(last.text ?: look.newMessage, System.currentTimeMillis(), author),
             )
             builder.addAction(replyAction(room))
+            if (id == UNREAD) builder.addAction(readAction(room, last.seq))
         }
         post(room ?: LOGIN, id, builder)
     }
@@ -305,6 +311,25 @@ class ChatNotifications(private val context: Context, private val chat: AndroidC
             .addRemoteInput(RemoteInput.Builder(REPLY).setLabel(look.reply).build())
             .setAllowGeneratedReplies(true)
             .build()
+    }
+
+    private fun readAction(room: String, seq: Long): NotificationCompat.Action {
+        val intent = Intent(context, ReplyReceiver::class.java).setAction(room).putExtra(SEQ, seq)
+        val flags = PendingIntent.FLAG_UPDATE_CURRENT or PendingIntent.FLAG_IMMUTABLE
+        return NotificationCompat.Action.Builder(0, look.markRead, PendingIntent.getBroadcast(context, MARK_READ, intent, flags))
+            .setSemanticAction(NotificationCompat.Action.SEMANTIC_ACTION_MARK_AS_READ)
+            .setShowsUserInterface(false)
+            .build()
+    }
+
+    private suspend fun markRead(room: String, seq: Long) {
+        manager.cancel(room, UNREAD)
+        try {
+            // Without a connection, the messages stay unread.
+            whileConnected { chat.request<RoomSummary> { markReadUpTo(room, seq, it) } }
+        } catch (_: ChatRequestException) {
+            // The room is gone, or the user must log in first.
+        }
     }
 
     private suspend fun answer(room: String, text: String) {
@@ -361,17 +386,18 @@ class ChatNotifications(private val context: Context, private val chat: AndroidC
         }
     }
 
-    /** Sends the answer of a notification. */
+    /** Sends the answer of a notification, or marks its messages as read. */
     class ReplyReceiver : BroadcastReceiver() {
         override fun onReceive(context: Context, intent: Intent) {
             val notifications = current ?: return
             val room = intent.action ?: return
+            val read = intent.getLongExtra(SEQ, 0)
             val text = RemoteInput.getResultsFromIntent(intent)?.getCharSequence(REPLY)?.toString()?.trim().orEmpty()
-            if (text.isEmpty()) return
+            if (read == 0L && text.isEmpty()) return
             val pending = goAsync()
             notifications.scope.launch {
                 try {
-                    notifications.answer(room, text)
+                    if (read == 0L) notifications.answer(room, text) else notifications.markRead(room, read)
                 } finally {
                     pending.finish()
                 }

@@ -7,6 +7,7 @@ import android.app.RemoteInput
 import android.content.Intent
 import android.os.Bundle
 import androidx.core.app.NotificationCompat
+import io.github.phpsessionchat.ConnectionState
 import kotlinx.coroutines.MainScope
 import kotlinx.coroutines.launch
 import org.junit.Assert.assertEquals
@@ -29,7 +30,7 @@ class PushTest : NotificationTest() {
         val person = notification.extras.getParcelable(Notification.EXTRA_MESSAGING_PERSON, Person::class.java)
         assertEquals("Dora", person?.name)
 
-        val reply = notification.actions.single()
+        val (reply, read) = notification.actions
         val answer = Intent()
         RemoteInput.addResultsToIntent(reply.remoteInputs, answer, Bundle().apply { putString("reply", "On my way") })
         // Another push at the same time must not end the connection for the answer.
@@ -39,6 +40,17 @@ class PushTest : NotificationTest() {
         awaitMain { shown().isEmpty() }
         println("the app answers")
         awaitMain { app.chat.rooms.value.any { it.last?.text == "On my way" } }
+
+        // The own answer is not unread. The other side writes again.
+        println("the app waits for another message")
+        awaitMain { app.chat.connection.value == ConnectionState.Kind.STOPPED }
+        do push("room" to System.getProperty("chat.room")!!, "seq" to "3", "unread" to "1") while (shown().isEmpty())
+        assertEquals("Bring the ladder", shown().single().extras.getString(Notification.EXTRA_TEXT))
+        assertEquals("Mark as read", read.title)
+        shown().single().actions.last().actionIntent.send()
+        awaitMain { shown().isEmpty() }
+        println("the app marks the message as read")
+        awaitMain { app.chat.connection.value == ConnectionState.Kind.STOPPED }
 
         push("expired" to "true")
         assertEquals("Log in again to continue.", shown().single().extras.getString(Notification.EXTRA_TEXT))

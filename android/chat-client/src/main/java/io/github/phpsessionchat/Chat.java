@@ -557,6 +557,18 @@ public final class Chat implements AutoCloseable {
   }
 
   /**
+   * Marks a message and all earlier ones as read on all devices, also in a room that is not open.
+   *
+   * @param room the room ID
+   * @param seq the last read message
+   * @param callback gets the room
+   */
+  public void markReadUpTo(String room, long seq, @Nullable Callback<RoomSummary> callback) {
+    Objects.requireNonNull(room, "room");
+    sendRequest("read:mark", Wire.payload("room", room, "seq", seq), this::putRoom, callback);
+  }
+
+  /**
    * Marks a message and all later ones as unread on all devices of the user. In an open room {@link #markRead} has no
    * effect until {@link #openRoom} is called again, the user writes there, or reads there on another device.
    *
