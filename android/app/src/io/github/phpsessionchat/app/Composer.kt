@@ -1,5 +1,6 @@
 package io.github.phpsessionchat.app
 
+import android.net.Uri
 import android.os.SystemClock
 import androidx.compose.foundation.clickable
 import androidx.compose.foundation.layout.Arrangement
@@ -244,21 +245,24 @@ fun Composer(
         }
         Row(horizontalArrangement = Arrangement.spacedBy(4.dp), verticalAlignment = Alignment.Bottom) {
             if (composing.editing == null && canAttach) AttachButton(composing, actions)
-            OutlinedTextField(
-                value = composing.field,
-                onValueChange = {
-                    val isChanged = it.text != composing.field.text
-                    composing.field = it
-                    if (isChanged && composing.editing == null) actions.draft(it.text)
-                    if (isChanged && it.text.isNotEmpty()) actions.typed()
-                },
-                textStyle = inOwnDirection,
-                placeholder = { Text(placeholder, maxLines = 1, overflow = TextOverflow.Ellipsis) },
-                shape = RoundedCornerShape(18.dp),
-                maxLines = 5,
-                keyboardOptions = KeyboardOptions(capitalization = KeyboardCapitalization.Sentences),
-                modifier = Modifier.weight(1f).testTag("draft"),
-            )
+            val onPicture = { picture: Uri -> actions.attach(listOf(picture)) }.takeIf { canAttach && composing.editing == null }
+            WithKeyboardPictures(onPicture) {
+                OutlinedTextField(
+                    value = composing.field,
+                    onValueChange = {
+                        val isChanged = it.text != composing.field.text
+                        composing.field = it
+                        if (isChanged && composing.editing == null) actions.draft(it.text)
+                        if (isChanged && it.text.isNotEmpty()) actions.typed()
+                    },
+                    textStyle = inOwnDirection,
+                    placeholder = { Text(placeholder, maxLines = 1, overflow = TextOverflow.Ellipsis) },
+                    shape = RoundedCornerShape(18.dp),
+                    maxLines = 5,
+                    keyboardOptions = KeyboardOptions(capitalization = KeyboardCapitalization.Sentences),
+                    modifier = Modifier.weight(1f).testTag("draft"),
+                )
+            }
             val isEmpty = MessageText.isBlank(composing.field.text) && composing.editing == null && uploads.isEmpty()
             if (isEmpty && recorder != null) RecordButton(recorder, place, actions, sentAt)
             else SendButton(composing, uploads, actions, threadOnly == true) { sentAt = SystemClock.uptimeMillis() }

@@ -1,15 +1,24 @@
 package io.github.phpsessionchat.app
 
+import android.content.ClipDescription
+import android.net.Uri
+import android.view.View
 import android.view.ViewGroup
+import android.view.inputmethod.EditorInfo
+import android.view.inputmethod.InputConnection
 import androidx.compose.material3.SnackbarHostState
 import androidx.compose.runtime.remember
 import androidx.compose.ui.test.getUnclippedBoundsInRoot
 import androidx.compose.ui.test.onNodeWithTag
+import androidx.compose.ui.test.performClick
 import androidx.compose.ui.unit.dp
 import androidx.core.graphics.Insets
 import androidx.core.view.ViewCompat
 import androidx.core.view.WindowInsetsCompat
 import androidx.core.view.WindowInsetsCompat.Type
+import androidx.core.view.inputmethod.EditorInfoCompat
+import androidx.core.view.inputmethod.InputConnectionCompat
+import androidx.core.view.inputmethod.InputContentInfoCompat
 import io.github.phpsessionchat.Samples
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertTrue
@@ -53,6 +62,25 @@ class KeyboardTest : ScreenTest() {
     fun invitedUsersEndAboveTheKeyboard() {
         show { Invite(Samples.largeRoom, remember { SnackbarHostState() }, {}, {}, { Samples.found(it) }) { _, _ -> } }
         assertEndsAtKeyboard("invite")
+    }
+
+    /** Returns what the keyboard writes to. */
+    private fun connect(view: View): Pair<InputConnection, EditorInfo>? {
+        val info = EditorInfo()
+        view.onCreateInputConnection(info)?.let { return it to info }
+        return (view as? ViewGroup)?.let { group -> (0 until group.childCount).firstNotNullOfOrNull { connect(group.getChildAt(it)) } }
+    }
+
+    @Test
+    fun attachesAPictureOfTheKeyboard() {
+        showConversation()
+        compose.onNodeWithTag("draft").performClick()
+        compose.waitForIdle()
+        val (connection, info) = connect(activity.window.decorView)!!
+        assertEquals(listOf("image/*"), EditorInfoCompat.getContentMimeTypes(info).toList())
+        val sticker = InputContentInfoCompat(Uri.parse("content://keyboard/sticker"), ClipDescription("sticker", arrayOf("image/webp")), null)
+        compose.runOnUiThread { assertTrue(InputConnectionCompat.commitContent(connection, info, sticker, 0, null)) }
+        assertTrue("attach 1" in calls)
     }
 
     @Test
