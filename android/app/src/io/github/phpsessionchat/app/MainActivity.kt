@@ -1,6 +1,7 @@
 package io.github.phpsessionchat.app
 
 import android.content.Intent
+import android.content.res.Configuration
 import android.os.Bundle
 import androidx.activity.ComponentActivity
 import androidx.activity.compose.setContent
@@ -33,6 +34,12 @@ class MainActivity : ComponentActivity() {
                 }
             }
         }
+    }
+
+    override fun onConfigurationChanged(newConfig: Configuration) {
+        super.onConfigurationChanged(newConfig)
+        // The colours of the system bars depend on dark mode.
+        enableEdgeToEdge()
     }
 
     override fun onNewIntent(intent: Intent) {

@@ -1,5 +1,6 @@
 package io.github.phpsessionchat.app.server
 
+import android.content.res.Configuration
 import androidx.compose.ui.test.longClick
 import androidx.compose.ui.test.onAllNodesWithText
 import androidx.compose.ui.test.onLast
@@ -10,6 +11,7 @@ import androidx.compose.ui.test.performClick
 import androidx.compose.ui.test.performTextInput
 import androidx.compose.ui.test.performTouchInput
 import io.github.phpsessionchat.app.takeScreenshot
+import org.junit.Assert.assertSame
 import org.junit.Test
 import org.robolectric.Shadows.shadowOf
 
@@ -21,6 +23,13 @@ class ChatTest : ServerTest() {
         compose.onNodeWithText("Log in").performClick()
         compose.waitUntil(60_000) { findWebView(content) != null }
         val page = findWebView(content)!!
+        // The form of the page must stay.
+        for (mode in listOf(Configuration.UI_MODE_NIGHT_YES, Configuration.UI_MODE_NIGHT_NO)) {
+            val changed = Configuration(activity.resources.configuration).apply { uiMode = Configuration.UI_MODE_TYPE_NORMAL or mode }
+            compose.runOnUiThread { controller.configurationChange(changed) }
+            compose.waitForIdle()
+            assertSame(page, findWebView(activity.window.decorView))
+        }
         // The next page of the login loads while the app still tries to connect after this one.
         shadowOf(page).webViewClient.onPageFinished(page, page.url)
         compose.waitForIdle()
