@@ -206,6 +206,7 @@ private fun OpenConversation(
     val notices = remember { SnackbarHostState() }
     val actions = rememberActions(app, open.room, notices)
     val room = rooms.find { it.id == open.room }
+    NotificationPermission(takesPart = open.entries.any { it.user == user })
     LaunchedEffect(open.room, access) { if (access == Access.Granted) app.draftFiles.restore(open.room) }
     LaunchedEffect(open.room, Shared.waiting, access) {
         if (access != Access.Granted) return@LaunchedEffect
