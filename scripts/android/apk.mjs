@@ -53,10 +53,10 @@ export async function writeBundle(classPath) {
 const printSize = (path) =>
   console.log(`\n${relative(root, path)}: ${(statSync(path).size / 1e6).toFixed(1)} MB`);
 
-/** Returns a JAR with the same classes as the APK, for tests on the JVM. @param {string[]} classPath of the app */
+/** Returns a JAR with the classes of the APK and the service for pushes. @param {string[]} classPath of both */
 export async function writeShrunkJar(classPath) {
   const shrunk = join(out, 'shrunk.jar');
-  await shrink(classPath, shrunk, ['--classfile']);
+  await shrink(classPath, shrunk, ['--classfile', '--pg-conf', join(app, 'shrunk', 'keep.pro')]);
   return shrunk;
 }
 

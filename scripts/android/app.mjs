@@ -1,7 +1,7 @@
 import { Problem, runCommand, USAGE } from '../command.mjs';
 import { installNpmPackages } from '../npm-packages.mjs';
 import { writeApk, writeBundle, writeShrunkJar } from './apk.mjs';
-import { compileApp, compileShrunkTest, compileTests } from './compile.mjs';
+import { compileApp, compilePushes, compileShrunkTest, compileTests } from './compile.mjs';
 import { fetchLibraries, requirePrograms } from './libraries.mjs';
 import { writeStrings } from './strings.mjs';
 import { testApp } from './tests.mjs';
@@ -35,5 +35,6 @@ await runCommand(async () => {
   if (process.env.SOAK === undefined) return await testApp(testClassPath);
   await writeApk(classPath);
   await writeBundle(classPath);
-  return await testApp(testClassPath, await compileShrunkTest(await writeShrunkJar(classPath)));
+  const shrunk = await writeShrunkJar([await compilePushes(classPath), ...classPath]);
+  return await testApp(testClassPath, await compileShrunkTest(shrunk));
 });

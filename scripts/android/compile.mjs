@@ -78,6 +78,19 @@ async function writeAar(classes) {
 }
 
 /**
+ * Compiles the service for pushes, which an owner can add to the app, with a stub of Firebase.
+ * @param {string[]} classPath of the app
+ * @returns the folder of its classes
+ */
+export const compilePushes = (classPath) =>
+  kotlinc(
+    'the service for pushes',
+    [join(app, 'firebase'), join(app, 'test', 'com')],
+    join(out, 'push-classes'),
+    classPath,
+  );
+
+/**
  * Compiles the test of the shrunk app.
  * @param {string} shrunk the JAR of the shrunk app
  * @returns the class path with the test, without the JARs that R8 has shrunk

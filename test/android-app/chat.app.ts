@@ -475,10 +475,11 @@ test('the app opens links to messages and invitations', async () => {
 
 if (soak)
   describe('the app after R8 has removed its unused code', () => {
-    const startShrunk = (name: string, cookie = '') =>
-      startApp(name, cookie, '', site.chat.url, 'shrunk-test');
+    const startShrunk = (name: string, cookie = '', room = '') =>
+      startApp(name, cookie, room, site.chat.url, 'shrunk-test');
+    const rounds = 10;
 
-    test('exchanges messages, and is restored by Android in a new process', async () => {
+    test('exchanges messages, and is restored by Android in ten new processes', async () => {
       const bob = await connectBob();
       await bob.say('Hello from the browser');
       const cookie = await site.session('ivan', 'Ivan');
@@ -487,9 +488,37 @@ if (soak)
       await expect.poll(bob.texts).toContain('Ivan: Hello from the shrunk app');
       await bob.say('Hello again from the browser');
       await expectSuccess(app);
-      await expectSuccess(startShrunk('ShrunkRestoreTest', cookie));
+      for (let n = 1; n <= rounds; n++) await expectSuccess(startShrunk('ShrunkRestoreTest', cookie));
       bob.close();
-    });
+    }, 900_000);
+
+    test('shows ten pushes from memory, and ten during an outage', async () => {
+      const founder = await connectBob();
+      const { room } = await founder.request('room:create', {
+        ...{ name: 'Den', kind: 'private', members: ['ruth'], clientId: newClientId() },
+      });
+      founder.close();
+      const say = async (text: string) => {
+        const bob = await connectBob();
+        await bob.request('room:join', { room: room.id });
+        await bob.say(text, room.id);
+        bob.close();
+      };
+      const goOn = (name: string) => writeFileSync(join(files, name), '');
+      const app = startShrunk('ShrunkPushTest', await site.session('ruth', 'Ruth'), room.id);
+      for (let n = 1; n <= rounds; n++) {
+        await app.until(new RegExp(`the app waits for message ${n}\\.`));
+        await say(`Message ${n}`);
+        goOn(`shrunk-message-${n}`);
+        await app.until(new RegExp(`the app waits for outage ${n}\\.`));
+        await say(`Late message ${n}`);
+        await withoutServer(async () => {
+          goOn(`shrunk-outage-${n}`);
+          await app.until(new RegExp(`the app shows push ${n} without its message\\.`));
+        });
+      }
+      await expectSuccess(app);
+    }, 900_000);
 
     test('saves and restores every kind of value in the state of an activity', async () => {
       await expectSuccess(startShrunk('ShrunkValuesTest'));

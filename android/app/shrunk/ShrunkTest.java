@@ -47,7 +47,7 @@ import org.robolectric.util.ReflectionHelpers;
 @GraphicsMode(GraphicsMode.Mode.NATIVE)
 @Config(sdk = 35, application = ShrunkTest.TestApplication.class, qualifiers = "w360dp-h740dp-port-notnight-xhdpi")
 public abstract class ShrunkTest {
-  private static final long TIMEOUT_MS = 60_000;
+  protected static final long TIMEOUT_MS = 60_000;
 
   /** Compose numbers its elements, also those that screen readers do not see. */
   private static final int MAX_GAP = 500;
@@ -116,7 +116,7 @@ public abstract class ShrunkTest {
 
   /** Starts the app with the user's login. @param state the saved state of an activity; null: none */
   protected void start(Bundle state) throws Exception {
-    CookieManager.getInstance().setCookie(System.getProperty("chat.server"), System.getProperty("chat.cookie"));
+    setCookie();
     // Android does this itself. It lets the app know when it is visible.
     Robolectric.buildContentProvider(named("androidx.startup.InitializationProvider", ContentProvider.class)).create();
     // Compose updates the texts for screen readers only while a screen reader is on.
@@ -126,6 +126,11 @@ public abstract class ShrunkTest {
     controller = Robolectric.buildActivity(named("io.github.phpsessionchat.app.MainActivity", Activity.class));
     if (state == null) controller.setup();
     else controller.setup(state);
+  }
+
+  /** As the site's login page does. */
+  protected static void setCookie() {
+    CookieManager.getInstance().setCookie(System.getProperty("chat.server"), System.getProperty("chat.cookie"));
   }
 
   protected void write(String text) throws InterruptedException {
