@@ -108,6 +108,7 @@ export async function openChat({
     close: () => closing.abort(),
   };
   await followChanges(chat);
+  await team.dismissOthers(settings.team);
   for (const { id, name } of rooms) {
     // Without an ID, the setting only names a new room. Users may rename it later.
     if (id === undefined) continue;

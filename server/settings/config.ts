@@ -677,8 +677,9 @@ function teamIn({ CHAT_TEAM: text = '' }: Texts) {
 /** Returns the users and roles of the team, and what visitors can expect. */
 function teamOf({ CHAT_TEAM: entries, CHAT_TEAM_TEXT: text }: Parsed, texts: Texts) {
   if (entries.length === 0) return undefined;
-  const { users, roles } = teamIn(texts);
-  return { users: new Set(users), roles: new Set(roles), text };
+  const { users, roles, siteRoles } = teamIn(texts);
+  const hasRoles = roles.length + siteRoles.length > 0;
+  return { users: new Set(users), roles: new Set(roles), hasRoles, text };
 }
 
 /** Returns the problems of ticket settings that do not fit together. */

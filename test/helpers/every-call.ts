@@ -240,6 +240,7 @@ export const everyWrite: { [Op in keyof Writes]: Writes[Op]['in'][] } = {
   forgetQuestionAddresses: [{ before: at, most: 9 }],
   claimQuestion: [{ guest: '5', user: { id: '4', name: 'Dan' }, team: 'team', at }],
   closeQuestion: [{ room: 'u-question-2', team: 'team', at }],
+  othersInTeam: [{ team: 'team', users: ['2'] }],
   leaveTeam: [{ user: '2', team: 'team', most: 9, at }],
   eraseStep: erasureStages.map(() => ({ by: 'me', kicked: '2', at })),
   broadcast: [{ from: 'me', what: {} }],

@@ -140,7 +140,7 @@ test('rejects settings of a site together with CHAT_SESSION_STORE=none', () => {
   };
   expect(configOf({ ...tickets, CHAT_TEAM: '3,role:admin,role:shop_manager' })).toMatchObject({
     tickets: { admins: ['1', '2'], moderators: [], team: ['shop_manager'] },
-    team: { users: new Set(['3']), roles: new Set(['admin']) },
+    team: { users: new Set(['3']), roles: new Set(['admin']), hasRoles: true },
   });
   const error = problemsOf({ ...tickets, CHAT_SITE: '/var/www/html', CHAT_USER_ROLES: 'roles' });
   expect(error).toMatch(/CHAT_SITE and CHAT_SESSION_STORE: .*\n.*CHAT_USER_ROLES and CHAT_SESSION_STORE: /);
@@ -150,7 +150,7 @@ test('rejects settings of a site together with CHAT_SESSION_STORE=none', () => {
 test('reads users, roles of the chat and roles of the site from CHAT_TEAM', () => {
   const CHAT_TEAM = 'ida, role:moderator,role:id:7,role:Shop manager';
   const config = configOf({ CHAT_TEAM, CHAT_USER_ROLES: 'roles' });
-  expect(config.team).toEqual({ users: new Set(['ida']), roles: new Set(['moderator']) });
+  expect(config.team).toEqual({ users: new Set(['ida']), roles: new Set(['moderator']), hasRoles: true });
   expect(config.logins).toMatchObject({ session: { user: { team: ['id:7', 'Shop manager'] } } });
   expect(listSettings({ CHAT_TEAM }).filter(({ name }) => name === 'CHAT_TEAM')).toMatchObject([
     { value: CHAT_TEAM },

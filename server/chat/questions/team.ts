@@ -2,7 +2,7 @@ import type { History } from '../../history/history.ts';
 import type { User } from '../../wire/events.ts';
 import type { Directory } from '../directory.ts';
 import type { Connection, Person } from '../model.ts';
-import { isOfTeam } from './roles.ts';
+import { isOfTeam, type TeamSettings } from './roles.ts';
 
 /** The history can have several teams. The settings name one. */
 export const teamName = 'team';
@@ -65,8 +65,20 @@ export class Team {
     const isMember = hasQuestions || this.#joined.has(person);
     if (!isMember && (await this.members()).every((member) => member.id !== id)) return;
     this.#joined.delete(person);
+    await this.#dismiss(id, at);
+  }
+
+  /** Dismisses members whom the settings no longer name. If they name roles, only a user's next connection shows who has them. */
+  async dismissOthers(settings: TeamSettings | undefined): Promise<void> {
+    if (settings?.hasRoles) return;
+    const users = [...(settings?.users ?? [])];
+    const others = await this.#history.write.othersInTeam({ team: teamName, users });
+    for (const user of others.users) await this.#dismiss(user, Date.now());
+  }
+
+  async #dismiss(user: string, at: number): Promise<void> {
     for (;;) {
-      const leaving = { user: id, team: teamName, most: roomsAtOnce, at };
+      const leaving = { user, team: teamName, most: roomsAtOnce, at };
       if ((await this.#history.write.leaveTeam(leaving)).left < roomsAtOnce) break;
     }
     this.#read = undefined;

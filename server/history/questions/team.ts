@@ -3,12 +3,15 @@ import { ask, sql } from '../engine/dialect.ts';
 import type { ReadsOf } from '../engine/read.ts';
 import type { Nothing, Rule } from '../engine/rule.ts';
 import { subject } from '../engine/subject.ts';
+import { rows } from '../engine/work.ts';
 import { aboutUser, isGone } from '../rows/erasures.ts';
 import { isInTeam, team, teamNeed } from '../rows/questions.ts';
 
 export interface TeamWrites {
   /** Records that a user is in the team. No-op for a user who is being erased or does not exist. See `leaveTeam`. */
   joinTeam: { in: { user: string; team: string; at: number }; out: Nothing };
+  /** Returns members who are not among `users`. Not a read, because a start without reads needs one thread less. */
+  othersInTeam: { in: { team: string; users: string[] }; out: { users: string[] } };
 }
 
 export interface TeamReads {
@@ -21,6 +24,14 @@ const joinTeam: Rule<TeamWrites['joinTeam']> = {
   run(work, { user, team: name, at }) {
     if (!isInTeam(work, user, name) && !isGone(work, user)) work.put(team, { user, team: name, since: at });
     return {};
+  },
+};
+
+const othersInTeam: Rule<TeamWrites['othersInTeam']> = {
+  needs: ({ team: name }) => [rows(team, { team: name })],
+  run(work, { team: name, users }) {
+    const members = work.find(team, { team: name }).map(({ user }) => user);
+    return { users: members.filter((user) => !users.includes(user)) };
   },
 };
 
@@ -37,6 +48,6 @@ const reads: ReadsOf<TeamReads> = {
 
 export const teamSubject = subject<TeamWrites, TeamReads>({
   tables: [team],
-  rules: { joinTeam },
+  rules: { joinTeam, othersInTeam },
   reads,
 });

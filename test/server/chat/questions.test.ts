@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Question } from '../../../server/wire/events.ts';
 import { type ChatClient, connectChat, newClientId, refusalOf } from '../../helpers/chat-client.ts';
+import { emptyHistory } from '../../helpers/chat-server.ts';
 import {
   closedAfterEach,
   codeOf,
@@ -346,6 +347,33 @@ describe('a member of the team', () => {
     const again = await person({ roles: [] }, mod.id);
     expect(again.ready.rooms.map(({ id }) => id)).not.toContain(later.room.id);
     expect(receivedBy(again)).not.toContain(later.room.id);
+  });
+
+  test.each([
+    ['loses the questions if the settings have only IDs', 'joe', ['joe']],
+    [
+      'keeps the questions, because the role is unknown until the next connection',
+      'role:shop_manager',
+      ['ida', 'joe'],
+    ],
+  ])('whom the settings no longer name %s', async (_, team, expected) => {
+    const { url, files, remove } = await emptyHistory();
+    onTestFinished(remove);
+    const settings = { CHAT_HISTORY: url, CHAT_FILES: files, CHAT_GUESTS: 'write' };
+    const before = await startPeopleSite({ ...settings, CHAT_TEAM: 'ida,joe' });
+    for (const name of ['ida', 'joe']) (await before.person({}, name)).close();
+    const secret = { auth: { guest: newSecret(), name: 'Eve' } };
+    const eve = await connectChat(before.chat.url, null, secret);
+    const { room } = await ask(eve);
+    eve.close();
+    await before.close();
+    const after = await startPeopleSite({ ...settings, CHAT_TEAM: team });
+    onTestFinished(() => after.close());
+    const joe = open(await after.person({ roles: ['shop_manager'] }, 'joe'));
+    const { team: members } = await openIt(joe, room.id);
+    expect(members.map(({ id }) => id)).toEqual(expected);
+    const inRoom = (await joe.request('room:members', { room: room.id })).members;
+    expect(inRoom.map(({ user }) => user.id).toSorted()).toEqual([eve.ready.user.id, ...expected].toSorted());
   });
 
   test('who is banned from the site gets no questions', async () => {
