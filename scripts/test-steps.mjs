@@ -105,7 +105,7 @@ export function soakSteps(reports) {
     {
       ...vitestStep('integration', reports, '--maxWorkers=5'),
       needs: ['debian', 'java', 'build'],
-      env: elsewhere,
+      env: { ...elsewhere, SOAK_RUN: '1' },
       slots: 5,
     },
     {
@@ -121,7 +121,12 @@ export function soakSteps(reports) {
       slots: 2,
     },
     { ...e2eStep(reports, 4, { SOAK: '1' }), needs: ['debian', 'java', 'build'], slots: 4 },
-    { ...vitestStep('soak', reports), needs: ['debian', 'java', 'build'], slots: capacity },
+    {
+      ...vitestStep('soak', reports),
+      needs: ['debian', 'java', 'build'],
+      env: elsewhere,
+      slots: capacity,
+    },
     { ...vitestStep('soak-alone', reports), needs: ['debian', 'java', 'build'], slots: capacity },
   ];
 }

@@ -6,21 +6,28 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 import { hanging } from './helpers/hanging.ts';
 import { threadsOfBundles } from './helpers/make-bundles.ts';
 
-/** Seconds that files took when they were recorded (`npm run test:durations`); those of less than five are missing. */
-const durations: Record<string, number> = JSON.parse(
+/**
+ * Seconds that files took in each project when they were recorded (`npm run test:durations`); those of less than five are
+ * missing.
+ */
+const durations: Record<string, Record<string, number>> = JSON.parse(
   readFileSync(new URL('durations.json', import.meta.url), 'utf8'),
 );
 
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const seconds = ({ moduleId }: TestSpecification) => durations[relative(root, moduleId)] ?? 0;
+    const seconds = ({ moduleId, project }: TestSpecification) =>
+      durations[project.name]?.[relative(root, moduleId)] ?? 0;
     return (await super.sort(files)).sort((a, b) => seconds(b) - seconds(a));
   }
 }
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
-/** The test files that have more in the soak run, by themselves or by what they share with others. */
+/**
+ * The test files that have more in the soak run, by themselves or by what they share with others. There the project `soak`
+ * runs them, not `integration`.
+ */
 const more = /guarantees\/size\.ts|\.\/size\.ts|\/contracts\/|helpers\/(again-in-soak|hidden|subscribed)\.ts/;
 const moreInSoak = globSync('{test,packages/*/test}/**/*.test.ts', { cwd: root }).filter((file) =>
   more.test(readFileSync(join(root, file), 'utf8')),
@@ -127,7 +134,10 @@ export default defineConfig({
           // second project, so the guarantees have none of their own.
           isolate: false,
           include: ['{test,packages/*/test}/**/*.test.ts'],
-          exclude: ['**/*.{unit,soak}.test.ts', '**/node_modules/**'],
+          exclude: [
+            ...['**/*.{unit,soak}.test.ts', '**/node_modules/**'],
+            ...(process.env.SOAK_RUN === undefined ? [] : moreInSoak),
+          ],
           // Within one file, where they mostly wait.
           maxConcurrency: 6,
           testTimeout: 3 * hanging,
