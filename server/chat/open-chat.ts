@@ -86,7 +86,7 @@ export async function openChat({
     newest: new NewestPages(history),
     reactions: new Reactions(history),
     team,
-    expectations: new Expectations(history, directory, team, settings.team?.text),
+    expectations: new Expectations(history, team, settings.team?.text),
     lastHere: settings.lastSeen ? new LastHere(history, signal, onAsideFailure) : undefined,
     endRestrictions,
     sendDue: () => sendDue?.(),

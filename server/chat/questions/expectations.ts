@@ -1,7 +1,6 @@
 import type { History } from '../../history/history.ts';
 import { mostCounted } from '../../wire/counted.ts';
 import type { Answers } from '../../wire/events.ts';
-import type { Directory } from '../directory.ts';
 import { type Team, teamName } from './team.ts';
 
 /** The members of the team that visitors see. */
@@ -16,15 +15,13 @@ const medianForMs = 60_000;
 /** Answers what a visitor can expect. */
 export class Expectations {
   readonly #history: History;
-  readonly #directory: Directory;
   readonly #team: Team;
   readonly #text: string | undefined;
   #median: { at: number; ms: Promise<number | undefined> } | undefined;
 
   /** @param text what the operator says about it */
-  constructor(history: History, directory: Directory, team: Team, text: string | undefined) {
+  constructor(history: History, team: Team, text: string | undefined) {
     this.#history = history;
-    this.#directory = directory;
     this.#team = team;
     this.#text = text;
   }
@@ -33,11 +30,8 @@ export class Expectations {
   async get(): Promise<Answers['question:about']> {
     const members = await this.#team.members();
     return {
-      // Members who are online come first.
-      team: [
-        ...members.filter(({ id }) => this.#directory.isHere(id)),
-        ...members.filter(({ id }) => !this.#directory.isHere(id)),
-      ].slice(0, faces),
+      // Their order does not depend on who is online, which visitors must not learn.
+      team: members.slice(0, faces),
       answeredInMs: await this.#getMedian(),
       text: this.#text,
     };

@@ -81,6 +81,22 @@ test('a visitor learns what to expect', async () => {
   expect(about.team).toContainEqual({ id: 'ida', name: ida.ready.user.name });
 });
 
+test('a visitor does not learn who of the team is online', async () => {
+  const other = await startPeopleSite({ CHAT_TEAM: 'ida,joe', CHAT_GUESTS: 'write', CHAT_ROOMS: 'lobby' });
+  onTestFinished(() => other.close());
+  const ida = await other.person({}, 'ida');
+  await ida.request('room:join', { room: 'lobby' });
+  const joe = open(await other.person({}, 'joe'));
+  await joe.request('room:join', { room: 'lobby' });
+  ida.close();
+  await expect
+    .poll(() => eventsOf(joe, 'presence:changed').flatMap(({ left }) => left))
+    .toContain(ida.ready.user.id);
+  const eve = open(await connectChat(other.chat.url, null, { auth: { guest: newSecret(), name: 'Eve' } }));
+  const faces = async () => (await eve.request('question:about', {})).team.map(({ id }) => id);
+  await expect.poll(faces).toEqual(['ida', 'joe']);
+});
+
 test('a page learns the same before the visitor is a guest', async () => {
   await team();
   const get = (headers: Record<string, string>) => fetch(`${site.chat.url}/team`, { headers });
