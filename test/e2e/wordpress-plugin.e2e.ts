@@ -472,10 +472,25 @@ test('the WordPress plugin works from its installation to its removal', async ({
     await expect(visitor.getByRole('region', { name: 'garden' })).toBeVisible();
   });
 
+  await test.step('shows the settings for questions, and the button that asks', async () => {
+    await openSettings();
+    await admin.getByRole('group', { name: 'Users with these roles answer:' }).getByLabel('Editor').check();
+    await admin.getByLabel('Office hours').fill('We answer from 9 to 5');
+    await admin.getByLabel('Show the button as “Ask us”').check();
+    await save();
+    await expect(admin.getByText('CHAT_TEAM=role:editor')).toBeVisible();
+    await expect(admin.getByText("CHAT_TEAM_TEXT='We answer from 9 to 5'")).toBeVisible();
+    await visitor.goto(wordpress.url);
+    const button = visitor.locator('php-chat-launcher').getByRole('button', { expanded: true });
+    await button.click();
+    await expect(visitor.getByRole('button', { name: 'Ask us' })).toBeVisible();
+  });
+
   await test.step('hides the chat from other roles', async () => {
     await openSettings();
+    await admin.getByLabel('Show the button as “Ask us”').uncheck();
     await admin.getByLabel('These roles:').check();
-    await admin.getByLabel('Administrator').check();
+    await admin.getByRole('group', { name: 'Who sees the chat' }).getByLabel('Administrator').check();
     await save();
     await admin.goto(wordpress.url);
     await expect(launcher(admin)).toBeVisible();
