@@ -27,6 +27,8 @@ const serviceOf = {
   'nginx-light': 'nginx.service',
   haproxy: 'haproxy.service',
   nutcracker: 'nutcracker.service',
+  postfix: 'postfix.service',
+  'dovecot-imapd': 'dovecot.service',
 };
 
 /**

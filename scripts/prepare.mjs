@@ -154,6 +154,10 @@ const needs = [
   // The programs that build the Android app.
   { name: 'aapt', only: ['soak'], present: () => onPath('aapt') && onPath('aapt2') },
   { name: 'apksigner', only: ['soak'], present: () => onPath('apksigner') },
+  // Real mails arrive through them.
+  { name: 'postfix', only: ['soak'], present: () => existsSync('/usr/lib/postfix/sbin/master') },
+  { name: 'dovecot-imapd', only: ['soak'], present: () => existsSync('/usr/lib/dovecot/imap') },
+  { name: 'dovecot-lmtpd', only: ['soak'], present: () => existsSync('/usr/lib/dovecot/lmtp') },
   // Provides promtool, which evaluates the alerts.
   { name: 'prometheus', only: ['soak'], present: () => onPath('promtool') },
 ];

@@ -470,6 +470,67 @@ export const answers: readonly MailAnswer[] = [
     text: 'On two days:\n\n10.0.0.1,www.garden.example\n\n- at 10:30 - no\n-rain\n\nBen wrote this at 10:30 himself.',
   },
   {
+    of: 'Gmail for Android',
+    body: both(
+      `Sounds good 👍\n\nOn Mon, 30 Nov 2026, 10:00 Our garden, <chat@garden.example> wrote:\n\n${quoted}\n`,
+      `<div dir="auto">Sounds good 👍</div><br><div class="gmail_quote"><div dir="ltr" class="gmail_attr">On Mon, 30 Nov 2026, 10:00 Our garden, &lt;<a href="mailto:chat@garden.example">chat@garden.example</a>&gt; wrote:<br></div><blockquote class="gmail_quote">${quotedHtml}</blockquote></div>`,
+    ),
+    text: 'Sounds good 👍',
+  },
+  {
+    of: 'Gmail in Portuguese, with the signature of its user',
+    body: htmlOnly(
+      `<div dir="ltr">Pode ser.<br clear="all"><div><br></div><span class="gmail_signature_prefix">-- </span><br><div dir="ltr" class="gmail_signature">Ben<br>Primeiro andar</div></div><br><div class="gmail_quote"><div dir="ltr" class="gmail_attr">Em seg., 30 de nov. de 2026 às 10:00, Our garden &lt;chat@garden.example&gt; escreveu:<br></div><blockquote class="gmail_quote">${quotedHtml}</blockquote></div>`,
+    ),
+    text: 'Pode ser.',
+  },
+  {
+    of: 'the new Outlook for Windows',
+    body: htmlOnly(
+      `<html><body><div class="elementToProof">Let me ask.</div><div class="elementToProof"><br></div><div id="Signature"><p>Ben</p></div><div id="mail-editor-reference-message-container"><hr>${outlookHtml(english)}${quotedHtml}</div></body></html>`,
+    ),
+    text: 'Let me ask.',
+  },
+  {
+    of: 'Apple Mail in German, with HTML only',
+    body: htmlOnly(
+      `<html><head></head><body style="overflow-wrap: break-word;">Ich komme.<br id="lineBreakAtBeginningOfMessage"><div><br><blockquote type="cite"><div>Am 30.11.2026 um 10:00 schrieb Our garden &lt;chat@garden.example&gt;:</div><br class="Apple-interchange-newline"><div>${quotedHtml}</div></blockquote></div><br></body></html>`,
+    ),
+    text: 'Ich komme.',
+  },
+  {
+    of: 'an iPad, with a picture between two texts',
+    body: multipart(
+      'mixed',
+      plain('Before'),
+      base64(
+        photo,
+        'image/jpeg; name="IMG_0001.jpeg"',
+        'Content-Disposition: inline; filename="IMG_0001.jpeg"\n',
+      ),
+      plain('After\n\nSent from my iPad\n'),
+    ),
+    text: 'Before\n\nAfter',
+    files: ['IMG_0001.jpeg'],
+  },
+  {
+    of: 'Thunderbird for Android in Ukrainian',
+    body: plain(
+      `Так.\n\n30 листопада 2026 р. 10:00:00 GMT+02:00, Our garden <chat@garden.example> пише:\n${quoted}\n-- \nНадіслано з Thunderbird\n`,
+    ),
+    text: 'Так.',
+  },
+  {
+    of: 'Roundcube',
+    body: plain(`Agreed, see you.\n\nOn 2026-11-30 10:00, Our garden wrote:\n${quoted}\n\n-- \nBen\n`),
+    text: 'Agreed, see you.',
+  },
+  {
+    of: 'Fastmail',
+    body: plain(`Lovely\n\nOn Mon, 30 Nov 2026, at 10:00 AM, Our garden wrote:\n${quoted}\n`),
+    text: 'Lovely',
+  },
+  {
     of: 'a user who answers without own text',
     body: plain(`On Mon, Nov 30, 2026 at 10:00 AM Our garden <chat@garden.example> wrote:\n\n${quoted}\n`),
     text: '',
