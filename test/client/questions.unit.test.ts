@@ -20,6 +20,7 @@ describe('what the team sees of the page', () => {
   test.each([
     ['a long value', `/a?id=7&PHPSESSID=${token}`, '/a?id=7'],
     ['a WordPress key for a new password, of 20 characters', `/a?key=${token.slice(1)}&id=7`, '/a?id=7'],
+    ['a short code', '/a?code=123456&reset-token=ab12&Pin=7&keyword=red&id=7', '/a?keyword=red&id=7'],
     ['a long name without a value', `/a?${token}&id=7`, '/a?id=7'],
     ['a key in the path', `/reset/${token}/form?id=7`, '/reset/?id=7'],
     ['a key in base64url in the path', '/join/Qm9-Zg_k2LxN-wRt4VbY', '/join/'],

@@ -23,6 +23,8 @@ const PAUSE_MS = 500;
 const TAKEN_MS = 2000;
 /** Longer names and values in the page's address may be secrets, such as a session ID or a key for a new password. */
 const LONGEST_VALUE = 19;
+/** Names of short secrets, such as a code that was sent by SMS. */
+const SECRET_NAME = /(?:auth|code|hash|key|nonce|otp|pass|password|pin|pwd|secret|sid|sig|signature|token)$/i;
 /** A part of a path that is no word, such as the key in a link for a new password. */
 const SECRET = /(?=[A-Za-z]*\d)[A-Za-z0-9]{20}|(?=[\w-]*\d)(?=[\w-]*[A-Z])(?=[\w-]*[a-z])[\w-]{20}/;
 
@@ -65,7 +67,7 @@ export function aboutPage(server: string, pageTitle: string, card: string | null
   if (location.href.startsWith(server)) return undefined;
   const query = new URLSearchParams(location.search);
   for (const [name, value] of [...query])
-    if (Math.max(name.length, value.length) > LONGEST_VALUE) query.delete(name);
+    if (Math.max(name.length, value.length) > LONGEST_VALUE || SECRET_NAME.test(name)) query.delete(name);
   const parts = location.pathname.split('/');
   const secret = parts.findIndex((part) => SECRET.test(part));
   const path = secret === -1 ? location.pathname : `${parts.slice(0, secret).join('/')}/`;
