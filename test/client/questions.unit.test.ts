@@ -57,7 +57,7 @@ describe('what the team sees of the questions', () => {
     vi.useFakeTimers();
     const chat = {
       me: me as typeof me | undefined,
-      roles: ['team'] as string[],
+      answers: true,
       rooms: new Map(),
       tasks: new Tasks(),
       list: { put: () => room },
@@ -91,10 +91,10 @@ describe('what the team sees of the questions', () => {
     });
     questions.show();
     await vi.advanceTimersByTimeAsync(0);
-    chat.roles = [];
+    chat.answers = false;
     questions.ready();
     await vi.advanceTimersByTimeAsync(1000);
-    chat.roles = ['team'];
+    chat.answers = true;
     questions.hide();
     questions.ready();
     await vi.advanceTimersByTimeAsync(1000);
@@ -117,7 +117,7 @@ describe('what the team sees of the questions', () => {
     const { chat, questions } = start({});
     questions.noted({ room: 'r-1', id: 'n', note });
     expect(questions.notes(room)).toEqual([note]);
-    chat.roles = [];
+    chat.answers = false;
     expect(questions.notes(room)).toEqual([]);
   });
 

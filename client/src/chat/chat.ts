@@ -113,7 +113,7 @@ export class Chat implements ConnectionListener {
     this.clock = this.connection.clock;
     const changed = () => listener.changed();
     this.list = new Rooms(this.connection, this.tasks, {
-      answers: () => this.roles.includes('team'),
+      answers: () => this.answers,
       listed: () => this.#listed(),
       removed: (room, removal) => this.#removed(room, removal),
       changed,
@@ -196,6 +196,11 @@ export class Chat implements ConnectionListener {
   /** Whether there is no room to show. Either none was found, or the shown room was removed. */
   get roomless(): boolean {
     return this.connection.state.kind === 'ready' && this.shown.none;
+  }
+
+  /** Whether the user answers questions. */
+  get answers(): boolean {
+    return this.roles.includes('team');
   }
 
   /** Whether this is a visitor without a login. */

@@ -28,9 +28,6 @@ const SECRET_NAME = /(?:auth|code|hash|key|nonce|otp|pass|password|pin|pwd|secre
 /** A part of a path that is no word, such as the key in a link for a new password. */
 const SECRET = /(?=[A-Za-z]*\d)[A-Za-z0-9]{20}|(?=[\w-]*\d)(?=[\w-]*[A-Z])(?=[\w-]*[a-z])[\w-]{20}/;
 
-/** Whether the user answers questions. */
-export const answersQuestions = ({ roles }: Pick<Chat, 'roles'>): boolean => roles.includes('team');
-
 /** Asks the team, and lists the question. A repeated `clientId` asks once. */
 export async function askTeam({ connection, list }: Chat, payload: RequestOf<'question:ask'>): Promise<Room> {
   const { room } = await connection.request('question:ask', payload);
@@ -117,7 +114,7 @@ export class Questions implements Follower {
 
   /** The notes in a question. None for an asker who was in the team before. */
   notes(room: Room): readonly Note[] {
-    return (answersQuestions(this.#chat) && this.#notes.get(room.id)) || [];
+    return (this.#chat.answers && this.#notes.get(room.id)) || [];
   }
 
   /** Whether another member of the team has just got it. The others then leave the room. */
@@ -129,7 +126,7 @@ export class Questions implements Follower {
 
   ready(): void {
     this.#known.clear();
-    if (!answersQuestions(this.#chat)) return;
+    if (!this.#chat.answers) return;
     // A dialog may show them.
     if (this.snippets !== undefined)
       void this.#chat.tasks.once('snippets', async () => void (await this.#requestSnippets()));
@@ -149,7 +146,7 @@ export class Questions implements Follower {
   }
 
   joined(room: Room): void {
-    if (room.summary.question === undefined || !answersQuestions(this.#chat)) return;
+    if (room.summary.question === undefined || !this.#chat.answers) return;
     void this.#chat.tasks.once(
       `question ${room.id}`,
       async () => void (await this.open(room.id)),

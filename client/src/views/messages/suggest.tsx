@@ -2,7 +2,6 @@ import { asTyped, folded } from '../../../../server/text/folding.ts';
 import type { Card, RoomMember, User } from '../../../../server/wire/events.ts';
 import type { Follower } from '../../chat/chat-listener.ts';
 import { text } from '../../chat/form.ts';
-import { answersQuestions } from '../../chat/questions.ts';
 import type { Thread } from '../../chat/thread.ts';
 import type { NewMention } from '../../store/entries.ts';
 import type { Room } from '../../store/room.ts';
@@ -190,7 +189,7 @@ export class Suggest implements Follower {
     // Mentions by guests have no effect.
     const person = this.#context.chat.isGuest ? undefined : personAsked(field?.value ?? '', caret);
     const room = this.#context.chat.current;
-    const hasSnippets = room?.summary.question !== undefined && answersQuestions(this.#context.chat);
+    const hasSnippets = room?.summary.question !== undefined && this.#context.chat.answers;
     const card =
       this.#context.chat.can.cards || hasSnippets ? cardAsked(field?.value ?? '', caret) : undefined;
     const found = emoji ?? person ?? card;

@@ -1,4 +1,3 @@
-import { answersQuestions } from '../../chat/questions.ts';
 import type { Strings } from '../../strings/strings.ts';
 import type { Context } from '../context.ts';
 import { FormDialog } from '../controls/form-dialog.tsx';
@@ -67,7 +66,7 @@ export function Shortcuts({ context, close }: Props) {
         <KeyList keys={anywhere} />
         <h3>{strings.text('keys.message')}</h3>
         <KeyList keys={onMessage} />
-        {answersQuestions(context.chat) && [
+        {context.chat.answers && [
           <h3 key="questions">{strings.text('questions.title')}</h3>,
           <KeyList keys={onQuestion} key="keys" />,
         ]}

@@ -1,6 +1,6 @@
 import type { Note as InnerNote, Question, RoomSummary, User } from '../../../../server/wire/events.ts';
 import type { Follower, RoomRemoval } from '../../chat/chat-listener.ts';
-import { answersQuestions, Questions } from '../../chat/questions.ts';
+import { Questions } from '../../chat/questions.ts';
 import { RequestError } from '../../connection/connection-state.ts';
 import type { Room } from '../../store/room.ts';
 import type { Note } from '../../store/timeline-blocks.ts';
@@ -43,7 +43,7 @@ export class QuestionViews implements Follower {
     this.questions = new Questions(context.chat, context.changed);
     context.chat.followers.add(this.questions);
     context.chat.followers.add(this);
-    const tick = setInterval(() => answersQuestions(context.chat) && context.changed(), TICK_MS);
+    const tick = setInterval(() => context.chat.answers && context.changed(), TICK_MS);
     signal.addEventListener('abort', () => clearInterval(tick));
   }
 
@@ -59,12 +59,12 @@ export class QuestionViews implements Follower {
   removed(room: Room, { reason }: RoomRemoval): void {
     const { chat } = this.#context;
     const isTaken = reason === 'left' && this.questions.isJustTaken(room);
-    if (isTaken && room === chat.current && answersQuestions(chat)) void this.#open(room.id);
+    if (isTaken && room === chat.current && chat.answers) void this.#open(room.id);
   }
 
   /** Whether the list replaces the list of rooms. */
   get isOpen(): boolean {
-    return this.#isOpen && answersQuestions(this.#context.chat);
+    return this.#isOpen && this.#context.chat.answers;
   }
 
   toggle(): void {
@@ -77,7 +77,7 @@ export class QuestionViews implements Follower {
   /** The button that shows the questions instead of the rooms, with the unread messages in them. */
   entry() {
     const { chat, strings } = this.#context;
-    if (!answersQuestions(chat)) return undefined;
+    if (!chat.answers) return undefined;
     const unread = chat.list
       .own()
       .reduce(
@@ -132,12 +132,12 @@ export class QuestionViews implements Follower {
   bar(room: Room) {
     const { question } = room.summary;
     if (question === undefined) return undefined;
-    return answersQuestions(this.#context.chat) ? this.#teamBar(room, question) : this.#askerBar(question);
+    return this.#context.chat.answers ? this.#teamBar(room, question) : this.#askerBar(question);
   }
 
   /** Shown at the start of a question: to the asker, what to expect. */
   start() {
-    if (answersQuestions(this.#context.chat)) return null;
+    if (this.#context.chat.answers) return null;
     const { team, words } = this.#asking.expectation();
     return (
       <div class="room-start" key="start">

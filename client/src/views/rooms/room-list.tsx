@@ -116,9 +116,7 @@ export class RoomList extends Component<Props> {
     // Rows that do not match are hidden and not removed, because creating hundreds of rows takes longer than a frame.
     const ordered = this.#order.draw(chat.list.own(joining), this.#held);
     // The team has a list for questions.
-    const own = chat.roles.includes('team')
-      ? ordered.filter(({ summary }) => summary.question === undefined)
-      : ordered;
+    const own = chat.answers ? ordered.filter(({ summary }) => summary.question === undefined) : ordered;
     const parts = sectionsOf(own);
     // A search also finds rooms in closed sections.
     const closed = wanted === '' ? this.#closed : [];
