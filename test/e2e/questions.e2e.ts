@@ -34,10 +34,14 @@ test('a visitor asks the team, which answers', async ({ alice, bob, visitor, sit
   });
 
   await test.step('a guest asks without an account', async () => {
+    const question = chat.getByRole('textbox', { name: 'Your question' });
+    await question.fill('Are they sweet?');
+    await page.reload();
+    await expect(question).toHaveValue('Are they sweet?');
     await chat.getByRole('textbox', { name: 'Your name' }).fill('Eve');
-    await chat.getByRole('textbox', { name: 'Your question' }).fill('Are they sweet?');
     await chat.getByRole('button', { name: 'Send' }).click();
     await expect(visitor.message('Are they sweet?')).toBeVisible();
+    expect(await page.evaluate(() => JSON.stringify(sessionStorage))).not.toContain('sweet');
     await expect(page.getByRole('navigation', { name: 'Rooms' })).toBeHidden();
   });
 
@@ -120,6 +124,13 @@ test('a visitor asks the team, which answers', async ({ alice, bob, visitor, sit
     await bob.field.press('Enter');
     await expect(visitor.message('Hello Guest Eve! Very.')).toBeVisible();
     await expect(page.getByText('She asked last week, too.')).toHaveCount(0);
+  });
+
+  await test.step('the button of the closed chat says how much is unread', async () => {
+    await page.getByRole('button', { name: 'Close chat' }).first().click();
+    await bob.write('As sugar.');
+    await page.getByRole('button', { name: /^Ask us: .*1 unread/ }).click();
+    await expect(visitor.message('As sugar.')).toBeVisible();
   });
 
   await test.step('it is handed over and closed', async () => {

@@ -258,7 +258,9 @@ export class PhpChatLauncher extends HTMLElement {
     const first = this.#asks ? 'launcher.ask' : 'launcher.open';
     const key = open ? 'launcher.close' : this.#count > 0 ? 'launcher.openUnread' : first;
     this.#panel.ariaLabel = this.#text('launcher.label');
-    this.#button.ariaLabel = this.#text(key, this.#count);
+    const label = this.#text(key, this.#count);
+    // The name contains the text that is shown, so that users can say it.
+    this.#button.ariaLabel = this.#asks && !open && key !== first ? `${this.#text(first)}: ${label}` : label;
     this.#button.ariaExpanded = String(open);
     this.#button.replaceChildren(svg(open ? pictures.close : pictures.open));
     if (open) return;

@@ -1,9 +1,12 @@
 import { isBlank } from '../../../../server/text/blank.ts';
 import type { Answers, User } from '../../../../server/wire/events.ts';
 import type { Follower } from '../../chat/chat-listener.ts';
+import { text } from '../../chat/form.ts';
 import { enterAsGuest } from '../../chat/guests.ts';
 import { newId } from '../../chat/outbox.ts';
+import { tabValues } from '../../chat/page-storage.ts';
 import { aboutPage, askTeam, claimQuestion } from '../../chat/questions.ts';
+import { Store } from '../../chat/storage.ts';
 import { cleaned, codePoints } from '../../text/paste.ts';
 import type { Context } from '../context.ts';
 import { Problem } from '../controls/dialog.tsx';
@@ -12,6 +15,8 @@ import { pageTitle } from '../page-title.ts';
 import { Avatar } from '../people/avatar.tsx';
 import { howLong } from './how-long.ts';
 
+/** Key of the text that is being written. */
+const WRITING = 'question';
 const LONGEST_NAME = 40;
 const TIMEOUT_MS = 10_000;
 
@@ -31,7 +36,9 @@ export function startAsking(context: Context): Asking {
 class Asking implements Follower {
   readonly #context: Context;
   readonly submission: Submission;
-  text = '';
+  /** For visitors before they are guests. */
+  readonly #tab: Store;
+  #text: string;
   /** The name of a visitor without a login. */
   name = '';
   /** What to expect: empty if visitors cannot ask. Undefined until it is known. */
@@ -46,11 +53,16 @@ class Asking implements Follower {
   constructor(context: Context) {
     this.#context = context;
     this.submission = new Submission(context);
+    this.#tab = new Store(tabValues, context.chat.server);
+    this.#text = this.#tab.get(WRITING, text) ?? '';
     if (context.chat.connection.state.kind === 'ready') this.ready();
   }
 
   ready(): void {
     this.#isRequested = false;
+    const writing = this.#text || this.#context.chat.store?.get(WRITING, text);
+    this.#tab.delete(WRITING);
+    this.text = writing ?? '';
     claimQuestion(this.#context.chat);
     if (this.#waits) this.send();
   }
@@ -68,6 +80,18 @@ class Asking implements Follower {
   over(): void {
     this.text = '';
     this.name = '';
+  }
+
+  get text(): string {
+    return this.#text;
+  }
+
+  /** The browser keeps the text until the question is asked. */
+  set text(now: string) {
+    this.#text = now;
+    const store = this.#context.chat.store ?? this.#tab;
+    if (now === '') store.delete(WRITING);
+    else store.set(WRITING, now);
   }
 
   /** Replaces an empty form by the question that the user already asked. */
