@@ -153,6 +153,10 @@ export function questionsContract(now: Now) {
     expect(await questionOf(rooms[0] as string)).not.toHaveProperty('by', expect.anything());
     expect((await read.team({ team })).map(({ id }) => id).sort()).toEqual(['ida', 'kim']);
     await expectRefusal(write.openQuestion(acting(rooms[0] as string, joe)), 'forbidden');
+    // The asker writes again.
+    await say(rooms[1] as string, ben, at + 1);
+    expect(await questionOf(rooms[1] as string)).not.toHaveProperty('by', expect.anything());
+    expect((await read.countQuestions({ team, user: 'ida', most: 9 })).unassigned).toBe(2);
   });
 
   test('a question that the whole team left reaches the team again', async () => {

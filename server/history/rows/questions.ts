@@ -2,9 +2,11 @@ import { sql } from '../engine/dialect.ts';
 import { table } from '../engine/table.ts';
 import { type Need, rows, type Work } from '../engine/work.ts';
 import type { Change } from '../records/changes.ts';
+import { isMember } from '../records/member.ts';
 import type { StoredMessage } from '../records/message.ts';
 import type { RoomQuestion, RoomRow } from '../records/room.ts';
 import { noteErased } from './erasures.ts';
+import { getMember } from './members.ts';
 import { recordOf, requireRoom } from './room-changes.ts';
 import { existingRoom, getRoom, setRoom } from './rooms.ts';
 
@@ -54,7 +56,10 @@ export function applyToQuestion(
   const now = { ...question, lastAt: sentAt };
   if (user.id === question.asker?.id) {
     const opens = question.openedAt === 0 || question.closedAt !== undefined;
-    const opened = { ...now, openedAt: sentAt, answeredAt: undefined, closedAt: undefined };
+    // Who had the question may have left the team since.
+    const by =
+      question.by !== undefined && isMember(getMember(work, id, question.by.id)) ? question.by : undefined;
+    const opened = { ...now, by, openedAt: sentAt, answeredAt: undefined, closedAt: undefined };
     const waiting = { ...(opens ? opened : now), waitingAt: question.waitingAt ?? sentAt };
     return putQuestion(work, id, waiting, opens ? 'opened' : 'changed', changes);
   }
