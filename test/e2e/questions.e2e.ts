@@ -119,10 +119,10 @@ test('a visitor asks the team, which answers', async ({ alice, bob, visitor, sit
     await bob.field.pressSequentially('/hel');
     await expect(bob.page.getByRole('option', { name: '/hello' })).toBeVisible();
     await bob.field.press('Enter');
-    await expect(bob.field).toHaveValue('Hello Guest Eve!');
+    await expect(bob.field).toHaveValue('Hello Eve!');
     await bob.field.pressSequentially(' Very.');
     await bob.field.press('Enter');
-    await expect(visitor.message('Hello Guest Eve! Very.')).toBeVisible();
+    await expect(visitor.message('Hello Eve! Very.')).toBeVisible();
     await expect(page.getByText('She asked last week, too.')).toHaveCount(0);
   });
 

@@ -1,5 +1,6 @@
 import { asTyped, folded } from '../../../../server/text/folding.ts';
 import type { Card, RoomMember, User } from '../../../../server/wire/events.ts';
+import { isGuest } from '../../../../server/wire/guest.ts';
 import type { Follower } from '../../chat/chat-listener.ts';
 import { text } from '../../chat/form.ts';
 import type { Thread } from '../../chat/thread.ts';
@@ -319,13 +320,16 @@ export class Suggest implements Follower {
     // The next letter tries again.
     if (snippets === undefined) questions?.loadSnippets().then(this.#look, () => {});
     const { asker } = summary.question ?? {};
+    const whole = asker === undefined ? '' : strings.name(asker);
+    // The first word says that it is a guest.
+    const called = asker !== undefined && isGuest(asker.id) ? whole.replace(/^\S+\s+/, '') : whole;
     return (snippets ?? [])
       .filter(({ name }) => folded(name).includes(folded(this.#query)))
       .slice(0, SHOWN)
       .map(({ name, text }) => ({
         user: name,
         label: `/${name}`,
-        snippet: text.replaceAll('{name}', () => (asker === undefined ? '' : strings.name(asker))),
+        snippet: text.replaceAll('{name}', () => called),
       }));
   }
 
