@@ -206,6 +206,8 @@ test('records a voice message, sends it and plays it', async ({ alice, bob, site
 test('plays and records voice messages', {
   tag: '@soak',
 }, async ({ alice, bob, site }) => {
+  // The recordings take as long as they sound.
+  test.slow();
   const { page } = alice;
   const room = await inRoom(alice, bob, site);
 

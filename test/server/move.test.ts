@@ -352,7 +352,7 @@ test('leaves the server and its history as they are after a kill or a full disk 
   disk.close();
 });
 
-test.each(['SQLite', 'PostgreSQL', 'MariaDB'] as const)(
+test.each(size(['SQLite', 'PostgreSQL', 'MariaDB'] as const, ['SQLite', 'MariaDB'] as const))(
   'keeps servers from starting with a moved history in %s until it is moved back',
   async (name) => {
     const [from, to] = [await engines[name](), await engines.SQLite()];
@@ -465,7 +465,7 @@ test.each(size(['PostgreSQL', 'MariaDB'] as const, ['MariaDB'] as const))(
   },
 );
 
-test.each(['PostgreSQL', 'MariaDB'] as const)(
+test.each(size(['PostgreSQL', 'MariaDB'] as const, ['PostgreSQL'] as const))(
   'deletes at the next start with %s what a killed move recorded, in steps, once it no longer records',
   async (name) => {
     const from = await engines[name]();
@@ -547,7 +547,7 @@ test('rejects a copy whose rows differ', async () => {
   await to.close();
 });
 
-test.each(['SQLite', 'PostgreSQL', 'MariaDB'] as const)(
+test.each(size(['SQLite', 'PostgreSQL', 'MariaDB'] as const, ['SQLite'] as const))(
   'rejects a copy in %s that is read or searched in another way',
   async (name) => {
     const to = await engines[name]();
