@@ -31,7 +31,8 @@ function isInAddress(before: string, one: string, rest: string): boolean {
 }
 
 /** Extensions of file names. None of these is a top-level domain. */
-const fileType = /^(?:avif|csv|docx?|gif|jpe?g|mp[34]|od[st]|pdf|png|pptx?|txt|webp|xlsx?)(?![^\s\p{P}])/iu;
+const fileType =
+  /^(?:avif|csv|dat|docx?|eml|gif|heic|ics|jpe?g|mp[34]|od[st]|pdf|png|pptx?|rtf|txt|webp|xlsx?)(?![^\s\p{P}])/iu;
 
 /**
  * Control characters that a message may contain. Some mail programs end a line at U+0085, but the regular expressions

@@ -299,7 +299,7 @@ describe('an answer by mail', () => {
     const { messages } = await ann.request('message:history', { room, limit: 1 });
     expect(messages).toMatchObject([{ text: 'See attachment' }]);
     expect(messages[0]).not.toHaveProperty('files');
-    expect((await mailTo(server, mail, 2)).text).toMatch(/plan\.pdf, Bücher\.docx, and winmail\. dat/);
+    expect((await mailTo(server, mail, 2)).text).toMatch(/plan\.pdf, Bücher\.docx, and winmail\.dat/);
   });
 
   test('is rejected by mail at most ten times an hour', async () => {
