@@ -239,7 +239,11 @@ export class Due {
         ? roomsForNew(unread.rooms, { notified, lastNotified, at })
         : { rooms: unread?.rooms.filter((room) => isNews(room, notified, { user, activeAt })) ?? [] };
     if (rooms.length === 0) return [{ user, due: next }];
-    const { due, isQuiet } = dueAt(settings, rooms, { at, activeAt, lastNotified });
+    // Guests have one conversation, and get no second mail before they return to it.
+    const { due, isQuiet } = dueAt(settings, rooms, {
+      ...{ at, activeAt },
+      lastNotified: isGuest(user) ? undefined : lastNotified,
+    });
     if (due > at) {
       if (isQuiet) this.#options.onQuiet(due);
       return [{ user, due }];

@@ -211,6 +211,39 @@ test('waits an hour after the last mail, even if its room was deleted', async ()
   expect(mails.slice(1)).toEqual([{ at: '2030-09-02T13:15', unread: 1 }]);
 });
 
+test('mails a guest the next answer without that hour, once the guest has written again', async () => {
+  const guest = { id: `g-${'0'.repeat(32)}`, name: 'Guest Eve' };
+  const { history, mails, at, wake } = await scene('15', '2030-09-02T12:00Z');
+  await history.write.arrive({ user: guest, at: Date.now() });
+  await history.write.setNotices({ user: guest.id, set: { mail: '15', quiet: 'off' } });
+  await history.write.joinTeam({ user: ann.id, team: 'team', at: Date.now() });
+  const question = { id: 'u-question-1', team: 'team', name: 'Tulips?', text: 'Tulips?' };
+  const { room } = await history.write.askTeam({ ...question, user: guest, clientId: 'q', at: Date.now() });
+  const say = (user: typeof ann) => {
+    const sentAt = Date.now();
+    const message = { room: room.id, clientId: `c${sentAt}`, user, text: 'x', asMember: true };
+    return history.write.send({ ...message, sentAt });
+  };
+  const answer = async () => {
+    await say(ann);
+    const now = Date.now();
+    await history.write.noteDue({ room: room.id, users: [guest.id], due: now, pushes: [], pushDue: now });
+    wake();
+  };
+  await answer();
+  await at('2030-09-02T12:15Z');
+  expect(mails).toHaveLength(1);
+  await answer();
+  await at('2030-09-02T12:40Z');
+  expect(mails).toHaveLength(1);
+  await say(guest);
+  await history.write.noteActive({ user: guest.id, at: Date.now() });
+  await at('2030-09-02T12:41Z');
+  await answer();
+  await at('2030-09-02T12:56Z');
+  expect(mails.slice(1)).toEqual([{ at: '2030-09-02T12:56', unread: 1 }]);
+});
+
 test('neither skips a mail nor mails an online user after the clock was set back', async () => {
   const { mails, at, message, acts } = await scene('15', '2030-09-02T13:00Z');
   await acts();
