@@ -5,6 +5,7 @@ import type { NotificationTexts } from '../notify/texts.ts';
 import { directionMarks } from '../text/blank.ts';
 import { links } from '../text/links.ts';
 import type { RoomKind, User } from '../wire/events.ts';
+import { isGuest } from '../wire/guest.ts';
 
 /** Messages of an author with longer pauses are not grouped, because each has another time. */
 const groupMs = 3_600_000;
@@ -108,6 +109,8 @@ export interface LetterOptions {
   answerable?: boolean;
   /** Whether the reader never opened the chat. */
   isNew?: boolean;
+  /** The name of the site. */
+  siteName: string;
   /** The URL of the chat page. */
   pageUrl: string;
   /** The link that turns mails off. */
@@ -126,7 +129,9 @@ export function letterOf(
   all: readonly UnreadIn[],
   options: LetterOptions,
 ): Letter {
-  const { texts, shows, byChoice, answerable, isNew, mail, pageUrl, stopUrl } = options;
+  const { texts, shows, byChoice, answerable, isNew, mail, siteName, pageUrl, stopUrl } = options;
+  // Guests get mails only about their question.
+  const asked = isGuest(reader.id);
   const [only, ...others] = all;
   const nameable = shows === 'nothing' ? [] : all.filter(({ withheld }) => withheld !== 'all');
   const names = nameable.length > 0;
@@ -140,9 +145,11 @@ export function letterOf(
   const target =
     one ?? (shows !== 'nothing' && others.length === 0 && only?.kind === 'direct' ? only : undefined);
   return {
-    title: author
-      ? texts.text('subjectMention', { name: unlinkedLine(author) })
-      : texts.count('subject', total),
+    title: asked
+      ? texts.text('subjectAnswer', { site: unlinkedLine(siteName) })
+      : author
+        ? texts.text('subjectMention', { name: unlinkedLine(author) })
+        : texts.count('subject', total),
     summary: names ? texts.text('in', { rooms: texts.list(named) }) : '',
     rooms: shown.map((room) => roomOf(room, reader, options)),
     moreRooms,
@@ -152,11 +159,13 @@ export function letterOf(
       address: target ? linkTo(pageUrl, target.room, target.from) : pageUrl,
     },
     answer: one && answerable ? texts.text('answerMail', { room: unlinkedLine(one.name) }) : '',
-    why: isNew
-      ? texts.text('whyNew')
-      : mail === 'daily'
-        ? texts.text('whyDaily')
-        : texts.text('why', { time: texts.minutes(mail) }),
+    why: asked
+      ? texts.text('whyAsked')
+      : isNew
+        ? texts.text('whyNew')
+        : mail === 'daily'
+          ? texts.text('whyDaily')
+          : texts.text('why', { time: texts.minutes(mail) }),
     stop: { text: texts.text('stop'), address: stopUrl },
     change: { text: texts.text('change'), address: `${pageUrl}#notifications` },
   };

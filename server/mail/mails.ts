@@ -95,10 +95,12 @@ export class Mails implements Mailer {
     const { settings } = found;
     const { user, total, rooms } = found.unread;
     const texts = new NotificationTexts(settings.lang, settings.zone);
-    const shows = settings.text === 'text' && !text ? 'name' : settings.text;
+    // A guest left the address to get the answer.
+    const shows = settings.text === 'text' && !text && !isGuest(id) ? 'name' : settings.text;
     const room = answerableRoom(rooms, shows);
     const replyTo =
       room && (await replies?.address({ user: id, room: room.room, seq: lastShown(room, shows) }));
+    const { site, picture } = this.#look();
     const letter = letterOf(user, total, rooms, {
       texts,
       shows,
@@ -106,11 +108,11 @@ export class Mails implements Mailer {
       answerable: replyTo !== undefined,
       isNew: found.unread.isNew === true,
       mail: settings.mail === 'off' ? 'daily' : settings.mail,
+      siteName: site.name,
       pageUrl,
       stopUrl,
       now: Date.now(),
     });
-    const { site, picture } = this.#look();
     const content = this.#write(letter, site, texts);
     let left: About | undefined = found;
     const domain = domainOf(to);

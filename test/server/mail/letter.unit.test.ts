@@ -82,6 +82,7 @@ function mail(
     shows: 'text',
     byChoice: false,
     mail: 15,
+    siteName: 'Sample site',
     pageUrl: 'https://garden.example/chat',
     stopUrl: 'https://garden.example/chat/stop?t=4f7c1e',
     now: at(9, 50),

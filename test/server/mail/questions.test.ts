@@ -19,6 +19,8 @@ beforeAll(async () => {
   site = await startPeopleSite({
     CHAT_MAIL: server.url,
     ...answerable,
+    // Guests left their address for the text of the answer.
+    CHAT_MAIL_TEXT: 'off',
     CHAT_TEAM: 'ida,joe',
     CHAT_GUESTS: 'write',
     CHAT_GUEST_ROOMS: 'lobby',
@@ -50,6 +52,8 @@ test('an answer to a guest who left is mailed with its text, and can be answered
   await say(ida, room, 'Yes, red ones');
   const mail = await mailTo(server, 'eve@mail.example');
   expect(mail.text).toContain('Yes, red ones');
+  expect(mail.text).toContain('because you asked a question');
+  expect(mail.headers.get('subject')).toEqual(['Our garden answered your question']);
   expect(JSON.stringify(server.mails)).not.toContain('a secret note');
   const answer = bytesOf({ body: '\nTen of them, please.\n' }, replyTo(mail), { from: 'eve@mail.example' });
   expect(await passMail(site.chat.url, answer)).toBe('posted');
