@@ -124,6 +124,17 @@ export async function startApp(
     onDueFailure: (err) => quiet.warn('due', { err }, 'could not send scheduled messages, retrying'),
     onOtherRoom: (room) => log.warn(describeRoomConflict(room), 'configuration problem found'),
   });
+  if (config.team !== undefined)
+    health.add({
+      works: async () => (await chat.team.members()).length > 0,
+      describe: (works) =>
+        works
+          ? undefined
+          : warning(
+              'No user of the team (CHAT_TEAM) has opened the chat, so nobody is notified of questions.',
+              'Let each of them open it once. If one did, correct the IDs or the names of the roles.',
+            ),
+    });
   const missing = logFailures(() => health.missing(), log);
   metrics.addGauges({
     connections: () => transport.sockets.connections,

@@ -153,6 +153,18 @@ test('only the account of the server may open its socket, and a killed server do
   expect(existsSync(`${path}-server`)).toBe(false);
 });
 
+test('the doctor says that nobody of the team is known until one opens the chat', async () => {
+  const { env } = await settings();
+  const session = 'b'.repeat(26);
+  writeFileSync(join(sessions, `sess_${session}`), 'user_id|i:8;firstname|s:3:"Ida";');
+  const all = { ...env, CHAT_TEAM: '8' };
+  const server = await chatServerHere(all);
+  onTestFinished(async () => void (await server.stop()));
+  expect((await doctorRun(all)).output).toMatch(/^! No user of the team \(CHAT_TEAM\) has opened the chat/m);
+  (await connectChat(server.url, `PHPSESSID=${session}`)).close();
+  await expect.poll(async () => (await doctorRun(all)).output).not.toContain('No user of the team');
+});
+
 test('the doctor reports events that the site does not accept until it accepts one', async () => {
   const { env, path } = await settings();
   let status = 500;
