@@ -630,6 +630,10 @@ test('asks for the team in one question, and not with --yes', async () => {
     said: expect.stringMatching(/no roles of the site: .*CHAT_USER_ROLES/),
   });
   expect((await plain('role:moderator', '-')).code).toBe(0);
+  // A wrong answer does not lose the others.
+  const again = await set(['*', '17']);
+  expect(again.said).toMatch(/CHAT_TEAM: .* IDs of users/);
+  expect(again.settings).toContain('\nCHAT_TEAM=17\n');
 });
 
 test('takes the name, colour and logo from the front page, and stores the logo next to the settings', async () => {
