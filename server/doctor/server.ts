@@ -193,9 +193,13 @@ async function tryMailbox(place: MailboxPlace): Promise<Finding> {
     await checkMailbox(place);
     return ok(`The mailbox with answers to mails at ${name} can be opened.`);
   } catch (error) {
+    const { message, cause } = error as Error;
+    const isRejected = (cause as { authenticationFailed?: boolean }).authenticationFailed === true;
     return problem(
-      `The mailbox with answers to mails at ${name} cannot be opened: ${(error as Error).message}.`,
-      'Correct CHAT_MAIL_IN: imaps:// usually uses port 993. If your own authority issued the certificate, name that authority with ?ca=FILE.',
+      `The mailbox with answers to mails at ${name} cannot be opened: ${message}.`,
+      isRejected
+        ? 'Correct the user and the password of CHAT_MAIL_IN, in which @ is %40 and / is %2F.'
+        : 'Correct CHAT_MAIL_IN: imaps:// usually uses port 993. If your own authority issued the certificate, name that authority with ?ca=FILE.',
     );
   }
 }

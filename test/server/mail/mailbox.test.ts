@@ -147,7 +147,7 @@ test('logs a mailbox that cannot be opened, and the doctor reports it, without t
   expect(other.chat.output()).not.toMatch(/replies%40|replies@|wrong/);
   const said = await doctorSays({ ...env, CHAT_SESSION_STORE: 'file:///nowhere' });
   expect(said).toMatch(
-    /✗ The mailbox with answers to mails at imap:\/\/127\.0\.0\.1:\d+ cannot be opened: the server rejected the login\./,
+    /✗ The mailbox with answers to mails at imap:\/\/127\.0\.0\.1:\d+ cannot be opened: the server rejected the login\.\s+→ Correct the user and the password/,
   );
   expect(said).not.toMatch(/wrong/);
 });
