@@ -273,7 +273,8 @@ export class Composer extends Component<Props> implements Follower {
               : strings.text('composer.editing')
           }
           placeholder={
-            thread === undefined
+            // The name of a question is its text.
+            thread === undefined && room.summary.question === undefined
               ? strings.text('composer.placeholder', {
                   room: strings.cutMixed(room.summary.name, context.lettersInField()),
                 })
