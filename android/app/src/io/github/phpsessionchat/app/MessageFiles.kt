@@ -2,8 +2,9 @@ package io.github.phpsessionchat.app
 
 import android.net.Uri
 import android.text.format.Formatter
+import androidx.compose.foundation.ExperimentalFoundationApi
 import androidx.compose.foundation.background
-import androidx.compose.foundation.clickable
+import androidx.compose.foundation.combinedClickable
 import androidx.compose.foundation.layout.Arrangement
 import androidx.compose.foundation.layout.Box
 import androidx.compose.foundation.layout.Column
@@ -50,22 +51,28 @@ interface FileActions {
     fun picture(file: ChatFile): Request
 }
 
+/** Opens something with a click, and the menu of its message with a long one. */
+@OptIn(ExperimentalFoundationApi::class)
 @Composable
-fun MessageFiles(message: Message, actions: ConversationActions) {
+private fun Modifier.openable(onMenu: (() -> Unit)?, onOpen: () -> Unit): Modifier =
+    combinedClickable(onLongClickLabel = onMenu?.let { stringResource(R.string.msg_actions) }, onLongClick = onMenu, onClick = onOpen)
+
+@Composable
+fun MessageFiles(message: Message, actions: ConversationActions, onMenu: () -> Unit) {
     for (file in message.files) {
         val image = file.image
         val audio = file.audio
         when {
-            image != null -> Picture(file, image.width, image.height, actions) { actions.open(file) }
+            image != null -> Picture(file, image.width, image.height, actions, onMenu) { actions.open(file) }
             audio?.peaks != null -> VoiceMessage(file, audio, actions)
-            else -> FileRow(file, actions)
+            else -> FileRow(file, actions, onMenu)
         }
     }
 }
 
 /** A picture in its final size, so that the list does not move when it is loaded. */
 @Composable
-private fun Picture(file: ChatFile, width: Int, height: Int, actions: FileActions, onClick: () -> Unit) {
+private fun Picture(file: ChatFile, width: Int, height: Int, actions: FileActions, onMenu: () -> Unit, onClick: () -> Unit) {
     Box {
         FileImage(
             file,
@@ -75,7 +82,7 @@ private fun Picture(file: ChatFile, width: Int, height: Int, actions: FileAction
                 .aspectRatio((width.toFloat() / height.coerceAtLeast(1)).coerceIn(0.6f, 3f))
                 .clip(RoundedCornerShape(12.dp))
                 .background(MaterialTheme.colorScheme.outlineVariant)
-                .clickable(onClick = onClick),
+                .openable(onMenu, onClick),
         )
         DownloadProgress(file, actions, Modifier.align(Alignment.BottomCenter))
     }
@@ -100,10 +107,10 @@ fun FileImage(file: ChatFile, actions: FileActions, modifier: Modifier) {
 }
 
 @Composable
-fun FileRow(file: ChatFile, actions: FileActions) {
+fun FileRow(file: ChatFile, actions: FileActions, onMenu: (() -> Unit)? = null) {
     val label = stringResource(R.string.file_download, isolate(file.name))
     Row(
-        Modifier.clickable { actions.open(file) }.heightIn(min = 48.dp).semantics { contentDescription = label },
+        Modifier.openable(onMenu) { actions.open(file) }.heightIn(min = 48.dp).semantics { contentDescription = label },
         horizontalArrangement = Arrangement.spacedBy(8.dp),
         verticalAlignment = Alignment.CenterVertically,
     ) {
@@ -122,17 +129,17 @@ fun FileRow(file: ChatFile, actions: FileActions) {
 
 /** The preview of a link in the message. */
 @Composable
-fun Preview(preview: LinkPreview, actions: FileActions) {
+fun Preview(preview: LinkPreview, actions: FileActions, onMenu: () -> Unit) {
     val browser = LocalUriHandler.current
     Column(
         Modifier.clip(RoundedCornerShape(10.dp))
             .background(MaterialTheme.colorScheme.onSurface.copy(alpha = 0.06f))
-            .clickable { browser.openUri(preview.url) }
+            .openable(onMenu) { browser.openUri(preview.url) }
             .padding(10.dp),
         verticalArrangement = Arrangement.spacedBy(4.dp),
     ) {
         preview.image?.let { file ->
-            file.image?.let { Picture(file, it.width, it.height, actions) { browser.openUri(preview.url) } }
+            file.image?.let { Picture(file, it.width, it.height, actions, onMenu) { browser.openUri(preview.url) } }
         }
         // Without a title, the server is fetching the page, or could not.
         val title = preview.title ?: Uri.parse(preview.url).host ?: preview.url

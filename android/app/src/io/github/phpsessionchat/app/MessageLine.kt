@@ -233,7 +233,7 @@ private fun Bubble(
             ImportantMark()
         }
         message?.forwarded?.let { ForwardedMark(it.user) }
-        if (message != null) MessageFiles(message, actions)
+        if (message != null) MessageFiles(message, actions) { onMenu(message) }
         // If the author added no text, the text is the reference of the card.
         if (text.isNotEmpty() && text != message?.card) {
             Text(
@@ -243,7 +243,7 @@ private fun Bubble(
                 fontStyle = if (entry.message?.isDeleted == true) FontStyle.Italic else null,
             )
         }
-        message?.preview?.let { Preview(it, actions) }
+        message?.preview?.let { Preview(it, actions) { onMenu(message) } }
         if (message?.card != null) SiteCard(message, connection, actions.cards)
         message?.poll?.let { PollOptions(message, it, actions, onMenu) }
         if (message?.isEdited == true) {
