@@ -356,12 +356,12 @@ test("searches the log by user and shows today's figures in the overview", async
 test.each([
   [
     { asked: 12, answered: 9, answeredInMs: 2 * 60 * 60_000 },
-    '12 9 answered, first answer after 2 hrs (median)',
+    '12 9 answered, first answer after 2 hours (median)',
   ],
-  [{ asked: 12, answered: 9, answeredInMs: 61_000 }, '12 9 answered, first answer after 1 min (median)'],
+  [{ asked: 12, answered: 9, answeredInMs: 61_000 }, '12 9 answered, first answer after 2 minutes (median)'],
   [
     { asked: 10_000, answered: 10_000, answeredInMs: 50 * 60 * 60_000 },
-    '10,000+ 10,000+ answered, first answer after 2 days (median)',
+    '10,000+ 10,000+ answered, first answer after 3 days (median)',
   ],
   [{ asked: 3, answered: 2 }, '3 2 answered'],
 ])('shows the numbers of questions %j in the overview', async (questions, shown) => {

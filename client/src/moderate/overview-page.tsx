@@ -3,6 +3,7 @@ import { RequestError } from '../connection/connection-state.ts';
 import { Bones } from '../views/controls/bones.tsx';
 import { Icon, type IconName } from '../views/controls/icon.tsx';
 import { sizeOfFiles } from '../views/files/file-size.ts';
+import { howLong } from '../views/questions/how-long.ts';
 import { refusal } from '../views/refusal.ts';
 import { listTime } from '../views/rooms/list-time.ts';
 import type { DeskContext } from './desk-context.ts';
@@ -22,9 +23,6 @@ const BAR = 7.6;
 const NAMED = 5;
 /** If a small write takes longer than this (ms), users notice that the server is slow. */
 const SLOW = 200;
-
-const MINUTE = 60_000;
-const HOUR = 60 * MINUTE;
 
 /** Each state has a shape, because colour alone is not enough. */
 const shapes = { ok: 'dot', slow: 'dot warn', gone: 'dot bad' };
@@ -145,7 +143,7 @@ export class OverviewPage implements Part {
     const n = counted(answered, strings);
     return answeredInMs === undefined
       ? strings.text('mod.answered', { n })
-      : strings.text('mod.answeredIn', { n, time: duration(answeredInMs, strings.locale) });
+      : strings.text('mod.answeredIn', { n, time: howLong(answeredInMs, strings) });
   }
 
   #fact(
@@ -328,18 +326,6 @@ export class OverviewPage implements Part {
     }
     changed();
   }
-}
-
-/** Formats a duration of at least a minute in its largest unit, such as `3 hr`. */
-function duration(ms: number, locale: string): string {
-  const [value, unit] =
-    ms < 90 * MINUTE
-      ? [ms / MINUTE, 'minute']
-      : ms < 36 * HOUR
-        ? [ms / HOUR, 'hour']
-        : [ms / (24 * HOUR), 'day'];
-  const format = new Intl.NumberFormat(locale, { style: 'unit', unit, maximumFractionDigits: 0 });
-  return format.format(Math.max(1, Math.round(value)));
 }
 
 /** Returns the next round number whose half is also an integer. */
