@@ -186,7 +186,7 @@ const pages = {
       fact`up to ${constant(expectations, 'faces')} faces of the team`,
       fact`of the last ${answersFor} days, if there are ${constant(expectations, 'leastAnswers')} or more`,
       fact`open questions, counted up to ${countedQuestions}.`,
-      fact`up to ${constant(questions, 'mostListed')} members, to whom`,
+      fact`up to ${constant(questions, 'mostListed')} members who can get the question`,
       fact`- \`question:note\`: up to ${constant('server/wire/questions.ts', 'longestNote')} characters; a question has up to ${constant('server/history/questions/notes.ts', 'mostNotes')} notes`,
       fact`# The wire protocol, version ${protocolVersion}`,
       fact`{ protocol: ${protocolVersion}, user`,

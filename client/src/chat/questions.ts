@@ -60,7 +60,7 @@ export function claimQuestion({ pass, isGuest, can, tasks, connection, list, sho
  * @param card - the reference of a card of the site
  */
 export function aboutPage(server: string, pageTitle: string, card: string | null): QuestionAbout | undefined {
-  // The chat's own page says nothing.
+  // The team needs no address of the chat's own page.
   if (location.href.startsWith(server)) return undefined;
   const query = new URLSearchParams(location.search);
   for (const [name, value] of [...query])

@@ -128,7 +128,7 @@ export class MailReplies {
   }
 
   /**
-   * Reads a mail. Only of users, and only so often, because some mails take long.
+   * Reads a mail of a user. The number in ten minutes is limited, because some mails take long.
    * @throws RequestError `rate_limited`
    */
   #read(user: string, bytes: Buffer): Promise<IncomingMail | undefined> {

@@ -236,7 +236,7 @@ private class RoomActions(
         try {
             request<Question> { takeQuestion(room, it) }
         } catch (e: ChatRequestException) {
-            // Another member of the team was faster. The bar says who.
+            // Another member of the team was faster. The bar shows who.
             if (e.code != "conflict") throw e
         }
     }

@@ -17,7 +17,7 @@ import androidx.core.view.inputmethod.InputConnectionCompat
 /**
  * Lets a text field take pictures and stickers of the keyboard.
  *
- * @param onPicture null: it takes none
+ * @param onPicture null if the field takes no pictures
  */
 @OptIn(ExperimentalComposeUiApi::class)
 @Composable

@@ -54,7 +54,7 @@ fun rememberQuestion(app: AppParts, room: RoomSummary?): TeamQuestion? {
     return TeamQuestion(state, waitingSince)
 }
 
-/** Says who has a question, and how long its asker has waited. */
+/** Shows who has a question, and how long its asker has waited. */
 @OptIn(ExperimentalLayoutApi::class)
 @Composable
 fun QuestionBar(question: TeamQuestion, me: User, actions: ConversationActions) {
