@@ -93,7 +93,7 @@ function quickSteps(reports, lint) {
 }
 
 /**
- * Returns the steps of the soak run. The last two run alone, because load tests must not disturb each other.
+ * Returns the steps of the soak run. The last one runs alone, because load tests must not disturb each other.
  * @param {string} reports @returns {Step[]}
  */
 export function soakSteps(reports) {
@@ -125,7 +125,8 @@ export function soakSteps(reports) {
       ...vitestStep('soak', reports),
       needs: ['debian', 'java', 'build'],
       env: elsewhere,
-      slots: capacity,
+      // The app's tests, which take longer, use one core.
+      slots: capacity - 2,
     },
     { ...vitestStep('soak-alone', reports), needs: ['debian', 'java', 'build'], slots: capacity },
   ];

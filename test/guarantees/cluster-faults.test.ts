@@ -29,8 +29,8 @@ import { size, soak } from './size.ts';
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const rooms = ['lobby', 'kitchen', 'garden'];
 const senders = size(9, 6);
-const each = size(500, 10);
-const kills = size(10, 1);
+const each = size(250, 10);
+const kills = size(5, 1);
 /** The minimum time that a server is suspended. */
 const suspendedSeconds = size(40, 16);
 

@@ -128,7 +128,7 @@ test(`stores each of ${sends} messages once although 30 % lose their ack and the
 });
 
 const [writers, readers] = [size(50, 10), size(20, 5)];
-const each = size(200, 10);
+const each = size(100, 10);
 test(`orders ${writers} × ${each} messages identically and without a gap for ${readers} readers`, async () => {
   const reading = await Promise.all(upTo(readers).map((n) => joined(100 + n, 'order')));
   const clients = await Promise.all(upTo(writers).map((n) => joined(n, 'order')));

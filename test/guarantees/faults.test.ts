@@ -255,7 +255,7 @@ afterAll(async () => {
 const offset = size(Date.now() & 0xffff, 0);
 
 /** In a soak run, a step is repeated at most this often for each weak part. More would take too long. */
-const maxFaultsOfStep = 8;
+const maxFaultsOfStep = 4;
 
 /**
  * Returns the calls of a step that fail, and how. In `npm run test:soak` they are spread evenly over the step, every

@@ -14,15 +14,15 @@ import { metrics } from '../helpers/server-figures.ts';
 import { size } from './size.ts';
 
 /**
- * 200,000 cases in all, and new ones in every soak run. Without soak, they are fewer and always the same, so that a
+ * 50,000 cases in all, and new ones in every soak run. Without soak, they are fewer and always the same, so that a
  * failure is caused by the change under test. FUZZ_SEED repeats a run by the seed in its failure.
  */
 const seed = Number(process.env.FUZZ_SEED ?? size(Date.now() & 0x7fffffff, 20_240_229));
 const counts = {
-  frames: size(40_000, 50),
-  packets: size(60_000, 80),
-  events: size(60_000, 80),
-  http: size(40_000, 60),
+  frames: size(10_000, 50),
+  packets: size(15_000, 80),
+  events: size(15_000, 80),
+  http: size(10_000, 60),
 };
 /** Cases generated from one seed. */
 const perBatch = 200;

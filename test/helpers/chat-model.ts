@@ -202,6 +202,7 @@ export class ChatModel {
       case 'room:update': {
         requireModerator(room, user);
         const { room: _, ...change } = payload;
+        if (('name' in change || 'topic' in change) && room.muted.has(user)) reject('muted');
         Object.assign(room, change);
         return {};
       }
@@ -457,7 +458,7 @@ function restrict(room: ModelRoom, user: string, other: string, isBan: boolean, 
   return {};
 }
 
-/** Mutes and `write` apply to messages and edits. */
+/** Mutes and `write` apply to messages and edits, mutes also to the name and topic of the room. */
 function requireWriter(room: ModelRoom, user: string): void {
   if (room.write === 'moderators') requireModerator(room, user);
   if (room.muted.has(user)) reject('muted');

@@ -335,7 +335,7 @@ test('leaves the server and its history as they are after a kill or a full disk 
   await run(whole);
   await whole.close();
   const calls = disk.calls().length;
-  const places = size(20, 1);
+  const places = size(8, 1);
   for (let n = 0; n < places; n++) {
     const to = await engines.SQLite();
     const place = 1 + Math.round(((n + Math.random()) * calls) / places);
@@ -583,7 +583,7 @@ test('leaves a usable history or none after a kill or a full disk at any call', 
   await whole.close();
   const calls = disk.calls().length;
   expect(calls).toBeGreaterThan(100);
-  const places = size(24, 4);
+  const places = size(10, 4);
   for (let n = 0; n < places; n++) {
     const to = await engines.SQLite();
     // From the first call to the last.

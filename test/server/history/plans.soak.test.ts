@@ -54,6 +54,8 @@ const longer: Record<string, [rows: number, why: string]> = {
   user: [ofUser, 'up to 1,000 unread mentions in each room'],
   namedOutside: [ofUser, 'the mentions of the user'],
   invitesBy: [ofUser, 'the invite links of the user, at most 20 in each room'],
+  team: [all, 'the members of the team, whom the owner names, at most once a second'],
+  snippets: [all, 'the texts of the team, at most `mostSnippets`'],
   picturesBy: [ofUser, 'the files of the user'],
   findUsers: [5000, 'members of the rooms of the user, up to `maxScannedMembers`'],
 };
@@ -101,6 +103,8 @@ const valuesIn: Record<string, Record<string, string>> = {
   chat_messages: { thread: 'CASE WHEN n % 10 = 0 THEN 3 END' },
   chat_thread_authors: { thread: '3', last_seq: seq },
   chat_followers: { thread: '3' },
+  // A user with the role is in the team.
+  chat_team: { user_id: oneUser },
   // Many users react to one message.
   chat_reactions: { seq: inDen('2', seq) },
   // Most reports are closed, and most scheduled messages are not due.
