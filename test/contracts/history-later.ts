@@ -108,6 +108,19 @@ export function laterContract(now: Now) {
     expect((await memberOf(ben.id))?.readSeq).toBe(1);
   });
 
+  test('counts as read if the messages before it are deleted or expired', async () => {
+    await join(ann, ben);
+    const [first, second] = [await schedule(), await schedule()];
+    const { message } = await say();
+    await write.delete({ room, seq: message.seq, user: ann.id });
+    await send(first);
+    expect((await memberOf(ben.id))?.readSeq).toBe(2);
+    await say();
+    await write.expire({ room, firstSeq: 4 });
+    await send(second);
+    expect((await memberOf(ben.id))?.readSeq).toBe(4);
+  });
+
   test('changes a message until it is sent, and sends only the version that was checked', async () => {
     await join(ann, ben);
     const scheduled = await schedule();

@@ -9,6 +9,7 @@ import {
 } from '../../wire/content.ts';
 import { RequestError } from '../../wire/errors.ts';
 import type { ChosenFile, MessageFile } from '../../wire/events.ts';
+import { countAfter } from '../../wire/runs.ts';
 import { withOneMore } from '../days.ts';
 import { refuse } from '../engine/rule.ts';
 import type { Need, Work } from '../engine/work.ts';
@@ -122,7 +123,7 @@ export function post(
 /**
  * Updates the member record of the author of a new message, and moves the read marker to the message.
  * @param options.wroteAt the time from which slow mode counts; absent if it was stored before
- * @param options.waited the author may be offline, so the marker moves only if the author has read the whole room
+ * @param options.waited the author may be offline, so the marker moves only over deleted and expired messages
  */
 export function recordWriting(
   work: Work,
@@ -133,11 +134,18 @@ export function recordWriting(
   const member = getMember(work, room, user.id);
   if (!isMember(member)) return;
   const wrote = { acted: acted.written, ...(wroteAt === undefined ? {} : { wroteAt }) };
-  if (waited && member.readSeq !== seq - 1) return setMember(work, room, user.id, { ...member, ...wrote });
+  if (waited && hasBetween(requireRoom(work, room), member.readSeq, seq))
+    return setMember(work, room, user.id, { ...member, ...wrote });
   const { seenSeq, ...rest } = member;
   setMember(work, room, user.id, { ...rest, ...wrote, readSeq: seq });
   changes.push({ type: 'read', room, user: user.id, readSeq: seq });
 }
+
+/** Whether a message between two others is neither deleted nor expired. It may be shown only in a thread. */
+const hasBetween = ({ firstSeq, deleted }: RoomRow, after: number, before: number): boolean => {
+  const from = Math.max(after, firstSeq - 1);
+  return before - 1 - from > countAfter(deleted, from);
+};
 
 /** Stores a message as the newest one in the room. Then call `recordWriting` and `tellPosted`. */
 export function appendMessage(
