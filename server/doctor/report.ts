@@ -1,5 +1,6 @@
 import { accessSync, constants, existsSync, realpathSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { ConfigurationError, openLogins } from 'php-sessions';
 import {
   examineLogins,
   type Finding,
@@ -173,7 +174,7 @@ async function* findings(
   { cookie, origin, chat }: Targets,
 ): AsyncGenerator<Finding> {
   const server = yield* reportRunning(config);
-  yield ok('The settings can be used.');
+  if (await canOpenLogins(config)) yield ok('The settings can be used.');
   for (const name of config.unknown) yield warning(`${unknownText(name)}. It has no effect.`);
   yield* findExposedData(config, settingsFile);
   yield* findReadOnlyFolders(config, settingsFile);
@@ -202,6 +203,19 @@ async function* findings(
     const advice =
       finding.isConfiguration && 'site' in logins ? await adviseRights(files, logins.site.folder) : undefined;
     yield { ...finding, advice: advice ?? finding.advice };
+  }
+}
+
+/** Opens the logins as the server does at its start. `examineLogins` says why it cannot. */
+async function canOpenLogins({ logins }: Config): Promise<boolean> {
+  if ('ticketsOnly' in logins) return true;
+  try {
+    const opened = await openLogins(logins);
+    opened.close();
+    return true;
+  } catch (error) {
+    if (error instanceof ConfigurationError) return false;
+    throw error;
   }
 }
 

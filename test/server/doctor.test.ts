@@ -335,6 +335,18 @@ test('reports a cookie name that the site does not use', async () => {
   expect(await doctor(0, unnamed, '--cookie', id)).toContain('the user 7, called Zoë');
 });
 
+test('does not call settings usable with which the server does not start', async () => {
+  const site = mkdtempSync(join(folder, 'site-'));
+  writeFileSync(join(site, 'index.php'), '<?php');
+  const user = { CHAT_USER_ID: 'app.user.id', CHAT_USER_NAME: 'app.user.name' };
+  const team = { ...inFiles(), ...user, CHAT_SITE: site, CHAT_SESSION_NAME: 'sid', CHAT_TEAM: 'role:shop' };
+  const refused = await doctor(1, team);
+  expect(refused).toMatch(/^✗ CHAT_TEAM: .* set CHAT_USER_ROLES/m);
+  const usable = '✓ The settings can be used.';
+  expect(refused).not.toContain(usable);
+  expect(await doctor(0, { ...team, CHAT_USER_ROLES: 'app.roles' })).toContain(usable);
+});
+
 test('follows a session to a user without a name', async () => {
   const place = mkdtempSync(join(tmpdir(), 'doctor-'));
   onTestFinished(() => rmSync(place, { recursive: true }));
