@@ -1,4 +1,5 @@
 import type { Page } from '@playwright/test';
+import { asUser } from './as-user.ts';
 import { axe } from './axe.ts';
 import { expect, type Person, type Site, stored, test } from './fixtures.ts';
 import { join, ownUser } from './own-user.ts';
@@ -184,6 +185,20 @@ test('the launcher works in the pages of a shop', async ({ page, site }) => {
       await expect.poll(fromTop).toBeLessThan(1);
     }
     await page.locator('php-chat').getByRole('button', { name: 'Close chat' }).click();
+  });
+
+  await test.step('opens at the message of a link', async () => {
+    const { message } = await asUser(site, 'bob', async (ask) => {
+      await ask('room:join', { room: 'garden' });
+      return ask('message:send', { room: 'garden', text: 'the linked one', clientId: 'linked' });
+    });
+    await page.setViewportSize({ width: 1280, height: 740 });
+    const address = `${shop(site)}#m=garden/${message.seq}`;
+    // Otherwise only the fragment of the address changes.
+    await page.goto('about:blank');
+    await page.goto(address);
+    await expect(panel.getByRole('article').filter({ hasText: 'the linked one' })).toBeFocused();
+    await expect(page).toHaveURL(address);
   });
 });
 

@@ -119,7 +119,9 @@ export class PhpChatLauncher extends HTMLElement {
         if (this.#chat === undefined || !this.#single) this.#counted(count);
       }),
     );
-    if (this.#kept() && !this.#panel.open) this.#show(false);
+    // A link to a message. A chat that uses the address of the page opens it itself.
+    if (location.hash.startsWith('#m=') && !document.querySelector('php-chat[history]')) this.open();
+    else if (this.#kept() && !this.#panel.open) this.#show(false);
     void this.#meet(this.#ends);
   }
 

@@ -140,6 +140,7 @@ export function start(
   chat.followers.add(roomStart);
   const visits = new Visits(context);
   chat.followers.add(visits);
+  visits.beginInLauncher();
   const redraw = (those: string) => {
     for (const element of root.querySelectorAll(those)) shown.find(element)?.forceUpdate();
     changed();

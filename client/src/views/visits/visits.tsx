@@ -5,7 +5,7 @@ import type { Follower } from '../../chat/chat-listener.ts';
 import { acceptInvite } from '../../chat/room-actions.ts';
 import { RequestError } from '../../connection/connection-state.ts';
 import { forgetToken } from '../../element/asked.ts';
-import type { PageAddress } from '../../text/page-address.ts';
+import { addressIn, type PageAddress } from '../../text/page-address.ts';
 import type { Context } from '../context.ts';
 import { Bones } from '../controls/bones.tsx';
 import { Empty } from '../controls/empty.tsx';
@@ -50,6 +50,13 @@ export class Visits implements Follower {
       void this.#lookAt(asked.token);
     } else void this.#find(asked);
     this.#context.changed();
+  }
+
+  /** Opens the link that opened the launcher. The chat in it has no `history`, and leaves the address of the page. */
+  beginInLauncher(): void {
+    const { attribute, chat } = this.#context;
+    const asked = attribute('slot') === 'chat' && !chat.single ? addressIn(location.hash) : undefined;
+    if (asked !== undefined && 'room' in asked) this.begin(asked);
   }
 
   ready(): void {
