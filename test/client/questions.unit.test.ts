@@ -1,8 +1,13 @@
-import { afterEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { Chat } from '../../client/src/chat/chat.ts';
 import { aboutPage, Questions } from '../../client/src/chat/questions.ts';
 import { Tasks } from '../../client/src/connection/tasks.ts';
 import { Room } from '../../client/src/store/room.ts';
+import { Strings } from '../../client/src/strings/strings.ts';
+import type { Context } from '../../client/src/views/context.ts';
+import { QuestionViews } from '../../client/src/views/questions/question-views.tsx';
+import type { Speaker } from '../../client/src/views/speaker.tsx';
+import { textsIn } from '../../client/strings-plugin.ts';
 import type { Note, Question, RoomSummary } from '../../server/wire/events.ts';
 
 afterEach(() => {
@@ -44,6 +49,28 @@ describe('what the team sees of the page', () => {
     expect(about('/a', '\u200b')).toEqual({ page: '/a' });
     expect([...(about('/a', '🍅'.repeat(300))?.title ?? '')]).toHaveLength(200);
   });
+});
+
+test('announces to the asker that the team closed the question, once', () => {
+  const chat = { answers: false, can: {}, rooms: new Map(), followers: new Set() };
+  const strings = new Strings({ lang: 'en', by: textsIn('en') });
+  const said: string[] = [];
+  const stop = new AbortController();
+  const views = new QuestionViews(
+    { chat, strings, changed() {} } as unknown as Context,
+    {} as never,
+    { say: (text: string) => said.push(text) } as unknown as Speaker,
+    stop.signal,
+  );
+  onTestFinished(() => stop.abort());
+  const draw = (id: string, state: string) =>
+    views.bar(new Room({ id, question: { state } } as unknown as RoomSummary));
+  for (const state of ['closed', 'open', 'open']) draw('r-1', state);
+  draw('r-2', 'closed');
+  draw('r-1', 'open');
+  expect(said).toEqual([]);
+  for (const state of ['closed', 'closed']) draw('r-1', state);
+  expect(said).toEqual(['This question is closed. Write here to open it again.']);
 });
 
 describe('what the team sees of the questions', () => {

@@ -139,6 +139,9 @@ test('a visitor asks the team, which answers', async ({ alice, bob, visitor, sit
     await expect(bar(alice)).toContainText('Taken by you');
     await manage(alice, 'Close question');
     await expect(bar(alice)).toContainText('Closed');
+    // Screen readers announce it to the visitor.
+    const closed = /^This question is closed\./;
+    await expect(chat.getByRole('status').filter({ hasText: closed })).toBeAttached();
     await expect(questions(alice)).toHaveCount(0);
     await alice.page.getByRole('button', { name: 'Closed' }).click();
     await expect(questions(alice)).toHaveText([/Guest Eve/]);

@@ -30,6 +30,8 @@ export class QuestionViews implements Follower {
   #isOpen = false;
   /** Whether the guest is changing the address that was given before. */
   #changesAddress = false;
+  /** The state of the asker's question when its bar was last rendered. */
+  #asked: { readonly room: string; readonly state: State['state'] } | undefined;
 
   constructor(
     context: Context,
@@ -132,7 +134,17 @@ export class QuestionViews implements Follower {
   bar(room: Room) {
     const { question } = room.summary;
     if (question === undefined) return undefined;
-    return this.#context.chat.answers ? this.#teamBar(room, question) : this.#askerBar(question);
+    if (this.#context.chat.answers) return this.#teamBar(room, question);
+    this.#announceClosing(room, question);
+    return this.#askerBar(question);
+  }
+
+  /** Announces to the asker that the team closed the question. Only the summary of the room tells the asker. */
+  #announceClosing({ id }: Room, { state }: State): void {
+    const before = this.#asked;
+    this.#asked = { room: id, state };
+    if (before?.room === id && before.state === 'open' && state === 'closed')
+      this.#speaker.say(this.#context.strings.text('ask.closed'), { room: id });
   }
 
   /** Shown at the start of a question: to the asker, what to expect. */
