@@ -1,6 +1,9 @@
 import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { Chat } from '../../client/src/chat/chat.ts';
+import { text } from '../../client/src/chat/form.ts';
+import { PageStorage } from '../../client/src/chat/page-storage.ts';
 import { aboutPage, Questions } from '../../client/src/chat/questions.ts';
+import { Store } from '../../client/src/chat/storage.ts';
 import { Tasks } from '../../client/src/connection/tasks.ts';
 import { Room } from '../../client/src/store/room.ts';
 import { Strings } from '../../client/src/strings/strings.ts';
@@ -9,6 +12,7 @@ import { QuestionViews } from '../../client/src/views/questions/question-views.t
 import type { Speaker } from '../../client/src/views/speaker.tsx';
 import { textsIn } from '../../client/strings-plugin.ts';
 import type { Note, Question, RoomSummary } from '../../server/wire/events.ts';
+import { memoryStorage } from './memory-storage.ts';
 
 afterEach(() => {
   vi.useRealTimers();
@@ -51,26 +55,53 @@ describe('what the team sees of the page', () => {
   });
 });
 
-test('announces to the asker that the team closed the question, once', () => {
-  const chat = { answers: false, can: {}, rooms: new Map(), followers: new Set() };
-  const strings = new Strings({ lang: 'en', by: textsIn('en') });
-  const said: string[] = [];
-  const stop = new AbortController();
-  const views = new QuestionViews(
-    { chat, strings, changed() {} } as unknown as Context,
-    {} as never,
-    { say: (text: string) => said.push(text) } as unknown as Speaker,
-    stop.signal,
-  );
-  onTestFinished(() => stop.abort());
-  const draw = (id: string, state: string) =>
-    views.bar(new Room({ id, question: { state } } as unknown as RoomSummary));
-  for (const state of ['closed', 'open', 'open']) draw('r-1', state);
-  draw('r-2', 'closed');
-  draw('r-1', 'open');
-  expect(said).toEqual([]);
-  for (const state of ['closed', 'closed']) draw('r-1', state);
-  expect(said).toEqual(['This question is closed. Write here to open it again.']);
+describe('what the asker sees of the question', () => {
+  function start(more: object = {}) {
+    const chat = { answers: false, can: {}, rooms: new Map(), followers: new Set(), ...more };
+    const strings = new Strings({ lang: 'en', by: textsIn('en') });
+    const said: string[] = [];
+    const stop = new AbortController();
+    onTestFinished(() => stop.abort());
+    const views = new QuestionViews(
+      { chat, strings, changed() {} } as unknown as Context,
+      {} as never,
+      { say: (text: string) => said.push(text) } as unknown as Speaker,
+      stop.signal,
+    );
+    const draw = (id: string, question: object) =>
+      views.bar(new Room({ id, question } as unknown as RoomSummary));
+    return { draw, said };
+  }
+
+  test('announces that the team closed the question, once', () => {
+    const { draw, said } = start();
+    for (const state of ['closed', 'open', 'open']) draw('r-1', { state });
+    draw('r-2', { state: 'closed' });
+    draw('r-1', { state: 'open' });
+    expect(said).toEqual([]);
+    for (const state of ['closed', 'closed']) draw('r-1', { state });
+    expect(said).toEqual(['This question is closed. Write here to open it again.']);
+  });
+
+  test('shows where answers go, without storing the whole address in the browser', async () => {
+    const stored = memoryStorage();
+    const request = vi.fn(async () => ({}));
+    const store = new Store(new PageStorage(() => stored), 'guest');
+    const { draw } = start({ can: { address: true }, store, request });
+    const form = draw('r-1', { state: 'open' }) as unknown as {
+      props: { onSubmit(event: unknown): void };
+    };
+    const FormDataOf = class {
+      get = () => 'eve.adams@example.org';
+    };
+    vi.stubGlobal('FormData', FormDataOf);
+    form.props.onSubmit({ preventDefault() {} });
+    await vi.waitFor(() =>
+      expect(JSON.stringify(draw('r-1', { state: 'open', address: 'given' }))).toContain('e…@example.org'),
+    );
+    expect(request).toHaveBeenCalledWith('question:address', { mail: 'eve.adams@example.org' });
+    expect(store.keys().map((key) => store.get(key, text))).toEqual(['e…@example.org']);
+  });
 });
 
 describe('what the team sees of the questions', () => {

@@ -53,7 +53,7 @@ test('a visitor asks the team, which answers', async ({ alice, bob, visitor, sit
     await expect(address).toHaveJSProperty('validity.valid', false);
     await address.fill('eve@example.org');
     await address.press('Enter');
-    await expect(chat.locator('.asked')).toHaveText(/You also get answers by mail\./);
+    await expect(chat.locator('.asked')).toHaveText(/You also get answers by mail\. e…@example\.org/);
     // A screen reader says it, too.
     await expect(
       chat.getByRole('status').filter({ hasText: 'You also get answers by mail.' }),
@@ -151,7 +151,7 @@ test('a visitor asks the team, which answers', async ({ alice, bob, visitor, sit
     await page.reload();
     await expect(chat.getByText('This question is closed.')).toBeVisible();
     await visitor.write('And how big?');
-    await expect(chat.locator('.asked')).toHaveText(/You also get answers by mail\./);
+    await expect(chat.locator('.asked')).toHaveText(/You also get answers by mail\. e…@example\.org/);
     await expect(bar(alice)).toContainText('waiting');
   });
 

@@ -1,5 +1,6 @@
 import type { Note as InnerNote, Question, RoomSummary, User } from '../../../../server/wire/events.ts';
 import type { Follower, RoomRemoval } from '../../chat/chat-listener.ts';
+import { text } from '../../chat/form.ts';
 import { Questions } from '../../chat/questions.ts';
 import { RequestError } from '../../connection/connection-state.ts';
 import type { Room } from '../../store/room.ts';
@@ -20,6 +21,12 @@ type State = NonNullable<RoomSummary['question']>;
 
 /** The times for which questions wait are shown again after this time, in ms. */
 const TICK_MS = 60_000;
+
+/** The storage key of the guest's address in a short form. The server never sends the address. */
+const ADDRESS = 'address';
+
+/** Others may use the same browser, so it shows only the first letter and the domain. */
+const shortAddress = (mail: string) => mail.replace(/(?<=^.).*(?=@)/su, '…');
 
 /** The list of questions, and what a question has besides a room: the bar at its top, and the notes of the team. */
 export class QuestionViews implements Follower {
@@ -302,7 +309,9 @@ export class QuestionViews implements Follower {
       return (
         <section class="pins asked">
           <Icon name="mail" size="s" />
-          <span class="is">{strings.text('ask.mailSaved')}</span>
+          <span class="is">
+            {strings.text('ask.mailSaved')} <bdi>{chat.store?.get(ADDRESS, text)}</bdi>
+          </span>
           <button type="button" class="link" onClick={() => this.#changeAddress(true)}>
             {strings.text('action.edit')}
           </button>
@@ -349,6 +358,7 @@ export class QuestionViews implements Follower {
     chat.request('question:address', { mail: mail === '' ? null : mail }).then(
       () => {
         this.#changesAddress = false;
+        chat.store?.set(ADDRESS, shortAddress(mail));
         if (mail !== '') this.#speaker.say(strings.text('ask.mailSaved'));
         changed();
       },
