@@ -197,7 +197,8 @@ test('the launcher works in the pages of a shop', async ({ page, site }) => {
     // Otherwise only the fragment of the address changes.
     await page.goto('about:blank');
     await page.goto(address);
-    await expect(panel.getByRole('article').filter({ hasText: 'the linked one' })).toBeFocused();
+    const linked = page.locator('php-chat').getByRole('article').filter({ hasText: 'the linked one' });
+    await expect(linked).toBeFocused();
     await expect(page).toHaveURL(address);
   });
 });
