@@ -9,6 +9,7 @@ import {
   PhpObject,
   type PhpRecord,
   type PhpValue,
+  putEntry,
   toName,
 } from './value.ts';
 
@@ -53,7 +54,7 @@ class IgbinaryDecoder {
         continue;
       }
       const key = this.#readKey(open.className);
-      if (key !== null) open.record[key] = this.#startValue();
+      if (key !== null) putEntry(open.record, key, this.#startValue());
     }
     return value;
   }

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { FormatError, newRecord, PhpFloat, type PhpRecord, type PhpValue } from './value.ts';
+import { FormatError, newRecord, PhpFloat, type PhpRecord, type PhpValue, putEntry } from './value.ts';
 
 const quote = 0x22;
 const plus = 0x2b;
@@ -49,7 +49,7 @@ class JsonDecoder {
         if (this.#skipBlanks() !== quote) this.#fail('a key');
         const key = this.#readString();
         this.#expect(colon, ':');
-        container[key] = this.#startValue();
+        putEntry(container, key, this.#startValue());
       }
     }
     this.#skipBlanks();

@@ -8,6 +8,7 @@ import {
   PhpObject,
   type PhpRecord,
   type PhpValue,
+  putEntry,
   toName,
 } from './value.ts';
 
@@ -234,7 +235,7 @@ class MsgpackDecoder {
       open.unreadCount--;
       const key = this.#readKey();
       table?.begin(key);
-      record[key] = this.#startValue();
+      putEntry(record, key, this.#startValue());
       if (this.#open !== open) return;
       table?.complete(this.#lastMapSize);
     }
@@ -248,7 +249,7 @@ class MsgpackDecoder {
       open.unreadCount--;
       const name = this.#reader.checkPropertyName(this.#readName(), '');
       table?.begin(name);
-      properties[name] = this.#startValue();
+      putEntry(properties, name, this.#startValue());
       if (this.#open !== open) return;
       table?.complete(this.#lastMapSize);
     }

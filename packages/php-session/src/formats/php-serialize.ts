@@ -1,5 +1,5 @@
 import { decodeWithKeys, maxDepth, Reader } from './reader.ts';
-import { newRecord, PhpFloat, PhpObject, type PhpRecord, type PhpValue, toName } from './value.ts';
+import { newRecord, PhpFloat, PhpObject, type PhpRecord, type PhpValue, putEntry, toName } from './value.ts';
 
 const quote = 0x22;
 const backslash = 0x5c;
@@ -78,7 +78,7 @@ export class SerializeDecoder {
     while (open.unreadCount > 0 && this.#open === open) {
       open.unreadCount--;
       const key = this.#readKeyOf(open);
-      record[key] = this.#startValue();
+      putEntry(record, key, this.#startValue());
     }
   }
 
@@ -90,7 +90,8 @@ export class SerializeDecoder {
       cells.set(key, cell);
       cell.value = undefined;
       this.#cell = cell;
-      cell.value = open.record[key] = this.#startValue();
+      cell.value = this.#startValue();
+      putEntry(open.record, key, cell.value);
     }
   }
 

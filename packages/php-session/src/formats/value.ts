@@ -88,6 +88,21 @@ export function newRecord(): PhpRecord {
   return new (EmptyRecord as unknown as new () => PhpRecord)();
 }
 
+/**
+ * Adds an entry to an array or object. V8 also keeps room for integer keys below the new one, up to 4 kB for a key such as
+ * 300 in an array of its own. Then the array stores only its own keys.
+ */
+export function putEntry(record: PhpRecord, key: string, value: PhpValue): void {
+  if (key.length < 4 && key.charCodeAt(0) <= 0x39 && Number(key) > 15 && !(Number(key) - 1 in record)) {
+    record[farKey] = null;
+    delete record[farKey];
+  }
+  record[key] = value;
+}
+
+/** V8 does not keep room for all keys below it. */
+const farKey = 1_000_000;
+
 export function isRecord(value: PhpValue): value is PhpRecord {
   return value instanceof EmptyRecord;
 }
