@@ -20,8 +20,10 @@ export const upTo = (most: number) =>
 const notInLine = String.raw`\u0000-\u001f\u007f-\u009f\u2028\u2029`;
 /** In patterns of the contracts: `directionMarks`. */
 const marks = String.raw`\u202a-\u202e\u2066-\u2069`;
-/** In patterns of the contracts: a character. Some others are invisible too: see `isBlank`. */
-export const oneVisible = String.raw`(?=[\s\S]*\S)`;
+/** In patterns of the contracts: the invisible characters below U+10000. See `isBlank`. */
+const invisible = String.raw`\s\u0000-\u001f\u007f-\u009f\u00ad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\uffa0\ufff0-\ufffb`;
+/** In patterns of the contracts: the text has a visible character. */
+export const oneVisible = String.raw`(?=[\s\S]*[^${invisible}])`;
 
 /** Accepts a single line of well-formed text without control characters. `most` is in code points. */
 export const line = (most: number) =>

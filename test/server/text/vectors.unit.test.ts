@@ -6,6 +6,7 @@ import { findFolded, folded } from '../../../server/text/folding.ts';
 import { plain } from '../../../server/text/format.ts';
 import { links } from '../../../server/text/links.ts';
 import { initials } from '../../../server/wire/avatar.ts';
+import { oneVisible } from '../../../server/wire/values.ts';
 import { recorded } from './recorded.ts';
 import { shapes } from './shapes.ts';
 
@@ -40,6 +41,13 @@ describe.each(vectors<Cases<[string, boolean]>>('blank'))('blank: $about', ({ ca
     const results = [isBlank(text), isBlankName(text), documented.test(text)];
     expect(results).toEqual(results.map(() => expected));
   });
+});
+
+test('the contracts know all blank characters below U+10000', () => {
+  const characters = Array.from({ length: 0x10000 }, (_, code) => String.fromCharCode(code));
+  const visible = new RegExp(`^${oneVisible}`, 'u');
+  const known = characters.filter((one) => one.isWellFormed() && visible.test(one) === isBlank(one));
+  expect(known).toEqual([]);
 });
 
 // The same texts show that Java parses like TypeScript.
