@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -82,6 +83,11 @@ const histories: Record<string, () => Promise<Weak>> = {
 };
 
 const tryEvery = 20;
+/** The server is killed at each of so many calls. */
+const step = 3;
+/** Varies, so that soak runs kill it at different calls. */
+const first = () => size(1 + randomInt(step), 2);
+
 let users = 0;
 
 const isRunning = ({ process }: ChatServer) => process.exitCode === null && process.signalCode === null;
@@ -95,7 +101,7 @@ async function newcomer(url: string, roles: string[] = []): Promise<ChatClient> 
 }
 
 test.concurrent.for(size(Object.keys(histories), ['SQLite']))(
-  `%s: lists a moderator’s decision exactly once after kill -9 at ${size('each', 'the second')} call to the history`,
+  `%s: lists a moderator’s decision exactly once after kill -9 at ${size('every third', 'the second')} call to the history`,
   { timeout: size(3_600_000, 120_000) },
   async (name) => {
     const weak = await (histories[name] as () => Promise<Weak>)();
@@ -105,7 +111,7 @@ test.concurrent.for(size(Object.keys(histories), ['SQLite']))(
     const acts = () => weak.count("chat_audit WHERE act IN ('approved', 'rejected')");
     let [decided, kills] = [0, 0];
     for (const how of size(['approve', 'reject'] as const, ['approve'] as const)) {
-      for (let nth = size(1, 2), killed = true; killed && nth <= size(1000, 2); nth++) {
+      for (let nth = first(), killed = true; killed && nth <= size(1000, 2); nth += step) {
         const author = await newcomer(server.url);
         const text = `text of ${author.ready.user.id}`;
         await author.raw('message:send', { room: 'lobby', text, clientId: newClientId() });
@@ -143,7 +149,7 @@ test.concurrent.for(size(Object.keys(histories), ['SQLite']))(
 );
 
 test.concurrent.for(size(Object.keys(histories), ['SQLite']))(
-  `%s: sends a scheduled message exactly once after kill -9 at ${size('each', 'the second')} call to the history`,
+  `%s: sends a scheduled message exactly once after kill -9 at ${size('every third', 'the second')} call to the history`,
   { timeout: size(3_600_000, 120_000) },
   async (name) => {
     const weak = await (histories[name] as () => Promise<Weak>)();
@@ -152,7 +158,7 @@ test.concurrent.for(size(Object.keys(histories), ['SQLite']))(
     closing.push(() => server.stop('SIGKILL'));
     const waiting = () => weak.count('chat_later');
     let kills = 0;
-    for (let nth = size(1, 2), killed = true; killed && nth <= size(1000, 2); nth++) {
+    for (let nth = first(), killed = true; killed && nth <= size(1000, 2); nth += step) {
       const author = await newcomer(server.url);
       const text = `text of ${author.ready.user.id}`;
       const sent = { room: 'lobby', text, clientId: newClientId(), at: Date.now() + 1000 };

@@ -13,8 +13,8 @@ import { recordPhpTests } from '../helpers/phpt.ts';
 import { type PhpReading, phpReadingAlone, phpReadings, readingsOf } from '../helpers/random-sessions.ts';
 import { size, soak } from './size.ts';
 
-const written = size(20_000, 100);
-const damaged = size(20_000, 60);
+const written = size(5000, 100);
+const damaged = size(5000, 60);
 /** Without soak, the sessions are always the same. FUZZ_SEED repeats a run. */
 const seed = Number(process.env.FUZZ_SEED ?? size(Date.now() & 0x7fffffff, 20_240_229));
 
