@@ -18,7 +18,8 @@ beforeAll(async () => {
 });
 afterAll(() => Promise.all([memcached?.stop(), redis?.remove()]));
 
-const redisUrl = (port: number) => `redis://:${encodeURIComponent(password)}@127.0.0.1:${port}?timeout=200ms`;
+const redisUrl = (port: number) =>
+  `redis://:${encodeURIComponent(password)}@127.0.0.1:${port}?timeout=1000ms`;
 describe('while the store is down', () => {
   async function expectNothingLost(app: PhpApp, begin: () => unknown, end?: () => unknown): Promise<void> {
     const cookie = await app.login('alice');

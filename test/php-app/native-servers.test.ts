@@ -61,7 +61,7 @@ test.each([
   'handler=memcache&redundancy=1&distribution=memcache_standard_fnv&weight=2,5',
 ])('replaces none of sixty sessions with a new one while one server is down: %s', async (options) => {
   const gone = await startOwnMemcached();
-  const url = `memcached://127.0.0.1:${gone.port},127.0.0.1:${memcached.port}?${options}&timeout=200ms`;
+  const url = `memcached://127.0.0.1:${gone.port},127.0.0.1:${memcached.port}?${options}&timeout=5000ms`;
   const code = `
     ob_start();
     for ($n = 0; $n < 60; $n++) {

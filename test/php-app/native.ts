@@ -4,7 +4,7 @@ import { type Memcached, startMemcached } from '../helpers/memcached.ts';
 import { type PhpApp, startPhpApp } from '../helpers/php-app.ts';
 
 export const memcachedUrl = (handler: string, ...ports: number[]) =>
-  `memcached://${ports.map((port) => `127.0.0.1:${port}`).join(',')}?handler=${handler}&timeout=200ms`;
+  `memcached://${ports.map((port) => `127.0.0.1:${port}`).join(',')}?handler=${handler}&timeout=1000ms`;
 
 /** Starts a site that ends with the test. */
 export async function site(SESSION_STORE: string): Promise<PhpApp> {
