@@ -24,7 +24,9 @@ test('a page with the chat loads without layout shifts or console output', async
     Object.assign(document, { moved });
     new PerformanceObserver((list) => {
       for (const entry of list.getEntries() as unknown as LayoutShift[])
-        moved.push(...entry.sources.map(({ node, currentRect }) => [node?.nodeName, currentRect]));
+        // The header of the sample site grows while it arrives.
+        for (const { node, currentRect } of entry.sources)
+          if (!(node instanceof Element && node.closest('header'))) moved.push([node?.nodeName, currentRect]);
     }).observe({ type: 'layout-shift', buffered: true });
     // In each frame, since the chat has a place in the page.
     const widths = new Set<number>();

@@ -262,6 +262,7 @@ test('plays and records voice messages', {
     await bob.shot('voice-locked');
     await button(bob, 'Send voice message').click();
     await expect(alice.messages).toHaveCount(3);
+    await expect(recorder(bob)).toHaveCount(0);
     await touch('touchStart');
     await waitForSecond(bob);
     await touch('touchEnd');
