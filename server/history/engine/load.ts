@@ -30,12 +30,12 @@ class NeedsLoader {
     yield* this.#lock(unknown);
     for (const id of unknown) this.#add(this.#context.subjects.needsOfRoom(this.#work, id));
     for (const [loader, needs] of this.#needs) this.#add(loader.follow?.(this.#work, needs) ?? []);
-    const questions = [...this.#needs].flatMap(
+    const queries = [...this.#needs].flatMap(
       ([loader, needs]) => loader.ask?.(this.#context, this.#work, needs) ?? [],
     );
-    if (questions.length > 0) {
-      const answers = yield* transaction.queryAll(questions.map(({ sql }) => sql));
-      for (const [n, { take }] of questions.entries()) take(answers[n] ?? []);
+    if (queries.length > 0) {
+      const results = yield* transaction.queryAll(queries.map(({ sql }) => sql));
+      for (const [n, { take }] of queries.entries()) take(results[n] ?? []);
     }
     for (const [loader, needs] of this.#needs) {
       if (loader.finish !== undefined) yield* loader.finish(this.#context, this.#work, needs);

@@ -61,7 +61,7 @@ export interface Loader<Of extends object> {
   find?(context: WriteContext, work: Work, needs: readonly Of[]): Asking<readonly Need[]>;
   /** Returns further needs once the rooms are locked. */
   follow?(work: Work, needs: readonly Of[]): readonly Need[];
-  ask?(context: WriteContext, work: Work, needs: readonly Of[]): readonly Question[];
+  ask?(context: WriteContext, work: Work, needs: readonly Of[]): readonly Query[];
   /** Runs queries that depend on the results of `ask`. */
   finish?(context: WriteContext, work: Work, needs: readonly Of[]): Asking<void>;
 }
@@ -75,7 +75,7 @@ export interface Need {
 export const needOf = <Of extends object>(loader: Loader<Of>, of: Of): Need => ({ loader, of });
 
 /** A statement and the handler of its rows. */
-export interface Question {
+export interface Query {
   sql: Sql;
   take(rows: Row[]): void;
 }
@@ -106,7 +106,7 @@ export function roomValueLoader<Of extends { room: string }, Value>(
     name,
     keyOf: how.keyOf,
     ask: ({ dialect }, work, needs) =>
-      needs.flatMap((need): Question[] => {
+      needs.flatMap((need): Query[] => {
         const room = storedRoom(work, need.room);
         if (room !== undefined) {
           const take = (rows: Row[]) => work.keep(loader, need, how.value(rows, need));
@@ -345,7 +345,7 @@ const rowsLoader: Loader<Wanted> = {
   ask({ dialect }, work, needs) {
     const unknown = needs.filter((need) => !work.askedRows.has(rowsKey(need)));
     const shapeOf = ({ table, where }: Wanted) => `${table.name} ${Object.keys(where).sort()}`;
-    return [...Map.groupBy(unknown, shapeOf).values()].flatMap((some): Question[] => {
+    return [...Map.groupBy(unknown, shapeOf).values()].flatMap((some): Query[] => {
       const { table, where } = some[0] as Wanted;
       const fields = Object.keys(where).sort();
       const wanted = new Map(some.map((one) => [rowsKey(one), one.where]));

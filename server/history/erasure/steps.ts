@@ -3,7 +3,7 @@ import type { Reaction } from '../../wire/events.ts';
 import { withoutWords } from '../engine/change-log.ts';
 import { raw, sql } from '../engine/dialect.ts';
 import type { Table } from '../engine/table.ts';
-import { type Need, needOf, type Question, rows, type ValueLoader, type Work } from '../engine/work.ts';
+import { type Need, needOf, type Query, rows, type ValueLoader, type Work } from '../engine/work.ts';
 import { countMembers, handOver, peopleIn } from '../members/membership.ts';
 import { tellMentions } from '../messages/mentions.ts';
 import { releasePicture } from '../messages/previews.ts';
@@ -359,7 +359,7 @@ function withoutMention<M extends { mentions?: readonly { user: string }[] }>(me
 const entryLoader: ValueLoader<{ num: number }, string> = {
   name: 'entry of the log',
   keyOf: ({ num }) => String(num),
-  ask: ({ dialect }, work, needs): Question[] => [
+  ask: ({ dialect }, work, needs): Query[] => [
     {
       sql: sql`SELECT num, changes FROM chat_changes WHERE ${dialect.each(
         ['num'],

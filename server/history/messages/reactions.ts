@@ -12,7 +12,7 @@ import {
   type Need,
   needOf,
   partOf,
-  type Question,
+  type Query,
   roomsByNum,
   roomValueLoader,
   storedRoom,
@@ -261,7 +261,7 @@ const key = ['room', 'seq', 'emoji', 'user_id'] as const;
 
 const reactionLoader: Loader<UserReaction> = {
   name: 'reaction',
-  ask({ dialect }, work, needs): Question[] {
+  ask({ dialect }, work, needs): Query[] {
     const wanted: Value[][] = [];
     for (const { room: id, seq, emoji, user } of needs) {
       const room = storedRoom(work, id);

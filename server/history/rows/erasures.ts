@@ -1,12 +1,5 @@
 import { raw, sql } from '../engine/dialect.ts';
-import {
-  type Loader,
-  type Need,
-  needOf,
-  type Question,
-  type ValueLoader,
-  type Work,
-} from '../engine/work.ts';
+import { type Loader, type Need, needOf, type Query, type ValueLoader, type Work } from '../engine/work.ts';
 import { type Erasure, erasureColumns, erasureFrom, erasureRow, isBeforeEnd } from '../records/erasure.ts';
 import { existingRoom } from './rooms.ts';
 import { getUser, userNeed } from './users.ts';
@@ -41,7 +34,7 @@ export const lockedErasureNeed = (user: string): Need => needOf(lockedLoader, { 
 const erasureLoader: ValueLoader<{ user: string }, Erasure | undefined> = {
   name: 'erasure',
   keyOf: ({ user }) => user,
-  ask({ dialect }, work, needs): Question[] {
+  ask({ dialect }, work, needs): Query[] {
     const known = work.valuesOf(erasureLoader);
     const users = [...new Set(needs.map(({ user }) => user))].filter((user) => !known.has(user));
     if (users.length === 0) return [];

@@ -4,7 +4,7 @@ import {
   missing,
   type Need,
   needOf,
-  type Question,
+  type Query,
   type ValueLoader,
   type Work,
   type WriteContext,
@@ -42,7 +42,7 @@ export const idsIn = (ids: Iterable<string>) => [...ids].map((id) => [id]);
 const fileLoader: Loader<{ id: string }> = {
   name: 'file',
   /** Locks the files, so that a file is not attached to two messages, and not attached after it is dropped. */
-  ask({ dialect }, work, needs): Question[] {
+  ask({ dialect }, work, needs): Query[] {
     const files = work.part(loadedFiles);
     const ids = [...new Set(needs.map(({ id }) => id))].filter((id) => !files.has(id)).sort();
     if (ids.length === 0) return [];

@@ -8,7 +8,7 @@ import {
   type Need,
   needOf,
   partOf,
-  type Question,
+  type Query,
   roomValueLoader,
   storedRoom,
   type ValueLoader,
@@ -52,7 +52,7 @@ const keptKey = (room: number, user: string) => `${room} ${user}`;
 
 const memberLoader: Loader<{ room: string; user: string }> = {
   name: 'member',
-  ask({ dialect, kept }, work, needs): Question[] {
+  ask({ dialect, kept }, work, needs): Query[] {
     const wanted = new Map<string, { room: LoadedRoom & { num: number }; user: string }>();
     for (const { room: id, user } of needs) {
       const room = storedRoom(work, id);

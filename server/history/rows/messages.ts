@@ -8,7 +8,7 @@ import {
   type Need,
   needOf,
   partOf,
-  type Question,
+  type Query,
   roomsByNum,
   storedRoom,
   type ValueLoader,
@@ -70,7 +70,7 @@ const clientIdKey = (user: string, clientId: string) => `${clientId} ${user}`;
 
 const messageLoader: Loader<{ room: string; seq: number }> = {
   name: 'message',
-  ask({ dialect }, work, needs): Question[] {
+  ask({ dialect }, work, needs): Query[] {
     const wanted: [number, number][] = [];
     for (const { room: id, seq } of needs) {
       const room = storedRoom(work, id);
@@ -97,7 +97,7 @@ export const lastMessageNeed = (room: string): Need => needOf(lastMessageLoader,
 
 const clientIdLoader: Loader<{ room: string; user: string; clientId: string }> = {
   name: 'message of a clientId',
-  ask({ dialect }, work, needs): Question[] {
+  ask({ dialect }, work, needs): Query[] {
     const wanted: [number, string, string][] = [];
     for (const { room: id, user, clientId } of needs) {
       const room = storedRoom(work, id);
@@ -113,7 +113,7 @@ const clientIdLoader: Loader<{ room: string; user: string; clientId: string }> =
 export const clientIdNeed = (room: string, user: string, clientId: string): Need =>
   needOf(clientIdLoader, { room, user, clientId });
 
-function askMessages(dialect: Dialect, work: Work, columns: Columns, wanted: readonly Value[][]): Question[] {
+function askMessages(dialect: Dialect, work: Work, columns: Columns, wanted: readonly Value[][]): Query[] {
   if (wanted.length === 0) return [];
   const which = dialect.each(columns, wanted);
   return [

@@ -8,7 +8,7 @@ import {
   missing,
   type Need,
   needOf,
-  type Question,
+  type Query,
   type ValueLoader,
   type Work,
   type WriteContext,
@@ -54,7 +54,7 @@ const keptUsers: KeptKind<UserRecord> = { name: 'user' };
 
 const userLoader: Loader<{ id: string }> = {
   name: 'user',
-  ask({ dialect, kept }, work, needs): Question[] {
+  ask({ dialect, kept }, work, needs): Query[] {
     const users = work.part(loadedUsers);
     const ids = [...new Set(needs.map(({ id }) => id))].filter((id) => {
       if (users.has(id)) return false;
