@@ -120,6 +120,7 @@ export const subjects: Subjects = {
   tables,
   rules,
   stores: list.flatMap((one) => one.stores),
+  hooks: list,
   needsOfRoom(work, id) {
     const room = work.rooms.get(id);
     // The transaction may create the room. Its `head` then continues after that of a deleted room with the same ID.

@@ -1,10 +1,10 @@
 import type { ReadsOf } from './read.ts';
 import type { RulesOf } from './rule.ts';
 import type { Table } from './table.ts';
-import type { Store } from './work.ts';
+import type { Hooks, Store } from './work.ts';
 
 /** A subject of the history, such as pins: its tables, and its operations with their inputs and outputs. */
-export interface Subject<Writes, Reads> {
+export interface Subject<Writes, Reads> extends Hooks {
   readonly tables: readonly Table[];
   readonly rules: RulesOf<Writes>;
   readonly reads: ReadsOf<Reads>;

@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto';
 import type { Change } from '../records/changes.ts';
 import type { ColumnName, Row, Value } from '../records/columns.ts';
+import type { StoredMessage } from '../records/message.ts';
 import type { RoomRow } from '../records/room.ts';
 import { type Asking, type Dialect, raw, type Sql, sql } from './dialect.ts';
 import type { Kept } from './kept.ts';
@@ -19,6 +20,14 @@ export interface WriteContext {
 /** Writes changes of a transaction. */
 export type Store = (context: WriteContext, work: Work) => Asking<void> | undefined;
 
+/** What a subject does within the operations of others. */
+export interface Hooks {
+  /** Called after a new message, with the room before it. */
+  onMessage?(work: Work, room: RoomRow, message: StoredMessage, changes: Change[]): void;
+  /** Called when a user is erased, for each room of which the user was a member. */
+  onErasure?(work: Work, erased: { room: string; user: string; at: number }, changes: Change[]): void;
+}
+
 /** What the subjects register with the engine. */
 export interface Subjects {
   readonly tables: readonly Table[];
@@ -27,6 +36,7 @@ export interface Subjects {
   needsOfRoom(work: Work, id: string): readonly Need[];
   /** They run in this order, before the generic tables are written. */
   readonly stores: readonly Store[];
+  readonly hooks: readonly Hooks[];
   /** Caches rows for the next transaction: see `Kept`. */
   keep(work: Work, kept: Kept): void;
 }

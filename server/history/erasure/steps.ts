@@ -29,7 +29,6 @@ import {
   setReacted,
   updateMessage,
 } from '../rows/messages.ts';
-import { eraseFromQuestion } from '../rows/questions.ts';
 import { countReports, recordOf, removeRoom, requireRoom } from '../rows/room-changes.ts';
 import { getRoom, roomNeed, setRoom } from '../rows/rooms.ts';
 import { deleteUser } from '../rows/users.ts';
@@ -68,7 +67,7 @@ export const steps: { [Stage in ErasureStage]: Step } = {
       // The peer was erased before, so the room has no readers left.
       if (room.kind === 'direct' && room.pair === undefined) return removeRoom(work, room, changes);
       removeMember(work, { room: id, user, at }, changes);
-      eraseFromQuestion(work, { room: id, user, at }, changes);
+      for (const { onErasure } of work.subjects.hooks) onErasure?.(work, { room: id, user, at }, changes);
     },
   },
 

@@ -14,7 +14,6 @@ import { withOneMore } from '../days.ts';
 import { refuse } from '../engine/rule.ts';
 import type { Need, Work } from '../engine/work.ts';
 import { add, isModerator } from '../members/membership.ts';
-import { inviteTeam, leaveToOne } from '../members/question-members.ts';
 import type { Change } from '../records/changes.ts';
 import { isReserved } from '../records/file.ts';
 import { acted, isMember, leftOf, type MemberRecord } from '../records/member.ts';
@@ -23,7 +22,6 @@ import { type RoomRow, withMessage } from '../records/room.ts';
 import { fileNeed, getFile, setFile } from '../rows/files.ts';
 import { getMember, memberNeed, setMember } from '../rows/members.ts';
 import { clientIdNeed, getMessageByClientId, insertMessage } from '../rows/messages.ts';
-import { applyToQuestion } from '../rows/questions.ts';
 import { requireRoom } from '../rows/room-changes.ts';
 import { setRoom } from '../rows/rooms.ts';
 import { replyNeeds } from '../rows/threads.ts';
@@ -167,7 +165,7 @@ export function appendMessage(
 
 /**
  * Applies the effects of a new message: shows the author's name in a public room, makes the peer of a direct room a
- * member, records mentions, counts a reply in its thread, and opens or answers a question.
+ * member, records mentions, counts a reply in its thread, and runs the hooks of the subjects.
  * @param room the room before the message
  */
 export function tellPosted(work: Work, room: RoomRow, message: StoredMessage, changes: Change[]): void {
@@ -176,19 +174,7 @@ export function tellPosted(work: Work, room: RoomRow, message: StoredMessage, ch
   // After `invitePartner`, which may have made the mentioned user a member.
   tellMentions(message, undefined, changes);
   if (isReply(message)) addReply(work, message, changes);
-  const { question } = room;
-  if (question === undefined) return;
-  const byTeam = isModerator(getMember(work, room.id, message.user.id));
-  applyToQuestion(work, requireRoom(work, room.id), message, byTeam, changes);
-  if (byTeam && question.by === undefined)
-    leaveToOne(work, room.id, message.user.id, message.sentAt, changes);
-  // The last member of the team may have left. Then nobody would be notified.
-  if (message.user.id === question.asker?.id && room.members <= 1)
-    inviteTeam(
-      work,
-      { id: room.id, name: question.team, readSeq: room.lastSeq, at: message.sentAt },
-      changes,
-    );
+  for (const { onMessage } of work.subjects.hooks) onMessage?.(work, room, message, changes);
 }
 
 const postedFields = [...sentFields, 'thread'] as const;

@@ -6,7 +6,6 @@ import { type Nothing, type Rule, refuse } from '../engine/rule.ts';
 import { subject } from '../engine/subject.ts';
 import { type Need, needOf, rows, type ValueLoader, type Work } from '../engine/work.ts';
 import { add, byPeople, peopleLosing, putMember, take } from '../members/membership.ts';
-import { inviteTeam, leaveToOne, silentNeed, wholeTeamNeed } from '../members/question-members.ts';
 import { contentOf, post, repeatOf, saidBy, sendNeeds } from '../messages/posting.ts';
 import { mailAddresses } from '../notifications/mails.ts';
 import type { Change } from '../records/changes.ts';
@@ -15,12 +14,21 @@ import type { StoredMessage } from '../records/message.ts';
 import type { RoomQuestion, RoomRecord, RoomRow } from '../records/room.ts';
 import { getMember, memberNeed } from '../rows/members.ts';
 import { lastMessageNeed } from '../rows/messages.ts';
-import { isInTeam, putQuestion, teamNeed, team as teamTable } from '../rows/questions.ts';
 import { emptyRoom, newRoom, recordOf, requireRoom } from '../rows/room-changes.ts';
-import { askerNeed, getRoom, roomOfAsker, setRoom } from '../rows/rooms.ts';
+import { getRoom, setRoom } from '../rows/rooms.ts';
 import { roomSelection, withLastMessages } from '../rows/select.ts';
 import { guestIds, userNeed } from '../rows/users.ts';
 import { named, rename } from '../users/users.ts';
+import { applyMessage, askerNeed, eraseFromQuestion, putQuestion, roomOfAsker } from './state.ts';
+import {
+  inviteTeam,
+  isInTeam,
+  leaveToOne,
+  silentNeed,
+  teamNeed,
+  team as teamTable,
+  wholeTeamNeed,
+} from './team.ts';
 
 /** The lists of questions. `all`: all open ones. */
 export type QuestionList = 'mine' | 'unassigned' | 'all' | 'closed';
@@ -540,4 +548,6 @@ export const questionSubject = subject<QuestionWrites, QuestionReads>({
     claimQuestion,
   },
   reads,
+  onMessage: applyMessage,
+  onErasure: eraseFromQuestion,
 });

@@ -3,9 +3,17 @@ import { ask, sql } from '../engine/dialect.ts';
 import type { ReadsOf } from '../engine/read.ts';
 import type { Nothing, Rule } from '../engine/rule.ts';
 import { subject } from '../engine/subject.ts';
-import { rows } from '../engine/work.ts';
+import { table } from '../engine/table.ts';
+import { type Need, needOf, rows, type ValueLoader, type Work } from '../engine/work.ts';
+import { add, peopleLosing, take } from '../members/membership.ts';
+import type { Change } from '../records/changes.ts';
+import { acted, isMember, sources } from '../records/member.ts';
 import { aboutUser, isGone } from '../rows/erasures.ts';
-import { isInTeam, team, teamNeed } from '../rows/questions.ts';
+import { getMember } from '../rows/members.ts';
+import { requireRoom } from '../rows/room-changes.ts';
+import { named } from '../users/users.ts';
+
+// The members of a team, and how they become members of a question.
 
 export interface TeamWrites {
   /** Records that a user is in the team. No-op for a user who is being erased or does not exist. See `leaveTeam`. */
@@ -17,6 +25,73 @@ export interface TeamWrites {
 export interface TeamReads {
   /** The members of a team, longest known first. */
   team: { in: { team: string }; out: User[] };
+}
+
+/** The members of teams. */
+export const team = table<{ user: string; team: string; since: number }>(
+  'chat_team',
+  ['user', 'team'],
+  { user: 'user_id', team: 'team', since: 'since' },
+  { users: ['user'], without: () => ({ row: null }) },
+);
+
+export const teamNeed = (user: string, name: string): Need => rows(team, { user, team: name });
+
+/** Whether the user was in the team at the last connection. */
+export const isInTeam = (work: Work, user: string, name: string): boolean =>
+  work.find(team, { user, team: name }).length > 0;
+
+/** Maximum members of a team that become members of a question. */
+const mostInTeam = 200;
+
+export const wholeTeamNeed = (name: string): Need => rows(team, { team: name });
+
+/**
+ * Makes the members of a team members of a question.
+ * @param options.readSeq the last message that they do not get as unread
+ */
+export function inviteTeam(
+  work: Work,
+  { id, name, readSeq, at }: { id: string; name: string; readSeq: number; at: number },
+  changes: Change[],
+): void {
+  const how = { source: 'people', role: 'moderator', acted: acted.never, readSeq, at } as const;
+  const members = work
+    .find(team, { team: name })
+    .sort((a, b) => a.since - b.since || (a.user < b.user ? -1 : 1));
+  for (const { user } of members.slice(0, mostInTeam))
+    add(work, requireRoom(work, id), named(work, user), how, changes);
+}
+
+/** The members of the team who did not write in a room, before the transaction. */
+const silentLoader: ValueLoader<{ of: string }, readonly string[]> = {
+  name: 'silent members of a team',
+  keyOf: ({ of }) => of,
+  *find({ transaction }, work, needs) {
+    const found: Need[] = [];
+    for (const need of needs) {
+      const members = yield* transaction.query(
+        sql`SELECT user_id FROM chat_members AS members JOIN chat_rooms AS rooms ON rooms.num = members.room
+            WHERE rooms.id = ${need.of} AND role = 'moderator' AND sources <> 0 AND acted < ${acted.written}`,
+      );
+      const users = members.map(({ user_id }) => user_id as string);
+      work.keep(silentLoader, need, users);
+      found.push(...peopleLosing(need.of, users));
+    }
+    return found;
+  },
+};
+
+/** Returns the need of `leaveToOne`. */
+export const silentNeed = (room: string): Need => needOf(silentLoader, { of: room });
+
+/** Ends the memberships of the members of the team who did not write, except the user who has the question. */
+export function leaveToOne(work: Work, id: string, by: string, at: number, changes: Change[]): void {
+  for (const user of work.value(silentLoader, { of: id })) {
+    const member = getMember(work, id, user);
+    if (user === by || !isMember(member) || member.acted === acted.written) continue;
+    take(work, id, user, { bits: sources.people, by: 'people', cause: 'left', at }, changes);
+  }
 }
 
 const joinTeam: Rule<TeamWrites['joinTeam']> = {

@@ -66,7 +66,7 @@ export const formerKeys = (work: Work, id: string): [own: { digest: string }, lo
 /** A loader that finds the ID of a room by other columns; null if there is no such room. */
 type RoomLoader<Of extends object> = ValueLoader<Of, string | null>;
 
-function roomLoaderBy<Of extends object>(
+export function roomLoaderBy<Of extends object>(
   name: string,
   columns: Columns,
   keyOf: (of: Of) => string,
@@ -133,24 +133,11 @@ export function roomMadeBy(work: Work, user: string, clientId: string): RoomRow 
   return foundRoom(work, work.value(byMaker, { user, clientId }), isMade)?.row;
 }
 
-const byAsker = roomLoaderBy<{ user: string; team: string }>(
-  'question of an asker',
-  ['asker', 'team'],
-  ({ user, team }) => `${team} ${user}`,
-  ({ user, team }) => [user, team],
-);
-export const askerNeed = (user: string, team: string): Need => needOf(byAsker, { user, team });
-export function roomOfAsker(work: Work, user: string, team: string): RoomRow | undefined {
-  const isAskers = ({ row: { question } }: LoadedRoom) =>
-    question?.asker?.id === user && question.team === team;
-  return foundRoom(work, work.value(byAsker, { user, team }), isAskers)?.row;
-}
-
 /**
  * Finds a room for which `holds` is true, as of this transaction, which may have created or changed rooms.
  * @param stored the ID of the room that the database has
  */
-function foundRoom(
+export function foundRoom(
   work: Work,
   stored: string | null,
   holds: (room: LoadedRoom) => boolean,

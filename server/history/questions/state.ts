@@ -1,30 +1,30 @@
 import { sql } from '../engine/dialect.ts';
-import { table } from '../engine/table.ts';
-import { type Need, rows, type Work } from '../engine/work.ts';
+import { type LoadedRoom, type Need, needOf, type Work } from '../engine/work.ts';
+import { isModerator } from '../members/membership.ts';
 import type { Change } from '../records/changes.ts';
 import { isMember } from '../records/member.ts';
 import type { StoredMessage } from '../records/message.ts';
 import type { RoomQuestion, RoomRow } from '../records/room.ts';
-import { noteErased } from './erasures.ts';
-import { getMember } from './members.ts';
-import { recordOf, requireRoom } from './room-changes.ts';
-import { existingRoom, getRoom, setRoom } from './rooms.ts';
+import { noteErased } from '../rows/erasures.ts';
+import { getMember } from '../rows/members.ts';
+import { recordOf, requireRoom } from '../rows/room-changes.ts';
+import { existingRoom, foundRoom, getRoom, roomLoaderBy, setRoom } from '../rows/rooms.ts';
+import { inviteTeam, leaveToOne } from './team.ts';
 
-// The teams, the state of a question, and how messages change it.
+// The state of a question, and how messages and erasures change it.
 
-/** The members of teams. */
-export const team = table<{ user: string; team: string; since: number }>(
-  'chat_team',
-  ['user', 'team'],
-  { user: 'user_id', team: 'team', since: 'since' },
-  { users: ['user'], without: () => ({ row: null }) },
+const byAsker = roomLoaderBy<{ user: string; team: string }>(
+  'question of an asker',
+  ['asker', 'team'],
+  ({ user, team }) => `${team} ${user}`,
+  ({ user, team }) => [user, team],
 );
-
-export const teamNeed = (user: string, name: string): Need => rows(team, { user, team: name });
-
-/** Whether the user was in the team at the last connection. */
-export const isInTeam = (work: Work, user: string, name: string): boolean =>
-  work.find(team, { user, team: name }).length > 0;
+export const askerNeed = (user: string, team: string): Need => needOf(byAsker, { user, team });
+export function roomOfAsker(work: Work, user: string, team: string): RoomRow | undefined {
+  const isAskers = ({ row: { question } }: LoadedRoom) =>
+    question?.asker?.id === user && question.team === team;
+  return foundRoom(work, work.value(byAsker, { user, team }), isAskers)?.row;
+}
 
 type QuestionChange = Exclude<(Change & { type: 'question' })['is'], 'noted'>;
 
@@ -43,31 +43,33 @@ export function putQuestion(
 /**
  * Applies a new message to the question of its room. A message of the asker opens it, the first message of the team
  * answers it and assigns it to its author. Messages of the PHP application in the name of others change nothing.
- * @param byTeam whether a member of the team wrote it
+ * @param room the room before the message
  */
-export function applyToQuestion(
+export function applyMessage(
   work: Work,
-  { id, question }: RoomRow,
-  { user, sentAt }: Pick<StoredMessage, 'user' | 'sentAt'>,
-  byTeam: boolean,
+  { id, question, members, lastSeq: readSeq }: RoomRow,
+  { user, sentAt: at }: Pick<StoredMessage, 'user' | 'sentAt'>,
   changes: Change[],
 ): void {
   if (question === undefined) return;
-  const now = { ...question, lastAt: sentAt };
+  const now = { ...question, lastAt: at };
   if (user.id === question.asker?.id) {
     const opens = question.openedAt === 0 || question.closedAt !== undefined;
     // Who had the question may have left the team since.
     const by =
       question.by !== undefined && isMember(getMember(work, id, question.by.id)) ? question.by : undefined;
-    const opened = { ...now, by, openedAt: sentAt, answeredAt: undefined, closedAt: undefined };
-    const waiting = { ...(opens ? opened : now), waitingAt: question.waitingAt ?? sentAt };
-    return putQuestion(work, id, waiting, opens ? 'opened' : 'changed', changes);
+    const opened = { ...now, by, openedAt: at, answeredAt: undefined, closedAt: undefined };
+    const waiting = { ...(opens ? opened : now), waitingAt: question.waitingAt ?? at };
+    putQuestion(work, id, waiting, opens ? 'opened' : 'changed', changes);
+    // The last member of the team may have left. Then nobody would be notified.
+    if (members <= 1) inviteTeam(work, { id, name: question.team, readSeq, at }, changes);
+    return;
   }
-  if (!byTeam) return putQuestion(work, id, now, 'changed', changes);
+  if (!isModerator(getMember(work, id, user.id))) return putQuestion(work, id, now, 'changed', changes);
   const { waitingAt: _, ...answered } = now;
-  const answeredAt = question.answeredAt ?? (question.closedAt === undefined ? sentAt : undefined);
-  const by = question.by ?? user;
-  return putQuestion(work, id, { ...answered, answeredAt, by }, 'changed', changes);
+  const answeredAt = question.answeredAt ?? (question.closedAt === undefined ? at : undefined);
+  putQuestion(work, id, { ...answered, answeredAt, by: question.by ?? user }, 'changed', changes);
+  if (question.by === undefined) leaveToOne(work, id, user.id, at, changes);
 }
 
 /** The name of a question whose asker was erased, because the name is the asker's text. */
