@@ -56,8 +56,8 @@ export {
 } from './records/message.ts';
 export type { Act, Ban } from './records/moderation.ts';
 export {
-  canHold,
   hasBegun,
+  isConversation,
   isQuestionId,
   isReadable,
   isUserRoom,

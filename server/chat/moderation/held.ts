@@ -1,12 +1,11 @@
 import {
   type Change,
-  canHold,
+  isConversation,
   maxPendingOfUser,
   maxPendingWithLostRooms,
   type NewMention,
   type PendingMessage,
   pendingLimitReason,
-  type RoomRecord,
 } from '../../history/history.ts';
 import { ConcurrencyLimit } from '../../limits/by-key.ts';
 import { mayHaveLink } from '../../text/like-link.ts';
@@ -34,11 +33,8 @@ export function mayWait({ hold }: Chat, connection: Connection, room: Room): boo
 }
 
 /** Whether messages of this author are checked, if the user has no role in the room. */
-function isChecked(
-  { identity }: Author,
-  { record }: { record: Pick<RoomRecord, 'kind' | 'question'> },
-): boolean {
-  return canHold(record) && !moderatesSite(identity);
+function isChecked({ identity }: Author, { record }: Pick<Room, 'record'>): boolean {
+  return !isConversation(record) && !moderatesSite(identity);
 }
 
 /** What `findHoldReason` checks: a content in any form. */
@@ -61,7 +57,7 @@ interface Author {
 export async function findHoldReason(
   chat: Pick<Chat, 'hold' | 'history' | 'directory'>,
   author: Author,
-  room: { record: Pick<RoomRecord, 'id' | 'kind'> },
+  room: Pick<Room, 'record'>,
   content: CheckedContent,
 ): Promise<HoldReason | null> {
   const { hold, history } = chat;

@@ -1,4 +1,4 @@
-import { type RoomRecord, type StoredReport, stateOf } from '../../history/history.ts';
+import { isConversation, type RoomRecord, type StoredReport, stateOf } from '../../history/history.ts';
 import { RequestError } from '../../wire/errors.ts';
 import type { Answers, Report, RequestPayload } from '../../wire/events.ts';
 import { moderatesSite, outranks } from '../access.ts';
@@ -98,9 +98,7 @@ export async function reportContext(
     history.read.newest({ room, upTo: seq - 1, limit: contextSize }),
     history.read.after({ room, after: seq, upTo: record.lastSeq, limit: contextSize }),
   ]);
-  // Moderators of the site who do not know the room, as a direct room or a question, see only the reported message.
-  const isAlone = record.kind === 'direct' || record.question !== undefined;
-  const context = isAlone ? [] : [...before.messages, ...after.messages];
+  const context = isConversation(record) ? [] : [...before.messages, ...after.messages];
   const { messages } = await pageFor(chat, person, { messages: context });
   const reports = await Promise.all(open.map((report) => shownReport(chat, report, person.user.id)));
   // Checked again, because the user may lose the right during the reads.

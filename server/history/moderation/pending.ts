@@ -34,7 +34,7 @@ import type { Row } from '../records/columns.ts';
 import { isReserved, reservedAt } from '../records/file.ts';
 import { isBanned, isMember } from '../records/member.ts';
 import { mostNameBytes, type StoredMessage } from '../records/message.ts';
-import { canHold, type RoomRow } from '../records/room.ts';
+import { isConversation, type RoomRow } from '../records/room.ts';
 import { fileNeed, getFile, setFile } from '../rows/files.ts';
 import { getMember, memberNeed, setMember } from '../rows/members.ts';
 import { getMessageByClientId } from '../rows/messages.ts';
@@ -158,7 +158,7 @@ export const hold: Rule<PendingWrites['hold']> = {
     }
     const repeat = repeatOf(work, input, fingerprint);
     if (repeat !== null) return { message: repeat, repeated: true };
-    const skipsApproval = () => mayPost(work, room, input) || !canHold(room);
+    const skipsApproval = () => mayPost(work, room, input) || isConversation(room);
     if (why === null || skipsApproval()) {
       return post(work, input, fingerprint, changes, (_, free) =>
         contentOf(work, room, input, { free, reserved }),
@@ -191,7 +191,7 @@ const holdEdit: Rule<PendingWrites['holdEdit']> = {
     const { room: id, seq, user, at, why } = input;
     const { room, before, free } = mayEdit(work, input);
     const edited = editedTo(work, room, before, input, { free, reserved: filesOfEdit(work, before) });
-    if (free || edited === null || !canHold(room)) return edit.run(work, input, changes);
+    if (free || edited === null || isConversation(room)) return edit.run(work, input, changes);
     const others = work.find(pendingMessages, { room: id, user }).filter((message) => message.seq !== seq);
     requireBelowLimit(others);
     discardEdit(work, before, at, changes);

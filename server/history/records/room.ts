@@ -156,9 +156,12 @@ export function otherOf(pair: RoomRecord['pair'], user: string): string | undefi
 export const hasBegun = ({ kind, lastSeq }: Pick<RoomRecord, 'kind' | 'lastSeq'>): boolean =>
   kind !== 'direct' || lastSeq > 0;
 
-/** Whether messages may wait for a moderator's approval. The team reads questions anyway. */
-export const canHold = ({ kind, question }: Pick<RoomRecord, 'kind' | 'question'>): boolean =>
-  kind !== 'direct' && question === undefined;
+/**
+ * Whether the room is a conversation between two users, or with the team. Its messages need no approval, and moderators
+ * of the site see only reported messages.
+ */
+export const isConversation = ({ kind, question }: Pick<RoomRecord, 'kind' | 'question'>): boolean =>
+  kind === 'direct' || question !== undefined;
 
 /** Whether a user may know of the room. */
 export function isReadable(
