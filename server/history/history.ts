@@ -55,16 +55,14 @@ export {
   sizeOf,
 } from './records/message.ts';
 export type { Act, Ban } from './records/moderation.ts';
+export { isQuestionId, questionId, type RoomQuestion } from './records/question.ts';
 export {
   hasBegun,
   isConversation,
-  isQuestionId,
   isReadable,
   isUserRoom,
   lastInRoom,
   otherOf,
-  questionId,
-  type RoomQuestion,
   type RoomRecord,
   shownAfter,
   stateOf,

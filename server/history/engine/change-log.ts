@@ -10,6 +10,7 @@ import type { MemberRecord } from '../records/member.ts';
 import { messageFrom, type StoredMessage, withoutContent } from '../records/message.ts';
 import type { Act } from '../records/moderation.ts';
 import { withoutUser } from '../records/node-message.ts';
+import { withoutUserInQuestion } from '../records/question.ts';
 import { lastInRoom, type RoomRecord } from '../records/room.ts';
 import { deletedUser } from '../records/user.ts';
 import {
@@ -374,7 +375,7 @@ const entryFrom = ({ num, since, changes }: Row): LoggedEntry => ({
  */
 export function withoutWords(text: string, user: string): string {
   const changes = (JSON.parse(text) as LoggedChange[]).map((logged): LoggedChange => {
-    const change = withoutPerson(logged, user);
+    const change = isOfRoom(logged) ? { ...logged, room: withoutUserInQuestion(logged.room, user) } : logged;
     switch (change.type) {
       case 'user':
         return change.user.id === user ? { ...change, user: { ...change.user, name: user } } : change;
@@ -397,19 +398,6 @@ export function withoutWords(text: string, user: string): string {
     }
   });
   return JSON.stringify(changes);
-}
-
-/** Removes the user from the question in a change, and the name of the room, which is the asker's text. */
-function withoutPerson(change: LoggedChange, user: string): LoggedChange {
-  if (!isOfRoom(change) || change.room.question === undefined) return change;
-  const { asker, by, about, ...rest } = change.room.question;
-  const isAsker = asker?.id === user;
-  const question = {
-    ...rest,
-    ...(isAsker ? {} : { asker, about }),
-    ...(by?.id === user ? {} : { by }),
-  };
-  return { ...change, room: { ...change.room, ...(isAsker ? { name: '' } : {}), question } };
 }
 
 function anonymiseAct(act: Omit<Act, 'at'>, user: string): Omit<Act, 'at'> {

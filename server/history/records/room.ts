@@ -1,42 +1,13 @@
-import type { QuestionAbout, RoomKind, RoomSettings, User } from '../../wire/events.ts';
+import type { RoomKind, RoomSettings } from '../../wire/events.ts';
 import { addToRuns, countAfter, type Runs } from '../../wire/runs.ts';
 import type { ColumnName, Columns, Row, Value } from './columns.ts';
 import { isBanned, isMember, type MemberRecord } from './member.ts';
 import type { StoredMessage } from './message.ts';
+import { questionColumns, questionFrom, type RoomQuestion } from './question.ts';
 import { roomKey, storedNameKey } from './text-keys.ts';
 
 /** Whether a user created the room, not the settings, a session or the API. */
 export const isUserRoom = (room: string): boolean => room.startsWith('u-');
-
-/**
- * The start of the IDs of questions. Guests may open no other rooms that are not public, so that it must be known
- * without the record. Other IDs of users' rooms are shorter.
- */
-export const questionId = 'u-question-';
-
-export const isQuestionId = (room: string): boolean => room.startsWith(questionId);
-
-/** A question to a team of the site. Its room is private: askers have the role `member`, the team `moderator`. */
-export interface RoomQuestion {
-  team: string;
-  /** Who asks, with the name at that time. Absent after an erasure. */
-  asker?: User | undefined;
-  /** The member of the team who has the question, with the name at that time. */
-  by?: User | undefined;
-  /** When it was last opened, as Unix ms; 0 before its first message. */
-  openedAt: number;
-  /** The first message of the asker after the last one of the team. Absent after an answer. */
-  waitingAt?: number | undefined;
-  /** The first answer after it was last opened. */
-  answeredAt?: number | undefined;
-  /** Absent while it is open. */
-  closedAt?: number | undefined;
-  /** The last message. */
-  lastAt: number;
-  about?: QuestionAbout | undefined;
-  /** Whether the asker, a guest, gave a mail address, and answered a mail from it. */
-  address?: 'given' | 'verified' | undefined;
-}
 
 /** A room as stored. `access` rises with each change of a membership, a role, a mute or a ban. */
 export interface RoomRecord {
@@ -254,18 +225,10 @@ const columns: readonly {
     value: ({ deleted }) => (deleted === undefined ? undefined : JSON.stringify(deleted)),
   },
   { column: 'previews_of', value: ({ previewsOf }) => previewsOf },
-  { column: 'team', value: ({ question }) => question?.team },
-  { column: 'asker', value: ({ question }) => question?.asker?.id },
-  { column: 'asker_name', value: ({ question }) => question?.asker?.name },
-  { column: 'assigned', value: ({ question }) => question?.by?.id },
-  { column: 'assigned_name', value: ({ question }) => question?.by?.name },
-  { column: 'opened_at', value: ({ question }) => question?.openedAt },
-  { column: 'waiting_at', value: ({ question }) => question?.waitingAt },
-  { column: 'answered_at', value: ({ question }) => question?.answeredAt },
-  { column: 'closed_at', value: ({ question }) => question?.closedAt },
-  { column: 'last_at', value: ({ question }) => question?.lastAt },
-  { column: 'about', value: ({ question }) => question?.about && JSON.stringify(question.about) },
-  { column: 'reachable', value: ({ question }) => question?.address },
+  ...questionColumns.map(({ column, value }) => ({
+    column,
+    value: ({ question }: RoomRow) => question && value(question),
+  })),
   { column: 'reports', value: ({ reports }) => reports },
   { column: 'pins', value: ({ pins }) => pins },
   { column: 'reset_rev', value: ({ reset }) => reset },
@@ -314,24 +277,7 @@ export function roomFrom(row: Row): RoomRecord {
     pins: (row.pins ?? undefined) as number | undefined,
     reset: (row.reset_rev ?? undefined) as number | undefined,
     pair: row.pair_low === null ? undefined : ([row.pair_low as string, row.pair_high as string] as const),
-    question: row.team === null ? undefined : questionFrom(row),
-  };
-}
-
-function questionFrom(row: Row): RoomQuestion {
-  const person = (id: unknown, name: unknown) =>
-    id === null ? undefined : { id: id as string, name: name as string };
-  return {
-    team: row.team as string,
-    asker: person(row.asker, row.asker_name),
-    by: person(row.assigned, row.assigned_name),
-    openedAt: row.opened_at as number,
-    waitingAt: (row.waiting_at ?? undefined) as number | undefined,
-    answeredAt: (row.answered_at ?? undefined) as number | undefined,
-    closedAt: (row.closed_at ?? undefined) as number | undefined,
-    lastAt: row.last_at as number,
-    about: row.about === null ? undefined : (JSON.parse(row.about as string) as QuestionAbout),
-    address: (row.reachable ?? undefined) as RoomQuestion['address'],
+    question: questionFrom(row),
   };
 }
 
