@@ -6,6 +6,7 @@ import { openSharedHistory } from './app/history.ts';
 import { followEndedLogins, openSiteLogins } from './app/logins.ts';
 import { openMailReplies } from './app/mail-replies.ts';
 import { openNotifications } from './app/notifications.ts';
+import { reportQuestions } from './app/questions.ts';
 import { logFailures, openReport } from './app/readiness.ts';
 import { openTraces, type Telemetry } from './app/telemetry.ts';
 import { openTransport } from './app/transport.ts';
@@ -124,23 +125,12 @@ export async function startApp(
     onDueFailure: (err) => quiet.warn('due', { err }, 'could not send scheduled messages, retrying'),
     onOtherRoom: (room) => log.warn(describeRoomConflict(room), 'configuration problem found'),
   });
-  if (config.team !== undefined)
-    health.add({
-      works: async () => (await chat.team.members()).length > 0,
-      describe: (works) =>
-        works
-          ? undefined
-          : warning(
-              'No user of the team (CHAT_TEAM) has opened the chat, so nobody is notified of questions.',
-              'Let each of them open it once. If one did, correct the IDs or the names of the roles.',
-            ),
-    });
   const missing = logFailures(() => health.missing(), log);
   metrics.addGauges({
     connections: () => transport.sockets.connections,
     missing,
-    questions: () => chat.expectations.statistics(),
   });
+  reportQuestions(chat, telemetry);
   servers?.open(chat.here);
   const mailReplies = openMailReplies(config, { ...telemetry, chat, attachments, notifications });
   const server = await transport.listen({

@@ -1,4 +1,11 @@
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import {
+  Counter,
+  collectDefaultMetrics,
+  Gauge,
+  type GaugeConfiguration,
+  Histogram,
+  Registry,
+} from 'prom-client';
 import { requestErrors, serverFailures } from '../wire/errors.ts';
 import { requests } from '../wire/events.ts';
 
@@ -149,59 +156,35 @@ export class Metrics {
    * Adds the metrics that are computed on each read.
    * @param options.connections returns the number of connected clients
    * @param options.missing returns the parts that the server lacks to be ready
-   * @param options.questions returns the numbers of questions; undefined without a team
    */
   addGauges({
     connections,
     missing,
-    questions,
   }: {
     connections: () => number;
     missing: () => Promise<readonly Part[]>;
-    questions: () => Promise<
-      { asked: number; answered: number; answeredInMs?: number | undefined } | undefined
-    >;
   }): void {
-    new Gauge({
+    this.addGauge({
       name: 'chat_connections',
       help: 'Connected clients',
-      registers: [this.#registry],
       collect() {
         this.set(connections());
       },
     });
-    new Gauge({
+    this.addGauge({
       name: 'chat_missing',
       help: '1 for each missing part that makes this server not ready',
       labelNames: ['part'],
-      registers: [this.#registry],
       async collect() {
         const lacking = await missing();
         for (const part of parts) this.set({ part }, lacking.includes(part) ? 1 : 0);
       },
     });
-    new Gauge({
-      name: 'chat_questions',
-      help: 'Questions to the team of the last 30 days, on all servers',
-      labelNames: ['is'],
-      registers: [this.#registry],
-      async collect() {
-        const { asked, answered } = (await questions().catch(() => undefined)) ?? {};
-        if (asked !== undefined) this.set({ is: 'asked' }, asked);
-        if (answered !== undefined) this.set({ is: 'answered' }, answered);
-      },
-    });
-    new Gauge({
-      name: 'chat_question_answer_seconds',
-      help: 'Median time to the first answer of the questions of the last 30 days',
-      labelNames: ['quantile'],
-      registers: [this.#registry],
-      async collect() {
-        this.reset();
-        const { answeredInMs } = (await questions().catch(() => undefined)) ?? {};
-        if (answeredInMs !== undefined) this.set({ quantile: '0.5' }, answeredInMs / 1000);
-      },
-    });
+  }
+
+  /** Adds a metric that `collect` computes on each read. */
+  addGauge(gauge: Omit<GaugeConfiguration<string>, 'registers'>): void {
+    new Gauge({ ...gauge, registers: [this.#registry] });
   }
 
   get contentType(): string {

@@ -1,0 +1,42 @@
+import { warning } from 'php-sessions/doctor';
+import type { Chat } from '../chat/chat.ts';
+import type { Telemetry } from './telemetry.ts';
+
+/** Reports the numbers of questions, and a team of which nobody can be notified. */
+export function reportQuestions(
+  { team, expectations }: Chat,
+  { health, metrics }: Pick<Telemetry, 'health' | 'metrics'>,
+): void {
+  if (team.isOn)
+    health.add({
+      works: async () => (await team.members()).length > 0,
+      describe: (works) =>
+        works
+          ? undefined
+          : warning(
+              'No user of the team (CHAT_TEAM) has opened the chat, so nobody is notified of questions.',
+              'Let each of them open it once. If one did, correct the IDs or the names of the roles.',
+            ),
+    });
+  const numbers = () => expectations.statistics().catch(() => undefined);
+  metrics.addGauge({
+    name: 'chat_questions',
+    help: 'Questions to the team of the last 30 days, on all servers',
+    labelNames: ['is'],
+    async collect() {
+      const { asked, answered } = (await numbers()) ?? {};
+      if (asked !== undefined) this.set({ is: 'asked' }, asked);
+      if (answered !== undefined) this.set({ is: 'answered' }, answered);
+    },
+  });
+  metrics.addGauge({
+    name: 'chat_question_answer_seconds',
+    help: 'Median time to the first answer of the questions of the last 30 days',
+    labelNames: ['quantile'],
+    async collect() {
+      this.reset();
+      const { answeredInMs } = (await numbers()) ?? {};
+      if (answeredInMs !== undefined) this.set({ quantile: '0.5' }, answeredInMs / 1000);
+    },
+  });
+}
