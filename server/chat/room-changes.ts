@@ -127,20 +127,24 @@ function announceSettings({ summaries }: Chat, room: Room, before: RoomRecord): 
   );
 }
 
-/** Applies the stored fields of the room itself. Messages set `head`, `lastSeq` and `last`. */
+/** Fields that never change, or that messages and resets set. `applyRoom` removes `pair`. */
+const otherFields: ReadonlySet<string> = new Set<keyof RoomRecord>([
+  'id',
+  'kind',
+  'createdAt',
+  'head',
+  'lastSeq',
+  'threadOnly',
+  'deleted',
+  'last',
+  'reset',
+  'pair',
+]);
+
+/** Applies the stored fields of the room itself. */
 export function applyRecord(record: RoomRecord, now: RoomRecord): void {
-  for (const field of [
-    'name',
-    'topic',
-    'reports',
-    'pins',
-    'access',
-    'members',
-    'firstSeq',
-    'settings',
-    'previewsOf',
-    'question',
-  ] as const) {
+  for (const field of Object.keys({ ...record, ...now }) as (keyof RoomRecord)[]) {
+    if (otherFields.has(field)) continue;
     if (now[field] === undefined) Reflect.deleteProperty(record, field);
     else Object.assign(record, { [field]: now[field] });
   }
