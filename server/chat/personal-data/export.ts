@@ -4,7 +4,6 @@ import {
   deletedUser,
   otherOf,
   type Reads,
-  type RoomQuestion,
   type RoomRecord,
   type StoredMessage,
   wantsPreviews,
@@ -12,6 +11,7 @@ import {
 import type { Chat } from '../chat.ts';
 import { toScheduled } from '../later.ts';
 import { toHeld } from '../moderation/shown-held.ts';
+import { askedBy } from '../questions/state.ts';
 
 /** Rows of one read, such as messages, reactions or reports. */
 const atOnce = 500;
@@ -77,7 +77,7 @@ export async function exported(
       archived: member.archived === undefined ? undefined : true,
       previews: wantsPreviews(room, id) ? 'on' : undefined,
       ...(member.role === 'owner' ? ownedOf(room) : {}),
-      question: room.question?.asker?.id === id ? askedIn(room.question) : undefined,
+      question: askedBy(room, id),
     })),
     opened: await history.read.openedBy({ user: id }),
     // Pictures of rooms that this user uploaded.
@@ -236,9 +236,6 @@ const ownedOf = ({ topic, settings }: RoomRecord) => ({
   topic,
   ...settings,
 });
-
-/** What the user gave with a question. */
-const askedIn = ({ about, openedAt, closedAt }: RoomQuestion) => ({ about, openedAt, closedAt });
 
 const lines = (values: readonly object[]): string =>
   values.map((value) => `${JSON.stringify(value)}\n`).join('');

@@ -18,3 +18,10 @@ export const toState = ({
 
 export const isQuestion = (room: RoomRecord): room is RoomRecord & { question: RoomQuestion } =>
   room.question !== undefined;
+
+/** Returns what a user gave with a question, for the export. Undefined in other rooms. */
+export function askedBy({ question }: RoomRecord, user: string): object | undefined {
+  if (question?.asker?.id !== user) return undefined;
+  const { about, openedAt, closedAt } = question;
+  return { about, openedAt, closedAt };
+}
