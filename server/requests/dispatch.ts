@@ -12,8 +12,6 @@ import { RequestError, requestErrors } from '../wire/errors.ts';
 import {
   type Answer,
   type Answers,
-  type Message,
-  type Question,
   type RequestName,
   type RequestPayload,
   requests,
@@ -364,15 +362,9 @@ function checkKeys(payload: unknown): void {
 
 function failure(services: Services, event: string, error: unknown) {
   if (error instanceof RequestError) {
-    const { code, message: reason, shown, retryAfterMs, current, question } = error;
+    const { code, message: reason, shown, retryAfterMs, fields } = error;
     if (error.isOfStorage) services.quiet.warn(code, { code, event, reason }, 'a request failed');
-    return {
-      code,
-      message: shown,
-      retryAfterMs,
-      current: current as Message | undefined,
-      question: question as Question | undefined,
-    };
+    return { code, message: shown, retryAfterMs, ...fields };
   }
   services.log.error({ err: error, event }, 'unexpected error in a request');
   return { code: 'internal' as const, message: requestErrors.internal };

@@ -125,22 +125,22 @@ export class RequestError extends Error {
   readonly code: RequestErrorCode;
   /** With `rate_limited` and `muted`, the milliseconds until the same request is allowed again. */
   readonly retryAfterMs: number | undefined;
-  /** With `conflict` of an edit, the current `Message`. */
+  /** With `conflict`, what the history has stored. Clients do not get it. */
   readonly current: object | undefined;
-  /** With `conflict` of `question:take`, the `Question`. */
-  readonly question: object | undefined;
+  /** Further fields of the response: see `RequestFailure`. */
+  readonly fields: object | undefined;
 
   constructor(
     code: RequestErrorCode,
     detail?: string,
-    options?: ErrorOptions & { retryAfterMs?: number; current?: object; question?: object },
+    options?: ErrorOptions & { retryAfterMs?: number; current?: object; fields?: object },
   ) {
     super(detail ?? requestErrors[code], options);
     this.name = 'RequestError';
     this.code = code;
     this.retryAfterMs = options?.retryAfterMs;
     this.current = options?.current;
-    this.question = options?.question;
+    this.fields = options?.fields;
   }
 
   /** Whether the storage failed. */

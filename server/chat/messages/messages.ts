@@ -276,7 +276,7 @@ export async function edit(
   } catch (error) {
     if (!(error instanceof RequestError) || error.current === undefined) throw error;
     const current = await messageFor(chat, connection.person, error.current as StoredMessage);
-    throw new RequestError(error.code, error.message, { current });
+    throw new RequestError(error.code, error.message, { fields: { current } });
   }
 }
 

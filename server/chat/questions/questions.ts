@@ -150,7 +150,7 @@ export async function assignQuestion(
     const isTaken = error instanceof RequestError && error.code === 'conflict';
     if (!isTaken || error.current === undefined) throw error;
     const taken = shown(error.current as RoomRecord);
-    throw new RequestError('conflict', `${taken.by?.name} has the question`, { question: taken });
+    throw new RequestError('conflict', `${taken.by?.name} has the question`, { fields: { question: taken } });
   }
 }
 
