@@ -4,7 +4,7 @@ import type { Telemetry } from './telemetry.ts';
 
 /** Reports the numbers of questions, and a team of which nobody can be notified. */
 export function reportQuestions(
-  { team, expectations }: Chat,
+  { team }: Chat,
   { health, metrics }: Pick<Telemetry, 'health' | 'metrics'>,
 ): void {
   if (team.isOn)
@@ -18,7 +18,7 @@ export function reportQuestions(
               'Let each of them open it once. If one did, correct the IDs or the names of the roles.',
             ),
     });
-  const numbers = () => expectations.statistics().catch(() => undefined);
+  const numbers = () => team.statistics().catch(() => undefined);
   metrics.addGauge({
     name: 'chat_questions',
     help: 'Questions to the team of the last 30 days, on all servers',

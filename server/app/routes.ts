@@ -212,8 +212,8 @@ export function openRoutes(
       };
     }),
     team: async () => {
-      const guestsAsk = config.guests?.may === 'write' && chat.settings.team !== undefined;
-      return guestsAsk ? chat.expectations.get() : {};
+      const guestsAsk = config.guests?.may === 'write' && chat.team.isOn;
+      return guestsAsk ? chat.team.expectations() : {};
     },
     admission,
     proxied: config.trustedProxies.length > 0,

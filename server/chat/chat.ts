@@ -18,7 +18,6 @@ import type { PageReaders } from './page-readers.ts';
 import type { Partners } from './partners.ts';
 import type { Presence } from './presence.ts';
 import type { Publisher } from './publisher.ts';
-import type { Expectations } from './questions/expectations.ts';
 import type { Team } from './questions/team.ts';
 import type { ChatSettings } from './summary.ts';
 
@@ -156,7 +155,6 @@ export interface Chat extends GivenParts {
   newest: NewestPages;
   reactions: Reactions;
   team: Team;
-  expectations: Expectations;
   /**
    * Runs a node command on all servers. On this server it runs at once, even if the history fails.
    * @returns the sum of `OrderAnswer.count`, without servers that do not respond in time

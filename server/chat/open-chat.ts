@@ -19,7 +19,6 @@ import type { ThisServer } from './other-servers.ts';
 import { PageReaders } from './page-readers.ts';
 import { Partners } from './partners.ts';
 import { Presence } from './presence.ts';
-import { Expectations } from './questions/expectations.ts';
 import { Team } from './questions/team.ts';
 import { enforceRetention, type Retention } from './retention.ts';
 import { type KeyRenewal, renewSearchKeys } from './search-keys.ts';
@@ -62,7 +61,6 @@ export async function openChat({
   const findAll = settings.findPeople === 'all';
   const guestRooms = settings.guests?.rooms ?? new Set<string>();
   const directory = new Directory({ findAll, showsSeen: settings.seen, guestRooms, presence, others });
-  const team = new Team(history, settings.team !== undefined);
   const typing = new Typing(publisher, others);
   const pageReaders = new PageReaders(history, others, (user) => directory.banOf(user) !== null);
   const summaries = new ChangedSummaries((room, connection) =>
@@ -85,8 +83,7 @@ export async function openChat({
     partners: new Partners(history, directory, summaries),
     newest: new NewestPages(history),
     reactions: new Reactions(history),
-    team,
-    expectations: new Expectations(history, team, settings.team?.text),
+    team: new Team(history, settings.team),
     lastHere: settings.lastSeen ? new LastHere(history, signal, onAsideFailure) : undefined,
     endRestrictions,
     sendDue: () => sendDue?.(),
@@ -108,7 +105,7 @@ export async function openChat({
     close: () => closing.abort(),
   };
   await followChanges(chat);
-  await team.dismissOthers(settings.team);
+  await chat.team.dismissOthers();
   for (const { id, name } of rooms) {
     // Without an ID, the setting only names a new room. Users may rename it later.
     if (id === undefined) continue;

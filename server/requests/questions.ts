@@ -36,8 +36,8 @@ export const questionRequests: RequestHandlers<
   'question:about': {
     guests: allGuests,
     order: 'read',
-    allowed: ({ chat }) => chat.settings.team !== undefined,
-    run: ({ chat }) => chat.expectations.get(),
+    allowed: ({ chat }) => chat.team.isOn,
+    run: ({ chat }) => chat.team.expectations(),
   },
   'question:ask': {
     guests: guestsWhoWrite,

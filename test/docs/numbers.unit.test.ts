@@ -86,9 +86,9 @@ const settledAfter = constant('server/webhooks/presence.ts', 'settledAfter', sec
 const betweenMails = constant(due, 'betweenMails', hour);
 const betweenMailsToNew = constant(due, 'betweenMailsToNew', day);
 const mostCounted = constant(counted, 'mostCounted');
-const expectations = 'server/chat/questions/expectations.ts';
+const team = 'server/chat/questions/team.ts';
 const questions = 'server/chat/questions/questions.ts';
-const answersFor = constant(expectations, 'answersForMs', day);
+const answersFor = constant(team, 'answersForMs', day);
 const countedQuestions = constant(questions, 'mostCounted');
 
 const pages = {
@@ -183,8 +183,8 @@ const pages = {
       fact`Another one is deleted ${constant(retention, 'addressesFor', day)} days`,
       fact`- ${constant('server/history/questions/questions.ts', 'mostGuestsOfAddress')} guests can have`,
       fact`send \`question:address\` ${constant(questions, /addressRate = \{ count: (\d+)/)} times in ${constant(questions, /addressRate = \{ count: \d+, ms: ([\d_ *]+)/, hour)} hour`,
-      fact`up to ${constant(expectations, 'faces')} faces of the team`,
-      fact`of the last ${answersFor} days, if there are ${constant(expectations, 'leastAnswers')} or more`,
+      fact`up to ${constant(team, 'faces')} faces of the team`,
+      fact`of the last ${answersFor} days, if there are ${constant(team, 'leastAnswers')} or more`,
       fact`open questions, counted up to ${countedQuestions}.`,
       fact`up to ${constant(questions, 'mostListed')} members who can get the question`,
       fact`- \`question:note\`: up to ${constant('server/wire/questions.ts', 'longestNote')} characters; a question has up to ${constant('server/history/questions/notes.ts', 'mostNotes')} notes`,
@@ -334,7 +334,7 @@ const descriptions = {
     fact`within CHAT_AUDIT, counted up to ${mostCounted}.'`,
     fact`besides the messages, counted up to ${mostCounted} each`,
     fact`of the last ${answersFor} days, counted up to ${mostCounted}.`,
-    fact`'Up to ${constant(expectations, 'faces')} members of the team.'`,
+    fact`'Up to ${constant(team, 'faces')} members of the team.'`,
     fact`'Open questions, counted up to ${countedQuestions}.'`,
     fact`'Up to ${constant(questions, 'mostListed')} members of the team, to whom`,
     fact`'Messages of the last ${constant(overview, 'daysShown')} days by UTC`,

@@ -27,7 +27,7 @@ export async function overview(chat: Chat, connection: Connection): Promise<Answ
       settings.files.kind === 'off' ? null : history.read.filesInAll({ ...known, most: filesCounted }),
       settings.lastSeen ? history.read.recentlyHere({ since: week, users }) : null,
       admin && chat.retryEvents !== undefined ? listEvents(chat) : null,
-      chat.expectations.statistics(),
+      chat.team.statistics(),
       admin ? chat.missing?.() : [],
     ]);
     const counts = new Map(sent.map((one) => [one.day, one.messages]));

@@ -11,8 +11,8 @@ import { teamName } from './team.ts';
 const pageSize = 100;
 
 /** @throws RequestError `bad_request` without CHAT_TEAM */
-function requireOn({ settings }: Chat): void {
-  if (settings.team === undefined)
+function requireOn({ team }: Chat): void {
+  if (!team.isOn)
     throw new RequestError('bad_request', 'this server has no team for questions: set CHAT_TEAM');
 }
 

@@ -1,5 +1,6 @@
 import type { History } from '../../history/history.ts';
-import type { User } from '../../wire/events.ts';
+import { mostCounted } from '../../wire/counted.ts';
+import type { Answers, User } from '../../wire/events.ts';
 import type { Directory } from '../directory.ts';
 import type { Connection, Person } from '../model.ts';
 import { isOfTeam, type TeamSettings } from './roles.ts';
@@ -19,18 +20,32 @@ const cachedForMs = 1000;
 /** Memberships that end in one write when a user leaves the team. */
 const roomsAtOnce = 200;
 
-/** The stored members of the team. */
+/** The members of the team that visitors see. */
+const faces = 3;
+/** The median needs this number of answers, of the last 30 days. */
+const leastAnswers = 5;
+const mostAnswers = 500;
+const answersForMs = 30 * 24 * 60 * 60_000;
+/** The median is computed again after this time, in ms. */
+const medianForMs = 60_000;
+
+/** The team: its stored members, and what visitors can expect of them. */
 export class Team {
-  /** Whether the settings have a team. */
-  readonly isOn: boolean;
   readonly #history: History;
+  readonly #settings: TeamSettings | undefined;
   /** Users whom this server stored as members since they connected. */
   readonly #joined = new WeakSet<Person>();
   #read: { at: number; members: Promise<readonly User[]> } | undefined;
+  #median: { at: number; ms: Promise<number | undefined> } | undefined;
 
-  constructor(history: History, isOn: boolean) {
+  constructor(history: History, settings: TeamSettings | undefined) {
     this.#history = history;
-    this.isOn = isOn;
+    this.#settings = settings;
+  }
+
+  /** Whether the settings have a team. */
+  get isOn(): boolean {
+    return this.#settings !== undefined;
   }
 
   /** Returns the members who ever connected, longest known first. New ones come a moment later. */
@@ -69,9 +84,9 @@ export class Team {
   }
 
   /** Dismisses members whom the settings no longer name. If they name roles, only a user's next connection shows who has them. */
-  async dismissOthers(settings: TeamSettings | undefined): Promise<void> {
-    if (settings?.hasRoles) return;
-    const users = [...(settings?.users ?? [])];
+  async dismissOthers(): Promise<void> {
+    if (this.#settings?.hasRoles) return;
+    const users = [...(this.#settings?.users ?? [])];
     const others = await this.#history.write.othersInTeam({ team: teamName, users });
     for (const user of others.users) await this.#dismiss(user, Date.now());
   }
@@ -82,5 +97,43 @@ export class Team {
       if ((await this.#history.write.leaveTeam(leaving)).left < roomsAtOnce) break;
     }
     this.#read = undefined;
+  }
+
+  /** Returns what a visitor can expect. */
+  async expectations(): Promise<Answers['question:about']> {
+    const members = await this.members();
+    return {
+      // Their order does not depend on who is online, which visitors must not learn.
+      team: members.slice(0, faces),
+      answeredInMs: await this.#getMedian(),
+      text: this.#settings?.text,
+    };
+  }
+
+  /** Returns the numbers of the last 30 days. Undefined without a team. */
+  async statistics(): Promise<Answers['moderate:overview']['questions']> {
+    if (!this.isOn) return undefined;
+    const since = Date.now() - answersForMs;
+    const counts = await this.#history.read.questionsSince({ team: teamName, since, most: mostCounted });
+    return { ...counts, answeredInMs: await this.#getMedian() };
+  }
+
+  /** Returns the median time to the first answer, in ms. Undefined with few answers. */
+  async #getMedian(): Promise<number | undefined> {
+    if (this.#median === undefined || performance.now() - this.#median.at > medianForMs) {
+      const ms = this.#readMedian();
+      this.#median = { at: performance.now(), ms };
+      ms.catch(() => {
+        this.#median = undefined;
+      });
+    }
+    return this.#median.ms;
+  }
+
+  async #readMedian(): Promise<number | undefined> {
+    const since = Date.now() - answersForMs;
+    const times = await this.#history.read.answerTimes({ team: teamName, since, limit: mostAnswers });
+    if (times.length < leastAnswers) return undefined;
+    return times.toSorted((a, b) => a - b)[Math.floor((times.length - 1) / 2)];
   }
 }
