@@ -5,7 +5,6 @@ import type { Chat } from '../chat/chat.ts';
 import { changeIdentity, disconnectUser } from '../chat/connected-users.ts';
 import type { Connection, SessionIdentity } from '../chat/model.ts';
 import { nameToShow } from '../chat/moderation/hold-settings.ts';
-import { withTeam } from '../chat/questions/roles.ts';
 import { roomsIn, shownBan } from '../chat/site.ts';
 import type { CheckedLogin, Subscriber } from '../liveness/checked-login.ts';
 import type { Liveness } from '../liveness/liveness.ts';
@@ -164,11 +163,11 @@ export class Accepted implements Subscriber, Client {
 
 export function identityOf(
   user: SessionUser,
-  { hold, settings }: Pick<Chat, 'hold' | 'settings'>,
+  { hold, settings, team }: Pick<Chat, 'hold' | 'settings' | 'team'>,
 ): SessionIdentity {
   const { id, name } = user;
   const rooms = roomsIn(user);
   const guestRole: SiteRole = settings.guests?.may === 'write' ? 'guest' : 'reader';
-  const roles = isGuest(id) ? [guestRole] : withTeam(settings.team, id, user.roles ?? []);
+  const roles = isGuest(id) ? [guestRole] : team.rolesOf(id, user.roles ?? []);
   return { id, name: nameToShow(hold, { id, name }), roles, rooms };
 }

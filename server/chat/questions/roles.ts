@@ -11,14 +11,4 @@ export interface TeamSettings {
   text?: string | undefined;
 }
 
-/** Returns the roles of a user of the site, with `team` for a member of the team. */
-export function withTeam(
-  team: TeamSettings | undefined,
-  id: string,
-  roles: readonly SiteRole[],
-): readonly SiteRole[] {
-  const isIn = team !== undefined && (team.users.has(id) || roles.some((role) => team.roles.has(role)));
-  return isIn && !isOfTeam({ roles }) ? [...roles, 'team'] : roles;
-}
-
 export const isOfTeam = ({ roles }: { roles: readonly SiteRole[] }): boolean => roles.includes('team');

@@ -1,6 +1,6 @@
 import type { History } from '../../history/history.ts';
 import { mostCounted } from '../../wire/counted.ts';
-import type { Answers, User } from '../../wire/events.ts';
+import type { Answers, SiteRole, User } from '../../wire/events.ts';
 import type { Directory } from '../directory.ts';
 import type { Connection, Person } from '../model.ts';
 import { isOfTeam, type TeamSettings } from './roles.ts';
@@ -46,6 +46,13 @@ export class Team {
   /** Whether the settings have a team. */
   get isOn(): boolean {
     return this.#settings !== undefined;
+  }
+
+  /** Returns the roles of a user of the site, with `team` for a member of the team. */
+  rolesOf(id: string, roles: readonly SiteRole[]): readonly SiteRole[] {
+    const team = this.#settings;
+    const isIn = team !== undefined && (team.users.has(id) || roles.some((role) => team.roles.has(role)));
+    return isIn && !isOfTeam({ roles }) ? [...roles, 'team'] : roles;
   }
 
   /** Returns the members who ever connected, longest known first. New ones come a moment later. */
