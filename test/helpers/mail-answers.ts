@@ -562,6 +562,20 @@ export const answers: readonly MailAnswer[] = [
     ),
     text: 'Yes',
   },
+  {
+    of: 'a mail program that quotes the footer in one long line',
+    body: htmlOnly(
+      `<p>Yes</p><div><span>${'You get this mail because you asked. '.repeat(12)}</span><a href="https://garden.example/chat/stop?t=abc-def">Stop these emails</a></div>`,
+    ),
+    text: 'Yes',
+  },
+  {
+    of: 'Outlook with links that a filter rewrote, which quotes the footer without a mark',
+    body: htmlOnly(
+      '<p>Yes</p><p><a href="https://eur01.safelinks.protection.outlook.com/?url=https%3A%2F%2Fgarden.example%2Fchat%2Fstop%3Ft%3Dabc-def&amp;data=05">Stop these emails</a></p>',
+    ),
+    text: 'Yes',
+  },
 ];
 
 /** Mails that programs send, which must not be answered. */

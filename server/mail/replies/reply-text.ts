@@ -45,7 +45,7 @@ export function replyIn(text: string, marks: OwnMarks): string {
     .map((line) => line.trimEnd());
   const head = headOfQuote(lines, marks);
   const own = head === undefined ? withoutLooseQuotes(lines, marks) : aroundQuote(lines, head);
-  const kept = withoutSignature(own).filter((line) => !hasAny(line, marks.secrets));
+  const kept = withoutSignature(own).filter((line) => !hasSecret(line, marks.secrets));
   return kept
     .join('\n')
     .replace(/\n{3,}/g, '\n\n')
@@ -55,6 +55,12 @@ export function replyIn(text: string, marks: OwnMarks): string {
 const hasAny = (line: string, marks: readonly string[]) => {
   const lower = line.slice(0, compared).toLowerCase();
   return marks.some((mark) => lower.includes(mark));
+};
+
+/** Whether a line of any length contains one of the texts, also in another address, as filters rewrite links. */
+const hasSecret = (line: string, secrets: readonly string[]) => {
+  const lower = line.toLowerCase();
+  return secrets.some((one) => lower.includes(one) || lower.includes(encodeURIComponent(one).toLowerCase()));
 };
 
 const endsWithColon = (line = '') => /[:：]$/u.test(line);
