@@ -17,7 +17,7 @@ export interface ReadingOptions {
 
 /** An incoming mail, as far as it matters. */
 export interface IncomingMail {
-  /** The only address in `From`, in lower case. Undefined if there is none, or more than one. */
+  /** The only address in `From`, in lower case. Undefined if there is none, or perhaps more than one. */
   from: string | undefined;
   /** Without angle brackets. Undefined if it is missing or malformed. */
   messageId: string | undefined;
@@ -39,6 +39,10 @@ const limits = { maxNestingDepth: 32, maxHeadersSize: maxHeadBytes, forceRfc822A
 const mostParts = 5000;
 /** Maximum characters of the header `From`. */
 const longestFrom = 2000;
+/** Parts of the header in which addresses do not count. */
+const quotedOrComment = /"(?:[^"\\]|\\.)*"|\((?:[^()\\]|\\.)*\)/g;
+/** The rest of a header with one address, and perhaps a name before it. */
+const oneAddress = /^\s*(?:[^<>\s]+|[^<>]*<\s*[^<>\s]+\s*>)\s*$/;
 /** Headers of mailing lists, and of automatic answers that do not use `Auto-Submitted`. */
 const automaticHeaders =
   /^(?:list-id|list-unsubscribe|x-(?:[a-z]+-)?auto-?(?:repl(?:y|ied)|respond|generated).*|x-fc-machinegenerated)$/;
@@ -100,6 +104,8 @@ function hasManyParts(bytes: Uint8Array): boolean {
 
 function senderOf([header, ...others]: readonly string[]): string | undefined {
   if (header === undefined || others.length > 0 || header.length > longestFrom) return undefined;
+  // In a malformed header, the mail server may have found another address, whose domain it then checked.
+  if (!oneAddress.test(header.replace(quotedOrComment, ''))) return undefined;
   const [sender, ...more] = addressParser(header, { flatten: true });
   const address = sender?.address?.trim() ?? '';
   return more.length === 0 && isMailAddress(address) ? address.toLowerCase() : undefined;

@@ -71,9 +71,30 @@ test.each([
   expect((await readIncoming(mail, options)).from).toBeUndefined();
 });
 
-test('has no sender with two addresses in From', async () => {
-  const mail = bytesOf({ body: '\nhello\n' }, to, { from: 'ann@site.example, ben@site.example' });
+test.each([
+  'ann@site.example, ben@site.example',
+  '<ben@site.example> <eve@evil.example>',
+  '<ben@site.example>@evil.example',
+  '<eve@evil.example <ben@site.example>>',
+  'ben@site.example eve@evil.example',
+  '"eve@evil.example"<ben@site.example',
+  '=?utf-8?q?=22?= <ben@site.example> =?utf-8?q?=22?= <eve@evil.example>',
+  '"ben@site.example "@evil.example',
+])('has no sender with From: %s, in which others may find another address', async (from) => {
+  const mail = bytesOf({ body: '\nhello\n' }, to, { from });
   expect((await readIncoming(mail, options)).from).toBeUndefined();
+});
+
+test.each([
+  'ben@site.example',
+  'ben@site.example <Ben@site.example>',
+  '"Ben <B> (\\"Bo\\")" <ben@site.example>',
+  'Ben (of the garden) <ben@site.example> (at home)',
+  'ben@site.example (Ben)',
+  '=?utf-8?q?B=C3=A9n_=3Cx=40y=2Eexample=3E?=\n <ben@site.example>',
+])('finds the sender in From: %s', async (from) => {
+  const mail = bytesOf({ body: '\nhello\n' }, to, { from });
+  expect((await readIncoming(mail, options)).from).toBe(ben);
 });
 
 test('finds the token in another case, in the headers of the mail server, and in the envelope', () => {
