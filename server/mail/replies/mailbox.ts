@@ -14,8 +14,6 @@ const standbyMs = 5000;
 const timeouts = { connectionTimeout: 20_000, greetingTimeout: 30_000, socketTimeout: 5 * 60_000 };
 /** Maximum mails in one round, and maximum mails in one round per minute that are taken again. */
 const mostAtOnce = 100;
-/** Maximum remembered mails that are not for the chat. All are dropped when it is full. */
-const mostOthers = 10_000;
 /** Bytes that are read of a mail that is too large, to answer it. */
 const headBytes = 64 * 1024;
 /** Maximum bytes of a line of the server. */
@@ -77,8 +75,8 @@ export class Mailbox {
   readonly #options: MailboxOptions;
   readonly #rounds: Rounds;
   #client: ImapFlow | undefined;
-  /** The UIDs of unread mails that are not for the chat. */
-  readonly #others = new Set<number>();
+  /** The highest UID that was read. New mails have higher ones, so that those below are not for the chat, or in `#later`. */
+  #readUpTo = 0;
   /** The UIDs of mails that must be taken again later, longest waiting first. */
   readonly #later = new Set<number>();
   /** When some of these are taken again, by `performance.now()`. */
@@ -104,7 +102,7 @@ export class Mailbox {
   #close(): void {
     this.#client?.close();
     this.#client = undefined;
-    this.#others.clear();
+    this.#readUpTo = 0;
     this.#later.clear();
   }
 
@@ -117,11 +115,13 @@ export class Mailbox {
     const client = this.#client ?? (await this.#open(place));
     const found = (await client.search({ seen: false }, { uid: true })) || [];
     const unread = found
-      .filter((uid) => !this.#others.has(uid) && !this.#later.has(uid))
+      .filter((uid) => uid > this.#readUpTo)
+      .sort((a, b) => a - b)
       .slice(0, mostAtOnce);
     for (const uid of [...unread, ...this.#takeLater(new Set(found))]) {
       if (signal.aborted) break;
       await this.#read(client, uid);
+      this.#readUpTo = Math.max(this.#readUpTo, uid);
     }
     onWorking();
     if (unread.length === mostAtOnce) return 0;
@@ -160,18 +160,19 @@ export class Mailbox {
     const range = String(uid);
     const headers = [...recipientHeaders, 'content-type'];
     const head = await client.fetchOne(range, { size: true, headers }, { uid: true });
-    if (!head) return;
+    if (!head) return void this.#later.add(uid);
     const values = headOf(Buffer.from(head.headers ?? []));
     const isAnswer = tokensOfRecipients(address, values).length > 0;
-    if (!isAnswer && !values('content-type').some(isReport)) return this.#leave(uid);
+    // Mails that are not for the chat stay unread.
+    if (!isAnswer && !values('content-type').some(isReport)) return;
     const isCut = (head.size ?? 0) > maxBytes;
     const source = { maxLength: isCut ? headBytes : maxBytes };
     const mail = await client.fetchOne(range, { source }, { uid: true });
-    if (!mail || mail.source === undefined) return;
+    if (!mail || mail.source === undefined) return void this.#later.add(uid);
     try {
       const outcome = await take(Buffer.from(mail.source), isCut);
       // A report about a mail of another program.
-      if (!isAnswer && outcome !== 'bounced') return this.#leave(uid);
+      if (!isAnswer && outcome !== 'bounced') return;
     } catch (error) {
       // Other mails may be possible, for example if only the mail server of this sender accepts no rejection.
       if (!(error instanceof RequestError)) throw error;
@@ -179,12 +180,6 @@ export class Mailbox {
       return;
     }
     await client.messageFlagsAdd(range, ['\\Seen'], { uid: true });
-  }
-
-  /** Leaves a mail unread that is not for the chat. */
-  #leave(uid: number): void {
-    if (this.#others.size >= mostOthers) this.#others.clear();
-    this.#others.add(uid);
   }
 }
 

@@ -57,7 +57,6 @@ test('leaves mails unread that are not for the chat', async () => {
   await expect.poll(() => imap.mails.at(-1)?.seen).toBe(true);
   expect(imap.mails.filter(({ seen }) => !seen).map(({ bytes }) => bytes)).toEqual([other]);
   expect(await texts()).toEqual(['another']);
-  imap.mails.pop();
   for (const mail of imap.mails) mail.seen = true;
 });
 
