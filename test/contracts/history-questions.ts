@@ -170,6 +170,18 @@ export function questionsContract(now: Now) {
     expect(await membersOf(id)).toEqual(['1', 'ida', 'kim']);
   });
 
+  test('a question whose member of the team left reaches the team again, even if another one reads it', async () => {
+    await begin();
+    const { id } = (await ask()).room;
+    await say(id, joe, at + 1);
+    await write.openQuestion(acting(id, kim));
+    await write.leaveTeam({ user: 'joe', team, most: 100, at });
+    expect(await membersOf(id)).toEqual(['1', 'kim']);
+    await now().reload();
+    await say(id, ann, at + 2);
+    expect(await membersOf(id)).toEqual(['1', 'ida', 'kim']);
+  });
+
   test('lists questions in pages, those that wait first', async () => {
     await begin();
     const asked: string[] = [];

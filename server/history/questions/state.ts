@@ -62,8 +62,11 @@ export function applyMessage(
     const opened = { ...now, by, openedAt: at, answeredAt: undefined, closedAt: undefined };
     const waiting = { ...(opens ? opened : now), waitingAt: question.waitingAt ?? at };
     putQuestion(work, id, waiting, opens ? 'opened' : 'changed', changes);
-    // The last member of the team may have left. Then nobody would be notified.
-    if (members <= 1) inviteTeam(work, { id, name: question.team, readSeq, at }, changes);
+    // The member of the team who had it may have left the team. Then nobody would be notified, because the others left it
+    // before, or only read it.
+    const wasAssigned = question.answeredAt !== undefined || question.closedAt !== undefined;
+    if (members <= 1 || (waiting.by === undefined && wasAssigned))
+      inviteTeam(work, { id, name: question.team, readSeq, at }, changes);
     return;
   }
   if (!isModerator(getMember(work, id, user.id))) return putQuestion(work, id, now, 'changed', changes);
