@@ -182,6 +182,16 @@ export function questionsContract(now: Now) {
     expect(await membersOf(id)).toEqual(['1', 'ida', 'kim']);
   });
 
+  test('who leaves the team stays in an own question', async () => {
+    await begin();
+    const { id } = (await ask()).room;
+    await write.joinTeam({ user: ann.id, team, at });
+    await write.assignQuestion(acting(id, ann));
+    await write.leaveTeam({ user: ann.id, team, most: 100, at });
+    expect(await membersOf(id)).toEqual(['1']);
+    expect(await questionOf(id)).not.toHaveProperty('by', expect.anything());
+  });
+
   test('lists questions in pages, those that wait first', async () => {
     await begin();
     const asked: string[] = [];

@@ -317,6 +317,8 @@ const leaveTeam: Rule<QuestionWrites['leaveTeam']> = {
       if (question === undefined) continue;
       if (question.by?.id === user && question.closedAt === undefined)
         putQuestion(work, id, { ...question, by: undefined }, 'changed', changes);
+      // The user may have had an own question.
+      if (question.asker?.id === user) continue;
       take(work, id, user, { bits: sources.people, by: 'people', cause: 'left', at }, changes);
     }
     return { left: rooms.length };
