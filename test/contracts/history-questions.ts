@@ -192,6 +192,22 @@ export function questionsContract(now: Now) {
     expect(await questionOf(id)).not.toHaveProperty('by', expect.anything());
   });
 
+  test('who closes a question is in it, so that an erasure finds the name', async () => {
+    await begin();
+    const mark = 'Xw7qK';
+    const lea = { id: `${mark}lea`, name: `Lea ${mark}` };
+    const { id } = (await ask()).room;
+    await write.arrive({ user: lea });
+    await write.joinTeam({ user: lea.id, team, at });
+    await write.closeQuestion(acting(id, lea));
+    expect(await questionOf(id)).toMatchObject({ by: lea });
+    expect(await membersOf(id)).toContain(lea.id);
+    await write.erase({ user: lea.id, messages: 'delete' });
+    await carryOutErasures(now().history, 'one', at + 1);
+    expect(await questionOf(id)).not.toHaveProperty('by', expect.anything());
+    await expect.poll(() => now().holding(mark)).toEqual([]);
+  });
+
   test('lists questions in pages, those that wait first', async () => {
     await begin();
     const asked: string[] = [];

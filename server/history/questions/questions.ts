@@ -333,6 +333,8 @@ const closeQuestion: Rule<QuestionWrites['closeQuestion']> = {
     if (question.closedAt === undefined) {
       const { waitingAt: _, ...rest } = question;
       putQuestion(work, id, { ...rest, by: question.by ?? user, closedAt: at }, 'closed', changes);
+      // As a member, because the erasure of a user goes through the user's rooms.
+      if (question.by === undefined && user !== undefined) enter(work, { room: id, team, user, at }, changes);
     }
     return { room: recordOf(work, requireRoom(work, id)) };
   },
