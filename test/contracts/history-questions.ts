@@ -340,8 +340,10 @@ export function questionsContract(now: Now) {
       for (const user of guests) await ask({ user });
       const [first, second, third, last = guest] = guests;
       for (const user of [first, second, third]) await setAddress('a@b.example', user?.id);
-      await expectRefusal(setAddress('a@b.example', last.id), 'limit_reached');
-      await setAddress('A@b.example', last.id);
+      for (const address of ['a@b.example', 'A@B.example'])
+        await expectRefusal(setAddress(address, last.id), 'limit_reached');
+      await setAddress('Other@b.example', last.id);
+      expect(await addressOf(last.id)).toBe('other@b.example');
     });
 
     test('is forgotten, unless it was verified or there are newer messages', async () => {

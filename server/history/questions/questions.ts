@@ -343,6 +343,9 @@ const closeQuestion: Rule<QuestionWrites['closeQuestion']> = {
 /** Maximum guests with the same mail address. */
 export const mostGuestsOfAddress = 3;
 
+/** Mail servers ignore the case, in which guests could write one address in many ways. */
+const toCounted = (address: string): string => address.toLowerCase();
+
 /** The number of other guests with a mail address, before the transaction. */
 const sharersLoader: ValueLoader<{ address: string; user: string }, number> = {
   name: 'guests with a mail address',
@@ -367,9 +370,12 @@ const addressNeeds = ({ user, team }: { user: string; team: string }): Need[] =>
 const setQuestionAddress: Rule<QuestionWrites['setQuestionAddress']> = {
   needs: (input) => [
     ...addressNeeds(input),
-    ...(input.address === null ? [] : [needOf(sharersLoader, { address: input.address, user: input.user })]),
+    ...(input.address === null
+      ? []
+      : [needOf(sharersLoader, { address: toCounted(input.address), user: input.user })]),
   ],
-  run(work, { user, team, address }, changes) {
+  run(work, { user, team, address: given }, changes) {
+    const address = given && toCounted(given);
     const room = roomOfAsker(work, user, team);
     if (room?.question === undefined || !isMember(getMember(work, room.id, user))) refuse('forbidden');
     const [stored] = work.find(mailAddresses, { user });
