@@ -346,6 +346,14 @@ export function questionsContract(now: Now) {
       expect(await addressOf(last.id)).toBe('other@b.example');
     });
 
+    test('is deleted with the room', async () => {
+      await begin();
+      const { id } = (await ask({ user: guest })).room;
+      await setAddress('a@b.example');
+      await write.deleteRoom({ room: id });
+      expect(await addressOf()).toBeUndefined();
+    });
+
     test('is forgotten, unless it was verified or there are newer messages', async () => {
       await begin();
       const other = { id: `g-${'b'.repeat(32)}`, name: 'G' };

@@ -1,3 +1,4 @@
+import { sql } from '../engine/dialect.ts';
 import { refuse } from '../engine/rule.ts';
 import { table } from '../engine/table.ts';
 import type { Work } from '../engine/work.ts';
@@ -44,6 +45,11 @@ export function recordOf(work: Work, row: RoomRow): RoomRecord {
 
 export function removeRoom(work: Work, room: RoomRow, changes: Change[]): void {
   const gone = recordOf(work, room);
+  const { asker, address } = room.question ?? {};
+  if (asker !== undefined && address !== undefined) {
+    // A guest's address is only for the question.
+    work.later(() => sql`DELETE FROM chat_mail_addresses WHERE user_id = ${asker.id}`);
+  }
   deleteRoomRow(work, room.id);
   // IDs of rooms that users created are random, so they are never reused: see `newRoomId`.
   if (!/^[ud]-/.test(room.id) && room.head > 0) {
