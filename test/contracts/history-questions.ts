@@ -354,6 +354,18 @@ export function questionsContract(now: Now) {
       expect(await addressOf()).toBeUndefined();
     });
 
+    test('keeps the guest in the question if it was verified, so that later answers are mailed', async () => {
+      await begin();
+      const other = { id: `g-${'b'.repeat(32)}`, name: 'G' };
+      for (const user of [guest, other]) {
+        await ask({ user });
+        await setAddress(`${user.name}@b.example`.replace(' ', ''), user.id);
+      }
+      await write.verifyQuestionAddress({ user: guest.id, team });
+      const { members } = await read.guestMembers({ before: at + 1, after: '', limit: 9 });
+      expect(members.map(({ user }) => user)).toEqual([other.id]);
+    });
+
     test('is forgotten, unless it was verified or there are newer messages', async () => {
       await begin();
       const other = { id: `g-${'b'.repeat(32)}`, name: 'G' };

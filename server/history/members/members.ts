@@ -303,7 +303,7 @@ const reads: ReadsOf<MemberReads> = {
       sql`SELECT rooms.id AS room, user_id FROM chat_members AS members
           JOIN chat_rooms AS rooms ON rooms.num = members.room
           WHERE user_id > ${after || guestIds.from} AND user_id < ${guestIds.to} AND sources <> 0 AND since < ${before}
-            AND (team IS NULL OR last_at < ${before})
+            AND (team IS NULL OR (last_at < ${before} AND coalesce(reachable, '') <> 'verified'))
           ORDER BY user_id, members.room LIMIT ${limit}`,
     );
     const members = rows.map((row) => ({ room: row.room as string, user: row.user_id as string }));
