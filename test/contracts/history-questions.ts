@@ -400,6 +400,14 @@ export function questionsContract(now: Now) {
     expect((await ask()).room.id).toBe(id);
   });
 
+  test('answers to the mails of a guest are those of the user who claimed the question', async () => {
+    await begin();
+    const { id } = (await ask({ user: guest })).room;
+    await write.addMailReply({ id: 'digest', user: guest.id, roomId: id, seq: 1, at });
+    await write.claimQuestion({ guest: guest.id, user: ann, team, at });
+    expect(await read.mailReply({ id: 'digest' })).toMatchObject({ user: ann.id, roomId: id });
+  });
+
   test('erases the asker and the member of the team', async () => {
     await begin();
     const mark = 'Xw7qK';

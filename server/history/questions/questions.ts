@@ -457,6 +457,8 @@ const claimQuestion: Rule<QuestionWrites['claimQuestion']> = {
     const how = { bits: sources.people, by: 'people', cause: 'left', at } as const;
     take(work, room.id, guest, how, changes);
     work.remove(mailAddresses, { user: guest });
+    // Otherwise an answer to an earlier mail would be lost.
+    work.later(() => sql`UPDATE chat_mail_replies SET user_id = ${user.id} WHERE user_id = ${guest}`);
     putQuestion(work, room.id, { ...room.question, asker: user, address: undefined }, 'changed', changes);
     return { room: recordOf(work, requireRoom(work, room.id)) };
   },
