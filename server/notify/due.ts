@@ -239,10 +239,11 @@ export class Due {
         ? roomsForNew(unread.rooms, { notified, lastNotified, at })
         : { rooms: unread?.rooms.filter((room) => isNews(room, notified, { user, activeAt })) ?? [] };
     if (rooms.length === 0) return [{ user, due: next }];
-    // Guests have one conversation, and get no second mail before they return to it.
+    // A guest who wrote since the last mail gets the answer without the hour between mails.
+    const hasWritten = isGuest(user) && (activeAt ?? 0) > (lastNotified ?? 0);
     const { due, isQuiet } = dueAt(settings, rooms, {
       ...{ at, activeAt },
-      lastNotified: isGuest(user) ? undefined : lastNotified,
+      lastNotified: hasWritten ? undefined : lastNotified,
     });
     if (due > at) {
       if (isQuiet) this.#options.onQuiet(due);
