@@ -24,7 +24,7 @@ const longestName = 80;
 const mostCounted = 1000;
 /** Members of the team to whom a client offers to hand a question over. */
 const mostListed = 100;
-/** How often a guest can change the mail address. */
+/** How often the guests of a network address can set their mail addresses. */
 const addressRate = { count: 5, ms: 60 * 60_000 };
 
 /** Returns the name of a question: the beginning of its text. */
@@ -176,7 +176,8 @@ export async function setAddress(
   connection: Connection,
   { mail }: RequestPayload<'question:address'>,
 ): Promise<Answers['question:address']> {
-  const retryAfterMs = addressChanges.take(connection.account);
+  // Guests share the limit, but any of them can always delete the own address.
+  const retryAfterMs = mail === null ? null : addressChanges.take(connection.account);
   if (retryAfterMs !== null) throw new RequestError('rate_limited', undefined, { retryAfterMs });
   const { id: user } = connection.person.user;
   const { room } = await history.write.setQuestionAddress(
