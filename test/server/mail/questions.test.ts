@@ -71,6 +71,31 @@ test('an answer to a guest who left is mailed with its text, and can be answered
   expect(await passMail(site.chat.url, forged)).toBe('rejected');
 });
 
+test('an answer of a guest is posted without its files, and a mail names them', async () => {
+  const ida = open(await site.person({ account: { mail: 'ida@site.example' } }, 'ida'));
+  const eve = await guest();
+  const room = await ask(eve, 'Do you mend pots?');
+  await eve.request('question:address', { mail: 'pots@mail.example' });
+  eve.close();
+  await ida.request('question:open', { question: room });
+  await ida.request('room:join', { room });
+  await say(ida, room, 'Please send a picture');
+  const mail = await mailTo(server, 'pots@mail.example');
+  const file =
+    'Content-Type: image/png; name="pot.png"\nContent-Disposition: attachment; filename="pot.png"\n\nx';
+  const answer = bytesOf(
+    {
+      headers: ['Content-Type: multipart/mixed; boundary=x'],
+      body: `\n--x\n\nThis one\n--x\n${file}\n--x--\n`,
+    },
+    replyTo(mail),
+    { from: 'pots@mail.example' },
+  );
+  expect(await passMail(site.chat.url, answer)).toBe('posted');
+  await expect.poll(() => ida.messages().at(-1)?.text).toBe('This one');
+  expect((await mailTo(server, 'pots@mail.example', 2)).text).toContain('pot.png');
+});
+
 test('a member of the team answers the mail about a question', async () => {
   const joe = open(await site.person({ account: { mail: 'joe@site.example' } }, 'joe'));
   joe.close();
