@@ -96,6 +96,24 @@ test('an answer of a guest is posted without its files, and a mail names them', 
   expect((await mailTo(server, 'pots@mail.example', 2)).text).toContain('pot.png');
 });
 
+test('a guest who logged in answers the mail that came before', async () => {
+  const ida = open(await site.person({ account: { mail: 'ida@site.example' } }, 'ida'));
+  const secret = newSecret();
+  const eve = await guest(secret);
+  const room = await ask(eve, 'Do you have seeds?');
+  await eve.request('question:address', { mail: 'seeds@mail.example' });
+  eve.close();
+  await ida.request('question:open', { question: room });
+  await ida.request('room:join', { room });
+  await say(ida, room, 'Many');
+  const mail = await mailTo(server, 'seeds@mail.example');
+  const user = open(await site.person({ account: { mail: 'seeds@mail.example' } }));
+  await user.request('question:claim', { guest: secret });
+  const answer = bytesOf({ body: '\nOf beans?\n' }, replyTo(mail), { from: 'seeds@mail.example' });
+  expect(await passMail(site.chat.url, answer)).toBe('posted');
+  await expect.poll(() => ida.messages().at(-1)).toMatchObject({ text: 'Of beans?', user: user.ready.user });
+});
+
 test('a member of the team answers the mail about a question', async () => {
   const joe = open(await site.person({ account: { mail: 'joe@site.example' } }, 'joe'));
   joe.close();
