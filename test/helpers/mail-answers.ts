@@ -385,6 +385,30 @@ export const answers: readonly MailAnswer[] = [
     files: ['plan.pdf'],
   },
   {
+    of: 'a mail program that attaches the answered mail',
+    body: multipart(
+      'mixed',
+      plain('Yes'),
+      `Content-Type: message/rfc822\nContent-Disposition: attachment; filename="mail.eml"\n\nFrom: Our garden <chat@garden.example>\nReply-To: <replies+abcdefghijklmnopqrstuvwxyz@garden.example>\n\nAnn mentioned you\n`,
+      attached('notes.txt', Buffer.from('one'), 'text/plain'),
+    ),
+    text: 'Yes',
+    files: ['notes.txt'],
+  },
+  {
+    of: 'Exchange, which makes a file of the end of the quoted mail',
+    body: multipart(
+      'mixed',
+      plain('Yes'),
+      attached(
+        'ATT00001.htm',
+        Buffer.from('<a href="https://garden.example/chat/stop?t=abc-def">Stop these emails</a>'),
+        'text/html',
+      ),
+    ),
+    text: 'Yes',
+  },
+  {
     of: 'Outlook with formatted text in winmail.dat',
     body: multipart('mixed', plain('Hello'), attached('winmail.dat', tnef(), 'application/ms-tnef')),
     text: 'Hello',

@@ -3,7 +3,7 @@ import { isMailAddress } from '../../text/mail-address.ts';
 import { type Bounce, bounceIn, isReport } from './bounce.ts';
 import { textOfHtml } from './html-text.ts';
 import { maxHeadBytes, type RepliesAddress } from './reply-address.ts';
-import { replyIn } from './reply-text.ts';
+import { hasSecret, replyIn } from './reply-text.ts';
 import { namesInTnef } from './tnef.ts';
 
 /** How an incoming mail is read. */
@@ -87,7 +87,9 @@ export async function readIncoming(
       from === ownSender.toLowerCase(),
     bounce: values('content-type').some(isReport) ? bounceIn(mail, replies) : undefined,
     text: replyIn(text, marks),
-    files: attachments.filter((one) => !isTnef(one) && isFile(one, pictures)).map(toFile),
+    files: attachments
+      .filter((one) => !isTnef(one) && isFile(one, pictures) && !isQuotation(one, marks.secrets))
+      .map(toFile),
     lost: attachments
       .filter(isTnef)
       .flatMap(({ content }) => namesInTnef(bytesOf(content)))
@@ -129,6 +131,10 @@ function isFile({ related, contentId = '', mimeType, content }: Attachment, pict
   if (!related) return true;
   return pictures.has(contentId.replace(/^<|>$/g, '')) && bytesOf(content).length >= smallestPicture;
 }
+
+/** Whether the attachment is the answered mail, or a part of it. */
+const isQuotation = ({ mimeType, content }: Attachment, secrets: readonly string[]): boolean =>
+  /^(?:message|text)\//.test(mimeType) && hasSecret(bytesOf(content).toString('latin1'), secrets);
 
 const isTnef = ({ mimeType, filename }: Attachment): boolean =>
   tnefTypes.test(mimeType) || /^winmail\.dat$/i.test(filename ?? '');

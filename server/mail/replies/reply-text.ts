@@ -57,9 +57,9 @@ const hasAny = (line: string, marks: readonly string[]) => {
   return marks.some((mark) => lower.includes(mark));
 };
 
-/** Whether a line of any length contains one of the texts, also in another address, as filters rewrite links. */
-const hasSecret = (line: string, secrets: readonly string[]) => {
-  const lower = line.toLowerCase();
+/** Whether a text of any length contains one of the texts, also in another address, as filters rewrite links. */
+export const hasSecret = (text: string, secrets: readonly string[]): boolean => {
+  const lower = text.toLowerCase();
   return secrets.some((one) => lower.includes(one) || lower.includes(encodeURIComponent(one).toLowerCase()));
 };
 
