@@ -33,8 +33,6 @@ const medianForMs = 60_000;
 export class Team {
   readonly #history: History;
   readonly #settings: TeamSettings | undefined;
-  /** Users whom this server stored as members since they connected. */
-  readonly #joined = new WeakSet<Person>();
   #read: { at: number; members: Promise<readonly User[]> } | undefined;
   #median: { at: number; ms: Promise<number | undefined> } | undefined;
 
@@ -75,19 +73,18 @@ export class Team {
   async settle(person: Person): Promise<void> {
     const { id } = person.user;
     const at = Date.now();
+    const isStored = async () => (await this.members()).some((member) => member.id === id);
     if ([...person.connections].some(({ identity }) => isOfTeam(identity))) {
-      if (this.#joined.has(person)) return;
+      // Another server may have dismissed the user, such as one that started with other settings.
+      if (await isStored()) return;
       await this.#history.write.joinTeam({ user: id, team: teamName, at });
-      this.#joined.add(person);
+      this.#read = undefined;
       return;
     }
     const hasQuestions = [...person.memberships.values()].some(
       ({ room, member }) => room.record.question !== undefined && member.role !== 'member',
     );
-    const isMember = hasQuestions || this.#joined.has(person);
-    if (!isMember && (await this.members()).every((member) => member.id !== id)) return;
-    this.#joined.delete(person);
-    await this.#dismiss(id, at);
+    if (hasQuestions || (await isStored())) await this.#dismiss(id, at);
   }
 
   /** Dismisses members whom the settings no longer name. If they name roles, only a user's next connection shows who has them. */
