@@ -197,8 +197,9 @@ export function contentOf(
   const mentions = mentionsFor(work, room, input.mentions, free);
   const content = {
     ...input,
-    // A direct room has no members who could miss the thread.
-    threadOnly: room.kind === 'direct' ? undefined : input.threadOnly,
+    // A direct room has no members who could miss the thread. In a question, a guest follows no thread, and would get no
+    // mail.
+    threadOnly: room.kind === 'direct' || room.question !== undefined ? undefined : input.threadOnly,
     thread,
     files,
     mentions,

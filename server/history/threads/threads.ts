@@ -79,7 +79,7 @@ export function addReply(work: Work, message: Reply, changes: Change[]): void {
   const targets = new Set(work.find(followers, { ...place, following: 1 }).map((follower) => follower.user));
   const root = messageIn(work, requireRoom(work, id), thread);
   for (const author of new Set([...(root === undefined ? [] : [root.user.id]), user.id])) {
-    // Guests are not notified, and would take the places of users.
+    // Guests are not notified of threads, and would take the places of users.
     if (isGuest(author) || !isMember(getMember(work, id, author)) || targets.size >= mostFollowers) continue;
     if (work.find(followers, { ...place, user: author }).length > 0) continue;
     putFollower(work, place, author, true, changes);
