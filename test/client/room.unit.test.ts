@@ -132,3 +132,11 @@ test('drops the pins of expired messages, and keeps that of the first stored one
   room.activity({ room: 'lobby', name: 'lobby', members: 2, head: 11, lastSeq: 10, firstSeq: 4 });
   expect(room.pins.map(({ seq }) => seq)).toEqual([5, 4]);
 });
+
+test.each<[string, Partial<RoomSummary>, boolean]>([
+  ['a room', {}, true],
+  ['a direct room', { kind: 'direct' }, false],
+  ['a question', { kind: 'private', question: { state: 'open', asker: bob } }, false],
+])('knows whether %s can have replies that are only in their thread', (_, more, has) => {
+  expect(new Room(summary(more)).hasThreadOnly).toBe(has);
+});

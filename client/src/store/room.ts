@@ -99,6 +99,12 @@ export class Room {
     return this.joined || this.preview;
   }
 
+  /** Whether the room can have replies that are only in their thread. */
+  get hasThreadOnly(): boolean {
+    const { kind, question } = this.summary;
+    return kind !== 'direct' && question === undefined;
+  }
+
   /** The messages that notify the user now. During a timed mute there are none, in the archive at most mentions. */
   get notify(): Notify {
     const { notify, kind, archived } = this.summary;

@@ -240,8 +240,8 @@ export function openMessageMenu(
   }
   const all = messageItems(entry, context, writing, opener);
   if (key !== undefined) return all.find((item) => item.key?.toLowerCase() === key)?.run();
-  // The menu has one way to reply. All replies of direct rooms are in the room. The other key works as well.
-  const inThread = room?.summary.kind !== 'direct' && all.some((item) => item.key === 'T');
+  // The menu has one way to reply: in the thread, unless all replies are in the room. The other key works as well.
+  const inThread = room?.hasThreadOnly !== false && all.some((item) => item.key === 'T');
   const items = all.filter((item) => item.key !== (inThread ? 'R' : 'T'));
   if (items.length === 0) return;
   const who = entry.user.id === chat.me?.id ? strings.text('msg.you') : strings.name(entry.user);

@@ -78,12 +78,12 @@ export class RepliesPane {
 
   /**
    * Opens the thread of a message that the user wants to reply to in the room. Returns false if the message has no
-   * replies yet, or in a direct room, whose replies are all in the room.
+   * replies yet, or if all replies are in the room.
    */
   takeReply(entry: Entry): boolean {
     const { current } = this.#context.chat;
     const { seq, thread = seq } = entry.message ?? {};
-    if (current === undefined || thread === undefined || current.summary.kind === 'direct') return false;
+    if (current === undefined || thread === undefined || !current.hasThreadOnly) return false;
     if ((current.threads.get(thread)?.replies ?? 0) === 0) return false;
     this.#context.showReplies(current, thread, null, { reply: entry });
     return true;
@@ -195,13 +195,13 @@ export class RepliesPane {
 
   /** A first reply is also shown in the room, so that members notice the thread. */
   #isOnly(thread: Thread): boolean {
-    if (thread.room.summary.kind === 'direct') return false;
+    if (!thread.room.hasThreadOnly) return false;
     return !(this.#also ?? (thread.counts?.replies ?? 0) === 0);
   }
 
   #choice(thread: Thread) {
     const { strings, draw } = this.#context;
-    if (thread.room.summary.kind === 'direct') return undefined;
+    if (!thread.room.hasThreadOnly) return undefined;
     const isOnly = this.#isOnly(thread);
     const choose = () => {
       this.#also = isOnly;
