@@ -23,8 +23,8 @@ test('a page with the chat loads without layout shifts or console output', async
     const moved: unknown[] = [];
     Object.assign(document, { moved });
     new PerformanceObserver((list) => {
+      // The header of the sample site grows while it arrives.
       for (const entry of list.getEntries() as unknown as LayoutShift[])
-        // The header of the sample site grows while it arrives.
         for (const { node, currentRect } of entry.sources)
           if (!(node instanceof Element && node.closest('header'))) moved.push([node?.nodeName, currentRect]);
     }).observe({ type: 'layout-shift', buffered: true });
