@@ -58,6 +58,16 @@ export function questionsContract(now: Now) {
     expect(told()).toEqual(['opened']);
   });
 
+  test('a closed question that is asked again goes to who had it', async () => {
+    await begin();
+    const { id } = (await ask()).room;
+    await say(id, ida);
+    await write.closeQuestion(acting(id));
+    await ask({ name: 'Another', at: at + 9 });
+    expect((await questionOf(id))?.by).toEqual(ida);
+    expect(await membersOf(id)).toEqual(['1', 'ida']);
+  });
+
   test('an asker has one question, which a repeat does not change', async () => {
     await begin();
     const first = await ask({ clientId: 'first' });

@@ -220,7 +220,7 @@ const askTeam: Rule<QuestionWrites['askTeam']> = {
       );
     add(work, room, user, { source: 'people', role: 'member', acted: acted.joined, at }, changes);
     const { lastSeq: readSeq } = room;
-    if (opens) inviteTeam(work, { id: room.id, name: team, readSeq, at }, changes);
+    if (known === undefined) inviteTeam(work, { id: room.id, name: team, readSeq, at }, changes);
     const now = requireRoom(work, room.id);
     const { question } = now as RoomRow & { question: RoomQuestion };
     setRoom(work, {
