@@ -49,7 +49,7 @@ export function openMailReplies(
     upload:
       files &&
       (async (room, author, { name, bytes }) => {
-        // Guests send no files. Their texts are posted without them.
+        // Guests cannot send files. The texts of their answers are posted without them.
         if (isGuest(author.id)) return undefined;
         const check = () => mayUpload(chat, author, room);
         await check();

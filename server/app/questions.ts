@@ -2,7 +2,7 @@ import { warning } from 'php-sessions/doctor';
 import type { Chat } from '../chat/chat.ts';
 import type { Telemetry } from './telemetry.ts';
 
-/** Reports the numbers of questions, and a team of which nobody can be notified. */
+/** Adds the metrics of questions, and a warning while no member of the team can be notified. */
 export function reportQuestions(
   { team }: Chat,
   { health, metrics }: Pick<Telemetry, 'health' | 'metrics'>,

@@ -206,7 +206,7 @@ async function* findings(
   }
 }
 
-/** Opens the logins as the server does at its start. `examineLogins` says why it cannot. */
+/** Opens the logins as the server does at its start. If this fails, `examineLogins` reports the reason. */
 async function canOpenLogins({ logins }: Config): Promise<boolean> {
   if ('ticketsOnly' in logins) return true;
   try {

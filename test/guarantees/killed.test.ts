@@ -83,7 +83,7 @@ const histories: Record<string, () => Promise<Weak>> = {
 };
 
 const tryEvery = 20;
-/** The server is killed at each of so many calls. */
+/** In a soak run, the server is killed at every third call. */
 const step = 3;
 /** Varies, so that soak runs kill it at different calls. */
 const first = () => size(1 + randomInt(step), 2);

@@ -335,7 +335,7 @@ test('reports a cookie name that the site does not use', async () => {
   expect(await doctor(0, unnamed, '--cookie', id)).toContain('the user 7, called Zoë');
 });
 
-test('does not call settings usable with which the server does not start', async () => {
+test('does not report that settings can be used with which the server does not start', async () => {
   const site = mkdtempSync(join(folder, 'site-'));
   writeFileSync(join(site, 'index.php'), '<?php');
   const user = { CHAT_USER_ID: 'app.user.id', CHAT_USER_NAME: 'app.user.name' };

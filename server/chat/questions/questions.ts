@@ -59,7 +59,7 @@ export async function storeQuestion(
       name: nameOf(text),
       ...{ text, clientId, about },
       preview: (previews && !isGuest(user.id) && firstPage(text)) || undefined,
-      // Guests send no cards.
+      // Guests cannot send cards.
       card: cards === undefined || isGuest(user.id) ? undefined : about?.card,
       at: Date.now(),
     },

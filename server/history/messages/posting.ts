@@ -197,8 +197,8 @@ export function contentOf(
   const mentions = mentionsFor(work, room, input.mentions, free);
   const content = {
     ...input,
-    // A direct room has no members who could miss the thread. In a question, a guest follows no thread, and would get no
-    // mail.
+    // A direct room has no members who could miss the thread. Guests do not follow threads, so that a guest would not get
+    // the answer to a question by mail.
     threadOnly: room.kind === 'direct' || room.question !== undefined ? undefined : input.threadOnly,
     thread,
     files,

@@ -43,7 +43,8 @@ export function putQuestion(
 
 /**
  * Applies a new message to the question of its room. A message of the asker opens it, the first message of the team
- * answers it and assigns it to its author. Messages of the PHP application in the name of others change nothing.
+ * answers it and assigns it to its author. Other messages, such as those that the PHP application posts for
+ * other users, only update the time of the last message.
  * @param room the room before the message
  */
 export function applyMessage(
@@ -62,8 +63,8 @@ export function applyMessage(
     const opened = { ...now, by, openedAt: at, answeredAt: undefined, closedAt: undefined };
     const waiting = { ...(opens ? opened : now), waitingAt: question.waitingAt ?? at };
     putQuestion(work, id, waiting, opens ? 'opened' : 'changed', changes);
-    // The member of the team who had it may have left the team. Then nobody would be notified, because the others left it
-    // before, or only read it.
+    // If the member who had it has left the team, no member would be notified: the others left the room when it was
+    // assigned, or opened it later, which does not turn on notices.
     const wasAssigned = question.answeredAt !== undefined || question.closedAt !== undefined;
     if (members <= 1 || (waiting.by === undefined && wasAssigned))
       inviteTeam(work, { id, name: question.team, readSeq, at }, changes);

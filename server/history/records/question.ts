@@ -57,7 +57,7 @@ export const questionColumns: readonly {
   { column: 'about', value: ({ about }) => about && JSON.stringify(about) },
 ];
 
-/** Returns the question in the row of a room, if the room is one. */
+/** Reads the question from the row of a room. Undefined for other rooms. */
 export function questionFrom(row: Row): RoomQuestion | undefined {
   if (row.team === null) return undefined;
   const person = (id: unknown, name: unknown) =>

@@ -25,7 +25,7 @@ interface Open {
   name: string;
   /** Texts in it are left out. */
   skips: boolean;
-  /** A link: its address, which is appended to its text. */
+  /** The address and the text of a link. The address is appended to the text. */
   link?: { href: string; text: string };
 }
 

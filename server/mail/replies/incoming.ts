@@ -17,7 +17,7 @@ export interface ReadingOptions {
 
 /** An incoming mail, as far as it matters. */
 export interface IncomingMail {
-  /** The only address in `From`, in lower case. Undefined if there is none, or perhaps more than one. */
+  /** The address in `From`, in lower case. Undefined unless the header clearly has exactly one address. */
   from: string | undefined;
   /** Without angle brackets. Undefined if it is missing or malformed. */
   messageId: string | undefined;
@@ -106,7 +106,7 @@ function hasManyParts(bytes: Uint8Array): boolean {
 
 function senderOf([header, ...others]: readonly string[]): string | undefined {
   if (header === undefined || others.length > 0 || header.length > longestFrom) return undefined;
-  // In a malformed header, the mail server may have found another address, whose domain it then checked.
+  // The mail server may read another address from a malformed header, and check the domain of that address.
   if (!oneAddress.test(header.replace(quotedOrComment, ''))) return undefined;
   const [sender, ...more] = addressParser(header, { flatten: true });
   const address = sender?.address?.trim() ?? '';

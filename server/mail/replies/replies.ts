@@ -189,7 +189,7 @@ export class MailReplies {
     }
   }
 
-  /** Pauses the address of a mail that came back, unless the user has another one by now. */
+  /** Pauses the address of a mail that bounced, unless the address of the user has changed since. */
   async #processReport(bytes: Buffer): Promise<readonly [ReplyOutcome, string]> {
     const { address: replies, tokens, addressOf, onBounced } = this.#options;
     const other = ['automatic', 'the report is not about a mail to the current address of a user'] as const;

@@ -5,7 +5,7 @@ const headerBytes = 6;
 const startBytes = 9;
 const checksumBytes = 2;
 const ofAttachment = 2;
-/** The attributes with which an attachment begins, and with its name. */
+/** The first attribute of an attachment, and the attribute with its name. */
 const begins = 0x00069002;
 const title = 0x00018010;
 /** Maximum names, and maximum bytes of a name. */
@@ -28,6 +28,6 @@ export function namesInTnef(bytes: Buffer): string[] {
   return names;
 }
 
-/** The character set is that of the sender's Windows, mostly this one. */
+/** Names have the character set of the sender's Windows, which is usually windows-1252. */
 const nameIn = (bytes: Buffer): string =>
   new TextDecoder('windows-1252').decode(bytes).replace(/\0.*$/s, '').trim();

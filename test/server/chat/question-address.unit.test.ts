@@ -20,7 +20,7 @@ async function set(guest: string, mail: string | null) {
   );
 }
 
-test('a guest can delete the mail address when the guests of this network can change no more', async () => {
+test('a guest can delete the mail address after the guests of the network used up the changes of an hour', async () => {
   for (const n of [1, 2, 3, 4, 5]) expect(await set(`g${n}`, 'eve@mail.example')).toBe('given');
   expect(await set('g6', 'eve@mail.example')).toBe('rate_limited');
   expect(await set('g1', null)).toBeUndefined();

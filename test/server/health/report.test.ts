@@ -153,7 +153,7 @@ test('only the account of the server may open its socket, and a killed server do
   expect(existsSync(`${path}-server`)).toBe(false);
 });
 
-test('the doctor says that nobody of the team is known until one opens the chat', async () => {
+test('the doctor reports that no member of the team is known until one opens the chat', async () => {
   const { env } = await settings();
   const session = 'b'.repeat(26);
   writeFileSync(join(sessions, `sess_${session}`), 'user_id|i:8;firstname|s:3:"Ida";');

@@ -322,7 +322,7 @@ describe('an answer by mail', () => {
     expect(await answer('\n> nothing\n')).toBe('storage_unavailable');
   });
 
-  test('that is the bounce of a mail to the current address of its reader is no answer, but counts', async () => {
+  test('that is a bounce of a mail to the current address of its reader is not posted, and counts as bounced', async () => {
     const { ben, mail, head, texts } = await mailed();
     const bounce = (returned = head, status = '5.1.1') => post(bounceOf(returned.split('\r\n'), { status }));
     expect(await bounce()).toBe('bounced');

@@ -55,7 +55,7 @@ interface ConversationActions : FileActions {
     /** @param replyTo the reply to answer; 0: the first message of the thread */
     fun openThread(number: Long, replyTo: Long = 0)
 
-    /** @param files those of the message */
+    /** @param files the files to attach to the message */
     fun send(message: NewMessage, files: List<Upload>)
 
     /** @param at milliseconds since 1970 */
