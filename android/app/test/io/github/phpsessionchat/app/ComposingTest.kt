@@ -29,7 +29,7 @@ class ComposingTest {
         val parcel = Parcel.obtain()
         parcel.writeBundle(Bundle().apply { putSerializable("composing", saved as Serializable) })
         parcel.setDataPosition(0)
-        @Suppress("DEPRECATION")
+        @Suppress("DEPRECATION") // The other one exists since Android 13.
         val restored = parcel.readBundle(javaClass.classLoader)!!.getSerializable("composing")!!
         return Composing.saver.restore(restored)!!
     }

@@ -20,7 +20,7 @@ private const val QUALITY = 88
 /** Larger files would need too much memory. */
 private const val MAX_DECODED_BYTES = 64 * 1024 * 1024
 
-@Suppress("DEPRECATION")
+@Suppress("DEPRECATION") // WEBP_LOSSY exists since Android 11.
 private val WEBP = if (Build.VERSION.SDK_INT >= 30) Bitmap.CompressFormat.WEBP_LOSSY else Bitmap.CompressFormat.WEBP
 
 private class Target(val format: Bitmap.CompressFormat, val ending: String, val isAlways: Boolean = false)

@@ -284,6 +284,7 @@ class HostileServerTest {
     };
   }
 
+  // The callback does not use the value.
   @SuppressWarnings("unchecked")
   private static <T> Callback<T> untyped(Callback<Object> callback) {
     return (Callback<T>) (Callback<?>) callback;
