@@ -126,7 +126,7 @@ function appIn({ child, apps }: Jvm): JavaClient {
     new Promise<T>((resolve, reject) => {
       const id = asked++;
       const ended = () => reject(new Error(`the Java client ended:\n${child.output()}`));
-      if (child.process.exitCode !== null) return ended();
+      if ((child.process.exitCode ?? child.process.signalCode) !== null) return ended();
       child.process.once('close', ended);
       answers.set(id, ({ ok, error }) => {
         child.process.off('close', ended);
