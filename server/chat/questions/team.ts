@@ -109,7 +109,7 @@ export class Team {
     return {
       // Their order does not depend on who is online, which visitors must not learn.
       team: members.slice(0, faces),
-      answeredInMs: await this.#getMedian(),
+      answeredInMs: await this.answeredInMs(),
       text: this.#settings?.text,
     };
   }
@@ -119,11 +119,12 @@ export class Team {
     if (!this.isOn) return undefined;
     const since = Date.now() - answersForMs;
     const counts = await this.#history.read.questionsSince({ team: teamName, since, most: mostCounted });
-    return { ...counts, answeredInMs: await this.#getMedian() };
+    return { ...counts, answeredInMs: await this.answeredInMs() };
   }
 
-  /** Returns the median time to the first answer, in ms. Undefined with few answers. */
-  async #getMedian(): Promise<number | undefined> {
+  /** Returns the median time to the first answer, in ms. Undefined without a team or with few answers. */
+  async answeredInMs(): Promise<number | undefined> {
+    if (!this.isOn) return undefined;
     if (this.#median === undefined || performance.now() - this.#median.at > medianForMs) {
       const ms = this.#readMedian();
       this.#median = { at: performance.now(), ms };

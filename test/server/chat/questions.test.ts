@@ -15,6 +15,7 @@ import {
   startPeopleSite,
 } from '../../helpers/people.ts';
 import { roomRequests } from '../../helpers/room-requests.ts';
+import { metrics } from '../../helpers/server-figures.ts';
 
 const site = sharedSite(() =>
   startPeopleSite({
@@ -95,6 +96,22 @@ test('a visitor does not learn who of the team is online', async () => {
   const eve = open(await connectChat(other.chat.url, null, { auth: { guest: newSecret(), name: 'Eve' } }));
   const faces = async () => (await eve.request('question:about', {})).team.map(({ id }) => id);
   await expect.poll(faces).toEqual(['ida', 'joe']);
+});
+
+test('the metrics have the number of questions, of answered ones, and the median time to an answer', async () => {
+  const other = await startPeopleSite({ CHAT_TEAM: 'ida', CHAT_ROOMS: 'lobby' });
+  onTestFinished(() => other.close());
+  const ida = open(await other.person({}, 'ida'));
+  for (let n = 0; n < 6; n++) {
+    const { room } = await ask(open(await other.person()));
+    if (n === 0) continue;
+    await openIt(ida, room.id);
+    await say(ida, room.id, 'Here');
+  }
+  const figures = await metrics(other.chat.url);
+  expect(figures.get('chat_questions{is="asked"}')).toBe(6);
+  expect(figures.get('chat_questions{is="answered"}')).toBe(5);
+  expect(figures.get('chat_question_answer_seconds{quantile="0.5"}')).toBeGreaterThan(0);
 });
 
 test('a page learns the same before the visitor is a guest', async () => {
