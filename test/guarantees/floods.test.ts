@@ -10,7 +10,7 @@ import { connectRaw } from '../helpers/raw-client.ts';
 import { megabytes } from '../helpers/server-figures.ts';
 import { size } from './size.ts';
 
-const lasting = size(30_000, 300);
+const lasting = size(10_000, 300);
 /**
  * Megabytes. The server keeps up to 7,000 waiting connections of 20 KB, and V8 frees used buffers only when they reach
  * 64 MB. In the reduced run, busy machines collect garbage later.
