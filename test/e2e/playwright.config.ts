@@ -1,4 +1,5 @@
 import { defineConfig } from '@playwright/test';
+import { hanging } from '../helpers/hanging.ts';
 
 export default defineConfig({
   testDir: '.',
@@ -16,6 +17,8 @@ export default defineConfig({
   expect: { timeout: 10_000 },
   reporter: [['list']],
   use: {
+    // Without it, a click on what never appears waits for the end of the test.
+    actionTimeout: hanging,
     viewport: { width: 1280, height: 800 },
     locale: 'en-GB',
     colorScheme: 'light',
