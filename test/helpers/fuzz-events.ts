@@ -59,7 +59,11 @@ const whatever: Json = fc.oneof(
   { weight: 2, arbitrary: number },
   { weight: 2, arbitrary: string },
 );
-const text: Json = fc.oneof({ weight: 5, arbitrary: string }, { weight: 1, arbitrary: odd });
+const text: Json = fc.oneof(
+  { weight: 10, arbitrary: string },
+  { weight: 2, arbitrary: odd },
+  { weight: 1, arbitrary: json('x'.repeat(4001)) },
+);
 const clientId: Json = fc.oneof(
   { weight: 5, arbitrary: fc.stringMatching(/^[A-Za-z0-9_-]{1,64}$/).map((id) => `"${id}"`) },
   { weight: 1, arbitrary: json('same', 'same', '', 'a b', 'ü', 'x'.repeat(65)) },
