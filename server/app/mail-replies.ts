@@ -2,7 +2,7 @@ import { problem } from 'php-sessions/doctor';
 import type { Chat } from '../chat/chat.ts';
 import { mayUpload } from '../chat/messages/files.ts';
 import { sendOffline } from '../chat/messages/offline.ts';
-import { verifyAddress } from '../chat/questions/questions.ts';
+import { verifyAddress } from '../chat/questions/address.ts';
 import type { Servers } from '../cluster/servers.ts';
 import { Failures } from '../health/failures.ts';
 import { placeOf } from '../mail/place.ts';

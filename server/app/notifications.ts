@@ -3,6 +3,7 @@ import { type Finding, ok, problem, warning } from 'php-sessions/doctor';
 import type { Consumer } from '../changes/consumer.ts';
 import type { Chat } from '../chat/chat.ts';
 import type { Connection } from '../chat/model.ts';
+import { forgetAddress } from '../chat/questions/address.ts';
 import type { Servers } from '../cluster/servers.ts';
 import type { OnAccepted } from '../connections/accept.ts';
 import { Failures, minuteOf } from '../health/failures.ts';
@@ -80,7 +81,10 @@ export async function openNotifications(
 
   const push = openPush(config, history, logins);
   const keys = push?.browsers?.keys;
-  const mailStops = config.url === undefined ? undefined : new MailStops(history, config.url);
+  const mailStops =
+    config.url === undefined
+      ? undefined
+      : new MailStops(history, config.url, (guest) => forgetAddress(history, guest));
   const mails = await openMails(config, {
     history,
     logins,

@@ -154,8 +154,12 @@ export class Mails implements Mailer {
     return outcome.is === 'down' || outcome.is === 'broken' ? 'failed' : outcome.is;
   }
 
-  /** Sends no more mails about unread messages to this address of a user. */
+  /**
+   * Sends no more mails about unread messages to this address of a user. The address of a guest is deleted, so that the
+   * team sees that the guest gets no mails, and the guest can give another one.
+   */
   async pause(user: string, address: string): Promise<void> {
+    if (isGuest(user)) return this.#options.stops.forgetGuest(user);
     await this.#options.history.write.noteMailAddress({ user, refused: digestOf(address) });
   }
 

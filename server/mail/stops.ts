@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { type History, mailStopsFor } from '../history/history.ts';
+import { isGuest } from '../wire/guest.ts';
 import { digestOf } from './digest.ts';
 
 /**
@@ -13,11 +14,18 @@ const randomPart = 18;
 export class MailStops {
   readonly #history: Pick<History, 'read' | 'write'>;
   readonly #url: string;
+  /** Deletes the mail address of a guest. */
+  readonly forgetGuest: (guest: string) => Promise<void>;
 
   /** @param url the public URL of this server, without a trailing slash */
-  constructor(history: Pick<History, 'read' | 'write'>, url: string) {
+  constructor(
+    history: Pick<History, 'read' | 'write'>,
+    url: string,
+    forgetGuest: (guest: string) => Promise<void>,
+  ) {
     this.#history = history;
     this.#url = url;
+    this.forgetGuest = forgetGuest;
   }
 
   /** Creates a link for a mail to this user. */
@@ -34,12 +42,13 @@ export class MailStops {
     return Number.parseInt(seconds, 36) * 1000 > Date.now() - mailStopsFor;
   }
 
-  /** Turns off mails to the user of the token. No-op for an unknown token. */
+  /** Turns off mails to the user of the token, or deletes the address of a guest. No-op for an unknown token. */
   async stop(token: string): Promise<void> {
     const { read, write } = this.#history;
     const stop = this.takes(token) ? await read.mailStop({ id: digestOf(token) }) : null;
     if (stop === null) return;
     const { user } = stop;
+    if (isGuest(user)) return this.forgetGuest(user);
     const { notices } = await read.notices({ user });
     if (notices.mail !== 'off') await write.setNotices({ user, set: { mail: 'off', stopped: Date.now() } });
   }

@@ -1,3 +1,4 @@
+import { setAddress } from '../chat/questions/address.ts';
 import { addNote, listSnippets, removeNote, setSnippet } from '../chat/questions/notes.ts';
 import {
   ask,
@@ -6,7 +7,6 @@ import {
   closeQuestion,
   listQuestions,
   openQuestion,
-  setAddress,
 } from '../chat/questions/questions.ts';
 import { isOfTeam } from '../chat/questions/roles.ts';
 import { canOf } from '../chat/summary.ts';

@@ -88,6 +88,7 @@ const betweenMailsToNew = constant(due, 'betweenMailsToNew', day);
 const mostCounted = constant(counted, 'mostCounted');
 const team = 'server/chat/questions/team.ts';
 const questions = 'server/chat/questions/questions.ts';
+const guestAddress = 'server/chat/questions/address.ts';
 const answersFor = constant(team, 'answersForMs', day);
 const countedQuestions = constant(questions, 'mostCounted');
 
@@ -182,7 +183,7 @@ const pages = {
       fact`are mailed, at most one mail ${betweenMails} hour`,
       fact`Another one is deleted ${constant(retention, 'addressesFor', day)} days`,
       fact`- ${constant('server/history/questions/questions.ts', 'mostGuestsOfAddress')} guests can have`,
-      fact`send \`question:address\` ${constant(questions, /addressRate = \{ count: (\d+)/)} times in ${constant(questions, /addressRate = \{ count: \d+, ms: ([\d_ *]+)/, hour)} hour`,
+      fact`send \`question:address\` ${constant(guestAddress, /addressChanges = new RateLimit\(\{ count: (\d+)/)} times in ${constant(guestAddress, /addressChanges = .+, ms: ([\d_ *]+)/, hour)} hour`,
       fact`up to ${constant(team, 'faces')} faces of the team`,
       fact`of the last ${answersFor} days, if there are ${constant(team, 'leastAnswers')} or more`,
       fact`open questions, counted up to ${countedQuestions}.`,

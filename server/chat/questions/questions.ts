@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import { questionId, type RoomRecord, type StoredMessage } from '../../history/history.ts';
-import { RateLimit } from '../../limits/by-key.ts';
 import { visibleLine } from '../../text/blank.ts';
 import { blocks, firstPage, words } from '../../text/format.ts';
 import { RequestError } from '../../wire/errors.ts';
@@ -24,8 +23,6 @@ const longestName = 80;
 const mostCounted = 1000;
 /** Members of the team to whom a client offers to hand a question over. */
 const mostListed = 100;
-/** How often the guests of a network address can set their mail addresses. */
-const addressRate = { count: 5, ms: 60 * 60_000 };
 
 /** Returns the name of a question: the beginning of its text. */
 function nameOf(text: string): string {
@@ -167,31 +164,6 @@ export async function closeQuestion(
 export function shown(room: RoomRecord): Question {
   if (!isQuestion(room)) throw new RequestError('unknown_room');
   return toQuestion(room);
-}
-
-const addressChanges = new RateLimit(addressRate);
-
-export async function setAddress(
-  { history }: Chat,
-  connection: Connection,
-  { mail }: RequestPayload<'question:address'>,
-): Promise<Answers['question:address']> {
-  // Guests share the limit, but any of them can always delete the own address.
-  const retryAfterMs = mail === null ? null : addressChanges.take(connection.account);
-  if (retryAfterMs !== null) throw new RequestError('rate_limited', undefined, { retryAfterMs });
-  const { id: user } = connection.person.user;
-  const { room } = await history.write.setQuestionAddress(
-    { user, team: teamName, address: mail },
-    connection.id,
-  );
-  return { address: room.question?.address };
-}
-
-/** Records in the background that a guest answered a mail. */
-export function verifyAddress({ history, onAsideFailure }: Chat, user: string): void {
-  history.write
-    .verifyQuestionAddress({ user, team: teamName })
-    .catch((error: unknown) => onAsideFailure('address_verified', error));
 }
 
 /** Makes the question of a guest that of the user, who has the guest's secret. */

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Chat } from '../../../server/chat/chat.ts';
 import type { Connection } from '../../../server/chat/model.ts';
-import { setAddress } from '../../../server/chat/questions/questions.ts';
+import { setAddress } from '../../../server/chat/questions/address.ts';
 
 /** Sets the address of one of the guests who connect from the same network address. */
 async function set(guest: string, mail: string | null) {

@@ -31,7 +31,7 @@ async function scene(refusals: Record<string, string>) {
     text: true,
     pageUrl: 'https://garden.example/chat/',
     history,
-    stops: new MailStops(history, 'https://garden.example/chat'),
+    stops: new MailStops(history, 'https://garden.example/chat', async () => {}),
     addressOf: async (user) => addressOf(user),
     onFailure() {},
   });

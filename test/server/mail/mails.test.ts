@@ -337,7 +337,7 @@ describe('Mails.send', () => {
       text: true,
       pageUrl: 'https://garden.example/chat/',
       history,
-      stops: new MailStops(history, 'https://garden.example/chat'),
+      stops: new MailStops(history, 'https://garden.example/chat', async () => {}),
       onFailure: (reason) => void reasons.push(reason),
       ...over,
     });

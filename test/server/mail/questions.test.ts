@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type ChatClient, connectChat, newClientId } from '../../helpers/chat-client.ts';
-import { answerable, bytesOf, mailTo, passMail } from '../../helpers/mail-answers.ts';
+import { answerable, bounceOf, bytesOf, mailTo, passMail } from '../../helpers/mail-answers.ts';
 import { startMailServer, type TestMailServer } from '../../helpers/mail-server.ts';
 import {
   closedAfterEach,
@@ -37,6 +37,8 @@ const replyTo = ({ headers }: TestMailServer['mails'][number]) => headers.get('r
 const newSecret = () => randomBytes(32).toString('base64url');
 const guest = async (secret = newSecret()) =>
   open(await connectChat(site.chat.url, null, { auth: { guest: secret, name: 'Eve' } }));
+/** The state of the guest's address in the latest change that the team saw. */
+const addressSeen = (client: ChatClient) => eventsOf(client, 'question:changed').at(-1)?.question.address;
 const ask = async (client: ChatClient, text: string) =>
   (await client.request('question:ask', { text, clientId: newClientId() })).room.id;
 
@@ -71,7 +73,7 @@ test('an answer to a guest who left is mailed with its text, and can be answered
   expect(await passMail(site.chat.url, forged)).toBe('rejected');
 });
 
-test('an answer of a guest is posted without its files, and a mail names them', async () => {
+test('an answer of a guest is posted without its files, which a mail names, and a bounce deletes the address', async () => {
   const ida = open(await site.person({ account: { mail: 'ida@site.example' } }, 'ida'));
   const eve = await guest();
   const room = await ask(eve, 'Do you mend pots?');
@@ -94,6 +96,9 @@ test('an answer of a guest is posted without its files, and a mail names them', 
   expect(await passMail(site.chat.url, answer)).toBe('posted');
   await expect.poll(() => ida.messages().at(-1)?.text).toBe('This one');
   expect((await mailTo(server, 'pots@mail.example', 2)).text).toContain('pot.png');
+  await expect.poll(() => addressSeen(ida)).toBe('verified');
+  expect(await passMail(site.chat.url, bounceOf(mail.head.split('\r\n')))).toBe('bounced');
+  await expect.poll(() => addressSeen(ida)).toBeUndefined();
 });
 
 test('a guest who logged in answers the mail that came before', async () => {
@@ -112,6 +117,21 @@ test('a guest who logged in answers the mail that came before', async () => {
   const answer = bytesOf({ body: '\nOf beans?\n' }, replyTo(mail), { from: 'seeds@mail.example' });
   expect(await passMail(site.chat.url, answer)).toBe('posted');
   await expect.poll(() => ida.messages().at(-1)).toMatchObject({ text: 'Of beans?', user: user.ready.user });
+});
+
+test('a guest who stops the mails has no address any more', async () => {
+  const ida = open(await site.person({ account: { mail: 'ida@site.example' } }, 'ida'));
+  const eve = await guest();
+  const room = await ask(eve, 'Do you have figs?');
+  await eve.request('question:address', { mail: 'figs@mail.example' });
+  eve.close();
+  await ida.request('question:open', { question: room });
+  await ida.request('room:join', { room });
+  await say(ida, room, 'In autumn');
+  const [link = ''] = (await mailTo(server, 'figs@mail.example')).headers.get('list-unsubscribe') ?? [];
+  const stop = link.slice(1, -1).replace(answerable.CHAT_URL, site.chat.url);
+  await fetch(stop, { method: 'POST', body: new URLSearchParams({ 'List-Unsubscribe': 'One-Click' }) });
+  await expect.poll(() => addressSeen(ida)).toBeUndefined();
 });
 
 test('a member of the team answers the mail about a question', async () => {
