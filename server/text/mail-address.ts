@@ -12,3 +12,6 @@ export function isMailAddress(text: string): boolean {
   const isLocal = local.length <= longest.local && !/^\.|\.\.|\.$/.test(local);
   return isLocal && domain.split('.').every((label) => /^(?!-).{1,63}(?<!-)$/u.test(label));
 }
+
+/** Returns the address of the mailbox: `ann@example.org` for `ann+chat@example.org`. */
+export const withoutTag = (address: string): string => address.replace(/\+[^@]*@/, '@');

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { RateLimit } from '../../limits/by-key.ts';
+import { withoutTag } from '../../text/mail-address.ts';
 import { RequestError, type RequestErrorCode } from '../../wire/errors.ts';
 import { mostFiles, type SiteRole } from '../../wire/events.ts';
 import type { MailOutcome } from '../mail-server.ts';
@@ -82,6 +83,8 @@ export interface RepliesOptions {
 
 /** Mails that are read for one user. The others are tried again by the mail server. */
 const answersOfUser = { count: 30, ms: 10 * 60_000 };
+/** The weight of a mail that cannot be read. It may have taken the longest time, in which others waited. */
+const unreadableWeight = 10;
 const unreadable = ['unreadable', 'the mail cannot be parsed'] as const;
 
 /** Mails to one user about rejected answers. */
@@ -128,15 +131,17 @@ export class MailReplies {
   }
 
   /**
-   * Reads a mail of a user. The number in ten minutes is limited, because some mails take long.
+   * Reads a mail of a user. The number in ten minutes is limited, because all mails wait for each other.
    * @throws RequestError `rate_limited`
    */
-  #read(user: string, bytes: Buffer): Promise<IncomingMail | undefined> {
+  async #read(user: string, bytes: Buffer): Promise<IncomingMail | undefined> {
     const waitMs = this.#taken.take(user);
     if (waitMs !== null)
       throw new RequestError('rate_limited', 'too many answers by mail', { retryAfterMs: waitMs });
     const { address, from, names } = this.#options;
-    return this.#reader.read({ bytes, replies: address, from, names });
+    const mail = await this.#reader.read({ bytes, replies: address, from, names });
+    if (mail === undefined) this.#taken.add(user, unreadableWeight - 1);
+    return mail;
   }
 
   async #process(
@@ -222,7 +227,7 @@ export class MailReplies {
 
 /** Whether a mail is from an address, or from the mailbox of an address with a tag, such as `ann+chat@example.org`. */
 const isSender = (from: string | undefined, address: string): boolean =>
-  from === address || from === address.replace(/\+[^@]*@/, '@');
+  from === address || from === withoutTag(address);
 
 /** Returns the same ID for each delivery of a mail. */
 const clientIdOf = (token: string, messageId: string | undefined, bytes: Buffer): string => {

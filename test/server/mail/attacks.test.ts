@@ -180,6 +180,8 @@ describe.each(['pipe', 'mailbox'] as const)('an attacker whose mails arrive by %
           bytesOf({ body: plain('hello') }, cat.to, { from: cat.mail, id: newId() }),
         ),
       ).toEqual({ posted: 2, rejected: 1, unreadable: 3 });
+      // Each unreadable mail counts as ten.
+      expect(await passMail(site.chat.url, byBen('\nagain'))).toBe('rate_limited');
       expect(await cat.texts()).toEqual(['hello']);
       const { messages } = await ben.ann.request('message:history', { room: ben.room, limit: 10 });
       const [message] = messages.filter(({ user }) => user.id === ben.ben.id);
