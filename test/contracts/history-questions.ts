@@ -349,9 +349,11 @@ export function questionsContract(now: Now) {
       const guests = ['b', 'c', 'd', 'e'].map((letter) => ({ id: `g-${letter.repeat(32)}`, name: 'G' }));
       for (const user of guests) await ask({ user });
       const [first, second, third, last = guest] = guests;
-      for (const user of [first, second, third]) await setAddress('a@b.example', user?.id);
-      for (const address of ['a@b.example', 'A@B.example'])
+      await setAddress('a+2@b.example', first?.id);
+      for (const user of [second, third]) await setAddress('a@b.example', user?.id);
+      for (const address of ['a@b.example', 'A@B.example', 'a+1@b.example'])
         await expectRefusal(setAddress(address, last.id), 'limit_reached');
+      await setAddress('a+1@other.example', last.id);
       await setAddress('Other@b.example', last.id);
       expect(await addressOf(last.id)).toBe('other@b.example');
     });
@@ -410,12 +412,25 @@ export function questionsContract(now: Now) {
     expect((await ask()).room.id).toBe(id);
   });
 
-  test('a user who claimed a question can answer the mails that the guest got', async () => {
+  test('a user who claimed a question can answer and stop the mails that the guest got', async () => {
     await begin();
     const { id } = (await ask({ user: guest })).room;
     await write.addMailReply({ id: 'digest', user: guest.id, roomId: id, seq: 1, at });
+    await write.addMailStop({ id: 'digest', user: guest.id, at });
     await write.claimQuestion({ guest: guest.id, user: ann, team, at });
     expect(await read.mailReply({ id: 'digest' })).toMatchObject({ user: ann.id, roomId: id });
+    expect(await read.mailStop({ id: 'digest' })).toMatchObject({ user: ann.id });
+  });
+
+  test('a guest who was muted stays muted after the login', async () => {
+    await begin();
+    const { id } = (await ask({ user: guest })).room;
+    const muted = { until: at + 60_000, by: ida.id };
+    await write.restrict({ room: id, user: guest.id, kind: 'muted', restriction: muted, at });
+    await write.claimQuestion({ guest: guest.id, user: ann, team, at });
+    await expectRefusal(ask(), 'muted');
+    await write.endRestrictions({ before: at + 60_000, most: 9 });
+    expect((await ask()).room.id).toBe(id);
   });
 
   test('erases the asker and the member of the team', async () => {

@@ -85,7 +85,7 @@ const endRestrictions: Rule<RestrictionWrites['endRestrictions']> = {
 };
 
 /** Sets or lifts a restriction. A ban ends the membership, and lifting it restores the membership. */
-function applyRestriction(
+export function applyRestriction(
   work: Work,
   id: string,
   user: string,

@@ -1,3 +1,4 @@
+import { withoutTag } from '../../text/mail-address.ts';
 import { RequestError } from '../../wire/errors.ts';
 import type { QuestionAbout, User } from '../../wire/events.ts';
 import { raw, type Sql, ask as select, sql } from '../engine/dialect.ts';
@@ -7,6 +8,7 @@ import { subject } from '../engine/subject.ts';
 import { type Need, needOf, rows, type ValueLoader, type Work } from '../engine/work.ts';
 import { add, byPeople, peopleLosing, putMember, take } from '../members/membership.ts';
 import { contentOf, post, repeatOf, saidBy, sendNeeds } from '../messages/posting.ts';
+import { applyRestriction } from '../moderation/restrictions.ts';
 import { mailAddresses } from '../notifications/mails.ts';
 import type { Change } from '../records/changes.ts';
 import { acted, isBanned, isMember, sources } from '../records/member.ts';
@@ -98,8 +100,8 @@ export interface QuestionWrites {
   /** Deletes addresses that were not verified, of questions without messages since `before`. */
   forgetQuestionAddresses: { in: { before: number; most: number }; out: { forgotten: number } };
   /**
-   * Makes the question of a guest the question of a user, with the read marker. Codes: `conflict` (the user has one).
-   * `room`: null if the guest has no question.
+   * Makes the question of a guest the question of a user, with the read marker and a mute. Codes: `conflict` (the user
+   * has one). `room`: null if the guest has no question.
    */
   claimQuestion: {
     in: { guest: string; user: User; team: string; at: number };
@@ -340,7 +342,7 @@ const closeQuestion: Rule<QuestionWrites['closeQuestion']> = {
   },
 };
 
-/** Maximum guests with the same mail address. */
+/** Maximum guests with the same mail address, also with different tags, such as `ann+1@example.org`. */
 export const mostGuestsOfAddress = 3;
 
 /** Mail servers ignore the case, in which guests could write one address in many ways. */
@@ -352,11 +354,21 @@ const sharersLoader: ValueLoader<{ address: string; user: string }, number> = {
   keyOf: ({ address, user }) => `${user} ${address}`,
   *find({ transaction }, work, needs) {
     for (const need of needs) {
-      const found = yield* transaction.query(
-        sql`SELECT user_id FROM chat_mail_addresses
-            WHERE address = ${need.address} AND user_id <> ${need.user} AND user_id >= ${guestIds.from} AND user_id < ${guestIds.to} LIMIT ${mostGuestsOfAddress}`,
-      );
-      work.keep(sharersLoader, need, found.length);
+      const mailbox = withoutTag(need.address);
+      const [local, domain] = mailbox.split('@');
+      let sharers = 0;
+      for (const condition of [
+        sql`address = ${mailbox}`,
+        // The comma follows the plus sign, so an index finds these.
+        sql`address > ${`${local}+`} AND address < ${`${local},`} AND address LIKE ${`%@${domain}`}`,
+      ]) {
+        const found = yield* transaction.query(
+          sql`SELECT user_id FROM chat_mail_addresses
+              WHERE ${condition} AND user_id <> ${need.user} AND user_id >= ${guestIds.from} AND user_id < ${guestIds.to} LIMIT ${mostGuestsOfAddress}`,
+        );
+        sharers += found.length;
+      }
+      work.keep(sharersLoader, need, sharers);
     }
     return [];
   },
@@ -454,11 +466,15 @@ const claimQuestion: Rule<QuestionWrites['claimQuestion']> = {
     rename(work, user, changes);
     const readSeq = isMember(member) ? member.readSeq : room.lastSeq;
     add(work, room, user, { source: 'people', role: 'member', acted: acted.joined, readSeq, at }, changes);
+    const muted = member?.restricted?.muted;
+    if (muted !== undefined)
+      applyRestriction(work, room.id, user.id, { kind: 'muted', restriction: muted, at }, changes);
     const how = { bits: sources.people, by: 'people', cause: 'left', at } as const;
     take(work, room.id, guest, how, changes);
     work.remove(mailAddresses, { user: guest });
-    // Otherwise an answer to an earlier mail would be lost.
-    work.later(() => sql`UPDATE chat_mail_replies SET user_id = ${user.id} WHERE user_id = ${guest}`);
+    // So that earlier mails can be answered, and their links stop the mails that now go to the user.
+    for (const tokens of ['chat_mail_replies', 'chat_mail_stops'])
+      work.later(() => sql`UPDATE ${raw(tokens)} SET user_id = ${user.id} WHERE user_id = ${guest}`);
     putQuestion(work, room.id, { ...room.question, asker: user, address: undefined }, 'changed', changes);
     return { room: recordOf(work, requireRoom(work, room.id)) };
   },
