@@ -38,18 +38,18 @@ interface Database {
 const databases: Database[] = [
   {
     ...{ database: 'SQLite', openSite: openSqliteSite, servers: 'one server' },
-    ...{ requests: size(8000, 100), inProcess: [] },
+    ...{ requests: size(4000, 100), inProcess: [] },
   },
   {
     ...{ database: 'PostgreSQL', openSite: openPostgresSite, servers: 'two servers' },
-    ...{ requests: size(8000, 60), inProcess: size([], [0]) },
+    ...{ requests: size(4000, 60), inProcess: size([], [0]) },
   },
   // The history contract shows the same of MariaDB with one server and with two.
   ...size<Database[]>(
     [
       {
         ...{ database: 'MariaDB', openSite: openMariadbSite, servers: 'two servers' },
-        ...{ requests: 8000, inProcess: [] },
+        ...{ requests: 4000, inProcess: [] },
       },
     ],
     [],
