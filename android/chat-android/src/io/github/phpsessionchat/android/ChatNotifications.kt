@@ -326,7 +326,7 @@ class ChatNotifications(private val context: Context, private val chat: AndroidC
         manager.cancel(room, UNREAD)
         try {
             // Without a connection, the messages stay unread.
-            whileConnected { chat.request<RoomSummary> { markReadUpTo(room, seq, it) } }
+            withTimeoutOrNull(MAX_MS) { chat.whileConnected { chat.requestOnline<RoomSummary> { markReadUpTo(room, seq, it) } } }
         } catch (_: ChatRequestException) {
             // The room is gone, or the user must log in first.
         }
