@@ -18,7 +18,7 @@ class AnswersTest : ServerTest() {
         compose.onNodeWithText("Take").performClick()
         awaitText("Taken by you")
         send("Only on a lead")
-        compose.waitUntil(60_000) { compose.onAllNodesWithText("waiting for", substring = true).fetchSemanticsNodes().isEmpty() }
+        await { compose.onAllNodesWithText("waiting for", substring = true).fetchSemanticsNodes().isEmpty() }
         compose.onNodeWithText("Close question").performClick()
         awaitText("Closed")
     }

@@ -24,9 +24,9 @@ class AttachesTest : ServerTest() {
         compose.runOnUiThread { controller.newIntent(share) }
         openLobby()
         for (name in listOf("plan.txt", "draft.txt")) awaitText(name)
-        compose.waitUntil(60_000) { app.chat.uploads.value.count { it.file != null } == 2 }
+        await { app.chat.uploads.value.count { it.file != null } == 2 }
         compose.onNodeWithContentDescription("Remove \u2068draft.txt\u2069").performClick()
-        compose.waitUntil(60_000) { compose.onAllNodesWithText("draft.txt").fetchSemanticsNodes().isEmpty() }
+        await { compose.onAllNodesWithText("draft.txt").fetchSemanticsNodes().isEmpty() }
         println("the app has attached a file")
         Thread.sleep(60_000)
     }

@@ -21,7 +21,7 @@ class ChatTest : ServerTest() {
         val content = activity.window.decorView
         awaitText("Please log in")
         compose.onNodeWithText("Log in").performClick()
-        compose.waitUntil(60_000) { findWebView(content) != null }
+        await { findWebView(content) != null }
         val page = findWebView(content)!!
         // The form of the page must stay.
         for (mode in listOf(Configuration.UI_MODE_NIGHT_YES, Configuration.UI_MODE_NIGHT_NO)) {

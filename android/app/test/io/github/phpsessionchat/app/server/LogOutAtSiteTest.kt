@@ -30,11 +30,11 @@ class LogOutAtSiteTest : ServerTest() {
         awaitText("You haven’t blocked anyone.")
         compose.onNodeWithTag("settings").performScrollToNode(hasText("Log out"))
         compose.onNodeWithText("Log out").performClick()
-        compose.waitUntil(60_000) { findWebView(content) != null }
+        await { findWebView(content) != null }
         assertEquals("https://www.example.org/logout", findWebView(content)!!.url)
         println("the app shows the logout page")
         // The other side ends the session now.
         awaitText("You’re logged out")
-        compose.waitUntil(60_000) { (RuntimeEnvironment.getApplication() as ChatApplication).drafts.user == null }
+        await { (RuntimeEnvironment.getApplication() as ChatApplication).drafts.user == null }
     }
 }

@@ -22,7 +22,7 @@ class LogOutTest : ServerTest() {
         awaitText("lobby")
         val app = RuntimeEnvironment.getApplication() as ChatApplication
         app.chat.client.send("nowhere", "Not sent")
-        compose.waitUntil(60_000) { unsent.isNotEmpty() }
+        await { unsent.isNotEmpty() }
         compose.onNodeWithContentDescription("Settings").performClick()
         // The last part of the settings.
         awaitText("You haven’t blocked anyone.")

@@ -38,9 +38,9 @@ class NextUserTest : ServerTest() {
         val share = Intent(Intent.ACTION_SEND).putExtra(Intent.EXTRA_TEXT, "Good mor")
         compose.runOnUiThread { controller.newIntent(share) }
         openLobby()
-        compose.waitUntil(60_000) { app.drafts.texts.value == mapOf("lobby" to "Good mor") }
+        await { app.drafts.texts.value == mapOf("lobby" to "Good mor") }
         app.chat.client.send("nowhere", "Not sent")
-        compose.waitUntil(60_000) { unsent.isNotEmpty() }
+        await { unsent.isNotEmpty() }
 
         logInAgain(System.getProperty("chat.cookie")!!)
         assertEquals(user, app.chat.me.value!!.user.id)
@@ -49,6 +49,6 @@ class NextUserTest : ServerTest() {
         assertEquals(1, unsent.size)
 
         logInAgain(System.getProperty("chat.room")!!)
-        compose.waitUntil(60_000) { app.drafts.texts.value.isEmpty() && !downloads(app).exists() && !attached.exists() && unsent.isEmpty() }
+        await { app.drafts.texts.value.isEmpty() && !downloads(app).exists() && !attached.exists() && unsent.isEmpty() }
     }
 }

@@ -16,7 +16,7 @@ class OpensFilesTest : ServerTest() {
     /** What the app opened, in another app. */
     private fun opened(): Intent {
         var intent: Intent? = null
-        compose.waitUntil(60_000) {
+        await {
             intent = shadowOf(activity).nextStartedActivity
             intent != null
         }

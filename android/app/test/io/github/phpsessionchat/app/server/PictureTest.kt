@@ -34,7 +34,7 @@ class PictureTest : ServerTest() {
         val picker = shadowOf(activity).nextStartedActivityForResult
         val chosen = Intent().setData(Uri.parse("content://documents/beds.png"))
         compose.runOnUiThread { shadowOf(activity).receiveResult(picker.intent, Activity.RESULT_OK, chosen) }
-        compose.waitUntil(60_000) { chat.rooms.value.find { it.name == "Greenhouse" }?.picture != null }
+        await { chat.rooms.value.find { it.name == "Greenhouse" }?.picture != null }
         // It is not attached to a message.
         assertEquals(emptyList<Any>(), chat.uploads.value)
     }

@@ -20,7 +20,6 @@ import org.junit.Test
 import org.robolectric.Robolectric
 import org.robolectric.Shadows.shadowOf
 import org.robolectric.shadow.api.Shadow
-import org.robolectric.shadows.ShadowLooper
 
 /** A site whose sessions end soon, and which remembers its users. The other side ends the sessions. */
 class RemembersTest : NotificationTest() {
@@ -62,12 +61,12 @@ class RemembersTest : NotificationTest() {
         awaitText("lobby")
         assertEquals(second, session)
         assertEquals(1, jobs.size)
-        awaitVisible { app.chat.connection.value == Kind.ONLINE }
+        await { app.chat.connection.value == Kind.ONLINE }
         val accesses = mutableListOf<Access>()
         MainScope().launch { app.chat.access.collect { accesses += it } }
-        awaitVisible { accesses.isNotEmpty() }
+        await { accesses.isNotEmpty() }
         awaitOther("an expiry in the foreground")
-        awaitVisible { Access.Checking in accesses && accesses.last() == Access.Granted }
+        await { Access.Checking in accesses && accesses.last() == Access.Granted }
         awaitText("lobby")
 
         // The user logs out, although the site would still remember the cookie.
@@ -75,11 +74,6 @@ class RemembersTest : NotificationTest() {
         awaitText("You’re logged out")
         assertEquals(Access.Ended(Reason.LOGOUT), app.chat.access.value)
         assertTrue(jobs.isEmpty())
-    }
-
-    private fun awaitVisible(condition: () -> Boolean) = compose.waitUntil(60_000) {
-        ShadowLooper.idleMainLooper()
-        condition()
     }
 
     private fun runJob() {

@@ -23,7 +23,7 @@ class RemindersTest : ServerTest() {
         compose.onNodeWithContentDescription("Back to rooms").performClick()
         compose.onNodeWithText("Reminder: ", substring = true).performClick()
         awaitDescription("Send")
-        compose.waitUntil(60_000) { (activity.application as TestApplication).chat.reminders.value?.size == 1 }
+        await { (activity.application as TestApplication).chat.reminders.value?.size == 1 }
         compose.onNodeWithText("Water the beds").performTouchInput { longClick() }
         compose.onNodeWithText("Remind me").performClick()
         compose.onNodeWithText("Reminders").performClick()

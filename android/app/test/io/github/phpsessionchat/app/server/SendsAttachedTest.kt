@@ -22,9 +22,9 @@ class SendsAttachedTest : ServerTest() {
         compose.onNodeWithText("draft.txt").assertDoesNotExist()
         assertEquals(2, copies.size)
         val app = RuntimeEnvironment.getApplication() as ChatApplication
-        compose.waitUntil(60_000) { app.chat.uploads.value.singleOrNull()?.file != null }
+        await { app.chat.uploads.value.singleOrNull()?.file != null }
         compose.onNodeWithContentDescription("Send").performClick()
-        compose.waitUntil(60_000) { copies.isEmpty() }
+        await { copies.isEmpty() }
         awaitText("Thank you")
     }
 }

@@ -25,6 +25,7 @@ import org.robolectric.RobolectricTestRunner
 import org.robolectric.android.controller.ActivityController
 import org.robolectric.annotation.Config
 import org.robolectric.annotation.GraphicsMode
+import org.robolectric.shadows.ShadowLooper
 
 /** Uses the server and the folder of the test in `test/android-app`, which starts these tests. */
 open class TestApplication : ChatApplication() {
@@ -65,6 +66,12 @@ abstract class ServerTest {
     /** The files of unsent messages. */
     protected val unsent
         get() = File(System.getProperty("chat.files")!!, "outbox").walk().filter { it.extension == "json" }.toList()
+
+    /** `waitUntil` alone does not run what other threads post to the main thread. */
+    protected fun await(condition: () -> Boolean) = compose.waitUntil(60_000) {
+        ShadowLooper.idleMainLooper()
+        condition()
+    }
 
     protected fun awaitText(text: String) = compose.waitUntilAtLeastOneExists(hasText(text, substring = true), 60_000)
 
