@@ -9,7 +9,7 @@ import { type Need, needOf, rows, type ValueLoader, type Work } from '../engine/
 import { add, byPeople, peopleLosing, putMember, take } from '../members/membership.ts';
 import { contentOf, post, repeatOf, saidBy, sendNeeds } from '../messages/posting.ts';
 import { applyRestriction } from '../moderation/restrictions.ts';
-import { mailAddresses } from '../notifications/mails.ts';
+import { mailAddresses, mailReplies, mailStops } from '../notifications/mails.ts';
 import type { Change } from '../records/changes.ts';
 import { acted, isBanned, isMember, sources } from '../records/member.ts';
 import type { StoredMessage } from '../records/message.ts';
@@ -472,9 +472,9 @@ const claimQuestion: Rule<QuestionWrites['claimQuestion']> = {
     const how = { bits: sources.people, by: 'people', cause: 'left', at } as const;
     take(work, room.id, guest, how, changes);
     work.remove(mailAddresses, { user: guest });
-    // So that earlier mails can be answered, and their links stop the mails that now go to the user.
-    for (const tokens of ['chat_mail_replies', 'chat_mail_stops'])
-      work.later(() => sql`UPDATE ${raw(tokens)} SET user_id = ${user.id} WHERE user_id = ${guest}`);
+    // The user can then answer earlier mails, and their links stop the mails that the user now gets.
+    for (const { name } of [mailReplies, mailStops])
+      work.later(() => sql`UPDATE ${raw(name)} SET user_id = ${user.id} WHERE user_id = ${guest}`);
     putQuestion(work, room.id, { ...room.question, asker: user, address: undefined }, 'changed', changes);
     return { room: recordOf(work, requireRoom(work, room.id)) };
   },
