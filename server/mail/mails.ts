@@ -155,8 +155,8 @@ export class Mails implements Mailer {
   }
 
   /**
-   * Sends no more mails about unread messages to this address of a user. The address of a guest is deleted, so that the
-   * team sees that the guest gets no mails, and the guest can give another one.
+   * Stops mails about unread messages to this address of a user. Deletes the address of a guest, because the team sees
+   * whether a guest has one, and the guest can enter another address.
    */
   async pause(user: string, address: string): Promise<void> {
     if (isGuest(user)) return this.#options.stops.forgetGuest(user);

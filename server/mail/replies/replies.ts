@@ -83,7 +83,7 @@ export interface RepliesOptions {
 
 /** Mails that are read for one user. The others are tried again by the mail server. */
 const answersOfUser = { count: 30, ms: 10 * 60_000 };
-/** The weight of a mail that cannot be read. It may have taken the longest time, in which others waited. */
+/** The weight of a mail that cannot be read. The reader may have tried for `longestMs`, while other mails waited. */
 const unreadableWeight = 10;
 const unreadable = ['unreadable', 'the mail cannot be parsed'] as const;
 

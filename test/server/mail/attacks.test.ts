@@ -214,7 +214,7 @@ describe.each(['pipe', 'mailbox'] as const)('an attacker whose mails arrive by %
       }
       expect([(await ben.texts()).length, await cat.texts()]).toEqual([mostOfUser, ['hello']]);
       expect(mailsTo(ben.mail)).toHaveLength(1);
-      // The chat goes on.
+      // The server still takes messages.
       await say(ben.ann, ben.room, 'done');
     },
     size(900_000, 60_000),

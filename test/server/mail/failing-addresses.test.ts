@@ -54,7 +54,7 @@ async function scene(refusals: Record<string, string>) {
     await due.stop();
     await server.stop();
   });
-  /** Ann writes to these users, in rooms of their own, whose mails are due in this order. */
+  /** Stores a message of Ann in a separate room for each of these users. Their mails are due in this order. */
   async function store(...users: string[]) {
     const now = Date.now();
     const { den, say } = roomsOf(history, now);
