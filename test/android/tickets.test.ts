@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { againInSoak } from '../helpers/again-in-soak.ts';
 import { connectChat, newClientId } from '../helpers/chat-client.ts';
 import { chatServerHere } from '../helpers/chat-here.ts';
 import { type JavaClient, nextJavaClient } from '../helpers/java-client.ts';
@@ -66,7 +67,7 @@ test('an app uploads and downloads files by ticket', async () => {
   expect(Buffer.from(base64, 'base64')).toHaveLength(300);
 });
 
-test('an app stays connected by renewing its ticket', async () => {
+againInSoak('an app stays connected by renewing its ticket', async () => {
   const app = await start('dan');
   const from = app.told.length;
   // The last of these tickets is issued after the first has expired.
@@ -99,7 +100,7 @@ test('an app’s session ends at the next renewal if the site does not tell the 
   expect(app.told.findLast(({ told }) => told === 'ticket')).toMatchObject({ issued: false });
 });
 
-test('an app continues if the site is back after the app’s ticket ended', async () => {
+againInSoak('an app continues if the site is back after the app’s ticket ended', async () => {
   const app = await start('hal');
   const from = app.told.length;
   await site.stopPhp();

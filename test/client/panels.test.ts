@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { againInSoak } from '../helpers/again-in-soak.ts';
 import { type PeopleSite, type Person, say, startPeopleSite } from '../helpers/people.ts';
 import { type ChatPage, click, nameOf, openPage, refused, textOf, type, until } from './open-page.ts';
 
@@ -107,7 +108,7 @@ test('finds important messages', async () => {
   await hits(page, [/the plan for spring$/]);
 });
 
-test('keeps the results if a request for older results fails, and retries the request', async () => {
+againInSoak('keeps the results if a request for older results fails, and retries the request', async () => {
   await room('shed', ...numbered(30, 'spanner'));
   const page = await enter('shed');
   await page.click('button', 'Search in this room');
@@ -127,7 +128,7 @@ test('keeps the results if a request for older results fails, and retries the re
   await until(() => expect(page.focused).toBe(page.root.querySelectorAll('button.hit')[25]));
 });
 
-test('shows an error if the links cannot be loaded, and loads them on a retry', async () => {
+againInSoak('shows an error if the links cannot be loaded, and loads them on a retry', async () => {
   await room('links', ...numbered(3, 'https://garden.example/plan'));
   const page = await enter('links');
   await page.click('button', 'links', await page.get('region', 'links'));
@@ -145,7 +146,7 @@ test('shows an error if the links cannot be loaded, and loads them on a retry', 
   await count(page, '.filelist a', 3);
 });
 
-test('lists only messages with links to web pages as links', async () => {
+againInSoak('lists only messages with links to web pages as links', async () => {
   // The chat does not show an address with a password as a link.
   const id = await room('mailbox', 'see https://user:password@example.org/');
   const page = await enter('mailbox');
@@ -203,7 +204,7 @@ test('shows the pinned messages in a bar and jumps between them', async () => {
   await third.get('separator', 'New', third.timeline);
 });
 
-test('changes the tabs of a room’s details with arrow keys and remembers the tab', async () => {
+againInSoak('changes the tabs of a room’s details with arrow keys and remembers the tab', async () => {
   await room('tabs', 'a word');
   const page = await enter('tabs');
   await page.click('button', 'tabs', await page.get('region', 'tabs'));
@@ -331,7 +332,7 @@ test('offers a new reply that concerns the reader when the room is opened', asyn
   await page.sees('New reply from Bob');
 });
 
-test('opens the thread of a linked reply, also if only replies are loaded', async () => {
+againInSoak('opens the thread of a linked reply, also if only replies are loaded', async () => {
   const id = await room('pages', 'Who has the key?', 'And the lamp?');
   for (let n = 1; n <= 60; n++) await say(bob, id, `reply ${n}`, { replyTo: 1, threadOnly: true });
   const page = await openPage(site.chat.url, alice.cookie, {
@@ -353,7 +354,7 @@ test('shows the quoted text and scrolls to its message on a click', async () => 
   await until(async () => expect(page.focused).toBe(await page.message('point 2')));
 });
 
-test('forwards a message with a note to several rooms', async () => {
+againInSoak('forwards a message with a note to several rooms', async () => {
   const from = await room('source', 'Gate opens at six.');
   const den = await room('den');
   const market = await room('Café Nord');
@@ -439,7 +440,7 @@ test('shows a link preview that readers can hide and the author can remove', asy
   });
 });
 
-test('saves the user’s settings immediately and reverts them on failure', async () => {
+againInSoak('saves the user’s settings immediately and reverts them on failure', async () => {
   const market = await room('spring market');
   await room('autumn market');
   await alice.request('room:notify', { room: market, notify: 'mentions' });

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { againInSoak } from '../helpers/again-in-soak.ts';
 import { eventsOf, type PeopleSite, type Person, say, startPeopleSite } from '../helpers/people.ts';
 import { type ChatPage, click, nameOf, openPage, refused, textOf, until } from './open-page.ts';
 
@@ -65,7 +66,7 @@ test('lists the online members on demand, even after one of a member’s two con
   await page.get('button', 'Here now: 3');
 });
 
-test("leads from a user's card to a direct message and the profile", async () => {
+againInSoak("leads from a user's card to a direct message and the profile", async () => {
   await room('committee');
   const page = await enter(alice, 'committee');
   const bobs = await enter(bob, 'committee');
@@ -428,7 +429,7 @@ test('names the author of an erased user’s message “deleted user” in the r
   );
 });
 
-test('shows a pending message only to moderators and its author', async () => {
+againInSoak('shows a pending message only to moderators and its author', async () => {
   const held = await startPeopleSite({ CHAT_HOLD: 'first', CHAT_ROOMS: 'lobby' });
   const [writer, reader, boss] = (await Promise.all([
     held.person({ firstname: 'Carol' }),

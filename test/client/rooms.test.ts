@@ -207,7 +207,7 @@ describe('the list of rooms', () => {
     await until(() => expect(shownAgain()).toHaveLength(12));
   });
 
-  test('turns the notifications of a room off for a time', async () => {
+  againInSoak('turns the notifications of a room off for a time', async () => {
     const { alice, bob } = await two();
     await den(bob, [alice], { name: 'fir' });
     const page = await open(alice);
@@ -407,7 +407,7 @@ describe('leaving', () => {
     await page.gone('button', /^shed/, list(page));
   });
 
-  test('closes a menu or dialog for a message of the room', async () => {
+  againInSoak('closes a menu or dialog for a message of the room', async () => {
     const { alice, bob } = await two();
     const shed = await den(alice, [bob], { name: 'shed' });
     await say(alice, shed, 'what only members know');
@@ -439,7 +439,7 @@ describe('leaving', () => {
     expect(((await page.get('textbox', 'Name')) as HTMLInputElement).value).toBe('a garden');
   });
 
-  test('closes a menu when the page shows another room', async () => {
+  againInSoak('closes a menu when the page shows another room', async () => {
     const { alice } = await two();
     for (const name of ['garden', 'board']) await den(alice, [], { name });
     const page = await open(alice);
@@ -457,7 +457,7 @@ describe('leaving', () => {
 });
 
 describe('a new room', () => {
-  test('shows errors at the fields and adds the chosen users', async () => {
+  againInSoak('shows errors at the fields and adds the chosen users', async () => {
     const { alice, bob } = await two();
     const page = await open(alice);
     await choose(page, 'New room or message', 'New room');
@@ -536,7 +536,7 @@ describe('a new room', () => {
   });
 });
 
-test('shows an admin how to embed a new chat until the admin hides it', async () => {
+againInSoak('shows an admin how to embed a new chat until the admin hides it', async () => {
   const first = await startPeopleSite({ CHAT_ROOMS: 'lobby' });
   const owner = await first.person({ roles: ['admin'] });
   const member = await first.person();
@@ -621,7 +621,7 @@ describe('the settings of a room', () => {
     await page.gone('button', /^old market/, list(page));
   });
 
-  test('close the list of possible owners when the room is deleted', async () => {
+  againInSoak('close the list of possible owners when the room is deleted', async () => {
     const alice = await site.person({ firstname: 'Alice' });
     const admin = await site.person({ firstname: 'Bob', roles: ['admin'] });
     const id = await den(alice, [admin], { name: 'attic' });
@@ -662,7 +662,7 @@ describe('the settings of a room', () => {
 });
 
 describe('inviting', () => {
-  test('keeps users who cannot be invited in the dialog with the reason', async () => {
+  againInSoak('keeps users who cannot be invited in the dialog with the reason', async () => {
     const { alice, bob } = await two();
     const carol = await site.person({ firstname: 'Carol' });
     const dave = await site.person({ firstname: 'Dave' });
@@ -687,7 +687,7 @@ describe('inviting', () => {
     expect([...dialog.querySelectorAll('.chip.bad bdi')].map(textOf)).toEqual(['Carol']);
   });
 
-  test('accepts the ID of an unknown user only from an admin', async () => {
+  againInSoak('accepts the ID of an unknown user only from an admin', async () => {
     const admin = await site.person({ firstname: 'Alice', roles: ['admin'] });
     const { bob } = await two();
     const id = await den(admin, [bob], { name: 'greenhouse' });
@@ -758,7 +758,7 @@ describe('inviting', () => {
     expect(textOf(late.root)).not.toContain('spring market');
   });
 
-  test('copies an invite link at the start of a private room, and shows who joined', async () => {
+  againInSoak('copies an invite link at the start of a private room, and shows who joined', async () => {
     const { alice, bob } = await two();
     const id = await den(alice, [], { name: 'beehive', topic: 'Honey' });
     const page = await open(alice);
@@ -804,7 +804,7 @@ describe('inviting', () => {
 });
 
 describe('an address', () => {
-  test('leads to a readable message, and reveals nothing of unreadable rooms', async () => {
+  againInSoak('leads to a readable message, and reveals nothing of unreadable rooms', async () => {
     const { alice, bob } = await two();
     await site.api('PUT', '/rooms/garden', { name: 'garden', kind: 'public' });
     await bob.request('room:join', { room: 'garden' });
@@ -858,7 +858,7 @@ describe('an address', () => {
   });
 });
 
-test('starts despite invalid values in localStorage', async () => {
+againInSoak('starts despite invalid values in localStorage', async () => {
   const { alice } = await two();
   const page = await open(alice);
   await page.open('lobby');

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { againInSoak } from '../helpers/again-in-soak.ts';
 import { type PeopleSite, startPeopleSite } from '../helpers/people.ts';
 import { type ChatPage, openPage, refused, textOf, until } from './open-page.ts';
 
@@ -49,7 +50,7 @@ const retry = async (page: ChatPage, name: string) =>
 
 const many = 'Up to 10 files per message.';
 
-test('keeps files over the limit until a file is removed or the message is sent', async () => {
+againInSoak('keeps files over the limit until a file is removed or the message is sent', async () => {
   const page = await inDen();
   const names = Array.from({ length: 12 }, (_, n) => `${n}.txt`);
   await attach(page, Object.fromEntries(names.map((name) => [name, 'words'])));

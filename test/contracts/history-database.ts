@@ -688,100 +688,105 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       await expect.poll(() => count('chat_rooms')).toBe(0);
     });
 
-    test('finds folded texts, also while the index and the keys of an earlier version are renewed', async () => {
-      const history = await empty();
-      await history.write.join({ room: 'lobby', user: ann, at: 0 });
-      const texts = [...searchedTexts, ...otherTexts].map(([text]) => text);
-      const fill = Array.from({ length: 2 * 128 - texts.length }, (_, i) => `hay ${i}`);
-      await Promise.all([...texts, ...fill].map((text) => history.write.send(message(text))));
-      const jose = { id: 'j', name: 'José' };
-      await history.write.arrive({ user: jose, at: 0 });
-      // Folding lengthens this name beyond what databases index.
-      const long = { id: 'long', name: '\ufdfa'.repeat(64) };
-      await history.write.arrive({ user: long, at: 0 });
-      await history.write.putRoom({ id: 'den', kind: 'private', name: 'den', at: 0 });
-      const people = { room: 'den', users: [jose, long], source: 'api' as const, mayReturn: true, at: 0 };
-      await history.write.addMembers(people);
-      for (const [id, name] of ['Zoë', 'Zoey', 'Zoë Zoëlle', 'Zola'].entries())
-        await history.write.arrive({ user: { id: `z${id}`, name }, at: 0 });
-      /** The users in the moderators' list, in pages of one. */
-      const findArrivals = async (query: string) => {
-        const found: string[] = [];
-        let after: ArrivalCursor | undefined;
-        do {
-          const page = await history.read.arrivals({ query, limit: 1, ...(after && { after }) });
-          found.push(...page.users.map(({ id }) => id));
-          after = page.next;
-        } while (after !== undefined);
-        return found;
-      };
-      const finds = () => expectSearches(history, 'lobby');
-      const findUsers = async (query: string) =>
-        (await history.read.findUsers({ user: 'x', query, onlyShared: false, limit: 9 })).map(({ id }) => id);
-      await finds();
-      expect(await findUsers('\ufdfa'.repeat(60))).toEqual(['long']);
-      await expect.poll(() => count(`chat_blocks WHERE folding = ${termsVersion}`)).toBe(2);
-      await finds();
-      // A newer version has written these blocks. They are neither used nor overwritten.
-      await database.query('UPDATE chat_blocks SET folding = 99');
-      await database.query('DELETE FROM chat_terms');
-      await finds();
-      await Promise.all(Array.from({ length: 128 }, (_, i) => history.write.send(message(`more ${i}`))));
-      await expect.poll(() => count('chat_blocks')).toBe(3);
-      expect(await count('chat_blocks WHERE folding = 99')).toBe(2);
-      // What an earlier version stored: the terms of the texts in small letters, and keys with accents.
-      const terms = new Set(texts.flatMap((text) => pairsOf(text.toLowerCase()).map(hashOf)));
-      for (const term of terms)
-        await database.query(
-          `INSERT INTO chat_terms (room, term, block) SELECT num, ${term}, 0 FROM chat_rooms WHERE id = 'lobby'`,
+    againInSoak(
+      'finds folded texts, also while the index and the keys of an earlier version are renewed',
+      async () => {
+        const history = await empty();
+        await history.write.join({ room: 'lobby', user: ann, at: 0 });
+        const texts = [...searchedTexts, ...otherTexts].map(([text]) => text);
+        const fill = Array.from({ length: 2 * 128 - texts.length }, (_, i) => `hay ${i}`);
+        await Promise.all([...texts, ...fill].map((text) => history.write.send(message(text))));
+        const jose = { id: 'j', name: 'José' };
+        await history.write.arrive({ user: jose, at: 0 });
+        // Folding lengthens this name beyond what databases index.
+        const long = { id: 'long', name: '\ufdfa'.repeat(64) };
+        await history.write.arrive({ user: long, at: 0 });
+        await history.write.putRoom({ id: 'den', kind: 'private', name: 'den', at: 0 });
+        const people = { room: 'den', users: [jose, long], source: 'api' as const, mayReturn: true, at: 0 };
+        await history.write.addMembers(people);
+        for (const [id, name] of ['Zoë', 'Zoey', 'Zoë Zoëlle', 'Zola'].entries())
+          await history.write.arrive({ user: { id: `z${id}`, name }, at: 0 });
+        /** The users in the moderators' list, in pages of one. */
+        const findArrivals = async (query: string) => {
+          const found: string[] = [];
+          let after: ArrivalCursor | undefined;
+          do {
+            const page = await history.read.arrivals({ query, limit: 1, ...(after && { after }) });
+            found.push(...page.users.map(({ id }) => id));
+            after = page.next;
+          } while (after !== undefined);
+          return found;
+        };
+        const finds = () => expectSearches(history, 'lobby');
+        const findUsers = async (query: string) =>
+          (await history.read.findUsers({ user: 'x', query, onlyShared: false, limit: 9 })).map(
+            ({ id }) => id,
+          );
+        await finds();
+        expect(await findUsers('\ufdfa'.repeat(60))).toEqual(['long']);
+        await expect.poll(() => count(`chat_blocks WHERE folding = ${termsVersion}`)).toBe(2);
+        await finds();
+        // A newer version has written these blocks. They are neither used nor overwritten.
+        await database.query('UPDATE chat_blocks SET folding = 99');
+        await database.query('DELETE FROM chat_terms');
+        await finds();
+        await Promise.all(Array.from({ length: 128 }, (_, i) => history.write.send(message(`more ${i}`))));
+        await expect.poll(() => count('chat_blocks')).toBe(3);
+        expect(await count('chat_blocks WHERE folding = 99')).toBe(2);
+        // What an earlier version stored: the terms of the texts in small letters, and keys with accents.
+        const terms = new Set(texts.flatMap((text) => pairsOf(text.toLowerCase()).map(hashOf)));
+        for (const term of terms)
+          await database.query(
+            `INSERT INTO chat_terms (room, term, block) SELECT num, ${term}, 0 FROM chat_rooms WHERE id = 'lobby'`,
+          );
+        await database.query(`UPDATE chat_user_keys SET find_key = 'josé' WHERE find_key = 'jose'`);
+        await database.query(`UPDATE chat_members SET sort = 'josé' WHERE user_id = 'j'`);
+        for (const key of ['zoe', 'zoe zoelle', 'zoelle'])
+          await database.query(
+            `UPDATE chat_user_keys SET find_key = '${key.replaceAll('zoe', 'zoë')}' WHERE find_key = '${key}'`,
+          );
+        for (const table of ['chat_blocks', 'chat_users'])
+          await database.query(`UPDATE ${table} SET folding = 0`);
+        await finds();
+        expect(await findUsers('José')).toEqual(['j']);
+        expect(await findArrivals('Zoë')).toEqual(['z1', 'z0', 'z2']);
+        const renewals: Renewal[] = [];
+        const other = await openDatabase(database.url, undefined, undefined, (is) => renewals.push(is));
+        closing.push(() => other.close());
+        const users = await count('chat_users WHERE folding = 0');
+        const most = { most: users + 1 };
+        const renewed = await Promise.all([history, other].map(({ write }) => write.renewKeys(most)));
+        expect(renewed).toContainEqual({ users });
+        expect(await history.write.renewKeys(most)).toEqual({ users: 0 });
+        expect([await findUsers('jose'), await findUsers('José')]).toEqual([['j'], ['j']]);
+        expect(await findArrivals('Zoë')).toEqual(['z0', 'z2', 'z1']);
+        expect(await count(`chat_members WHERE user_id = 'j' AND sort = 'jose'`)).toBe(1);
+        await expect.poll(() => renewals).toEqual(['begins', 'ends']);
+        expect(await count('chat_blocks WHERE folding = 0')).toBe(0);
+        await finds();
+        // Another server renames a user while this one renews the keys.
+        await database.query(`UPDATE chat_users SET folding = 0`);
+        await database.query('BEGIN');
+        await database.query(`UPDATE chat_users SET name = 'Pepe' WHERE id = 'j'`);
+        const renewing = history.write.renewKeys(most);
+        const waiting =
+          engine.dialect(database).name === 'PostgreSQL'
+            ? `pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`
+            : `information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'`;
+        // MariaDB does not update this table if it was read less than 0.1 s ago.
+        await expect.poll(() => count(waiting), { interval: 200 }).toBe(1);
+        await database.query('COMMIT');
+        expect(await renewing).toEqual({ users });
+        expect(await history.read.users({ ids: ['j'] })).toMatchObject([{ name: 'Pepe' }]);
+        // No term of a deleted text is left, not even of the earlier version.
+        const at = { room: 'lobby', user: ann.id, at: 0, moderator: true };
+        await Promise.all(
+          Array.from({ length: 2 * 128 }, (_, i) => history.write.delete({ ...at, seq: i + 1 })),
         );
-      await database.query(`UPDATE chat_user_keys SET find_key = 'josé' WHERE find_key = 'jose'`);
-      await database.query(`UPDATE chat_members SET sort = 'josé' WHERE user_id = 'j'`);
-      for (const key of ['zoe', 'zoe zoelle', 'zoelle'])
-        await database.query(
-          `UPDATE chat_user_keys SET find_key = '${key.replaceAll('zoe', 'zoë')}' WHERE find_key = '${key}'`,
-        );
-      for (const table of ['chat_blocks', 'chat_users'])
-        await database.query(`UPDATE ${table} SET folding = 0`);
-      await finds();
-      expect(await findUsers('José')).toEqual(['j']);
-      expect(await findArrivals('Zoë')).toEqual(['z1', 'z0', 'z2']);
-      const renewals: Renewal[] = [];
-      const other = await openDatabase(database.url, undefined, undefined, (is) => renewals.push(is));
-      closing.push(() => other.close());
-      const users = await count('chat_users WHERE folding = 0');
-      const most = { most: users + 1 };
-      const renewed = await Promise.all([history, other].map(({ write }) => write.renewKeys(most)));
-      expect(renewed).toContainEqual({ users });
-      expect(await history.write.renewKeys(most)).toEqual({ users: 0 });
-      expect([await findUsers('jose'), await findUsers('José')]).toEqual([['j'], ['j']]);
-      expect(await findArrivals('Zoë')).toEqual(['z0', 'z2', 'z1']);
-      expect(await count(`chat_members WHERE user_id = 'j' AND sort = 'jose'`)).toBe(1);
-      await expect.poll(() => renewals).toEqual(['begins', 'ends']);
-      expect(await count('chat_blocks WHERE folding = 0')).toBe(0);
-      await finds();
-      // Another server renames a user while this one renews the keys.
-      await database.query(`UPDATE chat_users SET folding = 0`);
-      await database.query('BEGIN');
-      await database.query(`UPDATE chat_users SET name = 'Pepe' WHERE id = 'j'`);
-      const renewing = history.write.renewKeys(most);
-      const waiting =
-        engine.dialect(database).name === 'PostgreSQL'
-          ? `pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`
-          : `information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'`;
-      // MariaDB does not update this table if it was read less than 0.1 s ago.
-      await expect.poll(() => count(waiting), { interval: 200 }).toBe(1);
-      await database.query('COMMIT');
-      expect(await renewing).toEqual({ users });
-      expect(await history.read.users({ ids: ['j'] })).toMatchObject([{ name: 'Pepe' }]);
-      // No term of a deleted text is left, not even of the earlier version.
-      const at = { room: 'lobby', user: ann.id, at: 0, moderator: true };
-      await Promise.all(
-        Array.from({ length: 2 * 128 }, (_, i) => history.write.delete({ ...at, seq: i + 1 })),
-      );
-      await expect.poll(() => count('chat_blocks WHERE stale = 1')).toBe(0);
-      expect(await count('chat_terms WHERE block < 2')).toBe(0);
-    });
+        await expect.poll(() => count('chat_blocks WHERE stale = 1')).toBe(0);
+        expect(await count('chat_terms WHERE block < 2')).toBe(0);
+      },
+    );
 
     it('checks only messages near those that have all pairs of the query', async () => {
       const history = await empty();
@@ -1018,7 +1023,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       for (const form of [password, decodeURIComponent(password)]) expect(said).not.toContain(form);
     });
 
-    it('loses and duplicates no message while the database hangs', async () => {
+    againInSoak('loses and duplicates no message while the database hangs', async () => {
       await database.empty();
       const memcached = await startMemcached();
       closing.push(() => memcached.stop());
@@ -1076,7 +1081,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       expect((await all(copy, 'lobby')).messages.map(({ seq }) => seq)).toEqual([1, 2]);
     });
 
-    test('stores and finds the same if the database gives connections unusual defaults', async () => {
+    againInSoak('stores and finds the same if the database gives connections unusual defaults', async () => {
       for (const statement of engine.defaults.change) await engine.administer(statement);
       closing.push(async () => {
         for (const statement of engine.defaults.undo) await engine.administer(statement);

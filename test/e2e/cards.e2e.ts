@@ -4,7 +4,7 @@ import { type CardAsk, expect, stepInSoak, test } from './fixtures.ts';
 
 test.use({ cards: true });
 
-test('sends, shows and changes cards of the site', async ({ alice, bob, site }) => {
+test('sends, shows and changes cards of the site', { tag: '@soak' }, async ({ alice, bob, site }) => {
   const { page } = alice;
   const asks: CardAsk[] = [];
   let state = 'Paid';
@@ -161,11 +161,9 @@ test('sends, shows and changes cards of the site', async ({ alice, bob, site }) 
   });
 });
 
-test('shows the card of a held message to those who decide, at least its reference', async ({
-  alice,
-  bob,
-  site,
-}) => {
+test('shows the card of a held message to those who decide, at least its reference', {
+  tag: '@soak',
+}, async ({ alice, bob, site }) => {
   const { page } = alice;
   site.answerCards(({ data: { user, about } }) => {
     const isHers = user.id === '1' && about === 'order:4711';

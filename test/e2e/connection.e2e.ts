@@ -28,7 +28,10 @@ async function control(person: Person): Promise<{ block(blocked: boolean): Promi
   };
 }
 
-test('loads the chat of the sample site once its server answers', async ({ visitor, site }) => {
+test('loads the chat of the sample site once its server answers', { tag: '@soak' }, async ({
+  visitor,
+  site,
+}) => {
   const { page } = visitor;
   const cookie = { name: 'PHPSESSID', value: await site.login('alice'), domain: '127.0.0.1', path: '/' };
   await page.context().addCookies([cookie]);

@@ -368,7 +368,7 @@ test('shows pasted, dropped and animated pictures, and videos of any size', { ta
   });
 });
 
-test('keeps uploads through changes of the session', async ({ alice, bob, site }) => {
+test('keeps uploads through changes of the session', { tag: '@soak' }, async ({ alice, bob, site }) => {
   const { page } = alice;
   const room = await privateRoom(site, 'bob', 'depot', ['1']);
   await alice.open('depot');

@@ -109,7 +109,7 @@ test('a visitor without a login', async ({ alice, visitor, site }) => {
   });
 });
 
-test('a visitor of a site with tickets', async ({ window }) => {
+test('a visitor of a site with tickets', { tag: '@soak' }, async ({ window }) => {
   const env = { CHAT_GUESTS: 'write', CHAT_GUEST_ROOMS: 'lobby' };
   const site = await startTicketSite({ seconds: 600, env });
   const visitor = new Person(await window('visitor'));

@@ -18,7 +18,7 @@ const looks = [
     : []),
 ] as const;
 
-test('marks important messages in each list, and the message that the user writes', async ({
+test('marks important messages in each list, and the message that the user writes', { tag: '@soak' }, async ({
   alice,
   bob,
   site,

@@ -203,7 +203,11 @@ test('the launcher works in the pages of a shop', async ({ page, site }) => {
   });
 });
 
-test('shows who else reads the page once both users agreed', async ({ alice, bob, site }) => {
+test('shows who else reads the page once both users agreed', { tag: '@soak' }, async ({
+  alice,
+  bob,
+  site,
+}) => {
   const url = shop(site, '', '<php-chat-launcher here="tomatoes"></php-chat-launcher>');
   const writeTo = ({ page }: Person, name: string) =>
     page.getByRole('button', { name: `Message ${name}, who is on this page` });

@@ -30,7 +30,7 @@ for (const [where, from] of Object.entries(titles))
     await chat.stop();
   });
 
-test('says that a page isn’t allowed after the server restarts without its origin', async ({
+test('says that a page isn’t allowed after the server restarts without its origin', { tag: '@soak' }, async ({
   page,
   site,
 }) => {

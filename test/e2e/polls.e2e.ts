@@ -69,7 +69,7 @@ test('asks in a poll, and replaces a vote with one click or key', async ({ alice
   expect(await faultsIn(page)).toEqual([]);
 });
 
-test('says why an event cannot be sent', async ({ alice, site }) => {
+test('says why an event cannot be sent', { tag: '@soak' }, async ({ alice, site }) => {
   await privateRoom(site, 'alice', 'plans', []);
   await alice.open('plans');
   const { page } = alice;

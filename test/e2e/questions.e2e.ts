@@ -179,7 +179,7 @@ test('a member asks from the menu of the full chat', async ({ alice, visitor, si
   await expect(questions(alice)).toHaveText([/Dimitri.*How do I leave\?/]);
 });
 
-test('the list has shortcuts, and nothing that is typed gets lost', async ({
+test('the list has shortcuts, and nothing that is typed gets lost', { tag: '@soak' }, async ({
   alice,
   bob,
   visitor,
@@ -253,7 +253,7 @@ test('the list has shortcuts, and nothing that is typed gets lost', async ({
   });
 });
 
-test('another tab shows the question that was asked', async ({ alice, visitor, site }) => {
+test('another tab shows the question that was asked', { tag: '@soak' }, async ({ alice, visitor, site }) => {
   const url = shop(site);
   const value = await site.login('wei');
   await visitor.page.context().addCookies([{ name: 'PHPSESSID', value, domain: '127.0.0.1', path: '/' }]);

@@ -18,7 +18,7 @@ const banner = `<svg xmlns="http://www.w3.org/2000/svg" width="900" height="600"
   <path d="M380 90h140v170l150 250H230l150-250z" fill="#111"/><circle cx="450" cy="430" r="60" fill="#fff"/></svg>`;
 const color = (tile: Locator) => tile.evaluate((element) => getComputedStyle(element).backgroundImage);
 
-test("shows a room's colour and emoji to others immediately and after a reload", async ({
+test("shows a room's colour and emoji to others immediately and after a reload", { tag: '@soak' }, async ({
   alice,
   bob,
   site,
@@ -84,7 +84,7 @@ test("shows a room's colour and emoji to others immediately and after a reload",
   expect(await color(tileInList(bob))).toBe(chosen);
 });
 
-test('shows a new picture of a room to others immediately, and removes it', async ({
+test('shows a new picture of a room to others immediately, and removes it', { tag: '@soak' }, async ({
   alice,
   bob,
   visitor,

@@ -1,7 +1,10 @@
 import { faultsIn } from './axe.ts';
 import { expect, test } from './fixtures.ts';
 
-test('schedules a text by mouse and keyboard, lists it, changes it and sends it', async ({ alice, bob }) => {
+test('schedules a text by mouse and keyboard, lists it, changes it and sends it', { tag: '@soak' }, async ({
+  alice,
+  bob,
+}) => {
   const { page } = alice;
   for (const person of [alice, bob]) await person.open('garden');
   const later = page.getByRole('button', { name: 'Send later' });

@@ -29,7 +29,10 @@ test('sends messages and drafts once from two tabs', async ({ visitor, site }) =
   await other.page.close();
 });
 
-test('works with a full storage, and stores the draft when there is space', async ({ visitor, site }) => {
+test('works with a full storage, and stores the draft when there is space', { tag: '@soak' }, async ({
+  visitor,
+  site,
+}) => {
   const errors = errorsOf(visitor.page);
   await visitor.enter(site, 'alice');
   await visitor.open('tabs');

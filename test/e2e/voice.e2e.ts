@@ -93,7 +93,7 @@ test('does not record by a second click on the send button', async ({ alice, bob
   await expect(recorder(alice)).toHaveCount(0);
 });
 
-test('records a voice message, sends it and plays it', async ({ alice, bob, site }) => {
+test('records a voice message, sends it and plays it', { tag: '@soak' }, async ({ alice, bob, site }) => {
   const { page } = alice;
   await inRoom(alice, bob, site);
   const nothing = { notes: 0, parts: 0 };

@@ -47,7 +47,9 @@ const tracesIn = (wordpress: WordPressApp) =>
       echo implode(' ', $wpdb->get_col("SELECT DISTINCT $column FROM {$wpdb->prefix}$table WHERE $column REGEXP 'php.?(session.?)?chat'")), ' ';`,
   );
 
-test('the WordPress plugin works from its installation to its removal', async ({ window }) => {
+test('the WordPress plugin works from its installation to its removal', { tag: '@soak' }, async ({
+  window,
+}) => {
   const wordpress = await startWordPress();
   const themes = fileURLToPath(new URL('../fixtures/wordpress-themes/', import.meta.url));
   cpSync(themes, join(wordpress.folder, 'wp-content/themes'), { recursive: true });

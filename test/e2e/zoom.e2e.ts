@@ -146,7 +146,10 @@ async function misplaced({ page, messages, field }: Person, { scale }: Look): Pr
   return wrong;
 }
 
-test('a zoomed or scaled page neither moves the reader nor misplaces menus', async ({ browser, site }) => {
+test('a zoomed or scaled page neither moves the reader nor misplaces menus', { tag: '@soak' }, async ({
+  browser,
+  site,
+}) => {
   await seed(site, 'carol', 'history', numbered(250));
   await seed(site, 'bob', 'history', ['the last one']);
   await asUser(site, 'carol', async (ask) => {

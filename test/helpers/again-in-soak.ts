@@ -1,7 +1,10 @@
-import { test } from 'vitest';
+import { type TestContext, test } from 'vitest';
 import { soak } from '../guarantees/size.ts';
 
-/** Defines a test of what another test in `npm test` shows by another way. It runs in `npm run test:soak`. */
-export const againInSoak = (title: string, run: () => Promise<void>): void => {
+/**
+ * Defines a test that only `npm run test:soak` runs, because another test shows most of the same in less time, or because
+ * it takes long and the code that it tests seldom changes.
+ */
+export const againInSoak = (title: string, run: (context: TestContext) => Promise<void>): void => {
   if (soak) test(title, run);
 };

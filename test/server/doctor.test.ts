@@ -22,6 +22,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import { WebSocketServer } from 'ws';
 import { doctor as examine } from '../../server/doctor/report.ts';
 import { findReadOnlyFolders } from '../../server/doctor/service-folders.ts';
+import { againInSoak } from '../helpers/again-in-soak.ts';
 import { startNginxBalancer } from '../helpers/balancer.ts';
 import { makeCertificate } from '../helpers/certificate.ts';
 import { chatServerHere } from '../helpers/chat-here.ts';
@@ -712,7 +713,7 @@ describe('several servers', () => {
     });
   });
 
-  test('checks that WebSockets and sticky polling work at the address of the chat', async () => {
+  againInSoak('checks that WebSockets and sticky polling work at the address of the chat', async () => {
     const env = inFiles();
     const servers = await Promise.all([chatServerHere(env), chatServerHere(env)]);
     const ports = servers.map(({ port }) => port);

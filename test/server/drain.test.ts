@@ -2,6 +2,7 @@ import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
+import { againInSoak } from '../helpers/again-in-soak.ts';
 import { type ChatClient, connectChat, newClientId } from '../helpers/chat-client.ts';
 import { chatServerHere } from '../helpers/chat-here.ts';
 import { historyFolder, type RunningChat, startChatServer } from '../helpers/chat-server.ts';
@@ -107,7 +108,7 @@ test('closes connections one by one during CHAT_DRAIN and still serves the other
 /** Resolves to `late` if the server still runs half a second before the deadline at which its process would give up. */
 const ended = (server: RunningChat) => Promise.race([server.stop(), pause(9500, 'late', { ref: false })]);
 
-test('stops within CHAT_DRAIN and 2 s, spreading the disconnects over that time', async () => {
+againInSoak('stops within CHAT_DRAIN and 2 s, spreading the disconnects over that time', async () => {
   const server = await chatServerHere({
     CHAT_SESSION_STORE: memcached.url,
     CHAT_HISTORY: history.url,
@@ -125,7 +126,7 @@ test('stops within CHAT_DRAIN and 2 s, spreading the disconnects over that time'
   expect(await end).toBe(0);
 });
 
-test('stops although push services do not answer', async () => {
+againInSoak('stops although push services do not answer', async () => {
   const service = await startPushService();
   trust(service);
   service.answer = () => {};

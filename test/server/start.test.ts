@@ -6,6 +6,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openHistory } from '../../server/history/open.ts';
+import { againInSoak } from '../helpers/again-in-soak.ts';
 import { chatServerHere } from '../helpers/chat-here.ts';
 import { chatProgram, type RunningChat, startChatServer } from '../helpers/chat-server.ts';
 import { ownPort, startChild } from '../helpers/child.ts';
@@ -229,7 +230,7 @@ describe('a start with an unreadable session store', () => {
     });
   }
 
-  test('logs that one of several memcached servers is down, and its recovery', async () => {
+  againInSoak('logs that one of several memcached servers is down, and its recovery', async () => {
     const other = await startMemcached();
     const port = await ownPort();
     const servers = `127.0.0.1:${other.port},127.0.0.1:${port}`;

@@ -5,6 +5,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
+import { againInSoak } from '../../helpers/again-in-soak.ts';
 import { connectChat, newClientId } from '../../helpers/chat-client.ts';
 import { download, origin, upload } from '../../helpers/files.ts';
 import { animatedPng, swellingPictures, zip } from '../../helpers/hostile-files.ts';
@@ -16,7 +17,7 @@ import { smallDisk } from '../../helpers/small-disk.ts';
 const KB = 1024;
 const MB = 1024 * KB;
 
-test('keeps every file, preview and user within the storage limits', async () => {
+againInSoak('keeps every file, preview and user within the storage limits', async () => {
   const limit = 64 * KB;
   const folder = await mkdtemp(join(tmpdir(), 'chat-budget-'));
   const site = await startPeopleSite({

@@ -9,6 +9,7 @@ import { unzipSync } from 'fflate';
 import sharp from 'sharp';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import type { MessageFile } from '../../../server/wire/events.ts';
+import { againInSoak } from '../../helpers/again-in-soak.ts';
 import { type ChatClient, connectChat, newClientId } from '../../helpers/chat-client.ts';
 import { chatServerHere } from '../../helpers/chat-here.ts';
 import { type RunningChat, startChatServer } from '../../helpers/chat-server.ts';
@@ -173,7 +174,7 @@ test('rotates and re-encodes a picture without its metadata', async () => {
   expect(await sharp(await preview.arrayBuffer()).metadata()).toMatchObject({ width: 320, height: 1280 });
 });
 
-test('examines a small picture while the large picture of another user is examined', async () => {
+againInSoak('examines a small picture while the large picture of another user is examined', async () => {
   const children = `/proc/${process.pid}/task/${process.pid}/children`;
   const slowProcess = () =>
     readFileSync(children, 'utf8')

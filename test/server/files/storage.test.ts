@@ -31,6 +31,7 @@ import { Files } from '../../../server/files/files.ts';
 import { folderStorage } from '../../../server/files/folder.ts';
 import { type History, methods } from '../../../server/history/history.ts';
 import { openSqliteHistory } from '../../../server/history/sqlite/sqlite.ts';
+import { againInSoak } from '../../helpers/again-in-soak.ts';
 import { type ChatClient, connectChat, newClientId } from '../../helpers/chat-client.ts';
 import { chatServerHere } from '../../helpers/chat-here.ts';
 import { openChatOver } from '../../helpers/chat-over-history.ts';
@@ -437,7 +438,7 @@ describe('the processes that examine files', () => {
     expect(await examiner.examine('1', { path, types, maxBytes })).toMatchObject(expected);
   });
 
-  test('examine texts without waiting for pictures', async () => {
+  againInSoak('examine texts without waiting for pictures', async () => {
     const picture = join(folder, 'picture');
     writeFileSync(picture, pngOfOnePixel);
     expect(await patiently('1', picture)).toHaveProperty('made');

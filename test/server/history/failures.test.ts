@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { requestErrors } from '../../../server/wire/errors.ts';
 import { size, soak } from '../../guarantees/size.ts';
+import { againInSoak } from '../../helpers/again-in-soak.ts';
 import { type ChatClient, connectChat, newClientId } from '../../helpers/chat-client.ts';
 import { chatServerHere } from '../../helpers/chat-here.ts';
 import {
@@ -156,7 +157,7 @@ describe('with a faulty disk', () => {
     expect(await client.request('message:search', { query: 'hello' })).toMatchObject({ messages: [] });
   });
 
-  test('answers every request while the disk hangs', async () => {
+  againInSoak('answers every request while the disk hangs', async () => {
     writeFileSync(hangs, '');
     const sent = message();
     const socket = async (event: string, payload: unknown) => {

@@ -1,9 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished } from 'vitest';
 import { type DatabaseAddress, readDatabaseAddress } from '../../../server/history/engine/address.ts';
 import { raw } from '../../../server/history/engine/dialect.ts';
 import { postgres } from '../../../server/history/engine/postgres.ts';
 import { historyDatabaseContract } from '../../contracts/history-database.ts';
+import { againInSoak } from '../../helpers/again-in-soak.ts';
 import { doctorSays } from '../../helpers/doctor-says.ts';
 import { postgresDatabase } from '../../helpers/history-database.ts';
 import { startPostgres } from '../../helpers/postgres.ts';
@@ -74,27 +75,30 @@ historyDatabaseContract('PostgreSQL', async () => {
   };
 });
 
-test('names the defaults of PostgreSQL that stop the server, and their remedy, in the doctor', async () => {
-  const server = await startPostgres();
-  onTestFinished(() => server.remove());
-  const database = await postgresDatabase(server);
-  onTestFinished(() => database.close());
-  const says = () =>
-    doctorSays({ CHAT_SESSION_STORE: 'file:///tmp', CHAT_FILES: 'off', CHAT_HISTORY: database.url });
-  for (const [name, value, expected] of [
-    ['search_path', 'gone', 'the search_path of the user names no schema'],
-    ['session_replication_role', 'replica', 'session_replication_role must be origin: reset it'],
-    [
-      'default_transaction_read_only',
-      'on',
-      'the server is read-only, or default_transaction_read_only is on',
-    ],
-  ] as const) {
-    await server.query(`ALTER ROLE site SET ${name} = ${value}`);
-    expect(await says()).toMatch(
-      new RegExp(`^✗ The history .* cannot be opened: PostgreSQL: ${expected}.*\n {2}→ `, 'm'),
-    );
-    await server.query(`ALTER ROLE site RESET ${name}`);
-  }
-  expect(await says()).toMatch(/^✓ The history .* can be used\.$/m);
-});
+againInSoak(
+  'names the defaults of PostgreSQL that stop the server, and their remedy, in the doctor',
+  async () => {
+    const server = await startPostgres();
+    onTestFinished(() => server.remove());
+    const database = await postgresDatabase(server);
+    onTestFinished(() => database.close());
+    const says = () =>
+      doctorSays({ CHAT_SESSION_STORE: 'file:///tmp', CHAT_FILES: 'off', CHAT_HISTORY: database.url });
+    for (const [name, value, expected] of [
+      ['search_path', 'gone', 'the search_path of the user names no schema'],
+      ['session_replication_role', 'replica', 'session_replication_role must be origin: reset it'],
+      [
+        'default_transaction_read_only',
+        'on',
+        'the server is read-only, or default_transaction_read_only is on',
+      ],
+    ] as const) {
+      await server.query(`ALTER ROLE site SET ${name} = ${value}`);
+      expect(await says()).toMatch(
+        new RegExp(`^✗ The history .* cannot be opened: PostgreSQL: ${expected}.*\n {2}→ `, 'm'),
+      );
+      await server.query(`ALTER ROLE site RESET ${name}`);
+    }
+    expect(await says()).toMatch(/^✓ The history .* can be used\.$/m);
+  },
+);

@@ -14,6 +14,7 @@ import { runFor } from '../../../server/limits/requester.ts';
 import { historyContract } from '../../contracts/history.ts';
 import { openTestedFile } from '../../contracts/history-sqlite.ts';
 import { size } from '../../guarantees/size.ts';
+import { againInSoak } from '../../helpers/again-in-soak.ts';
 import { emptyHistory } from '../../helpers/chat-server.ts';
 import { expectSearches, otherTexts, searchedTexts } from '../../helpers/searched-texts.ts';
 
@@ -180,7 +181,7 @@ describe('the search index', () => {
     await history.close();
   });
 
-  test('is kept and continued over many starts if it fits the history', async () => {
+  againInSoak('is kept and continued over many starts if it fits the history', async () => {
     const path = await closedHistory('hello');
     inIndex(path, (db) => db.exec(`INSERT INTO terms VALUES (0, 0, 0, 1)`));
     for (let start = 0; start < 2; start++) await (await open(path)).close();
@@ -372,7 +373,7 @@ test('reports that the index is renewed, also after a restart during the renewal
   await history.close();
 });
 
-test('finds all matches page by page, before and after indexing', async () => {
+againInSoak('finds all matches page by page, before and after indexing', async () => {
   const path = await newFile();
   const history = await open(path);
   const rooms = Array.from({ length: 9 }, (_, n) => `room-${n}`);

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { againInSoak } from '../../helpers/again-in-soak.ts';
 import { chatServerHere } from '../../helpers/chat-here.ts';
 import { doctorSays } from '../../helpers/doctor-says.ts';
 import { postgresDatabase } from '../../helpers/history-database.ts';
@@ -78,7 +79,7 @@ test('connects again after the connection broke, and posts a mail once that came
   expect([status, await texts()]).toEqual([200, ['once']]);
 });
 
-test('answers a mail that is too large, of which it reads only the start', async () => {
+againInSoak('answers a mail that is too large, of which it reads only the start', async () => {
   const { mail, bytes, texts } = await mailed();
   imap.deliver(Buffer.concat([bytes('large'), Buffer.alloc(16 * 1024 * 1024, 'x\r\n')]));
   await areSeen().toBe(true);
@@ -111,7 +112,7 @@ test('posts the answers of others while one cannot be rejected, because its send
   for (const mail of imap.mails) mail.seen = true;
 });
 
-test('one of several servers reads the mailbox, and another takes over when it ends', async () => {
+againInSoak('one of several servers reads the mailbox, and another takes over when it ends', async () => {
   const postgres = await startPostgres();
   const history = await postgresDatabase(postgres);
   const own = await startImapServer();

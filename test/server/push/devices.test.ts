@@ -2,6 +2,7 @@ import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { againInSoak } from '../../helpers/again-in-soak.ts';
 import { historyFolder } from '../../helpers/chat-server.ts';
 import { hanging } from '../../helpers/hanging.ts';
 import { codeOf, nextOf, type PeopleSite, type Person, say, startPeopleSite } from '../../helpers/people.ts';
@@ -274,7 +275,7 @@ describe.concurrent('a push', () => {
   });
 });
 
-test('delays a push while the session store does not respond', async () => {
+againInSoak('delays a push while the session store does not respond', async () => {
   const ben = await withBrowser();
   const { ann, den: room } = await den(ben.person);
   await ben.person.request('room:join', { room });

@@ -8,6 +8,7 @@ import { eventTypes } from '../../../server/history/history.ts';
 import { openSqliteHistory } from '../../../server/history/sqlite/sqlite.ts';
 import { Endpoint } from '../../../server/webhooks/endpoint.ts';
 import { Webhooks } from '../../../server/webhooks/webhooks.ts';
+import { againInSoak } from '../../helpers/again-in-soak.ts';
 import { historyFolder } from '../../helpers/chat-server.ts';
 import { hanging } from '../../helpers/hanging.ts';
 import { ownHistory, unexpectedFailure } from '../../helpers/own-history.ts';
@@ -204,7 +205,7 @@ describe.concurrent('a rejected event', () => {
     expect(created).toEqual([]);
   });
 
-  test('is sent again under its ID, with the current message', async () => {
+  againInSoak('is sent again under its ID, with the current message', async () => {
     const ann = await site.person();
     const den = await site.den(ann);
     await ann.request('room:join', { room: den.id });
@@ -225,7 +226,7 @@ describe.concurrent('a rejected event', () => {
     expect(next.body).not.toContain('secret');
   });
 
-  test('contains nothing of a later room with the same ID', async () => {
+  againInSoak('contains nothing of a later room with the same ID', async () => {
     const make = (name: string) => site.api('PUT', '/rooms/again', { name, kind: 'private' });
     const post = (text: string) =>
       site.api('POST', '/rooms/again/messages', { user: { id: 'shop', name: 'Shop' }, text, clientId: text });

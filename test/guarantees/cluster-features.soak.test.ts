@@ -5,7 +5,6 @@ import type { AddressInfo } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { Message, Scheduled } from '../../server/wire/events.ts';
 import { type ChatClient, connectChat, newClientId } from '../helpers/chat-client.ts';
-import { chatServerHere } from '../helpers/chat-here.ts';
 import { type ChatServer, historyFolder, nextChatServer, type RunningChat } from '../helpers/chat-server.ts';
 import { hanging } from '../helpers/hanging.ts';
 import { type HistoryDatabase, mariadbDatabase, postgresDatabase } from '../helpers/history-database.ts';
@@ -14,7 +13,6 @@ import { type Memcached, startMemcached } from '../helpers/memcached.ts';
 import { codeOf, eventsOf, say } from '../helpers/people.ts';
 import { startPostgres } from '../helpers/postgres.ts';
 import { startRedis } from '../helpers/redis.ts';
-import { size } from './size.ts';
 
 const kept = historyFolder();
 let memcached: Memcached;
@@ -53,14 +51,14 @@ afterAll(async () => {
 });
 
 /** The limit of scheduled messages of a user in a room. */
-const mostLater = size(60, 14);
+const mostLater = 60;
 
 const surroundings = [
   { name: 'PostgreSQL and Redis', bus: 'redis' },
   { name: 'MariaDB alone', bus: 'mysql' },
 ] as const;
 
-describe.each(surroundings.slice(0, size(2, 1)))('two servers on $name', ({ bus }) => {
+describe.each(surroundings)('two servers on $name', ({ bus }) => {
   let database: { remove(): Promise<void> };
   let redis: Awaited<ReturnType<typeof startRedis>> | undefined;
   let history: HistoryDatabase;
@@ -88,9 +86,7 @@ describe.each(surroundings.slice(0, size(2, 1)))('two servers on $name', ({ bus 
       database = mariadb;
       history = await mariadbDatabase(mariadb);
     }
-    const here: (env: NodeJS.ProcessEnv) => Promise<RunningChat> = size(nextChatServer, chatServerHere);
-    // Only the second is killed.
-    [one, two] = await Promise.all([here(settings('one')), nextChatServer(settings('two'))]);
+    [one, two] = await Promise.all([nextChatServer(settings('one')), nextChatServer(settings('two'))]);
   });
   afterAll(async () => {
     await Promise.all([one, two].map((server) => server.stop()));
@@ -159,7 +155,7 @@ describe.each(surroundings.slice(0, size(2, 1)))('two servers on $name', ({ bus 
     const vote = (client: ChatClient, seq: number, ...choice: number[]) =>
       codeOf(client, 'poll:vote', { room, seq, choice });
     const single = await ask({ options: ['pizza', 'soup'] });
-    for (let round = 0; round < size(5, 2); round++) {
+    for (let round = 0; round < 5; round++) {
       await both(ben.on, (client, nth) => vote(client, single, ((nth + round) % 2) + 1));
       const votes = await both(ann.on, (client) => votesOf(client, single));
       expect(votes[0]).toMatchObject([{ count: 1, users: [ben.id] }]);
@@ -229,7 +225,7 @@ describe.each(surroundings.slice(0, size(2, 1)))('two servers on $name', ({ bus 
     const { ann, ben, room } = await den();
     const at = Date.now() + 1500;
     const added: Scheduled[] = [];
-    for (let n = 0; n < size(20, 8); n++) {
+    for (let n = 0; n < 20; n++) {
       const sent = { room, text: `draft ${n}`, clientId: newClientId(), at };
       const answer = await (ann.on[n % 2] as ChatClient).request('scheduled:add', sent);
       if ('scheduled' in answer) added.push(answer.scheduled);
@@ -268,7 +264,7 @@ describe.each(surroundings.slice(0, size(2, 1)))('two servers on $name', ({ bus 
   test('remind once, and send what is due, when one is killed at that moment', async () => {
     const { ann, ben, room } = await den();
     const [here] = ben.on;
-    const all = Array.from({ length: size(20, 12) }, (_, n) => n + 1);
+    const all = Array.from({ length: 20 }, (_, n) => n + 1);
     for (const seq of all) expect(await say(ann.on[0], room)).toMatchObject({ seq });
     const at = Date.now() + 2000;
     for (const n of all) {
