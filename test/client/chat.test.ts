@@ -7,7 +7,6 @@ import { Search } from '../../client/src/chat/search.ts';
 import { Connection } from '../../client/src/connection/connection.ts';
 import type { Room } from '../../client/src/store/room.ts';
 import { size } from '../guarantees/size.ts';
-import { againInSoak } from '../helpers/again-in-soak.ts';
 import { type ChatClient, connectChat } from '../helpers/chat-client.ts';
 import { type ChatSite, startChatSite } from '../helpers/chat-site.ts';
 import { apiKey } from '../helpers/people.ts';
@@ -354,7 +353,7 @@ describe('the list of rooms', () => {
     }
   });
 
-  againInSoak('loads public rooms of others by page or finds them by name', async () => {
+  test('loads public rooms of others by page or finds them by name', async () => {
     const ann = await person();
     const ben = await other();
     for (let n = 0; n < 230; n++) {
