@@ -102,8 +102,6 @@ test('sends, shows and changes cards of the site', { tag: '@soak' }, async ({ al
     const list = page.getByRole('dialog', { name: 'Scheduled messages' });
     await expect(list.getByRole('listitem')).toContainText('Card');
     await list.getByRole('button', { name: 'Send now' }).click();
-    // The dialog shrinks.
-    await expect(list.getByRole('listitem')).toHaveCount(0);
     await list.getByRole('button', { name: 'Close' }).click();
     await expect(page.getByRole('group', { name: /: Seed box$/ })).toHaveCount(2);
   });

@@ -51,11 +51,14 @@ test('schedules a text by mouse and keyboard, lists it, changes it and sends it'
   await alice.shot('scheduled-edit');
   await form.getByRole('button', { name: 'Save' }).click();
   await expect(list.getByRole('listitem')).toContainText(['Water the tomatoes', 'Harvest the peas']);
+  const close = list.getByRole('button', { name: 'Close' });
+  const place = await close.boundingBox();
   await row('Water the tomatoes').getByRole('button', { name: 'Send now' }).click();
   await expect(row('Water the tomatoes')).toHaveCount(0);
   await row('Harvest the peas').getByRole('button', { name: 'Delete' }).click();
   await expect(list.getByText('No scheduled messages.')).toBeVisible();
-  await list.getByRole('button', { name: 'Close' }).click();
+  expect(await close.boundingBox()).toEqual(place);
+  await close.click();
   await expect(bob.message('Water the tomatoes')).toBeVisible();
   await expect(page.getByText(/^Scheduled messages ·/)).toHaveCount(0);
 

@@ -51,7 +51,10 @@ export class Dialog extends Component<Props> {
     )?.focus();
   }
 
+  /** Lets the dialog become no smaller, because its buttons would move under the pointer. */
   override getSnapshotBeforeUpdate(): Before {
+    const dialog = this.#dialog.current as HTMLElement;
+    dialog.style.minBlockSize = `min(100%, ${getComputedStyle(dialog).blockSize})`;
     return { hadFocus: this.#active !== null, wrong: this.#find(WRONG) !== undefined };
   }
 
