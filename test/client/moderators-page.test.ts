@@ -85,6 +85,7 @@ test('deletes all reported messages of a user at once, and suggests to ban from 
   await page.click('button', 'Cancel', dialog);
   await page.click('button', 'Delete all 3 reported');
   await page.sees('Nothing is waiting.');
+  await page.sees('3 messages deleted. Marek can see the reason.');
   await page.click('button', 'Undo');
   await until(async () => expect(await cases(page)).toHaveLength(3));
   expect(await text('lobby', 1)).toBe('Cheap watches!');

@@ -315,12 +315,9 @@ export class QueuePage implements Part {
     const { strings } = this.#context;
     const name = strings.name(subjectOf(one).user);
     const reason = toldReason(one.reports, strings);
-    this.#decide(
-      one,
-      { done: 'deleted', reason },
-      reason === undefined ? strings.text('mod.deletedPlain') : strings.text('mod.deleted', { name }),
-      all,
-    );
+    const told = reason === undefined ? '' : ` ${strings.text('mod.toldReason', { name })}`;
+    const words = strings.count('mod.deleted', all.length) + told;
+    this.#decide(one, { done: 'deleted', reason }, words, all);
   }
 
   #reject(one: Case & { kind: 'held' }): void {
