@@ -1,7 +1,7 @@
 import type { Locator, Page } from '@playwright/test';
 import { soak } from '../guarantees/size.ts';
 import { asUser, privateRoom } from './as-user.ts';
-import { expect, idOf, Person, test } from './fixtures.ts';
+import { expect, idOf, Person, type Site, test } from './fixtures.ts';
 import { numbered, seed } from './seed.ts';
 
 const boxOf = async (element: Locator) => {
@@ -27,6 +27,15 @@ const cutOf = (text: Locator, isRightToLeft: boolean) =>
 async function useTouch(page: Page, enabled: boolean): Promise<void> {
   const devtools = await page.context().newCDPSession(page);
   await devtools.send('Emulation.setTouchEmulationEnabled', { enabled });
+}
+
+/** Reloads the page with compact messages, or with bubbles. */
+async function inLook({ page, messages }: Person, { chat }: Site, compact: boolean): Promise<void> {
+  const key = `php-chat/${encodeURIComponent(`${chat.url}/`)}/compact`;
+  await page.evaluate(([key, value]) => localStorage.setItem(key, value), [key, `${compact}`] as const);
+  await page.reload();
+  await expect(page.locator('php-chat .compact')).toHaveCount(compact ? 1 : 0);
+  await expect(messages.last()).toBeVisible();
 }
 
 /** The boxes of all elements in the room, except the tools of messages, which the pointer shows. */
@@ -306,27 +315,37 @@ test('places the elements of a room correctly', async ({ alice, bob, site }) => 
     await seed(site, 'alice', souk, numbered(30, 'row'));
     await expect(bob.messages.last()).toContainText('row 30');
     const jump = bob.page.locator('.jump');
-    for (const width of [1600, 1280, 1000, 700, 360, 320]) {
-      await bob.page.setViewportSize({ width, height: 800 });
-      // The end of the long message is where the button is.
-      await bob.timeline.evaluate((log) => {
-        const own = log.querySelector('.own .msg:last-child .bubble') as HTMLElement;
-        own.scrollIntoView({ block: 'end' });
-      });
-      await expect(jump).toBeVisible();
+    const covered = async () => {
       const { x, y, right, bottom } = await boxOf(jump);
-      const covered = await bob.timeline.locator('.bubble').evaluateAll(
+      return bob.timeline.locator('.bubble, .by bdi').evaluateAll(
         (all, jump) =>
-          all.flatMap((bubble) => {
-            const { left, right, top, bottom } = bubble.getBoundingClientRect();
+          all.flatMap((part) => {
+            const { left, right, top, bottom } = part.getBoundingClientRect();
             const isCovered = left < jump.right && right > jump.x && top < jump.bottom && bottom > jump.y;
-            return isCovered ? [`${left}–${right}, ${top}–${bottom}`] : [];
+            return isCovered ? [`${part.className} at ${left}–${right}, ${top}–${bottom}`] : [];
           }),
         { x, y, right, bottom },
       );
-      expect(covered, `${width} px, button at ${x}–${right}, ${y}–${bottom}`).toEqual([]);
+    };
+    for (const look of ['bubbles', 'compact']) {
+      if (look === 'compact') await inLook(bob, site, true);
+      for (const width of [1600, 1280, 1000, 700, 360, 320]) {
+        await bob.page.setViewportSize({ width, height: 800 });
+        // The name and the end of the long message are where the button is, one after the other.
+        for (const block of ['start', 'end'] as const) {
+          await bob.timeline.evaluate((log, block) => {
+            const own = log.querySelector('.own .msg:last-child .bubble') as HTMLElement;
+            own.scrollIntoView({ block: 'end' });
+            const scroll = log.closest('.scroll') as HTMLElement;
+            if (block === 'start') scroll.scrollTop -= own.offsetHeight - 48;
+          }, block);
+          await expect(jump).toBeVisible();
+          expect(await covered(), `${look}, ${width} px, ${block}`).toEqual([]);
+        }
+      }
+      await bob.page.setViewportSize({ width: 1280, height: 800 });
     }
-    await bob.page.setViewportSize({ width: 1280, height: 800 });
+    await inLook(bob, site, false);
   });
 
   await test.step('lets messages reach the composer, and moves nothing while a user types', async () => {
@@ -442,11 +461,7 @@ test('moves nothing when the pointer is on a message, in any font and with eithe
       });
 
     // Times of a day, because all messages were just sent.
-    await page.evaluate((server) => {
-      localStorage.setItem(`php-chat/${encodeURIComponent(server)}/compact`, 'true');
-    }, `${site.chat.url}/`);
-    await page.reload();
-    await expect(chat.locator('.compact')).toBeVisible();
+    await inLook(alice, site, true);
     await expect(alice.messages).toHaveCount(16);
     for (const font of fonts)
       await test.step(`compact, ${locale}, ${font}`, async () => {
