@@ -1,4 +1,5 @@
 import { deleteRoom, leaveRoom } from '../chat/room-actions.ts';
+import chatStyle from '../styles/chat-dialogs.css?inline';
 import style from '../styles/dialogs.css?inline';
 import { sheetOf } from '../styles/styles.ts';
 import { wordsOf } from '../text/words.ts';
@@ -36,7 +37,7 @@ interface Props {
 }
 
 /** Styles of the dialogs, added to the sheets of the element and the panels. */
-export const sheet = sheetOf(style);
+export const sheet = sheetOf(style + chatStyle);
 
 /** All dialogs. Their code is a separate chunk. */
 export function Dialogs({ context, request, close }: Props) {
