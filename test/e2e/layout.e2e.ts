@@ -214,6 +214,9 @@ test('places the elements of a room correctly', async ({ alice, bob, site }) => 
       });
       expect(right).toBeLessThan(2);
       await expect(message.locator('ul')).toHaveCSS('direction', 'rtl');
+      await message.hover();
+      const arrow = message.getByRole('button', { name: 'Reply' }).locator('.i');
+      await expect(arrow).toHaveCSS('scale', direction === 'rtl' ? '-1 1' : 'none');
       const [first = 0, last = 0] = await message.locator('code').evaluate((element) =>
         [0, 4].map((at) => {
           const range = document.createRange();

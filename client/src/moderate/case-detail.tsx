@@ -77,7 +77,7 @@ export class CaseDetail extends Component<Props> {
             aria-label={strings.text('mod.back')}
             onClick={context.back}
           >
-            <Icon name="back" size="flip" />
+            <Icon name="back" />
           </button>
           <h2 tabIndex={-1}>
             <Avatar user={user} />

@@ -60,7 +60,7 @@ export class PersonDetail extends Component<Props> {
             aria-label={strings.text('mod.back')}
             onClick={context.back}
           >
-            <Icon name="back" size="flip" />
+            <Icon name="back" />
           </button>
           <h2 tabIndex={-1}>
             <bdi>{known === undefined ? this.props.id : strings.name(known.user)}</bdi>

@@ -40,7 +40,7 @@ export function Header(props: Props) {
         aria-label={elsewhere > 0 ? `${label}, ${strings.text('rooms.unread', { n: elsewhere })}` : label}
         onClick={back}
       >
-        <Icon name="back" size="flip" />
+        <Icon name="back" />
         {elsewhere > 0 && (
           <span class="badge" aria-hidden="true">
             {atMost99(elsewhere)}

@@ -19,7 +19,6 @@ const paths = {
   exit: 'M10 4.5H5v15h5M15.5 8l4 4-4 4M19 12H9.5',
   flag: 'M5.5 21V4M5.5 5h12l-2.5 4 2.5 4h-12',
   fold: 'm5 9.5 7 7 7-7',
-  hash: 'M9.5 4 7.5 20M16.5 4l-2 16M4.5 9h16M3.5 15h16',
   lock: 'M6 11h12v9H6zM8.5 11V8a3.5 3.5 0 0 1 7 0v3',
   offline:
     'M3.5 3.5l17 17M5 12.3a10 10 0 0 1 4.4-2.5M13.5 9.3c2.1.3 4 1.3 5.5 2.9M2 8.8a15 15 0 0 1 4-2.6M10.5 5.1A15 15 0 0 1 22 8.8M8.5 15.8a5 5 0 0 1 6.8-.1M12 19.5h.01',
@@ -45,10 +44,14 @@ export function addPictures(more: Record<string, string>): void {
   Object.assign(paths, more);
 }
 
+/** Icons that point along a line. They point the other way from right to left. */
+const ALONG = /^(back|forth|enter|exit|reply|forward|outside|tab|list|quote)$/;
+
 /** A line drawing in the text colour. Screen readers ignore it, so a control needs another name. */
-export function Icon({ name, size = '' }: { name: IconName; size?: '' | 's' | 'flip' }) {
+export function Icon({ name, size = '' }: { name: IconName; size?: '' | 's' }) {
+  const kind = name === 'dots' ? 'dots' : ALONG.test(name) ? 'flip' : '';
   return (
-    <svg class={`i ${size}${name === 'dots' ? ' dots' : ''}`.trim()} viewBox="0 0 24 24" aria-hidden="true">
+    <svg class={`i ${size} ${kind}`} viewBox="0 0 24 24" aria-hidden="true">
       <path d={(paths as Partial<Record<IconName, string>>)[name]} />
     </svg>
   );

@@ -60,7 +60,7 @@ export class DetailsPane {
       >
         <div class="bar">
           <button type="button" class="icon back" aria-label={close} onClick={this.close}>
-            <Icon name="back" size="flip" />
+            <Icon name="back" />
           </button>
           <h2>
             <span>{strings.text('details.title')}</span>

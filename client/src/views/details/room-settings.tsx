@@ -62,9 +62,9 @@ export class RoomSettings extends Component<Props> {
     const action = (picture: IconName, label: string, request: DialogRequest, bad = false) => (
       <li key={request.kind}>
         <button type="button" class={bad ? 'bad' : ''} onClick={() => dialog(request)}>
-          <Icon name={picture} size={picture === 'exit' ? 'flip' : ''} />
+          <Icon name={picture} />
           <span>{label}</span>
-          {!bad && <Icon name="forth" size="flip" />}
+          {!bad && <Icon name="forth" />}
         </button>
       </li>
     );

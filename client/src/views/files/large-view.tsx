@@ -78,7 +78,7 @@ class LargeView extends Component<Shown & { close(): void }, View> {
         disabled={pictures[at + by] === undefined}
         onClick={() => this.#go(by)}
       >
-        <Icon name={by < 0 ? 'back' : 'forth'} size="flip" />
+        <Icon name={by < 0 ? 'back' : 'forth'} />
       </button>
     );
     return (

@@ -48,7 +48,7 @@ export class Prefs extends Component<Props> {
       <>
         <div class="bar">
           <button type="button" class="icon back" aria-label={strings.text('rooms.back')} onClick={close}>
-            <Icon name="back" size="flip" />
+            <Icon name="back" />
           </button>
           <h2 tabIndex={-1}>
             <span>{strings.text('prefs.open')}</span>

@@ -144,7 +144,7 @@ export class RepliesPane {
       <aside class="pane side talk" aria-label={strings.text('replies.title')} inert={inert} key="replies">
         <div class="bar">
           <button type="button" class="icon back" aria-label={back} onClick={this.close}>
-            <Icon name="back" size="flip" />
+            <Icon name="back" />
           </button>
           <h2 tabIndex={-1}>
             <span class="titles">

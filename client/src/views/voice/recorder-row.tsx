@@ -89,7 +89,7 @@ export class RecorderRow extends Component<Props> {
         {recording.held ? (
           <>
             <span class="slide">
-              <Icon name="back" size="flip" />
+              <Icon name="back" />
               {strings.text('voice.slide')}
             </span>
             <span class="lock" aria-hidden="true">
