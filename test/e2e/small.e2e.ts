@@ -110,6 +110,7 @@ test('the chat’s own page works on a phone', async ({ page, site }) => {
     );
     await back(page).click();
     expect((await page.locator('php-chat .me b').boundingBox())?.height).toBeLessThan(30);
+    const bar = await page.locator('php-chat .rooms .bar').boundingBox();
     await rooms(page)
       .getByRole('button', { name: new RegExp(`^${long}`) })
       .click();
@@ -124,6 +125,9 @@ test('the chat’s own page works on a phone', async ({ page, site }) => {
     await title.click();
     const details = page.getByRole('complementary', { name: 'Details' });
     await expect(details.getByRole('heading', { name: long })).toBeInViewport({ ratio: 1 });
+    // All panes have the same bar, so that nothing jumps between them.
+    for (const pane of ['.main', '.side'])
+      expect(await page.locator(`php-chat ${pane} > .bar`).boundingBox()).toEqual(bar);
     await expect(details.getByText('The end.')).toBeInViewport({ ratio: 1 });
     expect(await details.locator('.card-top > :not(.tile)').evaluateAll(cut)).not.toContain(true);
   });
