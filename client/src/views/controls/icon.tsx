@@ -45,7 +45,7 @@ export function addPictures(more: Record<string, string>): void {
 }
 
 /** Icons that point along a line. They point the other way from right to left. */
-const ALONG = /^(back|forth|enter|exit|reply|forward|outside|tab|list|quote)$/;
+const ALONG = /^(back|forth|enter|exit|reply|forward|outside|list|quote)$/;
 
 /** A line drawing in the text colour. Screen readers ignore it, so a control needs another name. */
 export function Icon({ name, size = '' }: { name: IconName; size?: '' | 's' }) {

@@ -224,7 +224,7 @@ export class RoomFiles extends Component<Props, State> implements Follower {
             tabIndex={-1}
           >
             <span class="kind" aria-hidden="true">
-              <Icon name="tab" />
+              <Icon name="outside" />
             </span>
             <div>
               <b>

@@ -113,7 +113,7 @@ class LargeView extends Component<Shown & { close(): void }, View> {
             aria-label={strings.text('view.tab')}
             title={strings.text('view.tab')}
           >
-            <Icon name="tab" />
+            <Icon name="outside" />
           </a>
           <button
             type="button"
