@@ -240,7 +240,10 @@ export const everyWrite: { [Op in keyof Writes]: Writes[Op]['in'][] } = {
   forgetQuestionAddresses: [{ before: at, most: 9 }],
   claimQuestion: [{ guest: '5', user: { id: '4', name: 'Dan' }, team: 'team', at }],
   closeQuestion: [{ room: 'u-question-2', team: 'team', at }],
-  othersInTeam: [{ team: 'team', users: ['2'] }],
+  othersInTeam: [
+    { team: 'team', users: ['2'], most: 9 },
+    { team: 'team', users: [], most: 9 },
+  ],
   leaveTeam: [{ user: '2', team: 'team', most: 9, at }],
   eraseStep: erasureStages.map(() => ({ by: 'me', kicked: '2', at })),
   broadcast: [{ from: 'me', what: {} }],
@@ -251,7 +254,8 @@ const page = { limit: 9 };
 const whole = { room, upTo: 9, ...page };
 /** All reads except searches, of the data that `everyWrite` stores. */
 export const everyRead: { [Query in Exclude<keyof Reads, 'search'>]: Reads[Query]['in'][] } = {
-  team: [{ team: 'team' }],
+  team: [{ team: 'team', limit: 9 }],
+  inTeam: [{ team: 'team', user: '2' }],
   questions: [
     { team: 'team', which: 'all', user: '1', limit: 9 },
     { team: 'team', which: 'closed', user: '1', limit: 9 },

@@ -21,8 +21,6 @@ import { teamName } from './team.ts';
 const longestName = 80;
 /** Open questions are counted up to this number. */
 const mostCounted = 1000;
-/** Members of the team to whom a client offers to hand a question over. */
-const mostListed = 100;
 
 /** Returns the name of a question: the beginning of its text. */
 function nameOf(text: string): string {
@@ -129,7 +127,7 @@ export async function openQuestion(
     room: summaryAfter(directory, found, connection),
     question: shown(room),
     notes: notes.map(toNote),
-    team: members.slice(0, mostListed),
+    team: [...members],
   };
 }
 

@@ -19,7 +19,11 @@ const cachedForMs = 1000;
 
 /** Memberships that end in one write when a user leaves the team. */
 const roomsAtOnce = 200;
+/** Members who are read at once to be dismissed. */
+const dismissedAtOnce = 200;
 
+/** The members of the team to whom a client offers to hand a question over. */
+const mostListed = 100;
 /** The members of the team that visitors see. */
 const faces = 3;
 /** The median needs this number of answers, of the last 30 days. */
@@ -53,12 +57,12 @@ export class Team {
     return isIn && !isOfTeam({ roles }) ? [...roles, 'team'] : roles;
   }
 
-  /** Returns the members who ever connected, longest known first. New ones come a moment later. */
+  /** Returns up to `mostListed` members who ever connected, longest known first. New ones come a moment later. */
   members(): Promise<readonly User[]> {
     if (!this.isOn) return Promise.resolve([]);
     if (this.#read !== undefined && performance.now() - this.#read.at <= cachedForMs)
       return this.#read.members;
-    const members = this.#history.read.team({ team: teamName });
+    const members = this.#history.read.team({ team: teamName, limit: mostListed });
     this.#read = { at: performance.now(), members };
     members.catch(() => {
       this.#read = undefined;
@@ -73,7 +77,7 @@ export class Team {
   async settle(person: Person): Promise<void> {
     const { id } = person.user;
     const at = Date.now();
-    const isStored = async () => (await this.members()).some((member) => member.id === id);
+    const isStored = async () => this.isOn && (await this.#history.read.inTeam({ user: id, team: teamName }));
     if ([...person.connections].some(({ identity }) => isOfTeam(identity))) {
       // Another server may have dismissed the user, such as one that started with other settings.
       if (await isStored()) return;
@@ -91,8 +95,12 @@ export class Team {
   async dismissOthers(): Promise<void> {
     if (this.#settings?.hasRoles) return;
     const users = [...(this.#settings?.users ?? [])];
-    const others = await this.#history.write.othersInTeam({ team: teamName, users });
-    for (const user of others.users) await this.#dismiss(user, Date.now());
+    for (;;) {
+      const asking = { team: teamName, users, most: dismissedAtOnce };
+      const others = await this.#history.write.othersInTeam(asking);
+      for (const user of others.users) await this.#dismiss(user, Date.now());
+      if (others.users.length < dismissedAtOnce) return;
+    }
   }
 
   async #dismiss(user: string, at: number): Promise<void> {

@@ -24,13 +24,13 @@ import { guestIds, userNeed } from '../rows/users.ts';
 import { named, rename } from '../users/users.ts';
 import { applyMessage, askerNeed, eraseFromQuestion, putQuestion, roomOfAsker } from './state.ts';
 import {
+  invitedNeed,
   inviteTeam,
   isInTeam,
   leaveToOne,
   silentNeed,
   teamNeed,
   team as teamTable,
-  wholeTeamNeed,
 } from './team.ts';
 
 /** The lists of questions. `all`: all open ones. */
@@ -198,7 +198,7 @@ const askTeam: Rule<QuestionWrites['askTeam']> = {
     askerNeed(input.user.id, input.team),
     ...sendNeeds(messageOf(input)),
     userNeed(input.user.id),
-    wholeTeamNeed(input.team),
+    invitedNeed(input.id, input.team),
   ],
   run(work, input, changes) {
     const { id, team, user, name, about, at } = input;

@@ -1,11 +1,11 @@
 import type { User } from '../../wire/events.ts';
-import { ask, sql } from '../engine/dialect.ts';
-import type { ReadsOf } from '../engine/read.ts';
+import { ask, inList, raw, sql } from '../engine/dialect.ts';
+import { hasRows, type ReadsOf } from '../engine/read.ts';
 import type { Nothing, Rule } from '../engine/rule.ts';
 import { subject } from '../engine/subject.ts';
 import { table } from '../engine/table.ts';
 import { type Need, needOf, rows, type ValueLoader, type Work } from '../engine/work.ts';
-import { add, peopleLosing, take } from '../members/membership.ts';
+import { add, peopleIn, peopleLosing, take } from '../members/membership.ts';
 import type { Change } from '../records/changes.ts';
 import { acted, isMember, sources } from '../records/member.ts';
 import { aboutUser, isGone } from '../rows/erasures.ts';
@@ -18,13 +18,18 @@ import { named } from '../users/users.ts';
 export interface TeamWrites {
   /** Records that a user is in the team. No-op for a user who is being erased or does not exist. See `leaveTeam`. */
   joinTeam: { in: { user: string; team: string; at: number }; out: Nothing };
-  /** Returns members who are not among `users`. Not a read, because a start without reads needs one thread less. */
-  othersInTeam: { in: { team: string; users: string[] }; out: { users: string[] } };
+  /**
+   * Returns up to `most` members who are not among `users`. Not a read, because a start without reads needs one thread
+   * less.
+   */
+  othersInTeam: { in: { team: string; users: string[]; most: number }; out: { users: string[] } };
 }
 
 export interface TeamReads {
   /** The members of a team, longest known first. */
-  team: { in: { team: string }; out: User[] };
+  team: { in: { team: string; limit: number }; out: User[] };
+  /** Whether the user is in the team. */
+  inTeam: { in: { team: string; user: string }; out: boolean };
 }
 
 /** The members of teams. */
@@ -44,10 +49,32 @@ export const isInTeam = (work: Work, user: string, name: string): boolean =>
 /** Maximum members of a team that become members of a question. */
 const mostInTeam = 200;
 
-export const wholeTeamNeed = (name: string): Need => rows(team, { team: name });
+/** The members of a team who become members of a question, as stored before the transaction. */
+const invitedLoader: ValueLoader<{ team: string; of: string }, readonly string[]> = {
+  name: 'invited members of a team',
+  keyOf: ({ team: name, of }) => `${of} ${name}`,
+  *find({ transaction }, work, needs) {
+    const found: Need[] = [];
+    for (const [name, some] of Map.groupBy(needs, (need) => need.team)) {
+      const members = yield* transaction.query(
+        sql`SELECT user_id FROM chat_team WHERE team = ${name} ORDER BY since, user_id LIMIT ${mostInTeam}`,
+      );
+      const users = members.map(({ user_id }) => user_id as string);
+      for (const need of some) {
+        work.keep(invitedLoader, need, users);
+        found.push(...peopleIn(need.of, users));
+      }
+    }
+    return found;
+  },
+};
+
+/** Returns the need of `inviteTeam`. */
+export const invitedNeed = (room: string, name: string): Need =>
+  needOf(invitedLoader, { team: name, of: room });
 
 /**
- * Makes the members of a team members of a question.
+ * Makes the members of a team members of a question, longest known first.
  * @param options.readSeq the last message that they do not get as unread
  */
 export function inviteTeam(
@@ -56,10 +83,7 @@ export function inviteTeam(
   changes: Change[],
 ): void {
   const how = { source: 'people', role: 'moderator', acted: acted.never, readSeq, at } as const;
-  const members = work
-    .find(team, { team: name })
-    .sort((a, b) => a.since - b.since || (a.user < b.user ? -1 : 1));
-  for (const { user } of members.slice(0, mostInTeam))
+  for (const user of work.value(invitedLoader, { team: name, of: id }))
     add(work, requireRoom(work, id), named(work, user), how, changes);
 }
 
@@ -95,6 +119,8 @@ export function leaveToOne(work: Work, id: string, by: string, at: number, chang
 }
 
 const joinTeam: Rule<TeamWrites['joinTeam']> = {
+  // A question in the same transaction would not invite the user.
+  alone: true,
   needs: ({ user, team: name }) => [teamNeed(user, name), ...aboutUser(user)],
   run(work, { user, team: name, at }) {
     if (!isInTeam(work, user, name) && !isGone(work, user)) work.put(team, { user, team: name, since: at });
@@ -102,23 +128,43 @@ const joinTeam: Rule<TeamWrites['joinTeam']> = {
   },
 };
 
-const othersInTeam: Rule<TeamWrites['othersInTeam']> = {
-  needs: ({ team: name }) => [rows(team, { team: name })],
-  run(work, { team: name, users }) {
-    const members = work.find(team, { team: name }).map(({ user }) => user);
-    return { users: members.filter((user) => !users.includes(user)) };
+/** Members of a team who are not among some users, before the transaction. */
+const othersLoader: ValueLoader<TeamWrites['othersInTeam']['in'], string[]> = {
+  name: 'other members of a team',
+  *find({ dialect, transaction }, work, needs) {
+    for (const need of needs) {
+      const others =
+        need.users.length === 0 ? raw('') : sql`AND NOT ${inList(dialect, 'user_id', need.users)}`;
+      const members = yield* transaction.query(
+        sql`SELECT user_id FROM chat_team WHERE team = ${need.team} ${others} LIMIT ${need.most}`,
+      );
+      work.keep(
+        othersLoader,
+        need,
+        members.map(({ user_id }) => user_id as string),
+      );
+    }
+    return [];
   },
 };
 
+const othersInTeam: Rule<TeamWrites['othersInTeam']> = {
+  alone: true,
+  needs: (input) => [needOf(othersLoader, input)],
+  run: (work, input) => ({ users: work.value(othersLoader, input) }),
+};
+
 const reads: ReadsOf<TeamReads> = {
-  *team(_, { team: name }) {
+  *team(_, { team: name, limit }) {
     const found = yield* ask(
       sql`SELECT users.id AS id, users.name AS name FROM chat_team AS team
           JOIN chat_users AS users ON users.id = team.user_id
-          WHERE team = ${name} ORDER BY since, users.id`,
+          WHERE team = ${name} ORDER BY since, user_id LIMIT ${limit}`,
     );
     return found.map(({ id, name }) => ({ id: id as string, name: name as string }));
   },
+  inTeam: (_, { team: name, user }) =>
+    hasRows(sql`SELECT 1 AS num FROM chat_team WHERE user_id = ${user} AND team = ${name}`),
 };
 
 export const teamSubject = subject<TeamWrites, TeamReads>({

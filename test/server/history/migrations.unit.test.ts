@@ -15,6 +15,7 @@ const fingerprints = {
   '005-search-parts.sql': 'a77cfb254928697271bafafb95c44a929f4d73d417e0e0c74b86fcf2bfa2fbfb',
   '006-mail-replies.sql': 'baa250fb9baa00956898102d550a53333dbf104679c43df513338dc799c280ad',
   '007-questions.sql': '2f6a2e94c093b5cdbc7016ebe3d3829a1eda4214ebbf370b156007e58eded8bc',
+  '008-team-order.sql': '0ef76c85cee545160c007007dd244496ecf61712310fdca537806e776de4194a',
 };
 
 test('no migration that histories contain has changed', () => {

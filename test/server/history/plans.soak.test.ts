@@ -54,7 +54,6 @@ const longer: Record<string, [rows: number, why: string]> = {
   user: [ofUser, 'up to 1,000 unread mentions in each room'],
   namedOutside: [ofUser, 'the mentions of the user'],
   invitesBy: [ofUser, 'the invite links of the user, at most 20 in each room'],
-  team: [all, 'the members of the team, whom the owner names, at most once a second'],
   snippets: [all, 'the texts of the team, at most `mostSnippets`'],
   picturesBy: [ofUser, 'the files of the user'],
   findUsers: [5000, 'members of the rooms of the user, up to `maxScannedMembers`'],
