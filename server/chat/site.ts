@@ -1,4 +1,11 @@
-import { type Act, type Ban, type ErasedMessages, type RoomRecord, sources } from '../history/history.ts';
+import {
+  type Act,
+  type Ban,
+  type ErasedMessages,
+  isConversation,
+  type RoomRecord,
+  sources,
+} from '../history/history.ts';
 import { firstPage } from '../text/format.ts';
 import type { FieldsWith, NewContent } from '../wire/content.ts';
 import { RequestError } from '../wire/errors.ts';
@@ -70,7 +77,10 @@ export async function putRoom(
 }
 
 export async function deleteRoom({ history }: Chat, room: string): Promise<void> {
-  await notDirect(history, room);
+  await requireOther(history, room, {
+    direct: 'direct rooms cannot be deleted: erase one of the two users',
+    question: 'questions cannot be deleted: close the question, or erase its asker',
+  });
   await history.write.deleteRoom({ room });
 }
 
@@ -80,7 +90,10 @@ export async function changeMembers(
   room: string,
   { add, remove }: { add: readonly { id: string; name?: string }[]; remove: readonly string[] },
 ): Promise<number> {
-  await notDirect(history, room);
+  await requireOther(history, room, {
+    direct: 'the members of a direct room are its two users',
+    question: 'the members of a question are its asker and the team: change who is in the team',
+  });
   if (remove.length > 0) {
     const bits = sources.api | sources.people;
     const how = { sources: bits, by: 'api', cause: 'removed', at: Date.now() } as const;
@@ -104,13 +117,19 @@ export async function putUsers(
   await history.write.putSiteUsers({ users: shown, at: Date.now() });
 }
 
-async function notDirect(history: Chat['history'], room: string): Promise<void> {
-  const record = await history.read.room({ room });
+/**
+ * Checks that the room exists and is not a conversation.
+ * @param reasons why the call is impossible in a conversation, and what to do instead
+ */
+async function requireOther(
+  { read }: Chat['history'],
+  room: string,
+  reasons: { direct: string; question: string },
+): Promise<void> {
+  const record = await read.room({ room });
   if (record === null) throw new RequestError('unknown_room');
-  if (record.kind === 'direct')
-    throw new RequestError('bad_request', 'a direct room can be changed only by its two users');
-  if (record.question !== undefined)
-    throw new RequestError('bad_request', 'the members of a question are its asker and the team');
+  if (isConversation(record))
+    throw new RequestError('bad_request', record.question === undefined ? reasons.direct : reasons.question);
 }
 
 /**

@@ -513,3 +513,14 @@ test('without CHAT_TEAM, nobody can ask', async () => {
   expect(await codeOf(ann, 'question:ask', { text: 'x', clientId: newClientId() })).toBe('forbidden');
   expect(await codeOf(ann, 'question:about', {})).toBe('forbidden');
 });
+
+test('the API says why it neither deletes a question nor changes its members, and what to do', async () => {
+  const { room } = await ask(await guest());
+  const wrong = (message: string) => ({ status: 400, body: { error: { code: 'bad_request', message } } });
+  expect(await site.api('DELETE', `/rooms/${room.id}`)).toEqual(
+    wrong('questions cannot be deleted: close the question, or erase its asker'),
+  );
+  expect(await site.api('PATCH', `/rooms/${room.id}/members`, { add: ['lea'] })).toEqual(
+    wrong('the members of a question are its asker and the team: change who is in the team'),
+  );
+});
