@@ -279,3 +279,26 @@ test('another tab shows the question that was asked', { tag: '@soak' }, async ({
     );
   });
 });
+
+test('a login takes the question along and forgets the guest, also while the chat is closed', async ({
+  visitor,
+  site,
+}) => {
+  const { page } = visitor;
+  await page.goto(shop(site));
+  await page.getByRole('button', { name: 'Ask us' }).click();
+  await page.getByRole('textbox', { name: 'Your name' }).fill('Eve');
+  await page.getByRole('textbox', { name: 'Your question' }).fill('Are figs sweet?');
+  await page.getByRole('button', { name: 'Send' }).click();
+  await expect(visitor.message('Are figs sweet?')).toBeVisible();
+  await page.getByRole('button', { name: 'Close chat' }).first().click();
+  const guests = () =>
+    page.evaluate(() => Object.keys(localStorage).filter((key) => key.endsWith('guest')).length);
+  expect(await guests()).toBe(1);
+  const value = await site.login('frida');
+  await page.context().addCookies([{ name: 'PHPSESSID', value, domain: '127.0.0.1', path: '/' }]);
+  await page.goto(shop(site));
+  await expect.poll(guests).toBe(0);
+  await page.getByRole('button', { name: /^Ask us/ }).click();
+  await expect(visitor.message('Are figs sweet?')).toBeVisible();
+});

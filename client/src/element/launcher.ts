@@ -41,7 +41,7 @@ const pictures = { open: 'M4 5h16v11.5H10.5L6 20v-3.5H4z', close: 'm5 9.5 7 7 7-
 
 /**
  * A round button with the number of unread messages. It opens the chat in a panel. The chat is loaded when it is first
- * opened and then stays.
+ * opened, or after the login of a guest, and then stays.
  *
  * @attr side - `start` or `end`, which is the default
  */
@@ -68,7 +68,7 @@ export class PhpChatLauncher extends HTMLElement {
     const slot = document.createElement('slot');
     slot.name = 'chat';
     // A page that morphs its content to a new response removes the chat, which the response does not have.
-    slot.addEventListener('slotchange', () => this.#panel.open && this.#load());
+    slot.addEventListener('slotchange', () => this.#panel.open && this.load());
     this.#panel.append(slot);
     this.#button.onclick = () => (this.#panel.open ? this.close() : this.open());
     // `cancel` is the Back of a phone. Esc is handled as a key, so that elements inside can use it first.
@@ -210,7 +210,7 @@ export class PhpChatLauncher extends HTMLElement {
   }
 
   #show(byReader: boolean): void {
-    this.#load();
+    this.load();
     if (this.#small.matches) this.#panel.showModal();
     else if (byReader) this.#panel.show();
     // The panel was open on the previous page. The focus stays where it is on this page.
@@ -218,7 +218,8 @@ export class PhpChatLauncher extends HTMLElement {
     this.#draw();
   }
 
-  #load(): void {
+  /** Loads the chat without opening the panel. */
+  load(): void {
     // A page that replaces its content may have copied the chat with the launcher, or removed the chat.
     if (this.#chat?.parentNode === this) return;
     this.#chat ??= this.querySelector('php-chat') ?? document.createElement('php-chat');

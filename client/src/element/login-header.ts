@@ -22,6 +22,17 @@ export async function loginHeader(
   }
 }
 
+/**
+ * Loads the chat after the login of a guest. It takes along what the guest asked, and forgets the guest.
+ *
+ * @param guest - as for `loginHeader`
+ * @param user - for whom the server answered. `isGuest` would load the chat also before the login
+ */
+export function leaveGuest(guest: string | undefined, user: { id: string } | undefined): void {
+  if (guest !== undefined && user?.id.startsWith('g-') === false)
+    document.querySelector('php-chat-launcher')?.load();
+}
+
 function ticketOf(address: string): Promise<string | null> {
   const url = new URL(address, document.baseURI).href;
   const own = tickets.get(url) ?? new Tickets(url, { renew: async () => false, loggedOut() {} });

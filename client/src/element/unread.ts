@@ -194,24 +194,20 @@ export class Unread {
     // For its own origin, an insecure page sends neither `Origin` nor `Sec-Fetch-Site`. The server would refuse, and
     // the browser would log an error.
     if (!isSecureContext && this.#server.startsWith(`${origin}/`)) return;
+    const guest = storedValue(this.#server, 'guest');
+    // The cookie is enough, except for a login by ticket and a guest.
+    const login = this.#ticketUrl || guest ? await import('./login-header.ts') : undefined;
     const answer = await fetch(new URL('me', this.#server), {
       credentials: 'include',
-      headers: await this.#headers(),
+      headers: await login?.loginHeader(this.#ticketUrl, guest),
       cache: 'no-store',
       signal: AbortSignal.timeout(TIMEOUT_MS),
     });
     if (!answer.ok) throw new Error();
-    const { unread = 0 } = (await answer.json()) as { unread?: number };
+    const { unread = 0, user } = (await answer.json()) as { unread?: number; user?: { id: string } };
+    login?.leaveGuest(guest, user);
     this.#learn(unread);
     this.#tell(unread, false);
-  }
-
-  /** The cookie is enough, except for a login by ticket and a guest. */
-  async #headers(): Promise<HeadersInit> {
-    const guest = storedValue(this.#server, 'guest');
-    if ((this.#ticketUrl ?? guest) === undefined) return {};
-    const login = await import('./login-header.ts');
-    return login.loginHeader(this.#ticketUrl, guest);
   }
 }
 
