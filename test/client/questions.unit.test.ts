@@ -192,4 +192,42 @@ describe('what the team sees of the questions', () => {
     expect(questions.list?.map((listed) => listed.room)).toEqual(['r-1', 'r-2', 'r-3']);
     expect(questions.hasMore).toBe(false);
   });
+
+  test('a change leaves the list as long as it was, with all its pages', async () => {
+    const all = Array.from({ length: 130 }, (_, n) => question(`r-${n}`));
+    let requests = 0;
+    const { questions } = start({
+      'question:list': ({ cursor = '0' }) => {
+        requests++;
+        const end = Number(cursor) + 50;
+        return { questions: all.slice(Number(cursor), end), next: end < all.length ? `${end}` : undefined };
+      },
+    });
+    questions.show();
+    await vi.advanceTimersByTimeAsync(0);
+    for (let page = 0; page < 2; page++) {
+      questions.more();
+      await vi.advanceTimersByTimeAsync(0);
+    }
+    questions.question(question('r-120', { waitingSince: 1 }));
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(questions.list?.map((listed) => listed.room)).toEqual(all.map(({ room }) => room));
+    expect(questions.hasMore).toBe(false);
+    expect(requests).toBe(6);
+  });
+
+  test('a change of a question during the request of a page does not drop the page', async () => {
+    const { questions } = start({
+      'question:list': ({ cursor }) => {
+        if (cursor === undefined) return { questions: [question('r-1')], next: 'c' };
+        questions.question(question('r-1', { by: me }));
+        return { questions: [question('r-2')] };
+      },
+    });
+    questions.show();
+    await vi.advanceTimersByTimeAsync(0);
+    questions.more();
+    await vi.advanceTimersByTimeAsync(0);
+    expect(questions.list?.map((listed) => listed.room)).toEqual(['r-1', 'r-2']);
+  });
 });

@@ -16,7 +16,6 @@ import type { Follower } from './chat-listener.ts';
 export type WhichQuestions = RequestOf<'question:list'>['which'];
 type Snippets = Answers['question:snippets']['snippets'];
 
-const PAGE = 50;
 /** A busy team gets many changes at once. The list is requested again at most once in this time, in ms. */
 const PAUSE_MS = 500;
 /** The room is removed within this time after another member of the team took the question. */
@@ -189,15 +188,10 @@ export class Questions implements Follower {
 
   /** Loads the next page. */
   more(): void {
-    const { which, list } = this;
+    const { which } = this;
     void this.#chat.tasks.once('more questions', async (current) => {
-      const answer = await this.#chat.request('question:list', { which, limit: PAGE, cursor: this.#next });
-      // The list may have been loaded again since then.
-      if (!current() || list !== this.list) return;
-      const listed = new Set(list?.map(({ room }) => room));
-      // A question that was answered comes again at a later place.
-      const others = answer.questions.filter(({ room }) => !listed.has(room));
-      this.#list([...(list ?? []), ...others], answer);
+      const answer = await this.#chat.request('question:list', { which, cursor: this.#next });
+      if (current() && which === this.which) this.#list([...(this.list ?? []), ...answer.questions], answer);
     });
   }
 
@@ -273,18 +267,23 @@ export class Questions implements Follower {
       while (this.#isOutdated) {
         this.#isOutdated = false;
         const { which } = this;
-        // As many as were shown, up to the server's limit, so that the list does not become shorter.
-        const limit = Math.min(100, Math.max(PAGE, this.list?.length ?? 0));
-        const answer = await this.#chat.request('question:list', { which, limit });
-        if (!current()) return;
-        if (which === this.which) this.#list(answer.questions, answer);
+        const questions: Question[] = [];
+        let answer: Answers['question:list'] | undefined;
+        // As many as were shown, so that the list does not become shorter.
+        do {
+          answer = await this.#chat.request('question:list', { which, cursor: answer?.next });
+          if (!current()) return;
+          questions.push(...answer.questions);
+        } while (answer.next !== undefined && questions.length < (this.list?.length ?? 0));
+        if (which === this.which) this.#list(questions, answer);
       }
     });
   }
 
   #list(questions: readonly Question[], { counts, next }: Answers['question:list']): void {
-    for (const question of questions) this.#known.set(question.room, question);
-    this.list = questions;
+    // A question that was answered comes again at a later place.
+    this.list = [...new Map(questions.map((question) => [question.room, question])).values()];
+    for (const question of this.list) this.#known.set(question.room, question);
     this.counts = counts;
     this.#next = next;
     this.#changed();
