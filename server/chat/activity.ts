@@ -1,3 +1,4 @@
+import { isConversation } from '../history/history.ts';
 import type { Directory } from './directory.ts';
 import { type Connection, membersOf, type Person, type Room } from './model.ts';
 import type { Publisher } from './publisher.ts';
@@ -45,8 +46,8 @@ export class Activity {
   }
 
   #send(room: Room, toJoined: boolean): void {
-    // A direct room has a different name for each user.
-    if (room.record.kind === 'direct') for (const person of room.here) this.#sendTo(room, [person], toJoined);
+    // The name of a conversation differs between its users.
+    if (isConversation(room.record)) for (const person of room.here) this.#sendTo(room, [person], toJoined);
     else this.#sendTo(room, room.here, toJoined);
   }
 

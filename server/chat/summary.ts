@@ -35,7 +35,7 @@ export function summaryOf(directory: Directory, room: Room, connection: Connecti
   const muted = directory.restrictions.muteOf(record.id, identity.id);
   const summary: RoomSummary = {
     id: record.id,
-    name: partner?.user.name ?? record.name,
+    name: nameFor(directory, room, person),
     kind: record.kind,
     member: member !== undefined,
     members: membersOf(room),
@@ -143,9 +143,16 @@ export function previewsFor(record: RoomRecord, user: string): 'asked' | 'off' |
   return wantsPreviews(record, user) ? 'asked' : 'off';
 }
 
-/** Returns the name of a room for a member. A direct room has the peer's name. */
+/**
+ * Returns the name of a room for a member. A direct room has the peer's name. For the team, the name of a question
+ * begins with that of its asker.
+ */
 export function nameFor(directory: Directory, room: Room, person: Person): string {
-  return partnerOf(directory, room, person)?.user.name ?? room.record.name;
+  const { name, question } = room.record;
+  const partner = partnerOf(directory, room, person);
+  if (partner !== undefined) return partner.user.name;
+  const { asker } = question ?? {};
+  return asker === undefined || asker.id === person.user.id ? name : `${asker.name}: ${name}`;
 }
 
 export function previewOf(message: StoredMessage): LastMessage {

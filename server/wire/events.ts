@@ -137,7 +137,11 @@ const questionState = {
 /** A room as its reader sees it. */
 const roomSummary = z.object({
   id: roomId.describe('The room ID.'),
-  name: z.string().describe('The name; in a direct room, the name of the other user.'),
+  name: z
+    .string()
+    .describe(
+      'The name; in a direct room, the name of the other user. For the team, a question has also that of its asker.',
+    ),
   topic: z.string().exactOptional().describe('The topic.'),
   kind: kind.describe('Who can read the room.'),
   member: z.boolean().describe('Whether the reader is a member.'),

@@ -236,9 +236,11 @@ export class Notifications implements Follower {
     };
   }
 
-  #titleOf({ summary: { kind, name: room } }: Room, message: NewMessage): string {
-    const { name } = message.user;
+  #titleOf({ summary: { kind, name: room, question } }: Room, message: NewMessage): string {
+    const { id, name } = message.user;
     if (kind === 'direct') return name;
+    // The name of the question has that of its asker.
+    if (question?.asker.id === id) return room;
     const isToMe = mentions(message, this.#chat.me?.id);
     return isToMe ? this.#strings.text('mention.you', { name, room }) : `${name} · ${room}`;
   }

@@ -130,6 +130,19 @@ test('the team learns to whom it can hand a question over', async () => {
     .toEqual(expect.arrayContaining([ida.ready.user, joe.ready.user]));
 });
 
+test('for the team, the name of a question begins with that of its asker', async () => {
+  const [ida, joe] = await team();
+  const eve = await guest();
+  const { room } = await ask(eve);
+  const name = `${eve.ready.user.name}: Where is my order?`;
+  expect((await openIt(ida, room.id)).room.name).toBe(name);
+  await expect.poll(() => eventsOf(joe, 'room:added').find(({ id }) => id === room.id)?.name).toBe(name);
+  await ask(eve, 'Hello?');
+  const nameFor = (client: ChatClient) =>
+    eventsOf(client, 'room:activity').find((news) => news.room === room.id)?.name;
+  await expect.poll(() => [eve, joe].map(nameFor)).toEqual(['Where is my order?', name]);
+});
+
 test('a question of a guest reaches the team, which answers it', async () => {
   const [ida, joe] = await team();
   const eve = await guest();

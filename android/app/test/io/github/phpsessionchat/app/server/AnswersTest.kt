@@ -12,7 +12,7 @@ class AnswersTest : ServerTest() {
         setCookie()
         activity
         awaitText("Are dogs allowed?")
-        compose.onNodeWithText("Are dogs allowed?").performClick()
+        compose.onNodeWithText("Are dogs allowed?", substring = true).performClick()
         awaitDescription("Send")
         awaitText("Unassigned · waiting for")
         compose.onNodeWithText("Take").performClick()
