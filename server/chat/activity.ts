@@ -2,7 +2,7 @@ import { isConversation } from '../history/history.ts';
 import type { Directory } from './directory.ts';
 import { type Connection, membersOf, type Person, type Room } from './model.ts';
 import type { Publisher } from './publisher.ts';
-import { nameFor, previewOf, runsAfter } from './summary.ts';
+import { nameFor, previewOf, runsAfter, uncounted } from './summary.ts';
 
 /** The minimum time between two announcements of new messages in a room. */
 const intervalMs = 1000;
@@ -46,9 +46,14 @@ export class Activity {
   }
 
   #send(room: Room, toJoined: boolean): void {
-    // The name of a conversation differs between its users.
-    if (isConversation(room.record)) for (const person of room.here) this.#sendTo(room, [person], toJoined);
-    else this.#sendTo(room, room.here, toJoined);
+    const shared: Person[] = [];
+    for (const person of room.here) {
+      const { ownUnread } = person.memberships.get(room.record.id)?.member ?? {};
+      // The name of a conversation differs between its users.
+      if (ownUnread !== undefined || isConversation(room.record)) this.#sendTo(room, [person], toJoined);
+      else shared.push(person);
+    }
+    this.#sendTo(room, shared, toJoined);
   }
 
   #sendTo(room: Room, people: Iterable<Person>, toJoined: boolean): void {
@@ -62,13 +67,15 @@ export class Activity {
     const [first] = receivers;
     if (first === undefined) return;
     const ids = receivers.map(({ id }) => id);
+    const { member } = first.person.memberships.get(record.id) ?? {};
+    const deleted = runsAfter(uncounted(record, member), record.firstSeq - 1);
     this.#publisher.toConnections(ids, 'room:activity', {
       room: record.id,
       head: record.head,
       lastSeq: record.lastSeq,
       firstSeq: record.firstSeq === 1 ? undefined : record.firstSeq,
       threadOnly: record.threadOnly?.total,
-      deleted: record.deleted && runsAfter(record.deleted, record.firstSeq - 1),
+      deleted: deleted.length === 0 ? undefined : deleted,
       members: membersOf(room),
       name: nameFor(this.#directory, room, first.person),
       topic: record.topic,

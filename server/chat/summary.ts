@@ -2,6 +2,7 @@ import {
   chosenNotify,
   deletedUser,
   type History,
+  type MemberRecord,
   type Membership,
   notifyOf,
   otherOf,
@@ -12,7 +13,7 @@ import {
   wantsPreviews,
 } from '../history/history.ts';
 import type { Can, LastMessage, RoomSummary, SiteRole, Totals, User } from '../wire/events.ts';
-import type { Runs } from '../wire/runs.ts';
+import { addToRuns, type Runs } from '../wire/runs.ts';
 import { isVisitor, memberBySession, moderatesSite, rightsIn } from './access.ts';
 import { type Directory, requireRoom } from './directory.ts';
 import { countMentions } from './messages/unread-mentions.ts';
@@ -43,7 +44,7 @@ export function summaryOf(directory: Directory, room: Room, connection: Connecti
     head: record.head,
     lastSeq: record.lastSeq,
     readSeq,
-    unread: member === undefined ? 0 : unreadOf(record, readSeq, person.blocked),
+    unread: member === undefined ? 0 : unreadOf(record, member, person.blocked),
     mentions:
       membership === undefined ? 0 : countMentions(membership.mentions, person.blocked, record.firstSeq),
     notify: chosenNotify(record.kind, member),
@@ -61,10 +62,8 @@ export function summaryOf(directory: Directory, room: Room, connection: Connecti
     const quietMs = quietForMs(member);
     if (quietMs > 0) summary.quietForMs = quietMs;
     if (isArchived(record, membership, person.blocked)) summary.archived = true;
-    if (record.deleted !== undefined) {
-      const deleted = runsAfter(record.deleted, readSeq);
-      if (deleted.length > 0) summary.deleted = deleted;
-    }
+    const deleted = runsAfter(uncounted(record, member), readSeq);
+    if (deleted.length > 0) summary.deleted = deleted;
   }
   Object.assign(summary, record.settings);
   if (record.firstSeq > 1) summary.firstSeq = record.firstSeq;
@@ -195,15 +194,22 @@ export function partnerOf(
   return { user: { id, name }, known: true, present: directory.isHere(id), readSeq };
 }
 
+/** Returns the messages that do not count as unread for a member: deleted ones, and own ones among unread ones. */
+export const uncounted = (
+  { deleted = [] }: Pick<RoomRecord, 'deleted'>,
+  { ownUnread = [] }: Partial<Pick<MemberRecord, 'ownUnread'>> = {},
+): Runs => ownUnread.reduce(addToRuns, deleted);
+
 /**
- * Counts unread messages without deleted and expired ones, and those that are only in a thread. A direct room with a
- * blocked peer has none.
+ * Counts unread messages without deleted, own and expired ones, and those that are only in a thread. A direct room with
+ * a blocked peer has none.
  */
-function unreadOf(room: RoomRecord, readSeq: number, blocked: ReadonlySet<string>): number {
-  const { firstSeq, pair } = room;
+function unreadOf(room: RoomRecord, member: MemberRecord, blocked: ReadonlySet<string>): number {
+  const { firstSeq, lastSeq, pair, threadOnly } = room;
   // Users cannot block themselves, so a blocked user of the pair is the peer.
   if (pair?.some((id) => blocked.has(id))) return 0;
-  return shownAfter(room, Math.max(readSeq, firstSeq - 1));
+  const deleted = uncounted(room, member);
+  return shownAfter({ lastSeq, threadOnly, deleted }, Math.max(member.readSeq, firstSeq - 1));
 }
 
 /** Returns the runs that contain messages after `seq`. */
@@ -221,7 +227,7 @@ function totalsOf({ memberships, blocked }: CountedRooms): Totals {
     if (notifyOf(record.kind, member) === 'none') continue;
     const mentioned = countMentions(mentions, blocked, record.firstSeq);
     // Includes replies that are only in a thread if they concern the user.
-    totals.unread += Math.max(unreadOf(record, member.readSeq, blocked), mentioned);
+    totals.unread += Math.max(unreadOf(record, member, blocked), mentioned);
     totals.mentions += mentioned;
   }
   return totals;

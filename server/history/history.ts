@@ -40,6 +40,7 @@ export {
   leftOf,
   type MemberRecord,
   notifyOf,
+  ownAfter,
   quietForMs,
   type Restriction,
   type RestrictionKind,

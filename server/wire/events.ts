@@ -168,7 +168,7 @@ const roomSummary = z.object({
   deleted: runs
     .exactOptional()
     .describe(
-      'Deleted messages after `readSeq`, which are not unread. Only for members. Absent without any.',
+      'Messages after `readSeq` that are not unread: deleted ones, and own ones that were sent while others were unread. Only for members. Absent without any.',
     ),
   mentions: counter.describe(
     'The number of unread messages that mention the reader or all members, or reply in a followed thread.',

@@ -1,4 +1,4 @@
-import { type Change, otherOf } from '../../history/history.ts';
+import { type Change, otherOf, ownAfter } from '../../history/history.ts';
 import { RequestError } from '../../wire/errors.ts';
 import type { Answers, RequestPayload } from '../../wire/events.ts';
 import type { Chat } from '../chat.ts';
@@ -38,7 +38,7 @@ export async function markRead(
 /** A read marker was moved. */
 export const readEffect: Effect<'read'> = {
   outdates: (_, { user }) => [user],
-  apply({ directory, publisher, seenBy }, change, find) {
+  apply({ directory, publisher, seenBy, summaries }, change, find) {
     const { user, readSeq, again = false, unread, asker } = change;
     const room = directory.room(change.room);
     const reader = find(user);
@@ -46,6 +46,8 @@ export const readEffect: Effect<'read'> = {
     const partner = room?.partners.get(user);
     if (partner !== undefined) partner.readSeq = Math.max(partner.readSeq, readSeq);
     if (room === undefined) return undefined;
+    // Only the number of unread messages changed.
+    if (change.ownUnread !== undefined) return () => summaries.send(room, reader?.connections ?? []);
     return () => {
       if (!again) seenBy.read(room, user, readSeq);
       const { id, pair, firstSeq } = room.record;
@@ -70,10 +72,10 @@ export const readEffect: Effect<'read'> = {
 function applyRead({ memberships, blocked }: Person, change: Change & { type: 'read' }): void {
   const membership = memberships.get(change.room);
   if (membership === undefined) return;
-  const { seenSeq: _, ...member } = membership.member;
+  const { seenSeq: _, ownUnread, ...member } = membership.member;
   const { seenSeq, unread } = change;
   const readSeq = unread === undefined ? Math.max(member.readSeq, change.readSeq) : change.readSeq;
-  membership.member = { ...member, readSeq, seenSeq };
+  membership.member = { ...member, readSeq, seenSeq, ...ownAfter(change.ownUnread ?? ownUnread, readSeq) };
   let { mentions } = membership;
   for (const [seq, author] of unread ?? [])
     mentions = withMention(withoutMention(mentions, seq), author, seq, blocked);

@@ -116,6 +116,9 @@ export function post(
   recordWriting(work, message, { wroteAt: sentAt, waited: input.waited !== undefined }, changes);
   tellPosted(work, room, message, changes);
   return { message, repeated: false };
+/** Maximum own messages among unread ones that do not count as unread. */
+const mostOwnUnread = 100;
+
 }
 
 /**
@@ -125,16 +128,24 @@ export function post(
  */
 export function recordWriting(
   work: Work,
-  { room, user, seq }: StoredMessage,
+  { room, user, seq, threadOnly }: StoredMessage,
   { wroteAt, waited }: { wroteAt?: number; waited: boolean },
   changes: Change[],
 ): void {
   const member = getMember(work, room, user.id);
   if (!isMember(member)) return;
   const wrote = { acted: acted.written, ...(wroteAt === undefined ? {} : { wroteAt }) };
-  if (waited && hasBetween(requireRoom(work, room), member.readSeq, seq))
-    return setMember(work, room, user.id, { ...member, ...wrote });
-  const { seenSeq, ...rest } = member;
+  const { seenSeq, ownUnread = [], ...rest } = member;
+  const { readSeq } = member;
+  if (waited && hasBetween(requireRoom(work, room), readSeq, seq)) {
+    // Replies that are only in a thread do not count either way.
+    if (threadOnly !== undefined) return setMember(work, room, user.id, { ...member, ...wrote });
+    const own = { ownUnread: [...ownUnread, seq].slice(-mostOwnUnread) };
+    setMember(work, room, user.id, { ...member, ...wrote, ...own });
+    const seen = seenSeq === undefined ? {} : { seenSeq };
+    changes.push({ type: 'read', room, user: user.id, readSeq, again: true, ...seen, ...own });
+    return;
+  }
   setMember(work, room, user.id, { ...rest, ...wrote, readSeq: seq });
   changes.push({ type: 'read', room, user: user.id, readSeq: seq });
 }

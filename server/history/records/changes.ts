@@ -71,7 +71,8 @@ export type Change = {
   | { type: 'restricted'; room: RoomRecord; user: string; kind: RestrictionKind; now: Restriction | null }
   /**
    * A read marker was moved. `seenSeq`: as in `MemberRecord`. `again`: these messages were read before, so other users
-   * already know. `unread`: set if the marker was moved back; the mentions after it, with their authors.
+   * already know. `ownUnread`: as in `MemberRecord`, set if it has a new message. `unread`: set if the marker was moved
+   * back; the mentions after it, with their authors.
    */
   | {
       type: 'read';
@@ -80,6 +81,7 @@ export type Change = {
       readSeq: number;
       seenSeq?: number;
       again?: true;
+      ownUnread?: readonly number[];
       unread?: readonly (readonly [seq: number, author: string])[];
     }
   | { type: 'user'; user: UserRecord }

@@ -46,6 +46,7 @@ export const columnTypes = {
   role: 'text',
   read_seq: 'int',
   seen_seq: 'int',
+  own_unread: 'text',
   from_seq: 'int',
   notify: 'text',
   quiet_until: 'int',

@@ -42,6 +42,11 @@ export interface MemberRecord extends RoomPreferences {
   readSeq: number;
   /** The highest `readSeq` of this membership. Set only while the read marker is moved back. */
   seenSeq?: number;
+  /**
+   * The newest own messages after `readSeq`, which were sent while messages of others were unread: scheduled, approved or
+   * by mail. They do not count as unread.
+   */
+  ownUnread?: readonly number[];
   /** The first `readSeq` of the membership. Read receipts exclude messages up to it. Absent if it was 0. */
   fromSeq?: number;
   /** The user's participation in the room, a value of `acted`. */
@@ -84,6 +89,12 @@ export function leftOf({ until }: Pick<Restriction, 'until'>, at: number): numbe
   return until === undefined ? forGood : until - at;
 }
 
+/** Returns the field with the messages of `ownUnread` after `seq`, if any. */
+export function ownAfter(own: readonly number[] = [], seq: number): Pick<MemberRecord, 'ownUnread'> {
+  const ownUnread = own.filter((one) => one > seq);
+  return ownUnread.length === 0 ? {} : { ownUnread };
+}
+
 export function isMember(member: MemberRecord | null | undefined): member is MemberRecord {
   return member !== null && member !== undefined && member.sources !== 0;
 }
@@ -98,6 +109,7 @@ const columns: { readonly [Column in ColumnName]?: (member: MemberRecord) => Val
   role: ({ role }) => role,
   read_seq: ({ readSeq }) => readSeq,
   seen_seq: ({ seenSeq }) => seenSeq,
+  own_unread: ({ ownUnread }) => ownUnread && JSON.stringify(ownUnread),
   from_seq: ({ fromSeq }) => fromSeq,
   notify: ({ notify }) => notify,
   quiet_until: ({ quietUntil }) => quietUntil,
@@ -123,6 +135,7 @@ export function memberFrom(row: Row): MemberRecord {
     role: row.role as MemberRecord['role'],
     readSeq: row.read_seq as number,
     seenSeq: (row.seen_seq ?? undefined) as number | undefined,
+    ownUnread: row.own_unread === null ? undefined : JSON.parse(row.own_unread as string),
     fromSeq: (row.from_seq ?? undefined) as number | undefined,
     notify: (row.notify ?? undefined) as MemberRecord['notify'],
     quietUntil: (row.quiet_until ?? undefined) as number | undefined,

@@ -44,7 +44,8 @@ const ask = async (client: ChatClient, text: string) =>
 
 test('an answer to a guest who left is mailed with its text, and can be answered by mail', async () => {
   const ida = open(await site.person({ account: { mail: 'ida@site.example' } }, 'ida'));
-  const eve = await guest();
+  const secret = newSecret();
+  const eve = await guest(secret);
   const room = await ask(eve, 'Do you have tulips?');
   expect(await eve.request('question:address', { mail: 'eve@mail.example' })).toEqual({ address: 'given' });
   eve.close();
@@ -57,6 +58,8 @@ test('an answer to a guest who left is mailed with its text, and can be answered
   expect(mail.text).toContain('because you asked a question');
   expect(mail.headers.get('subject')).toEqual(['Our garden answered your question']);
   expect(JSON.stringify(server.mails)).not.toContain('a secret note');
+  await say(ida, room, 'And white ones');
+  const there = await guest(secret);
   const answer = bytesOf({ body: '\nTen of them, please.\n' }, replyTo(mail), { from: 'eve@mail.example' });
   expect(await passMail(site.chat.url, answer)).toBe('posted');
   expect(await passMail(site.chat.url, answer)).toBe('repeated');
@@ -64,6 +67,18 @@ test('an answer to a guest who left is mailed with its text, and can be answered
   await expect
     .poll(() => eventsOf(ida, 'question:changed').at(-1)?.question)
     .toMatchObject({ address: 'verified', waitingSince: expect.any(Number) });
+  // The own answer is not unread, as the message before it that the mail does not have.
+  const unread = { unread: 1, readSeq: 2, deleted: [[4, 1]] };
+  await expect.poll(() => eventsOf(there, 'room:changed').at(-1)).toMatchObject(unread);
+  await say(ida, room, 'Done');
+  const news = () => eventsOf(there, 'room:activity').find(({ lastSeq }) => lastSeq === 5);
+  await expect.poll(() => news()?.deleted).toEqual([[4, 1]]);
+  const again = await guest(secret);
+  expect(again.ready.rooms.find(({ id }) => id === room)).toMatchObject({ ...unread, unread: 2 });
+  expect(again.ready.totals).toMatchObject({ unread: 2 });
+  const { room: read } = await again.request('read:mark', { room, seq: 5 });
+  expect(read).toMatchObject({ unread: 0 });
+  expect(read).not.toHaveProperty('deleted');
   // Neither the team nor anyone else gets the address.
   expect(JSON.stringify(ida.events)).not.toContain('eve@mail.example');
   const forged = bytesOf({ body: '\nnot me\n' }, replyTo(mail), {
