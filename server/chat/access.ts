@@ -1,9 +1,9 @@
 import {
   type History,
+  hasReader,
   isMember,
   isReadable,
   type MemberRecord,
-  type RoomQuestion,
   type RoomRecord,
   sources,
 } from '../history/history.ts';
@@ -62,11 +62,10 @@ export function memberBySession(
  * history/messages/posting.ts, and moderating by `isModerator` in history/members/membership.ts.
  */
 export function rightsIn(room: RoomRecord, { roles, member }: Actor): Right[] {
-  if (room.question !== undefined) return rightsInQuestion(room.question, { roles, member });
+  if (room.question !== undefined) return rightsInQuestion(room, { roles, member });
   if (isVisitor({ roles }))
     return room.settings.write === 'moderators' || !roles.includes('guest') ? ['leave'] : ['send', 'leave'];
-  // If the other user was erased, messages would have no reader.
-  if (room.kind === 'direct') return room.pair === undefined ? [] : ['send', 'pin'];
+  if (room.kind === 'direct') return hasReader(room) ? ['send', 'pin'] : [];
   const admin = roles.includes('admin');
   const owner = member?.role === 'owner' || admin;
   const moderator = owner || member?.role === 'moderator' || roles.includes('moderator');
@@ -79,10 +78,8 @@ export function rightsIn(room: RoomRecord, { roles, member }: Actor): Right[] {
 }
 
 /** Site roles give no rights in a question, because only its members may know it. */
-function rightsInQuestion({ asker }: RoomQuestion, { roles, member }: Actor): Right[] {
-  // If the asker was erased, messages would have no reader.
-  if (member?.role === 'moderator')
-    return asker === undefined ? ['leave'] : ['send', 'moderate', 'pin', 'leave'];
+function rightsInQuestion(room: RoomRecord, { roles, member }: Actor): Right[] {
+  if (member?.role === 'moderator') return hasReader(room) ? ['send', 'moderate', 'pin', 'leave'] : ['leave'];
   return roles.includes('reader') || member === undefined ? [] : ['send'];
 }
 

@@ -1,4 +1,5 @@
 import { type History, mailRepliesStoredFor, mailStopsFor, type Reads, sources } from '../history/history.ts';
+import { forgetOldAddresses } from './questions/address.ts';
 
 /** A private room without members is deleted after this time, in ms. */
 const emptyFor = 30 * 24 * 60 * 60 * 1000;
@@ -16,8 +17,6 @@ const devicesFor = 30 * 24 * 60 * 60 * 1000;
 const pendingTtlMs = 30 * 24 * 60 * 60 * 1000;
 /** Pending and rejected messages discarded in one write. */
 const pendingBatchSize = 100;
-/** A guest's address that was not verified is deleted this long after the last message of the question, in ms. */
-const addressesFor = 30 * 24 * 60 * 60 * 1000;
 /** Daily message counts are deleted at this age, in ms. */
 const daysFor = 400 * 24 * 60 * 60 * 1000;
 
@@ -92,13 +91,6 @@ export function enforceRetention(
       after = page.next;
     }
   };
-  const forgetAddresses = async () => {
-    let more = true;
-    while (more && !signal.aborted) {
-      const old = { before: Date.now() - addressesFor, most: roomsAtOnce };
-      more = (await history.write.forgetQuestionAddresses(old)).forgotten === roomsAtOnce;
-    }
-  };
   let isRunning = false;
   const turn = async () => {
     if (isRunning) return;
@@ -109,7 +101,7 @@ export function enforceRetention(
       await forgetActs();
       await forgetPending();
       await endGuests();
-      await forgetAddresses();
+      await forgetOldAddresses(history, signal);
       await history.write.forgetInvites({ before: Date.now() - invitesFor });
       await history.write.forgetDevices({ before: Date.now() - devicesFor });
       await history.write.forgetMailStops({ before: Date.now() - mailStopsFor });

@@ -59,6 +59,7 @@ export type { Act, Ban } from './records/moderation.ts';
 export { isQuestionId, questionId, type RoomQuestion } from './records/question.ts';
 export {
   hasBegun,
+  hasReader,
   isConversation,
   isReadable,
   isUserRoom,

@@ -181,7 +181,7 @@ const pages = {
     facts: [
       fact`the team keeps, up to ${constant('server/history/questions/snippets.ts', 'mostSnippets')}.`,
       fact`are mailed, at most one mail ${betweenMails} hour`,
-      fact`Another one is deleted ${constant(retention, 'addressesFor', day)} days`,
+      fact`Another one is deleted ${constant(guestAddress, 'keptForMs', day)} days`,
       fact`- ${constant('server/history/questions/questions.ts', 'mostGuestsOfAddress')} guests can have`,
       fact`send \`question:address\` ${constant(guestAddress, /addressChanges = new RateLimit\(\{ count: (\d+)/)} times in ${constant(guestAddress, /addressChanges = .+, ms: ([\d_ *]+)/, hour)} hour`,
       fact`up to ${constant(team, 'faces')} faces of the team`,

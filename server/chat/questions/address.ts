@@ -8,6 +8,11 @@ import { teamName } from './team.ts';
 
 // The mail address of a guest, to which answers are mailed.
 
+/** An address that was not verified is deleted this long after the last message of the question, in ms. */
+const keptForMs = 30 * 24 * 60 * 60_000;
+/** Addresses that are deleted in one write. */
+const addressesAtOnce = 100;
+
 /** How often the guests of a network address can set their mail addresses. */
 const addressChanges = new RateLimit({ count: 5, ms: 60 * 60_000 });
 
@@ -41,5 +46,17 @@ export async function forgetAddress({ write }: Pick<History, 'write'>, user: str
   } catch (error) {
     // The guest has no question any more.
     if (!(error instanceof RequestError && error.code === 'forbidden')) throw error;
+  }
+}
+
+/** Deletes the addresses that nobody verified in time. */
+export async function forgetOldAddresses(
+  { write }: Pick<History, 'write'>,
+  signal: AbortSignal,
+): Promise<void> {
+  let forgotten = addressesAtOnce;
+  while (forgotten === addressesAtOnce && !signal.aborted) {
+    const old = { before: Date.now() - keptForMs, most: addressesAtOnce };
+    ({ forgotten } = await write.forgetQuestionAddresses(old));
   }
 }

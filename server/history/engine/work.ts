@@ -24,6 +24,8 @@ export type Store = (context: WriteContext, work: Work) => Asking<void> | undefi
 export interface Hooks {
   /** Called after a new message, with the room before it. */
   onMessage?(work: Work, room: RoomRow, message: StoredMessage, changes: Change[]): void;
+  /** Called when a room is deleted. */
+  onRemoval?(work: Work, room: RoomRow): void;
   /** Called when a user is erased, for each room of which the user was a member. */
   onErasure?(work: Work, erased: { room: string; user: string; at: number }, changes: Change[]): void;
 }

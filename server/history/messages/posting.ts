@@ -18,7 +18,7 @@ import type { Change } from '../records/changes.ts';
 import { isReserved } from '../records/file.ts';
 import { acted, isMember, leftOf, type MemberRecord } from '../records/member.ts';
 import { type NewMessage, pickSet, type StoredMessage, sentFields } from '../records/message.ts';
-import { type RoomRow, withMessage } from '../records/room.ts';
+import { hasReader, isConversation, type RoomRow, withMessage } from '../records/room.ts';
 import { fileNeed, getFile, setFile } from '../rows/files.ts';
 import { getMember, memberNeed, setMember } from '../rows/members.ts';
 import { clientIdNeed, getMessageByClientId, insertMessage } from '../rows/messages.ts';
@@ -83,9 +83,7 @@ export function mayPost(
   const asModerator = !input.asMember || isModerator(member, input.siteModerator);
   if (room.settings.write === 'moderators' && !asModerator) refuse('forbidden');
   if (input.asMember && isBlocked(work, room, id)) refuse('forbidden');
-  if (room.kind === 'direct' && room.pair === undefined) refuse('forbidden', 'the other user was erased');
-  const { question } = room;
-  if (question !== undefined && question.asker === undefined) refuse('forbidden', 'the asker was erased');
+  if (!hasReader(room)) refuse('forbidden', 'the other user was erased');
   if (input.asMember) checkMuted(member, input.sentAt);
   return asModerator;
 }
@@ -116,10 +114,10 @@ export function post(
   recordWriting(work, message, { wroteAt: sentAt, waited: input.waited !== undefined }, changes);
   tellPosted(work, room, message, changes);
   return { message, repeated: false };
+}
+
 /** Maximum own messages among unread ones that do not count as unread. */
 const mostOwnUnread = 100;
-
-}
 
 /**
  * Updates the member record of the author of a new message, and moves the read marker to the message.
@@ -210,7 +208,7 @@ export function contentOf(
     ...input,
     // A direct room has no members who could miss the thread. Guests do not follow threads, so that a guest would not get
     // the answer to a question by mail.
-    threadOnly: room.kind === 'direct' || room.question !== undefined ? undefined : input.threadOnly,
+    threadOnly: isConversation(room) ? undefined : input.threadOnly,
     thread,
     files,
     mentions,

@@ -22,7 +22,14 @@ import { getRoom, setRoom } from '../rows/rooms.ts';
 import { roomSelection, withLastMessages } from '../rows/select.ts';
 import { guestIds, userNeed } from '../rows/users.ts';
 import { named, rename } from '../users/users.ts';
-import { applyMessage, askerNeed, eraseFromQuestion, putQuestion, roomOfAsker } from './state.ts';
+import {
+  applyMessage,
+  askerNeed,
+  eraseFromQuestion,
+  putQuestion,
+  removeAddress,
+  roomOfAsker,
+} from './state.ts';
 import {
   invitedNeed,
   inviteTeam,
@@ -578,5 +585,6 @@ export const questionSubject = subject<QuestionWrites, QuestionReads>({
   },
   reads,
   onMessage: applyMessage,
+  onRemoval: removeAddress,
   onErasure: eraseFromQuestion,
 });

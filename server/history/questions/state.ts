@@ -77,6 +77,13 @@ export function applyMessage(
   if (question.by === undefined) leaveToOne(work, id, user.id, at, changes);
 }
 
+/** Deletes the address of a guest with the question, for which it was given. */
+export function removeAddress(work: Work, { question }: RoomRow): void {
+  const { asker, address } = question ?? {};
+  if (asker === undefined || address === undefined) return;
+  work.later(() => sql`DELETE FROM chat_mail_addresses WHERE user_id = ${asker.id}`);
+}
+
 /** The name of a question whose asker was erased, because the name is the asker's text. */
 const erasedName = 'Question';
 

@@ -134,6 +134,14 @@ export const hasBegun = ({ kind, lastSeq }: Pick<RoomRecord, 'kind' | 'lastSeq'>
 export const isConversation = ({ kind, question }: Pick<RoomRecord, 'kind' | 'question'>): boolean =>
   kind === 'direct' || question !== undefined;
 
+/** Whether messages of the room have a reader. Those of a conversation have none after the erasure of the other user. */
+export const hasReader = ({
+  kind,
+  pair,
+  question,
+}: Pick<RoomRecord, 'kind' | 'pair' | 'question'>): boolean =>
+  kind === 'direct' ? pair !== undefined : question === undefined || question.asker !== undefined;
+
 /** Whether a user may know of the room. */
 export function isReadable(
   { kind }: Pick<RoomRecord, 'kind'>,

@@ -1,4 +1,3 @@
-import { sql } from '../engine/dialect.ts';
 import { refuse } from '../engine/rule.ts';
 import { table } from '../engine/table.ts';
 import type { Work } from '../engine/work.ts';
@@ -45,11 +44,7 @@ export function recordOf(work: Work, row: RoomRow): RoomRecord {
 
 export function removeRoom(work: Work, room: RoomRow, changes: Change[]): void {
   const gone = recordOf(work, room);
-  const { asker, address } = room.question ?? {};
-  if (asker !== undefined && address !== undefined) {
-    // A guest's address is only for the question.
-    work.later(() => sql`DELETE FROM chat_mail_addresses WHERE user_id = ${asker.id}`);
-  }
+  for (const { onRemoval } of work.subjects.hooks) onRemoval?.(work, room);
   deleteRoomRow(work, room.id);
   // IDs of rooms that users created are random, so they are never reused: see `newRoomId`.
   if (!/^[ud]-/.test(room.id) && room.head > 0) {
