@@ -66,6 +66,16 @@ export const everyWrite: { [Op in keyof Writes]: Writes[Op]['in'][] } = {
     { ...sent, clientId: '9', room: 'mine', mentions: [] },
     { ...sent, clientId: '10', room: question, user: { id: '3', name: 'Cat' }, mentions: [] },
     { ...sent, clientId: '11', room: question, mentions: [] },
+    // Sent later, with unread messages before it.
+    {
+      ...sent,
+      ...{
+        clientId: '12',
+        user: { id: '3', name: 'Cat' },
+        mentions: [],
+        waited: { files: [], digest: '12' },
+      },
+    },
   ],
   setPreviews: [{ room: 'd', user: '1', previews: 'on' }],
   forward: [
