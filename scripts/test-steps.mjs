@@ -15,8 +15,11 @@ import { root } from './npm-packages.mjs';
  * @property {number} [slots] the number of its busy processes, by default 1
  */
 
-/** The maximum number of busy processes. It keeps two cores busy, and tests do not wait too long for the CPU. */
-export const capacity = 8;
+/**
+ * The maximum number of busy processes. It keeps two cores busy. More processes take more CPU for the same tests, because
+ * each finds less of its data in the caches.
+ */
+export const capacity = 6;
 
 const packageTests = 'packages/php-session/test packages/session-server/test';
 
@@ -43,9 +46,9 @@ export function testSteps(reports) {
       makes: ['android/chat-client/target', 'android/sample-cli/target'],
     },
     {
-      ...vitestStep('integration', reports, '--maxWorkers=5'),
+      ...vitestStep('integration', reports, '--maxWorkers=4'),
       needs: ['debian', 'bundles', 'java', 'build'],
-      slots: 5,
+      slots: 4,
       sources: allBut('test/e2e test/php bench CHANGELOG.md'),
     },
     {
@@ -103,10 +106,10 @@ export function soakSteps(reports) {
     { name: 'build', command: scripts.build },
     javaStep(reports, '-DexcludedGroups='),
     {
-      ...vitestStep('integration', reports, '--maxWorkers=5'),
+      ...vitestStep('integration', reports, '--maxWorkers=4'),
       needs: ['debian', 'java', 'build'],
       env: { ...elsewhere, SOAK_RUN: '1' },
-      slots: 5,
+      slots: 4,
     },
     {
       ...phpunitStep(reports, '--group soak,soak-only'),
