@@ -1372,7 +1372,7 @@ export const answers = {
     answeredInMs: counter
       .exactOptional()
       .describe('The median time to the first answer in milliseconds. Absent with few answers.'),
-    text: z.string().exactOptional().describe('What the site says about it. Absent if it says nothing.'),
+    text: z.string().exactOptional().describe('`CHAT_TEAM_TEXT`. Absent without it.'),
   }),
   'question:ask': z.object({ room: roomSummary, message }),
   'question:address': z.object({ address: questionState.address }),

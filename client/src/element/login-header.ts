@@ -26,7 +26,7 @@ export async function loginHeader(
  * Loads the chat after the login of a guest. It takes along what the guest asked, and forgets the guest.
  *
  * @param guest - as for `loginHeader`
- * @param user - for whom the server answered. `isGuest` would load the chat also before the login
+ * @param user - for whom the server answered. The prefix stands for `isGuest`, because importing it would load the chat
  */
 export function leaveGuest(guest: string | undefined, user: { id: string } | undefined): void {
   if (guest !== undefined && user?.id.startsWith('g-') === false)
