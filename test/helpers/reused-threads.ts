@@ -7,7 +7,10 @@ import { MessageChannel, type MessagePort, Worker, type WorkerOptions } from 'no
  * Runs the threads of histories in threads that have run others before, because starting Node in a thread and compiling
  * the program take more CPU than most tests. A thread that ends with an error is not used again.
  */
-const idle = new Map<string, Worker[]>();
+const shared = globalThis as { idleThreads?: Map<string, Worker[]> };
+// Each test file evaluates this module again, in the same process.
+shared.idleThreads ??= new Map();
+const idle = shared.idleThreads;
 /** The maximum number of idle threads of one program, because each takes 10 MB. */
 const maxIdle = 6;
 
