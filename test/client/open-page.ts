@@ -29,6 +29,7 @@ export interface PageOptions {
  * no layout, styles or tab order, which belong in test/e2e.
  */
 export async function openPage(url: string, cookie = '', options: PageOptions = {}): Promise<ChatPage> {
+  closeOldTabs();
   const page = new ChatPage(free.get(url)?.pop() ?? new Tab(await pageScript(), url), cookie, options);
   onTestFinished(() => page.close());
   page.window.document.body.append(page.element);
@@ -71,6 +72,16 @@ class Tab {
 
 /** Idle windows by server URL, which the script reads once. */
 const free = new Map<string, Tab[]>();
+let fileOfFree: string | undefined;
+
+/** Closes the idle windows of the previous test file, whose servers have stopped. */
+function closeOldTabs(): void {
+  const { testPath } = expect.getState();
+  if (testPath === fileOfFree) return;
+  fileOfFree = testPath;
+  for (const tab of [...free.values()].flat()) tab.dom.window.close();
+  free.clear();
+}
 
 export class ChatPage {
   readonly window: BrowserWindow;
