@@ -49,6 +49,31 @@ afterEach(() => {
   vi.unstubAllGlobals();
 });
 
+test('offers a member of a very large room who is behind the first page of a search', async () => {
+  vi.stubGlobal('HTMLTextAreaElement', Field);
+  vi.stubGlobal('ResizeObserver', class {});
+  const room = new Room({ id: 'lobby', members: 50_000, may: [] as string[] } as RoomSummary);
+  const smith = { user: { id: '2', name: 'Zoe Smith' }, role: 'member', present: true };
+  const chat = {
+    me: { id: '1', name: 'Alice' },
+    current: room,
+    followers: new Set<Follower>(),
+    can: {},
+    async request(_: string, { query, cursor }: { query?: string; cursor?: string }) {
+      if (query === undefined) return { members: [] };
+      return cursor === undefined ? { members: [], next: 'behind' } : { members: [smith] };
+    },
+  };
+  const context = { chat, strings: { text: String, locale: 'en' }, changed: () => {} } as unknown as Context;
+  const root = Object.assign(new EventTarget(), {
+    activeElement: new Field('@smith'),
+    querySelector: () => null,
+  });
+  const suggest = suggestIn(context, root);
+  root.dispatchEvent(new Event('input'));
+  await vi.waitFor(() => expect(suggest.draw()).toBeDefined());
+});
+
 test('closes the list of users when the session ends', async () => {
   vi.stubGlobal('HTMLTextAreaElement', Field);
   vi.stubGlobal('ResizeObserver', class {});

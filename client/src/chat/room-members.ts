@@ -3,6 +3,7 @@ import type { Connection } from '../connection/connection.ts';
 import type { Tasks } from '../connection/tasks.ts';
 import type { Room } from '../store/room.ts';
 import type { Follower } from './chat-listener.ts';
+import { foundMembers } from './found-members.ts';
 
 const PAGE = 50;
 
@@ -133,10 +134,7 @@ export class RoomMembers implements Follower {
     await this.#tasks.once(`find people of ${this.#room.id} ${turn} ${wanted}`, async () => {
       if (old()) return;
       const request = { room: this.#room.id, query: wanted, limit: PAGE };
-      let answer = await this.#connection.request('room:members', request);
-      // In a very large room, a page may end before the first match.
-      while (answer.members.length === 0 && answer.next !== undefined && !old())
-        answer = await this.#connection.request('room:members', { ...request, cursor: answer.next });
+      const answer = await foundMembers(this.#connection, request, () => !old());
       if (old()) return;
       this.#found = { query: wanted, members: answer.members };
       this.#changed();

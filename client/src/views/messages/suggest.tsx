@@ -3,6 +3,7 @@ import type { Card, RoomMember, User } from '../../../../server/wire/events.ts';
 import { isGuest } from '../../../../server/wire/guest.ts';
 import type { Follower } from '../../chat/chat-listener.ts';
 import { text } from '../../chat/form.ts';
+import { foundMembers } from '../../chat/found-members.ts';
 import type { Thread } from '../../chat/thread.ts';
 import type { NewMention } from '../../store/entries.ts';
 import type { Room } from '../../store/room.ts';
@@ -397,7 +398,7 @@ export class Suggest implements Follower {
       this.#asked.add(key);
       const payload = { room: room.id, limit: PAGE, query: wanted || undefined };
       try {
-        const { members } = await this.#context.chat.request('room:members', payload);
+        const { members } = await foundMembers(this.#context.chat, payload);
         this.#members.set(key, members);
       } catch {
         // The next letter repeats the request. Looking again here would repeat it at once.

@@ -1,6 +1,7 @@
 import { Component, createRef } from 'preact';
 import { isBlank } from '../../../../server/text/blank.ts';
 import type { User } from '../../../../server/wire/events.ts';
+import { foundMembers } from '../../chat/found-members.ts';
 import { RequestError } from '../../connection/connection-state.ts';
 import type { Room } from '../../store/room.ts';
 import { composes, confirms } from '../../text/keys.ts';
@@ -332,7 +333,7 @@ export class PeopleField extends Component<Props> {
     }
     // Requests one more, because the result may contain the user of this client, who is not offered.
     const payload = { room: members.id, limit: NAMES + 1, query: query || undefined };
-    const answer = await context.chat.request('room:members', payload);
+    const answer = await foundMembers(context.chat, payload);
     return { users: answer.members.map(({ user }) => user), inRoom: [] };
   }
 
