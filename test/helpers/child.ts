@@ -52,7 +52,7 @@ process.on('SIGTERM', () => process.exit(143));
  * Waits until all threads of a process have stopped. On a busy machine they continue for a while and could still answer
  * a test.
  */
-function untilStopped(pid: number): void {
+export function untilStopped(pid: number): void {
   const threads = `/proc/${pid}/task`;
   const isRunning = (thread: string) => {
     try {

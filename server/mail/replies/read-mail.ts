@@ -15,4 +15,6 @@ process.on('message', ({ bytes, ...options }: ReadingTask) => {
   );
 });
 process.on('disconnect', () => process.exit());
+// A service manager signals all processes of the service, but the server still waits for the mail in progress.
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => {});
 answer('ready');

@@ -2,6 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { extname } from 'node:path';
 import { ConcurrencyLimit } from '../../limits/by-key.ts';
 import { isAlive, optionsOf, startSeparate } from '../../limits/separate-process.ts';
+import { RequestError } from '../../wire/errors.ts';
 import type { IncomingMail, ReadingOptions } from './incoming.ts';
 
 export interface ReadingTask extends ReadingOptions {
@@ -19,6 +20,8 @@ const maxHeap = 128;
 /** Idle time in ms after which the process ends. */
 const idleMs = 10_000;
 
+const unavailable = (reason: string) => new RequestError('storage_unavailable', reason);
+
 /** Reads mails in a separate process, one after the other, because some mails take the parser minutes. */
 export class MailReader {
   readonly #turns = new ConcurrencyLimit(1);
@@ -28,23 +31,30 @@ export class MailReader {
   /**
    * Reads a mail.
    * @returns undefined if it cannot be read
-   * @throws Error if no process can be started
+   * @throws RequestError `storage_unavailable` if the machine has no memory for the process, or it cannot be started
    */
   read(task: ReadingTask): Promise<IncomingMail | undefined> {
     return this.#turns.run('', async () => {
       clearTimeout(this.#idle);
       const child = await this.#process();
-      const late = setTimeout(() => child.kill('SIGKILL'), longestMs);
-      const answer = await new Promise<ToServer | undefined>((resolve) => {
-        const ended = () => resolve(undefined);
+      let isLate = false;
+      const late = setTimeout(() => {
+        isLate = true;
+        child.kill('SIGKILL');
+      }, longestMs);
+      const answer = await new Promise<ToServer | undefined>((resolve, reject) => {
+        const ended = (_: number | null, signal: NodeJS.Signals | null) => {
+          // The kernel ends this process first if memory runs out, because of whichever process.
+          if (signal === 'SIGKILL' && !isLate) reject(unavailable('the process that reads mails was killed'));
+          else resolve(undefined);
+        };
         child.once('exit', ended);
         child.once('message', (message: ToServer) => {
           child.off('exit', ended);
           resolve(message);
         });
         child.send(task);
-      });
-      clearTimeout(late);
+      }).finally(() => clearTimeout(late));
       this.#idle = setTimeout(() => child.kill('SIGKILL'), idleMs).unref();
       return typeof answer === 'object' && 'mail' in answer ? answer.mail : undefined;
     });
@@ -54,7 +64,9 @@ export class MailReader {
     if (this.#child !== undefined && isAlive(this.#child)) return this.#child;
     const file = new URL(`./read-mail${extname(import.meta.url)}`, import.meta.url);
     const options = [...optionsOf(file, 'mails'), `--max-old-space-size=${maxHeap}`];
-    this.#child = await startSeparate(file, 'mails', options);
+    this.#child = await startSeparate(file, 'mails', options).catch((error: Error) => {
+      throw unavailable(error.message);
+    });
     return this.#child;
   }
 }

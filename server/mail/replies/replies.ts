@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { domainToASCII } from 'node:url';
 import { RateLimit } from '../../limits/by-key.ts';
 import { withoutTag } from '../../text/mail-address.ts';
 import { RequestError, type RequestErrorCode } from '../../wire/errors.ts';
@@ -149,7 +150,7 @@ export class MailReplies {
     token: string | undefined,
     isCut: boolean,
   ): Promise<readonly [ReplyOutcome, string]> {
-    const { tokens, addressOf, send, upload, onWritten } = this.#options;
+    const { tokens, send, upload, onWritten } = this.#options;
     if (token === undefined) return ['unknown', 'the mail was sent to no reply address'];
     const reply = await tokens.find(token);
     if (reply === undefined) return ['unknown', 'the reply address is unknown or too old'];
@@ -157,12 +158,12 @@ export class MailReplies {
     const mail = await this.#read(user, bytes);
     if (mail === undefined) return unreadable;
     if (mail.isAutomatic) return ['automatic', 'a program or a mailing list sent the mail'];
-    const to = await addressOf(user);
+    const to = await this.#addressOf(user);
     if (to === undefined) return ['unanswered', 'the site knows no mail address of the user'];
     const reject = (kind: AnswerKind, files: readonly string[] = []) =>
       this.#answer({ user, to, kind, files, inReplyTo: mail.messageId }, 'rejected');
     // The token may be known to others, to whom the reader forwarded the mail.
-    if (!isSender(mail.from, to.toLowerCase())) return reject('sender');
+    if (!isSender(mail.from, inAscii(to))) return reject('sender');
     if (reply.expired) return reject('expired');
     if (isCut) return reject('large');
     if (mail.text === '' && mail.files.length === 0)
@@ -182,8 +183,9 @@ export class MailReplies {
       const clientId = clientIdOf(token, mail.messageId, bytes);
       const message = { room, user, clientId, text: mail.text, readSeq, knownAt };
       const sent = await send({ ...message, ...(accepted.length > 0 && { files }) });
-      if (sent === 'repeated') return ['repeated', 'the mail came before'];
+      // Also if it came before, because the server may have stopped after it was stored.
       onWritten(user);
+      if (sent === 'repeated') return ['repeated', 'the mail came before'];
       const outcome = sent === 'held' ? 'held' : 'posted';
       if (left.length === 0) return [outcome, ''];
       return this.#answer({ user, to, kind: 'left', files: left, inReplyTo: mail.messageId }, outcome);
@@ -196,18 +198,28 @@ export class MailReplies {
 
   /** Pauses the address of a mail that bounced, unless the address of the user has changed since. */
   async #processReport(bytes: Buffer): Promise<readonly [ReplyOutcome, string]> {
-    const { address: replies, tokens, addressOf, onBounced } = this.#options;
+    const { address: replies, tokens, onBounced } = this.#options;
     const other = ['automatic', 'the report is not about a mail to the current address of a user'] as const;
     const [token] = tokensIn(replies, [bytes.subarray(0, maxHeadBytes).toString()]);
     const reply = token && (await tokens.find(token));
     if (!reply) return other;
     const mail = await this.#read(reply.user, bytes);
     if (mail === undefined) return unreadable;
-    const address = await addressOf(reply.user);
+    const address = await this.#addressOf(reply.user);
     const { bounce } = mail;
-    if (bounce?.token !== token || bounce?.to !== address?.toLowerCase()) return other;
-    await onBounced(reply.user, address as string);
+    if (bounce?.token !== token || address === undefined || inAscii(bounce.to) !== inAscii(address))
+      return other;
+    await onBounced(reply.user, address);
     return ['bounced', `the status was ${bounce.status}`];
+  }
+
+  /** @throws RequestError `storage_unavailable` if the site's addresses cannot be read now */
+  async #addressOf(user: string): Promise<string | undefined> {
+    try {
+      return await this.#options.addressOf(user);
+    } catch {
+      throw new RequestError('storage_unavailable', 'the mail address of the user cannot be read now');
+    }
   }
 
   /** Mails the user once. @throws RequestError `storage_unavailable` if no mail can be sent now */
@@ -216,7 +228,7 @@ export class MailReplies {
     outcome: ReplyOutcome,
   ): Promise<readonly [ReplyOutcome, string]> {
     if (this.#rejected.take(mail.user) !== null)
-      return ['unanswered', `${mail.kind}, and too many such mails`];
+      return [outcome === 'rejected' ? 'unanswered' : outcome, `${mail.kind}, and too many such mails`];
     const is = await this.#options.answer(mail);
     if (outcome !== 'rejected' || is === 'sent') return [outcome, mail.kind];
     if (is === 'down' || is === 'broken')
@@ -225,9 +237,15 @@ export class MailReplies {
   }
 }
 
+/** Returns the form in which addresses are compared: lower-case, with the domain as most programs send it (RFC 5890). */
+function inAscii(address: string): string {
+  const [local = '', domain = ''] = address.toLowerCase().split('@');
+  return `${local}@${domainToASCII(domain) || domain}`;
+}
+
 /** Whether a mail is from an address, or from the mailbox of an address with a tag, such as `ann+chat@example.org`. */
 const isSender = (from: string | undefined, address: string): boolean =>
-  from === address || from === withoutTag(address);
+  from !== undefined && [address, withoutTag(address)].includes(inAscii(from));
 
 /** Returns the same ID for each delivery of a mail. */
 const clientIdOf = (token: string, messageId: string | undefined, bytes: Buffer): string => {

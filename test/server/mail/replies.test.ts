@@ -303,10 +303,14 @@ describe('an answer by mail', () => {
   });
 
   test('is rejected by mail at most ten times an hour', async () => {
-    const { mail, answer } = await mailed();
+    const { mail, to, answer } = await mailed();
     const outcomes = [];
     for (let n = 0; n < 11; n++) outcomes.push(await answer('\n> nothing\n'));
     expect(outcomes).toEqual([...Array(10).fill('rejected'), 'unanswered']);
+    // The sender does not learn of its files, but the text is posted.
+    const { headers = [], body = '' } =
+      answers.find(({ of }) => of === 'Outlook with files in winmail.dat') ?? {};
+    expect(await post(bytesOf({ headers, body }, to, { from: mail }))).toBe('posted');
     expect(server.mails.filter(({ to }) => to.includes(mail))).toHaveLength(11);
   });
 
@@ -374,17 +378,18 @@ test('an answer by mail is held if messages need approval', async () => {
   expect((await ann.request('held:list', {})).held).toMatchObject([{ text: 'hello', user: { id: ben.id } }]);
 });
 
-test('an answer to a mail that is too old is not posted, and its sender learns why', async () => {
+/** Takes an answer of Ben to a mail of a user with this address. @returns the outcome, and the mails about it */
+async function takenFrom(from: string, addressOf: () => Promise<string>, expired = false) {
   const answered: string[] = [];
   const replies = new MailReplies({
     address: { local: 'replies', domain: 'garden.example' },
     from: 'chat@garden.example',
     names: [],
     tokens: {
-      find: async () => ({ id: '', user: 'ben', roomId: 'lobby', at: 0, expired: true }),
+      find: async () => ({ id: '', user: 'ben', roomId: 'lobby', at: 0, expired }),
     } as Partial<ReplyTokens> as ReplyTokens,
-    addressOf: async () => 'ben@site.example',
-    send: () => Promise.reject(new Error('sent')),
+    addressOf,
+    send: async () => 'sent',
     answer: async ({ kind }) => {
       answered.push(kind);
       return 'sent';
@@ -393,6 +398,22 @@ test('an answer to a mail that is too old is not posted, and its sender learns w
     onWritten() {},
     onOutcome() {},
   });
-  const mail = bytesOf({ body: '\nhello\n' }, `replies+${'a'.repeat(26)}@garden.example`);
-  expect([await replies.take(mail), answered]).toEqual(['rejected', ['expired']]);
+  const mail = bytesOf({ body: '\nhello\n' }, `replies+${'a'.repeat(26)}@garden.example`, { from });
+  return [await replies.take(mail), ...answered];
+}
+
+test('an answer to a mail that is too old is not posted, and its sender learns why', async () => {
+  const outcome = await takenFrom('ben@site.example', async () => 'ben@site.example', true);
+  expect(outcome).toEqual(['rejected', 'expired']);
+});
+
+test('an answer may write the domain of its sender in ASCII', async () => {
+  const address = async () => 'Ben@bücher.example';
+  expect(await takenFrom('ben@xn--bcher-kva.example', address)).toEqual(['posted']);
+  expect(await takenFrom('ben@bucher.example', address)).toEqual(['rejected', 'sender']);
+});
+
+test('an answer is delivered again while the site’s mail addresses cannot be read', async () => {
+  const taken = takenFrom('ben@site.example', () => Promise.reject(new Error('connect ECONNREFUSED')));
+  await expect(taken).rejects.toMatchObject({ code: 'storage_unavailable' });
 });
