@@ -1,7 +1,6 @@
 import { Rounds } from '../changes/rounds.ts';
 import type { Change, Reads } from '../history/history.ts';
 import { ConcurrencyLimit, RateLimit } from '../limits/by-key.ts';
-import { firstPage } from '../text/format.ts';
 import { RequestError } from '../wire/errors.ts';
 import type { Answers, EventPayload, Reminder, RequestPayload, Scheduled } from '../wire/events.ts';
 import { findReadableRoom, moderatesSite } from './access.ts';
@@ -10,7 +9,7 @@ import type { Effect } from './effect.ts';
 import { checkMentions, inOrder } from './messages/mentions.ts';
 import { findVisible, newMessage } from './messages/messages.ts';
 import { findAuthor, storeInTurn } from './messages/offline.ts';
-import { checkText } from './messages/texts.ts';
+import { checkText, pageToPreview } from './messages/texts.ts';
 import { messageFor, pageFor } from './mine.ts';
 import { type Connection, connectionIdsOf, type Room } from './model.ts';
 import { findHoldReason } from './moderation/held.ts';
@@ -202,7 +201,6 @@ export async function editScheduled(
   if (mentions !== undefined && text === undefined)
     throw new RequestError('bad_request', 'mentions require the text');
   checkMentions(newText, mentions);
-  const page = chat.previews === undefined || text === undefined ? null : firstPage(text);
   const { scheduled } = await chat.history.write.reschedule({
     room: stored.room,
     id,
@@ -211,7 +209,7 @@ export async function editScheduled(
     due: at === undefined ? undefined : notBeforeNow(at),
     ...edited,
     mentions: mentions && inOrder(mentions),
-    preview: page ?? undefined,
+    preview: text === undefined ? undefined : pageToPreview(chat, connection.person.user, text),
     at: Date.now(),
   });
   return { scheduled: toScheduled(scheduled) };

@@ -6,14 +6,13 @@ import {
   type RoomRecord,
   sources,
 } from '../history/history.ts';
-import { firstPage } from '../text/format.ts';
 import type { FieldsWith, NewContent } from '../wire/content.ts';
 import { RequestError } from '../wire/errors.ts';
 import { type AuditScope, auditScopes, type Message, type SiteBan, type User } from '../wire/events.ts';
 import { isReservedRoomId } from '../wire/values.ts';
 import type { Chat } from './chat.ts';
 import { cursorOf, decodeCursor } from './cursor.ts';
-import { checkText } from './messages/texts.ts';
+import { checkText, pageToPreview } from './messages/texts.ts';
 import { nameToShow } from './moderation/hold-settings.ts';
 
 /** A room as the PHP application sees it, without the view of a user. */
@@ -34,12 +33,11 @@ export async function postMessage(
   const record = await history.read.room({ room });
   // The author of a message in a direct room must be one of its two users.
   if (record?.kind === 'direct' && !record.pair?.includes(user.id)) throw new RequestError('unknown_room');
-  const page = previews === undefined ? null : firstPage(text);
   const said = {
     ...{ room, user, clientId },
     ...content,
     card: cards && card,
-    preview: page ?? undefined,
+    preview: pageToPreview({ previews }, user, text),
   };
   const { message, repeated } = await history.write.send({ ...said, sentAt: Date.now(), asMember: false });
   if (!repeated) previews?.begin(message);

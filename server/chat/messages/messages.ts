@@ -1,5 +1,4 @@
 import type { PendingMessage, RoomRecord, StoredMessage, Writes } from '../../history/history.ts';
-import { firstPage } from '../../text/format.ts';
 import { fieldsIn, fieldsWith, type NewContent, pick } from '../../wire/content.ts';
 import { RequestError } from '../../wire/errors.ts';
 import type { Answers, Held, Message, RequestPayload } from '../../wire/events.ts';
@@ -18,6 +17,7 @@ import { readWithin, settled } from '../rooms.ts';
 import { partnerOf } from '../summary.ts';
 import { inOrder } from './mentions.ts';
 import { type Reacting, toReactionError } from './reactions.ts';
+import { pageToPreview } from './texts.ts';
 import { timelineFor } from './timeline.ts';
 
 /** Users on one page of `message:reactions`. */
@@ -47,7 +47,7 @@ export function newMessage(
   return {
     ...toSender(connection, room),
     clientId,
-    ...contentFrom(connection, content, previews !== undefined && preview),
+    ...contentFrom(connection, content, preview ? { previews } : {}),
   };
 }
 
@@ -55,17 +55,16 @@ const sentFields = fieldsIn('sent').filter((field) => field !== 'preview');
 
 /**
  * Returns a content as the history gets it, with the page to preview. From guests it omits fields by which they could
- * notify users or make the server fetch pages.
+ * notify users.
  */
 function contentFrom<Content extends Pick<NewContent, 'text' | 'mentions'>>(
-  { identity }: Connection,
+  { identity, person }: Connection,
   content: Content,
-  hasPreview: boolean,
+  chat: Pick<Chat, 'previews'>,
 ): Content & { preview?: string } {
-  const isGuest = isVisitor(identity);
-  const sent = isGuest ? (pick(content, guestFields as (keyof Content)[]) as Content) : content;
-  const page = hasPreview && !isGuest ? firstPage(content.text) : null;
-  return { ...sent, mentions: sent.mentions && inOrder(sent.mentions), preview: page ?? undefined };
+  const sent = isVisitor(identity) ? (pick(content, guestFields as (keyof Content)[]) as Content) : content;
+  const preview = pageToPreview(chat, person.user, content.text);
+  return { ...sent, mentions: sent.mentions && inOrder(sent.mentions), preview };
 }
 
 const guestFields = fieldsWith('guests', true);
@@ -254,7 +253,7 @@ export async function edit(
       room: id,
       seq,
       user,
-      ...contentFrom(connection, edited, chat.previews !== undefined),
+      ...contentFrom(connection, edited, chat),
       siteModerator: moderatesSite(connection.identity),
       rev,
       at: Date.now(),

@@ -1,5 +1,4 @@
 import type { PendingMessage, StoredMessage } from '../../history/history.ts';
-import { firstPage } from '../../text/format.ts';
 import { RequestError } from '../../wire/errors.ts';
 import type { HoldReason, SiteRole, User } from '../../wire/events.ts';
 import { isGuest } from '../../wire/guest.ts';
@@ -8,7 +7,7 @@ import type { Chat } from '../chat.ts';
 import { checkPendingLimit, findHoldReason, holdInTurn } from '../moderation/held.ts';
 import { askSite } from '../site-accounts.ts';
 import { findVisible } from './messages.ts';
-import { checkText } from './texts.ts';
+import { checkText, pageToPreview } from './texts.ts';
 
 // Messages of users who have no connection: scheduled ones, and answers by mail.
 
@@ -94,7 +93,7 @@ export async function sendOffline(
     ...{ room, clientId, text },
     user: { id: author.id, name: author.name },
     ...(read?.threadOnly === undefined ? {} : { replyTo: read.seq, threadOnly: true as const }),
-    preview: (chat.previews && firstPage(text)) ?? undefined,
+    preview: pageToPreview(chat, author, text),
     sentAt: Date.now(),
     asMember: true,
     siteModerator: moderatesSite(author),

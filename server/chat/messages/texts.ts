@@ -1,5 +1,9 @@
 import { isBlank } from '../../text/blank.ts';
+import { firstPage } from '../../text/format.ts';
 import { RequestError } from '../../wire/errors.ts';
+import type { User } from '../../wire/events.ts';
+import { isGuest } from '../../wire/guest.ts';
+import type { Chat } from '../chat.ts';
 
 /**
  * Checks the text of a message.
@@ -17,3 +21,10 @@ export function checkText(text: string, maxText: number, mayBeBlank = false): vo
   // A text has at most as many code points as UTF-16 units, so most texts need no counting.
   if (text.length > maxText && [...text].length > maxText) throw new RequestError('too_long');
 }
+
+/** Returns the page that the server fetches for a message. Guests cannot make it fetch pages. */
+export const pageToPreview = (
+  { previews }: Pick<Chat, 'previews'>,
+  { id }: Pick<User, 'id'>,
+  text: string,
+): string | undefined => (previews === undefined || isGuest(id) ? undefined : (firstPage(text) ?? undefined));

@@ -1,14 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { questionId, type RoomRecord, type StoredMessage } from '../../history/history.ts';
 import { visibleLine } from '../../text/blank.ts';
-import { blocks, firstPage, words } from '../../text/format.ts';
+import { blocks, words } from '../../text/format.ts';
 import { RequestError } from '../../wire/errors.ts';
 import type { Answers, Question, QuestionAbout, RequestPayload, User } from '../../wire/events.ts';
 import { isGuest } from '../../wire/guest.ts';
 import type { Chat } from '../chat.ts';
 import { cursorOf, decodeCursor } from '../cursor.ts';
 import { requireRoom } from '../directory.ts';
-import { checkText } from '../messages/texts.ts';
+import { checkText, pageToPreview } from '../messages/texts.ts';
 import { messageFor } from '../mine.ts';
 import { type Connection, userOf } from '../model.ts';
 import { summaryAfter } from '../summary.ts';
@@ -53,7 +53,7 @@ export async function storeQuestion(
       user,
       name: nameOf(text),
       ...{ text, clientId, about },
-      preview: (previews && !isGuest(user.id) && firstPage(text)) || undefined,
+      preview: pageToPreview(chat, user, text),
       // Guests cannot send cards.
       card: cards === undefined || isGuest(user.id) ? undefined : about?.card,
       at: Date.now(),

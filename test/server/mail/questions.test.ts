@@ -22,6 +22,7 @@ beforeAll(async () => {
     // Guests left their address for the text of the answer.
     CHAT_MAIL_TEXT: 'off',
     CHAT_TEAM: 'ida,joe',
+    CHAT_PREVIEWS: 'on',
     CHAT_GUESTS: 'write',
     CHAT_GUEST_ROOMS: 'lobby',
   });
@@ -103,13 +104,15 @@ test('an answer of a guest is posted without its files, which a mail names, and 
   const answer = bytesOf(
     {
       headers: ['Content-Type: multipart/mixed; boundary=x'],
-      body: `\n--x\n\nThis one\n--x\n${file}\n--x--\n`,
+      body: `\n--x\n\nThis one, see https://pots.example/one\n--x\n${file}\n--x--\n`,
     },
     replyTo(mail),
     { from: 'pots@mail.example' },
   );
   expect(await passMail(site.chat.url, answer)).toBe('posted');
-  await expect.poll(() => ida.messages().at(-1)?.text).toBe('This one');
+  await expect.poll(() => ida.messages().at(-1)?.text).toBe('This one, see https://pots.example/one');
+  // Guests cannot make the server fetch pages.
+  expect(ida.messages().at(-1)).not.toHaveProperty('preview');
   expect((await mailTo(server, 'pots@mail.example', 2)).text).toContain('pot.png');
   await expect.poll(() => addressSeen(ida)).toBe('verified');
   expect(await passMail(site.chat.url, bounceOf(mail.head.split('\r\n')))).toBe('bounced');
