@@ -344,6 +344,16 @@ export function questionsContract(now: Now) {
       expect(await questionOf(id)).not.toHaveProperty('address', expect.anything());
     });
 
+    test('can be deleted by who is banned from the question', async () => {
+      await begin();
+      const { id } = (await ask({ user: guest })).room;
+      await setAddress('a@b.example');
+      await write.restrict({ room: id, user: guest.id, kind: 'banned', restriction: { by: 'ida' } });
+      await expectRefusal(setAddress('c@b.example'), 'forbidden');
+      await setAddress(null);
+      expect(await addressOf()).toBeUndefined();
+    });
+
     test('is shared by three guests at most', async () => {
       await begin();
       const guests = ['b', 'c', 'd', 'e'].map((letter) => ({ id: `g-${letter.repeat(32)}`, name: 'G' }));
@@ -451,6 +461,8 @@ export function questionsContract(now: Now) {
     await expect.poll(() => now().holding(mark)).toEqual([]);
     await write.openQuestion(acting(id));
     await expectRefusal(say(id, ida), 'forbidden');
+    const note = { id: `n${n++}`, user: 'ida', name: ida.name, clientId: 'n', text: 'note', at };
+    await expectRefusal(write.addNote({ ...note, room: id, team }), 'forbidden');
   });
 
   test('keeps snippets by name', async () => {

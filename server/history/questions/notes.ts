@@ -30,8 +30,8 @@ export interface StoredNote {
 
 export interface NoteWrites {
   /**
-   * Stores a note. A repeated `clientId` of the user only returns the stored note. Codes: `unknown_room`, `forbidden`,
-   * `limit_reached` (`mostNotes`).
+   * Stores a note. A repeated `clientId` of the user only returns the stored note. Codes: `unknown_room`, `forbidden` (also
+   * without an asker, who was erased), `limit_reached` (`mostNotes`).
    */
   addNote: {
     in: Omit<StoredNote, 'after'> & { team: string };
@@ -73,6 +73,8 @@ const addNote: Rule<NoteWrites['addNote']> = {
     const all = work.find(notes, { room: room.id });
     const repeat = all.find(({ user, clientId }) => user === given.user && clientId === given.clientId);
     if (repeat !== undefined) return { note: repeat, repeated: true };
+    // Notes about an erased asker were deleted.
+    if (room.question.asker === undefined) refuse('forbidden');
     if (all.length >= mostNotes) refuse('limit_reached');
     const note = { ...given, after: room.lastSeq };
     work.put(notes, note);

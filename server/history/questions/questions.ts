@@ -396,7 +396,9 @@ const setQuestionAddress: Rule<QuestionWrites['setQuestionAddress']> = {
   run(work, { user, team, address: given }, changes) {
     const address = given && toCounted(given);
     const room = roomOfAsker(work, user, team);
-    if (room?.question === undefined || !isMember(getMember(work, room.id, user))) refuse('forbidden');
+    // Who is banned from the question can still delete the address.
+    const mayGive = room !== undefined && isMember(getMember(work, room.id, user));
+    if (room?.question === undefined || (address !== null && !mayGive)) refuse('forbidden');
     const [stored] = work.find(mailAddresses, { user });
     if (address !== null && stored?.address === address) return { room: recordOf(work, room) };
     if (address !== null && work.value(sharersLoader, { address, user }) >= mostGuestsOfAddress)
