@@ -192,14 +192,16 @@ export class Due {
         after,
         limit: membersAtOnce,
       });
-      await history.write.noteDue({
-        room,
-        users,
-        due: at + firstLook,
-        pushes: await history.read.withDevices({ users }),
-        pushDue: at + pushAfter,
-        next: next === undefined ? at + pause : undefined,
-      });
+      if (users.length > 0 || next === undefined) {
+        await history.write.noteDue({
+          room,
+          users,
+          due: at + firstLook,
+          pushes: await history.read.withDevices({ users }),
+          pushDue: at + pushAfter,
+          next: next === undefined ? at + pause : undefined,
+        });
+      }
       after = next;
     }
     this.#options.onPushes();

@@ -144,6 +144,51 @@ export function notifyContract(now: Now) {
     expect(await read.notices({ user: 'dan' })).toEqual({ notices: {}, notified: [] });
   });
 
+  test('selects no member whose notification waits already, until a server checks it', async () => {
+    const room = await unread('ann', 'fay', 'gil');
+    await write.registerDevice({ id: 'phone', user: 'gil', kind: 'app', sealed: 'sealed', at });
+    const pushes = [{ user: 'gil', room }];
+    const claimPushes = (over: object = {}) =>
+      write.claimPushes({ at, until: at + minute, most: 9, before: 0, ...over });
+    const settlePush = (result: object, until = at + minute) =>
+      write.settlePushes({ pushes: [{ user: 'gil', room, ...result }], until, at });
+    await note(['fay', 'gil']);
+    // The push of another room does not count.
+    await note([], [], at, [{ user: 'gil', room: 'other' }]);
+    expect(await concerned(room)).toEqual(['gil']);
+    await claimPushes();
+    await write.settlePushes({ pushes: [{ user: 'gil', room: 'other' }], until: at + minute, at });
+    await note([], [], at, pushes);
+    expect(await concerned(room)).toEqual([]);
+    // The servers that check the mails and the push may have read the unread messages before this one.
+    await claim();
+    expect(await concerned(room)).toEqual(['fay', 'gil']);
+    await settle(['fay', 'gil'].map((user) => ({ user, due: at + hour })));
+    expect(await concerned(room)).toEqual([]);
+    await claimPushes();
+    expect(await concerned(room)).toEqual(['gil']);
+    // The push waits for the end of the quiet hours.
+    await settlePush({ due: at + hour });
+    expect(await concerned(room)).toEqual([]);
+    // A new message replaces the time of a retry.
+    await claimPushes({ at: at + hour, until: at + 2 * hour });
+    await settlePush({ due: at + 3 * hour, yields: true }, at + 2 * hour);
+    expect(await concerned(room)).toEqual(['gil']);
+    await note([], [], at, pushes);
+    await claimPushes();
+    const pushed = { message: 'm', mentions: 0 };
+    await settlePush({ pushed });
+    expect(await concerned(room)).toEqual(['gil']);
+    // The mail does not wait while the push does.
+    await note([], [], at, pushes);
+    await claim({ at: at + hour });
+    await settle([{ user: 'fay' }, { user: 'gil' }]);
+    expect(await concerned(room)).toEqual(['fay', 'gil']);
+    await claimPushes();
+    await settlePush({});
+    await write.deleteRoom({ room });
+  });
+
   test('keeps the previous notification time until the site accepts the event', async () => {
     const room = await unread('ann', 'eli');
     const notify = async (at: number) => {

@@ -68,7 +68,8 @@ export interface NoticeReads {
   /**
    * Finds members of a room to notify, by ID: they have unread messages, want notifications of each message
    * (`everyone`: of any message), and either have devices or were not notified of the room since their latest activity.
-   * `next` is the `after` of the next page.
+   * Excludes members whose mail and push are queued already. A page is read from at most `limit` members. `next` is the
+   * `after` of the next page.
    */
   concernedMembers: {
     in: { room: string; everyone: boolean; after: string; limit: number };
@@ -154,6 +155,25 @@ const forgetActive: Rule<NoticeWrites['forgetActive']> = {
   },
 };
 
+/**
+ * Whether a member may need a mail about the room. A queued check includes the new messages, unless a server has
+ * claimed it and may have read the messages already.
+ */
+const isMailNeeded = sql`(
+  (members.user_id >= ${guestIds.from} AND members.user_id < ${guestIds.to} OR NOT EXISTS (
+    SELECT 1 FROM chat_notified AS notified WHERE notified.room = members.room
+      AND notified.user_id = members.user_id AND notified.at >= coalesce(
+        (SELECT active.at FROM chat_active AS active WHERE active.user_id = members.user_id), 0)))
+  AND NOT EXISTS (SELECT 1 FROM chat_due AS queued
+    WHERE queued.user_id = members.user_id AND queued.claimed IS NULL))`;
+
+/** Like `isMailNeeded`, for pushes. A queued push that only retries devices gets the time of the new message. */
+const isPushNeeded = sql`(
+  EXISTS (SELECT 1 FROM chat_devices AS devices WHERE devices.user_id = members.user_id)
+  AND NOT EXISTS (SELECT 1 FROM chat_pushes AS queued
+    WHERE queued.user_id = members.user_id AND queued.room_id = rooms.id
+      AND queued.claimed IS NULL AND queued.done IS NULL))`;
+
 const reads: ReadsOf<NoticeReads> = {
   *notices(_, { user }) {
     const [stored = {}] = yield* findRows(notices, sql`WHERE user_id = ${user}`);
@@ -175,20 +195,19 @@ const reads: ReadsOf<NoticeReads> = {
     };
   },
   *concernedMembers(_, { room, everyone, after, limit }) {
-    const rows = yield* ask(
-      sql`SELECT members.user_id AS user_id FROM chat_members AS members
-          JOIN chat_rooms AS rooms ON rooms.num = members.room
-          WHERE members.room = ${roomNumber(room)} AND sources <> 0 AND members.user_id > ${after}
-            AND read_seq < last_seq AND ${isNotified(everyone)}
-            AND (members.user_id >= ${guestIds.from} AND members.user_id < ${guestIds.to}
-              OR EXISTS (SELECT 1 FROM chat_devices AS devices WHERE devices.user_id = members.user_id) OR NOT EXISTS (
-              SELECT 1 FROM chat_notified AS notified WHERE notified.room = members.room
-                AND notified.user_id = members.user_id AND notified.at >= coalesce(
-                  (SELECT active.at FROM chat_active AS active WHERE active.user_id = members.user_id), 0)))
-          ORDER BY members.user_id LIMIT ${limit}`,
+    // The page limits the members that are read, not the members that are found. In a large room, most may be excluded.
+    const members = yield* ask(
+      sql`SELECT p.user_id AS user_id, CASE WHEN read_seq < last_seq AND ${isNotified(everyone)}
+              AND (${isMailNeeded} OR ${isPushNeeded}) THEN 1 ELSE 0 END AS concerned
+          FROM (SELECT room, user_id FROM chat_members
+              WHERE room = ${roomNumber(room)} AND sources <> 0 AND user_id > ${after}
+              ORDER BY user_id LIMIT ${limit}) AS p
+            JOIN chat_members AS members ON members.room = p.room AND members.user_id = p.user_id
+            JOIN chat_rooms AS rooms ON rooms.num = p.room
+          ORDER BY p.user_id`,
     );
-    const users = rows.map(({ user_id }) => user_id as string);
-    const next = users.length === limit ? users.at(-1) : undefined;
+    const users = members.filter(({ concerned }) => concerned === 1).map(({ user_id }) => user_id as string);
+    const next = members.length === limit ? (members.at(-1)?.user_id as string) : undefined;
     return { users, next };
   },
 };

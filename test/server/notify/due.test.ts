@@ -1,6 +1,6 @@
 import { afterEach, expect, onTestFinished, test, vi } from 'vitest';
 import type { Directory } from '../../../server/chat/directory.ts';
-import type { StoredNotices } from '../../../server/history/history.ts';
+import type { StoredNotices, Writes } from '../../../server/history/history.ts';
 import { Due, type DueOptions, type NoticeOutcome } from '../../../server/notify/due.ts';
 import { Notifier } from '../../../server/notify/notifier.ts';
 import { watchDueUsers } from '../../helpers/due-users.ts';
@@ -32,8 +32,16 @@ async function scene(mail: string, time: string, set: Partial<StoredNotices> = {
   let lookedThrough = () => {};
   let meanwhile = async () => {};
   const watched = watchDueUsers(history);
+  /** The number of members that each write of a scan queued. */
+  const queued: number[] = [];
+  const write = Object.assign(Object.create(watched.history.write) as typeof history.write, {
+    noteDue(input: Writes['noteDue']['in']) {
+      queued.push(input.users.length);
+      return history.write.noteDue(input);
+    },
+  });
   const options: Omit<DueOptions, 'firstLook' | 'directory'> = {
-    history: watched.history,
+    history: { ...watched.history, write },
     defaults: { after: 15 * minute, zone: 'UTC', newMembers: true },
     mail: {
       pausedUntil: 0,
@@ -63,6 +71,7 @@ async function scene(mail: string, time: string, set: Partial<StoredNotices> = {
     mails,
     outcomes,
     quiet,
+    queued,
     answerWith(outcome: NoticeOutcome | Promise<NoticeOutcome>) {
       answer = outcome;
     },
@@ -280,6 +289,32 @@ test('sends pushes while the mail server does not respond', async () => {
   respond('sent');
   await at('2030-10-01T12:15Z');
   expect(outcomes).toEqual(['sent']);
+});
+
+test('writes nothing for members who wait for their daily mail when the room has new messages', async () => {
+  const { history, queued, at, lookThrough } = await scene('daily', '2030-10-01T12:00Z');
+  const { den, say } = roomsOf(history);
+  const members = Array.from({ length: 501 }, (_, n) => `member${n}`);
+  await den('den', [ann.id, ...members]);
+  const set = { mail: 'daily', quiet: 'off' };
+  await Promise.all(
+    members.flatMap((user) => [
+      history.write.arrive({ user: { id: user, name: user }, at: Date.now() }),
+      history.write.setNotices({ user, set }),
+    ]),
+  );
+  const scan = async (time: string) => {
+    vi.setSystemTime(Date.parse(time));
+    await say('den', ann.id);
+    await lookThrough();
+    await at(time);
+    return queued.splice(0);
+  };
+  // Ann is in the first page.
+  expect(await scan('2030-10-01T12:01Z')).toEqual([499, 2]);
+  // Only the end of the claim.
+  expect(await scan('2030-10-01T12:03Z')).toEqual([0]);
+  expect(await scan('2030-10-01T12:05Z')).toEqual([0]);
 });
 
 test('does not resend a mail that was in flight when its server ended', async () => {
