@@ -890,6 +890,29 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       await expect.poll(() => database.holding('Wm4kZ')).toEqual([]);
     });
 
+    it('checks all rooms once for texts to index, also after a failure', async () => {
+      const filling = await empty();
+      const { write } = filling;
+      // More rooms than one page. The last one has several blocks.
+      const rooms = Array.from({ length: 1001 }, (_, n) => `den${n}`);
+      await Promise.all(rooms.map((id) => write.putRoom({ id, kind: 'private', name: id, at: 0 })));
+      const last = rooms.at(-1) as string;
+      await Promise.all(Array.from({ length: 6 * 128 }, () => write.send(message('hay', last))));
+      await expect.poll(() => count('chat_blocks')).toBe(6);
+      await filling.close();
+      for (const table of ['chat_blocks', 'chat_terms']) await database.query(`DELETE FROM ${table}`);
+      let ofAll = 0;
+      let ofSome = 0;
+      await openBeside((text) => {
+        if (!/last_block.* FROM chat_rooms/s.test(text)) return;
+        // The statement names the rooms, or not.
+        if (!/\bid (IN|= ANY)/.test(text)) ofAll++;
+        else if (++ofSome === 3) throw new SqlError('refused', 'down for a moment');
+      });
+      await expect.poll(() => count('chat_blocks'), { timeout: hanging }).toBe(6);
+      expect(ofAll).toBe(2);
+    });
+
     test('returns the same results as SQLite for each kind of call', async () => {
       const folder = await emptyHistory();
       closing.push(() => folder.remove());

@@ -4,7 +4,15 @@ import type { Row, Value } from '../records/columns.ts';
 import { fileStates } from '../records/file.ts';
 import { gone, goneRooms } from '../records/room.ts';
 import { blockOf, blockSize, partOf } from './blocks.ts';
-import { type DatabaseConnection, inList, raw, type ServerDialect, SqlError, sql } from './dialect.ts';
+import {
+  type DatabaseConnection,
+  inList,
+  raw,
+  type ServerDialect,
+  type Sql,
+  SqlError,
+  sql,
+} from './dialect.ts';
 import type { Pool } from './pool.ts';
 import { forgetKilled } from './recording.ts';
 import { addFormerTerms, addTerms, indexedFrom, termsVersion } from './terms.ts';
@@ -43,12 +51,10 @@ export class Background {
   #isRenewing = false;
   readonly #poll: NodeJS.Timeout;
   #wanted = true;
-  /**
-   * Rooms that may have a full block to index. With `#anyFull`, at the start and after a failure, all rooms are
-   * checked.
-   */
+  /** Rooms that may have a full block to index. */
   readonly #full = new Set<string>();
-  #anyFull = true;
+  /** The `num` of the last room that was checked for full blocks since the start. Undefined after the last room. */
+  #checkedTo: number | undefined = 0;
   /** Whether a killed move may have left keys. Checked at each poll. */
   #moved = true;
   #running: Promise<void> | undefined;
@@ -115,7 +121,6 @@ export class Background {
         if (!(error instanceof SqlError)) return this.#onFailure(error as Error);
         if (++failures > 1) this.#onDelay(error);
         this.#wanted = true;
-        this.#anyFull = true;
         wait = retryDelayMs;
       }
       await pause(wait, undefined, { signal }).catch(() => {});
@@ -153,7 +158,8 @@ export class Background {
     }
     this.#noteRenewal(former.length > 0);
     const more = deleted !== undefined || expiring !== undefined || this.#moved;
-    return this.#full.size > 0 || this.#anyFull || stale.length > 0 || former.length > 0 || more;
+    const isUnindexed = this.#full.size > 0 || this.#checkedTo !== undefined;
+    return isUnindexed || stale.length > 0 || former.length > 0 || more;
   }
 
   /** Reports the start and the end of the renewal of blocks whose terms are of an earlier `termsVersion`. */
@@ -164,21 +170,28 @@ export class Background {
 
   /** Returns rooms with a full block to index, and the last block in the index. */
   async #fullRooms(connection: DatabaseConnection): Promise<Row[]> {
-    const ids = [...this.#full].slice(0, roomsPerQuery);
-    if (ids.length === 0 && !this.#anyFull) return [];
+    if (this.#checkedTo !== undefined) await this.#checkRooms(connection, this.#checkedTo);
+    const ids = [...this.#full.values().take(roomsPerQuery)];
+    if (ids.length === 0) return [];
     // Deleted before the query, so that a room whose next block fills up during it is added again.
     for (const id of ids) this.#full.delete(id);
-    const condition = this.#anyFull ? sql`NOT (${raw(goneRooms)})` : inList(this.#dialect, 'id', ids);
-    const rows = await connection.query(
-      sql`SELECT num, id, last_block FROM (SELECT num, id, last_seq,
-            coalesce((SELECT max(block) FROM chat_blocks AS blocks WHERE blocks.room = rooms.num), -1) AS last_block
-          FROM chat_rooms AS rooms WHERE last_seq >= ${blockSize} AND ${condition}) AS rooms
-          WHERE last_seq >= (last_block + 2) * ${blockSize} LIMIT ${roomsPerQuery}`,
-    );
-    if (this.#anyFull) this.#anyFull = rows.length > 0;
-    // A room may have several full blocks.
-    for (const { id } of rows) this.#full.add(id as string);
-    return rows;
+    try {
+      const rooms = await connection.query(selectBlocks(inList(this.#dialect, 'id', ids)));
+      const full = rooms.filter(hasFullBlock);
+      // A room may have several full blocks.
+      for (const { id } of full) this.#full.add(id as string);
+      return full;
+    } catch (error) {
+      for (const id of ids) this.#full.add(id);
+      throw error;
+    }
+  }
+
+  /** Adds the full rooms among the next rooms to `#full`. No index finds them, so each room is checked once. */
+  async #checkRooms(connection: DatabaseConnection, after: number): Promise<void> {
+    const rooms = await connection.query(selectBlocks(sql`num > ${after} ORDER BY num LIMIT ${maxRows}`));
+    for (const room of rooms) if (hasFullBlock(room)) this.#full.add(room.id as string);
+    this.#checkedTo = rooms.length === maxRows ? (rooms.at(-1)?.num as number) : undefined;
   }
 
   /** Indexes a block. */
@@ -305,6 +318,16 @@ export class Background {
     }
   }
 }
+
+/** Selects rooms with their last message and their last block in the index, which is -1 before the first. */
+const selectBlocks = (where: Sql) =>
+  sql`SELECT num, id, last_seq, CASE WHEN last_seq < ${blockSize} THEN -1 ELSE
+          coalesce((SELECT max(block) FROM chat_blocks AS blocks WHERE blocks.room = rooms.num), -1) END AS last_block
+      FROM chat_rooms AS rooms WHERE ${where}`;
+
+/** Whether a row of `selectBlocks` is a room with a full block to index. */
+const hasFullBlock = ({ id, last_seq, last_block }: Row): boolean =>
+  (last_seq as number) >= ((last_block as number) + 2) * blockSize && !(id as string).startsWith(gone);
 
 async function transaction(connection: DatabaseConnection, work: () => Promise<void>): Promise<void> {
   await connection.query(raw('BEGIN'));
