@@ -17,7 +17,9 @@ export const questionEffect: Effect<'question'> = {
     if (room !== undefined) applyRecord(room.record, record);
     return () => {
       if (isQuestion(record)) {
-        const team = [...teamConnections(directory)].map(({ id }) => id);
+        const team = [...teamConnections(directory)]
+          .filter(({ person }) => !directory.restrictions.isBanned(record.id, person.user.id))
+          .map(({ id }) => id);
         if (team.length > 0)
           publisher.toConnections(team, 'question:changed', { question: toQuestion(record) });
       }

@@ -1,7 +1,7 @@
 import { withoutTag } from '../../text/mail-address.ts';
 import { RequestError } from '../../wire/errors.ts';
 import type { QuestionAbout, User } from '../../wire/events.ts';
-import { raw, type Sql, ask as select, sql } from '../engine/dialect.ts';
+import { type Dialect, raw, type Sql, ask as select, sql } from '../engine/dialect.ts';
 import { countUpTo, cutPage, type ReadsOf } from '../engine/read.ts';
 import { type Nothing, type Rule, refuse } from '../engine/rule.ts';
 import { subject } from '../engine/subject.ts';
@@ -489,7 +489,12 @@ const claimQuestion: Rule<QuestionWrites['claimQuestion']> = {
   },
 };
 
-const conditionOf = (which: QuestionList, user: string): Sql =>
+/** The questions of a list of a member of the team, who may be banned from some. */
+const conditionOf = ({ restrictedBy }: Dialect, which: QuestionList, user: string): Sql =>
+  sql`${stateOf(which, user)} AND NOT EXISTS (SELECT 1 FROM chat_members AS own
+      WHERE own.room = rooms.num AND own.user_id = ${user} AND ${restrictedBy('banned')} IS NOT NULL)`;
+
+const stateOf = (which: QuestionList, user: string): Sql =>
   which === 'closed'
     ? sql`closed_at IS NOT NULL`
     : which === 'all'
@@ -534,7 +539,7 @@ const reads: ReadsOf<QuestionReads> = {
     const { selected, order, from } = which === 'closed' ? closedOnes(after) : openOnes(after);
     const found = yield* select(
       sql`SELECT ${roomSelection}, ${selected} FROM chat_rooms AS rooms
-          WHERE team = ${team} AND opened_at > 0 AND ${conditionOf(which, user)} ${from}
+          WHERE team = ${team} AND opened_at > 0 AND ${conditionOf(dialect, which, user)} ${from}
           ORDER BY ${order}, id LIMIT ${limit + 1}`,
     );
     const { page, last } = cutPage(found, limit);
@@ -547,9 +552,12 @@ const reads: ReadsOf<QuestionReads> = {
       },
     };
   },
-  *countQuestions(_, { team, user, most }) {
+  *countQuestions({ dialect }, { team, user, most }) {
     const count = (which: QuestionList) =>
-      countUpTo(most, sql`SELECT num FROM chat_rooms WHERE team = ${team} AND ${conditionOf(which, user)}`);
+      countUpTo(
+        most,
+        sql`SELECT num FROM chat_rooms AS rooms WHERE team = ${team} AND ${conditionOf(dialect, which, user)}`,
+      );
     return {
       mine: yield* count('mine'),
       unassigned: yield* count('unassigned'),

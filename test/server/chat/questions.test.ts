@@ -445,6 +445,21 @@ describe('a member of the team', () => {
     expect(await codeOf(lea, 'question:take', { question: room.id })).toBe('unknown_room');
     expect(await codeOf(lea, 'room:join', { room: room.id })).toBe('unknown_room');
     expect(await codeOf(ida, 'question:hand', { question: room.id, to: lea.id })).toBe('unknown_user');
+    const listed = async (one: typeof lea) => {
+      const { questions, counts } = await one.request('question:list', { which: 'all' });
+      return [questions.some((one) => one.room === room.id), counts.all];
+    };
+    const [, all] = (await listed(ida)) as [boolean, number];
+    expect([await listed(ida), await listed(lea)]).toEqual([
+      [true, all],
+      [false, all - 1],
+    ]);
+    const seen = () => eventsOf(lea, 'question:changed').length;
+    const before = seen();
+    await ida.request('question:take', { question: room.id });
+    await expect.poll(() => eventsOf(ida, 'question:changed').at(-1)?.question.by?.id).toBe('ida');
+    await lea.request('question:list', { which: 'all' });
+    expect(seen()).toBe(before);
   });
 
   test('keeps snippets with the others', async () => {
