@@ -106,9 +106,8 @@ export function openRoutes(
     };
   async function endLogin(sid: string): Promise<void> {
     if (config.tickets === undefined) throw new RequestError('bad_request', noTickets);
-    const at = Date.now();
-    const until = lastTicketEnd(at, config.tickets.maxAgeMs);
-    await chat.history.write.endLogin({ id: digestOf(sid), until, at });
+    const until = lastTicketEnd(Date.now(), config.tickets.maxAgeMs);
+    await chat.history.write.endLogin({ id: digestOf(sid), until });
   }
   const draining = () => drain.started;
   const openFile = async (stored: string) => (await files?.open(stored, 'file'))?.bytes ?? null;

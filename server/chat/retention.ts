@@ -1,16 +1,28 @@
-import { type History, mailRepliesStoredFor, mailStopsFor, type Reads, sources } from '../history/history.ts';
+import {
+  type Forget,
+  type History,
+  mailRepliesStoredFor,
+  mailStopsFor,
+  type Reads,
+  sources,
+  type Writes,
+} from '../history/history.ts';
 import { forgetOldAddresses } from './questions/address.ts';
 
 /** A private room without members is deleted after this time, in ms. */
 const emptyFor = 30 * 24 * 60 * 60 * 1000;
-/** The maximum and minimum interval between two turns, in ms, and the maximum rooms deleted in one write. */
+/** The maximum and minimum interval between two turns, in ms. */
 const longestPause = 60 * 60 * 1000;
 const shortestPause = 1000;
+/** Maximum rooms, and rows of other data, that are deleted in one write. Messages are sent between two such writes. */
 const roomsAtOnce = 100;
+const rowsAtOnce = 1000;
 /** An expired invite link stays in the list for this time, in ms. */
 const invitesFor = 30 * 24 * 60 * 60 * 1000;
 /** Last-seen times are deleted at this age, in ms. */
 const lastHereFor = 30 * 24 * 60 * 60 * 1000;
+/** User activity is deleted at this age, in ms. It shows whether a user was online since a notification. */
+const activeFor = 365 * 24 * 60 * 60 * 1000;
 /** A device is deleted this long after a check found it unusable, in ms: see `StoredDevice.since`. */
 const devicesFor = 30 * 24 * 60 * 60 * 1000;
 /** Pending and rejected messages are discarded at this age, in ms, or at `Retention.rooms` if it is lower. */
@@ -24,6 +36,9 @@ const daysFor = 400 * 24 * 60 * 60 * 1000;
 const guestsFor = 30 * 24 * 60 * 60 * 1000;
 const guestsAtOnce = 100;
 
+/** The writes that delete expired rows. */
+type Forgetting = { [Op in keyof Writes]: Writes[Op] extends Forget ? Op : never }[keyof Writes];
+
 /** The retention of messages and of audit entries (`acts`), in ms. 0 means no limit. */
 export interface Retention {
   /** For public and private rooms. */
@@ -33,7 +48,7 @@ export interface Retention {
 }
 
 /**
- * Deletes expired data now and regularly, until `signal` aborts. `turn` lists the kinds of data. A message expires at
+ * Deletes expired data now and regularly, until `signal` aborts. `kinds` lists the kinds of data. A message expires at
  * most a tenth of its retention late. If the history fails, the next turn tries again. `sweep` in files/files.ts
  * deletes the bytes of files.
  * @param isHere whether the user is connected
@@ -46,11 +61,11 @@ export function enforceRetention(
   onFailure: (error: Error) => void,
 ): void {
   const times = [retention.rooms, retention.direct].filter((kept) => kept > 0);
-  const deleteEmptyRooms = async () => {
-    const before = Date.now() - emptyFor;
-    let more = true;
-    while (more && !signal.aborted) {
-      more = (await history.write.deleteEmptyRooms({ before, most: roomsAtOnce })).deleted === roomsAtOnce;
+  /** Deletes what is older than `age`, in ms, in steps. */
+  const forget = async (op: Forgetting, age: number, most = rowsAtOnce) => {
+    let deleted = most;
+    while (deleted === most && !signal.aborted) {
+      ({ deleted } = await history.write[op]({ before: Date.now() - age, most }));
     }
   };
   const expireMessages = async () => {
@@ -62,9 +77,6 @@ export function enforceRetention(
       for (const room of page.rooms) await history.write.expire(room);
       from = page.next;
     }
-  };
-  const forgetActs = async () => {
-    if (retention.acts > 0) await history.write.forgetActs({ before: Date.now() - retention.acts });
   };
   const forgetPending = async () => {
     let more = true;
@@ -91,23 +103,30 @@ export function enforceRetention(
       after = page.next;
     }
   };
+  const kinds: readonly (() => Promise<void>)[] = [
+    () => forget('deleteEmptyRooms', emptyFor, roomsAtOnce),
+    expireMessages,
+    async () => {
+      if (retention.acts > 0) await forget('forgetActs', retention.acts);
+    },
+    forgetPending,
+    endGuests,
+    () => forgetOldAddresses(history, signal),
+    () => forget('forgetInvites', invitesFor),
+    () => forget('forgetDevices', devicesFor),
+    () => forget('forgetMailStops', mailStopsFor),
+    () => forget('forgetMailReplies', mailRepliesStoredFor),
+    () => forget('forgetDays', daysFor),
+    () => forget('forgetHere', lastHereFor),
+    () => forget('forgetActive', activeFor),
+    () => forget('forgetEndedLogins', 0),
+  ];
   let isRunning = false;
   const turn = async () => {
     if (isRunning) return;
     isRunning = true;
     try {
-      await deleteEmptyRooms();
-      await expireMessages();
-      await forgetActs();
-      await forgetPending();
-      await endGuests();
-      await forgetOldAddresses(history, signal);
-      await history.write.forgetInvites({ before: Date.now() - invitesFor });
-      await history.write.forgetDevices({ before: Date.now() - devicesFor });
-      await history.write.forgetMailStops({ before: Date.now() - mailStopsFor });
-      await history.write.forgetMailReplies({ before: Date.now() - mailRepliesStoredFor });
-      await history.write.forgetDays({ before: Date.now() - daysFor });
-      await history.write.forgetHere({ before: Date.now() - lastHereFor });
+      for (const remove of kinds) await remove();
     } catch (error) {
       // After `signal` aborts, the history may be closed while a turn still runs.
       if (!signal.aborted) onFailure(error as Error);

@@ -1,8 +1,10 @@
 import type { AuditScope } from '../wire/events.ts';
 import { ask, type Dialect, inList, raw, type Sql, sql } from './engine/dialect.ts';
+import { expiryOf, type Forget, forgetting } from './engine/expired-rows.ts';
 import { askNumber, cutPage, type ReadsOf } from './engine/read.ts';
 import type { Nothing, Rule } from './engine/rule.ts';
 import { subject } from './engine/subject.ts';
+import { table } from './engine/table.ts';
 import type { Work } from './engine/work.ts';
 import type { Change } from './records/changes.ts';
 import type { Row, Value } from './records/columns.ts';
@@ -12,7 +14,7 @@ import type { KnownRooms } from './rows/select.ts';
 
 export interface ActWrites {
   /** Deletes audit entries before `before`. */
-  forgetActs: { in: { before: number }; out: Nothing };
+  forgetActs: Forget;
   /** Records in the audit log that `actor` exported the data of `user`. */
   noteExport: { in: { user: string; actor: string }; out: Nothing };
 }
@@ -91,13 +93,10 @@ export function tellAct(
   changes.push({ type: 'act', act: Object.fromEntries(fields) as Omit<Act, 'at'> });
 }
 
-const forgetActs: Rule<ActWrites['forgetActs']> = {
-  needs: () => [],
-  run(work, { before }) {
-    work.later(() => sql`DELETE FROM chat_audit WHERE at < ${before}`);
-    return {};
-  },
-};
+/** The audit entries. `insertActs` adds them. */
+const acts = table<{ num: number }>('chat_audit', ['num'], { num: 'num' });
+
+const forgetActs = forgetting(expiryOf(acts, 'at'));
 
 const noteExport: Rule<ActWrites['noteExport']> = {
   needs: () => [],

@@ -1,6 +1,6 @@
 import { ask, inList, sql } from './engine/dialect.ts';
+import { expiryOf, type Forget, forgetting } from './engine/expired-rows.ts';
 import type { ReadsOf } from './engine/read.ts';
-import type { Nothing, Rule } from './engine/rule.ts';
 import { subject } from './engine/subject.ts';
 import { table } from './engine/table.ts';
 import type { Work } from './engine/work.ts';
@@ -12,7 +12,7 @@ export const dayOf = (at: number): number => Math.floor(at / (24 * 60 * 60 * 100
 
 export interface DayWrites {
   /** Deletes the message counts of the days before `before`. */
-  forgetDays: { in: { before: number }; out: Nothing };
+  forgetDays: Forget;
 }
 
 export interface DayReads {
@@ -41,13 +41,7 @@ export function withOneMore(work: Work, { id, sent }: RoomRow, at: number): NonN
   return { day, messages: 1 };
 }
 
-const forgetDays: Rule<DayWrites['forgetDays']> = {
-  needs: () => [],
-  run(work, { before }) {
-    work.later(() => sql`DELETE FROM chat_days WHERE day < ${dayOf(before)}`);
-    return {};
-  },
-};
+const forgetDays = forgetting(expiryOf(days, 'day', (before) => sql`day < ${dayOf(before)}`));
 
 const reads: ReadsOf<DayReads> = {
   *messagesByDay({ dialect }, { from, ...known }) {

@@ -1,11 +1,12 @@
-import { raw, sql } from './engine/dialect.ts';
+import { raw } from './engine/dialect.ts';
+import { expiryOf, type Forget, forgetting } from './engine/expired-rows.ts';
 import { findRows, type ReadsOf } from './engine/read.ts';
 import type { Nothing, Rule } from './engine/rule.ts';
 import { subject } from './engine/subject.ts';
 import { table } from './engine/table.ts';
 import { rows } from './engine/work.ts';
 
-/** A login by ticket that the site ended. After its last ticket expired, the next `endLogin` deletes it. */
+/** A login by ticket that the site ended. */
 interface StoredEndedLogin {
   /** The digest of the `sid` of its tickets. */
   id: string;
@@ -14,8 +15,10 @@ interface StoredEndedLogin {
 }
 
 export interface EndedLoginWrites {
-  /** Ends a login, on all servers. `at`: now, in Unix ms. */
-  endLogin: { in: StoredEndedLogin & { at: number }; out: Nothing };
+  /** Ends a login, on all servers. */
+  endLogin: { in: StoredEndedLogin; out: Nothing };
+  /** Deletes logins whose last ticket expired before this time. */
+  forgetEndedLogins: Forget;
 }
 
 export interface EndedLoginReads {
@@ -26,14 +29,15 @@ export const endedLogins = table<StoredEndedLogin>('chat_ended_logins', ['id'], 
 
 const endLogin: Rule<EndedLoginWrites['endLogin']> = {
   needs: ({ id }) => [rows(endedLogins, { id })],
-  run(work, { id, until, at }, changes) {
+  run(work, { id, until }, changes) {
     work.find(endedLogins, { id });
     work.put(endedLogins, { id, until });
     changes.push({ type: 'login_ended', id, until });
-    work.later(() => sql`DELETE FROM chat_ended_logins WHERE until < ${at}`);
     return {};
   },
 };
+
+const forgetEndedLogins = forgetting(expiryOf(endedLogins, 'until'));
 
 const reads: ReadsOf<EndedLoginReads> = {
   *endedLogins() {
@@ -43,6 +47,6 @@ const reads: ReadsOf<EndedLoginReads> = {
 
 export const endedLoginSubject = subject<EndedLoginWrites, EndedLoginReads>({
   tables: [endedLogins],
-  rules: { endLogin },
+  rules: { endLogin, forgetEndedLogins },
   reads,
 });

@@ -6,6 +6,7 @@ export type { ArrivalCursor } from './arrivals.ts';
 export type { ConsumedRows } from './consuming.ts';
 export { dayOf } from './days.ts';
 export { leaseTime } from './engine/change-log.ts';
+export type { Forget } from './engine/expired-rows.ts';
 export { methods } from './engine/history.ts';
 export { maxPageBytes } from './engine/read.ts';
 export { mostInvites, mostInvitesOfRoom, opens, type StoredInvite } from './invites.ts';

@@ -1,7 +1,8 @@
 import type { SiteRole } from '../wire/events.ts';
 import { ask, inList, sql } from './engine/dialect.ts';
+import { expiryOf, type Forget, forgetting } from './engine/expired-rows.ts';
 import { columnsOf, type ReadsOf } from './engine/read.ts';
-import { type Nothing, type Rule, refuse } from './engine/rule.ts';
+import { type Rule, refuse } from './engine/rule.ts';
 import { subject } from './engine/subject.ts';
 import { rowFrom, table } from './engine/table.ts';
 import { rows } from './engine/work.ts';
@@ -76,7 +77,7 @@ export interface InviteWrites {
     out: { stale: boolean };
   };
   /** Deletes links that expired before `before`. */
-  forgetInvites: { in: { before: number }; out: Nothing };
+  forgetInvites: Forget;
 }
 
 export interface InviteReads {
@@ -145,13 +146,7 @@ const revokeInvite: Rule<InviteWrites['revokeInvite']> = {
   },
 };
 
-const forgetInvites: Rule<InviteWrites['forgetInvites']> = {
-  needs: () => [],
-  run(work, { before }) {
-    work.later(() => sql`DELETE FROM chat_invites WHERE until < ${before}`);
-    return {};
-  },
-};
+const forgetInvites = forgetting(expiryOf(invites, 'until'));
 
 const selectInvites = sql`SELECT rooms.id AS room_id, name, topic, members, tile_picture, ${columnsOf(invites, 'invites')}
   FROM chat_invites AS invites JOIN chat_rooms AS rooms ON rooms.num = invites.room`;

@@ -9,9 +9,6 @@ import { type NotifyDefaults, settingsOf, shownSettings, storedChange } from './
 import { quietUntil } from './times.ts';
 import { unreadOf } from './unread.ts';
 
-/** User activity is kept for this time, in milliseconds. It shows whether a user was online since a notification. */
-const actsKept = 365 * 24 * 60 * 60_000;
-const sweepEvery = 24 * 60 * 60_000;
 /**
  * Maximum delay of the first check after a message, in milliseconds. It is the shortest mail delay that users can
  * choose.
@@ -37,7 +34,6 @@ export class Notifier {
   readonly #history: History;
   readonly #defaults: NotifyDefaults;
   readonly #acts: Acts;
-  readonly #sweeping: NodeJS.Timeout;
   readonly #firstLook: number;
   readonly #options: NotifierOptions;
   #due: Due | undefined;
@@ -54,10 +50,6 @@ export class Notifier {
       this.#due?.wake();
       options.onPushes();
     });
-    const sweep = () => {
-      history.write.forgetActive({ before: Date.now() - actsKept }).catch(onFailure);
-    };
-    this.#sweeping = setInterval(sweep, sweepEvery).unref();
   }
 
   get reachesNewMembers(): boolean {
@@ -184,7 +176,6 @@ export class Notifier {
   }
 
   async close(): Promise<void> {
-    clearInterval(this.#sweeping);
     await this.#due?.stop();
   }
 }

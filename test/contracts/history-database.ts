@@ -6,7 +6,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { ArrivalCursor } from '../../server/history/arrivals.ts';
 import type { Renewal } from '../../server/history/engine/background.ts';
-import { deleteOld, entriesAfter } from '../../server/history/engine/change-log.ts';
+import { entriesAfter, selectOld } from '../../server/history/engine/change-log.ts';
 import {
   type DatabaseConnection,
   raw,
@@ -15,6 +15,7 @@ import {
   SqlError,
   sql,
 } from '../../server/history/engine/dialect.ts';
+import { type Expiry, selectOldest } from '../../server/history/engine/expired-rows.ts';
 import { follow, type Shared } from '../../server/history/engine/followed.ts';
 import { connectAlone } from '../../server/history/engine/in-use.ts';
 import { migrate } from '../../server/history/engine/migrations.ts';
@@ -32,8 +33,9 @@ import {
   openHistory,
   readHistoryPlace,
 } from '../../server/history/open.ts';
+import { type ColumnName, type Columns, columnTypes } from '../../server/history/records/columns.ts';
 import { pairsOf } from '../../server/history/records/text-keys.ts';
-import { tables } from '../../server/history/subjects.ts';
+import { subjects, tables } from '../../server/history/subjects.ts';
 import { selectSendable } from '../../server/history/webhooks.ts';
 
 import type { RequestError } from '../../server/wire/errors.ts';
@@ -53,6 +55,20 @@ import { expectSearches, otherTexts, searchedTexts } from '../helpers/searched-t
 import { startTcpProxy } from '../helpers/tcp-proxy.ts';
 import { historyContract } from './history.ts';
 import { expectRefusal, openTested } from './history-tested.ts';
+
+/** The columns without a default of the tables with rows that expire, and those by which they expire. */
+const columnsOfExpiring: Readonly<Record<string, Columns>> = {
+  chat_active: ['user_id', 'at'],
+  chat_audit: ['act', 'at'],
+  chat_days: ['room', 'day', 'sent'],
+  chat_devices: ['id', 'user_id', 'kind', 'sealed', 'at', 'since'],
+  chat_ended_logins: ['id', 'until'],
+  chat_invites: ['id', 'room', 'digest', 'by_id', 'access', 'at', 'until', 'used'],
+  chat_last_here: ['user_id', 'at'],
+  chat_mail_replies: ['id', 'user_id', 'room_id', 'at'],
+  chat_mail_stops: ['id', 'user_id', 'at'],
+  chat_pushes: ['user_id', 'room_id', 'done'],
+};
 
 /**
  * Removes generated IDs and cursors from a response, and sorts its lists, because the order of some is
@@ -1439,8 +1455,48 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       closing.push(() => connection.destroy());
       const entries = Array.from({ length: 300 }, (_, i) => [i, Date.now(), 0, '[]']);
       await connection.query(dialect.insert('chat_changes', ['num', 'since', 'types', 'changes'], entries));
-      const statement = deleteOld(dialect, entries.length);
+      const statement = selectOld(dialect, entries.length);
       expect(await engine.unindexed(connection, [statement])).toEqual([]);
+    });
+
+    test('deletes at most 5,000 old entries of the change log with a batch of a consumer', async () => {
+      const { write } = await empty();
+      const dialect = engine.dialect(database);
+      const connection = await dialect.connect();
+      closing.push(() => connection.destroy());
+      const entries = Array.from({ length: 5002 }, (_, i) => [-i - 1, i, 0, '[]']);
+      await connection.query(dialect.insert('chat_changes', ['num', 'since', 'types', 'changes'], entries));
+      const consume = () => write.consume({ name: 'one', by: 'me', types: ['act'], lease: 9, most: 9 });
+      const left = async () =>
+        (await database.query('SELECT num FROM chat_changes WHERE num < 0 ORDER BY num')).map(({ num }) =>
+          Number(num),
+        );
+      await consume();
+      expect(await left()).toEqual([-5002, -5001]);
+      await consume();
+      expect(await left()).toEqual([]);
+    });
+
+    test('finds expired rows through an index', async () => {
+      await empty();
+      const dialect = engine.dialect(database);
+      const connection = await dialect.connect();
+      closing.push(() => connection.destroy());
+      const before = 100;
+      const needs = Object.entries(everyWrite).flatMap(([op, [input]]) =>
+        (subjects.rules[op]?.needs({ ...input, before } as never) ?? []).flatMap(({ of }) =>
+          'expiry' in of ? [of.expiry as Expiry] : [],
+        ),
+      );
+      expect(needs.map(({ name }) => name).sort()).toEqual(Object.keys(columnsOfExpiring).sort());
+      for (const { name } of needs) {
+        const columns = columnsOfExpiring[name] ?? [];
+        const cellOf = (column: ColumnName, n: number) => (columnTypes[column] === 'int' ? n : `k${n}`);
+        const rows = Array.from({ length: 900 }, (_, n) => columns.map((column) => cellOf(column, n + 1)));
+        await connection.query(dialect.insert(name, columns, rows));
+      }
+      const statements = needs.map((expiry) => selectOldest(dialect, expiry, expiry.isExpired(before), 9));
+      expect(await engine.unindexed(connection, statements)).toEqual([]);
     });
 
     test('reports a wrong password with the address but without the password', async () => {

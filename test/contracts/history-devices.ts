@@ -61,10 +61,10 @@ export function devicesContract(now: Now) {
       device('new', 'dan', { until: at + 5, since: at + 7 }),
       device('old', 'dan', { since: at + 5 }),
     ]);
-    await write.forgetDevices({ before: at + 6 });
+    await write.forgetDevices({ before: at + 6, most: 9 });
     expect(await idsOf('dan')).toEqual(['live', 'new']);
     await write.registerDevice(device('new', 'dan'));
-    await write.forgetDevices({ before: at + 99 });
+    await write.forgetDevices({ before: at + 99, most: 9 });
     expect(await idsOf('dan')).toEqual(['live', 'new']);
   });
 

@@ -40,14 +40,14 @@ export function moderationContract(now: Now) {
     expect(await known('stranger')).toEqual({ hidden: false });
     await write.hideHere({ user: ann.id, hidden: true });
     await here(ann.id, at + 1);
-    await write.forgetHere({ before: at + 9 });
+    await write.forgetHere({ before: at + 9, most: 9 });
     expect(await known(ann.id)).toEqual({ hidden: true });
     await write.hideHere({ user: ann.id, hidden: false });
     expect(await known(ann.id)).toEqual({ hidden: false });
     await here(ann.id, at + 1);
-    await write.forgetHere({ before: at + 1 });
+    await write.forgetHere({ before: at + 1, most: 9 });
     expect(await known(ann.id)).toEqual({ at: at + 1, hidden: false });
-    await write.forgetHere({ before: at + 2 });
+    await write.forgetHere({ before: at + 2, most: 9 });
     expect(await known(ann.id)).toEqual({ hidden: false });
     // An erasure closes connections, which also record a last-seen time.
     await write.erase({ user: ann.id });

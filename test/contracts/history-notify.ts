@@ -333,6 +333,23 @@ export function notifyContract(now: Now) {
     await write.settlePushes({ pushes: [kit], until: held, at });
   });
 
+  test('deletes at most 1,000 completed pushes with a claim', async () => {
+    const all = Array.from({ length: 1002 }, (_, user) => ({ user: `${user}`, room: 'den' }));
+    const pushed = { message: 'm', mentions: 1 };
+    const claimAll = (before: number) => {
+      held = at + minute;
+      return write.claimPushes({ at, until: held, most: all.length, before });
+    };
+    await note([], [], at, all);
+    await claimAll(at);
+    await write.settlePushes({ pushes: all.map((push) => ({ ...push, pushed })), until: held, at });
+    expect(await claimAll(at + 1)).toEqual({ pushes: [] });
+    await note([], [], at, all);
+    const { pushes } = await claimAll(at);
+    expect(pushes).toHaveLength(all.length);
+    expect(pushes.filter(({ pushed }) => pushed === undefined)).toHaveLength(1000);
+  });
+
   test('makes queued notifications due when the user changes settings, even during a claim', async () => {
     await write.arrive({ user: { id: 'hal', name: 'Hal' } });
     const push = { user: 'hal', room: 'den' };
@@ -453,7 +470,7 @@ export function notifyContract(now: Now) {
     await write.addMailStop({ id: 'old', user: 'gil', at });
     await write.addMailStop({ id: 'new', user: 'gil', at: at + 9 });
     await write.addMailStop({ id: 'none', user: 'nobody', at: at + 9 });
-    await write.forgetMailStops({ before: at + 9 });
+    await write.forgetMailStops({ before: at + 9, most: 9 });
     expect(await read.mailAddress({ user: 'gil' })).toEqual({
       user: 'gil',
       address: 'gil@site.example',
@@ -474,7 +491,7 @@ export function notifyContract(now: Now) {
     expect(await read.mailReply({ id: 'old reply' })).toEqual({
       ...{ id: 'old reply', user: 'hal', roomId: 'lobby', seq: 3, at },
     });
-    await write.forgetMailReplies({ before: at + 9 });
+    await write.forgetMailReplies({ before: at + 9, most: 9 });
     const left = { id: 'new reply', user: 'hal', roomId: 'lobby', at: at + 9 };
     expect(await read.mailReply({ id: 'new reply' })).toEqual(left);
     expect([await read.mailReply({ id: 'old reply' }), await read.mailReply({ id: 'no reply' })]).toEqual([

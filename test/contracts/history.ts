@@ -4,6 +4,7 @@ import { cardsContract } from './history-cards.ts';
 import { contentContract } from './history-content.ts';
 import { devicesContract } from './history-devices.ts';
 import { erasureContract } from './history-erasure.ts';
+import { expiryContract } from './history-expiry.ts';
 import { filesContract } from './history-files.ts';
 import { invitesContract } from './history-invites.ts';
 import { laterContract } from './history-later.ts';
@@ -180,6 +181,10 @@ function contract(open: () => Promise<TestedHistory>) {
 
   describe('erasure', () => {
     erasureContract(now);
+  });
+
+  describe('expiry', () => {
+    expiryContract(now);
   });
 
   describe('the change log', () => {

@@ -25,6 +25,9 @@ import {
   type Sql,
   sql,
 } from './dialect.ts';
+import { expiryOf, selectOldest } from './expired-rows.ts';
+import { deletion } from './store.ts';
+import { table } from './table.ts';
 
 /** The lease of a consumer in ms. If the server that holds it crashes, another server takes over after this time. */
 export const leaseTime = 5000;
@@ -48,6 +51,14 @@ const messagesPerQuery = 1000;
 
 /** Database servers keep entries for this time. A chat server that stalls for longer may miss entries. */
 const entryTtlMs = 60 * 60 * 1000;
+
+/**
+ * Maximum entries that a transaction of a consumer deletes. A consumer without changes for it has a transaction every
+ * `passAfter` only (changes/consumer.ts), and thousands may be logged in this time.
+ */
+const maxDeleted = 5000;
+
+const oldEntries = expiryOf(table<{ num: number }>('chat_changes', ['num'], { num: 'num' }), 'since');
 
 /** Expired entries that a slow consumer has not read are kept, up to this number. */
 const maxBacklog = 100_000;
@@ -260,23 +271,31 @@ function lostRoom(change: LoggedChange): string | undefined {
 }
 
 /**
- * Deletes the entries that neither a server nor a consumer needs. The last one is kept, so a server that stalled can
+ * Deletes entries that neither a server nor a consumer needs. The last one is kept, so a server that stalled can
  * detect the gap. Uses the database clock, because a server's clock may be wrong.
  */
 export function* forget(dialect: Dialect): Asking<void> {
   const last = numberOf(yield* ask(lastPosition));
   const [slowest] = yield* ask(raw('SELECT min(position) AS num FROM chat_consumers'));
   const passed = (slowest?.num as number | null | undefined) ?? last;
-  yield [deleteOld(dialect, Math.min(last - 1, Math.max(passed, last - maxBacklog)))];
+  const upTo = Math.min(last - 1, Math.max(passed, last - maxBacklog));
+  const rows = yield* ask(selectOld(dialect, upTo));
+  if (rows.length === 0) return;
+  const keys = rows.map(({ num }) => [num as number]);
+  yield [deletion(dialect, oldEntries.name, oldEntries.key, keys)];
 }
 
 /**
- * Deletes the expired entries up to `upTo`. `num + 0` keeps the database from using the index on `num`, because nearly
- * all entries match that condition. The index on `since` selects few.
+ * Selects the first expired entries up to `upTo`. `num + 0` keeps the database from using the index on `num`, because
+ * nearly all entries match that condition. The index on `since` selects few.
  */
-export const deleteOld = (dialect: Dialect, upTo: number): Sql =>
-  sql`DELETE FROM chat_changes
-      WHERE since <= ${dialect.now} - ${dialect.isShared ? entryTtlMs : 0} AND num + 0 <= ${upTo}`;
+export const selectOld = (dialect: Dialect, upTo: number): Sql =>
+  selectOldest(
+    dialect,
+    oldEntries,
+    sql`since <= ${dialect.now} - ${dialect.isShared ? entryTtlMs : 0} AND num + 0 <= ${upTo}`,
+    maxDeleted,
+  );
 
 /** Returns the bits of the change types that consumers read. A server that runs alone logs only these types. */
 export function* wantedTypes(): Asking<number> {

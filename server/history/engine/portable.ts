@@ -5,6 +5,7 @@ import { fileStates } from '../records/file.ts';
 import { gone } from '../records/room.ts';
 import { namesIn } from './beside.ts';
 import { type Dialect, raw, type Sql, sql } from './dialect.ts';
+import { deletion } from './store.ts';
 
 /** Tables that are built again, or that describe running servers. */
 const derivedTables = ['chat_migrations', 'chat_blocks', 'chat_terms', 'chat_writers', 'chat_claims'];
@@ -150,7 +151,7 @@ export const countRows = (table: string): Sql => raw(`SELECT count(*) AS num FRO
 
 /** Deletes rows by their keys. */
 export const deleteRowsWith = (dialect: Dialect, table: string, keys: readonly Value[][]): Sql =>
-  sql`DELETE FROM ${raw(table)} WHERE ${dialect.each(keyOfTable(table), keys)}`;
+  deletion(dialect, table, keyOfTable(table), keys);
 
 /** Returns rows of a result as values. */
 export const valuesIn = (columns: Columns, rows: readonly Row[]): Value[][] =>

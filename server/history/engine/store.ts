@@ -1,5 +1,5 @@
 import type { ColumnName, Columns, Value } from '../records/columns.ts';
-import { type Asking, raw, sql } from './dialect.ts';
+import { type Asking, type Dialect, raw, type Sql, sql } from './dialect.ts';
 import { valuesOf } from './table.ts';
 import type { Work, WriteContext } from './work.ts';
 
@@ -30,7 +30,7 @@ function storeTables({ dialect, transaction }: WriteContext, work: Work): void {
     }
     const key = columnsOf(table.key);
     if (deletedKeys.length > 0) {
-      transaction.later(sql`DELETE FROM ${raw(table.name)} WHERE ${dialect.each(key, deletedKeys)}`);
+      transaction.later(deletion(dialect, table.name, key, deletedKeys));
     }
     if (changedRows.length === 0) continue;
     const columns = columnsOf(fields);
@@ -59,6 +59,14 @@ export function writeChanged(
   if (all.length > 0) transaction.later(dialect.upsert(table, key, columns, all));
 }
 
+/** Deletes the rows with these values. At least one is required. */
+export const deletion = (
+  dialect: Dialect,
+  table: string,
+  columns: Columns,
+  rows: readonly (readonly Value[])[],
+): Sql => sql`DELETE FROM ${raw(table)} WHERE ${dialect.each(columns, rows)}`;
+
 /** Deletes the rows with these values, if any. */
 export function deleteRows(
   { dialect, transaction }: WriteContext,
@@ -66,7 +74,7 @@ export function deleteRows(
   columns: Columns,
   rows: readonly (readonly Value[])[],
 ): void {
-  if (rows.length > 0) transaction.later(sql`DELETE FROM ${raw(table)} WHERE ${dialect.each(columns, rows)}`);
+  if (rows.length > 0) transaction.later(deletion(dialect, table, columns, rows));
 }
 
 /** Whether two objects differ only in these fields. */

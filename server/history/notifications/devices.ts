@@ -1,4 +1,5 @@
 import { ask, inList, sql } from '../engine/dialect.ts';
+import { expiryOf, type Forget, forgetting } from '../engine/expired-rows.ts';
 import { findRows, type ReadsOf } from '../engine/read.ts';
 import type { Nothing, Rule } from '../engine/rule.ts';
 import { subject } from '../engine/subject.ts';
@@ -50,7 +51,7 @@ export interface DeviceWrites {
   /** Replaces `until` and `since` of a device. No-op under the same conditions as `removeDevice`. */
   noteDevice: { in: DeviceOf & Pick<StoredDevice, 'until' | 'since'>; out: Nothing };
   /** Deletes devices with `since` < `before`. */
-  forgetDevices: { in: { before: number }; out: Nothing };
+  forgetDevices: Forget;
   addVapidKey: { in: StoredVapidKey; out: Nothing };
 }
 
@@ -129,13 +130,7 @@ const noteDevice: Rule<DeviceWrites['noteDevice']> = {
   },
 };
 
-const forgetDevices: Rule<DeviceWrites['forgetDevices']> = {
-  needs: () => [],
-  run(work, { before }) {
-    work.later(() => sql`DELETE FROM chat_devices WHERE since < ${before}`);
-    return {};
-  },
-};
+const forgetDevices = forgetting(expiryOf(devices, 'since'));
 
 const addVapidKey: Rule<DeviceWrites['addVapidKey']> = {
   needs: ({ id }) => [rows(vapidKeys, { id })],

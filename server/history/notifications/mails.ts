@@ -1,4 +1,5 @@
 import { sql } from '../engine/dialect.ts';
+import { expiryOf, type Forget, forgetting } from '../engine/expired-rows.ts';
 import { findRows, type ReadsOf } from '../engine/read.ts';
 import type { Nothing, Rule } from '../engine/rule.ts';
 import { subject } from '../engine/subject.ts';
@@ -53,11 +54,11 @@ export interface MailWrites {
   /** Stores the unsubscribe token of a mail. No-op for a user who is unknown or being erased. */
   addMailStop: { in: StoredMailStop; out: Nothing };
   /** Deletes the tokens of mails sent before this time. */
-  forgetMailStops: { in: { before: number }; out: Nothing };
+  forgetMailStops: Forget;
   /** Stores the reply token of a mail. No-op for a user who is unknown or being erased. */
   addMailReply: { in: StoredMailReply; out: Nothing };
   /** Deletes the reply tokens of mails sent before this time. */
-  forgetMailReplies: { in: { before: number }; out: Nothing };
+  forgetMailReplies: Forget;
 }
 
 export interface MailReads {
@@ -111,13 +112,7 @@ const addMailStop: Rule<MailWrites['addMailStop']> = {
   },
 };
 
-const forgetMailStops: Rule<MailWrites['forgetMailStops']> = {
-  needs: () => [],
-  run(work, { before }) {
-    work.later(() => sql`DELETE FROM chat_mail_stops WHERE at < ${before}`);
-    return {};
-  },
-};
+const forgetMailStops = forgetting(expiryOf(mailStops, 'at'));
 
 const addMailReply: Rule<MailWrites['addMailReply']> = {
   needs: ({ id, user }) => [rows(mailReplies, { id }), ...aboutUser(user)],
@@ -128,13 +123,7 @@ const addMailReply: Rule<MailWrites['addMailReply']> = {
   },
 };
 
-const forgetMailReplies: Rule<MailWrites['forgetMailReplies']> = {
-  needs: () => [],
-  run(work, { before }) {
-    work.later(() => sql`DELETE FROM chat_mail_replies WHERE at < ${before}`);
-    return {};
-  },
-};
+const forgetMailReplies = forgetting(expiryOf(mailReplies, 'at'));
 
 const reads: ReadsOf<MailReads> = {
   *mailAddress(_, { user }) {

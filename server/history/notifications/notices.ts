@@ -1,4 +1,5 @@
 import { ask, sql } from '../engine/dialect.ts';
+import { expiryOf, type Forget, forgetting } from '../engine/expired-rows.ts';
 import { findRows, type ReadsOf } from '../engine/read.ts';
 import type { Nothing, Rule } from '../engine/rule.ts';
 import { subject } from '../engine/subject.ts';
@@ -47,7 +48,7 @@ export interface NoticeWrites {
    */
   noteOpened: { in: { room: string; user: string; seq: number }; out: Nothing };
   /** Deletes user activity before this time. */
-  forgetActive: { in: { before: number }; out: Nothing };
+  forgetActive: Forget;
 }
 
 export interface NoticeReads {
@@ -147,13 +148,7 @@ const noteOpened: Rule<NoticeWrites['noteOpened']> = {
   },
 };
 
-const forgetActive: Rule<NoticeWrites['forgetActive']> = {
-  needs: () => [],
-  run(work, { before }) {
-    work.later(() => sql`DELETE FROM chat_active WHERE at < ${before}`);
-    return {};
-  },
-};
+const forgetActive = forgetting(expiryOf(active, 'at'));
 
 /**
  * Whether a member may need a mail about the room. A queued check includes the new messages, unless a server has

@@ -1,5 +1,6 @@
 import { sql } from '../engine/dialect.ts';
 import { claimRows, dueRowsNeed, markRows } from '../engine/due-rows.ts';
+import { deleteExpired, type Expiry, expiredRowsNeed, expiryOf } from '../engine/expired-rows.ts';
 import type { Nothing, Rule } from '../engine/rule.ts';
 import { type None, subject } from '../engine/subject.ts';
 import { table } from '../engine/table.ts';
@@ -42,7 +43,7 @@ export interface SettledPush extends PushRef {
 }
 
 export interface PushWrites {
-  /** Claims pushes that are due, like `claimDueUsers`. Deletes pushes that were completed before `before`. */
+  /** Claims pushes that are due, like `claimDueUsers`. Deletes some pushes that were completed before `before`. */
   claimPushes: {
     in: { at: number; until: number; most: number; before: number };
     out: { pushes: DuePush[]; next?: number };
@@ -87,12 +88,24 @@ export const pushes = table<{
   { users: ['user'], without: () => ({ row: null }) },
 );
 
+/** Maximum completed pushes that a claim deletes: more than it claims, so that their number does not grow. */
+const maxDeleted = 1000;
+
+// Without an order, because MariaDB would sort all of them, although the index is sorted.
+const completed: Expiry = {
+  ...expiryOf(pushes, 'done', (before) => sql`due IS NULL AND done < ${before}`),
+  order: undefined,
+};
+
 const claimPushes: Rule<PushWrites['claimPushes']> = {
   alone: true,
-  needs: ({ at, most }) => [dueRowsNeed(pushes, at, most)],
+  needs: ({ at, most, before }) => [
+    dueRowsNeed(pushes, at, most),
+    expiredRowsNeed(completed, before, maxDeleted),
+  ],
   run(work, input) {
     const { rows, ...next } = claimRows(work, pushes, input, ({ sending, done, ...row }) => row);
-    work.later(() => sql`DELETE FROM chat_pushes WHERE done < ${input.before} AND due IS NULL`);
+    deleteExpired(work, completed, input.before, maxDeleted);
     return {
       pushes: rows.map(({ user, roomId, sending, pushed }) => ({
         user,

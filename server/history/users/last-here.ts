@@ -1,4 +1,5 @@
 import { ask, inList, raw, type Sql, sql } from '../engine/dialect.ts';
+import { expiryOf, type Forget, forgetting } from '../engine/expired-rows.ts';
 import { askNumber, type ReadsOf } from '../engine/read.ts';
 import type { Nothing, Rule } from '../engine/rule.ts';
 import { subject } from '../engine/subject.ts';
@@ -15,7 +16,7 @@ export interface LastHereWrites {
    */
   hideHere: { in: { user: string; hidden: boolean }; out: Nothing };
   /** Deletes times before `before`. */
-  forgetHere: { in: { before: number }; out: Nothing };
+  forgetHere: Forget;
 }
 
 export interface LastHereReads {
@@ -60,13 +61,8 @@ const hideHere: Rule<LastHereWrites['hideHere']> = {
   },
 };
 
-const forgetHere: Rule<LastHereWrites['forgetHere']> = {
-  needs: () => [],
-  run(work, { before }) {
-    work.later(() => sql`DELETE FROM chat_last_here WHERE at < ${before} AND hidden IS NULL`);
-    return {};
-  },
-};
+// `at` is 0 for users who hide it. These rows are first in the index, and stay.
+const forgetHere = forgetting(expiryOf(lastHere, 'at', (before) => sql`at > 0 AND at < ${before}`));
 
 const usersPerStatement = 500;
 

@@ -1,5 +1,9 @@
+import { DatabaseSync } from 'node:sqlite';
 import { afterEach, expect, onTestFinished, test, vi } from 'vitest';
-import { historyFolder } from '../../helpers/chat-server.ts';
+import { enforceRetention } from '../../../server/chat/retention.ts';
+import { type Forget, type History, methods } from '../../../server/history/history.ts';
+import { openSqliteHistory } from '../../../server/history/sqlite/sqlite.ts';
+import { emptyHistory, historyFolder } from '../../helpers/chat-server.ts';
 import { eventsOf, say } from '../../helpers/people.ts';
 import { type PeopleHere, startPeopleHere } from '../../helpers/people-here.ts';
 
@@ -84,4 +88,45 @@ test('ends the membership of an offline guest after 30 days, and announces the e
       return eventsOf(ann, 'room:activity').at(-1);
     })
     .toMatchObject({ room: 'support', firstSeq: 4 });
+});
+
+/** Opens a history in a file. */
+async function openFile() {
+  const folder = await emptyHistory();
+  onTestFinished(() => folder.remove());
+  const history = await openSqliteHistory({
+    path: folder.path,
+    onFailure: ({ message }) => expect.unreachable(message),
+  });
+  onTestFinished(() => history.close());
+  const db = new DatabaseSync(folder.path, { timeout: 5000 });
+  onTestFinished(() => db.close());
+  return { history, db };
+}
+
+/** Starts the deletion of expired data. It keeps audit entries for a day. */
+function startRetention(history: History, onFailure: (error: Error) => void) {
+  const closing = new AbortController();
+  onTestFinished(() => closing.abort());
+  enforceRetention(history, { rooms: 0, direct: 0, acts: day }, () => false, closing.signal, onFailure);
+}
+
+const insertOld = (table: string, columns: string, values: string, count: number) =>
+  `WITH RECURSIVE counted (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM counted WHERE n < ${count})
+   INSERT INTO ${table} (${columns}) SELECT ${values} FROM counted`;
+
+test('deletes very many expired audit entries in steps of 1,000', async () => {
+  const { history, db } = await openFile();
+  db.exec(insertOld('chat_audit', 'act, at', "'muted', n", 2500));
+  const recent = { act: 'muted', at: Date.now() };
+  db.prepare('INSERT INTO chat_audit (act, at) VALUES (?, ?)').run(recent.act, recent.at);
+  const deleted: number[] = [];
+  const write = methods<History['write']>(async (op, input) => {
+    const done = await history.write[op](input as never);
+    if (op === 'forgetActs') deleted.push((done as Forget['out']).deleted);
+    return done;
+  });
+  startRetention({ ...history, write }, ({ message }) => expect.unreachable(message));
+  await expect.poll(() => deleted).toEqual([1000, 1000, 500]);
+  expect(db.prepare('SELECT act, at FROM chat_audit').all()).toEqual([recent]);
 });
