@@ -48,10 +48,11 @@ export interface Retention {
 }
 
 /**
- * Deletes expired data now and regularly, until `signal` aborts. `kinds` lists the kinds of data. A message expires at
- * most a tenth of its retention late. If the history fails, the next turn tries again. `sweep` in files/files.ts
- * deletes the bytes of files.
+ * Deletes expired data now and regularly, until `signal` aborts. A message expires at most a tenth of its retention
+ * late. If one of the `kinds` of data fails, the others are still deleted, and the next turn tries again. `sweep` in
+ * files/files.ts deletes the bytes of files.
  * @param isHere whether the user is connected
+ * @param onFailure called for each kind of data that fails in a turn
  */
 export function enforceRetention(
   history: History,
@@ -125,14 +126,15 @@ export function enforceRetention(
   const turn = async () => {
     if (isRunning) return;
     isRunning = true;
-    try {
-      for (const remove of kinds) await remove();
-    } catch (error) {
-      // After `signal` aborts, the history may be closed while a turn still runs.
-      if (!signal.aborted) onFailure(error as Error);
-    } finally {
-      isRunning = false;
+    for (const remove of kinds) {
+      try {
+        await remove();
+      } catch (error) {
+        // After `signal` aborts, the history may be closed while a turn still runs.
+        if (!signal.aborted) onFailure(error as Error);
+      }
     }
+    isRunning = false;
   };
   const every = Math.max(shortestPause, Math.min(longestPause, ...times.map((kept) => kept / 10)));
   const timer = setInterval(() => void turn(), every).unref();

@@ -90,7 +90,7 @@ test('ends the membership of an offline guest after 30 days, and announces the e
     .toMatchObject({ room: 'support', firstSeq: 4 });
 });
 
-/** Opens a history in a file. */
+/** Opens a history in a file. `count` counts the rows of a table. */
 async function openFile() {
   const folder = await emptyHistory();
   onTestFinished(() => folder.remove());
@@ -101,7 +101,8 @@ async function openFile() {
   onTestFinished(() => history.close());
   const db = new DatabaseSync(folder.path, { timeout: 5000 });
   onTestFinished(() => db.close());
-  return { history, db };
+  const count = (table: string) => db.prepare(`SELECT count(*) AS n FROM ${table}`).get()?.n;
+  return { history, db, count };
 }
 
 /** Starts the deletion of expired data. It keeps audit entries for a day. */
@@ -129,4 +130,29 @@ test('deletes very many expired audit entries in steps of 1,000', async () => {
   startRetention({ ...history, write }, ({ message }) => expect.unreachable(message));
   await expect.poll(() => deleted).toEqual([1000, 1000, 500]);
   expect(db.prepare('SELECT act, at FROM chat_audit').all()).toEqual([recent]);
+});
+
+test('deletes the other expired data and reports each failure if two kinds cannot be deleted', async () => {
+  const { history, db, count } = await openFile();
+  const tables = {
+    chat_audit: ['act, at', "'muted', n"],
+    chat_mail_stops: ['id, user_id, at', "n, 'ann', n"],
+    chat_invites: ['id, room, digest, by_id, access, at, until, used', "n, 1, n, 'ann', 1, n, n, 0"],
+    chat_days: ['room, day, sent', 'n, 1, 1'],
+    chat_last_here: ['user_id, at', 'n, n'],
+    chat_active: ['user_id, at', 'n, n'],
+    chat_ended_logins: ['id, until', 'n, n'],
+  };
+  for (const [table, [columns = '', values = '']] of Object.entries(tables))
+    db.exec(insertOld(table, columns, values, 3));
+  const failing = ['chat_audit', 'chat_mail_stops'];
+  for (const table of failing) {
+    const refused = "BEGIN SELECT raise(ABORT, 'refused'); END";
+    db.exec(`CREATE TRIGGER refusal_${table} BEFORE DELETE ON ${table} ${refused}`);
+  }
+  const failures: Error[] = [];
+  startRetention(history, (error) => failures.push(error));
+  const left = () => Object.keys(tables).filter((table) => count(table) !== 0);
+  await expect.poll(left).toEqual(failing);
+  expect(failures).toEqual(failing.map(() => expect.objectContaining({ code: 'storage_unavailable' })));
 });
