@@ -15,8 +15,10 @@ import { author, samples } from '../../helpers/content-samples.ts';
 const chatClient = readFileSync(new URL('../../../php/src/ChatClient.php', import.meta.url), 'utf8');
 const file = 'f'.repeat(16);
 const room = { record: { id: 'lobby', settings: {} } } as Room;
-const connectionOf = (roles: string[]) =>
-  ({ identity: { ...author, roles }, person: { user: author } }) as unknown as Connection;
+const connectionOf = (roles: string[]) => {
+  const user = roles.includes('guest') ? { ...author, id: `g-${'0'.repeat(32)}` } : author;
+  return { identity: { ...user, roles }, person: { user } } as unknown as Connection;
+};
 const sent = { room: 'lobby', text: 'hello', clientId: 'c1' };
 
 /** Returns the parsed field of a request; undefined if the request is rejected. */
