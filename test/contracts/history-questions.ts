@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Change, RoomRecord, Writes } from '../../server/history/history.ts';
+import { unreadOf } from '../../server/notify/unread.ts';
 import { carryOutErasures } from '../helpers/erasures.ts';
 import { ann, at, ben, callsOf, expectRefusal, type Now } from './history-tested.ts';
 
@@ -37,6 +38,9 @@ export function questionsContract(now: Now) {
   const questionOf = async (room: string) => (await stored(room)).question;
   const membersOf = async (room: string) =>
     (await read.members({ room, limit: 100 })).members.map(({ user }) => user.id).sort();
+  /** The users who are notified of the unread messages of a question. */
+  const notified = async (room: string) =>
+    (await read.concernedMembers({ room, everyone: false, after: '', limit: 9 })).users;
   const told = () => now().changes.flatMap((change: Change) => (change.type === 'question' ? change.is : []));
 
   test('a question is a private room of its asker and the team', async () => {
@@ -125,6 +129,55 @@ export function questionsContract(now: Now) {
     await write.assignQuestion({ ...acting(id, ida), to: 'kim' });
     expect(await questionOf(id)).toMatchObject({ by: kim });
     expect(await membersOf(id)).toEqual(['1', 'kim']);
+  });
+
+  test.each([
+    ['who is handed a question', (room: string) => write.assignQuestion({ ...acting(room, joe), to: 'kim' })],
+    [
+      'who takes over a question',
+      (room: string) => write.assignQuestion({ ...acting(room, kim), to: 'kim' }),
+    ],
+    [
+      'who answers a question that became unassigned',
+      async (room: string) => {
+        await write.leaveTeam({ user: 'joe', team, most: 100, at });
+        await say(room, kim, at + 1);
+      },
+    ],
+    [
+      'who closes a question that became unassigned',
+      async (room: string) => {
+        await write.leaveTeam({ user: 'joe', team, most: 100, at });
+        await write.closeQuestion(acting(room, kim));
+      },
+    ],
+  ])('%s is notified of it, even if another member had it when the user opened it', async (_, comesTo) => {
+    await begin();
+    const { id } = (await ask()).room;
+    await write.assignQuestion(acting(id, joe));
+    await expectRefusal(write.assignQuestion(acting(id, kim)), 'conflict');
+    await write.openQuestion(acting(id, kim));
+    await say(id, ann, at + 1);
+    expect(await notified(id)).toEqual(['joe']);
+    await comesTo(id);
+    await now().reload();
+    await say(id, ann, at + 2);
+    expect(await questionOf(id)).toMatchObject({ by: kim });
+    expect(await notified(id)).toContain('kim');
+    const directory = { banOf: () => null } as unknown as Parameters<typeof unreadOf>[1];
+    const unread = await unreadOf(now().history, directory, 'kim', { notified: [] });
+    expect(unread?.rooms.map(({ room }) => room)).toEqual([id]);
+  });
+
+  test('who turned off the notices of a question gets none by taking it over', async () => {
+    await begin();
+    const { id } = (await ask()).room;
+    await write.assignQuestion(acting(id, joe));
+    await write.openQuestion(acting(id, kim));
+    await write.setPreferences({ room: id, user: 'kim', set: { notify: 'none' } });
+    await write.assignQuestion({ ...acting(id, joe), to: 'kim' });
+    await say(id, ann, at + 1);
+    expect(await notified(id)).toEqual([]);
   });
 
   test('only the team may act, and only on questions', async () => {

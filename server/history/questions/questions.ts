@@ -38,6 +38,7 @@ import {
   silentNeed,
   teamNeed,
   team as teamTable,
+  turnOnNotices,
 } from './team.ts';
 
 /** The lists of questions. `all`: all open ones. */
@@ -288,6 +289,7 @@ const assignQuestion: Rule<QuestionWrites['assignQuestion']> = {
     if (!isInTeam(work, next.id, team) || isBanned(getMember(work, id, next.id))) refuse('unknown_user');
     if (by !== next.id) putQuestion(work, id, { ...question, by: next }, 'changed', changes);
     enter(work, { ...input, user: next }, changes);
+    turnOnNotices(work, id, next.id, changes);
     leaveToOne(work, id, next.id, at, changes);
     return { room: recordOf(work, requireRoom(work, id)) };
   },
@@ -342,8 +344,11 @@ const closeQuestion: Rule<QuestionWrites['closeQuestion']> = {
     if (question.closedAt === undefined) {
       const { waitingAt: _, ...rest } = question;
       putQuestion(work, id, { ...rest, by: question.by ?? user, closedAt: at }, 'closed', changes);
-      // As a member, because the erasure of a user goes through the user's rooms.
-      if (question.by === undefined && user !== undefined) enter(work, { room: id, team, user, at }, changes);
+      if (question.by === undefined && user !== undefined) {
+        // As a member, because the erasure of a user goes through the user's rooms.
+        enter(work, { room: id, team, user, at }, changes);
+        turnOnNotices(work, id, user.id, changes);
+      }
     }
     return { room: recordOf(work, requireRoom(work, id)) };
   },

@@ -10,7 +10,7 @@ import { noteErased } from '../rows/erasures.ts';
 import { getMember } from '../rows/members.ts';
 import { recordOf, requireRoom } from '../rows/room-changes.ts';
 import { existingRoom, foundRoom, getRoom, roomLoaderBy, setRoom } from '../rows/rooms.ts';
-import { inviteTeam, leaveToOne } from './team.ts';
+import { inviteTeam, leaveToOne, turnOnNotices } from './team.ts';
 
 // The state of a question, and how messages and erasures change it.
 
@@ -74,7 +74,9 @@ export function applyMessage(
   const { waitingAt: _, ...answered } = now;
   const answeredAt = question.answeredAt ?? (question.closedAt === undefined ? at : undefined);
   putQuestion(work, id, { ...answered, answeredAt, by: question.by ?? user }, 'changed', changes);
-  if (question.by === undefined) leaveToOne(work, id, user.id, at, changes);
+  if (question.by !== undefined) return;
+  turnOnNotices(work, id, user.id, changes);
+  leaveToOne(work, id, user.id, at, changes);
 }
 
 /** Deletes the address of a guest with the question, for which it was given. */

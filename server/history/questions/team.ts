@@ -5,7 +5,7 @@ import type { Nothing, Rule } from '../engine/rule.ts';
 import { subject } from '../engine/subject.ts';
 import { table } from '../engine/table.ts';
 import { type Need, needOf, rows, type ValueLoader, type Work } from '../engine/work.ts';
-import { add, peopleIn, peopleLosing, take } from '../members/membership.ts';
+import { add, byPeople, peopleIn, peopleLosing, putMember, take } from '../members/membership.ts';
 import type { Change } from '../records/changes.ts';
 import { acted, isMember, sources } from '../records/member.ts';
 import { aboutUser, isGone } from '../rows/erasures.ts';
@@ -116,6 +116,14 @@ export function leaveToOne(work: Work, id: string, by: string, at: number, chang
     if (user === by || !isMember(member) || member.acted === acted.written) continue;
     take(work, id, user, { bits: sources.people, by: 'people', cause: 'left', at }, changes);
   }
+}
+
+/** Turns on the notices of a member who has the question now, and opened it when another member had it. */
+export function turnOnNotices(work: Work, id: string, user: string, changes: Change[]): void {
+  const before = getMember(work, id, user);
+  if (!isMember(before) || before.notify !== 'mentions') return;
+  const { notify: _, ...now } = before;
+  putMember(work, { room: id, user, before, now, ...byPeople }, changes);
 }
 
 const joinTeam: Rule<TeamWrites['joinTeam']> = {

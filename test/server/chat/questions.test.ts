@@ -213,6 +213,10 @@ test('of two members of the team who take a question at once, one wins, and the 
   await expect.poll(() => eventsOf(other, 'room:removed').map((gone) => gone.room)).toContain(room.id);
   const { room: opened } = await openIt(other, room.id);
   expect(opened).toMatchObject({ notify: 'mentions', role: 'moderator' });
+  await other.request('question:hand', { question: room.id, to: other.ready.user.id });
+  await expect
+    .poll(() => eventsOf(other, 'room:changed').findLast(({ id }) => id === room.id))
+    .toMatchObject({ notify: 'all' });
 });
 
 test('the lists of questions, from the one that waits longest', async () => {
