@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Change, RoomRecord, Writes } from '../../server/history/history.ts';
+import { type Change, type RoomRecord, sources, type Writes } from '../../server/history/history.ts';
 import { unreadOf } from '../../server/notify/unread.ts';
 import { carryOutErasures } from '../helpers/erasures.ts';
 import { ann, at, ben, callsOf, expectRefusal, type Now } from './history-tested.ts';
@@ -227,22 +227,112 @@ export function questionsContract(now: Now) {
     const { id } = (await ask()).room;
     await write.assignQuestion(acting(id, joe));
     await write.leaveTeam({ user: 'joe', team, most: 100, at });
-    expect(await membersOf(id)).toEqual(['1']);
-    await now().reload();
-    await say(id, ann, at + 1);
     expect(await membersOf(id)).toEqual(['1', 'ida', 'kim']);
+    // The question waits.
+    expect(await notified(id)).toEqual(['ida', 'kim']);
   });
 
-  test('a question whose member of the team left reaches the team again, even if another one reads it', async () => {
+  test.each([
+    ['leaves the team', () => write.leaveTeam({ user: 'joe', team, most: 100, at })],
+    [
+      'is erased',
+      async () => {
+        await write.erase({ user: 'joe', messages: 'anonymise' });
+        await carryOutErasures(now().history, 'one', at + 1);
+      },
+    ],
+  ])(
+    'a question whose member of the team %s reaches the others, even if another one reads it',
+    async (_, leaves) => {
+      await begin();
+      const taken = (await ask()).room.id;
+      await write.assignQuestion(acting(taken, joe));
+      const answered = (await ask({ user: ben })).room.id;
+      await say(answered, joe, at + 1);
+      for (const id of [taken, answered]) await write.openQuestion(acting(id, kim));
+      await now().reload();
+      await leaves();
+      expect(await membersOf(taken)).toEqual(['1', 'ida', 'kim']);
+      expect(await membersOf(answered)).toEqual(['2', 'ida', 'kim']);
+      // Kim began with all messages read.
+      expect(await notified(taken)).toEqual(['ida']);
+      // It does not wait, and Ben has not read the answer.
+      expect(await notified(answered)).toEqual([ben.id]);
+      await now().reload();
+      await say(taken, ann, at + 2);
+      await say(answered, ben, at + 2);
+      for (const id of [taken, answered]) expect(await notified(id)).toEqual(['ida', 'kim']);
+    },
+  );
+
+  describe.each([
+    [
+      'left it',
+      (room: string) =>
+        write.removeMembers({ room, users: ['joe'], sources: sources.people, by: 'people', cause: 'left' }),
+    ],
+    [
+      'was banned from it',
+      (room: string) => write.restrict({ room, user: 'joe', kind: 'banned', restriction: { by: 'ida' } }),
+    ],
+  ])('a question whose member of the team %s', (_, leave) => {
+    const left = async () => {
+      await begin();
+      const { id } = (await ask()).room;
+      await say(id, joe, at + 1);
+      await write.openQuestion(acting(id, kim));
+      await leave(id);
+      await now().reload();
+      return id;
+    };
+
+    test('reaches the team with the next message of the asker', async () => {
+      const id = await left();
+      now().changes.length = 0;
+      await say(id, ann, at + 2);
+      expect(await questionOf(id)).not.toHaveProperty('by', expect.anything());
+      expect(told()).toEqual(['changed']);
+      expect(await membersOf(id)).toEqual(expect.arrayContaining(['1', 'ida', 'kim']));
+      expect(await notified(id)).toEqual(expect.arrayContaining(['ida', 'kim']));
+    });
+
+    test('can be taken', async () => {
+      const id = await left();
+      await write.assignQuestion(acting(id, kim));
+      expect(await questionOf(id)).toMatchObject({ by: kim });
+      await say(id, ann, at + 2);
+      expect(await notified(id)).toEqual(['kim']);
+    });
+
+    test('is assigned to the next who answers', async () => {
+      const id = await left();
+      await say(id, kim, at + 2);
+      expect(await questionOf(id)).toMatchObject({ by: kim });
+    });
+
+    test('turns on the notices of the next who opens it', async () => {
+      const id = await left();
+      await write.openQuestion(acting(id, ida));
+      await say(id, ann, at + 2);
+      expect(await notified(id)).toEqual(['ida']);
+    });
+  });
+
+  test('who left an unassigned question is not invited again while another member is notified', async () => {
     await begin();
     const { id } = (await ask()).room;
-    await say(id, joe, at + 1);
-    await write.openQuestion(acting(id, kim));
-    await write.leaveTeam({ user: 'joe', team, most: 100, at });
-    expect(await membersOf(id)).toEqual(['1', 'kim']);
+    const leave = (user: string) =>
+      write.removeMembers({ room: id, users: [user], sources: sources.people, by: 'people', cause: 'left' });
+    await leave('kim');
+    await now().reload();
+    await say(id, ann, at + 1);
+    expect(await membersOf(id)).toEqual(['1', 'ida', 'joe']);
+    await leave('joe');
+    await write.setPreferences({ room: id, user: 'ida', set: { notify: 'none' } });
     await now().reload();
     await say(id, ann, at + 2);
-    expect(await membersOf(id)).toEqual(['1', 'ida', 'kim']);
+    expect(await membersOf(id)).toEqual(['1', 'ida', 'joe', 'kim']);
+    expect(await notified(id)).toEqual(['joe', 'kim']);
   });
 
   test('who leaves the team stays in an own question', async () => {
@@ -251,7 +341,7 @@ export function questionsContract(now: Now) {
     await write.joinTeam({ user: ann.id, team, at });
     await write.assignQuestion(acting(id, ann));
     await write.leaveTeam({ user: ann.id, team, most: 100, at });
-    expect(await membersOf(id)).toEqual(['1']);
+    expect(await membersOf(id)).toEqual(['1', 'ida', 'joe', 'kim']);
     expect(await questionOf(id)).not.toHaveProperty('by', expect.anything());
   });
 

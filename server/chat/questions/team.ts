@@ -17,8 +17,8 @@ export function* teamConnections(directory: Directory): Iterable<Connection> {
 /** The members are read again after this time, in ms, because other servers also store them. */
 const cachedForMs = 1000;
 
-/** Memberships that end in one write when a user leaves the team. */
-const roomsAtOnce = 200;
+/** Memberships that end in one write when a user leaves the team. For each of them, the others may become members. */
+const roomsAtOnce = 20;
 /** Members who are read at once to be dismissed. */
 const dismissedAtOnce = 200;
 

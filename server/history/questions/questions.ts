@@ -11,6 +11,7 @@ import { contentOf, post, repeatOf, saidBy, sendNeeds } from '../messages/postin
 import { applyRestriction } from '../moderation/restrictions.ts';
 import { mailAddresses, mailReplies, mailStops } from '../notifications/mails.ts';
 import type { Change } from '../records/changes.ts';
+import type { Row } from '../records/columns.ts';
 import { acted, isBanned, isMember, sources } from '../records/member.ts';
 import type { StoredMessage } from '../records/message.ts';
 import type { RoomQuestion } from '../records/question.ts';
@@ -26,7 +27,9 @@ import {
   applyMessage,
   askerNeed,
   eraseFromQuestion,
+  holderOf,
   putQuestion,
+  reachTeam,
   removeAddress,
   roomOfAsker,
 } from './state.ts';
@@ -35,6 +38,7 @@ import {
   inviteTeam,
   isInTeam,
   leaveToOne,
+  notifiedNeed,
   silentNeed,
   teamNeed,
   team as teamTable,
@@ -86,8 +90,8 @@ export interface QuestionWrites {
    */
   assignQuestion: { in: Acting & { to?: string | undefined }; out: { room: RoomRecord } };
   /**
-   * Removes a user from the team, ends up to `most` memberships in questions of others, and unassigns their questions.
-   * `left`: how many memberships ended.
+   * Removes a user from the team, ends up to `most` memberships in questions of others, and unassigns the user's
+   * questions, which the others get. `left`: how many memberships ended.
    */
   leaveTeam: {
     in: { user: string; team: string; most: number; at: number };
@@ -251,13 +255,13 @@ const actingNeeds = ({ room, team, user }: Acting): Need[] => teamMemberNeeds(ro
 
 /** Makes a member of the team a member of the room. */
 function enter(work: Work, { room: id, user, at }: Acting, changes: Change[]): void {
-  const wasMember = isMember(getMember(work, id, user.id));
-  if (wasMember) return;
+  if (isMember(getMember(work, id, user.id))) return;
   const { question } = requireRoom(work, id);
+  const isOfAnother = question !== undefined && holderOf(work, id, question) !== undefined;
   const how = { source: 'people', role: 'moderator', acted: acted.never, at } as const;
   add(work, requireRoom(work, id), user, how, changes);
   const before = getMember(work, id, user.id);
-  if (!isMember(before) || question?.by === undefined || question.by.id === user.id) return;
+  if (!isMember(before) || !isOfAnother) return;
   const now = { ...before, notify: 'mentions' as const };
   putMember(work, { room: id, user: user.id, before, now, ...byPeople }, changes);
 }
@@ -280,7 +284,7 @@ const assignQuestion: Rule<QuestionWrites['assignQuestion']> = {
   run(work, input, changes) {
     const { room: id, team, user, to, at } = input;
     const { question } = requireTeam(work, id, user.id, team);
-    const by = question.by?.id;
+    const by = holderOf(work, id, question)?.id;
     if (to === undefined && by !== undefined && by !== user.id)
       throw new RequestError('conflict', 'another member of the team has the question', {
         current: recordOf(work, requireRoom(work, id)),
@@ -296,22 +300,27 @@ const assignQuestion: Rule<QuestionWrites['assignQuestion']> = {
 };
 
 /** The questions in which a user is a member of the team, before the transaction. */
-const answeredLoader: ValueLoader<{ user: string; most: number }, readonly string[]> = {
+const answeredLoader: ValueLoader<{ user: string; team: string; most: number }, readonly string[]> = {
   name: 'questions of a member of the team',
   *find({ transaction }, work, needs) {
     const found: Need[] = [];
     for (const need of needs) {
       const joined = yield* transaction.query(
-        sql`SELECT rooms.id AS id FROM chat_members AS members JOIN chat_rooms AS rooms ON rooms.num = members.room
+        sql`SELECT rooms.id AS id, closed_at FROM chat_members AS members JOIN chat_rooms AS rooms ON rooms.num = members.room
             WHERE user_id = ${need.user} AND team IS NOT NULL AND role = 'moderator' AND sources <> 0
             LIMIT ${need.most}`,
       );
       const assigned = yield* transaction.query(
         sql`SELECT id FROM chat_rooms WHERE assigned = ${need.user} AND closed_at IS NULL LIMIT ${need.most}`,
       );
-      const rooms = [...new Set([...joined, ...assigned].map(({ id }) => id as string))];
+      const idsOf = (some: readonly Row[]) => [...new Set(some.map(({ id }) => id as string))];
+      const rooms = idsOf([...joined, ...assigned]);
       work.keep(answeredLoader, need, rooms);
-      found.push(...rooms.flatMap((room) => [lastMessageNeed(room), ...peopleLosing(room, [need.user])]));
+      found.push(
+        ...rooms.flatMap((room) => [lastMessageNeed(room), ...peopleLosing(room, [need.user])]),
+        ...idsOf([...joined.filter(({ closed_at }) => closed_at === null), ...assigned]).map(notifiedNeed),
+        ...idsOf(assigned).map((room) => invitedNeed(room, need.team)),
+      );
     }
     return found;
   },
@@ -319,18 +328,19 @@ const answeredLoader: ValueLoader<{ user: string; most: number }, readonly strin
 
 const leaveTeam: Rule<QuestionWrites['leaveTeam']> = {
   alone: true,
-  needs: ({ user, team, most }) => [teamNeed(user, team), needOf(answeredLoader, { user, most })],
+  needs: ({ user, team, most }) => [teamNeed(user, team), needOf(answeredLoader, { user, team, most })],
   run(work, { user, team, most, at }, changes) {
     if (isInTeam(work, user, team)) work.remove(teamTable, { user, team });
-    const rooms = work.value(answeredLoader, { user, most });
+    const rooms = work.value(answeredLoader, { user, team, most });
     for (const id of rooms) {
       const { question } = getRoom(work, id) ?? {};
       if (question === undefined) continue;
       if (question.by?.id === user && question.closedAt === undefined)
         putQuestion(work, id, { ...question, by: undefined }, 'changed', changes);
       // The user may have had an own question.
-      if (question.asker?.id === user) continue;
-      take(work, id, user, { bits: sources.people, by: 'people', cause: 'left', at }, changes);
+      if (question.asker?.id !== user)
+        take(work, id, user, { bits: sources.people, by: 'people', cause: 'left', at }, changes);
+      reachTeam(work, id, { except: user, at }, changes);
     }
     return { left: rooms.length };
   },
@@ -343,8 +353,9 @@ const closeQuestion: Rule<QuestionWrites['closeQuestion']> = {
       user === undefined ? requireQuestion(work, id, team) : requireTeam(work, id, user.id, team);
     if (question.closedAt === undefined) {
       const { waitingAt: _, ...rest } = question;
-      putQuestion(work, id, { ...rest, by: question.by ?? user, closedAt: at }, 'closed', changes);
-      if (question.by === undefined && user !== undefined) {
+      const by = holderOf(work, id, question);
+      putQuestion(work, id, { ...rest, by: by ?? user, closedAt: at }, 'closed', changes);
+      if (by === undefined && user !== undefined) {
         // As a member, because the erasure of a user goes through the user's rooms.
         enter(work, { room: id, team, user, at }, changes);
         turnOnNotices(work, id, user.id, changes);

@@ -1,3 +1,4 @@
+import type { User } from '../../wire/events.ts';
 import { sql } from '../engine/dialect.ts';
 import { type LoadedRoom, type Need, needOf, type Work } from '../engine/work.ts';
 import { isModerator } from '../members/membership.ts';
@@ -10,7 +11,7 @@ import { noteErased } from '../rows/erasures.ts';
 import { getMember } from '../rows/members.ts';
 import { recordOf, requireRoom } from '../rows/room-changes.ts';
 import { existingRoom, foundRoom, getRoom, roomLoaderBy, setRoom } from '../rows/rooms.ts';
-import { inviteTeam, leaveToOne, turnOnNotices } from './team.ts';
+import { inviteTeam, leaveToOne, notifiesTeam, turnOnNotices } from './team.ts';
 
 // The state of a question, and how messages and erasures change it.
 
@@ -41,40 +42,57 @@ export function putQuestion(
   changes.push({ type: 'question', is, room: recordOf(work, requireRoom(work, id)) });
 }
 
+/** Returns the member of the team who has the question. Undefined if that user left the room or is banned from it. */
+export function holderOf(work: Work, id: string, { by, asker }: RoomQuestion): User | undefined {
+  return by !== undefined && by.id !== asker?.id && isMember(getMember(work, id, by.id)) ? by : undefined;
+}
+
 /**
- * Applies a new message to the question of its room. A message of the asker opens it, the first message of the team
- * answers it and assigns it to its author. Other messages, such as those that the PHP application posts for
- * other users, only update the time of the last message.
- * @param room the room before the message
+ * Makes the team members of an open question that nobody has, if none of them is notified of its messages. They get
+ * the last message as unread while the asker waits.
+ * @param options.except see `inviteTeam`
+ */
+export function reachTeam(
+  work: Work,
+  id: string,
+  { except, at }: { except?: string | undefined; at: number },
+  changes: Change[],
+): void {
+  const { question, lastSeq } = requireRoom(work, id);
+  if (question === undefined || question.closedAt !== undefined) return;
+  if (holderOf(work, id, question) !== undefined || notifiesTeam(work, id)) return;
+  const readSeq = question.waitingAt === undefined ? lastSeq : lastSeq - 1;
+  inviteTeam(work, { id, name: question.team, readSeq, except, at }, changes);
+}
+
+/**
+ * Applies a new message to the question of its room. A message of the asker opens it, and reaches the team if nobody
+ * has the question. The first message of the team answers it and assigns it to its author. Other messages, such as
+ * those that the PHP application posts for other users, only update the time of the last message.
  */
 export function applyMessage(
   work: Work,
-  { id, question, members, lastSeq: readSeq }: RoomRow,
+  { id, question }: RoomRow,
   { user, sentAt: at }: Pick<StoredMessage, 'user' | 'sentAt'>,
   changes: Change[],
 ): void {
   if (question === undefined) return;
   const now = { ...question, lastAt: at };
-  if (user.id === question.asker?.id) {
+  const isAsker = user.id === question.asker?.id;
+  if (!isAsker && !isModerator(getMember(work, id, user.id)))
+    return putQuestion(work, id, now, 'changed', changes);
+  const by = holderOf(work, id, question);
+  if (isAsker) {
     const opens = question.openedAt === 0 || question.closedAt !== undefined;
-    // Who had the question may have left the team since.
-    const by =
-      question.by !== undefined && isMember(getMember(work, id, question.by.id)) ? question.by : undefined;
-    const opened = { ...now, by, openedAt: at, answeredAt: undefined, closedAt: undefined };
-    const waiting = { ...(opens ? opened : now), waitingAt: question.waitingAt ?? at };
+    const opened = opens ? { openedAt: at, answeredAt: undefined, closedAt: undefined } : {};
+    const waiting = { ...now, ...opened, by, waitingAt: question.waitingAt ?? at };
     putQuestion(work, id, waiting, opens ? 'opened' : 'changed', changes);
-    // If the member who had it has left the team, no member would be notified: the others left the room when it was
-    // assigned, or opened it later, which does not turn on notices.
-    const wasAssigned = question.answeredAt !== undefined || question.closedAt !== undefined;
-    if (members <= 1 || (waiting.by === undefined && wasAssigned))
-      inviteTeam(work, { id, name: question.team, readSeq, at }, changes);
-    return;
+    return reachTeam(work, id, { at }, changes);
   }
-  if (!isModerator(getMember(work, id, user.id))) return putQuestion(work, id, now, 'changed', changes);
   const { waitingAt: _, ...answered } = now;
   const answeredAt = question.answeredAt ?? (question.closedAt === undefined ? at : undefined);
-  putQuestion(work, id, { ...answered, answeredAt, by: question.by ?? user }, 'changed', changes);
-  if (question.by !== undefined) return;
+  putQuestion(work, id, { ...answered, answeredAt, by: by ?? user }, 'changed', changes);
+  if (by !== undefined) return;
   turnOnNotices(work, id, user.id, changes);
   leaveToOne(work, id, user.id, at, changes);
 }
@@ -91,7 +109,7 @@ const erasedName = 'Question';
 
 /**
  * Erases a user from a question. Without its asker, it is closed, and the notes about the asker are deleted. Without the
- * member of the team who had it, it is unassigned.
+ * member of the team who had it, it is unassigned and reaches the others.
  */
 export function eraseFromQuestion(
   work: Work,
@@ -105,7 +123,7 @@ export function eraseFromQuestion(
     putQuestion(work, id, { ...question, by: undefined }, 'changed', changes);
     noteErased(work, user, id);
   }
-  if (question.asker?.id !== user) return;
+  if (question.asker?.id !== user) return reachTeam(work, id, { except: user, at }, changes);
   setRoom(work, { ...room, name: erasedName });
   const { num } = existingRoom(work, id);
   work.later(() => sql`DELETE FROM chat_notes WHERE room = ${num as number}`);

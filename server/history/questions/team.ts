@@ -4,13 +4,23 @@ import { hasRows, type ReadsOf } from '../engine/read.ts';
 import type { Nothing, Rule } from '../engine/rule.ts';
 import { subject } from '../engine/subject.ts';
 import { table } from '../engine/table.ts';
-import { type Need, needOf, rows, type ValueLoader, type Work } from '../engine/work.ts';
-import { add, byPeople, peopleIn, peopleLosing, putMember, take } from '../members/membership.ts';
+import { type Need, needOf, roomValueLoader, rows, type ValueLoader, type Work } from '../engine/work.ts';
+import {
+  add,
+  byPeople,
+  isModerator,
+  peopleIn,
+  peopleLosing,
+  putMember,
+  take,
+} from '../members/membership.ts';
 import type { Change } from '../records/changes.ts';
-import { acted, isMember, sources } from '../records/member.ts';
+import { acted, isMember, notifyOf, sources } from '../records/member.ts';
 import { aboutUser, isGone } from '../rows/erasures.ts';
-import { getMember } from '../rows/members.ts';
+import { getMember, loadedMembers } from '../rows/members.ts';
 import { requireRoom } from '../rows/room-changes.ts';
+import { existingRoom } from '../rows/rooms.ts';
+import { isNotified } from '../rows/select.ts';
 import { named } from '../users/users.ts';
 
 // The members of a team, and how they become members of a question.
@@ -74,17 +84,49 @@ export const invitedNeed = (room: string, name: string): Need =>
   needOf(invitedLoader, { team: name, of: room });
 
 /**
- * Makes the members of a team members of a question, longest known first.
- * @param options.readSeq the last message that they do not get as unread
+ * Makes the members of a team members of a question, longest known first, and turns on the notices of those who are.
+ * @param options.readSeq the last message that new members do not get as unread
+ * @param options.except a user who leaves the team in this transaction
  */
 export function inviteTeam(
   work: Work,
-  { id, name, readSeq, at }: { id: string; name: string; readSeq: number; at: number },
+  {
+    id,
+    name,
+    readSeq,
+    except,
+    at,
+  }: { id: string; name: string; readSeq: number; except?: string | undefined; at: number },
   changes: Change[],
 ): void {
   const how = { source: 'people', role: 'moderator', acted: acted.never, readSeq, at } as const;
-  for (const user of work.value(invitedLoader, { team: name, of: id }))
+  for (const user of work.value(invitedLoader, { team: name, of: id })) {
+    if (user === except) continue;
     add(work, requireRoom(work, id), named(work, user), how, changes);
+    turnOnNotices(work, id, user, changes);
+  }
+}
+
+/** The members of the team who are notified of each message of a question, before the transaction. */
+const notifiedLoader = roomValueLoader<{ room: string }, readonly string[]>('notified members of a team', {
+  keyOf: ({ room }) => room,
+  select: ({ num }) =>
+    sql`SELECT user_id FROM chat_members AS members JOIN chat_rooms AS rooms ON rooms.num = members.room
+        WHERE members.room = ${num} AND role = 'moderator' AND sources <> 0 AND ${isNotified(false)}`,
+  value: (found) => found.map(({ user_id }) => user_id as string),
+  none: [],
+});
+
+/** Returns the need of `notifiesTeam`. */
+export const notifiedNeed = (room: string): Need => needOf(notifiedLoader, { room });
+
+/** Whether a member of the team is notified of each message of a question. */
+export function notifiesTeam(work: Work, id: string): boolean {
+  const loaded = loadedMembers(existingRoom(work, id));
+  for (const member of loaded.values())
+    if (member !== null && isModerator(member.row) && notifyOf('private', member.row) === 'all') return true;
+  // The transaction may have changed any loaded member.
+  return work.value(notifiedLoader, { room: id }).some((user) => !loaded.has(user));
 }
 
 /** The members of the team who did not write in a room, before the transaction. */
@@ -118,7 +160,7 @@ export function leaveToOne(work: Work, id: string, by: string, at: number, chang
   }
 }
 
-/** Turns on the notices of a member who has the question now, and opened it when another member had it. */
+/** Turns on the notices of a member of the team that are off because the user opened a question of another member. */
 export function turnOnNotices(work: Work, id: string, user: string, changes: Change[]): void {
   const before = getMember(work, id, user);
   if (!isMember(before) || before.notify !== 'mentions') return;
