@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { roomId } from '../wire/events.ts';
+import { roomId, type User } from '../wire/events.ts';
 import { Activity } from './activity.ts';
 import { AnnouncementQueues } from './asides.ts';
 import { ChangedSummaries } from './changed-summaries.ts';
@@ -22,6 +22,7 @@ import { Presence } from './presence.ts';
 import { Team } from './questions/team.ts';
 import { enforceRetention, type Retention } from './retention.ts';
 import { type KeyRenewal, renewSearchKeys } from './search-keys.ts';
+import { withoutDeleted } from './site-accounts.ts';
 import { sendSummary } from './summary.ts';
 
 interface ChatOptions {
@@ -67,6 +68,8 @@ export async function openChat({
     sendSummary({ directory, publisher }, room, connection),
   );
   const here = partForOthers({ directory, typing, pageReaders, publisher, cards: parts.cards, kick });
+  const existing = (users: readonly User[]) =>
+    withoutDeleted({ accounts: parts.accounts, history, directory }, users);
   let sendDue: (() => void) | undefined;
   const endRestrictions = keepEnding({ history, directory }, signal, onEndFailure);
   const chat: Chat = {
@@ -83,7 +86,7 @@ export async function openChat({
     partners: new Partners(history, directory, summaries),
     newest: new NewestPages(history),
     reactions: new Reactions(history),
-    team: new Team(history, settings.team),
+    team: new Team({ history, directory, withoutDeleted: existing }, settings.team),
     lastHere: settings.lastSeen ? new LastHere(history, signal, onAsideFailure) : undefined,
     endRestrictions,
     sendDue: () => sendDue?.(),

@@ -131,12 +131,12 @@ async function requireOther(
 }
 
 /**
- * Bans a user from the whole site and closes the user's connections.
+ * Bans a user from the whole site and closes the user's connections. A member of the team loses all questions.
  * @param actor the moderator; absent for the PHP application
  * @returns the number of connections that were open
  */
 export async function ban(
-  { history, everywhere }: Chat,
+  { history, everywhere, team }: Chat,
   user: string,
   { seconds, reason }: { seconds?: number | undefined; reason?: string | undefined },
   actor?: string,
@@ -151,6 +151,7 @@ export async function ban(
     everywhere(user, { is: 'kick', ban }),
     history.write.setBan({ user, ban }),
   ]);
+  if (team.isOn) await team.dismiss(user);
   return closed;
 }
 

@@ -133,10 +133,11 @@ export async function openQuestion(
 
 /** Assigns a question to the user, or with `to` to another member of the team. */
 export async function assignQuestion(
-  { history }: Chat,
+  { history, team }: Chat,
   connection: Connection,
   { question, to }: { question: string; to?: string },
 ): Promise<Answers['question:take']> {
+  if (to !== undefined && !(await team.canHave(to))) throw new RequestError('unknown_user');
   const acting = actingOn(connection, question);
   try {
     const { room } = await history.write.assignQuestion({ ...acting, to }, connection.id);

@@ -33,15 +33,22 @@ const answersForMs = 30 * 24 * 60 * 60_000;
 /** The median is computed again after this time, in ms. */
 const medianForMs = 60_000;
 
+interface TeamParts {
+  history: History;
+  directory: Directory;
+  /** Returns the users without those whom the site deleted. */
+  withoutDeleted(users: readonly User[]): Promise<readonly User[]>;
+}
+
 /** The team: its stored members, and what visitors can expect of them. */
 export class Team {
-  readonly #history: History;
+  readonly #parts: TeamParts;
   readonly #settings: TeamSettings | undefined;
   #read: { at: number; members: Promise<readonly User[]> } | undefined;
   #median: { at: number; ms: Promise<number | undefined> } | undefined;
 
-  constructor(history: History, settings: TeamSettings | undefined) {
-    this.#history = history;
+  constructor(parts: TeamParts, settings: TeamSettings | undefined) {
+    this.#parts = parts;
     this.#settings = settings;
   }
 
@@ -57,12 +64,15 @@ export class Team {
     return isIn && !isOfTeam({ roles }) ? [...roles, 'team'] : roles;
   }
 
-  /** Returns up to `mostListed` members who ever connected, longest known first. New ones come a moment later. */
+  /**
+   * Returns up to `mostListed` members who ever connected, longest known first, without users who are banned from the
+   * site or deleted there. Changes come a moment later.
+   */
   members(): Promise<readonly User[]> {
     if (!this.isOn) return Promise.resolve([]);
     if (this.#read !== undefined && performance.now() - this.#read.at <= cachedForMs)
       return this.#read.members;
-    const members = this.#history.read.team({ team: teamName, limit: mostListed });
+    const members = this.#readMembers();
     this.#read = { at: performance.now(), members };
     members.catch(() => {
       this.#read = undefined;
@@ -70,25 +80,42 @@ export class Team {
     return members;
   }
 
+  async #readMembers(): Promise<readonly User[]> {
+    return this.#onSite(await this.#parts.history.read.team({ team: teamName, limit: mostListed }));
+  }
+
+  /** Whether the user can get a question, as far as the site knows. The history knows who is in the team. */
+  async canHave(id: string): Promise<boolean> {
+    return (await this.#onSite([{ id, name: id }])).length > 0;
+  }
+
+  /** Returns the users without those who are banned from the site or deleted there. */
+  #onSite(users: readonly User[]): Promise<readonly User[]> {
+    const { directory, withoutDeleted } = this.#parts;
+    return withoutDeleted(users.filter(({ id }) => directory.banOf(id) === null));
+  }
+
   /**
    * Stores whether a connected user is in the team. A user who left it loses the questions of others: the memberships
    * and the questions that this user had.
    */
   async settle(person: Person): Promise<void> {
+    const { history, directory } = this.#parts;
     const { id } = person.user;
-    const at = Date.now();
-    const isStored = async () => this.isOn && (await this.#history.read.inTeam({ user: id, team: teamName }));
+    const isStored = async () => this.isOn && (await history.read.inTeam({ user: id, team: teamName }));
     if ([...person.connections].some(({ identity }) => isOfTeam(identity))) {
       // Another server may have dismissed the user, such as one that started with other settings.
       if (await isStored()) return;
-      await this.#history.write.joinTeam({ user: id, team: teamName, at });
+      await history.write.joinTeam({ user: id, team: teamName, at: Date.now() });
       this.#read = undefined;
+      // The ban may have dismissed the user before this.
+      if (directory.banOf(id) !== null) await this.dismiss(id);
       return;
     }
     const hasQuestions = [...person.memberships.values()].some(
       ({ room, member }) => room.record.question !== undefined && member.role !== 'member',
     );
-    if (hasQuestions || (await isStored())) await this.#dismiss(id, at);
+    if (hasQuestions || (await isStored())) await this.dismiss(id);
   }
 
   /** Dismisses members whom the settings no longer name. If they name roles, only a user's next connection shows who has them. */
@@ -97,16 +124,17 @@ export class Team {
     const users = [...(this.#settings?.users ?? [])];
     for (;;) {
       const asking = { team: teamName, users, most: dismissedAtOnce };
-      const others = await this.#history.write.othersInTeam(asking);
-      for (const user of others.users) await this.#dismiss(user, Date.now());
+      const others = await this.#parts.history.write.othersInTeam(asking);
+      for (const user of others.users) await this.dismiss(user);
       if (others.users.length < dismissedAtOnce) return;
     }
   }
 
-  async #dismiss(user: string, at: number): Promise<void> {
+  /** Removes a user from the team, who loses the questions of others. The next connection with the role adds the user. */
+  async dismiss(user: string): Promise<void> {
     for (;;) {
-      const leaving = { user, team: teamName, most: roomsAtOnce, at };
-      if ((await this.#history.write.leaveTeam(leaving)).left < roomsAtOnce) break;
+      const leaving = { user, team: teamName, most: roomsAtOnce, at: Date.now() };
+      if ((await this.#parts.history.write.leaveTeam(leaving)).left < roomsAtOnce) break;
     }
     this.#read = undefined;
   }
@@ -126,7 +154,11 @@ export class Team {
   async statistics(): Promise<Answers['moderate:overview']['questions']> {
     if (!this.isOn) return undefined;
     const since = Date.now() - answersForMs;
-    const counts = await this.#history.read.questionsSince({ team: teamName, since, most: mostCounted });
+    const counts = await this.#parts.history.read.questionsSince({
+      team: teamName,
+      since,
+      most: mostCounted,
+    });
     return { ...counts, answeredInMs: await this.answeredInMs() };
   }
 
@@ -145,7 +177,7 @@ export class Team {
 
   async #readMedian(): Promise<number | undefined> {
     const since = Date.now() - answersForMs;
-    const times = await this.#history.read.answerTimes({ team: teamName, since, limit: mostAnswers });
+    const times = await this.#parts.history.read.answerTimes({ team: teamName, since, limit: mostAnswers });
     if (times.length < leastAnswers) return undefined;
     return times.toSorted((a, b) => a - b)[Math.floor((times.length - 1) / 2)];
   }

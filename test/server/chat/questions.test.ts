@@ -437,6 +437,47 @@ describe('a member of the team', () => {
     expect(data).toMatchObject({ code: 'forbidden' });
   });
 
+  test('who is banned from the site loses the questions at once, and has them no more after the ban', async () => {
+    const lea = await person({ roles: ['shop_manager'] });
+    const [ida] = await team();
+    const eve = await guest();
+    const { room } = await ask(eve);
+    await lea.request('question:take', { question: room.id });
+    await expect.poll(() => eventsOf(ida, 'room:removed').map((gone) => gone.room)).toContain(room.id);
+    expect((await ida.request('question:open', { question: room.id })).room.notify).toBe('mentions');
+    await site.api('PUT', `/users/${lea.id}/ban`, {});
+    await expect.poll(() => lastOf(ida, room.id)).not.toHaveProperty('by');
+    await ask(eve, 'Still there?');
+    await expect
+      .poll(() => eventsOf(ida, 'room:changed').findLast(({ id }) => id === room.id))
+      .toMatchObject({ notify: 'all' });
+    const offered = (await ida.request('question:open', { question: room.id })).team.map(({ id }) => id);
+    expect(offered).toContain('joe');
+    expect(offered).not.toContain(lea.id);
+    expect(await codeOf(ida, 'question:hand', { question: room.id, to: lea.id })).toBe('unknown_user');
+    expect(await codeOf(ida, 'question:take', { question: room.id })).toBe('ok');
+    await site.api('DELETE', `/users/${lea.id}/ban`);
+    const again = open(await site.again(lea));
+    expect(again.ready.rooms.map(({ id }) => id)).not.toContain(room.id);
+    expect(await codeOf(ida, 'question:hand', { question: room.id, to: lea.id })).toBe('ok');
+  });
+
+  test('who is banned from the site is not among the faces', async () => {
+    const {
+      person: come,
+      api,
+      close,
+      chat,
+    } = await startPeopleSite({
+      ...{ CHAT_TEAM: 'ida,joe', CHAT_GUESTS: 'write', CHAT_ROOMS: 'lobby' },
+    });
+    onTestFinished(close);
+    for (const name of ['ida', 'joe']) open(await come({}, name));
+    await api('PUT', '/users/ida/ban', {});
+    const eve = open(await connectChat(chat.url, null, { auth: { guest: newSecret(), name: 'Eve' } }));
+    expect((await eve.request('question:about', {})).team.map(({ id }) => id)).toEqual(['joe']);
+  });
+
   test('who is banned from a question finds no such question', async () => {
     await team();
     const { room } = await ask(await guest());

@@ -2,7 +2,6 @@ import { expect, test } from 'vitest';
 import type { Person } from '../../../server/chat/model.ts';
 import type { TeamSettings } from '../../../server/chat/questions/roles.ts';
 import { Team } from '../../../server/chat/questions/team.ts';
-import type { History } from '../../../server/history/history.ts';
 import type { SiteRole } from '../../../server/wire/events.ts';
 
 const ida = { id: 'ida', name: 'Ida' };
@@ -11,7 +10,10 @@ const ida = { id: 'ida', name: 'Ida' };
 function scene() {
   const stored = new Set<string>();
   const history = {
-    read: { inTeam: async ({ user }: { user: string }) => stored.has(user) },
+    read: {
+      inTeam: async ({ user }: { user: string }) => stored.has(user),
+      team: async () => [...stored].map((id) => ({ id, name: id })),
+    },
     write: {
       joinTeam: async ({ user }: { user: string }) => void stored.add(user),
       leaveTeam: async ({ user }: { user: string }) => {
@@ -21,10 +23,18 @@ function scene() {
     },
   };
   const roles: SiteRole[] = ['team'];
+  const banned = new Set<string>();
+  const onSite = new Set(['ida']);
+  const directory = { banOf: (user: string) => (banned.has(user) ? {} : null) };
+  const withoutDeleted = async (users: { id: string }[]) => users.filter(({ id }) => onSite.has(id));
   const person = { user: ida, memberships: new Map(), connections: [{ identity: { roles } }] };
-  const team = new Team(history as unknown as History, {} as TeamSettings);
+  const parts = { history, directory, withoutDeleted } as unknown as ConstructorParameters<typeof Team>[0];
+  const team = new Team(parts, {} as TeamSettings);
   return {
+    team,
     stored,
+    banned,
+    onSite,
     roles,
     settle: () => team.settle(person as unknown as Person),
   };
@@ -45,4 +55,23 @@ test('dismisses a member who loses the role at once', async () => {
   roles.pop();
   await settle();
   expect([...stored]).toEqual([]);
+});
+
+test('dismisses a member who is banned from the site while joining', async () => {
+  const { stored, banned, settle } = scene();
+  banned.add('ida');
+  await settle();
+  expect([...stored]).toEqual([]);
+});
+
+test('lists no member whom the site deleted, and hands over no question to that user', async () => {
+  const { team, onSite, settle } = scene();
+  await settle();
+  expect([(await team.members()).map(({ id }) => id), await team.canHave('ida')]).toEqual([['ida'], true]);
+  onSite.clear();
+  const { team: again, stored } = scene();
+  stored.add('eve');
+  expect([await again.members(), await again.canHave('eve'), await team.canHave('ida')]).toEqual([
+    ...[[], false, false],
+  ]);
 });

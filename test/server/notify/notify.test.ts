@@ -4,6 +4,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { lookThroughPause } from '../../../server/history/history.ts';
+import { newClientId } from '../../helpers/chat-client.ts';
 import { historyFolder } from '../../helpers/chat-server.ts';
 import { hanging } from '../../helpers/hanging.ts';
 import { noon } from '../../helpers/noon.ts';
@@ -36,6 +37,7 @@ beforeAll(async () => {
     CHAT_TIME_ZONE: noon,
     CHAT_NOTIFY_AFTER: '6s',
     CHAT_URL: 'https://garden.example/chat',
+    CHAT_TEAM: 'quinn,rita',
   });
 });
 afterAll(async () => {
@@ -158,4 +160,21 @@ test('uses the site’s notification settings until the user changes them', asyn
   await expect.poll(() => ben.request('notify:get', {})).toMatchObject({ quiet: { zone: 'Europe/Paris' } });
   expect(await ben.request('notify:set', { quiet: null })).toMatchObject({ mail: 60, quiet: null });
   ben.close();
+});
+
+test('notifies the others of a question whose member of the team is banned from the site', async () => {
+  const [ann, quinn, rita] = [
+    await site.person(),
+    await site.person({}, 'quinn'),
+    await site.person({}, 'rita'),
+  ];
+  const ask = () => ann.request('question:ask', { text: 'Where is it?', clientId: newClientId() });
+  const { room } = await ask();
+  await quinn.request('question:take', { question: room.id });
+  await rita.request('question:open', { question: room.id });
+  rita.close();
+  await site.api('PUT', '/users/quinn/ban', {});
+  await ask();
+  expect((await came(rita)).rooms).toMatchObject([{ room: room.id, unread: 1 }]);
+  for (const one of [ann, quinn]) one.close();
 });
