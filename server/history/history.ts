@@ -57,7 +57,7 @@ export {
   sizeOf,
 } from './records/message.ts';
 export type { Act, Ban } from './records/moderation.ts';
-export { isQuestionId, questionId, type RoomQuestion } from './records/question.ts';
+export { isQuestionId, questionId, type RoomQuestion, unnamedQuestion } from './records/question.ts';
 export {
   hasBegun,
   hasReader,

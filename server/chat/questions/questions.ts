@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { questionId, type RoomRecord, type StoredMessage } from '../../history/history.ts';
+import { questionId, type RoomRecord, type StoredMessage, unnamedQuestion } from '../../history/history.ts';
 import { visibleLine } from '../../text/blank.ts';
 import { blocks, words } from '../../text/format.ts';
 import { RequestError } from '../../wire/errors.ts';
@@ -30,7 +30,7 @@ function nameOf(text: string): string {
       .find((one) => one.trim() !== '') ?? '',
     longestName,
   );
-  return line === '' ? 'Question' : line;
+  return line === '' ? unnamedQuestion : line;
 }
 
 /** Stores what an asker wrote. */

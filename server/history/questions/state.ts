@@ -5,7 +5,7 @@ import { isModerator } from '../members/membership.ts';
 import type { Change } from '../records/changes.ts';
 import { isMember } from '../records/member.ts';
 import type { StoredMessage } from '../records/message.ts';
-import type { RoomQuestion } from '../records/question.ts';
+import { type RoomQuestion, unnamedQuestion } from '../records/question.ts';
 import type { RoomRow } from '../records/room.ts';
 import { noteErased } from '../rows/erasures.ts';
 import { getMember } from '../rows/members.ts';
@@ -104,9 +104,6 @@ export function removeAddress(work: Work, { question }: RoomRow): void {
   work.later(() => sql`DELETE FROM chat_mail_addresses WHERE user_id = ${asker.id}`);
 }
 
-/** The name of a question whose asker was erased, because the name is the asker's text. */
-const erasedName = 'Question';
-
 /**
  * Erases a user from a question. Without its asker, it is closed, and the notes about the asker are deleted. Without the
  * member of the team who had it, it is unassigned and reaches the others.
@@ -124,7 +121,8 @@ export function eraseFromQuestion(
     noteErased(work, user, id);
   }
   if (question.asker?.id !== user) return reachTeam(work, id, { except: user, at }, changes);
-  setRoom(work, { ...room, name: erasedName });
+  // The name is the asker's text.
+  setRoom(work, { ...room, name: unnamedQuestion });
   const { num } = existingRoom(work, id);
   work.later(() => sql`DELETE FROM chat_notes WHERE room = ${num as number}`);
   const { asker: _, waitingAt: __, about: ___, address: ____, ...rest } = question;

@@ -9,6 +9,9 @@ export const questionId = 'u-question-';
 
 export const isQuestionId = (room: string): boolean => room.startsWith(questionId);
 
+/** The name of a question that has no text of its asker, such as after an erasure. */
+export const unnamedQuestion = 'Question';
+
 /** A question to a team of the site. Its room is private: askers have the role `member`, the team `moderator`. */
 export interface RoomQuestion {
   team: string;
