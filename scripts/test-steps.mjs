@@ -46,7 +46,8 @@ export function testSteps(reports) {
       makes: ['android/chat-client/target', 'android/sample-cli/target'],
     },
     {
-      ...vitestStep('integration', reports, '--maxWorkers=4'),
+      // Each worker waits for a third of its time.
+      ...vitestStep('integration', reports, '--maxWorkers=6'),
       needs: ['debian', 'bundles', 'java', 'build'],
       slots: 4,
       sources: allBut('test/e2e test/php bench CHANGELOG.md'),
