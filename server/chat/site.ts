@@ -160,7 +160,8 @@ export async function unban({ history }: Chat, user: string, actor?: string): Pr
 }
 
 /**
- * Requests the erasure of a user. Resolves when the request is on disk. The consumer `erasing` then erases the user.
+ * Requests the erasure of a user, and of the guests that the user was before logging in. Resolves when the requests are
+ * on disk. The consumer `erasing` then erases them.
  */
 export async function erase(
   { history }: Chat,
@@ -168,7 +169,9 @@ export async function erase(
   messages: ErasedMessages,
   act: { actor?: string; reason?: string } = {},
 ): Promise<void> {
-  await history.write.erase({ user, messages, at: Date.now(), ...act });
+  // The user last, because the erasure of the user also deletes who the guests are.
+  for (const id of [...(await history.read.claimedBy({ user })), user])
+    await history.write.erase({ user: id, messages, at: Date.now(), ...act });
 }
 
 /** Audit entries on one page. */

@@ -32,6 +32,7 @@ import { mailSubject } from './notifications/mails.ts';
 import { noticeSubject } from './notifications/notices.ts';
 import { pushSubject } from './notifications/pushes.ts';
 import { pinSubject } from './pins.ts';
+import { claimSubject } from './questions/claims.ts';
 import { noteSubject } from './questions/notes.ts';
 import { questionSubject } from './questions/questions.ts';
 import { snippetSubject } from './questions/snippets.ts';
@@ -62,6 +63,7 @@ export const list = [
   arrivalSubject,
   banSubject,
   blockSubject,
+  claimSubject,
   daySubject,
   deviceSubject,
   dueSubject,

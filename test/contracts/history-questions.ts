@@ -547,14 +547,13 @@ export function questionsContract(now: Now) {
     });
   });
 
+  const claim = (user: typeof ann, of = guest) => write.claimQuestion({ guest: of.id, user, team, at });
+
   test('a user claims the question of a guest', async () => {
     await begin();
     const { id } = (await ask({ user: guest })).room;
     await write.setQuestionAddress({ user: guest.id, team, address: 'a@b.example' });
     await say(id, ida);
-    const claim = (user: typeof ann) => write.claimQuestion({ guest: guest.id, user, team, at });
-    await ask({ user: ben });
-    await expectRefusal(claim(ben), 'conflict');
     expect((await claim(ann)).room).toMatchObject({ id, question: { asker: ann } });
     await now().reload();
     const [member, left] = await read.membersOf({ room: id, users: [ann.id, guest.id] });
@@ -563,6 +562,70 @@ export function questionsContract(now: Now) {
     expect((await read.mailAddress({ user: guest.id })).address).toBeUndefined();
     expect(await claim(ann)).toEqual({ room: null });
     expect((await ask()).room.id).toBe(id);
+  });
+
+  test('a user who has a question claims a second one', async () => {
+    await begin();
+    const own = (await ask()).room.id;
+    const asked = (await ask({ user: guest })).room.id;
+    await write.closeQuestion(acting(asked));
+    expect((await claim(ann)).room).toMatchObject({ id: asked });
+    await now().reload();
+    expect(await questionOf(asked)).toMatchObject({ asker: ann, isSecond: true, closedAt: at + 5 });
+    expect((await ask()).room.id).toBe(own);
+    // The user can still write in it.
+    await say(asked, ann, at + 9);
+    expect(await questionOf(asked)).toMatchObject({ openedAt: at + 9, waitingAt: at + 9, isSecond: true });
+    const other = { id: `g-${'b'.repeat(32)}`, name: 'Guest Bo' };
+    await write.arrive({ user: other });
+    const third = (await ask({ user: other })).room.id;
+    await claim(ann, other);
+    await write.erase({ user: ann.id, messages: 'delete' });
+    await carryOutErasures(now().history, 'one', at + 10);
+    for (const id of [own, asked, third]) {
+      const question = await questionOf(id);
+      expect(question?.closedAt).toBeDefined();
+      expect([question?.asker, question?.isSecond]).toEqual([undefined, undefined]);
+    }
+    await expect.poll(() => now().holding(ann.name)).toEqual([]);
+  });
+
+  test('a login does not end a ban from the own question', async () => {
+    await begin();
+    const { id } = (await ask()).room;
+    const banned = { by: ida.id };
+    await write.restrict({ room: id, user: ann.id, kind: 'banned', restriction: banned, at });
+    await ask({ user: guest });
+    await expectRefusal(claim(ann), 'forbidden');
+  });
+
+  test('messages that a user wrote as a guest are not unread after the login', async () => {
+    await begin();
+    const { id } = (await ask({ user: guest })).room;
+    await say(id, ida);
+    // As by mail.
+    await write.send({
+      ...{ room: id, user: guest, text: 'text', clientId: `q${n++}`, sentAt: at, asMember: true },
+      waited: { files: [], digest: 'digest' },
+    });
+    await claim(ann);
+    const [member] = await read.membersOf({ room: id, users: [ann.id] });
+    expect(member).toMatchObject({ readSeq: 1, ownUnread: [3] });
+  });
+
+  test('knows which guests a user was, until one of them is erased', async () => {
+    await begin();
+    await claim(ann);
+    await claim(ann);
+    await claim(ben);
+    await write.claimQuestion({ guest: `g-${'c'.repeat(32)}`, user: ann, team, at });
+    expect(await read.claimedBy({ user: ann.id })).toEqual([guest.id]);
+    await write.erase({ user: ben.id, messages: 'anonymise' });
+    await carryOutErasures(now().history, 'one', at + 1);
+    expect(await read.claimedBy({ user: ben.id })).toEqual([]);
+    await write.erase({ user: guest.id, messages: 'anonymise' });
+    await carryOutErasures(now().history, 'one', at + 2);
+    expect(await read.claimedBy({ user: ann.id })).toEqual([]);
   });
 
   test('a user who claimed a question can answer and stop the mails that the guest got', async () => {

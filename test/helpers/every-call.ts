@@ -54,6 +54,7 @@ export const everyWrite: { [Op in keyof Writes]: Writes[Op]['in'][] } = {
     { ...asked, id: question, user, about: { page: '/', title: 'Start' } },
     { ...asked, id: 'u-question-2', user: { id: '5', name: 'Eve' } },
     { ...asked, id: 'u-question-3', user: { id: '6', name: 'Fay' } },
+    { ...asked, id: 'u-question-4', user: { id: '7', name: 'Gus' } },
   ],
   send: [
     { ...sent, clientId: '1', files: [{ id: 'f' }] },
@@ -249,7 +250,7 @@ export const everyWrite: { [Op in keyof Writes]: Writes[Op]['in'][] } = {
   setQuestionAddress: ['5', '6'].map((guest) => ({ user: guest, team: 'team', address: 'c@b.example' })),
   verifyQuestionAddress: [{ user: '6', team: 'team' }],
   forgetQuestionAddresses: [{ before: at, most: 9 }],
-  claimQuestion: [{ guest: '5', user: { id: '4', name: 'Dan' }, team: 'team', at }],
+  claimQuestion: ['5', '7'].map((guest) => ({ guest, user: { id: '4', name: 'Dan' }, team: 'team', at })),
   closeQuestion: [{ room: 'u-question-2', team: 'team', at }],
   othersInTeam: [
     { team: 'team', users: ['2'], most: 9 },
@@ -267,6 +268,7 @@ const whole = { room, upTo: 9, ...page };
 export const everyRead: { [Query in Exclude<keyof Reads, 'search'>]: Reads[Query]['in'][] } = {
   team: [{ team: 'team', limit: 9 }],
   inTeam: [{ team: 'team', user: '2' }],
+  claimedBy: [{ user: '4' }],
   questions: [
     { team: 'team', which: 'all', user: '1', limit: 9 },
     { team: 'team', which: 'closed', user: '1', limit: 9 },

@@ -27,12 +27,13 @@ interface ExportedFile {
  * devices, mutes and bans, own messages with their files, reactions, followed threads, reports, pins, pending and
  * scheduled messages, notes on questions, and audit entries. It omits data of others: reports lack the reported message and the decision,
  * restrictions lack the moderator, and audit entries lack the other user. A restriction in a private room is included
- * only if the user is a member, or if it is the ban that ended the membership.
+ * only if the user is a member, or if it is the ban that ended the membership. The data of guests that the user was
+ * before logging in is in folders of their own.
  * @param open returns the bytes of a file by its `stored` ID; null if they do not exist
  * @returns null if the ID is not stored as a user, and no ban or mute of it can be included
  */
 export async function exported(
-  { history, directory }: Chat,
+  { history, directory }: Pick<Chat, 'history' | 'directory'>,
   id: string,
   open: (stored: string) => Promise<(AsyncIterable<Buffer> & { destroy(): unknown }) | null>,
 ): Promise<AsyncIterable<ExportedFile> | null> {
@@ -227,6 +228,9 @@ export async function exported(
         bytes.destroy();
       }
     }
+    for (const guest of await history.read.claimedBy({ user: id }))
+      for await (const { name, bytes } of (await exported({ history, directory }, guest, open)) ?? [])
+        yield { name: `guests/${guest}/${name}`, bytes };
   })();
 }
 

@@ -175,6 +175,8 @@ export async function claim(
   if (guestOf === undefined) return {};
   const input = { guest: guestOf(guest), user: userOf(connection), team: teamName, at: Date.now() };
   const { room } = await history.write.claimQuestion(input, connection.id);
+  // Other tabs must not ask as the guest, whose secret the browser forgets.
+  await chat.everywhere(input.guest, { is: 'kick' });
   if (room === null) return {};
   const found = requireRoom(directory.find(connection.person, room.id));
   return { room: summaryAfter(directory, found, connection) };

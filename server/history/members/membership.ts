@@ -2,7 +2,7 @@ import type { User } from '../../wire/events.ts';
 import { type Need, rows, type Work } from '../engine/work.ts';
 import { invites } from '../invites.ts';
 import type { Change } from '../records/changes.ts';
-import { acted, isBanned, isMember, type MemberRecord, sources } from '../records/member.ts';
+import { acted, isBanned, isMember, type MemberRecord, ownAfter, sources } from '../records/member.ts';
 import type { RoomRow } from '../records/room.ts';
 import { getMember, memberNeed, setMember, successorOf } from '../rows/members.ts';
 import { recordOf, requireRoom } from '../rows/room-changes.ts';
@@ -95,6 +95,7 @@ export function changeRole(
  * Adds a source to the membership, or starts a membership. A banned user gets the source when the ban ends.
  * @param how.source undefined: only `acted` rises
  * @param how.readSeq the read marker of a new member; the last message if omitted
+ * @param how.ownUnread own messages after it
  */
 export function add(
   work: Work,
@@ -105,6 +106,7 @@ export function add(
     role: MemberRecord['role'];
     acted: number;
     readSeq?: number;
+    ownUnread?: readonly number[] | undefined;
     at: number;
   },
   changes: Change[],
@@ -133,6 +135,7 @@ export function add(
         sources: bits,
         role: how.role,
         readSeq,
+        ...ownAfter(how.ownUnread, readSeq),
         fromSeq: readSeq || undefined,
         acted: nowActed,
         wroteAt,

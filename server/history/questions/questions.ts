@@ -8,8 +8,7 @@ import { subject } from '../engine/subject.ts';
 import { type Need, needOf, rows, type ValueLoader, type Work } from '../engine/work.ts';
 import { add, byPeople, peopleLosing, putMember, take } from '../members/membership.ts';
 import { contentOf, post, repeatOf, saidBy, sendNeeds } from '../messages/posting.ts';
-import { applyRestriction } from '../moderation/restrictions.ts';
-import { mailAddresses, mailReplies, mailStops } from '../notifications/mails.ts';
+import { mailAddresses } from '../notifications/mails.ts';
 import type { Change } from '../records/changes.ts';
 import type { Row } from '../records/columns.ts';
 import { acted, isBanned, isMember, sources } from '../records/member.ts';
@@ -111,14 +110,6 @@ export interface QuestionWrites {
   verifyQuestionAddress: { in: { user: string; team: string }; out: Nothing };
   /** Deletes addresses that were not verified, of questions without messages since `before`. */
   forgetQuestionAddresses: { in: { before: number; most: number }; out: { forgotten: number } };
-  /**
-   * Makes the question of a guest the question of a user, with the read marker and a mute. Codes: `conflict` (the user
-   * has one). `room`: null if the guest has no question.
-   */
-  claimQuestion: {
-    in: { guest: string; user: User; team: string; at: number };
-    out: { room: RoomRecord | null };
-  };
 }
 
 /** A position in a list of questions. */
@@ -476,35 +467,6 @@ const forgetQuestionAddresses: Rule<QuestionWrites['forgetQuestionAddresses']> =
   },
 };
 
-const claimQuestion: Rule<QuestionWrites['claimQuestion']> = {
-  needs: ({ guest, user, team }) => [
-    askerNeed(guest, team),
-    askerNeed(user.id, team),
-    rows(mailAddresses, { user: guest }),
-    userNeed(user.id),
-  ],
-  run(work, { guest, user, team, at }, changes) {
-    const room = roomOfAsker(work, guest, team);
-    const member = room && getMember(work, room.id, guest);
-    if (room?.question === undefined || isBanned(member)) return { room: null };
-    if (roomOfAsker(work, user.id, team) !== undefined) refuse('conflict', 'the user already has a question');
-    rename(work, user, changes);
-    const readSeq = isMember(member) ? member.readSeq : room.lastSeq;
-    add(work, room, user, { source: 'people', role: 'member', acted: acted.joined, readSeq, at }, changes);
-    const muted = member?.restricted?.muted;
-    if (muted !== undefined)
-      applyRestriction(work, room.id, user.id, { kind: 'muted', restriction: muted, at }, changes);
-    const how = { bits: sources.people, by: 'people', cause: 'left', at } as const;
-    take(work, room.id, guest, how, changes);
-    work.remove(mailAddresses, { user: guest });
-    // The user can then answer earlier mails, and their links stop the mails that the user now gets.
-    for (const { name } of [mailReplies, mailStops])
-      work.later(() => sql`UPDATE ${raw(name)} SET user_id = ${user.id} WHERE user_id = ${guest}`);
-    putQuestion(work, room.id, { ...room.question, asker: user, address: undefined }, 'changed', changes);
-    return { room: recordOf(work, requireRoom(work, room.id)) };
-  },
-};
-
 /** The questions of a list of a member of the team, who may be banned from some. */
 const conditionOf = ({ restrictedBy }: Dialect, which: QuestionList, user: string): Sql =>
   sql`${stateOf(which, user)} AND NOT EXISTS (SELECT 1 FROM chat_members AS own
@@ -607,7 +569,6 @@ export const questionSubject = subject<QuestionWrites, QuestionReads>({
     setQuestionAddress,
     verifyQuestionAddress,
     forgetQuestionAddresses,
-    claimQuestion,
   },
   reads,
   onMessage: applyMessage,

@@ -24,7 +24,7 @@ const byAsker = roomLoaderBy<{ user: string; team: string }>(
 export const askerNeed = (user: string, team: string): Need => needOf(byAsker, { user, team });
 export function roomOfAsker(work: Work, user: string, team: string): RoomRow | undefined {
   const isAskers = ({ row: { question } }: LoadedRoom) =>
-    question?.asker?.id === user && question.team === team;
+    question?.asker?.id === user && question.isSecond === undefined && question.team === team;
   return foundRoom(work, work.value(byAsker, { user, team }), isAskers)?.row;
 }
 
@@ -125,7 +125,7 @@ export function eraseFromQuestion(
   setRoom(work, { ...room, name: unnamedQuestion });
   const { num } = existingRoom(work, id);
   work.later(() => sql`DELETE FROM chat_notes WHERE room = ${num as number}`);
-  const { asker: _, waitingAt: __, about: ___, address: ____, ...rest } = question;
+  const { asker: _, isSecond: __, waitingAt: ___, about: ____, address: _____, ...rest } = question;
   putQuestion(work, id, { ...rest, closedAt: question.closedAt ?? at }, 'closed', changes);
   noteErased(work, user, id);
 }

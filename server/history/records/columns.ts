@@ -150,6 +150,7 @@ export const columnTypes = {
   team: 'text',
   asker: 'text',
   asker_name: 'text',
+  second_asker: 'text',
   assigned: 'text',
   assigned_name: 'text',
   opened_at: 'int',

@@ -17,6 +17,8 @@ export interface RoomQuestion {
   team: string;
   /** Who asks, with the name at that time. Absent after an erasure. */
   asker?: User | undefined;
+  /** Set if the asker had a question already, which `askTeam` continues, when claiming this one. */
+  isSecond?: true | undefined;
   /** The member of the team who has the question, with the name at that time. */
   by?: User | undefined;
   /** When it was last opened, as Unix ms; 0 before its first message. */
@@ -35,7 +37,9 @@ export interface RoomQuestion {
 }
 
 /** The columns of the fields that are stored as they are. */
-const ownColumns: Readonly<Record<Exclude<keyof RoomQuestion, 'asker' | 'by' | 'about'>, ColumnName>> = {
+const ownColumns: Readonly<
+  Record<Exclude<keyof RoomQuestion, 'asker' | 'isSecond' | 'by' | 'about'>, ColumnName>
+> = {
   team: 'team',
   openedAt: 'opened_at',
   waitingAt: 'waiting_at',
@@ -53,7 +57,9 @@ export const questionColumns: readonly {
   value(question: RoomQuestion): Value | undefined;
 }[] = [
   ...ownFields.map(([field, column]) => ({ column, value: (question: RoomQuestion) => question[field] })),
-  { column: 'asker', value: ({ asker }) => asker?.id },
+  // The index allows one question for each asker.
+  { column: 'asker', value: ({ asker, isSecond }) => (isSecond ? undefined : asker?.id) },
+  { column: 'second_asker', value: ({ asker, isSecond }) => (isSecond ? asker?.id : undefined) },
   { column: 'asker_name', value: ({ asker }) => asker?.name },
   { column: 'assigned', value: ({ by }) => by?.id },
   { column: 'assigned_name', value: ({ by }) => by?.name },
@@ -70,7 +76,8 @@ export function questionFrom(row: Row): RoomQuestion | undefined {
       RoomQuestion,
       keyof typeof ownColumns
     >),
-    asker: person(row.asker, row.asker_name),
+    asker: person(row.asker ?? row.second_asker, row.asker_name),
+    ...(row.second_asker === null ? {} : { isSecond: true }),
     by: person(row.assigned, row.assigned_name),
     about: row.about === null ? undefined : (JSON.parse(row.about as string) as QuestionAbout),
   };
@@ -82,11 +89,11 @@ export function withoutUserInQuestion<Room extends { name: string; question?: Ro
   user: string,
 ): Room {
   if (room.question === undefined) return room;
-  const { asker, by, about, ...rest } = room.question;
+  const { asker, isSecond, by, about, ...rest } = room.question;
   const isAsker = asker?.id === user;
   const question = {
     ...rest,
-    ...(isAsker ? {} : { asker, about }),
+    ...(isAsker ? {} : { asker, isSecond, about }),
     ...(by?.id === user ? {} : { by }),
   };
   return { ...room, ...(isAsker ? { name: '' } : {}), question };

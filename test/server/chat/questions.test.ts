@@ -554,9 +554,38 @@ describe('a guest', () => {
     expect((await ann.request('question:claim', { guest: newSecret() })).room).toBeUndefined();
     expect((await ask(ann)).room.id).toBe(room.id);
     const other = newSecret();
-    await ask(await guest(other));
-    expect(await codeOf(ann, 'question:claim', { guest: other })).toBe('conflict');
+    const tab = await guest(other);
+    const later = await ask(tab);
+    const ended = nextOf(tab, 'session:ended');
+    expect((await ann.request('question:claim', { guest: other })).room?.id).toBe(later.room.id);
+    // Another tab would ask as a guest whose secret the browser has forgotten.
+    expect(await ended).toEqual({ reason: 'kicked' });
+    expect((await ask(ann)).room.id).toBe(room.id);
+    await join(ann, later.room.id);
+    expect(
+      await codeOf(ann, 'message:send', { room: later.room.id, text: 'y', clientId: newClientId() }),
+    ).toBe('ok');
     expect(await codeOf(ida, 'question:claim', { guest: other })).toBe('forbidden');
+  });
+});
+
+test('what a user wrote as a guest is exported and erased with the user', async () => {
+  const [ida] = await team();
+  const secret = newSecret();
+  const eve = await guest(secret);
+  const { room } = await ask(eve, 'Asked before the login');
+  await openIt(ida, room.id);
+  const ann: Person = await person();
+  await ann.request('question:claim', { guest: secret });
+  const files = await exportOf(site, ann.id);
+  expect(files[`guests/${eve.ready.user.id}/messages.jsonl`]).toContain('Asked before the login');
+  await site.api('DELETE', `/users/${ann.id}?messages=delete`);
+  await expect
+    .poll(async () => (await ida.request('question:open', { question: room.id })).question)
+    .toMatchObject({ name: 'Question', state: 'closed', asker: { id: '0' } });
+  expect((await join(ida, room.id)).messages[0]).toMatchObject({
+    user: { id: '0' },
+    deletedAt: expect.any(Number),
   });
 });
 

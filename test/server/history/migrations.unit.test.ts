@@ -17,6 +17,7 @@ const fingerprints = {
   '007-questions.sql': '2f6a2e94c093b5cdbc7016ebe3d3829a1eda4214ebbf370b156007e58eded8bc',
   '008-team-order.sql': '0ef76c85cee545160c007007dd244496ecf61712310fdca537806e776de4194a',
   '009-own-unread.sql': '7dc21f22fe9dee9a00f2f5424cbf4b9e100a45b978f6cddd73337c816ad32ab3',
+  '010-claims.sql': 'f3c1cd917954165a51dbb5e5b09f639f7fb6b7e0952e1ec760512d2dd32bae06',
 };
 
 test('no migration that histories contain has changed', () => {
