@@ -98,6 +98,7 @@ const valuesIn: Record<string, Record<string, string>> = {
   chat_user_keys: { user_id: oneUser },
   chat_devices: { user_id: oneUser },
   chat_blocked: { other_id: `CASE WHEN n % 25 = 2 THEN '1' ELSE concat('v', n) END` },
+  chat_claimed: { other_id: `concat('v', n)` },
   chat_due_rooms: { room_id: `concat('k', n)` },
   chat_messages: { thread: 'CASE WHEN n % 10 = 0 THEN 3 END' },
   chat_thread_authors: { thread: '3', last_seq: seq },
