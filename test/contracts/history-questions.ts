@@ -547,6 +547,40 @@ export function questionsContract(now: Now) {
     });
   });
 
+  test('a member of the team whose ban from a question ends can open it again, with all rights', async () => {
+    await begin();
+    const { id } = (await ask()).room;
+    await say(id, joe);
+    const restrict = (restriction: { by: string; until?: number } | null) =>
+      write.restrict({ room: id, user: joe.id, kind: 'banned', restriction, at, actor: ida.id });
+    await restrict({ by: ida.id });
+    await restrict(null);
+    expect(await membersOf(id)).not.toContain('joe');
+    await write.openQuestion(acting(id, joe));
+    const [member] = await read.membersOf({ room: id, users: ['joe'] });
+    expect(member).toMatchObject({ role: 'moderator' });
+    // Who leaves the team during the ban does not come back when it ends.
+    await restrict({ by: ida.id, until: at + 60_000 });
+    await write.leaveTeam({ user: 'joe', team, most: 9, at });
+    await write.endRestrictions({ before: at + 60_000, most: 9 });
+    expect(await membersOf(id)).not.toContain('joe');
+    await expectRefusal(write.openQuestion(acting(id, joe)), 'forbidden');
+  });
+
+  test('the mails to a former address can neither be answered nor stop those to the new one', async () => {
+    await begin();
+    const { id } = (await ask({ user: guest })).room;
+    const give = (address: string | null) => write.setQuestionAddress({ user: guest.id, team, address });
+    await give('a@b.example');
+    await write.addMailReply({ id: 'digest', user: guest.id, roomId: id, seq: 1, at });
+    await write.addMailStop({ id: 'digest', user: guest.id, at });
+    await give('a@b.example');
+    expect(await read.mailReply({ id: 'digest' })).not.toBeNull();
+    await give('c@d.example');
+    expect(await read.mailReply({ id: 'digest' })).toBeNull();
+    expect(await read.mailStop({ id: 'digest' })).toBeNull();
+  });
+
   const claim = (user: typeof ann, of = guest) => write.claimQuestion({ guest: of.id, user, team, at });
 
   test('a user claims the question of a guest', async () => {

@@ -107,14 +107,17 @@ export function applyRestriction(
     const bannedSources = before.held ?? before.sources;
     // When a ban ends, the membership starts like a new one, with all messages read.
     if (restriction === null) {
+      // The user may have left the team since. A member of the team can open the question again.
+      const isOfTeam = room.question !== undefined && room.question.asker?.id !== user;
+      const restored = isOfTeam ? 0 : bannedSources;
       const { removed, seenSeq: _, ...member } = withoutPreferences(rest);
-      const removal = bannedSources === 0 && removed !== undefined ? { removed } : {};
+      const removal = restored === 0 && removed !== undefined ? { removed } : {};
       const start = room.lastSeq === 0 ? {} : { fromSeq: room.lastSeq };
       now = {
         ...member,
         ...removal,
         ...start,
-        sources: bannedSources,
+        sources: restored,
         readSeq: room.lastSeq,
         ...restrictedNow,
       };

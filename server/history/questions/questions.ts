@@ -6,9 +6,9 @@ import { countUpTo, cutPage, type ReadsOf } from '../engine/read.ts';
 import { type Nothing, type Rule, refuse } from '../engine/rule.ts';
 import { subject } from '../engine/subject.ts';
 import { type Need, needOf, rows, type ValueLoader, type Work } from '../engine/work.ts';
-import { add, byPeople, peopleLosing, putMember, take } from '../members/membership.ts';
+import { add, byPeople, changeRole, peopleLosing, putMember, take } from '../members/membership.ts';
 import { contentOf, post, repeatOf, saidBy, sendNeeds } from '../messages/posting.ts';
-import { mailAddresses } from '../notifications/mails.ts';
+import { mailAddresses, mailReplies, mailStops } from '../notifications/mails.ts';
 import type { Change } from '../records/changes.ts';
 import type { Row } from '../records/columns.ts';
 import { acted, isBanned, isMember, sources } from '../records/member.ts';
@@ -246,8 +246,14 @@ const actingNeeds = ({ room, team, user }: Acting): Need[] => teamMemberNeeds(ro
 
 /** Makes a member of the team a member of the room. */
 function enter(work: Work, { room: id, user, at }: Acting, changes: Change[]): void {
-  if (isMember(getMember(work, id, user.id))) return;
   const { question } = requireRoom(work, id);
+  const known = getMember(work, id, user.id);
+  if (isMember(known)) {
+    // After a ban in an earlier version.
+    if (known.role === 'member' && question?.asker?.id !== user.id)
+      changeRole(work, id, user.id, 'moderator', changes);
+    return;
+  }
   const isOfAnother = question !== undefined && holderOf(work, id, question) !== undefined;
   const how = { source: 'people', role: 'moderator', acted: acted.never, at } as const;
   add(work, requireRoom(work, id), user, how, changes);
@@ -408,6 +414,9 @@ const setQuestionAddress: Rule<QuestionWrites['setQuestionAddress']> = {
     if (room?.question === undefined || (address !== null && !mayGive)) refuse('forbidden');
     const [stored] = work.find(mailAddresses, { user });
     if (address !== null && stored?.address === address) return { room: recordOf(work, room) };
+    // The tokens in mails to the former address must neither verify nor reach this one.
+    for (const { name } of [mailReplies, mailStops])
+      work.later(() => sql`DELETE FROM ${raw(name)} WHERE user_id = ${user}`);
     if (address !== null && work.value(sharersLoader, { address, user }) >= mostGuestsOfAddress)
       refuse('limit_reached');
     if (address === null) work.remove(mailAddresses, { user });
