@@ -188,19 +188,21 @@ const reads: ReadsOf<ReadingReads> = {
     return Array.from(sentAtBySeq, ([seq, sentAt]) => ({ seq, sentAt }));
   },
   *namedOutside({ dialect }, { user, since }) {
-    // Starts from the mention index of the user, and reads messages only in rooms where the user is not a member.
+    // Starts from the mention index of the user, and reads messages only in rooms where the user is not a member. With a
+    // join, PostgreSQL may read all messages of a room instead.
+    const ofMessage = (column: 'sent_at' | 'user_id') =>
+      sql`(SELECT ${raw(column)} FROM chat_messages AS messages WHERE messages.room = mentions.room AND messages.seq = mentions.seq)`;
     const mentions = yield* ask(
-      sql`SELECT mentions.room AS room, mentions.seq AS seq, messages.user_id AS by_id FROM chat_mentions AS mentions
-          CROSS JOIN chat_rooms AS rooms CROSS JOIN chat_messages AS messages
-          WHERE mentions.user_id = ${user} AND rooms.num = mentions.room AND kind = 'public'
-            AND messages.room = mentions.room AND messages.seq = mentions.seq AND sent_at >= ${since}
-            AND NOT EXISTS (SELECT 1 FROM chat_members AS members WHERE members.room = mentions.room
-              AND members.user_id = mentions.user_id
-              AND (sources <> 0 OR read_seq >= mentions.seq OR held IS NOT NULL OR notify = 'none'))
-            AND messages.user_id <> mentions.user_id
-            AND NOT EXISTS (SELECT 1 FROM chat_blocked AS blocked
-              WHERE blocked.user_id = mentions.user_id AND other_id = messages.user_id)
-          ORDER BY sent_at DESC LIMIT ${mostUnreadMentions}`,
+      sql`SELECT room, seq, by_id FROM (
+            SELECT mentions.room AS room, mentions.seq AS seq, ${ofMessage('user_id')} AS by_id, ${ofMessage('sent_at')} AS at
+            FROM chat_mentions AS mentions CROSS JOIN chat_rooms AS rooms
+            WHERE mentions.user_id = ${user} AND rooms.num = mentions.room AND kind = 'public'
+              AND NOT EXISTS (SELECT 1 FROM chat_members AS members WHERE members.room = mentions.room
+                AND members.user_id = mentions.user_id
+                AND (sources <> 0 OR read_seq >= mentions.seq OR held IS NOT NULL OR notify = 'none'))) AS named
+          WHERE at >= ${since} AND by_id <> ${user}
+            AND NOT EXISTS (SELECT 1 FROM chat_blocked AS blocked WHERE blocked.user_id = ${user} AND other_id = by_id)
+          ORDER BY at DESC LIMIT ${mostUnreadMentions}`,
     );
     if (mentions.length === 0) return [];
     const mentionsByRoom = Map.groupBy(mentions.reverse(), ({ room }) => room as number);
