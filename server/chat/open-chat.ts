@@ -118,7 +118,8 @@ export async function openChat({
   }
   endRestrictions();
   // Not awaited, because the number of rooms may be very large and the port must open.
-  enforceRetention(history, retention, (user) => directory.isHere(user), signal, onSweepFailure);
+  const isHere = (user: string) => directory.isHere(user);
+  enforceRetention(history, retention, isHere, () => chat.team.review(), signal, onSweepFailure);
   renewSearchKeys(history, signal, onKeysRenewed, onKeysFailure);
   sendDue = sendWhenDue(chat, retention.rooms, signal, onDueFailure);
   return chat;

@@ -52,12 +52,14 @@ export interface Retention {
  * late. If one of the `kinds` of data fails, the others are still deleted, and the next turn tries again. `sweep` in
  * files/files.ts deletes the bytes of files.
  * @param isHere whether the user is connected
+ * @param endTeam ends the memberships of former members of the team
  * @param onFailure called for each kind of data that fails in a turn
  */
 export function enforceRetention(
   history: History,
   retention: Retention,
   isHere: (user: string) => boolean,
+  endTeam: () => Promise<void>,
   signal: AbortSignal,
   onFailure: (error: Error) => void,
 ): void {
@@ -112,6 +114,7 @@ export function enforceRetention(
     },
     forgetPending,
     endGuests,
+    endTeam,
     () => forgetOldAddresses(history, signal),
     () => forget('forgetInvites', invitesFor),
     () => forget('forgetDevices', devicesFor),

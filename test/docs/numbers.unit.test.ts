@@ -184,6 +184,7 @@ const pages = {
       fact`Another one is deleted ${constant(guestAddress, 'keptForMs', day)} days`,
       fact`- ${constant('server/history/questions/questions.ts', 'mostGuestsOfAddress')} guests can have`,
       fact`send \`question:address\` ${constant(guestAddress, /addressChanges = new RateLimit\(\{ count: (\d+)/)} times in ${constant(guestAddress, /addressChanges = .+, ms: ([\d_ *]+)/, hour)} hour`,
+      fact`without it, ${constant(team, 'unseenForMs', day)} days without a connection`,
       fact`up to ${constant(team, 'faces')} faces of the team`,
       fact`of the last ${answersFor} days, if there are ${constant(team, 'leastAnswers')} or more`,
       fact`open questions, counted up to ${countedQuestions}.`,

@@ -253,7 +253,7 @@ export const everyWrite: { [Op in keyof Writes]: Writes[Op]['in'][] } = {
   claimQuestion: ['5', '7'].map((guest) => ({ guest, user: { id: '4', name: 'Dan' }, team: 'team', at })),
   closeQuestion: [{ room: 'u-question-2', team: 'team', at }],
   othersInTeam: [
-    { team: 'team', users: ['2'], most: 9 },
+    { team: 'team', users: ['2'], before: at, most: 9 },
     { team: 'team', users: [], most: 9 },
   ],
   leaveTeam: [{ user: '2', team: 'team', most: 9, at }],

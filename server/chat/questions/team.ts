@@ -21,6 +21,13 @@ const cachedForMs = 1000;
 const roomsAtOnce = 20;
 /** Members who are read at once to be dismissed. */
 const dismissedAtOnce = 200;
+/** How often the time at which a connected member was seen is stored, in ms. */
+const seenAgainMs = 24 * 60 * 60_000;
+/**
+ * Members by a role who did not connect for this time, in ms, are dismissed, because only a connection shows whether they
+ * still have the role.
+ */
+const unseenForMs = 30 * 24 * 60 * 60_000;
 
 /** The members of the team to whom a client offers to hand a question over. */
 const mostListed = 100;
@@ -102,10 +109,11 @@ export class Team {
   async settle(person: Person): Promise<void> {
     const { history, directory } = this.#parts;
     const { id } = person.user;
-    const isStored = async () => this.isOn && (await history.read.inTeam({ user: id, team: teamName }));
+    const stored = async () => (this.isOn ? history.read.inTeam({ user: id, team: teamName }) : null);
     if ([...person.connections].some(({ identity }) => isOfTeam(identity))) {
       // Another server may have dismissed the user, such as one that started with other settings.
-      if (await isStored()) return;
+      const known = await stored();
+      if (known !== null && known.seenAt > Date.now() - seenAgainMs) return;
       await history.write.joinTeam({ user: id, team: teamName, at: Date.now() });
       this.#read = undefined;
       // The ban may have dismissed the user before this.
@@ -115,15 +123,29 @@ export class Team {
     const hasQuestions = [...person.memberships.values()].some(
       ({ room, member }) => room.record.question !== undefined && member.role !== 'member',
     );
-    if (hasQuestions || (await isStored())) await this.dismiss(id);
+    if (hasQuestions || (await stored()) !== null) await this.dismiss(id);
   }
 
-  /** Dismisses members whom the settings no longer name. If they name roles, only a user's next connection shows who has them. */
+  /**
+   * Stores that the connected members were seen, and dismisses those who left without a connection: whom the settings no
+   * longer name, whom the site deleted, or who did not connect for long.
+   */
+  async review(): Promise<void> {
+    if (!this.isOn) return;
+    for (const person of [...this.#parts.directory.everybody()])
+      if ([...person.connections].some(({ identity }) => isOfTeam(identity))) await this.settle(person);
+    await this.dismissOthers();
+    const stored = await this.#parts.history.read.team({ team: teamName, limit: dismissedAtOnce });
+    const existing = new Set((await this.#parts.withoutDeleted(stored)).map(({ id }) => id));
+    for (const { id } of stored) if (!existing.has(id)) await this.dismiss(id);
+  }
+
+  /** Dismisses members whom the settings no longer name: by a role, those who did not connect for long. */
   async dismissOthers(): Promise<void> {
-    if (this.#settings?.hasRoles) return;
     const users = [...(this.#settings?.users ?? [])];
+    const before = this.#settings?.hasRoles ? Date.now() - unseenForMs : undefined;
     for (;;) {
-      const asking = { team: teamName, users, most: dismissedAtOnce };
+      const asking = { team: teamName, users, before, most: dismissedAtOnce };
       const others = await this.#parts.history.write.othersInTeam(asking);
       for (const user of others.users) await this.dismiss(user);
       if (others.users.length < dismissedAtOnce) return;

@@ -1,6 +1,6 @@
 import type { User } from '../../wire/events.ts';
 import { ask, inList, raw, sql } from '../engine/dialect.ts';
-import { hasRows, type ReadsOf } from '../engine/read.ts';
+import type { ReadsOf } from '../engine/read.ts';
 import type { Nothing, Rule } from '../engine/rule.ts';
 import { subject } from '../engine/subject.ts';
 import { table } from '../engine/table.ts';
@@ -26,27 +26,33 @@ import { named } from '../users/users.ts';
 // The members of a team, and how they become members of a question.
 
 export interface TeamWrites {
-  /** Records that a user is in the team. No-op for a user who is being erased or does not exist. See `leaveTeam`. */
+  /**
+   * Records that a user is in the team, and was seen there at this time. No-op for a user who is being erased or does not
+   * exist. See `leaveTeam`.
+   */
   joinTeam: { in: { user: string; team: string; at: number }; out: Nothing };
   /**
-   * Returns up to `most` members who are not among `users`. Not a read, because a start without reads needs one thread
-   * less.
+   * Returns up to `most` members who are not among `users`; with `before`, only those who were last seen before this
+   * time. Not a read, because a start without reads needs one thread less.
    */
-  othersInTeam: { in: { team: string; users: string[]; most: number }; out: { users: string[] } };
+  othersInTeam: {
+    in: { team: string; users: string[]; before?: number | undefined; most: number };
+    out: { users: string[] };
+  };
 }
 
 export interface TeamReads {
   /** The members of a team, longest known first. */
   team: { in: { team: string; limit: number }; out: User[] };
-  /** Whether the user is in the team. */
-  inTeam: { in: { team: string; user: string }; out: boolean };
+  /** When the user was last seen in the team; null if the user is not in the team. */
+  inTeam: { in: { team: string; user: string }; out: { seenAt: number } | null };
 }
 
 /** The members of teams. */
-export const team = table<{ user: string; team: string; since: number }>(
+export const team = table<{ user: string; team: string; since: number; seenAt?: number }>(
   'chat_team',
   ['user', 'team'],
-  { user: 'user_id', team: 'team', since: 'since' },
+  { user: 'user_id', team: 'team', since: 'since', seenAt: 'seen_at' },
   { users: ['user'], without: () => ({ row: null }) },
 );
 
@@ -173,7 +179,10 @@ const joinTeam: Rule<TeamWrites['joinTeam']> = {
   alone: true,
   needs: ({ user, team: name }) => [teamNeed(user, name), ...aboutUser(user)],
   run(work, { user, team: name, at }) {
-    if (!isInTeam(work, user, name) && !isGone(work, user)) work.put(team, { user, team: name, since: at });
+    const [stored] = work.find(team, { user, team: name });
+    const { seenAt = 0 } = stored ?? {};
+    if (seenAt < at && !isGone(work, user))
+      work.put(team, { user, team: name, since: at, ...stored, seenAt: at });
     return {};
   },
 };
@@ -185,8 +194,9 @@ const othersLoader: ValueLoader<TeamWrites['othersInTeam']['in'], string[]> = {
     for (const need of needs) {
       const others =
         need.users.length === 0 ? raw('') : sql`AND NOT ${inList(dialect, 'user_id', need.users)}`;
+      const unseen = need.before === undefined ? raw('') : sql`AND seen_at < ${need.before}`;
       const members = yield* transaction.query(
-        sql`SELECT user_id FROM chat_team WHERE team = ${need.team} ${others} LIMIT ${need.most}`,
+        sql`SELECT user_id FROM chat_team WHERE team = ${need.team} ${others} ${unseen} LIMIT ${need.most}`,
       );
       work.keep(
         othersLoader,
@@ -213,8 +223,13 @@ const reads: ReadsOf<TeamReads> = {
     );
     return found.map(({ id, name }) => ({ id: id as string, name: name as string }));
   },
-  inTeam: (_, { team: name, user }) =>
-    hasRows(sql`SELECT 1 AS num FROM chat_team WHERE user_id = ${user} AND team = ${name}`),
+  *inTeam(_, { team: name, user }) {
+    const [member] = yield* ask(
+      sql`SELECT seen_at FROM chat_team WHERE user_id = ${user} AND team = ${name}`,
+    );
+    // Servers of an earlier version store no time.
+    return member === undefined ? null : { seenAt: (member.seen_at ?? 0) as number };
+  },
 };
 
 export const teamSubject = subject<TeamWrites, TeamReads>({

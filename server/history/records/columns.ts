@@ -158,6 +158,7 @@ export const columnTypes = {
   answered_at: 'int',
   closed_at: 'int',
   reachable: 'text',
+  seen_at: 'int',
 } as const;
 
 export type ColumnName = keyof typeof columnTypes;

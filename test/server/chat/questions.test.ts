@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Question } from '../../../server/wire/events.ts';
 import { type ChatClient, connectChat, newClientId, refusalOf } from '../../helpers/chat-client.ts';
@@ -424,6 +425,35 @@ describe('a member of the team', () => {
     expect(members.map(({ id }) => id)).toEqual(expected);
     const inRoom = (await joe.request('room:members', { room: room.id })).members;
     expect(inRoom.map(({ user }) => user.id).toSorted()).toEqual([eve.ready.user.id, ...expected].toSorted());
+  });
+
+  test('who has the role, but did not connect for 30 days, gets no more questions', async () => {
+    const { url, files, path, remove } = await emptyHistory();
+    onTestFinished(remove);
+    const settings = {
+      CHAT_HISTORY: url,
+      CHAT_FILES: files,
+      CHAT_GUESTS: 'write',
+      CHAT_TEAM: 'ida,role:sales',
+    };
+    const before = await startPeopleSite(settings);
+    for (const name of ['ida', 'lea', 'kim'])
+      (await before.person({ roles: name === 'ida' ? [] : ['sales'] }, name)).close();
+    const eve = await connectChat(before.chat.url, null, { auth: { guest: newSecret(), name: 'Eve' } });
+    const { room } = await ask(eve);
+    eve.close();
+    await before.close();
+    const db = new DatabaseSync(path);
+    const past = Date.now() - 31 * 24 * 60 * 60_000;
+    db.prepare("UPDATE chat_team SET seen_at = ? WHERE user_id IN ('ida', 'lea')").run(past);
+    db.close();
+    const after = await startPeopleSite(settings);
+    onTestFinished(() => after.close());
+    const ida = open(await after.person({}, 'ida'));
+    const { team: members } = await openIt(ida, room.id);
+    expect(members.map(({ id }) => id).toSorted()).toEqual(['ida', 'kim']);
+    const inRoom = (await ida.request('room:members', { room: room.id })).members;
+    expect(inRoom.map(({ user }) => user.id)).not.toContain('lea');
   });
 
   test('who is banned from the site gets no questions', async () => {

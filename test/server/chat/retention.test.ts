@@ -109,7 +109,14 @@ async function openFile() {
 function startRetention(history: History, onFailure: (error: Error) => void) {
   const closing = new AbortController();
   onTestFinished(() => closing.abort());
-  enforceRetention(history, { rooms: 0, direct: 0, acts: day }, () => false, closing.signal, onFailure);
+  enforceRetention(
+    history,
+    { rooms: 0, direct: 0, acts: day },
+    () => false,
+    async () => {},
+    closing.signal,
+    onFailure,
+  );
 }
 
 const insertOld = (table: string, columns: string, values: string, count: number) =>

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import type { Person } from '../../../server/chat/model.ts';
 import type { TeamSettings } from '../../../server/chat/questions/roles.ts';
 import { Team } from '../../../server/chat/questions/team.ts';
@@ -9,13 +9,18 @@ const ida = { id: 'ida', name: 'Ida' };
 /** A team in a history that another server also changes, and a connected user. */
 function scene() {
   const stored = new Set<string>();
+  let seenAt = 0;
   const history = {
     read: {
-      inTeam: async ({ user }: { user: string }) => stored.has(user),
+      inTeam: async ({ user }: { user: string }) => (stored.has(user) ? { seenAt } : null),
       team: async () => [...stored].map((id) => ({ id, name: id })),
     },
     write: {
-      joinTeam: async ({ user }: { user: string }) => void stored.add(user),
+      joinTeam: async ({ user, at }: { user: string; at: number }) => {
+        stored.add(user);
+        seenAt = at;
+      },
+      othersInTeam: async () => ({ users: [] }),
       leaveTeam: async ({ user }: { user: string }) => {
         stored.delete(user);
         return { left: 0 };
@@ -25,9 +30,12 @@ function scene() {
   const roles: SiteRole[] = ['team'];
   const banned = new Set<string>();
   const onSite = new Set(['ida']);
-  const directory = { banOf: (user: string) => (banned.has(user) ? {} : null) };
   const withoutDeleted = async (users: { id: string }[]) => users.filter(({ id }) => onSite.has(id));
   const person = { user: ida, memberships: new Map(), connections: [{ identity: { roles } }] };
+  const directory = {
+    banOf: (user: string) => (banned.has(user) ? {} : null),
+    everybody: () => [person],
+  };
   const parts = { history, directory, withoutDeleted } as unknown as ConstructorParameters<typeof Team>[0];
   const team = new Team(parts, {} as TeamSettings);
   return {
@@ -36,6 +44,7 @@ function scene() {
     banned,
     onSite,
     roles,
+    seenAt: () => seenAt,
     settle: () => team.settle(person as unknown as Person),
   };
 }
@@ -55,6 +64,28 @@ test('dismisses a member who loses the role at once', async () => {
   roles.pop();
   await settle();
   expect([...stored]).toEqual([]);
+});
+
+test('notes once a day that a connected member is in the team', async () => {
+  vi.useFakeTimers({ toFake: ['Date'] });
+  onTestFinished(() => void vi.useRealTimers());
+  const { team, settle, seenAt } = scene();
+  await settle();
+  const first = Date.now();
+  vi.advanceTimersByTime(23 * 60 * 60_000);
+  await team.review();
+  expect(seenAt()).toBe(first);
+  vi.advanceTimersByTime(2 * 60 * 60_000);
+  await team.review();
+  expect(seenAt()).toBe(Date.now());
+});
+
+test('dismisses a member whom the site deleted', async () => {
+  const { team, stored, settle } = scene();
+  await settle();
+  stored.add('eve');
+  await team.review();
+  expect([...stored]).toEqual(['ida']);
 });
 
 test('dismisses a member who is banned from the site while joining', async () => {

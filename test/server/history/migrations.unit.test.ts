@@ -18,6 +18,7 @@ const fingerprints = {
   '008-team-order.sql': '0ef76c85cee545160c007007dd244496ecf61712310fdca537806e776de4194a',
   '009-own-unread.sql': '7dc21f22fe9dee9a00f2f5424cbf4b9e100a45b978f6cddd73337c816ad32ab3',
   '010-claims.sql': 'f3c1cd917954165a51dbb5e5b09f639f7fb6b7e0952e1ec760512d2dd32bae06',
+  '011-team-seen.sql': '7331296b0ba7cc845da71a5cfc7d2b57fc3dd908f9a8fe348a7bd214d09bda65',
 };
 
 test('no migration that histories contain has changed', () => {
