@@ -73,6 +73,8 @@ export function openMailReplies(
       notifier?.acted(user);
       if (isGuest(user)) verifyAddress(chat, user);
     },
+    onFailure: (reason) =>
+      quiet.warn('mail addresses', { reason }, 'could not read the mail address of who answered a mail'),
     onOutcome(outcome, reason) {
       metrics.mailReplies.inc({ outcome });
       if (!['posted', 'held', 'bounced'].includes(outcome))

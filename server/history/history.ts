@@ -26,7 +26,7 @@ export {
 export type { StoredNotices } from './notifications/notices.ts';
 export type { DuePush, Pushed, PushRef, SettledPush } from './notifications/pushes.ts';
 export { mostNotes, type StoredNote } from './questions/notes.ts';
-export { mostGuestsOfAddress, type QuestionCursor, type QuestionList } from './questions/questions.ts';
+export type { QuestionCursor, QuestionList } from './questions/questions.ts';
 export { mostSnippets } from './questions/snippets.ts';
 export { type Change, changeBits, type LoggedChange, type LoggedEntry } from './records/changes.ts';
 export { type ErasedMessages, erasureConsumer } from './records/erasure.ts';

@@ -2,10 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { domainToASCII } from 'node:url';
 import { isDeepStrictEqual } from 'node:util';
 import type { History, StoredMessage } from '../history/history.ts';
+import { RateLimit } from '../limits/by-key.ts';
 import type { About, Mailer, SendMail } from '../notify/due.ts';
 import { NotificationTexts } from '../notify/texts.ts';
 import type { UnreadRoom } from '../notify/unread.ts';
-import { isMailAddress } from '../text/mail-address.ts';
+import { isMailAddress, withoutTag } from '../text/mail-address.ts';
 import type { Branding } from '../wire/branding.ts';
 import { isGuest } from '../wire/guest.ts';
 import type { Mailbox } from './address.ts';
@@ -46,12 +47,19 @@ export interface MailsOptions {
   onFailure(reason: string, user?: string): void;
 }
 
+/**
+ * Mails to guests that one mailbox gets, because anyone can enter the address of another person. The number of guests who
+ * have an address is not limited: an error would tell others that it is in use.
+ */
+const mailsToGuests = { count: 3, ms: 60 * 60_000 };
+
 /** Sends mails to offline users. */
 export class Mails implements Mailer {
   readonly #options: MailsOptions;
   readonly #server: MailServer;
   readonly #write: WriteMail;
   readonly #pauses = new MailPauses();
+  readonly #toGuests = new RateLimit(mailsToGuests);
   /** The sender's domain as readers see it. */
   readonly #domain: string;
   /** The domain of message IDs. Headers with IDs must be ASCII. */
@@ -116,6 +124,10 @@ export class Mails implements Mailer {
     const content = this.#write(letter, site, texts);
     let left: About | undefined = found;
     const domain = domainOf(to);
+    const mailbox = withoutTag(to).toLowerCase();
+    const takenAt = performance.now();
+    const waitMs = isGuest(id) ? this.#toGuests.take(mailbox, 1, takenAt) : null;
+    if (waitMs !== null) return { pausedUntil: Date.now() + waitMs };
     const pausedUntil = this.#pauses.start(domain);
     if (pausedUntil !== undefined) return { pausedUntil };
     const outcome = await this.#server.send({
@@ -147,6 +159,7 @@ export class Mails implements Mailer {
       },
     });
     this.#pauses.end(id, domain, outcome.is);
+    if (outcome.is !== 'sent') this.#toGuests.giveBack(mailbox, takenAt);
     if (outcome.is === 'sent') return 'sent';
     if (outcome.is === 'outdated') return left === undefined ? undefined : 'failed';
     onFailure(outcome.reason, outcome.is === 'down' ? undefined : id);

@@ -497,20 +497,6 @@ export function questionsContract(now: Now) {
       expect(await addressOf()).toBeUndefined();
     });
 
-    test('is shared by three guests at most', async () => {
-      await begin();
-      const guests = ['b', 'c', 'd', 'e'].map((letter) => ({ id: `g-${letter.repeat(32)}`, name: 'G' }));
-      for (const user of guests) await ask({ user });
-      const [first, second, third, last = guest] = guests;
-      await setAddress('a+2@b.example', first?.id);
-      for (const user of [second, third]) await setAddress('a@b.example', user?.id);
-      for (const address of ['a@b.example', 'A@B.example', 'a+1@b.example'])
-        await expectRefusal(setAddress(address, last.id), 'limit_reached');
-      await setAddress('a+1@other.example', last.id);
-      await setAddress('Other@b.example', last.id);
-      expect(await addressOf(last.id)).toBe('other@b.example');
-    });
-
     test('is deleted with the room', async () => {
       await begin();
       const { id } = (await ask({ user: guest })).room;

@@ -182,7 +182,7 @@ const pages = {
       fact`the team keeps, up to ${constant('server/history/questions/snippets.ts', 'mostSnippets')}.`,
       fact`are mailed, at most one mail ${betweenMails} hour`,
       fact`Another one is deleted ${constant(guestAddress, 'keptForMs', day)} days`,
-      fact`- ${constant('server/history/questions/questions.ts', 'mostGuestsOfAddress')} guests can have`,
+      fact`- A mailbox gets ${constant('server/mail/mails.ts', /mailsToGuests = \{ count: (\d+)/)} mails to guests in ${constant('server/mail/mails.ts', /mailsToGuests = .+, ms: ([\d_ *]+)/, hour)} hour`,
       fact`send \`question:address\` ${constant(guestAddress, /addressChanges = new RateLimit\(\{ count: (\d+)/)} times in ${constant(guestAddress, /addressChanges = .+, ms: ([\d_ *]+)/, hour)} hour`,
       fact`without it, ${constant(team, 'unseenForMs', day)} days without a connection`,
       fact`up to ${constant(team, 'faces')} faces of the team`,

@@ -1,4 +1,3 @@
-import { withoutTag } from '../../text/mail-address.ts';
 import { RequestError } from '../../wire/errors.ts';
 import type { QuestionAbout, User } from '../../wire/events.ts';
 import { type Dialect, raw, type Sql, ask as select, sql } from '../engine/dialect.ts';
@@ -20,7 +19,7 @@ import { lastMessageNeed } from '../rows/messages.ts';
 import { emptyRoom, newRoom, recordOf, requireRoom } from '../rows/room-changes.ts';
 import { getRoom, setRoom } from '../rows/rooms.ts';
 import { roomSelection, withLastMessages } from '../rows/select.ts';
-import { guestIds, userNeed } from '../rows/users.ts';
+import { userNeed } from '../rows/users.ts';
 import { named, rename } from '../users/users.ts';
 import {
   applyMessage,
@@ -100,7 +99,7 @@ export interface QuestionWrites {
   closeQuestion: { in: Acting | (Omit<Acting, 'user'> & { user?: undefined }); out: { room: RoomRecord } };
   /**
    * Stores the mail address for the question of a guest; null deletes it. Codes: `forbidden` (the guest has no
-   * question), `limit_reached` (`mostGuests` other guests have the address).
+   * question).
    */
   setQuestionAddress: {
     in: { user: string; team: string; address: string | null };
@@ -362,37 +361,8 @@ const closeQuestion: Rule<QuestionWrites['closeQuestion']> = {
   },
 };
 
-/** Maximum guests with the same mail address, also with different tags, such as `ann+1@example.org`. */
-export const mostGuestsOfAddress = 3;
-
-/** Mail servers ignore the case, in which guests could write one address in many ways. */
-const toCounted = (address: string): string => address.toLowerCase();
-
-/** The number of other guests with a mail address, before the transaction. */
-const sharersLoader: ValueLoader<{ address: string; user: string }, number> = {
-  name: 'guests with a mail address',
-  keyOf: ({ address, user }) => `${user} ${address}`,
-  *find({ transaction }, work, needs) {
-    for (const need of needs) {
-      const mailbox = withoutTag(need.address);
-      const [local, domain] = mailbox.split('@');
-      let sharers = 0;
-      for (const condition of [
-        sql`address = ${mailbox}`,
-        // The comma follows the plus sign, so an index finds these.
-        sql`address > ${`${local}+`} AND address < ${`${local},`} AND address LIKE ${`%@${domain}`}`,
-      ]) {
-        const found = yield* transaction.query(
-          sql`SELECT user_id FROM chat_mail_addresses
-              WHERE ${condition} AND user_id <> ${need.user} AND user_id >= ${guestIds.from} AND user_id < ${guestIds.to} LIMIT ${mostGuestsOfAddress}`,
-        );
-        sharers += found.length;
-      }
-      work.keep(sharersLoader, need, sharers);
-    }
-    return [];
-  },
-};
+/** Mail servers ignore the case. */
+const inLowerCase = (address: string): string => address.toLowerCase();
 
 const addressNeeds = ({ user, team }: { user: string; team: string }): Need[] => [
   askerNeed(user, team),
@@ -400,14 +370,9 @@ const addressNeeds = ({ user, team }: { user: string; team: string }): Need[] =>
 ];
 
 const setQuestionAddress: Rule<QuestionWrites['setQuestionAddress']> = {
-  needs: (input) => [
-    ...addressNeeds(input),
-    ...(input.address === null
-      ? []
-      : [needOf(sharersLoader, { address: toCounted(input.address), user: input.user })]),
-  ],
+  needs: addressNeeds,
   run(work, { user, team, address: given }, changes) {
-    const address = given && toCounted(given);
+    const address = given && inLowerCase(given);
     const room = roomOfAsker(work, user, team);
     // Who is banned from the question can still delete the address.
     const mayGive = room !== undefined && isMember(getMember(work, room.id, user));
@@ -417,8 +382,6 @@ const setQuestionAddress: Rule<QuestionWrites['setQuestionAddress']> = {
     // The tokens in mails to the former address must neither verify nor reach this one.
     for (const { name } of [mailReplies, mailStops])
       work.later(() => sql`DELETE FROM ${raw(name)} WHERE user_id = ${user}`);
-    if (address !== null && work.value(sharersLoader, { address, user }) >= mostGuestsOfAddress)
-      refuse('limit_reached');
     if (address === null) work.remove(mailAddresses, { user });
     else work.put(mailAddresses, { user, address });
     const now = { ...room.question, address: address === null ? undefined : ('given' as const) };

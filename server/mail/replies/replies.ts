@@ -78,6 +78,8 @@ export interface RepliesOptions {
   onBounced(user: string, address: string): Promise<void>;
   /** Called when a user wrote by mail. */
   onWritten(user: string): void;
+  /** Called when the site's addresses cannot be read. @param reason contains no address */
+  onFailure(reason: string): void;
   /** @param reason contains neither addresses nor texts */
   onOutcome(outcome: ReplyOutcome, reason: string): void;
 }
@@ -217,7 +219,8 @@ export class MailReplies {
   async #addressOf(user: string): Promise<string | undefined> {
     try {
       return await this.#options.addressOf(user);
-    } catch {
+    } catch (error) {
+      this.#options.onFailure((error as Error).message);
       throw new RequestError('storage_unavailable', 'the mail address of the user cannot be read now');
     }
   }

@@ -453,6 +453,24 @@ describe('Mails.send', () => {
     mails.close();
   });
 
+  test('sends at most three mails in an hour to the guests of one mailbox, and the others later', async () => {
+    const mails = await open();
+    const guests = ['a', 'b', 'c', 'd'].map((letter) => `g-${letter.repeat(32)}`);
+    const tags = ['', '+1', '+2', '+3'];
+    for (const [n, id] of guests.entries()) await arrive(id, `Eve${tags[n]}@site.example`);
+    await arrive('eve', 'eve@site.example');
+    server.refusals.set('Eve@site.example', '451 4.7.1 try again later');
+    expect(await send(mails, unread(guests[0] as string))).toBe('failed');
+    server.refusals.delete('Eve@site.example');
+    for (const id of guests.slice(0, 3)) expect(await send(mails, unread(id))).toBe('sent');
+    const before = Date.now();
+    const outcome = await send(mails, unread(guests[3] as string));
+    expect(outcome).toEqual({ pausedUntil: expect.any(Number) });
+    expect((outcome as { pausedUntil: number }).pausedUntil).toBeGreaterThan(before + 50 * 60_000);
+    expect(await send(mails, unread('eve'))).toBe('sent');
+    mails.close();
+  });
+
   test('puts mails about a room into one thread', async () => {
     const mails = await open({ text: false });
     await arrive('eve', 'eve@site.example');

@@ -379,7 +379,11 @@ test('an answer by mail is held if messages need approval', async () => {
 });
 
 /** Takes an answer of Ben to a mail of a user with this address. @returns the outcome, and the mails about it */
-async function takenFrom(from: string, addressOf: () => Promise<string>, expired = false) {
+async function takenFrom(
+  from: string,
+  addressOf: () => Promise<string>,
+  { expired = false, onFailure = () => {} }: { expired?: boolean; onFailure?: (reason: string) => void } = {},
+) {
   const answered: string[] = [];
   const replies = new MailReplies({
     address: { local: 'replies', domain: 'garden.example' },
@@ -396,6 +400,7 @@ async function takenFrom(from: string, addressOf: () => Promise<string>, expired
     },
     onBounced: async () => {},
     onWritten() {},
+    onFailure,
     onOutcome() {},
   });
   const mail = bytesOf({ body: '\nhello\n' }, `replies+${'a'.repeat(26)}@garden.example`, { from });
@@ -403,7 +408,9 @@ async function takenFrom(from: string, addressOf: () => Promise<string>, expired
 }
 
 test('an answer to a mail that is too old is not posted, and its sender learns why', async () => {
-  const outcome = await takenFrom('ben@site.example', async () => 'ben@site.example', true);
+  const outcome = await takenFrom('ben@site.example', async () => 'ben@site.example', {
+    expired: true,
+  });
   expect(outcome).toEqual(['rejected', 'expired']);
 });
 
@@ -414,6 +421,10 @@ test('an answer may write the domain of its sender in ASCII', async () => {
 });
 
 test('an answer is delivered again while the site’s mail addresses cannot be read', async () => {
-  const taken = takenFrom('ben@site.example', () => Promise.reject(new Error('connect ECONNREFUSED')));
+  const reasons: string[] = [];
+  const refused = () => Promise.reject(new Error('connect ECONNREFUSED'));
+  const onFailure = (reason: string) => void reasons.push(reason);
+  const taken = takenFrom('ben@site.example', refused, { onFailure });
   await expect(taken).rejects.toMatchObject({ code: 'storage_unavailable' });
+  expect(reasons).toEqual(['connect ECONNREFUSED']);
 });

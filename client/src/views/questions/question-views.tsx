@@ -362,10 +362,7 @@ export class QuestionViews implements Follower {
         if (mail !== '') this.#speaker.say(strings.text('ask.mailSaved'));
         changed();
       },
-      (error: unknown) => {
-        const isFull = error instanceof RequestError && error.code === 'limit_reached';
-        toast(isFull ? strings.text('ask.mailFull') : refusal(error, strings), 'bad');
-      },
+      (error: unknown) => toast(refusal(error, strings), 'bad'),
     );
   }
 
