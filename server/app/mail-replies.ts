@@ -68,6 +68,9 @@ export function openMailReplies(
         }
       }),
     answer: (answer) => mails.answer(answer),
+    noteRejection: async (id, user) =>
+      (await chat.history.write.noteMailRejection({ id, user, at: Date.now() })).repeated,
+    dropRejection: (id) => chat.history.write.dropMailRejection({ id }),
     onBounced: (user, address) => mails.pause(user, address),
     onWritten(user) {
       notifier?.acted(user);

@@ -120,6 +120,7 @@ export function enforceRetention(
     () => forget('forgetDevices', devicesFor),
     () => forget('forgetMailStops', mailStopsFor),
     () => forget('forgetMailReplies', mailRepliesStoredFor),
+    () => forget('forgetMailRejections', mailRepliesStoredFor),
     () => forget('forgetDays', daysFor),
     () => forget('forgetHere', lastHereFor),
     () => forget('forgetActive', activeFor),

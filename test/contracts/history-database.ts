@@ -65,6 +65,7 @@ const columnsOfExpiring: Readonly<Record<string, Columns>> = {
   chat_ended_logins: ['id', 'until'],
   chat_invites: ['id', 'room', 'digest', 'by_id', 'access', 'at', 'until', 'used'],
   chat_last_here: ['user_id', 'at'],
+  chat_mail_rejected: ['id', 'user_id', 'at'],
   chat_mail_replies: ['id', 'user_id', 'room_id', 'at'],
   chat_mail_stops: ['id', 'user_id', 'at'],
   chat_pushes: ['user_id', 'room_id', 'done'],
@@ -813,7 +814,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
         n === 300 ? 'aabb' : kinds[n % kinds.length],
       );
       await Promise.all(texts.map((text) => history.write.send(message(text))));
-      await expect.poll(() => count('chat_blocks')).toBe(14);
+      await expect.poll(() => count('chat_blocks')).toBe(15);
       const page = await history.read.search({
         query: 'aabb',
         rooms: ['lobby'],

@@ -107,6 +107,7 @@ export function erasureContract(now: Now) {
     await write.noteMailAddress({ user: ann.id, address: mark, refused: mark });
     await write.addMailStop({ id: mark, user: ann.id, at });
     await write.addMailReply({ id: mark, user: ann.id, roomId: 'lobby', at });
+    await write.noteMailRejection({ id: mark, user: ann.id, at });
     await write.registerDevice({ id: 'phone', user: ann.id, kind: 'app', name: mark, sealed: mark, at });
     const invite = { id: `i${n++}`, room: den, digest: `digest ${n}`, by: ann.id, at };
     await write.createInvite({ invite });

@@ -81,6 +81,17 @@ export function expiryContract(now: Now) {
       },
       left: () => found((n) => read.mailReply({ id: `${n}` })),
     },
+    forgetMailRejections: {
+      async fill() {
+        await arrive('ann');
+        await each((n) => write.noteMailRejection({ id: `${n}`, user: 'ann', at: timeOf(n) }));
+      },
+      left: () =>
+        found(async (n) => {
+          const { repeated } = await write.noteMailRejection({ id: `${n}`, user: 'nobody', at });
+          return repeated ? {} : null;
+        }),
+    },
     forgetDevices: {
       async fill() {
         await arrive('ann');

@@ -48,6 +48,15 @@ export interface StoredMailReply {
   at: number;
 }
 
+/** A rejected answer to a mail. */
+interface StoredMailRejection {
+  /** The same for each delivery of the answer. */
+  id: string;
+  user: string;
+  /** When it was rejected, as Unix ms. */
+  at: number;
+}
+
 export interface MailWrites {
   /** Updates the given fields; null deletes the address. No-op for a user who is unknown or being erased. */
   noteMailAddress: { in: Omit<StoredMailAddress, 'address'> & { address?: string | null }; out: Nothing };
@@ -59,6 +68,12 @@ export interface MailWrites {
   addMailReply: { in: StoredMailReply; out: Nothing };
   /** Deletes the reply tokens of mails sent before this time. */
   forgetMailReplies: Forget;
+  /** Stores that an answer was rejected. `repeated`: it was before. Not stored for a user who is unknown or being erased. */
+  noteMailRejection: { in: StoredMailRejection; out: { repeated: boolean } };
+  /** Deletes a rejection about which no mail could be sent. */
+  dropMailRejection: { in: { id: string }; out: Nothing };
+  /** Deletes rejections before this time. */
+  forgetMailRejections: Forget;
 }
 
 export interface MailReads {
@@ -90,6 +105,14 @@ export const mailReplies = table<StoredMailReply>(
   'chat_mail_replies',
   ['id'],
   { id: 'id', user: 'user_id', roomId: 'room_id', seq: 'seq', at: 'at' },
+  { users: ['user'], without: () => ({ row: null }) },
+);
+
+/** The rejected answers to mails. */
+const mailRejections = table<StoredMailRejection>(
+  'chat_mail_rejected',
+  ['id'],
+  { id: 'id', user: 'user_id', at: 'at' },
   { users: ['user'], without: () => ({ row: null }) },
 );
 
@@ -125,6 +148,25 @@ const addMailReply: Rule<MailWrites['addMailReply']> = {
 
 const forgetMailReplies = forgetting(expiryOf(mailReplies, 'at'));
 
+const noteMailRejection: Rule<MailWrites['noteMailRejection']> = {
+  needs: ({ id, user }) => [rows(mailRejections, { id }), ...aboutUser(user)],
+  run(work, rejection) {
+    const repeated = work.find(mailRejections, { id: rejection.id }).length > 0;
+    if (!repeated && !isGone(work, rejection.user)) work.put(mailRejections, rejection);
+    return { repeated };
+  },
+};
+
+const dropMailRejection: Rule<MailWrites['dropMailRejection']> = {
+  needs: ({ id }) => [rows(mailRejections, { id })],
+  run(work, { id }) {
+    if (work.find(mailRejections, { id }).length > 0) work.remove(mailRejections, { id });
+    return {};
+  },
+};
+
+const forgetMailRejections = forgetting(expiryOf(mailRejections, 'at'));
+
 const reads: ReadsOf<MailReads> = {
   *mailAddress(_, { user }) {
     const [address = { user }] = yield* findRows(mailAddresses, sql`WHERE user_id = ${user}`);
@@ -141,7 +183,16 @@ const reads: ReadsOf<MailReads> = {
 };
 
 export const mailSubject = subject<MailWrites, MailReads>({
-  tables: [mailAddresses, mailStops, mailReplies],
-  rules: { noteMailAddress, addMailStop, forgetMailStops, addMailReply, forgetMailReplies },
+  tables: [mailAddresses, mailStops, mailReplies, mailRejections],
+  rules: {
+    noteMailAddress,
+    addMailStop,
+    forgetMailStops,
+    addMailReply,
+    forgetMailReplies,
+    noteMailRejection,
+    dropMailRejection,
+    forgetMailRejections,
+  },
   reads,
 });

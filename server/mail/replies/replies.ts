@@ -74,6 +74,10 @@ export interface RepliesOptions {
     files: readonly string[];
     inReplyTo: string | undefined;
   }): Promise<MailOutcome['is']>;
+  /** Stores that an answer of the user is rejected. @returns whether it was before */
+  noteRejection(id: string, user: string): Promise<boolean>;
+  /** Undoes `noteRejection`. */
+  dropRejection(id: string): Promise<unknown>;
   /** Called when a mail to this address of a user came back. */
   onBounced(user: string, address: string): Promise<void>;
   /** Called when a user wrote by mail. */
@@ -162,8 +166,9 @@ export class MailReplies {
     if (mail.isAutomatic) return ['automatic', 'a program or a mailing list sent the mail'];
     const to = await this.#addressOf(user);
     if (to === undefined) return ['unanswered', 'the site knows no mail address of the user'];
+    const clientId = clientIdOf(token, mail.messageId, bytes);
     const reject = (kind: AnswerKind, files: readonly string[] = []) =>
-      this.#answer({ user, to, kind, files, inReplyTo: mail.messageId }, 'rejected');
+      this.#reject(clientId, { user, to, kind, files, inReplyTo: mail.messageId });
     // The token may be known to others, to whom the reader forwarded the mail.
     if (!isSender(mail.from, inAscii(to))) return reject('sender');
     if (reply.expired) return reject('expired');
@@ -182,7 +187,6 @@ export class MailReplies {
       return ids;
     };
     try {
-      const clientId = clientIdOf(token, mail.messageId, bytes);
       const message = { room, user, clientId, text: mail.text, readSeq, knownAt };
       const sent = await send({ ...message, ...(accepted.length > 0 && { files }) });
       // Also if it came before, because the server may have stopped after it was stored.
@@ -222,6 +226,21 @@ export class MailReplies {
     } catch (error) {
       this.#options.onFailure((error as Error).message);
       throw new RequestError('storage_unavailable', 'the mail address of the user cannot be read now');
+    }
+  }
+
+  /** Rejects an answer, and tells its sender once, even if it is delivered again. */
+  async #reject(
+    id: string,
+    mail: Parameters<RepliesOptions['answer']>[0],
+  ): Promise<readonly [ReplyOutcome, string]> {
+    const { noteRejection, dropRejection } = this.#options;
+    if (await noteRejection(id, mail.user)) return ['repeated', 'the rejected mail came before'];
+    try {
+      return await this.#answer(mail, 'rejected');
+    } catch (error) {
+      await dropRejection(id);
+      throw error;
     }
   }
 

@@ -19,6 +19,7 @@ const fingerprints = {
   '009-own-unread.sql': '7dc21f22fe9dee9a00f2f5424cbf4b9e100a45b978f6cddd73337c816ad32ab3',
   '010-claims.sql': 'f3c1cd917954165a51dbb5e5b09f639f7fb6b7e0952e1ec760512d2dd32bae06',
   '011-team-seen.sql': '7331296b0ba7cc845da71a5cfc7d2b57fc3dd908f9a8fe348a7bd214d09bda65',
+  '012-mail-rejections.sql': '1bc8eacbfb4637d833c8b992420c31e9f6669a022a4d6f8ddbf540b77df19fa4',
 };
 
 test('no migration that histories contain has changed', () => {

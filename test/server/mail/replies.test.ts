@@ -237,6 +237,9 @@ describe('an answer by mail', () => {
     expect(headers.get('auto-submitted')).toEqual(['auto-replied']);
     expect(headers.get('in-reply-to')).toEqual([id]);
     expect(headers.get('reply-to')).toBeUndefined();
+    // The mail server delivers an answer again if it did not get the response.
+    expect(await scene.answer(body, { id })).toBe('repeated');
+    expect(server.mails.filter(({ to }) => to.includes(scene.mail))).toHaveLength(2);
   });
 
   test('with a forged sender is not posted, and only the reader of the answered mail learns of it', async () => {
@@ -323,7 +326,11 @@ describe('an answer by mail', () => {
     expect(await receive(bytes)).toEqual({ code: 75, said: expect.stringContaining('429') });
     expect(await texts()).toEqual([`ann: ${asked}`, 'ben: first']);
     server.refusals.set(mail, '421 4.3.2 shutting down');
-    expect(await answer('\n> nothing\n')).toBe('storage_unavailable');
+    const empty = () => answer('\n> nothing\n', { id: `<${mail}>` });
+    expect(await empty()).toBe('storage_unavailable');
+    server.refusals.delete(mail);
+    await expect.poll(empty).toBe('rejected');
+    expect(await empty()).toBe('repeated');
   });
 
   test('that is a bounce of a mail to the current address of its reader is not posted, and counts as bounced', async () => {
@@ -398,6 +405,8 @@ async function takenFrom(
       answered.push(kind);
       return 'sent';
     },
+    noteRejection: async () => false,
+    dropRejection: async () => {},
     onBounced: async () => {},
     onWritten() {},
     onFailure,
