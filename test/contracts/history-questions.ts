@@ -669,6 +669,25 @@ export function questionsContract(now: Now) {
     expect((await ask()).room.id).toBe(id);
   });
 
+  test('resets a question when the author of a note on it is erased', async () => {
+    await begin();
+    const { id } = (await ask()).room;
+    await write.addNote({
+      room: id,
+      id: 'n',
+      user: 'kim',
+      name: kim.name,
+      clientId: 'n',
+      text: 'x',
+      at,
+      team,
+    });
+    await write.erase({ user: 'kim', messages: 'anonymise' });
+    await carryOutErasures(now().history, 'one', at + 1);
+    expect(await read.notes({ room: id })).toEqual([]);
+    expect(now().changes.flatMap((change) => (change.type === 'reset' ? change.room.id : []))).toEqual([id]);
+  });
+
   test('erases the asker and the member of the team', async () => {
     await begin();
     const mark = 'Xw7qK';

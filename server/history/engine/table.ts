@@ -21,6 +21,8 @@ export interface Table<Of extends object = object> {
     readonly users: readonly string[];
     /** Returns the row without the user, or null to delete it, and the change to announce. */
     without(row: Of, user: string): { row: Of | null; change?: AnyChange | undefined };
+    /** Whether members of the room see rows that are deleted. Such a table has the field `room`. */
+    isShown?: true;
     /** Whether the field `content` mentions users. Such a table has a column `num`, and the fields `room` and `id`. */
     hasMentions?: true;
   };

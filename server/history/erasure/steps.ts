@@ -103,11 +103,10 @@ export const steps: { [Stage in ErasureStage]: Step } = {
       const left = found && table.erased?.without(found, user);
       if (left === undefined) return;
       work.remove(table, where);
-      if (left.row !== null) {
-        work.put(table, left.row);
-        // Members of the room see the changed row.
-        if ('room' in where) note(work, user, where.room as string);
-      }
+      if (left.row !== null) work.put(table, left.row);
+      // Members of the room see the change.
+      if ('room' in where && (left.row !== null || table.erased?.isShown))
+        note(work, user, where.room as string);
       if (left.change !== undefined) changes.push(left.change as Change);
     },
   },

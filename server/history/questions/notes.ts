@@ -62,7 +62,7 @@ export const notes = table<StoredNote>(
     text: 'text',
     at: 'at',
   },
-  { users: ['user'], without: () => ({ row: null }) },
+  { users: ['user'], without: () => ({ row: null }), isShown: true },
 );
 
 const addNote: Rule<NoteWrites['addNote']> = {
