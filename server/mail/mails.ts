@@ -4,6 +4,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { History, StoredMessage } from '../history/history.ts';
 import { RateLimit } from '../limits/by-key.ts';
 import type { About, Mailer, SendMail } from '../notify/due.ts';
+import { nameFor } from '../notify/lines.ts';
 import { NotificationTexts } from '../notify/texts.ts';
 import type { UnreadRoom } from '../notify/unread.ts';
 import { isMailAddress, withoutTag } from '../text/mail-address.ts';
@@ -109,7 +110,8 @@ export class Mails implements Mailer {
     const replyTo =
       room && (await replies?.address({ user: id, room: room.room, seq: lastShown(room, shows) }));
     const { site, picture } = this.#look();
-    const letter = letterOf(user, total, rooms, {
+    const named = rooms.map((one) => ({ ...one, name: nameFor(one, shows, texts) }));
+    const letter = letterOf(user, total, named, {
       texts,
       shows,
       byChoice: settings.text !== 'text',

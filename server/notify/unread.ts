@@ -40,6 +40,8 @@ export interface UnreadRoom {
   peer?: string;
   /** Set if a user wrote the name, as in direct rooms and in rooms that users created. */
   isUserText?: true;
+  /** Set for a question. Its name is the start of its text. */
+  isQuestion?: true;
   /**
    * User texts that mails and pushes must not show, because the reader has not accepted the room (see `withheldIn`) or
    * because the room has no name.
@@ -172,6 +174,7 @@ export async function unreadOf(
       ...(peer === undefined ? {} : { peer, authors: [peer] }),
       ...(one.name === '' ? { withheld: 'all' } : {}),
       ...(mayWrite ? { mayWrite } : {}),
+      ...(of.room.question === undefined ? {} : { isQuestion: true }),
     });
   }
   const total = rooms.reduce((sum, { unread }) => sum + unread, 0);

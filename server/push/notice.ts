@@ -1,5 +1,5 @@
 import type { StoredMessage } from '../history/history.ts';
-import { describeFile, isOnlyCard, toLine } from '../notify/lines.ts';
+import { describeFile, isOnlyCard, nameFor, toLine } from '../notify/lines.ts';
 import type { NotifySettings } from '../notify/settings.ts';
 import type { NotificationTexts } from '../notify/texts.ts';
 import type { UnreadRoom } from '../notify/unread.ts';
@@ -125,7 +125,7 @@ function wordsOf(
   const count = reminder || (room.unread > 1 ? texts.count('new', room.unread) : '');
   if (shows === 'nothing' || room.withheld === 'all') return anonymous(site, texts, count);
   const author = toLine(message.user.name);
-  const name = toLine(room.name);
+  const name = toLine(nameFor(room, shows, texts));
   const title = room.withheld ? name : room.kind === 'direct' ? author : `${author} · ${name}`;
   if (shows === 'name' || room.withheld) return { title, body: count === '' ? texts.text('message') : count };
   const [file] = message.files ?? [];

@@ -32,6 +32,15 @@ test('a push shows the look-alike host of a link in ASCII', () => {
   expect(pushOf({ message })).toMatchObject({ body: 'see https://xn--pple-43d.example/x\n2 new' });
 });
 
+test('a push without texts does not have the name of a question, which is text of its asker', () => {
+  const question = { ...room, name: 'Do you have roses?', isQuestion: true } as UnreadRoom;
+  expect(pushOf({ room: question })).toMatchObject({ title: 'Ann · Do you have roses?' });
+  expect(pushOf({ room: question, shows: 'name' })).toMatchObject({
+    title: 'Ann · Questions',
+    body: '2 new',
+  });
+});
+
 test('a push without names has the name of the site as its title', () => {
   expect(pushOf({ shows: 'nothing' })).toMatchObject({ title: 'Garden', body: '2 new' });
   const one = { ...room, unread: 1 };
