@@ -7,6 +7,7 @@ import {
   sources,
   type Writes,
 } from '../history/history.ts';
+import { guestKeptMs } from '../wire/guest.ts';
 import { forgetOldAddresses } from './questions/address.ts';
 
 /** A private room without members is deleted after this time, in ms. */
@@ -32,8 +33,6 @@ const pendingBatchSize = 100;
 /** Daily message counts are deleted at this age, in ms. */
 const daysFor = 400 * 24 * 60 * 60 * 1000;
 
-/** A guest's memberships end this long after they began, in ms, so that lists of members do not grow forever. */
-const guestsFor = 30 * 24 * 60 * 60 * 1000;
 const guestsAtOnce = 100;
 
 /** The writes that delete expired rows. */
@@ -97,7 +96,7 @@ export function enforceRetention(
     while (after !== undefined && !signal.aborted) {
       const at = Date.now();
       const page: Reads['guestMembers']['out'] = await history.read.guestMembers({
-        before: at - guestsFor,
+        before: at - guestKeptMs,
         after,
         limit: guestsAtOnce,
       });

@@ -90,7 +90,7 @@ const team = 'server/chat/questions/team.ts';
 const questions = 'server/chat/questions/questions.ts';
 const guestAddress = 'server/chat/questions/address.ts';
 const answersFor = constant(team, 'answersForMs', day);
-const countedQuestions = constant(questions, 'mostCounted');
+const countedQuestions = constant(questions, 'mostOpenCounted');
 
 const pages = {
   'docs/settings.md': {
@@ -181,7 +181,7 @@ const pages = {
     facts: [
       fact`the team keeps, up to ${constant('server/history/questions/snippets.ts', 'mostSnippets')}.`,
       fact`are mailed, at most one mail ${betweenMails} hour`,
-      fact`Another one is deleted ${constant(guestAddress, 'keptForMs', day)} days`,
+      fact`Another one is deleted ${constant('server/wire/guest.ts', 'guestKeptMs', day)} days`,
       fact`- A mailbox gets ${constant('server/mail/mails.ts', /mailsToGuests = \{ count: (\d+)/)} mails to guests in ${constant('server/mail/mails.ts', /mailsToGuests = .+, ms: ([\d_ *]+)/, hour)} hour`,
       fact`send \`question:address\` ${constant(guestAddress, /addressChanges = new RateLimit\(\{ count: (\d+)/)} times in ${constant(guestAddress, /addressChanges = .+, ms: ([\d_ *]+)/, hour)} hour`,
       fact`without it, ${constant(team, 'unseenForMs', day)} days without a connection`,

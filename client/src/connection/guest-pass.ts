@@ -1,5 +1,5 @@
 import type { ConnectFailure } from '../../../server/wire/events.ts';
-import { isGuest } from '../../../server/wire/guest.ts';
+import { guestKeptMs, isGuest } from '../../../server/wire/guest.ts';
 import { number, object, text } from '../chat/form.ts';
 import type { Store } from '../chat/storage.ts';
 
@@ -11,8 +11,6 @@ interface Guest {
 
 const KEY = 'guest';
 const storedForm = object<Guest & { until: number }>({ secret: text, name: text, until: number });
-/** A guest who does not return within this time is forgotten. */
-const KEPT_MS = 30 * 24 * 60 * 60_000;
 
 /** The guest identity of a visitor without a login. All tabs of the browser share it. */
 export class GuestPass {
@@ -84,7 +82,7 @@ export class GuestPass {
   }
 
   #keep(guest: Guest): void {
-    this.#store.set(KEY, { ...guest, until: Date.now() + KEPT_MS });
+    this.#store.set(KEY, { ...guest, until: Date.now() + guestKeptMs });
   }
 }
 

@@ -2,14 +2,13 @@ import type { History } from '../../history/history.ts';
 import { RateLimit } from '../../limits/by-key.ts';
 import { RequestError } from '../../wire/errors.ts';
 import type { Answers, RequestPayload } from '../../wire/events.ts';
+import { guestKeptMs } from '../../wire/guest.ts';
 import type { Chat } from '../chat.ts';
 import type { Connection } from '../model.ts';
 import { teamName } from './team.ts';
 
 // The mail address of a guest, to which answers are mailed.
 
-/** An address that was not verified is deleted this long after the last message of the question, in ms. */
-const keptForMs = 30 * 24 * 60 * 60_000;
 /** Addresses that are deleted in one write. */
 const addressesAtOnce = 100;
 
@@ -56,7 +55,7 @@ export async function forgetOldAddresses(
 ): Promise<void> {
   let forgotten = addressesAtOnce;
   while (forgotten === addressesAtOnce && !signal.aborted) {
-    const old = { before: Date.now() - keptForMs, most: addressesAtOnce };
+    const old = { before: Date.now() - guestKeptMs, most: addressesAtOnce };
     ({ forgotten } = await write.forgetQuestionAddresses(old));
   }
 }

@@ -20,7 +20,7 @@ import { teamName } from './team.ts';
 /** Maximum characters of the name of a question. */
 const longestName = 80;
 /** Open questions are counted up to this number. */
-const mostCounted = 1000;
+const mostOpenCounted = 1000;
 
 /** Returns the name of a question: the beginning of its text. */
 function nameOf(text: string): string {
@@ -103,7 +103,7 @@ export async function listQuestions(
   user: string,
   payload: RequestPayload<'question:list'>,
 ): Promise<Answers['question:list']> {
-  const counts = await chat.history.read.countQuestions({ team: teamName, user, most: mostCounted });
+  const counts = await chat.history.read.countQuestions({ team: teamName, user, most: mostOpenCounted });
   return { ...(await pageOfQuestions(chat, user, payload)), counts };
 }
 

@@ -160,7 +160,7 @@ test('a member of the team answers the mail about a question', async () => {
   await eve.request('room:join', { room });
   const mail = await mailTo(server, 'joe@site.example');
   // The name of a question is text of its asker, which mails to the team do not have here.
-  expect(mail.text).toContain('Reply to this email to write in Questions.');
+  expect(mail.text).toContain('Answer this email to write in Questions.');
   expect(JSON.stringify(mail)).not.toContain('roses');
   const answer = bytesOf({ body: '\nWhite roses.\n' }, replyTo(mail), { from: 'joe@site.example' });
   expect(await passMail(site.chat.url, answer)).toBe('posted');
