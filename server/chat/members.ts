@@ -1,4 +1,5 @@
 import {
+  acted,
   type History,
   isMember,
   isUserRoom,
@@ -331,6 +332,7 @@ export async function members(
           : await history.read.findMembers({ ...wanted, query });
       for (const { user, member, place } of page.members) {
         const isSelf = user.id === self.id;
+        if (!isSelf && isHiddenFrom(room, self.id, member)) continue;
         const visible = isSelf || directory.isVisible(user, member);
         const shown = { id: user.id, name: visible ? user.name : user.id };
         // A hidden user must not be found by name.
@@ -367,6 +369,13 @@ export async function members(
     next: next && cursorOf([next.sort, next.id]),
   };
 }
+
+/**
+ * Whether the asker of a question does not learn that a user is a member: a member of the team who did not open it.
+ * Otherwise any visitor could list the users who work for the site.
+ */
+const isHiddenFrom = ({ record: { question } }: Room, asker: string, { acted: did }: MemberRecord): boolean =>
+  question?.asker?.id === asker && did === acted.never;
 
 /**
  * Sorts a page of found members: matches of the whole name come first, then the others, in each case first those that

@@ -83,6 +83,32 @@ test('a visitor learns what to expect', async () => {
   expect(about.team).toContainEqual({ id: 'ida', name: ida.ready.user.name });
 });
 
+test('a visitor does not learn who is in the team, except those who open the question', async () => {
+  const [ida, kim] = [await person({}, 'ida'), await person({}, 'kim')];
+  const eve = await guest();
+  const { room } = await ask(eve);
+  await join(eve, room.id);
+  const idsIn = async (client: ChatClient, over: object = {}) => {
+    const { members } = await client.request('room:members', { room: room.id, ...over });
+    return members.map(({ user }) => user.id).toSorted();
+  };
+  const own = eve.ready.user.id;
+  expect(await idsIn(eve)).toEqual([own]);
+  await openIt(ida, room.id);
+  expect(await idsIn(ida)).toEqual(expect.arrayContaining(['ida', 'kim', own]));
+  expect(await idsIn(eve)).toEqual([own, 'ida'].toSorted());
+  expect([await idsIn(eve, { query: 'ida' }), await idsIn(eve, { query: 'kim' })]).toEqual([['ida'], []]);
+  // The others leave the question.
+  await say(ida, room.id, 'Hello');
+  await expect
+    .poll(() => eventsOf(eve, 'members:changed').flatMap(({ changed }) => changed.map(({ user }) => user.id)))
+    .toEqual(['ida']);
+  await expect.poll(() => eventsOf(kim, 'room:removed').map((gone) => gone.room)).toContain(room.id);
+  await say(ida, room.id, 'Are you there?');
+  await expect.poll(() => eve.messages().map(({ text }) => text)).toContain('Are you there?');
+  expect(receivedBy(eve)).not.toContain('"kim"');
+});
+
 test('a visitor does not learn who of the team is online', async () => {
   const other = await startPeopleSite({ CHAT_TEAM: 'ida,joe', CHAT_GUESTS: 'write', CHAT_ROOMS: 'lobby' });
   onTestFinished(() => other.close());
