@@ -163,6 +163,8 @@ test('keeps uploaded files through a reload, and names a file that was not uploa
     'huge.zip': 'Larger than 10 MB',
   });
   await page.click('button', 'Remove a.exe');
+  // A tile shows its size from the start.
+  await until(() => expect(page.all('progressbar')).toEqual([]));
   const again = await page.reload();
   await again.open('Den');
   await seesTiles(again, { 'up.txt': '5 bytes', 'huge.zip': 'Not uploaded.' });
