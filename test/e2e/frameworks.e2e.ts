@@ -2,10 +2,8 @@ import { startFrameworkSite } from '../helpers/framework-site.ts';
 import { expect, test } from './fixtures.ts';
 
 for (const framework of ['laravel', 'symfony'] as const) {
-  test(`a user of a ${framework} application chats until the logout`, {
-    // test/php shows the login, the ticket and the logout of both.
-    tag: framework === 'laravel' ? [] : '@soak',
-  }, async ({ page }) => {
+  // test/php shows the login, the ticket and the logout of both, and tickets.e2e.ts a chat by ticket.
+  test(`a user of a ${framework} application chats until the logout`, { tag: '@soak' }, async ({ page }) => {
     const site = await startFrameworkSite(framework);
     await page.goto(`${site.url}/talk`);
     await expect(page.locator('php-chat')).toHaveCount(0);

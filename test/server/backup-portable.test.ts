@@ -69,7 +69,8 @@ type Pair = [from: (typeof names)[number], to: (typeof names)[number]];
 const eachInto: Pair[] = [
   ['SQLite', 'PostgreSQL'],
   ['PostgreSQL', 'MariaDB'],
-  ['MariaDB', 'SQLite'],
+  // test/server/move.test.ts moves the same rows.
+  ...size<Pair[]>([['MariaDB', 'SQLite']], []),
 ];
 const all = names.flatMap((from) => names.map((to): Pair => [from, to]));
 test.each(size(all, eachInto))('restores a backup of %s into %s with the same rows', async (name, other) => {
@@ -131,62 +132,66 @@ test('rejects a history in SQLite with a damaged index, which would hide rows', 
   await from.close();
 });
 
-test.each([
-  ['SQLite', 'PostgreSQL'],
+const fewer: Pair[] = [
   ['PostgreSQL', 'SQLite'],
+  ['SQLite', 'PostgreSQL'],
   ['MariaDB', 'SQLite'],
-] as const)('keeps audit entries of %s in %s that no server has stored yet', async (name, other) => {
-  const from = await engines[name]();
-  const history = await openDatabase(from.url);
-  const audit = { name: 'audit', by: 'me', types: ['act'], lease: 60_000 } as const;
-  const ban = (user: string) => history.write.setBan({ user, ban: { by: 'mod' }, actor: 'mod' });
-  await history.write.consume({ ...audit, most: 0 });
-  await ban('stored');
-  const read = await history.write.consume({ ...audit, most: 9 });
-  const done = 'upTo' in read ? read.upTo : -1;
-  await history.write.consume({ ...audit, most: 0, done });
-  await ban('pending');
-  await history.close();
-  const to = await engines[other]();
-  await restoreBackup(await backedUp(from), dataOf(to));
-  const restored = await openDatabase(to.url);
-  const left = await restored.write.consume({ ...audit, by: 'other', most: 9 });
-  expect(left).toMatchObject({ entries: [{}], skipped: 0 });
-  expect(JSON.stringify(left)).toContain('pending');
-  await restored.close();
-  await from.close();
-  await to.close();
-});
-
-test.each([
-  ['SQLite', 'PostgreSQL'],
-  ['PostgreSQL', 'SQLite'],
-] as const)('erases users again from %s in %s if a newer backup was restored before', async (name, other) => {
-  const from = await engines[name]();
-  const history = await openDatabase(from.url);
-  const ben = { id: 'ben', name: 'Ben' };
-  await history.write.putRoom({ id: 'den', kind: 'public', name: 'Den', at: 0 });
-  await history.write.send({
-    ...{ room: 'den', clientId: '1', user: ben, text: 'I am here', sentAt: 0, asMember: false },
-  });
-  const older = await backedUp(from);
-  await history.write.erase({ user: 'ben', messages: 'delete', at: 1 });
-  await carryOutErasures(history);
-  await history.close();
-  const newer = await backedUp(from);
-  const to = await engines[other]();
-  const isThere = async () => {
+];
+test.each(fewer.slice(0, size(3, 1)))(
+  'keeps audit entries of %s in %s that no server has stored yet',
+  async (name, other) => {
+    const from = await engines[name]();
+    const history = await openDatabase(from.url);
+    const audit = { name: 'audit', by: 'me', types: ['act'], lease: 60_000 } as const;
+    const ban = (user: string) => history.write.setBan({ user, ban: { by: 'mod' }, actor: 'mod' });
+    await history.write.consume({ ...audit, most: 0 });
+    await ban('stored');
+    const read = await history.write.consume({ ...audit, most: 9 });
+    const done = 'upTo' in read ? read.upTo : -1;
+    await history.write.consume({ ...audit, most: 0, done });
+    await ban('pending');
+    await history.close();
+    const to = await engines[other]();
+    await restoreBackup(await backedUp(from), dataOf(to));
     const restored = await openDatabase(to.url);
-    const { messages } = await restored.read.newest({ room: 'den', upTo: 9, limit: 9 });
+    const left = await restored.write.consume({ ...audit, by: 'other', most: 9 });
+    expect(left).toMatchObject({ entries: [{}], skipped: 0 });
+    expect(JSON.stringify(left)).toContain('pending');
     await restored.close();
-    return messages.some(({ text }) => text === 'I am here');
-  };
-  await restoreBackup(older, dataOf(to));
-  expect(await isThere()).toBe(true);
-  for (const file of [newer, older]) {
-    await restoreBackup(file, dataOf(to));
-    expect(await isThere()).toBe(false);
-  }
-  await from.close();
-  await to.close();
-});
+    await from.close();
+    await to.close();
+  },
+);
+
+test.each(fewer.slice(0, size(2, 1)))(
+  'erases users again from %s in %s if a newer backup was restored before',
+  async (name, other) => {
+    const from = await engines[name]();
+    const history = await openDatabase(from.url);
+    const ben = { id: 'ben', name: 'Ben' };
+    await history.write.putRoom({ id: 'den', kind: 'public', name: 'Den', at: 0 });
+    await history.write.send({
+      ...{ room: 'den', clientId: '1', user: ben, text: 'I am here', sentAt: 0, asMember: false },
+    });
+    const older = await backedUp(from);
+    await history.write.erase({ user: 'ben', messages: 'delete', at: 1 });
+    await carryOutErasures(history);
+    await history.close();
+    const newer = await backedUp(from);
+    const to = await engines[other]();
+    const isThere = async () => {
+      const restored = await openDatabase(to.url);
+      const { messages } = await restored.read.newest({ room: 'den', upTo: 9, limit: 9 });
+      await restored.close();
+      return messages.some(({ text }) => text === 'I am here');
+    };
+    await restoreBackup(older, dataOf(to));
+    expect(await isThere()).toBe(true);
+    for (const file of [newer, older]) {
+      await restoreBackup(file, dataOf(to));
+      expect(await isThere()).toBe(false);
+    }
+    await from.close();
+    await to.close();
+  },
+);

@@ -6,6 +6,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openHistory } from '../../server/history/open.ts';
+import { size } from '../guarantees/size.ts';
 import { againInSoak } from '../helpers/again-in-soak.ts';
 import { chatServerHere } from '../helpers/chat-here.ts';
 import { chatProgram, type RunningChat, startChatServer } from '../helpers/chat-server.ts';
@@ -66,7 +67,12 @@ describe('a history that cannot be used', () => {
     expect(await doctorSays(env)).toContain(`✓ The history ${path} can be written.`);
   });
 
-  test.each([
+  const losses: [name: string, statement: string, reason: string | RegExp][] = [
+    [
+      'an index',
+      'DROP INDEX chat_users_by_folding',
+      'the index chat_users_by_folding is missing, which another program removed: create it by: CREATE INDEX IF NOT EXISTS chat_users_by_folding ON chat_users (folding, id)',
+    ],
     [
       'a column',
       'ALTER TABLE chat_rooms DROP COLUMN tile_picture',
@@ -77,33 +83,34 @@ describe('a history that cannot be used', () => {
       'DROP TABLE chat_devices',
       /\d+ columns, such as chat_devices\.\w+, are missing, which another program removed: restore a backup/,
     ],
-    [
-      'an index',
-      'DROP INDEX chat_users_by_folding',
-      'the index chat_users_by_folding is missing, which another program removed: create it by: CREATE INDEX IF NOT EXISTS chat_users_by_folding ON chat_users (folding, id)',
-    ],
-  ])('lacks %s, so that the server ends with 65, and each check names it', async (_, statement, reason) => {
-    const own = join(folder, `${randomUUID()}.db`);
-    const ownEnv = { ...env, CHAT_HISTORY: `sqlite:${own}` };
-    const runHere = (...args: string[]) =>
-      ended(process.execPath, [...program, ...args, '--settings='], ownEnv);
-    await (await openHistory({ kind: 'sqlite', path: own }, { onFailure: unexpectedFailure })).close();
-    const backup = join(folder, `${randomUUID()}.tar`);
-    expect(await runHere('backup', backup, '--without-files')).toMatchObject({ code: 0 });
-    const db = new DatabaseSync(own);
-    db.exec(statement);
-    db.close();
-    const says = typeof reason === 'string' ? expect.stringContaining(reason) : expect.stringMatching(reason);
-    expect(await runHere('run')).toEqual({ code: 65, output: says });
-    expect(await runHere('run', '--check')).toEqual({ code: 1, output: says });
-    expect(await doctorSays(ownEnv)).toEqual(says);
-    expect(await runHere('backup', join(folder, 'no.tar'), '--without-files')).toEqual({
-      code: 65,
-      output: says,
-    });
-    expect(await runHere('restore', backup, '--yes', '--without-files')).toMatchObject({ code: 0 });
-    expect(await doctorSays(ownEnv)).toContain(`✓ The history ${own} can be written.`);
-  });
+  ];
+  // sqlite.test.ts shows that a history without a column is rejected.
+  test.each(losses.slice(0, size(3, 1)))(
+    'lacks %s, so that the server ends with 65, and each check names it',
+    async (_, statement, reason) => {
+      const own = join(folder, `${randomUUID()}.db`);
+      const ownEnv = { ...env, CHAT_HISTORY: `sqlite:${own}` };
+      const runHere = (...args: string[]) =>
+        ended(process.execPath, [...program, ...args, '--settings='], ownEnv);
+      await (await openHistory({ kind: 'sqlite', path: own }, { onFailure: unexpectedFailure })).close();
+      const backup = join(folder, `${randomUUID()}.tar`);
+      expect(await runHere('backup', backup, '--without-files')).toMatchObject({ code: 0 });
+      const db = new DatabaseSync(own);
+      db.exec(statement);
+      db.close();
+      const says =
+        typeof reason === 'string' ? expect.stringContaining(reason) : expect.stringMatching(reason);
+      expect(await runHere('run')).toEqual({ code: 65, output: says });
+      expect(await runHere('run', '--check')).toEqual({ code: 1, output: says });
+      expect(await doctorSays(ownEnv)).toEqual(says);
+      expect(await runHere('backup', join(folder, 'no.tar'), '--without-files')).toEqual({
+        code: 65,
+        output: says,
+      });
+      expect(await runHere('restore', backup, '--yes', '--without-files')).toMatchObject({ code: 0 });
+      expect(await doctorSays(ownEnv)).toContain(`✓ The history ${own} can be written.`);
+    },
+  );
 
   test('is damaged, so that the server ends with 65', async () => {
     writeFileSync(path, 'x'.repeat(10_000));

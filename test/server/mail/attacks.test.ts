@@ -11,7 +11,9 @@ import { metrics } from '../../helpers/server-figures.ts';
 /** Answers of one user in ten minutes. */
 const mostOfUser = 30;
 
-describe.each(['pipe', 'mailbox'] as const)('an attacker whose mails arrive by %s', (way) => {
+// test/server/mail/mailbox.test.ts passes the same mails both ways.
+const ways: ('mailbox' | 'pipe')[] = ['mailbox', 'pipe'];
+describe.each(ways.slice(0, size(2, 1)))('an attacker whose mails arrive by %s', (way) => {
   let server: TestMailServer;
   let imap: TestImapServer;
   let site: PeopleSite;
