@@ -1260,8 +1260,10 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       await writing.write.join({ room: 'lobby', user: first.user, at: 0 });
       const between: (() => Promise<unknown>)[] = [];
       const seen: Change[] = [];
+      const looked = Promise.withResolvers<void>();
       // The entry was read. Its message is read next.
       const before = async ([first]: readonly Sql[]) => {
+        if (first?.text.includes('FROM chat_consumers')) looked.resolve();
         if (first?.text.includes('FROM chat_rooms')) await between.pop()?.();
       };
       const others = await follow(
@@ -1271,6 +1273,8 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
         { handOut: (changes) => void seen.push(...changes), onFailure: console.error },
       );
       closing.push(() => others.close());
+      // It looks once for entries when it starts, and then deletes old ones. A later look would read the message early.
+      await looked.promise;
       return {
         ...{ writing, others, between },
         messages: () => seen.filter((change) => change.type === 'message'),
