@@ -131,7 +131,10 @@ export class Mails implements Mailer {
     const waitMs = isGuest(id) ? this.#toGuests.take(mailbox, 1, takenAt) : null;
     if (waitMs !== null) return { pausedUntil: Date.now() + waitMs };
     const pausedUntil = this.#pauses.start(domain);
-    if (pausedUntil !== undefined) return { pausedUntil };
+    if (pausedUntil !== undefined) {
+      this.#toGuests.giveBack(mailbox, takenAt);
+      return { pausedUntil };
+    }
     const outcome = await this.#server.send({
       from: { ...from, name: from.name || (branding.name ?? '') },
       to,
@@ -150,9 +153,11 @@ export class Mails implements Mailer {
         // Exchange does not know the other headers.
         ...(replyTo !== undefined && { 'X-Auto-Response-Suppress': 'OOF, AutoReply' }),
       },
-      async isCurrent() {
+      isCurrent: async () => {
         try {
           left = await about();
+          // A guest who changed the address would get the tokens at the former one: see `setQuestionAddress`.
+          if (isGuest(id) && (await this.addressOf(id)) !== to) return false;
         } catch (error) {
           onFailure((error as Error).message);
           return false;

@@ -471,6 +471,31 @@ describe('Mails.send', () => {
     mails.close();
   });
 
+  test('does not count mails to guests that wait for the mail server', async () => {
+    const { password: _, ...place } = readMailPlace(server.url) as MailPlace;
+    const mails = await open({ server: { ...place, password: 'wrong' } });
+    const id = `g-${'e'.repeat(32)}`;
+    await arrive(id, 'waiting@site.example');
+    expect(await send(mails, unread(id))).toBe('failed');
+    for (let n = 0; n < 4; n++)
+      expect(await send(mails, unread(id))).toEqual({ pausedUntil: mails.pausedUntil });
+    mails.close();
+  });
+
+  test('sends no mail to an address that the guest changed meanwhile', async () => {
+    const mails = await open();
+    const id = `g-${'f'.repeat(32)}`;
+    await arrive(id, 'former@site.example');
+    let asked = 0;
+    const outcome = await mails.send(id, async () => {
+      if (++asked === 2) await history.write.noteMailAddress({ user: id, address: 'new@site.example' });
+      return { unread: unread(id), settings };
+    });
+    expect([outcome, asked]).toEqual(['failed', 2]);
+    expect(server.mails.filter(({ to }) => to.includes('former@site.example'))).toEqual([]);
+    mails.close();
+  });
+
   test('puts mails about a room into one thread', async () => {
     const mails = await open({ text: false });
     await arrive('eve', 'eve@site.example');
