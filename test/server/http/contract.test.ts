@@ -54,8 +54,12 @@ describe('accepts what docs/openapi.json allows, and rejects all else', () => {
   test.each(operations)('%s %s', async (method, template, operation) => {
     const schema = components.schemas.Error.properties.error;
     const counts = { valid: 0, invalid: 0 };
+    const any = requestsOf(template, operation);
+    // Of some operations, chance makes few valid requests.
+    const valid = any.filter(({ isValid }) => isValid);
+    const requests = fc.oneof({ weight: 4, arbitrary: any }, { weight: 1, arbitrary: valid });
     await fc.assert(
-      fc.asyncProperty(requestsOf(template, operation), async (asked) => {
+      fc.asyncProperty(requests, async (asked) => {
         // The contract cannot describe which cursors exist.
         fc.pre(!asked.path.includes('cursor=') || !asked.isValid);
         counts[asked.isValid ? 'valid' : 'invalid']++;
@@ -69,7 +73,7 @@ describe('accepts what docs/openapi.json allows, and rejects all else', () => {
           expect(type).toMatch(/^application\/(json|zip)$/);
         }
       }),
-      { numRuns: size(3000, 60), endOnFailure: false },
+      { numRuns: size(3000, 75), endOnFailure: false },
     );
     expect(counts.invalid).toBeGreaterThan(0);
     expect(counts.valid).toBeGreaterThan(0);
