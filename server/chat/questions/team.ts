@@ -140,7 +140,10 @@ export class Team {
     for (const { id } of stored) if (!existing.has(id)) await this.dismiss(id);
   }
 
-  /** Dismisses members whom the settings no longer name: by a role, those who did not connect for long. */
+  /**
+   * Dismisses members whom the settings no longer name. If the settings name roles, it dismisses those without an ID in
+   * the settings who did not connect for long.
+   */
   async dismissOthers(): Promise<void> {
     const users = [...(this.#settings?.users ?? [])];
     const before = this.#settings?.hasRoles ? Date.now() - unseenForMs : undefined;
