@@ -1,9 +1,10 @@
-import { acted, type Change, hasSamePreferences, isMember, type MemberRecord } from '../history/history.ts';
+import { type Change, hasSamePreferences, isMember, type MemberRecord } from '../history/history.ts';
 import type { RemovalReason, User } from '../wire/events.ts';
 import type { Chat } from './chat.ts';
 import type { Effect } from './effect.ts';
 import { connectionIdsOf, type Person, type Room } from './model.ts';
 import { removalBy } from './moderation/removals.ts';
+import { isListed } from './questions/shown.ts';
 import { applyRecord } from './room-changes.ts';
 import { sendSummary, summaryOf } from './summary.ts';
 
@@ -83,22 +84,18 @@ function announceRemoval(
       ? { room: id, readable: kind === 'public', reason: by === 'people' ? byPeople : 'site' }
       : removalBy(id, ban),
   );
-  if (isListed(room, now))
+  if (isListed(room.record, now))
     presence.memberChanged(room, user.id, { user: shownUser(chat, user, now), gone: true });
 }
 
 function announceToRoom(chat: Chat, room: Room, user: MemberChange['user'], member: MemberRecord): void {
-  if (!isListed(room, member)) return;
+  if (!isListed(room.record, member)) return;
   chat.presence.memberChanged(room, user.id, {
     user: shownUser(chat, user, member),
     role: member.role,
     present: room.present.has(user.id),
   });
 }
-
-/** Whether all members of the room may learn that this user is a member: see `isHiddenFrom`. */
-const isListed = ({ record: { question } }: Room, { acted: did }: MemberRecord): boolean =>
-  question === undefined || did > acted.never;
 
 /** Returns the user as other members of the room may see them. */
 function shownUser({ directory }: Chat, user: MemberChange['user'], member: MemberRecord): User {

@@ -1,5 +1,4 @@
 import {
-  acted,
   type History,
   isMember,
   isUserRoom,
@@ -19,6 +18,7 @@ import type { Chat } from './chat.ts';
 import { cursorOf, decodeCursor } from './cursor.ts';
 import { actorOf, type Connection, membersOf, type Room, siteRole } from './model.ts';
 import { checkRoomWords } from './moderation/room-words.ts';
+import { isListed } from './questions/shown.ts';
 import { askSite, type NamedUsers, withoutDeleted } from './site-accounts.ts';
 import { partnerOf, summaryAfter } from './summary.ts';
 
@@ -312,6 +312,7 @@ export async function members(
   const { history, directory } = chat;
   const { id, pair } = room.record;
   const self = connection.person.user;
+  const isAsker = room.record.question?.asker?.id === self.id;
   const prefix = query === undefined ? undefined : folded(query);
   let after = cursor === undefined ? undefined : parseCursor(cursor);
   let listed: Listed[] = [];
@@ -332,7 +333,7 @@ export async function members(
           : await history.read.findMembers({ ...wanted, query });
       for (const { user, member, place } of page.members) {
         const isSelf = user.id === self.id;
-        if (!isSelf && isHiddenFrom(room, self.id, member)) continue;
+        if (!isSelf && isAsker && !isListed(room.record, member)) continue;
         const visible = isSelf || directory.isVisible(user, member);
         const shown = { id: user.id, name: visible ? user.name : user.id };
         // A hidden user must not be found by name.
@@ -369,13 +370,6 @@ export async function members(
     next: next && cursorOf([next.sort, next.id]),
   };
 }
-
-/**
- * Whether the asker of a question does not learn that a user is a member: a member of the team who did not open it.
- * Otherwise any visitor could list the users who work for the site.
- */
-const isHiddenFrom = ({ record: { question } }: Room, asker: string, { acted: did }: MemberRecord): boolean =>
-  question?.asker?.id === asker && did === acted.never;
 
 /**
  * Sorts a page of found members: matches of the whole name come first, then the others, in each case first those that

@@ -1,4 +1,4 @@
-import type { RoomQuestion, RoomRecord } from '../../history/history.ts';
+import { acted, type MemberRecord, type RoomQuestion, type RoomRecord } from '../../history/history.ts';
 import type { Question } from '../../wire/events.ts';
 import { previewOf } from '../summary.ts';
 import { toState } from './state.ts';
@@ -17,3 +17,12 @@ export function toQuestion({ id, name, last, question }: RoomRecord & { question
     last: last && previewOf(last),
   };
 }
+
+/**
+ * Whether everyone in a room may learn that this user is a member. In a question, members of the team are listed once
+ * they open it. Otherwise any visitor could list the users who work for the site.
+ */
+export const isListed = (
+  { question }: Pick<RoomRecord, 'question'>,
+  { acted: did }: Pick<MemberRecord, 'acted'>,
+): boolean => question === undefined || did > acted.never;

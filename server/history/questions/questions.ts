@@ -361,9 +361,6 @@ const closeQuestion: Rule<QuestionWrites['closeQuestion']> = {
   },
 };
 
-/** Mail servers ignore the case. */
-const inLowerCase = (address: string): string => address.toLowerCase();
-
 const addressNeeds = ({ user, team }: { user: string; team: string }): Need[] => [
   askerNeed(user, team),
   rows(mailAddresses, { user }),
@@ -372,7 +369,8 @@ const addressNeeds = ({ user, team }: { user: string; team: string }): Need[] =>
 const setQuestionAddress: Rule<QuestionWrites['setQuestionAddress']> = {
   needs: addressNeeds,
   run(work, { user, team, address: given }, changes) {
-    const address = given && inLowerCase(given);
+    // Mail servers ignore the case.
+    const address = given?.toLowerCase() ?? null;
     const room = roomOfAsker(work, user, team);
     // Who is banned from the question can still delete the address.
     const mayGive = room !== undefined && isMember(getMember(work, room.id, user));
