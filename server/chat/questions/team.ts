@@ -43,7 +43,7 @@ const medianForMs = 60_000;
 interface TeamParts {
   history: History;
   directory: Directory;
-  /** Returns the users without those whom the site deleted. */
+  /** Returns the users whom the site has not deleted. */
   withoutDeleted(users: readonly User[]): Promise<readonly User[]>;
 }
 

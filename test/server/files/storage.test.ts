@@ -141,7 +141,7 @@ describe('a server with 1 MB of files per user', () => {
     const socket = await begin(user, 1_000_000, 'x'.repeat(900_000));
     socket.destroy();
     await expect.poll(incoming).toEqual([]);
-    // Bytes that did not arrive no longer count when the server has noticed the end.
+    // The server counts only the received bytes after it notices that the connection ended.
     await expect.poll(() => outcome(user, 'x'.repeat(100_000))).toEqual([201]);
     expect(await outcome(user, 'x'.repeat(100_000))).toEqual(refused);
     expect(chat.output()).not.toMatch(/"level":(40|50|60)/);

@@ -482,7 +482,7 @@ describe('Mails.send', () => {
     mails.close();
   });
 
-  test('sends no mail to an address that the guest changed meanwhile', async () => {
+  test('sends no mail to the former address of a guest who changes it while the mail is written', async () => {
     const mails = await open();
     const id = `g-${'f'.repeat(32)}`;
     await arrive(id, 'former@site.example');
