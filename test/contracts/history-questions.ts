@@ -222,6 +222,18 @@ export function questionsContract(now: Now) {
     expect((await read.countQuestions({ team, user: 'ida', most: 9 })).unassigned).toBe(2);
   });
 
+  test('who was seen in the team meanwhile is not dismissed', async () => {
+    await begin();
+    const { id } = (await ask()).room;
+    const before = at + 10;
+    await write.joinTeam({ user: 'joe', team, at: before });
+    expect(await write.othersInTeam({ team, users: ['ida'], before, most: 9 })).toEqual({ users: ['kim'] });
+    for (const user of ['joe', 'kim']) await write.leaveTeam({ user, team, before, most: 100, at });
+    expect(await membersOf(id)).toEqual(['1', 'ida', 'joe']);
+    expect(await read.teamAfter({ team, after: 'i', limit: 1 })).toEqual(['ida']);
+    expect(await read.teamAfter({ team, after: 'ida', limit: 9 })).toEqual(['joe']);
+  });
+
   test('a question that the whole team left reaches the team again', async () => {
     await begin();
     const { id } = (await ask()).room;

@@ -259,7 +259,7 @@ export const everyWrite: { [Op in keyof Writes]: Writes[Op]['in'][] } = {
     { team: 'team', users: ['2'], before: at, most: 9 },
     { team: 'team', users: [], most: 9 },
   ],
-  leaveTeam: [{ user: '2', team: 'team', most: 9, at }],
+  leaveTeam: [{ user: '2', team: 'team', before: at + 1, most: 9, at }],
   eraseStep: erasureStages.map(() => ({ by: 'me', kicked: '2', at })),
   broadcast: [{ from: 'me', what: {} }],
   deleteEmptyRooms: [{ before: at + 1, most: 9 }],
@@ -271,6 +271,7 @@ const whole = { room, upTo: 9, ...page };
 export const everyRead: { [Query in Exclude<keyof Reads, 'search'>]: Reads[Query]['in'][] } = {
   team: [{ team: 'team', limit: 9 }],
   inTeam: [{ team: 'team', user: '2' }],
+  teamAfter: [{ team: 'team', after: '', limit: 9 }],
   claimedBy: [{ user: '4' }],
   questions: [
     { team: 'team', which: 'all', user: '1', limit: 9 },

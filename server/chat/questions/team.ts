@@ -28,6 +28,12 @@ const seenAgainMs = 24 * 60 * 60_000;
  * still have the role.
  */
 const unseenForMs = 30 * 24 * 60 * 60_000;
+/**
+ * On a server that has not run for a day, this time counts, in ms: nobody could connect during a long downtime, and some
+ * servers restart daily.
+ */
+const unseenAfterStartMs = 90 * 24 * 60 * 60_000;
+const afterStartMs = 24 * 60 * 60_000;
 
 /** The members of the team to whom a client offers to hand a question over. */
 const mostListed = 100;
@@ -51,6 +57,7 @@ interface TeamParts {
 export class Team {
   readonly #parts: TeamParts;
   readonly #settings: TeamSettings | undefined;
+  readonly #startedAt = Date.now();
   #read: { at: number; members: Promise<readonly User[]> } | undefined;
   #median: { at: number; ms: Promise<number | undefined> } | undefined;
 
@@ -135,9 +142,7 @@ export class Team {
     for (const person of [...this.#parts.directory.everybody()])
       if ([...person.connections].some(({ identity }) => isOfTeam(identity))) await this.settle(person);
     await this.dismissOthers();
-    const stored = await this.#parts.history.read.team({ team: teamName, limit: dismissedAtOnce });
-    const existing = new Set((await this.#parts.withoutDeleted(stored)).map(({ id }) => id));
-    for (const { id } of stored) if (!existing.has(id)) await this.dismiss(id);
+    await this.#dismissDeleted();
   }
 
   /**
@@ -146,19 +151,39 @@ export class Team {
    */
   async dismissOthers(): Promise<void> {
     const users = [...(this.#settings?.users ?? [])];
-    const before = this.#settings?.hasRoles ? Date.now() - unseenForMs : undefined;
+    const isNew = Date.now() - this.#startedAt < afterStartMs;
+    const before = this.#settings?.hasRoles
+      ? Date.now() - (isNew ? unseenAfterStartMs : unseenForMs)
+      : undefined;
     for (;;) {
       const asking = { team: teamName, users, before, most: dismissedAtOnce };
       const others = await this.#parts.history.write.othersInTeam(asking);
-      for (const user of others.users) await this.dismiss(user);
+      for (const user of others.users) await this.dismiss(user, before);
       if (others.users.length < dismissedAtOnce) return;
     }
   }
 
-  /** Removes a user from the team, who loses the questions of others. The next connection with the role adds the user. */
-  async dismiss(user: string): Promise<void> {
+  async #dismissDeleted(): Promise<void> {
+    for (let after: string | undefined = ''; after !== undefined; ) {
+      const page: string[] = await this.#parts.history.read.teamAfter({
+        team: teamName,
+        after,
+        limit: dismissedAtOnce,
+      });
+      const users = page.map((id) => ({ id, name: id }));
+      const existing = new Set((await this.#parts.withoutDeleted(users)).map(({ id }) => id));
+      for (const id of page) if (!existing.has(id)) await this.dismiss(id);
+      after = page.length < dismissedAtOnce ? undefined : page.at(-1);
+    }
+  }
+
+  /**
+   * Removes a user from the team, who loses the questions of others. The next connection with the role adds the user.
+   * @param before keeps a member who was seen since this time
+   */
+  async dismiss(user: string, before?: number): Promise<void> {
     for (;;) {
-      const leaving = { user, team: teamName, most: roomsAtOnce, at: Date.now() };
+      const leaving = { user, team: teamName, before, most: roomsAtOnce, at: Date.now() };
       if ((await this.#parts.history.write.leaveTeam(leaving)).left < roomsAtOnce) break;
     }
     this.#read = undefined;

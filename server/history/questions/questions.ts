@@ -41,6 +41,7 @@ import {
   teamNeed,
   team as teamTable,
   turnOnNotices,
+  wasSeenSince,
 } from './team.ts';
 
 /** The lists of questions. `all`: all open ones. */
@@ -89,10 +90,11 @@ export interface QuestionWrites {
   assignQuestion: { in: Acting & { to?: string | undefined }; out: { room: RoomRecord } };
   /**
    * Removes a user from the team, ends up to `most` memberships in questions of others, and unassigns the user's
-   * questions, which the others get. `left`: how many memberships ended.
+   * questions, which the others get. No-op, with `before`, for a member who was seen in the team since that time.
+   * `left`: how many memberships ended.
    */
   leaveTeam: {
-    in: { user: string; team: string; most: number; at: number };
+    in: { user: string; team: string; before?: number | undefined; most: number; at: number };
     out: { left: number };
   };
   /** Closes a question. Codes: as for `openQuestion`. */
@@ -325,7 +327,8 @@ const answeredLoader: ValueLoader<{ user: string; team: string; most: number }, 
 const leaveTeam: Rule<QuestionWrites['leaveTeam']> = {
   alone: true,
   needs: ({ user, team, most }) => [teamNeed(user, team), needOf(answeredLoader, { user, team, most })],
-  run(work, { user, team, most, at }, changes) {
+  run(work, { user, team, before, most, at }, changes) {
+    if (before !== undefined && wasSeenSince(work, user, team, before)) return { left: 0 };
     if (isInTeam(work, user, team)) work.remove(teamTable, { user, team });
     const rooms = work.value(answeredLoader, { user, team, most });
     for (const id of rooms) {

@@ -44,6 +44,8 @@ export interface TeamWrites {
 export interface TeamReads {
   /** The members of a team, longest known first. */
   team: { in: { team: string; limit: number }; out: User[] };
+  /** Up to `limit` members of a team whose ID follows `after`, in order of their IDs. */
+  teamAfter: { in: { team: string; after: string; limit: number }; out: string[] };
   /** When the user was last seen in the team; null if the user is not in the team. */
   inTeam: { in: { team: string; user: string }; out: { seenAt: number } | null };
 }
@@ -61,6 +63,11 @@ export const teamNeed = (user: string, name: string): Need => rows(team, { user,
 /** Whether the user was in the team at the last connection. */
 export const isInTeam = (work: Work, user: string, name: string): boolean =>
   work.find(team, { user, team: name }).length > 0;
+
+/** Whether the user is in the team and was seen there since a time. */
+export const wasSeenSince = (work: Work, user: string, name: string, time: number): boolean =>
+  // While servers are updated, those of an earlier version store only when a member was first seen.
+  work.find(team, { user, team: name }).some(({ since, seenAt = since }) => seenAt >= time);
 
 /** Maximum members of a team that become members of a question. */
 const mostInTeam = 200;
@@ -180,8 +187,7 @@ const joinTeam: Rule<TeamWrites['joinTeam']> = {
   needs: ({ user, team: name }) => [teamNeed(user, name), ...aboutUser(user)],
   run(work, { user, team: name, at }) {
     const [stored] = work.find(team, { user, team: name });
-    const { seenAt = 0 } = stored ?? {};
-    if (seenAt < at && !isGone(work, user))
+    if ((stored?.seenAt ?? 0) < at && !isGone(work, user))
       work.put(team, { user, team: name, since: at, ...stored, seenAt: at });
     return {};
   },
@@ -194,7 +200,7 @@ const othersLoader: ValueLoader<TeamWrites['othersInTeam']['in'], string[]> = {
     for (const need of needs) {
       const others =
         need.users.length === 0 ? raw('') : sql`AND NOT ${inList(dialect, 'user_id', need.users)}`;
-      const unseen = need.before === undefined ? raw('') : sql`AND seen_at < ${need.before}`;
+      const unseen = need.before === undefined ? raw('') : sql`AND COALESCE(seen_at, since) < ${need.before}`;
       const members = yield* transaction.query(
         sql`SELECT user_id FROM chat_team WHERE team = ${need.team} ${others} ${unseen} LIMIT ${need.most}`,
       );
@@ -223,12 +229,17 @@ const reads: ReadsOf<TeamReads> = {
     );
     return found.map(({ id, name }) => ({ id: id as string, name: name as string }));
   },
+  *teamAfter(_, { team: name, after, limit }) {
+    const found = yield* ask(
+      sql`SELECT user_id FROM chat_team WHERE team = ${name} AND user_id > ${after} ORDER BY user_id LIMIT ${limit}`,
+    );
+    return found.map(({ user_id }) => user_id as string);
+  },
   *inTeam(_, { team: name, user }) {
     const [member] = yield* ask(
-      sql`SELECT seen_at FROM chat_team WHERE user_id = ${user} AND team = ${name}`,
+      sql`SELECT COALESCE(seen_at, since) AS seen FROM chat_team WHERE user_id = ${user} AND team = ${name}`,
     );
-    // Servers of an earlier version store no time.
-    return member === undefined ? null : { seenAt: (member.seen_at ?? 0) as number };
+    return member === undefined ? null : { seenAt: member.seen as number };
   },
 };
 

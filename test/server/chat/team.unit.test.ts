@@ -10,17 +10,26 @@ const ida = { id: 'ida', name: 'Ida' };
 function scene() {
   const stored = new Set<string>();
   let seenAt = 0;
+  const asked: (number | undefined)[] = [];
   const history = {
     read: {
       inTeam: async ({ user }: { user: string }) => (stored.has(user) ? { seenAt } : null),
       team: async () => [...stored].map((id) => ({ id, name: id })),
+      teamAfter: async ({ after, limit }: { after: string; limit: number }) =>
+        [...stored]
+          .toSorted()
+          .filter((id) => id > after)
+          .slice(0, limit),
     },
     write: {
       joinTeam: async ({ user, at }: { user: string; at: number }) => {
         stored.add(user);
         seenAt = at;
       },
-      othersInTeam: async () => ({ users: [] }),
+      othersInTeam: async ({ before }: { before?: number }) => {
+        asked.push(before);
+        return { users: [] };
+      },
       leaveTeam: async ({ user }: { user: string }) => {
         stored.delete(user);
         return { left: 0 };
@@ -37,13 +46,14 @@ function scene() {
     everybody: () => [person],
   };
   const parts = { history, directory, withoutDeleted } as unknown as ConstructorParameters<typeof Team>[0];
-  const team = new Team(parts, {} as TeamSettings);
+  const team = new Team(parts, { users: new Set(), hasRoles: true } as unknown as TeamSettings);
   return {
     team,
     stored,
     banned,
     onSite,
     roles,
+    asked,
     seenAt: () => seenAt,
     settle: () => team.settle(person as unknown as Person),
   };
@@ -81,11 +91,31 @@ test('notes once a day that a connected member is in the team', async () => {
 });
 
 test('dismisses a member whom the site deleted', async () => {
-  const { team, stored, settle } = scene();
+  const { team, stored, onSite, settle } = scene();
   await settle();
+  for (let n = 100; n < 350; n++) {
+    stored.add(`e${n}`);
+    onSite.add(`e${n}`);
+  }
   stored.add('eve');
+  onSite.delete('e249');
   await team.review();
-  expect([...stored]).toEqual(['ida']);
+  expect(stored.size).toBe(250);
+  expect(stored.has('eve') || stored.has('e249')).toBe(false);
+});
+
+test('dismisses by time as soon as members had a day to connect', async () => {
+  vi.useFakeTimers({ toFake: ['Date'] });
+  onTestFinished(() => void vi.useRealTimers());
+  const { team, asked } = scene();
+  const day = 24 * 60 * 60_000;
+  const days = async () => {
+    await team.dismissOthers();
+    return (Date.now() - (asked.at(-1) ?? 0)) / day;
+  };
+  expect(await days()).toBe(90);
+  vi.advanceTimersByTime(day);
+  expect(await days()).toBe(30);
 });
 
 test('dismisses a member who is banned from the site while joining', async () => {
