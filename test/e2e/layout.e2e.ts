@@ -349,6 +349,8 @@ test('places the elements of a room correctly', async ({ alice, bob, site }) => 
       await bob.page.setViewportSize({ width: 1280, height: 800 });
     }
     await inLook(bob, site, false);
+    // After the reload it replaces the mark of the sent message again.
+    await expect(bob.timeline.getByRole('button', { name: /^Seen by/ })).toBeVisible();
   });
 
   await test.step('lets messages reach the composer, and moves nothing while a user types', async () => {
