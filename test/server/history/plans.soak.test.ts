@@ -1,9 +1,11 @@
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { DatabaseSync } from 'node:sqlite';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import {
+  type Asking,
   answered,
   type DatabaseConnection,
+  type Dialect,
   raw,
-  type ServerDialect,
   type Sql,
   sql,
 } from '../../../server/history/engine/dialect.ts';
@@ -11,9 +13,12 @@ import { digestKeyIn } from '../../../server/history/engine/migrations.ts';
 import { keyOfTable, portableTables } from '../../../server/history/engine/portable.ts';
 import { SealedCursors } from '../../../server/history/engine/sealed-cursors.ts';
 import { search } from '../../../server/history/engine/search.ts';
+import { SqliteConnection, sqlite } from '../../../server/history/engine/sqlite/dialect.ts';
+import { digestKeyOf } from '../../../server/history/engine/sqlite/migrations.ts';
 import { dialectOf, type HistoryPlace, readHistoryPlace } from '../../../server/history/open.ts';
 import type { SearchReads } from '../../../server/history/records/search.ts';
 import { reads } from '../../../server/history/subjects.ts';
+import { emptyHistory } from '../../helpers/chat-server.ts';
 import { everyRead, everyWrite, room } from '../../helpers/every-call.ts';
 import {
   type HistoryDatabase,
@@ -24,8 +29,7 @@ import {
 import { startMariadb } from '../../helpers/mariadb.ts';
 import { startPostgres } from '../../helpers/postgres.ts';
 
-// The database must not read or sort more rows for a page when a room, a user or the site has more. For SQLite, see
-// bounds.test.ts.
+// The database must not read or sort more rows for a page when a room, a user or the site has more.
 
 /** Rows of each table. */
 const all = 100_000;
@@ -46,13 +50,14 @@ const longer: Record<string, [rows: number, why: string]> = {
   messagesByDay: [all, 'a row for each room and day'],
   pendingIn: [all, 'the pending messages that wait for a moderator, at most 20 of each member'],
   reports: [ofRoom / 10, 'the open reports of the rooms'],
+  reportsOf: [ofRoom / 10, 'with SQLite, the open reports of the room'],
   reportsAbout: [ofRoom, 'the reports about the user, or in the rooms that the moderator sees'],
   activity: [ofRoom, 'the reports and audit entries of the user, or in the rooms that the moderator sees'],
   openReportsAbout: [ofUser, 'the reports about the users'],
   filesAndReactions: [ofUser, 'the reactions of the user'],
   acts: [ofUser, 'the audit entries about the user'],
   user: [ofUser, 'up to 1,000 unread mentions in each room'],
-  namedOutside: [ofUser, 'the mentions of the user'],
+  namedOutside: [2 * ofUser, 'the mentions of the user, and two columns of their messages'],
   invitesBy: [ofUser, 'the invite links of the user, at most 20 in each room'],
   snippets: [all, 'the texts of the team, at most `mostSnippets`'],
   picturesBy: [ofUser, 'the files of the user'],
@@ -134,27 +139,136 @@ function valueIn(table: string, column: string): string {
   return value === undefined ? column : `CASE WHEN ${column} IS NOT NULL THEN ${value} END`;
 }
 
-const engines = {
-  PostgreSQL: {
-    async start() {
-      const server = await startPostgres(['shared_buffers=256MB']);
-      return { server, database: await postgresDatabase(server) };
-    },
-    analyze: 'ANALYZE',
-    measure: 'EXPLAIN (ANALYZE, FORMAT JSON, TIMING OFF)',
+interface Engine {
+  tables: readonly string[];
+  start(): Promise<{ database: Pick<HistoryDatabase, 'url' | 'query' | 'close'>; remove(): unknown }>;
+  /** Returns the statement for the statistics of a table. */
+  analyze(table: string): string;
+  /** Returns the statement for the names of a table's columns. */
+  columns(table: string): string;
+  /**
+   * Returns what runs reads, and the dialect to use.
+   * @param onRows called with the number of rows that a step of a statement read or sorted
+   */
+  connect(
+    database: Pick<HistoryDatabase, 'url' | 'query'>,
+    onRows: (step: string, rows: number) => void,
+  ): Promise<{
+    dialect: Dialect;
+    cursors: SealedCursors;
+    read(asking: Asking<unknown>): unknown;
+    /** Undefined for SQLite, whose search index is in another file: see bounds.test.ts. */
+    search?(what: SearchReads['search']['in']): unknown;
+    close(): void;
+  }>;
+}
+
+const serverEngine = (
+  start: Engine['start'],
+  { analyze, measure }: { analyze: string; measure: string },
+): Engine => ({
+  tables: portableTables,
+  start,
+  analyze: (table) => `${analyze} ${table}`,
+  columns: (table) =>
+    `SELECT column_name AS name FROM information_schema.columns
+     WHERE table_name = '${table}' AND generation_expression IS NULL`,
+  async connect({ url }, onRows) {
+    const place = readHistoryPlace(url) as Exclude<HistoryPlace, { kind: 'sqlite' }>;
+    const dialect = await dialectOf(place);
+    const connection = await dialect.connect();
+    const measuring: DatabaseConnection = Object.assign(Object.create(connection), {
+      async query(statement: Sql) {
+        const [row = {}] = await connection.query(sql`${raw(measure)} ${statement}`);
+        for (const [step, rows] of stepsOf(Object.values(row)[0] as string)) onRows(step, rows);
+        return connection.query(statement);
+      },
+      async queryAll(statements: readonly Sql[]) {
+        const answers = [];
+        for (const statement of statements) answers.push(await this.query(statement));
+        return answers;
+      },
+    });
+    const cursors = new SealedCursors(await digestKeyIn(connection));
+    return {
+      dialect,
+      cursors,
+      read: (asking) => answered(asking, measuring),
+      search: (what) => search(dialect, measuring, cursors, what),
+      close: () => connection.destroy(),
+    };
   },
-  MariaDB: {
-    async start() {
+});
+
+const engines: Record<string, Engine> = {
+  PostgreSQL: serverEngine(
+    async () => {
+      const server = await startPostgres(['shared_buffers=256MB']);
+      return { database: await postgresDatabase(server), remove: () => server.remove() };
+    },
+    { analyze: 'ANALYZE', measure: 'EXPLAIN (ANALYZE, FORMAT JSON, TIMING OFF)' },
+  ),
+  MariaDB: serverEngine(
+    async () => {
       const server = await startMariadb([
         ...['--innodb-buffer-pool-size=512M', '--innodb-log-file-size=512M', '--innodb-flush-method=nosync'],
         `--max-recursive-iterations=${all}`,
       ]);
-      return { server, database: await mariadbDatabase(server) };
+      return { database: await mariadbDatabase(server), remove: () => server.remove() };
     },
-    analyze: 'ANALYZE TABLE',
-    measure: 'ANALYZE FORMAT=JSON',
+    { analyze: 'ANALYZE TABLE', measure: 'ANALYZE FORMAT=JSON' },
+  ),
+  SQLite: {
+    // The index of its search has no list of erased texts.
+    tables: portableTables.filter((table) => table !== 'chat_erased'),
+    async start() {
+      const { path, url, remove } = await emptyHistory();
+      // The server of `fill` also writes.
+      const db = new DatabaseSync(path, { timeout: 10_000 });
+      const query = async (text: string) => db.prepare(text).all() as Record<string, unknown>[];
+      return { database: { url, query, close: async () => db.close() }, remove };
+    },
+    // Without statistics, as in the files of sites.
+    analyze: () => 'SELECT 1',
+    columns: (table) => `SELECT name FROM pragma_table_info('${table}')`,
+    async connect({ url }, onRows) {
+      const db = new DatabaseSync(url.slice('sqlite:'.length));
+      const counts = new Map<string, number>();
+      db.function('look', { varargs: true }, (table) => {
+        counts.set(table as string, (counts.get(table as string) ?? 0) + 1);
+        return 1;
+      });
+      // A view hides the table of the same name. SQLite evaluates its condition before others.
+      for (const { name, sql: creation } of db.prepare('SELECT name, sql FROM sqlite_schema').all()) {
+        if (!this.tables.includes(name as string)) continue;
+        // Each index of the table contains these columns.
+        const columns = /WITHOUT ROWID/.test(creation as string) ? keyOfTable(name as string) : 'rowid';
+        db.exec(`CREATE TEMP VIEW ${name} AS SELECT * FROM main.${name} WHERE look('${name}', ${columns})`);
+      }
+      class Measuring extends SqliteConnection {
+        override query({ text, ...statement }: Sql) {
+          counts.clear();
+          // A view has no indexes that a statement could name.
+          const viewed = text.replace(
+            /\b(chat_\w+)(?: AS (\w+))? INDEXED BY (\w+)/g,
+            (_, table, as = table, index) =>
+              `(SELECT * FROM main.${table} INDEXED BY ${index} WHERE look('${table}', rowid)) AS ${as}`,
+          );
+          const rows = super.query({ ...statement, text: viewed });
+          for (const [table, looked] of counts) onRows(table, looked);
+          return rows;
+        }
+      }
+      const connection = new Measuring(db);
+      return {
+        dialect: sqlite(db),
+        cursors: new SealedCursors(digestKeyOf(db)),
+        read: (asking) => connection.answered(asking),
+        close: () => db.close(),
+      };
+    },
   },
-} as const;
+};
 
 /** Returns the steps of a query plan, with the number of rows that they read or sorted. */
 function stepsOf(plan: string): [step: string, rows: number][] {
@@ -178,9 +292,12 @@ function stepsOf(plan: string): [step: string, rows: number][] {
 }
 
 /** Copies the first row that each table gets from `everyWrite`, with other keys. */
-async function fill({ url, query }: HistoryDatabase, analyze: string): Promise<void> {
+async function fill(
+  { url, query }: Pick<HistoryDatabase, 'url' | 'query'>,
+  { tables, columns, analyze }: Engine,
+): Promise<void> {
   const history = await openDatabase(url);
-  const empty = new Set(portableTables);
+  const empty = new Set(tables);
   for (const table of empty) await query(`CREATE TABLE first_${table} AS SELECT * FROM ${table} WHERE 1 = 0`);
   for (const [op, inputs] of Object.entries(everyWrite)) {
     for (const input of inputs) {
@@ -197,12 +314,8 @@ async function fill({ url, query }: HistoryDatabase, analyze: string): Promise<v
   await history.close();
   await query('INSERT INTO first_chat_days (room, day, sent) VALUES (1, 1, 1)');
   const series = `WITH RECURSIVE series (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM series WHERE n < ${all})`;
-  for (const table of portableTables) {
-    const columns = await query(
-      `SELECT column_name AS name FROM information_schema.columns
-       WHERE table_name = '${table}' AND generation_expression IS NULL`,
-    );
-    const names = columns.map(({ name }) => name as string);
+  for (const table of tables) {
+    const names = (await query(columns(table))).map(({ name }) => name as string);
     await query(
       `INSERT INTO ${table} (${names.join(', ')}) ${series}
        SELECT ${names.map((column) => valueIn(table, column)).join(', ')} FROM first_${table} CROSS JOIN series
@@ -215,6 +328,7 @@ async function fill({ url, query }: HistoryDatabase, analyze: string): Promise<v
     `UPDATE chat_rooms SET head = ${2 * all}, created_at = 0, members = CASE WHEN id = '${room}' THEN ${ofRoom} ELSE 80 END,
        last_seq = (SELECT coalesce(max(seq), 0) FROM chat_messages WHERE room = chat_rooms.num)`,
   );
+  if (url.startsWith('sqlite:')) return;
   // Fills the search index.
   const indexing = await openDatabase(url);
   const blocks = async () => Number((await query('SELECT count(*) AS num FROM chat_blocks'))[0]?.num);
@@ -223,48 +337,31 @@ async function fill({ url, query }: HistoryDatabase, analyze: string): Promise<v
     interval: 200,
   });
   await indexing.close();
-  for (const table of [...portableTables, 'chat_blocks', 'chat_terms']) await query(`${analyze} ${table}`);
+  for (const table of [...tables, 'chat_blocks', 'chat_terms']) await query(analyze(table));
 }
 
-describe.each(['PostgreSQL', 'MariaDB'] as const)('with 100,000 rows in each table, %s', (name) => {
-  const { start, analyze, measure } = engines[name];
-  let started: Awaited<ReturnType<typeof start>>;
-  let dialect: ServerDialect;
-  let connection: DatabaseConnection;
+describe.each(Object.entries(engines))('with 100,000 rows in each table, %s', (_, engine) => {
+  let started: Awaited<ReturnType<Engine['start']>>;
 
   beforeAll(async () => {
-    started = await start();
-    await fill(started.database, analyze);
-    const place = readHistoryPlace(started.database.url) as Exclude<HistoryPlace, { kind: 'sqlite' }>;
-    dialect = await dialectOf(place);
-    connection = await dialect.connect();
+    started = await engine.start();
+    await fill(started.database, engine);
   }, 1_800_000);
   afterAll(async () => {
-    connection?.destroy();
     await started.database.close();
-    await started.server.remove();
+    await started.remove();
   });
 
   test('handles few rows for a page, or as many as the list says', async () => {
-    const context = { dialect, cursors: new SealedCursors(await digestKeyIn(connection)) };
     const found = new Set<string>();
     let read = '';
-    const measuring: DatabaseConnection = Object.assign(Object.create(connection), {
-      async query(statement: Sql) {
-        const [row = {}] = await connection.query(sql`${raw(measure)} ${statement}`);
-        for (const [step, rows] of stepsOf(Object.values(row)[0] as string)) {
-          const [most] = longer[read] ?? [0];
-          // A scan stops after a few more rows.
-          if (rows > Math.max(maxRows, most * 1.1)) found.add(`${read}: ${step}: ${Math.round(rows)}`);
-        }
-        return connection.query(statement);
-      },
-      async queryAll(statements: readonly Sql[]) {
-        const answers = [];
-        for (const statement of statements) answers.push(await this.query(statement));
-        return answers;
-      },
+    const { dialect, cursors, ...connection } = await engine.connect(started.database, (step, rows) => {
+      const [most] = longer[read] ?? [0];
+      // A scan stops after a few more rows.
+      if (rows > Math.max(maxRows, most * 1.1)) found.add(`${read}: ${step}: ${Math.round(rows)}`);
     });
+    onTestFinished(() => connection.close());
+    const context = { dialect, cursors };
     const more: Record<string, object[]> = {
       findMembers: [{ room, query: 'zz', limit: 9 }],
       findUsers: [true, false].map((onlyShared) => ({ user: '1', query: 'zz', onlyShared, limit: 9 })),
@@ -274,7 +371,7 @@ describe.each(['PostgreSQL', 'MariaDB'] as const)('with 100,000 rows in each tab
       for (const input of [...inputs, ...(more[query] ?? [])]) {
         const isPage = input !== null && 'limit' in input;
         const whole = { ...input, ...(isPage ? { limit: pageSize } : {}), upTo: all };
-        await answered(reads[query as 'room'](context, whole as never), measuring);
+        await connection.read(reads[query as 'room'](context, whole as never));
       }
     }
     read = 'search';
@@ -287,7 +384,7 @@ describe.each(['PostgreSQL', 'MariaDB'] as const)('with 100,000 rows in each tab
     for (const one of searches) {
       for (const everyPublic of [false, true]) {
         const where = { rooms: [room], everyPublic, except: ['lobby'], limit: pageSize };
-        await search(dialect, measuring, context.cursors, { ...where, ...one });
+        await connection.search?.({ ...where, ...one });
       }
     }
     expect([...found]).toEqual([]);
