@@ -81,11 +81,12 @@ export class LoginTtl {
   }
 
   async #ask(): Promise<number | null> {
-    this.#askAgainAt = performance.now() + askEvery;
+    // The TTL counts from the question. On a loaded machine the answer may come more than `precision` later.
+    const now = performance.now();
+    this.#askAgainAt = now + askEvery;
     const left = await this.#options.logins.ttl(this.#checked.login);
     // The record is gone, perhaps because it just expired, or its end is unknown. Keep the last known TTL.
     if (left === null) return null;
-    const now = performance.now();
     const before = this.#expires;
     this.#expires = now + left;
     // Near the end, every check reads the TTL. PHP may renew it, or this reading may be the last.

@@ -543,6 +543,22 @@ describe('the end of a login', () => {
     expect(results.ended).toEqual([reason]);
   });
 
+  test('is expired if the record ended on time, though its TTL was answered late', async () => {
+    const { answers, notify, results, subscribe, willSee } = site();
+    answers.ttl = async () => {
+      await new Promise((resolve) => setTimeout(resolve, 1600));
+      return 3000;
+    };
+    subscribe();
+    await wait(1600);
+    answers.ttl = async () => null;
+    await wait(900);
+    willSee(nobody);
+    notify();
+    await wait(0);
+    expect(results.ended).toEqual(['expired']);
+  });
+
   test('is expired if the record expired between a check and the TTL query', async () => {
     const { answers, notify, results, subscribe, willSee } = site();
     answers.ttl = async () => 2500;
