@@ -13,6 +13,7 @@ import { root } from './npm-packages.mjs';
  * @property {string[]} [sources] all files that its result depends on, as git's pathspecs; undefined if it always runs
  * @property {string[]} [makes] folders that it fills for other steps. If their content has changed since, it runs again
  * @property {number} [slots] the number of its busy processes, by default 1
+ * @property {number} [niceness] how much lower its priority is, so that a longer step gets a core
  */
 
 /**
@@ -91,8 +92,8 @@ function quickSteps(reports, lint) {
   return [
     { ...vitestStep('unit', reports), sources: ['.'] },
     // The compiler is written in Go. With less frequent garbage collection it needs a fifth less CPU, but 400 MB more.
-    { name: 'types', command: scripts.types, env: { GOGC: '400' }, sources: ['.'] },
-    { name: 'lint', command: lint, sources: ['.'] },
+    { name: 'types', command: scripts.types, env: { GOGC: '400' }, niceness: 5, sources: ['.'] },
+    { name: 'lint', command: lint, niceness: 5, sources: ['.'] },
   ];
 }
 

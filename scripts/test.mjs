@@ -100,7 +100,7 @@ async function runStep(step, output) {
   const { env } = runtime();
   const file = openSync(output, 'w');
   const start = performance.now();
-  const ok = await run('sh', ['-c', step.command], {
+  const ok = await run('nice', ['-n', `${step.niceness ?? 0}`, 'sh', '-c', step.command], {
     cwd: root,
     env: { ...env, ...step.env },
     stdio: ['ignore', file, file],

@@ -63,7 +63,5 @@ export function CaseRow({ context, one, current, open }: Props) {
 function whyOf(one: Case, strings: Strings): string {
   if (one.kind === 'held')
     return strings.text(one.held.seq === undefined ? `mod.why.${one.held.why}` : 'mod.edit');
-  return reasonsOf(one.reports)
-    .map((reason) => strings.text(`report.${reason}`))
-    .join(', ');
+  return strings.list(reasonsOf(one.reports).map((reason) => strings.text(`report.${reason}`)));
 }

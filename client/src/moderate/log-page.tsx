@@ -321,7 +321,7 @@ export class LogPage implements Part {
 
   #whom({ user, room, name = room }: ShownAct): string {
     const { strings } = this.#context;
-    return [user && strings.name(user), name].filter(Boolean).join(', ') || '–';
+    return strings.list([user && strings.name(user), name]) || '–';
   }
 
   /** Whether an entry is in the chosen period. */

@@ -172,12 +172,10 @@ export class PeoplePage implements Part {
   /** Returns the numbers of a user's open reports and restrictions. */
   #notes({ reports, restricted }: Listed): string {
     const { strings } = this.#context;
-    return [
+    return strings.list([
       reports > 0 && strings.count('mod.reports', reports),
       restricted > 0 && strings.count('mod.restrictions', restricted),
-    ]
-      .filter(Boolean)
-      .join(', ');
+    ]);
   }
 
   readonly #typed = (query: string) => {

@@ -226,13 +226,11 @@ export class RoomsPage implements Part {
 
   #kind({ kind, write, slow }: RoomSummary): string {
     const { strings } = this.#context;
-    return [
+    return strings.list([
       strings.text(kind === 'private' ? 'create.private' : 'create.public'),
       write === 'moderators' && strings.text('forward.readOnly'),
       slow !== undefined && strings.text('settings.slow'),
-    ]
-      .filter(Boolean)
-      .join(', ');
+    ]);
   }
 
   #rooms(): Room[] {

@@ -79,6 +79,11 @@ export class Strings {
     return this.#fill(this.#by[key] ?? key, values);
   }
 
+  /** Returns the parts that are there as a list without "and". */
+  list(parts: readonly (string | false | undefined)[]): string {
+    return parts.filter(Boolean).join(this.text('list.comma'));
+  }
+
   /** Returns a user's name. For an erased user, the server's name is in the server's language. */
   name({ id, name }: User): string {
     return id === ERASED ? this.text('msg.deletedUser') : name;

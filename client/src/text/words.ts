@@ -23,7 +23,7 @@ export function wordsOf(
       alt ?? (peaks === undefined ? name : strings.text('voice.label', { time: clock(duration, strings) }))
     );
   });
-  return [plain(text, linked), words.join(', ')].filter(Boolean).join(' · ');
+  return [plain(text, linked), strings.list(words)].filter(Boolean).join(' · ');
 }
 
 /** Returns a message as one line, for the list of rooms or the list of pins. */

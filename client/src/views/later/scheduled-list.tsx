@@ -103,7 +103,7 @@ export class ScheduledList extends Component<Props> {
           <span>{when(at, strings)}</span>
           {important && <ImportantMark strings={strings} />}
         </small>
-        <p dir="auto">{textOf(one, strings) || files?.map(({ name }) => name).join(', ')}</p>
+        <p dir="auto">{textOf(one, strings) || strings.list((files ?? []).map(({ name }) => name))}</p>
         {failed !== undefined && <Problem id={`${id}-failed`} text={this.#why(one, failed.code)} />}
         <div class="acts">
           <button type="button" class="btn" onClick={() => this.#begin(one)}>

@@ -204,12 +204,12 @@ export class TimelineView {
       strings.text('timeline.jump'),
       unread !== '0' && strings.text('rooms.unread', { n: unread }),
       room.mentions > 0 && strings.text('rooms.mentioned'),
-    ].filter(Boolean);
+    ];
     return (
       <button
         type="button"
         class={room.mentions > 0 ? 'jump at' : 'jump'}
-        aria-label={words.join(', ')}
+        aria-label={strings.list(words)}
         onClick={this.#onward}
       >
         <Icon name="down" />

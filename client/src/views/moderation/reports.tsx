@@ -96,7 +96,7 @@ export class Reports extends Component<Props> {
     const { strings } = context;
     const [first] = reports as [Report, ...Report[]];
     const { message } = first;
-    const reasons = [...new Set(reports.map(({ reason }) => strings.text(`report.${reason}`)))].join(', ');
+    const reasons = strings.list([...new Set(reports.map(({ reason }) => strings.text(`report.${reason}`)))]);
     const by =
       reports.length === 1
         ? strings.text('reports.by', { name: strings.name(first.by) })

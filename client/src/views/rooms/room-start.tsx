@@ -239,7 +239,7 @@ export class RoomStart implements Follower {
     const n = names.length - MOST_NAMED;
     const shown =
       n > 0
-        ? strings.text('react.others', { names: names.slice(0, MOST_NAMED).join(', '), n })
+        ? strings.text('react.others', { names: strings.list(names.slice(0, MOST_NAMED)), n })
         : list.format(names);
     return strings.text('join.line', { names: shown });
   }
