@@ -100,6 +100,8 @@ export default defineConfig({
           isolate: false,
           maxWorkers: 1,
           testTimeout: hanging,
+          // The default of 50 ms would be a tenth of the time of all unit tests.
+          expect: { poll: { interval: 5 } },
           allowOnly: false,
         },
       },

@@ -68,7 +68,7 @@ test('announces the messages of users who are not blocked once the list of block
   blocking.outdated(room, 3);
   expect(announced).toEqual([]);
   requests[0]?.resolve(bobIsBlocked);
-  await vi.waitFor(() => expect(announced).toEqual([2]));
+  await expect.poll(() => announced).toEqual([2]);
   arrive(4, 'bob');
   arrive(5, 'carol');
   expect(announced).toEqual([2, 5]);
@@ -94,7 +94,7 @@ test('keeps blocked users’ messages unread in a room marked as unread, and req
   };
   const blocking = new BlockedPeople({ chat, changed: () => {} } as unknown as Context);
   chat.followers.add(blocking);
-  await vi.waitFor(() => expect(blocking.has('bob')).toBe(true));
+  await expect.poll(() => blocking.has('bob')).toBe(true);
   for (let drawing = 0; drawing < 3; drawing++) {
     blocking.settle();
     // Code that waits for the response continues in later ticks.
@@ -108,21 +108,21 @@ test('announces messages on a new connection only after loading the blocked user
   const { chat, blocking, requests, announced, arrive } = start();
   requests[0]?.resolve({ users: [] });
   arrive(1, 'bob');
-  await vi.waitFor(() => expect(announced).toEqual([1]));
+  await expect.poll(() => announced).toEqual([1]);
   chat.tasks.restart();
   blocking.ready();
   arrive(2, 'bob');
   arrive(3, 'carol');
   expect(announced).toEqual([1]);
   requests[1]?.resolve(bobIsBlocked);
-  await vi.waitFor(() => expect(announced).toEqual([1, 3]));
+  await expect.poll(() => announced).toEqual([1, 3]);
 });
 
 test('announces the newest hundred waiting messages if the blocked users cannot be loaded', async () => {
   const { requests, announced, arrive } = start();
   for (let seq = 1; seq <= 101; seq++) arrive(seq, 'bob');
   requests[0]?.reject(new RequestError('unknown_event'));
-  await vi.waitFor(() => expect(announced).toHaveLength(100));
+  await expect.poll(() => announced).toHaveLength(100);
   expect(announced[0]).toBe(2);
   arrive(102, 'carol');
   expect(announced.at(-1)).toBe(102);

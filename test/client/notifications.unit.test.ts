@@ -63,7 +63,7 @@ test.each(reasons)('closes a notification when %s', async (_, gone) => {
   const notifications = open();
   const [room, other] = [roomOf('talk'), roomOf('other')];
   notifications.arrived(room, { user: bob, seq: 7, text: 'hello' });
-  await vi.waitFor(() => expect(shown).toEqual(['hello']));
+  await expect.poll(() => shown).toEqual(['hello']);
   // Unrelated calls have no effect.
   notifications.outdated(room, 6);
   notifications.outdated(other, 7);
@@ -84,7 +84,7 @@ test.each(reasons)(
     notifications.arrived(room, { user: bob, seq: 7, text: 'hello' });
     notifications.arrived(other, { user: { id: '3', name: 'Cy' }, seq: 1, text: 'still there' });
     gone(notifications, room);
-    await vi.waitFor(() => expect(shown).toContain('still there'));
+    await expect.poll(() => shown).toContain('still there');
     expect(shown).toEqual(['still there']);
   },
 );

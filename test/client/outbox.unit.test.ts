@@ -1,4 +1,4 @@
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { compareHeld, followHeld, heldItem } from '../../client/src/chat/held.ts';
 import { type Alone, newId, Outbox, type OutboxPort } from '../../client/src/chat/outbox.ts';
 import type { NewContent, Unsent } from '../../client/src/store/entries.ts';
@@ -66,7 +66,7 @@ describe('the outbox', () => {
     const port = new Fake();
     const outbox = open(port);
     for (const text of ['a', 'b', 'c']) outbox.add('lobby', { text });
-    await vi.waitFor(() => expect(outbox.list()).toEqual([]));
+    await expect.poll(() => outbox.list()).toEqual([]);
     expect(port.texts).toEqual(['a', 'b', 'c']);
   });
 
@@ -80,7 +80,7 @@ describe('the outbox', () => {
 
     const after = new Fake();
     open(after, storage).flush();
-    await vi.waitFor(() => expect(after.requests).toEqual(ids));
+    await expect.poll(() => after.requests).toEqual(ids);
     expect(after.texts).toEqual(Array.from({ length: 20 }, (_, i) => `t${i}`));
   });
 
@@ -110,7 +110,7 @@ describe('the outbox', () => {
     const outbox = open(port);
     outbox.add('lobby', { text: 'a' });
     outbox.add('lobby', { text: 'b' });
-    await vi.waitFor(() => expect(port.texts).toEqual(['a', 'b']));
+    await expect.poll(() => port.texts).toEqual(['a', 'b']);
     expect(new Set(port.requests.slice(0, 6)).size).toBe(1);
     expect(port.requests).toHaveLength(7);
   });
@@ -123,12 +123,12 @@ describe('the outbox', () => {
       const outbox = open(port);
       outbox.add('lobby', { text: 'a' });
       outbox.add('lobby', { text: 'b' });
-      await vi.waitFor(() => expect(port.texts).toEqual(['b']));
+      await expect.poll(() => port.texts).toEqual(['b']);
       expect(port.failures).toEqual([code]);
       const [item] = outbox.list();
       expect(item).toMatchObject({ text: 'a', failed: code });
       if (item !== undefined) outbox.retry(item);
-      await vi.waitFor(() => expect(port.texts).toEqual(['b', 'a']));
+      await expect.poll(() => port.texts).toEqual(['b', 'a']);
       expect(port.requests.at(-1)).toBe(item?.clientId);
     },
   );
@@ -138,12 +138,12 @@ describe('the outbox', () => {
     port.refuse = ['conflict'];
     const outbox = open(port);
     outbox.add('lobby', { text: 'a', replyTo: 7 });
-    await vi.waitFor(() => expect(port.failures).toEqual(['conflict']));
+    await expect.poll(() => port.failures).toEqual(['conflict']);
     const [item] = outbox.list();
     if (item !== undefined) outbox.confirm({ ...stored(item), text: 'what was sent first' });
     expect(outbox.list()).toHaveLength(1);
     if (item !== undefined) outbox.retry(item);
-    await vi.waitFor(() => expect(outbox.list()).toEqual([]));
+    await expect.poll(() => outbox.list()).toEqual([]);
     expect(new Set(port.requests).size).toBe(2);
   });
 
@@ -160,7 +160,7 @@ describe('the outbox', () => {
     };
     port.send = async (item) => heldItem({ ...waits, clientId: item.clientId }, item) ?? item;
     outbox.add('lobby', { text: 'a' });
-    await vi.waitFor(() => expect(outbox.list()).toMatchObject([{ text: 'a', failed: 'held', held: 'h1' }]));
+    await expect.poll(() => outbox.list()).toMatchObject([{ text: 'a', failed: 'held', held: 'h1' }]);
     outbox.flush();
     const [item] = outbox.list();
     const held = { ...waits, clientId: item?.clientId ?? '' };
@@ -217,11 +217,11 @@ describe('the outbox', () => {
     const outbox = open(port, storage);
     const original = { ...stored({ clientId: 'c1', room: 'den', text: 'secret', sentAt: 1 }), seq: 7 };
     outbox.forward('lobby', original);
-    await vi.waitFor(() => expect(port.failures).toEqual(['forbidden']));
+    await expect.poll(() => port.failures).toEqual(['forbidden']);
     const [refused] = outbox.list();
     expect(refused).toMatchObject({ text: 'secret', failed: 'forbidden' });
     if (refused !== undefined) outbox.retry(refused);
-    await vi.waitFor(() => expect(port.failures).toEqual(['forbidden', 'unknown_message']));
+    await expect.poll(() => port.failures).toEqual(['forbidden', 'unknown_message']);
     expect(outbox.list()).toMatchObject([{ text: '', failed: 'unknown_message', forward: { seq: 7 } }]);
     expect(open(port, storage).list()).toEqual(outbox.list());
   });
@@ -252,7 +252,7 @@ describe('the outbox', () => {
       port.online = true;
       first.flush();
       second.flush();
-      await vi.waitFor(() => expect(first.list()).toEqual([]));
+      await expect.poll(() => first.list()).toEqual([]);
       expect(port.requests.length).toBeLessThanOrEqual(requests);
       expect([...new Set(port.texts)]).toEqual(['a', 'b', 'c']);
     }
@@ -266,7 +266,7 @@ describe('the outbox', () => {
     const outbox = open(port, storage);
     outbox.add('lobby', { text: 'a' });
     store.clear();
-    await vi.waitFor(() => expect(port.requests).toHaveLength(1));
+    await expect.poll(() => port.requests).toHaveLength(1);
     await Promise.resolve();
     expect(store.keys()).toEqual([]);
   });
@@ -277,14 +277,14 @@ describe('the outbox', () => {
     port.refuse = ['timeout'];
     const outbox = open(port, storage);
     outbox.add('lobby', { text: 'a' });
-    await vi.waitFor(() => expect(port.requests).toHaveLength(1));
+    await expect.poll(() => port.requests).toHaveLength(1);
     outbox.close();
     outbox.add('lobby', { text: 'b' });
     outbox.flush();
     await new Promise((resolve) => setTimeout(resolve, 20));
     expect(port.requests).toHaveLength(1);
     open(port, storage).flush();
-    await vi.waitFor(() => expect(port.texts).toEqual(['a', 'b']));
+    await expect.poll(() => port.texts).toEqual(['a', 'b']);
   });
 
   test('separates users, even if their IDs look like paths', () => {
@@ -308,7 +308,7 @@ describe('the outbox', () => {
     expect(outbox.list().map(({ text }) => text)).toEqual(['a', 'b']);
     port.online = true;
     outbox.flush();
-    await vi.waitFor(() => expect(port.texts).toEqual(['a', 'b']));
+    await expect.poll(() => port.texts).toEqual(['a', 'b']);
     expect(outbox.list()).toEqual([]);
   });
 
@@ -322,7 +322,7 @@ describe('the outbox', () => {
     outbox.reread();
     port.online = true;
     outbox.flush();
-    await vi.waitFor(() => expect(port.texts).toEqual(['a']));
+    await expect.poll(() => port.texts).toEqual(['a']);
   });
 
   describe('in a storage that became full', () => {
@@ -345,13 +345,13 @@ describe('the outbox', () => {
       port.refuse = ['forbidden', 'forbidden', 'forbidden', 'forbidden'];
       const outbox = full(port);
       outbox.flush();
-      await vi.waitFor(() => expect(port.failures).toEqual(['forbidden']));
+      await expect.poll(() => port.failures).toEqual(['forbidden']);
       expect(port.requests).toHaveLength(1);
       const [item] = outbox.list();
       expect(item).toMatchObject({ text: 'a', failed: 'forbidden' });
       port.refuse = [];
       if (item !== undefined) outbox.retry(item);
-      await vi.waitFor(() => expect(port.texts).toEqual(['a']));
+      await expect.poll(() => port.texts).toEqual(['a']);
       expect(outbox.list()).toEqual([]);
     });
 
@@ -363,7 +363,7 @@ describe('the outbox', () => {
         return { ...item, held: 'h1', failed: 'held' };
       };
       outbox.flush();
-      await vi.waitFor(() => expect(outbox.list()).toMatchObject([{ held: 'h1', failed: 'held' }]));
+      await expect.poll(() => outbox.list()).toMatchObject([{ held: 'h1', failed: 'held' }]);
       expect(port.requests).toHaveLength(1);
       outbox.discard('c1');
       expect(outbox.list()).toEqual([]);
@@ -375,7 +375,7 @@ describe('the outbox', () => {
       const outbox = full(port, { files: [file] });
       const [item] = outbox.list();
       if (item !== undefined) outbox.put({ ...item, files: [{ ...file, id: 'f1' }] });
-      await vi.waitFor(() => expect(port.texts).toEqual(['a']));
+      await expect.poll(() => port.texts).toEqual(['a']);
     });
   });
 

@@ -105,7 +105,7 @@ test('clears the badge when the last unread message is read', async () => {
   const connected = vi.fn();
   // The device cannot be registered, because the test has no server.
   const push = open('ready', connected, [lobby, garden], true);
-  await vi.waitFor(() => expect(connected).toHaveBeenCalled());
+  await expect.poll(() => connected).toHaveBeenCalled();
   push.settle();
   lobby.markRead();
   push.settle();
@@ -113,7 +113,7 @@ test('clears the badge when the last unread message is read', async () => {
   expect(badge).toBe(3);
   garden.markRead();
   push.settle();
-  await vi.waitFor(() => expect(badge).toBe(0));
+  await expect.poll(() => badge).toBe(0);
 });
 
 test.each<[what: string, gone: (push: BrowserPush) => void, left: number[]]>([
@@ -132,11 +132,11 @@ test.each<[what: string, gone: (push: BrowserPush) => void, left: number[]]>([
   push.reset(roomOf('other'));
   push.blocked({ user: '4', blocked: true });
   push.blocked({ user: '2', blocked: false });
-  await vi.waitFor(() => expect(looks).toBe(1));
+  await expect.poll(() => looks).toBe(1);
   await settled();
   expect(seqs()).toEqual([1, 2]);
   gone(push);
-  await vi.waitFor(() => expect(seqs()).toEqual(left));
+  await expect.poll(() => seqs()).toEqual(left);
   await settled();
   expect(seqs()).toEqual(left);
 });

@@ -71,7 +71,7 @@ test('offers a member of a very large room who is behind the first page of a sea
   });
   const suggest = suggestIn(context, root);
   root.dispatchEvent(new Event('input'));
-  await vi.waitFor(() => expect(suggest.draw()).toBeDefined());
+  await expect.poll(() => suggest.draw()).toBeDefined();
 });
 
 test('closes the list of users when the session ends', async () => {
@@ -94,7 +94,7 @@ test('closes the list of users when the session ends', async () => {
   });
   const suggest = suggestIn(context, root);
   root.dispatchEvent(new Event('input'));
-  await vi.waitFor(() => expect(suggest.draw()).toBeDefined());
+  await expect.poll(() => suggest.draw()).toBeDefined();
   // A lost connection also calls this, but the list stays.
   suggest.silent();
   expect(suggest.draw()).toBeDefined();
@@ -139,7 +139,7 @@ test('ignores accents when it finds users, and lists names that start with the q
     root.activeElement = new Field(`@${query}`);
     root.dispatchEvent(new Event('input'));
     const drawn = () => JSON.stringify(suggest.draw());
-    await vi.waitFor(() => expect(drawn()).toContain(name));
+    await expect.poll(() => drawn()).toContain(name);
     expect(drawn()).not.toContain('Bob');
   }
   root.activeElement = new Field('@b');

@@ -31,6 +31,6 @@ test.each([
   thread.silent();
   page = later;
   thread.ready();
-  await vi.waitFor(() => expect(changed).toHaveBeenCalledTimes(2));
+  await expect.poll(() => changed).toHaveBeenCalledTimes(2);
   expect(seqs()).toEqual(expected);
 });

@@ -37,6 +37,6 @@ test.each([
     jump: ({ seq }: { seq?: number }) => jumps.push(seq),
   } as unknown as Context;
   new Visits(context).beginInLauncher();
-  await vi.waitFor(() => expect(jumps).toEqual(opened));
+  await expect.poll(() => jumps).toEqual(opened);
   expect(connected).toHaveBeenCalledTimes(opened.length);
 });

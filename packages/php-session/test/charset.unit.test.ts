@@ -36,7 +36,7 @@ function* textsOf(charset: string): Generator<number[]> {
   // The codes of four bytes for the first planes.
   if (charset === 'gb18030')
     for (const a of size([0x81, 0x82, 0x83, 0x84, 0x90, 0xe3, 0xfe], [0x81, 0x84, 0x90]))
-      for (const b of digits)
+      for (const b of size(digits, [0x30, 0x31, 0x39]))
         for (const c of bytes.slice(0x81, 0xff)) for (const d of digits) yield [a, b, c, d];
 }
 

@@ -34,12 +34,14 @@ const unwrap = (layers: string, bytes: Uint8Array, of = id) =>
     Buffer.from(bytes),
   );
 
+const hexOf = Array.from({ length: 256 }, (_, byte) => `%${byte.toString(16).padStart(2, '0')}`);
+
 /** The encoding that each layer removes; layers.test.ts takes it from PHP. */
 const wrap: Record<string, (bytes: Buffer) => Buffer> = {
   base64: (bytes) => Buffer.from(bytes.toString('base64')),
   inflate: (bytes) => deflateRawSync(bytes),
   zlib: (bytes) => deflateSync(bytes),
-  urldecode: (bytes) => Buffer.from(bytes.toString('hex').replace(/../g, '%$&')),
+  urldecode: (bytes) => Buffer.from(Array.from(bytes, (byte) => hexOf[byte]).join('')),
   unserialize: (bytes) => Buffer.concat([Buffer.from(`s:${bytes.length}:"`), bytes, Buffer.from('";')]),
   'decrypt:KEYFILE'(bytes) {
     const nonce = randomBytes(24);
