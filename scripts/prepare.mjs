@@ -120,11 +120,13 @@ const needs = [
     only: ['test'],
     present: () => onPath('saslpasswd2') || existsSync('/usr/sbin/saslpasswd2'),
   },
+  // The mechanism PLAIN of memcached's logins.
+  { name: 'libsasl2-modules', only: ['test'], present: () => hasFile('sasl2/libplain.so.2') },
   { name: 'haproxy', only: ['test'], present: () => onPath('haproxy') || existsSync('/usr/sbin/haproxy') },
   { name: 'dokuwiki', only: ['test'], present: () => existsSync('/usr/share/dokuwiki/doku.php') },
   { name: 'wordpress', only: ['test'], present: () => existsSync('/usr/share/wordpress/wp-load.php') },
-  { name: 'libfaketime', only: ['test'], present: hasFaketime },
-  { name: 'openjdk-17-jdk-headless', only: ['test'], present: () => onPath('javac') },
+  { name: 'libfaketime', only: ['test'], present: () => hasFile('faketime/libfaketime.so.1') },
+  { name: 'default-jdk-headless', only: ['test'], present: () => onPath('javac') },
   { name: 'maven', only: ['test'], present: () => onPath('mvn') },
   {
     name: 'chromium-headless-shell',
@@ -265,7 +267,7 @@ const hasLibrary = (name) =>
 /** @param {string} path */
 const hasFont = (path) => existsSync(join('/usr/share/fonts/truetype', path));
 
-/** Searches all folders, because the folder's name contains the architecture. */
-function hasFaketime() {
-  return readdirSync('/usr/lib').some((arch) => existsSync(`/usr/lib/${arch}/faketime/libfaketime.so.1`));
+/** Whether a folder of an architecture in /usr/lib has this file. @param {string} path */
+function hasFile(path) {
+  return readdirSync('/usr/lib').some((arch) => existsSync(join('/usr/lib', arch, path)));
 }

@@ -24,7 +24,7 @@ const libraries = join(out, 'libraries');
 const packageOf = {
   aapt2: 'aapt',
   apksigner: 'apksigner',
-  javac: 'openjdk-17-jdk-headless',
+  javac: 'default-jdk-headless',
   mvn: 'maven',
 };
 
