@@ -76,7 +76,7 @@ test('the queue lists each message once with its reports and the messages around
     /Lena Fischer.*That is not what we agreed\..*1 report.*Something else.*board/,
   ]);
   await expect(page).toHaveTitle('(3) Moderation');
-  await expect(heading(page, 'Cheap Watches')).toContainText(/lobby, (today|yesterday)/);
+  await expect(heading(page, 'Cheap Watches')).toContainText(/lobby · (today|yesterday)/);
   await expect(page.getByRole('list', { name: '2 reports' }).getByRole('listitem')).toContainText([
     /Carol Spam or scam: “Third time this week\.”/,
     /Alice Spam or scam/,
@@ -124,7 +124,7 @@ test('the queue lists each message once with its reports and the messages around
   await expect(page.getByText('Removed before: 0')).toBeVisible();
   await page.getByRole('button', { name: 'All 2 messages' }).click();
   await expect(around).toHaveText(['Good morning', 'That is not what we agreed.']);
-  await expect(talk).toContainText(/talk, (today|yesterday)/);
+  await expect(talk).toContainText(/talk · (today|yesterday)/);
   await shot(page, 'moderate-1-all');
   await page.getByRole('button', { name: 'Around the message' }).click();
   await expect(around).toHaveText(['That is not what we agreed.']);

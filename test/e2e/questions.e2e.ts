@@ -28,7 +28,7 @@ test('a visitor asks the team, which answers', async ({ alice, bob, visitor, sit
     await page.goto(`${url}?id=7&PHPSESSID=0123456789abcdef0123456789abcdef`);
     await page.getByRole('button', { name: 'Ask us' }).click();
     await expect(chat.getByText('We answer from 9 to 5.')).toBeVisible();
-    await expect(chat.locator('.faces')).toContainText('Alice');
+    await expect(chat.locator('.team-faces')).toContainText('Alice');
     await visitor.shot('question-form');
     expect(await faultsIn(page)).toEqual([]);
   });

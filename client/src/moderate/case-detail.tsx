@@ -84,7 +84,7 @@ export class CaseDetail extends Component<Props> {
             <span class="titles">
               <bdi>{strings.name(user)}</bdi>
               <small>
-                <bdi>{roomName(room, context)}</bdi>, {strings.dayWithin(at)}, {strings.time(at)}
+                <bdi>{roomName(room, context)}</bdi> · {strings.onDay(strings.dayWithin(at), at)}
               </small>
             </span>
           </h2>

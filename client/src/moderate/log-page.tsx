@@ -276,7 +276,7 @@ export class LogPage implements Part {
           <time dateTime={new Date(at).toISOString()} title={strings.fullTime(at)}>
             {startOfDay(at) === startOfDay(strings.now)
               ? strings.time(at)
-              : `${listTime(at, strings)}, ${strings.time(at)}`}
+              : strings.onDay(listTime(at, strings), at)}
           </time>
         </td>
         <td>
@@ -310,7 +310,7 @@ export class LogPage implements Part {
     if (to?.done !== undefined) return `${words}: ${strings.text(`mod.done.${to.done}`)}`;
     if (to?.role !== undefined)
       return `${words}: ${strings.text(to.role === 'member' ? 'mod.member' : `people.${to.role}`)}`;
-    if (to?.until !== undefined) return `${words}, ${this.#until(to.until)}`;
+    if (to?.until !== undefined) return strings.list([words, this.#until(to.until)]);
     return words;
   }
 

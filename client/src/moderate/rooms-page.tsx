@@ -210,7 +210,7 @@ export class RoomsPage implements Part {
             <button
               type="button"
               class="icon"
-              aria-label={`${strings.text('restricted.title')}, ${summary.name}`}
+              aria-label={strings.list([strings.text('restricted.title'), summary.name])}
               aria-haspopup="dialog"
               onClick={() =>
                 dialog((close) => <Restricted context={this.#context} room={room} close={close} />)

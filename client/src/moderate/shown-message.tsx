@@ -83,12 +83,13 @@ function By({ context, user, at, room, threadOnly }: ByProps) {
     <div class="by">
       <bdi>{strings.name(user)}</bdi>
       <time dateTime={new Date(at).toISOString()} title={strings.fullTime(at)}>
-        {room !== undefined && (
+        {room === undefined ? (
+          strings.time(at)
+        ) : (
           <>
-            <bdi>{roomName(room, context)}</bdi>, {strings.dayWithin(at)},{' '}
+            <bdi>{roomName(room, context)}</bdi> · {strings.onDay(strings.dayWithin(at), at)}
           </>
         )}
-        {strings.time(at)}
       </time>
       {threadOnly && (
         <small class="thread-only">

@@ -81,7 +81,7 @@ export class Strings {
 
   /** Returns the parts that are there as a list without "and". */
   list(parts: readonly (string | false | undefined)[]): string {
-    return parts.filter(Boolean).join(this.text('list.comma'));
+    return parts.filter(Boolean).join(this.text('comma'));
   }
 
   /** Returns a user's name. For an erased user, the server's name is in the server's language. */
@@ -142,8 +142,13 @@ export class Strings {
     return new Intl.RelativeTimeFormat(this.locale, { numeric: 'auto' }).format(-days, 'day');
   }
 
+  /** Returns a day, which is given in words, with the time of `at`. */
+  onDay(day: string, at: number): string {
+    return `${day}${this.text('onDay')}${this.time(at)}`;
+  }
+
   lastHere(at: number): string {
-    return this.text('person.lastHere', { when: `${this.dayWithin(at)}, ${this.time(at)}` });
+    return this.text('person.lastHere', { when: this.onDay(this.dayWithin(at), at) });
   }
 
   day(at: number, now = this.now): string {

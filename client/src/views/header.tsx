@@ -37,7 +37,7 @@ export function Header(props: Props) {
       <button
         type="button"
         class={elsewhere > 0 ? 'icon back wide' : 'icon back'}
-        aria-label={elsewhere > 0 ? `${label}, ${strings.text('rooms.unread', { n: elsewhere })}` : label}
+        aria-label={strings.list([label, elsewhere > 0 && strings.text('rooms.unread', { n: elsewhere })])}
         onClick={back}
       >
         <Icon name="back" />

@@ -240,7 +240,7 @@ export class RoomFiles extends Component<Props, State> implements Follower {
   #by({ user, sentAt }: Message): string {
     const { chat, strings } = this.props.context;
     const name = user.id === chat.me?.id ? strings.text('msg.you') : strings.name(user);
-    return `${name}, ${listTime(sentAt, strings)}`;
+    return strings.list([name, listTime(sentAt, strings)]);
   }
 
   #month(at: number): string {

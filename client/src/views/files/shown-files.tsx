@@ -98,7 +98,7 @@ function aboutFile(
   { strings }: Pick<Context, 'strings'>,
 ): string {
   const [, ending] = /\.([^.]{1,11})$/.exec(name) ?? [];
-  return `${ending?.toUpperCase() ?? type}, ${fileSize(size, strings)}`;
+  return strings.list([ending?.toUpperCase() ?? type, fileSize(size, strings)]);
 }
 
 /** The icon of a file, its name, type and size. */

@@ -42,7 +42,7 @@ export function when(at: number, strings: Strings, zone = false): string {
   }).format(at);
   const parts = zone ? new Intl.DateTimeFormat(locale, { timeZoneName: 'short' }).formatToParts(at) : [];
   const { value } = parts.find(({ type }) => type === 'timeZoneName') ?? {};
-  return `${day}, ${strings.time(at)}${value === undefined ? '' : ` ${value}`}`;
+  return `${strings.onDay(day, at)}${value === undefined ? '' : ` ${value}`}`;
 }
 
 /** Formats a time like `when`, but names today and tomorrow. */
@@ -50,5 +50,5 @@ export function nearWhen(at: number, now: number, strings: Strings): string {
   const days = Math.round((startOfDay(at) - startOfDay(now)) / (24 * HOUR));
   if (days > 1) return when(at, strings);
   const day = new Intl.RelativeTimeFormat(strings.locale, { numeric: 'auto' }).format(days, 'day');
-  return `${day.charAt(0).toLocaleUpperCase(strings.locale)}${day.slice(1)}, ${strings.time(at)}`;
+  return strings.onDay(`${day.charAt(0).toLocaleUpperCase(strings.locale)}${day.slice(1)}`, at);
 }

@@ -424,7 +424,7 @@ function isRefused(state: MessageState): boolean {
 
 /** The time of an edit, in words. */
 export function editedAt(at: number, strings: Strings): string {
-  return strings.text('msg.editedAt', { when: `${strings.dayWithin(at)}, ${strings.time(at)}` });
+  return strings.text('msg.editedAt', { when: strings.onDay(strings.dayWithin(at), at) });
 }
 
 /** Whether the text may need more than `LONG_LINES` lines. Even in the narrowest element a line has ten characters. */

@@ -101,7 +101,9 @@ function whenOf({ start, end }: NonNullable<Poll['event']>, { locale, now }: Str
     hour: 'numeric',
     minute: '2-digit',
   });
-  return end === undefined ? format.format(start) : format.formatRange(start, end);
+  const words = end === undefined ? format.format(start) : format.formatRange(start, end);
+  // In narrow cards, the half of the day would be alone in a line.
+  return words.replace(/(?<=\d) (?=\p{L}+\.?$)/u, '\u00a0');
 }
 
 /** Saves the event as a file that calendar programs open. */

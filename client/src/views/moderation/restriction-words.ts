@@ -36,5 +36,5 @@ export function timeToCome(at: number, strings: Strings): string {
   const day = isTomorrow
     ? new Intl.RelativeTimeFormat(strings.locale, { numeric: 'auto' }).format(1, 'day')
     : strings.dayWithin(at);
-  return `${day}, ${strings.time(at)}`;
+  return strings.onDay(day, at);
 }

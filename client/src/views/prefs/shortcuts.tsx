@@ -29,7 +29,7 @@ function shortcuts(strings: Strings) {
   const onMessage = [
     [[enter], 'keys.menu'],
     [['R'], 'action.reply'],
-    [['T'], 'replies.title'],
+    [['T'], 'replies.inThread'],
     [['+'], 'react.add'],
     [['E'], 'action.edit'],
     [['F'], 'forward.title'],

@@ -282,7 +282,7 @@ class Asking implements Follower {
 export function Faces({ team, context }: { readonly team: readonly User[]; readonly context: Context }) {
   if (team.length === 0) return null;
   return (
-    <div class="faces">
+    <div class="team-faces">
       {team.map((user) => (
         <span key={user.id}>
           <Avatar user={user} />

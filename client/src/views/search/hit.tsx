@@ -55,6 +55,6 @@ function Where({ context: { chat, strings }, id }: { readonly context: Context; 
 
 /** Returns the time, before today with the day. */
 function sentAt(at: number, strings: Strings, now = strings.now): string {
-  const time = strings.time(at);
-  return startOfDay(at) === startOfDay(now) ? time : `${shortDate(at, strings.locale, now)}, ${time}`;
+  if (startOfDay(at) === startOfDay(now)) return strings.time(at);
+  return strings.onDay(shortDate(at, strings.locale, now), at);
 }

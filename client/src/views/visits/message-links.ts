@@ -84,9 +84,9 @@ export class MessageLinks {
     const at = this.#timeOf(room, seq);
     if (at === null) return undefined;
     const time = listTime(at, strings);
-    const clock = strings.time(at);
+    const isToday = time === strings.time(at);
     return {
-      text: strings.text('copyLink.shown', { room: name, time: time === clock ? time : `${time}, ${clock}` }),
+      text: strings.text('copyLink.shown', { room: name, time: isToday ? time : strings.onDay(time, at) }),
       open: () => jump({ room: id, seq }),
     };
   }
