@@ -39,6 +39,7 @@ import androidx.compose.ui.semantics.heading
 import androidx.compose.ui.semantics.semantics
 import androidx.compose.ui.text.font.FontWeight
 import androidx.compose.ui.viewinterop.AndroidView
+import java.net.URISyntaxException
 
 /**
  * Shows the site's own page for a login or logout, and the pages to which it leads, such as the registration.
@@ -112,17 +113,27 @@ private fun Page(address: String, onPage: () -> Unit, onCrash: () -> Unit) {
     )
 }
 
-/** Opens mail addresses and telephone numbers, which web views cannot. */
+/** Opens what web views cannot, such as mail addresses, telephone numbers, and the app of a login service. */
 private fun openInApp(view: WebView, address: Uri): Boolean {
-    val action = when (address.scheme) {
-        "mailto" -> Intent.ACTION_SENDTO
-        "tel" -> Intent.ACTION_DIAL
-        else -> return false
+    val intent = when (address.scheme) {
+        "http", "https", "about", "blob", "data", "javascript", "file", "content" -> return false
+        "mailto" -> Intent(Intent.ACTION_SENDTO, address)
+        "tel" -> Intent(Intent.ACTION_DIAL, address)
+        // A page may only open what it may open in browsers.
+        "intent" -> try {
+            Intent.parseUri(address.toString(), Intent.URI_INTENT_SCHEME).addCategory(Intent.CATEGORY_BROWSABLE).setComponent(null)
+                .apply { selector = null }
+        } catch (_: URISyntaxException) {
+            return true
+        }
+        else -> Intent(Intent.ACTION_VIEW, address).addCategory(Intent.CATEGORY_BROWSABLE)
     }
     try {
-        view.context.startActivity(Intent(action, address))
+        view.context.startActivity(intent)
     } catch (_: ActivityNotFoundException) {
         // The device has no app for it.
+    } catch (_: SecurityException) {
+        // The app does not allow it.
     }
     return true
 }

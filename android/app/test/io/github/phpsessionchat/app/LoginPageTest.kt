@@ -15,6 +15,7 @@ import androidx.compose.ui.test.onNodeWithText
 import androidx.compose.ui.test.performClick
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertFalse
+import org.junit.Assert.assertNull
 import org.junit.Assert.assertNotSame
 import org.junit.Assert.assertTrue
 import org.junit.Test
@@ -88,7 +89,20 @@ class LoginPageTest : ScreenTest() {
         assertTrue(client.shouldOverrideUrlLoading(page, requestOf("mailto:help@example.org")))
         val opened = shadowOf(activity).nextStartedActivity
         assertEquals(Intent.ACTION_SENDTO to Uri.parse("mailto:help@example.org"), opened.action to opened.data)
-        assertFalse(client.shouldOverrideUrlLoading(page, requestOf("intent://example.org")))
+    }
+
+    @Test
+    fun opensTheAppOfALoginServiceAsABrowserWould() {
+        showLogin()
+        val own = "component=${activity.packageName}/.MainActivity"
+        for (address in listOf("bank-id://sign?id=1", "intent://sign?id=1#Intent;scheme=bank-id;$own;end")) {
+            assertTrue(client.shouldOverrideUrlLoading(page, requestOf(address)))
+            val opened = shadowOf(activity).nextStartedActivity
+            assertEquals(Intent.ACTION_VIEW to Uri.parse("bank-id://sign?id=1"), opened.action to opened.data)
+            assertEquals(setOf(Intent.CATEGORY_BROWSABLE), opened.categories)
+            assertNull(opened.component)
+        }
+        assertTrue(client.shouldOverrideUrlLoading(page, requestOf("intent:%#Intent;end;;")))
     }
 
     /** Asks for files as the page does. Returns what the page gets. */
