@@ -46,7 +46,7 @@ internal class SmallerPicture(val bytes: ByteArray, val ending: String)
  */
 @RequiresApi(28)
 internal fun ContentResolver.smallerPicture(uri: Uri, size: Long): SmallerPicture? = try {
-    val target = TARGETS[getType(uri)]
+    val target = TARGETS[getType(uri)] ?: TARGETS[bounds(uri).outMimeType]
     if (target == null) null else encode(uri, size, target)
 } catch (_: IOException) {
     // The server decides about a file that this device cannot read.
@@ -59,10 +59,16 @@ internal fun ContentResolver.smallerPicture(uri: Uri, size: Long): SmallerPictur
     null
 }
 
-@RequiresApi(28)
-private fun ContentResolver.encode(uri: Uri, size: Long, target: Target): SmallerPicture? {
+/** Reads the type and the size of a picture. Some providers do not know the type. */
+private fun ContentResolver.bounds(uri: Uri): BitmapFactory.Options {
     val bounds = BitmapFactory.Options().apply { inJustDecodeBounds = true }
     openInputStream(uri)?.use { BitmapFactory.decodeStream(it, null, bounds) }
+    return bounds
+}
+
+@RequiresApi(28)
+private fun ContentResolver.encode(uri: Uri, size: Long, target: Target): SmallerPicture? {
+    val bounds = bounds(uri)
     val scale = minOf(1.0, MAX_SIDE.toDouble() / maxOf(bounds.outWidth, bounds.outHeight))
     val isSmall = scale == 1.0 && size <= MAX_BYTES
     if (bounds.outWidth <= 0 || size > MAX_DECODED_BYTES || (isSmall && !target.isAlways)) return null
