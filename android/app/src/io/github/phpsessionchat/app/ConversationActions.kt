@@ -355,16 +355,8 @@ private class RoomActions(
         val conversation = chat.conversation.value?.takeIf { it.room == room }
         val attached = unsentUploads(chat.uploads.value, conversation?.entries.orEmpty()).count { it.room == room && it.failed == null }
         val fitting = files.take((limit - attached).coerceAtLeast(0))
-        scope.launch {
-            if (fitting.size < files.size) launch { notices.say(context.getString(R.string.file_tooMany, "$limit")) }
-            for (uri in fitting) {
-                try {
-                    app.draftFiles.attach(room, uri, context.contentResolver)
-                } catch (_: IOException) {
-                    notices.show("unreadable")
-                }
-            }
-        }
+        if (fitting.size < files.size) scope.launch { notices.say(context.getString(R.string.file_tooMany, "$limit")) }
+        app.draftFiles.attach(room, fitting, context.contentResolver) { report("unreadable") }
     }
 
     override fun sendVoice(replyTo: Long, threadOnly: Boolean) {

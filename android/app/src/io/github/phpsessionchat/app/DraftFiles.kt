@@ -16,7 +16,7 @@ import kotlinx.coroutines.withContext
  * The files that the user has attached and not sent yet. Their uploads end with the process, and so does the permission to
  * read them, so the next process uploads copies. Use it on the main thread.
  */
-class DraftFiles(private val chat: AndroidChat, private val copies: FileCopies, scope: CoroutineScope) {
+class DraftFiles(private val chat: AndroidChat, private val copies: FileCopies, private val scope: CoroutineScope) {
     /** The copies of this process's uploads, with the key of the upload. Null until it starts. */
     private val keys = mutableMapOf<File, String?>()
 
@@ -31,8 +31,25 @@ class DraftFiles(private val chat: AndroidChat, private val copies: FileCopies, 
         }
     }
 
-    /** Uploads a file. @throws IOException if it cannot be read */
-    suspend fun attach(room: String, uri: Uri, resolver: ContentResolver) {
+    /**
+     * Uploads files, also if the user leaves the room meanwhile.
+     *
+     * @param onUnreadable called for each file that cannot be read
+     */
+    fun attach(room: String, files: List<Uri>, resolver: ContentResolver, onUnreadable: () -> Unit) {
+        scope.launch {
+            for (uri in files) {
+                try {
+                    attach(room, uri, resolver)
+                } catch (_: IOException) {
+                    onUnreadable()
+                }
+            }
+        }
+    }
+
+    /** @throws IOException if the file cannot be read */
+    private suspend fun attach(room: String, uri: Uri, resolver: ContentResolver) {
         val file = withContext(Dispatchers.IO) { resolver.newFile(uri) }
         // The server would reject it.
         if (file.size > (chat.me.value?.fileLimit ?: 0)) {
@@ -63,12 +80,8 @@ class DraftFiles(private val chat: AndroidChat, private val copies: FileCopies, 
     fun send(files: List<Upload>) {
         for (file in files) {
             val copy = copyOf(file.key) ?: continue
-            if (file.file != null) {
-                delete(copy)
-            } else {
-                sent += copy
-                copies.release(copy)
-            }
+            // The next process uploads it as a draft again, because the upload ends with this one.
+            if (file.file != null) delete(copy) else sent += copy
         }
     }
 

@@ -56,11 +56,6 @@ class FileCopies(private val folder: File, private val maxBytes: Long) {
 
     private fun read(copy: File) = NewFile.of(name(copy).readText(), content(copy).length()) { content(copy).inputStream() }
 
-    /** The copy can still be read in this process. The next process deletes it. */
-    fun release(copy: File) {
-        name(copy).delete()
-    }
-
     fun delete(copy: File) {
         copy.deleteRecursively()
     }

@@ -65,18 +65,6 @@ class FileCopiesTest {
     }
 
     @Test
-    fun aReleasedFileCanBeReadUntilTheProcessEnds() {
-        val copies = open()
-        val copy = copies.next("lobby")
-        val kept = copies.write(copy, file("oak"), emptySet())!!
-        copies.release(copy)
-        assertEquals("oak", kept.source.open().reader().readText())
-        assertEquals(emptyMap<File, NewFile>(), copies.list("lobby"))
-        open()
-        assertFalse(copy.exists())
-    }
-
-    @Test
     fun deletesOneFileAndAllFiles() {
         val copies = open()
         copies.delete(copies.keep("lobby", "oak"))
