@@ -98,6 +98,9 @@ private fun Chat(app: AppParts, connection: ConnectionState.Kind) {
     val composing = rememberSaveable(user.id, room, saver = Composing.saver, key = "composing ${user.id} $room") {
         Composing(app.drafts.texts.value[room].orEmpty())
     }
+    val draft = app.drafts.texts.collectAsStateWithLifecycle().value[room]
+    // The answer of a notification may have become a draft. What the user types is stored at once, so it is equal.
+    LaunchedEffect(room, draft) { if (room != null) composing.adopt(app.drafts.texts.value[room].orEmpty()) }
     LaunchedEffect(room) { navigation.keepScreensOf(room) }
     LaunchedEffect(user.id, OpenedLink.waiting) { OpenedLink.showTo(user.id) }
     LaunchedEffect(user.id, Shared.waiting) { Shared.showTo(user.id) }

@@ -51,6 +51,9 @@ import io.github.phpsessionchat.ScheduledMessage
 import io.github.phpsessionchat.Upload
 import io.github.phpsessionchat.User
 
+/** A longer text is not part of the saved state, which Android limits to 1 MB for the whole app. */
+private const val MAX_SAVED_LENGTH = 50_000
+
 /** What the user is writing in a room. */
 class Composing(draft: String) {
     var field by mutableStateOf(atEnd(draft))
@@ -99,6 +102,11 @@ class Composing(draft: String) {
         isEditImportant = message.important
         field = atEnd(message.textWithNames())
         mentioned += message.mentions.map { it.user }
+    }
+
+    /** Takes a stored draft, which differs only if something else than this field wrote it. */
+    fun adopt(draft: String) {
+        if (editing == null && field.text != draft) field = atEnd(draft)
     }
 
     fun append(text: String) {
@@ -174,6 +182,8 @@ class Composing(draft: String) {
         /** Keeps what the user is writing when Android recreates the screen, for example after a change of the theme. */
         val saver = listSaver<Composing, Any?>(
             save = {
+                // Android ends apps with a large state. The draft is stored elsewhere.
+                if (it.field.text.length + it.interrupted.length > MAX_SAVED_LENGTH) return@listSaver emptyList()
                 val mentioned = it.mentioned.flatMap { user -> listOf(user.id, user.name) }
                 val important = booleanArrayOf(it.isDraftImportant, it.isEditImportant)
                 listOf(it.field.text, it.replyTo?.let(::write), it.editing?.let(::write), it.interrupted, ArrayList(mentioned), important)

@@ -67,7 +67,12 @@ fun SendButton(composing: Composing, uploads: List<Upload>, actions: Conversatio
         if (showsTimes) {
             SendLaterMenu(onClose = { showsTimes = false }, actions::openScheduled) { at ->
                 val text = composing.field.text
-                actions.schedule(composing.toMessage(emptyList(), threadOnly), at) { if (composing.field.text == text) composing.clear() }
+                actions.schedule(composing.toMessage(emptyList(), threadOnly), at) {
+                    if (composing.field.text == text) {
+                        actions.draft("")
+                        composing.clear()
+                    }
+                }
             }
         }
     }

@@ -62,7 +62,7 @@ fun ThreadScreen(app: AppParts, screen: Screen.Thread) {
     val actions = rememberActions(app, room, host)
     val composing = rememberSaveable(saver = Composing.saver, key = "composing ${me?.user?.id}") {
         val answered = conversation?.entries?.find { replyTo != 0L && it.message?.seq == replyTo }?.message
-        Composing("").apply { answered?.let(::reply) }
+        Composing(app.drafts.reply(room, number)).apply { answered?.let(::reply) }
     }
     val replied = loader.replied
     ThreadView(
@@ -74,7 +74,7 @@ fun ThreadScreen(app: AppParts, screen: Screen.Thread) {
         connection,
         composing,
         uploads.filter { it.room == room },
-        remember(actions) { ThreadActions(actions, app, room) },
+        remember(actions) { ThreadActions(actions, app, room, number) },
         host,
         hasFailed = loader.hasFailed,
         onLoadOlder = loader::loadOlder,
@@ -83,14 +83,21 @@ fun ThreadScreen(app: AppParts, screen: Screen.Thread) {
 }
 
 /** What the user can do in a thread. */
-private class ThreadActions(inRoom: ConversationActions, private val app: AppParts, override val room: String) :
-    ConversationActions by inRoom {
+private class ThreadActions(
+    inRoom: ConversationActions,
+    private val app: AppParts,
+    override val room: String,
+    private val number: Long,
+) : ConversationActions by inRoom {
     override fun close() = app.navigation.back()
 
     // The draft of the room stays.
-    override fun send(message: NewMessage, files: List<Upload>) = app.send(room, message, files)
+    override fun send(message: NewMessage, files: List<Upload>) {
+        app.send(room, message, files)
+        draft("")
+    }
 
-    override fun draft(text: String) = Unit
+    override fun draft(text: String) = app.drafts.putReply(room, number, text)
 
     override fun jumpTo(seq: Long) = app.navigation.openMessage(room, seq)
 }

@@ -80,4 +80,21 @@ class ComposingTest {
         }
         assertEquals("Ask @Bob Keller, mentions 2 at 4", Samples.textOf(recreated(composing).toMessage(emptyList(), threadOnly = false)))
     }
+
+    @Test
+    fun takesAStoredDraftExceptDuringAnEdit() {
+        val composing = Composing("Wait for")
+        composing.adopt("Wait for\nOn my way")
+        assertEquals("Wait for\nOn my way", composing.field.text)
+        composing.edit(Samples.found[0])
+        val text = composing.field.text
+        composing.adopt("Something else")
+        assertEquals(text, composing.field.text)
+    }
+
+    @Test
+    fun doesNotPutAHugeTextIntoTheSavedState() {
+        val composing = Composing("a".repeat(60_000))
+        assertNull(with(Composing.saver) { SaverScope { it is Serializable }.save(composing) })
+    }
 }

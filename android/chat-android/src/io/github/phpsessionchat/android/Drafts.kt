@@ -37,8 +37,27 @@ class Drafts(context: Context) {
         mutableTexts.value = if (text.isEmpty()) mutableTexts.value - room else mutableTexts.value + (room to text)
     }
 
+    /** Adds a text to the draft of a room, also before the drafts are opened. */
+    fun append(room: String, text: String) {
+        val before = stored.getString(ROOM + room, null)
+        put(room, if (before == null) text else "$before\n$text")
+    }
+
+    /** Returns the draft of a reply in a thread. */
+    fun reply(room: String, thread: Long): String = stored.getString(keyOf(room, thread), null).orEmpty()
+
+    /** Stores the draft of a reply in a thread. An empty text deletes it. */
+    fun putReply(room: String, thread: Long, text: String) {
+        val edit = stored.edit()
+        if (text.isEmpty()) edit.remove(keyOf(room, thread)) else edit.putString(keyOf(room, thread), text)
+        edit.apply()
+    }
+
+    private fun keyOf(room: String, thread: Long) = "$THREAD$thread/$room"
+
     private companion object {
         const val USER = "user"
+        const val THREAD = "thread/"
         const val ROOM = "room/"
     }
 }
