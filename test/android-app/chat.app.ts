@@ -232,6 +232,9 @@ test('the app shows the message of a push, sends the answer to its notification,
   const unread = async () => (await dora.request('read:mark', { room: room.id, seq: 0 })).room.unread;
   await expect.poll(unread).toBe(0);
   dora.close();
+  await app.until(/the app waits for a reply in a thread/);
+  const reply = { room: room.id, text: 'The blue one', replyTo: 2, threadOnly: true, clientId: newClientId() };
+  await bob.request('message:send', reply);
   await expectSuccess(app);
   bob.close();
 });

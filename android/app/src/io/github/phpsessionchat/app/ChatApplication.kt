@@ -2,6 +2,7 @@ package io.github.phpsessionchat.app
 
 import android.app.Application
 import android.content.pm.PackageManager
+import android.content.res.Configuration
 import android.webkit.CookieManager
 import android.webkit.WebStorage
 import coil.ImageLoader
@@ -22,6 +23,8 @@ import kotlin.coroutines.resume
 import kotlin.coroutines.suspendCoroutine
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.MainScope
+import kotlinx.coroutines.flow.filterNotNull
+import kotlinx.coroutines.flow.first
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.withContext
 
@@ -55,17 +58,7 @@ open class ChatApplication : Application(), ImageLoaderFactory {
 
     override fun onCreate() {
         super.onCreate()
-        val look = ChatNotifications.Look(
-            icon = R.drawable.ic_message,
-            screen = MainActivity::class.java,
-            channelName = getString(R.string.rooms_heading),
-            newMessage = getString(R.string.prefs_sample),
-            logIn = getString(R.string.ended_expired_text),
-            reply = getString(R.string.action_reply),
-            markRead = getString(R.string.msg_markRead),
-            notSent = getString(R.string.msg_failed),
-        )
-        notifications = ChatNotifications(this, chat, drafts, look)
+        notifications = ChatNotifications(this, chat, drafts, lookOfNotifications())
         chat.connectWhileVisible(this)
         // Uploads end with the process.
         recordings(this).deleteRecursively()
@@ -74,6 +67,23 @@ open class ChatApplication : Application(), ImageLoaderFactory {
             chat.access.collect { if (it == Access.Ended(Reason.LOGOUT) || it == Access.Ended(Reason.USER_CHANGED)) forgetUser() }
         }
     }
+
+    override fun onConfigurationChanged(newConfig: Configuration) {
+        super.onConfigurationChanged(newConfig)
+        // The language may have changed.
+        notifications.look = lookOfNotifications()
+    }
+
+    private fun lookOfNotifications() = ChatNotifications.Look(
+        icon = R.drawable.ic_message,
+        screen = MainActivity::class.java,
+        channelName = getString(R.string.rooms_heading),
+        newMessage = getString(R.string.prefs_sample),
+        logIn = getString(R.string.ended_expired_text),
+        reply = getString(R.string.action_reply),
+        markRead = getString(R.string.msg_markRead),
+        notSent = getString(R.string.msg_failed),
+    )
 
     private fun open(user: User) {
         // The login of the last user may have expired, or ended while the app was closed.
@@ -92,6 +102,15 @@ open class ChatApplication : Application(), ImageLoaderFactory {
             WebStorage.getInstance().deleteAllData()
             visits?.withoutVisits { removeCookies() } ?: removeCookies()
             chat.client.start()
+        }
+    }
+
+    /** Ends a due reminder, once the reminders are loaded. */
+    fun endReminder(room: String, seq: Long) {
+        scope.launch {
+            val reminder = chat.reminders.filterNotNull().first().find { it.due && it.room == room && it.seq == seq }
+            // Without a connection, the reminder stays.
+            if (reminder != null) chat.client.deleteReminder(reminder, null)
         }
     }
 

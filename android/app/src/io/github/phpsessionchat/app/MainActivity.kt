@@ -66,7 +66,14 @@ class MainActivity : ComponentActivity() {
     }
 
     private fun open(target: ChatNotifications.Target) {
-        if (target.seq == 0L) navigation.openRoom(target.room) else OpenedLink.receive(linkTo(target.room, target.seq, this), this)
+        when {
+            target.isReminder -> {
+                navigation.openMessage(target.room, target.seq)
+                app.endReminder(target.room, target.seq)
+            }
+            target.seq == 0L -> navigation.openRoom(target.room)
+            else -> OpenedLink.receive(linkTo(target.room, target.seq, this), this)
+        }
     }
 
     override fun onUserInteraction() = app.chat.noteActivity()

@@ -30,12 +30,13 @@ class AnswerTest {
     fun anAnswerThatCannotBeSentBecomesADraft() {
         shadowOf(app).grantPermissions(Manifest.permission.POST_NOTIFICATIONS)
         app.drafts.openFor("1")
+        app.drafts.put("lobby", "Wait for")
         val answer = Intent(app, ChatNotifications.ReplyReceiver::class.java).setAction("lobby")
         val field = RemoteInput.Builder("reply").build()
         RemoteInput.addResultsToIntent(arrayOf(field), answer, Bundle().apply { putString("reply", "On my way") })
         app.sendBroadcast(answer)
         ShadowLooper.idleMainLooper(10, TimeUnit.SECONDS)
-        assertEquals(mapOf("lobby" to "On my way"), app.drafts.texts.value)
+        assertEquals(mapOf("lobby" to "Wait for\nOn my way"), app.drafts.texts.value)
         val shown = app.getSystemService(NotificationManager::class.java).activeNotifications.single().notification
         assertEquals("Not sent.", shown.extras.getString(Notification.EXTRA_TITLE))
         assertEquals("On my way", shown.extras.getString(Notification.EXTRA_TEXT))

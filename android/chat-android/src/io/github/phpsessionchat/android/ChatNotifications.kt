@@ -19,11 +19,14 @@ import androidx.core.content.IntentCompat
 import androidx.lifecycle.Lifecycle
 import androidx.lifecycle.ProcessLifecycleOwner
 import io.github.phpsessionchat.ChatError
+import io.github.phpsessionchat.Message
 import io.github.phpsessionchat.Reminder
+import io.github.phpsessionchat.RepliesPage
 import io.github.phpsessionchat.RoomSummary
 import kotlinx.coroutines.MainScope
 import kotlinx.coroutines.delay
 import kotlinx.coroutines.flow.combine
+import kotlinx.coroutines.flow.filterNotNull
 import kotlinx.coroutines.flow.first
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.withTimeoutOrNull
@@ -67,7 +70,7 @@ private val FINAL_ERRORS = setOf("unknown_room", "forbidden", ChatError.OFFLINE)
  *
  * @param drafts keeps an answer that could not be sent; null: the answer is lost
  */
-class ChatNotifications(private val context: Context, private val chat: AndroidChat, private val drafts: Drafts?, private val look: Look) {
+class ChatNotifications(private val context: Context, private val chat: AndroidChat, private val drafts: Drafts?, look: Look) {
     /**
      * How notifications look.
      *
@@ -88,6 +91,13 @@ class ChatNotifications(private val context: Context, private val chat: AndroidC
         val notSent: String,
     )
 
+    /** Set it again when the language changes. */
+    var look = look
+        set(value) {
+            field = value
+            createChannel()
+        }
+
     private val manager = NotificationManagerCompat.from(context)
     private val scope = MainScope()
     private var token: String? = null
@@ -100,13 +110,20 @@ class ChatNotifications(private val context: Context, private val chat: AndroidC
 
     init {
         current = this
-        manager.createNotificationChannel(NotificationChannel(CHANNEL, look.channelName, NotificationManager.IMPORTANCE_HIGH))
+        createChannel()
         // Registers again, because the user may have changed.
         scope.launch { chat.me.collect { if (it != null) launch { register() } } }
         scope.launch {
             chat.access.collect {
                 if (it is Access.Ended || it is Access.Refused) manager.cancelAll()
                 if (it == Access.Granted) manager.cancel(LOGIN, UNREAD)
+            }
+        }
+        // Reminders that the user has seen, here or on another device.
+        scope.launch {
+            chat.reminders.filterNotNull().collect { reminders ->
+                val due = reminders.filter { it.due }.map { it.room }
+                for (shown in manager.activeNotifications) if (shown.id == REMINDER && shown.tag !in due) manager.cancel(shown.tag, REMINDER)
             }
         }
         // Rooms that the user has read on another device. An older list may not know the message of a push.
@@ -116,6 +133,10 @@ class ChatNotifications(private val context: Context, private val chat: AndroidC
             }
         }
     }
+
+    /** Also renames it. */
+    private fun createChannel() =
+        manager.createNotificationChannel(NotificationChannel(CHANNEL, look.channelName, NotificationManager.IMPORTANCE_HIGH))
 
     /** Registers this device with its token of the push service. Call it at each start, and when the token changes. */
     fun useToken(token: String) {
@@ -173,8 +194,8 @@ class ChatNotifications(private val context: Context, private val chat: AndroidC
             return
         }
         // Another person may use the device now.
-        if (hasLogin == null) notify(Target(room, 0), look.newMessage, look.logIn, null, id, notLoaded = seq)
-        else notify(Target(room, 0), titleOf(room) ?: look.newMessage, null, null, id, notLoaded = seq)
+        if (hasLogin == null) notify(targetOf(room, id, seq), look.newMessage, look.logIn, null, id, notLoaded = seq)
+        else notify(targetOf(room, id, seq), titleOf(room) ?: look.newMessage, null, null, id, notLoaded = seq)
         PushJob.schedule(context)
     }
 
@@ -187,10 +208,12 @@ class ChatNotifications(private val context: Context, private val chat: AndroidC
     private suspend fun hasNewLogin(): Boolean? =
         if (chat.visits == null) false else withTimeoutOrNull(MAX_MS) { chat.whileConnected { chat.awaitLogin() } }
 
+    private fun targetOf(room: String, id: Int, seq: Long) = if (id == REMINDER) Target(room, seq, isReminder = true) else Target(room, 0)
+
     private fun titleOf(room: String) = chat.rooms.value.find { it.id == room && it.member }?.let { it.with?.name ?: it.name }
 
     private fun show(room: String, id: Int, loaded: Loaded, isUpdate: Boolean = false) = when (loaded) {
-        is Last -> notify(Target(room, 0), loaded.title, loaded.text, loaded, id, isUpdate = isUpdate)
+        is Last -> notify(targetOf(room, id, loaded.seq), loaded.title, loaded.text, loaded, id, isUpdate = isUpdate)
         NoMessage -> manager.cancel(room, id)
     }
 
@@ -217,7 +240,8 @@ class ChatNotifications(private val context: Context, private val chat: AndroidC
     /** What the server answered about a push. */
     private sealed interface Loaded
 
-    private class Last(val title: String, val seq: Long, val text: String?, val author: String) : Loaded
+    /** @param isReply whether it is shown only in a thread, where the field for an answer does not write */
+    private class Last(val title: String, val seq: Long, val text: String?, val author: String, val isReply: Boolean = false) : Loaded
 
     /** The message was read or deleted, or its room is gone. */
     private data object NoMessage : Loaded
@@ -225,26 +249,44 @@ class ChatNotifications(private val context: Context, private val chat: AndroidC
     /** Returns null if the server cannot answer now. */
     private suspend fun load(room: String, seq: Long, id: Int): Loaded? = chat.whileConnected {
         try {
-            (if (id == REMINDER) reminded(room, seq) else lastUnread(room)) ?: NoMessage
+            (if (id == REMINDER) reminded(room, seq) else lastUnread(room, seq)) ?: NoMessage
         } catch (e: ChatRequestException) {
             if (e.code in FINAL_ERRORS) NoMessage else null
         }
     }
 
-    /** Returns the newest message of a room with unread messages. Opening the room would join a public room again. */
-    private suspend fun lastUnread(room: String): Last? {
+    /**
+     * Returns the newest message of a room with unread messages. Opening the room would join a public room again.
+     *
+     * @param seq the message of the push
+     */
+    private suspend fun lastUnread(room: String, seq: Long): Last? {
         // The list of rooms may be older than the push.
         val summary = chat.requestOnline<RoomSummary> { loadRoom(room, it) }
-        val last = summary.last?.takeIf { summary.member && summary.unread > 0 } ?: return null
-        return Last(summary.with?.name ?: summary.name, last.seq, if (last.hidden) null else last.text, last.user.name)
+        if (!summary.member || summary.unread == 0L) return null
+        val title = summary.with?.name ?: summary.name
+        val last = summary.last
+        // A reply that is shown only in its thread is never the last message of a room.
+        if (last == null || last.seq < seq) replied(room, seq)?.let { return lastOf(title, it, isReply = true) }
+        return last?.let { Last(title, it.seq, if (it.hidden) null else it.text, it.user.name) }
     }
+
+    /** Returns a reply; null if it is not among the latest of its thread. */
+    private suspend fun replied(room: String, seq: Long): Message? = try {
+        chat.requestOnline<RepliesPage> { replies(room, seq, 0, it) }.messages.find { it.seq == seq && it.deletedAt == 0L }
+    } catch (e: ChatRequestException) {
+        if (e.code == "unknown_message") null else throw e
+    }
+
+    private fun lastOf(title: String, message: Message, isReply: Boolean = false) =
+        Last(title, message.seq, if (message.hidden) null else message.text, message.user.name, isReply)
 
     /** Returns the message of a reminder that is due, read or not. */
     private suspend fun reminded(room: String, seq: Long): Last? {
         val reminders = chat.requestOnline<List<Reminder>> { reminders(it) }
         val message = reminders.find { it.due && it.room == room && it.seq == seq }?.message ?: return null
         val summary = chat.requestOnline<RoomSummary> { loadRoom(room, it) }
-        return Last(summary.with?.name ?: summary.name, seq, if (message.hidden) null else message.text, message.user.name)
+        return lastOf(summary.with?.name ?: summary.name, message)
     }
 
     /** Runs a task with a connection. Returns null if it takes too long. */
@@ -270,12 +312,13 @@ class ChatNotifications(private val context: Context, private val chat: AndroidC
         isUpdate: Boolean = false,
     ) {
         val room = target?.room
-        val open = Intent(context, look.screen).putExtra(ROOM, room).putExtra(SEQ, target?.seq ?: 0L).putExtra(SENDER, proofOfSender()).setAction(room)
+        val open = Intent(context, look.screen).putExtra(ROOM, room).putExtra(SEQ, target?.seq ?: 0L)
+            .putExtra(IS_REMINDER, target?.isReminder == true).putExtra(SENDER, proofOfSender()).setAction(room)
         val builder = NotificationCompat.Builder(context, CHANNEL)
             .setSmallIcon(look.icon)
             .setContentTitle(title)
             .setContentText(text ?: look.newMessage)
-            .setContentIntent(PendingIntent.getActivity(context, 0, open, PendingIntent.FLAG_UPDATE_CURRENT or PendingIntent.FLAG_IMMUTABLE))
+            .setContentIntent(PendingIntent.getActivity(context, id, open, PendingIntent.FLAG_UPDATE_CURRENT or PendingIntent.FLAG_IMMUTABLE))
             .setAutoCancel(true)
             .setSilent(isUpdate)
         if (notLoaded != null) builder.extras.putLong(NOT_LOADED, notLoaded)
@@ -288,7 +331,7 @@ class ChatNotifications(private val context: Context, private val chat: AndroidC
                     .setConversationTitle(title)
                     .addMessage(last.text ?: look.newMessage, System.currentTimeMillis(), author),
             )
-            builder.addAction(replyAction(room))
+            if (!last.isReply) builder.addAction(replyAction(room))
             if (id == UNREAD) builder.addAction(readAction(room, last.seq))
         }
         post(room ?: LOGIN, id, builder)
@@ -347,7 +390,7 @@ class ChatNotifications(private val context: Context, private val chat: AndroidC
         if (isKept) {
             for (id in listOf(UNREAD, REMINDER)) manager.cancel(room, id)
         } else {
-            drafts?.put(room, text)
+            drafts?.append(room, text)
             notify(Target(room, 0), look.notSent, text, null)
         }
     }
@@ -364,9 +407,11 @@ class ChatNotifications(private val context: Context, private val chat: AndroidC
     /**
      * What a notification leads to.
      *
-     * @param seq 0: the room; otherwise a message in a room that the user has not joined. Ask before you open it
+     * @param seq 0: the room
+     * @param isReminder whether the message is one of a due reminder, which ends when it is shown. Otherwise `seq` is a
+     *   message in a room that the user has not joined. Ask before you open it
      */
-    data class Target(val room: String, val seq: Long)
+    data class Target(val room: String, val seq: Long, val isReminder: Boolean = false)
 
     /** Loads the messages of pushes for which the server did not answer in time. */
     class PushJob : ChatJob() {
@@ -408,13 +453,14 @@ class ChatNotifications(private val context: Context, private val chat: AndroidC
     companion object {
         private const val ROOM = "io.github.phpsessionchat.room"
         private const val SEQ = "io.github.phpsessionchat.seq"
+        private const val IS_REMINDER = "io.github.phpsessionchat.reminder"
         private const val SENDER = "io.github.phpsessionchat.sender"
 
         /** Returns what a notification that the user tapped leads to; null if the intent is from another app. */
         fun targetOf(intent: Intent, context: Context): Target? {
             val sender = IntentCompat.getParcelableExtra(intent, SENDER, PendingIntent::class.java)
             if (sender?.creatorPackage != context.packageName) return null
-            return intent.getStringExtra(ROOM)?.let { Target(it, intent.getLongExtra(SEQ, 0)) }
+            return intent.getStringExtra(ROOM)?.let { Target(it, intent.getLongExtra(SEQ, 0), intent.getBooleanExtra(IS_REMINDER, false)) }
         }
 
         // Android creates receivers itself, so the notifications cannot be handed to them.

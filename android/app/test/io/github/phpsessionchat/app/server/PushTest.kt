@@ -52,6 +52,12 @@ class PushTest : NotificationTest() {
         println("the app marks the message as read")
         awaitMain { app.chat.connection.value == ConnectionState.Kind.STOPPED }
 
+        println("the app waits for a reply in a thread")
+        do push("room" to System.getProperty("chat.room")!!, "seq" to "4", "unread" to "1") while (shown().isEmpty())
+        assertEquals("The blue one", shown().single().extras.getString(Notification.EXTRA_TEXT))
+        // An answer would be written to the room.
+        assertEquals(listOf("Mark as read"), shown().single().actions.map { it.title })
+
         push("expired" to "true")
         assertEquals("Log in again to continue.", shown().single().extras.getString(Notification.EXTRA_TEXT))
     }
