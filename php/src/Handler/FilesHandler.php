@@ -24,8 +24,8 @@ final class FilesHandler extends StoreHandler
     /** How long a write waits for another write or for the garbage collection, in seconds. */
     private const WRITE_WAIT = 5;
 
-    /** The part after the prefix in names of temporary files. IDs contain no dot, so no session has such a name. */
-    private const TEMPORARY = '/^\.[A-Za-z0-9]{6}\z/';
+    /** The part after the prefix in names of temporary files: 6 or, from PHP 8.4, 19 characters. IDs contain no dot. */
+    private const TEMPORARY = '/^\.[A-Za-z0-9]+\z/';
 
     /** tempnam() truncates a longer prefix, and with it the dot that distinguishes temporary files from sessions. */
     private const PREFIX_BYTES = 62;
