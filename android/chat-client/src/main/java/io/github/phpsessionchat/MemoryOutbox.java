@@ -12,6 +12,9 @@ import org.jspecify.annotations.Nullable;
 public final class MemoryOutbox implements Outbox {
   private final Map<String, Map<String, UnsentMessage>> users = new HashMap<>();
 
+  /** Creates an outbox without messages. */
+  public MemoryOutbox() {}
+
   @Override
   public synchronized List<UnsentMessage> load(String user) {
     return new ArrayList<>(of(user).values());

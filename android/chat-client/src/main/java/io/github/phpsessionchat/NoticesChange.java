@@ -8,6 +8,9 @@ import org.jspecify.annotations.Nullable;
 public final class NoticesChange {
   final JSONObject payload = new JSONObject();
 
+  /** Creates a change that changes nothing yet. */
+  public NoticesChange() {}
+
   /**
    * Sets when mails are sent.
    *

@@ -15,6 +15,9 @@ public final class RoomChange {
   @Nullable String previews;
   @Nullable String seen;
 
+  /** Creates a change that changes nothing yet. */
+  public RoomChange() {}
+
   /**
    * Sets the name.
    *

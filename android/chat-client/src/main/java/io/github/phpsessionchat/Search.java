@@ -15,6 +15,9 @@ public final class Search {
   @Nullable Long sentFrom;
   @Nullable Long sentBefore;
 
+  /** Creates a search without criteria. */
+  public Search() {}
+
   /**
    * Sets the text to search for.
    *

@@ -19,6 +19,9 @@ public final class SessionCookies implements CookieJar {
   /** Cookies of {@link #set} whose host and path are guesses. */
   private final List<Cookie> guessed = new ArrayList<>();
 
+  /** Creates a jar without cookies. */
+  public SessionCookies() {}
+
   @Override
   public synchronized void saveFromResponse(HttpUrl url, List<Cookie> received) {
     for (Cookie cookie : received) {
