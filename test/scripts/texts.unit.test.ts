@@ -38,7 +38,7 @@ test.each(files)('the texts of %s/%s.json have the placeholders of English', (fo
   const english = textsIn(folder, 'en');
   const values = (text = '') => [...text.matchAll(/\{\w+\}/g)].map(String).sort();
   for (const [key, text] of Object.entries(textsIn(folder, lang))) {
-    expect(text.trim(), key).not.toBe('');
+    expect(text, key).not.toBe('');
     const counted = countedKey(key, english);
     if (counted === undefined) {
       expect(values(text), key).toEqual(values(english[key]));
