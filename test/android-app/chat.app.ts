@@ -233,8 +233,10 @@ test('the app shows the message of a push, sends the answer to its notification,
   await expect.poll(unread).toBe(0);
   dora.close();
   await app.until(/the app waits for a reply in a thread/);
-  const reply = { room: room.id, text: 'The blue one', replyTo: 2, threadOnly: true, clientId: newClientId() };
-  await bob.request('message:send', reply);
+  await bob.request('message:send', {
+    ...{ room: room.id, text: 'The blue one', clientId: newClientId() },
+    ...{ replyTo: 2, threadOnly: true },
+  });
   await expectSuccess(app);
   bob.close();
 });
