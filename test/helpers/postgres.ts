@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { chownSync, mkdtempSync, rmSync } from 'node:fs';
+import { chownSync, globSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Pool } from 'pg';
@@ -21,7 +21,9 @@ export interface Postgres extends Child {
   remove(): Promise<void>;
 }
 
-const programs = '/usr/lib/postgresql/15/bin';
+/** Returns a program of the newest version that Debian has installed. */
+export const postgresProgram = (name: string): string =>
+  globSync(`/usr/lib/postgresql/*/bin/${name}`).sort().at(-1) ?? name;
 /** Contains every character that a URL must encode. */
 const password = 'se@same:/?#%12';
 
@@ -38,7 +40,7 @@ export async function startPostgres(settings: readonly string[] = []): Promise<P
   const { certificate, key } = makeCertificate(folder, 'localhost');
   const options = { cwd: folder, env: { PATH: process.env.PATH }, ...owner };
   const data = join(folder, 'data');
-  const initdb = join(programs, 'initdb');
+  const initdb = postgresProgram('initdb');
   makeOnce(data, initdb, () => {
     execFileSync(
       initdb,
@@ -65,7 +67,7 @@ export async function startPostgres(settings: readonly string[] = []): Promise<P
     ],
   ];
   const args = ['-D', data, ...given.flatMap((one) => ['-c', one])];
-  const child = startChild(join(programs, 'postgres'), args, options);
+  const child = startChild(postgresProgram('postgres'), args, options);
   await child.until(/ready to accept connections/);
   const administrator = (database: string) => {
     const pool = new Pool({ host: folder, port, user: 'postgres', database });

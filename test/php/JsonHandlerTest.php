@@ -36,7 +36,7 @@ final class JsonHandlerTest extends TestCase
     /**
      * @return iterable<string, array{array<mixed>|\Closure}> a closure for values that PHPUnit describes slowly
      */
-    public function kept(): iterable
+    public static function kept(): iterable
     {
         yield 'nothing' => [[]];
         yield 'a login' => [['user_id' => 1, 'firstname' => 'Alice']];
@@ -71,7 +71,7 @@ final class JsonHandlerTest extends TestCase
         $this->stored($data);
     }
 
-    public function refused(): iterable
+    public static function refused(): iterable
     {
         yield 'bytes that are not UTF-8' => [['ok' => 1, 'bio' => "caf\xe9"], 'key "bio": Malformed UTF-8'];
         yield 'a key that is not UTF-8' => [["caf\xe9" => 1], 'key "caf\ufffd": Malformed UTF-8'];
@@ -93,7 +93,7 @@ final class JsonHandlerTest extends TestCase
         $this->read();
     }
 
-    public function unreadable(): iterable
+    public static function unreadable(): iterable
     {
         yield 'PHP\'s own format' => ['user_id|i:1;'];
         yield 'php_serialize' => ['a:1:{s:7:"user_id";i:1;}'];

@@ -14,8 +14,6 @@ final class PostgresProcess extends ServerProcess
     /** Contains characters that must be escaped in a URL. */
     public const PASSWORD = 'se@same:/?#%12';
 
-    private const PROGRAMS = '/usr/lib/postgresql/15/bin';
-
     private static ?self $shared = null;
 
     public readonly int $port;
@@ -28,6 +26,12 @@ final class PostgresProcess extends ServerProcess
         return self::$shared ??= new self();
     }
 
+    /** Returns a program of the newest version that Debian has installed. */
+    private static function installed(string $name): string
+    {
+        return max(glob("/usr/lib/postgresql/*/bin/$name") ?: ["/usr/lib/postgresql/bin/$name"]);
+    }
+
     public function __construct()
     {
         $this->port = self::ownPort();
@@ -36,8 +40,8 @@ final class PostgresProcess extends ServerProcess
         $as = posix_getuid() === 0
             ? ['setpriv', '--reuid=postgres', '--regid=postgres', '--clear-groups']
             : [];
-        self::makeOnce("$folder/data", self::PROGRAMS . '/initdb', static fn () => self::run([
-            ...$as, self::PROGRAMS . '/initdb', '-D', "$folder/data", '-U', 'postgres', '-E', 'UTF8',
+        self::makeOnce("$folder/data", self::installed('initdb'), static fn () => self::run([
+            ...$as, self::installed('initdb'), '-D', "$folder/data", '-U', 'postgres', '-E', 'UTF8',
             '--locale=C', '--no-sync', '--auth-local=trust', '--auth-host=scram-sha-256',
         ], 'postgresql', $folder));
         self::certificate($folder);
@@ -47,7 +51,7 @@ final class PostgresProcess extends ServerProcess
             "ssl_key_file=$folder/tls.key",
         ];
         parent::__construct([
-            self::PROGRAMS . '/postgres', '-D', "$folder/data",
+            self::installed('postgres'), '-D', "$folder/data",
             ...array_merge(...array_map(static fn (string $setting) => ['-c', $setting], $settings)),
         ], $folder, 'ready to accept connections', 'postgres');
         $admin = new \PDO("pgsql:host=$folder;port=$this->port;dbname=postgres", 'postgres');

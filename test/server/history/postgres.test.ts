@@ -7,7 +7,7 @@ import { historyDatabaseContract } from '../../contracts/history-database.ts';
 import { againInSoak } from '../../helpers/again-in-soak.ts';
 import { doctorSays } from '../../helpers/doctor-says.ts';
 import { postgresDatabase } from '../../helpers/history-database.ts';
-import { startPostgres } from '../../helpers/postgres.ts';
+import { postgresProgram, startPostgres } from '../../helpers/postgres.ts';
 
 historyDatabaseContract('PostgreSQL', async () => {
   const server = await startPostgres();
@@ -31,8 +31,8 @@ historyDatabaseContract('PostgreSQL', async () => {
     },
     trips: 3,
     copy: (from, to) => {
-      const input = execFileSync('/usr/lib/postgresql/15/bin/pg_dump', [from.url]);
-      execFileSync('/usr/lib/postgresql/15/bin/psql', ['-q', '-v', 'ON_ERROR_STOP=1', to.url], {
+      const input = execFileSync(postgresProgram('pg_dump'), [from.url]);
+      execFileSync(postgresProgram('psql'), ['-q', '-v', 'ON_ERROR_STOP=1', to.url], {
         input,
         stdio: 'pipe',
       });

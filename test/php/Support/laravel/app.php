@@ -50,6 +50,18 @@ $app = new class () extends Container {
     {
         return 'App\\';
     }
+
+    // Components from version 10 call these two.
+
+    public function runningUnitTests(): bool
+    {
+        return false;
+    }
+
+    public function terminating(callable $callback): self
+    {
+        return $this;
+    }
 };
 Container::setInstance($app);
 Facade::setFacadeApplication($app);

@@ -29,6 +29,10 @@ use Symfony\Component\Security\Http\Authenticator\Passport\Passport;
 use Symfony\Component\Security\Http\Authenticator\Passport\SelfValidatingPassport;
 use Twig\Environment;
 
+// Components from version 6 ask Composer, which did not install Debian's packages.
+if (!class_exists(\Composer\InstalledVersions::class)) {
+    eval('namespace Composer; final class InstalledVersions { public static function isInstalled(): bool { return false; } }');
+}
 foreach (['Framework', 'Security', 'Twig'] as $bundle) {
     require_once "Symfony/Bundle/{$bundle}Bundle/autoload.php";
 }
