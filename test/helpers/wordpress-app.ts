@@ -161,8 +161,8 @@ require_once ABSPATH . 'wp-settings.php';
     },
     becomeNetwork() {
       const { host } = new URL(url);
-      run(`define('WP_INSTALLING_NETWORK', true); require ABSPATH . 'wp-admin/includes/upgrade.php';
-        require ABSPATH . 'wp-admin/includes/network.php';
+      run(`define('WP_INSTALLING_NETWORK', true); require_once ABSPATH . 'wp-admin/includes/upgrade.php';
+        require_once ABSPATH . 'wp-admin/includes/network.php';
         foreach ($wpdb->tables('ms_global') as $table => $name) $wpdb->$table = $name;
         install_network(); populate_network(1, ${quoted(host)}, 'boss@example.org', 'Clubs', '/', false);`);
       this.define({
@@ -175,7 +175,7 @@ require_once ABSPATH . 'wp-settings.php';
     async installPlugin(pack = packPlugin) {
       const zip = join(folder, 'wp-content/plugin.zip');
       await pack(zip);
-      run(`require ABSPATH . 'wp-admin/includes/plugin.php'; require ABSPATH . 'wp-admin/includes/file.php';
+      run(`require_once ABSPATH . 'wp-admin/includes/plugin.php'; require_once ABSPATH . 'wp-admin/includes/file.php';
         WP_Filesystem(); unzip_file(${quoted(zip)}, WP_PLUGIN_DIR);
         $error = activate_plugin('php-session-chat/php-session-chat.php'); if (is_wp_error($error)) die($error->get_error_message());`);
     },

@@ -95,8 +95,8 @@ describe('is unavailable if another request locks the session too long', () => {
           echo $error->getMessage(), ' ', session_status() === PHP_SESSION_NONE ? 'closed' : 'open';
       }`;
     const settings = { 'redis.session.locking_enabled': '1', 'redis.session.lock_wait_time': '2000' };
-    expect(native(redisUrl(redis.port), code, settings)).toBe(
-      'redis: session_start: Acquire of session lock was not successful closed',
+    expect(native(redisUrl(redis.port), code, settings)).toMatch(
+      /^redis: session_start: (?:Acquire of session lock was not successful|Failed to acquire session lock) closed$/,
     );
   });
 });
@@ -116,8 +116,8 @@ test('phpredis: fails if Redis responds with errors, instead of starting a new s
     }`;
   const noSuchDatabase = 99;
   for (const database of [0, noSuchDatabase])
-    expect(native(`redis://127.0.0.1:${own.port}/${database}`, code)).toBe(
-      'redis: get: Redis reports an error',
+    expect(native(`redis://127.0.0.1:${own.port}/${database}`, code)).toMatch(
+      /^redis: (?:get: Redis reports an error|session_start: Error communicating with Redis server)$/,
     );
 });
 

@@ -28,7 +28,7 @@ beforeAll(async () => {
     ],
     password,
   );
-  wordpress.run(`require ABSPATH . 'wp-admin/includes/plugin.php'; activate_plugin('${plugin}', '', true);
+  wordpress.run(`require_once ABSPATH . 'wp-admin/includes/plugin.php'; activate_plugin('${plugin}', '', true);
     update_site_option('php_session_chat_server', '/chat/');
     $sister = wpmu_create_blog('sister.example', '/', 'Sister', 1);
     // WordPress creates no address with a port.
@@ -174,6 +174,6 @@ test('leaves nothing in any network when it is deleted', () => {
     'wp_sitemeta php_session_chat_server',
     'wp_sitemeta php_session_chat_server',
   ]);
-  wordpress.run(`require ABSPATH . 'wp-admin/includes/plugin.php'; uninstall_plugin('${plugin}');`);
+  wordpress.run(`require_once ABSPATH . 'wp-admin/includes/plugin.php'; uninstall_plugin('${plugin}');`);
   expect(traces()).toBe('');
 });

@@ -11,7 +11,8 @@ import { parseStoreUrl } from '../src/store-url.ts';
 
 let memcached: Memcached;
 beforeAll(async () => {
-  memcached = await startMemcached();
+  // Several threads would notify in any order.
+  memcached = await startMemcached(undefined, ['-t', '1']);
 });
 afterAll(() => memcached.stop());
 
@@ -129,7 +130,10 @@ describe('reports `lost`', () => {
     ['a line that does not end', 'x'.repeat(5000), /sent something that is not a notification$/],
     ['an error for both commands', 'ERROR\r\n', /does not send notifications: ERROR$/],
   ])('for a server that sends %s', async (_, nonsense, reason) => {
-    const proxy = await spoilingProxy(memcached.port, (_piece, client) => client.write(nonsense));
+    // Both commands may come in one piece.
+    const proxy = await spoilingProxy(memcached.port, (piece, client) =>
+      client.write(nonsense.repeat(piece.toString('latin1').split('\n').length - 1)),
+    );
     const store = subscribed(open('prefix=sessions/', proxy.port));
     await store.until({ kind: 'lost' }, 0);
     expect(store.received[0]).toMatchObject(lostMessage(reason));
