@@ -56,6 +56,24 @@ test('an app reports an unavailable session store and connects when it recovers'
   await enters(app, 'ONLINE');
 });
 
+test('an app loads older messages until the start of a room', async () => {
+  const { other, say } = await another();
+  const sent = await Promise.all(Array.from({ length: 120 }, (_, n) => say(`old ${n}`)));
+  const last = Math.max(...sent.map(({ message }) => message.seq));
+  const app = await start(await site.session(1));
+  await app.ask('open', { room: 'lobby' });
+  const seqs = async () => (await app.messages('lobby')).map(({ seq }) => seq);
+  await expect.poll(async () => (await seqs()).at(-1)).toBe(last);
+  expect(await seqs()).not.toContain(1);
+  await expect
+    .poll(async () => {
+      await app.ask('older', { room: 'lobby' });
+      return seqs();
+    })
+    .toEqual(Array.from({ length: last }, (_, n) => n + 1));
+  other.close();
+});
+
 test('a reconnected app loads missed messages and sends its own', async () => {
   const gate = await startGate(site.chat.port);
   const app = await start(await site.session(1), `http://127.0.0.1:${gate.port}`);
