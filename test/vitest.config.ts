@@ -157,6 +157,8 @@ export default defineConfig({
           setupFiles: ['test/helpers/each-file.ts'],
           globalSetup: ['test/helpers/make-bundles.ts'],
           include: ['test/android-app/*.app.ts'],
+          // Only the soak run writes the APK.
+          exclude: process.env.SOAK === undefined ? ['test/android-app/apk.app.ts'] : [],
           testTimeout: 6 * hanging,
           hookTimeout: 3 * hanging,
           expect: { poll: { timeout: 2 * hanging } },
