@@ -237,6 +237,9 @@ test('the app shows the message of a push, sends the answer to its notification,
     ...{ room: room.id, text: 'The blue one', clientId: newClientId() },
     ...{ replyTo: 2, threadOnly: true },
   });
+  await app.until(/the app waits for a message that only moderators may answer/);
+  await bob.request('room:update', { room: room.id, write: 'moderators' });
+  await bob.say('Closing now', room.id);
   await expectSuccess(app);
   bob.close();
 });

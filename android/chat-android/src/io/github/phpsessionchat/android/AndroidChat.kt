@@ -27,6 +27,7 @@ import io.github.phpsessionchat.RoomMember
 import io.github.phpsessionchat.RoomSummary
 import io.github.phpsessionchat.ScheduledMessage
 import io.github.phpsessionchat.SiteBan
+import io.github.phpsessionchat.UnsentMessage
 import io.github.phpsessionchat.Upload
 import io.github.phpsessionchat.User
 import java.io.File
@@ -158,6 +159,7 @@ class AndroidChat(
     private val mutableConversation = MutableStateFlow<Conversation?>(null)
     private val mutableUploads = MutableStateFlow<List<Upload>>(emptyList())
     private val mutableSeen = MutableSharedFlow<Seen>(extraBufferCapacity = 8)
+    private val mutableFailures = MutableSharedFlow<UnsentMessage>(extraBufferCapacity = 8)
     private val mutableCardChanges = MutableSharedFlow<CardChange>(extraBufferCapacity = 8)
     private val mutableQuestionChanges = MutableSharedFlow<Question>(extraBufferCapacity = 8)
     private val mutableHeld = MutableStateFlow<List<HeldMessage>>(emptyList())
@@ -178,6 +180,9 @@ class AndroidChat(
 
     /** Emits the users who saw the message of the latest [Chat.seenBy] in the open room, after each change. */
     val seen: SharedFlow<Seen> = mutableSeen.asSharedFlow()
+
+    /** Messages that failed, or are pending approval. */
+    val failures: SharedFlow<UnsentMessage> = mutableFailures.asSharedFlow()
 
     /** Emits the cards of the open room whose button a user clicked. */
     val cardChanges: SharedFlow<CardChange> = mutableCardChanges.asSharedFlow()
@@ -563,6 +568,10 @@ class AndroidChat(
             }
             // An upload leaves the list when its message is stored.
             listUploads()
+        }
+
+        override fun onUnsent(message: UnsentMessage) {
+            mutableFailures.tryEmit(message)
         }
 
         override fun onUpload(upload: Upload) {

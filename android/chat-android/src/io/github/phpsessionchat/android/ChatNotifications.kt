@@ -53,6 +53,7 @@ private const val MARK_READ = 1
 /** The IDs of the notifications of a room. */
 private const val UNREAD = 1
 private const val REMINDER = 2
+private const val NOT_SENT = 3
 
 /** Marks the notification that asks for a login. IDs of rooms have no blank. */
 private const val LOGIN = "log in"
@@ -106,6 +107,9 @@ class ChatNotifications(private val context: Context, private val chat: AndroidC
     /** The rooms whose answers are being sent. */
     private val answered = mutableSetOf<String>()
 
+    /** The messages of answers that have not failed. */
+    private val answers = mutableSetOf<String>()
+
     private val isShown get() = ProcessLifecycleOwner.get().lifecycle.currentState.isAtLeast(Lifecycle.State.STARTED)
 
     init {
@@ -118,6 +122,9 @@ class ChatNotifications(private val context: Context, private val chat: AndroidC
                 if (it is Access.Ended || it is Access.Refused) manager.cancelAll()
                 if (it == Access.Granted) manager.cancel(LOGIN, UNREAD)
             }
+        }
+        scope.launch {
+            chat.failures.collect { if (it.failed != "held" && answers.remove(it.clientId)) showNotSent(it.room, it.text) }
         }
         // Reminders that the user has seen, here or on another device.
         scope.launch {
@@ -380,10 +387,12 @@ class ChatNotifications(private val context: Context, private val chat: AndroidC
         answered += room
         var isKept = false
         whileConnected {
-            chat.client.send(room, text)
+            val clientId = chat.client.send(room, text)
+            answers += clientId
             // If it is not sent in time, the outbox sends it later.
             isKept = true
             chat.rooms.first { rooms -> rooms.find { it.id == room }?.last?.let { it.user == chat.me.value?.user && text.startsWith(it.text) } == true }
+            answers -= clientId
         }
         if (isKept) delay(SETTLE_MS)
         answered -= room
@@ -391,9 +400,11 @@ class ChatNotifications(private val context: Context, private val chat: AndroidC
             for (id in listOf(UNREAD, REMINDER)) manager.cancel(room, id)
         } else {
             drafts?.append(room, text)
-            notify(Target(room, 0), look.notSent, text, null)
+            showNotSent(room, text)
         }
     }
+
+    private fun showNotSent(room: String, text: String) = notify(Target(room, 0), look.notSent, text, null, NOT_SENT)
 
     /** Adds the answer to the room's notifications. Until they change, Android shows that the answer is being sent. */
     private fun showAnswer(room: String, text: String) {

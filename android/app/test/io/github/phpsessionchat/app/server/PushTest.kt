@@ -15,6 +15,8 @@ import org.junit.Test
 import org.robolectric.Shadows.shadowOf
 
 class PushTest : NotificationTest() {
+    private fun textOf(notification: Notification) = notification.extras.getString(Notification.EXTRA_TEXT)
+
     private fun lastTextOf(notification: Notification) =
         NotificationCompat.MessagingStyle.extractMessagingStyleFromNotification(notification)?.messages?.last()?.text
 
@@ -57,6 +59,13 @@ class PushTest : NotificationTest() {
         assertEquals("The blue one", shown().single().extras.getString(Notification.EXTRA_TEXT))
         // An answer would be written to the room.
         assertEquals(listOf("Mark as read"), shown().single().actions.map { it.title })
+
+        println("the app waits for a message that only moderators may answer")
+        do push("room" to System.getProperty("chat.room")!!, "seq" to "5", "unread" to "1") while (textOf(shown().single()) != "Closing now")
+        val late = Intent()
+        RemoteInput.addResultsToIntent(reply.remoteInputs, late, Bundle().apply { putString("reply", "Wait for me") })
+        shown().single().actions.first().actionIntent.send(app, 0, late)
+        awaitMain { shown().any { it.extras.getString(Notification.EXTRA_TITLE) == "Not sent." && textOf(it) == "Wait for me" } }
 
         push("expired" to "true")
         assertEquals("Log in again to continue.", shown().single().extras.getString(Notification.EXTRA_TEXT))
