@@ -77,8 +77,8 @@ describe('the store URLs in docs/sites', () => {
       postgres.folder,
       postgres.port,
     ].map(String);
-    // The default of newer versions is igbinary.
-    execFileSync('php', ['-d', 'memcached.serializer=php', script, ...places]);
+    // The default of newer versions, as on Debian 13.
+    execFileSync('php', ['-d', 'memcached.serializer=igbinary', script, ...places]);
     await mariadb.query("CREATE USER chat@'%' IDENTIFIED BY 'secret'");
     await mariadb.query("GRANT SELECT ON *.* TO chat@'%'");
     await postgres.query("CREATE USER chat PASSWORD 'secret'");
