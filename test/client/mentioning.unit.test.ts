@@ -66,6 +66,12 @@ describe('finding the mentions in a text', () => {
     expect(mentionsIn('@Bob @Bob', [bob, { ...bob, user: '9' }]).map(({ user }) => user)).toEqual(['2', '9']);
   });
 
+  test('finds the user who was chosen after another one of this name was removed', () => {
+    const [wrong, right] = [bob, { ...bob, user: '9', replaces: true }];
+    expect(mentionsIn('@Bob', [wrong, bobby, right]).map(({ user }) => user)).toEqual(['9']);
+    expect(mentionsIn('@Bob @Bobby', [wrong, bobby, right]).map(({ user }) => user)).toEqual(['9', '3']);
+  });
+
   test('returns at most twenty', () => {
     expect(mentionsIn('@Bob '.repeat(30), Array(30).fill(bob))).toHaveLength(20);
   });

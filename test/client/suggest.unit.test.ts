@@ -189,3 +189,42 @@ test('keeps chosen users with their draft, separately for the room and its threa
   empty({ room, thread });
   expect(named({ room, thread })).toEqual([]);
 });
+
+test('keeps the selected user selected when a late answer puts others first', async () => {
+  vi.stubGlobal('HTMLTextAreaElement', Field);
+  vi.stubGlobal('ResizeObserver', class {});
+  class Key extends Event {
+    readonly key = 'ArrowDown';
+    override get target() {
+      return root.activeElement as unknown as EventTarget;
+    }
+  }
+  vi.stubGlobal('KeyboardEvent', Key);
+  const member = (id: string, name: string, present: boolean) => ({
+    ...{ user: { id, name }, role: 'member', present },
+  });
+  const first = [member('2', 'Bo Adams', false), member('3', 'Bo Baker', false)];
+  const late = Promise.withResolvers<object>();
+  const chat = {
+    me: { id: '1', name: 'Alice' },
+    current: new Room({ id: 'lobby', members: 500, may: [] as string[] } as RoomSummary),
+    followers: new Set<Follower>(),
+    can: {},
+    request: (_: string, { query }: { query?: string }) =>
+      query === undefined ? Promise.resolve({ members: first }) : late.promise,
+  };
+  const context = { chat, strings: { text: String, locale: 'en' }, changed: () => {} } as unknown as Context;
+  const root = Object.assign(new EventTarget(), {
+    activeElement: new Field('@bo'),
+    querySelector: () => null,
+  });
+  const suggest = suggestIn(context, root);
+  root.dispatchEvent(new Event('input'));
+  const selected = () => /"aria-selected":true.*?"name":"([^"]*)"/.exec(JSON.stringify(suggest.draw()))?.[1];
+  await expect.poll(selected).toBe('Bo Adams');
+  root.dispatchEvent(new Key('keydown'));
+  expect(selected()).toBe('Bo Baker');
+  late.resolve({ members: [member('4', 'Bo Clark', true)] });
+  await expect.poll(() => JSON.stringify(suggest.draw())).toContain('Bo Clark');
+  expect(selected()).toBe('Bo Baker');
+});

@@ -5,6 +5,8 @@ import type { NewMention } from '../store/entries.ts';
 export interface PickedMention {
   readonly user: string;
   readonly label: string;
+  /** Whether the text did not contain the label, so that those who were chosen with it before are removed. */
+  readonly replaces?: boolean | undefined;
 }
 
 /** Continues a name, so that the label before it is not that of the user. */
@@ -15,7 +17,9 @@ const WORD = new RegExp(`(?![${UNSPACED}])[\\p{L}\\p{N}]`, 'u');
  * label get its occurrences in turn. A name that was typed by hand is not a mention.
  */
 export function mentionsIn(text: string, picks: readonly PickedMention[], most = 20): NewMention[] {
-  const left = [...picks];
+  const left = picks.filter(
+    ({ label }, n) => !picks.slice(n + 1).some((later) => later.replaces && later.label === label),
+  );
   const found: NewMention[] = [];
   let characters = 0;
   for (let at = 0; at < text.length && found.length < most; ) {

@@ -1,6 +1,6 @@
 import type { Chat } from '../../chat/chat.ts';
 import type { Follower } from '../../chat/chat-listener.ts';
-import { list, object, text } from '../../chat/form.ts';
+import { flag, list, object, optional, text } from '../../chat/form.ts';
 import type { Room } from '../../store/room.ts';
 import { EVERYBODY } from '../../store/user-ids.ts';
 import type { PickedMention } from '../../text/mentioning.ts';
@@ -57,7 +57,12 @@ export class Picks implements Follower {
   }
 
   #kept(key: string): readonly PickedMention[] {
-    return this.#chat.store?.get(key, list(object<PickedMention>({ user: text, label: text }))) ?? [];
+    return (
+      this.#chat.store?.get(
+        key,
+        list(object<PickedMention>({ user: text, label: text, replaces: optional(flag) })),
+      ) ?? []
+    );
   }
 
   /** The query also finds other users whose ID starts with this one, so the pages are searched for the exact ID. */

@@ -202,6 +202,7 @@ export class Suggest implements Follower {
     }
     if (found.at === this.#closedAt) return this.#close();
     const same = this.#field === field && this.#at === found.at && this.#query === found.query;
+    const selected = this.#options[this.#hot]?.user;
     this.#at = found.at;
     this.#query = found.query;
     this.#options =
@@ -210,7 +211,10 @@ export class Suggest implements Follower {
         : person === undefined
           ? [...(hasSnippets ? this.#foundSnippets(room) : []), ...this.#foundCards(room)]
           : this.#found(room);
+    // An answer of the server may move the selected user.
+    const moved = this.#options.findIndex(({ user }) => user !== undefined && user === selected);
     if (!same) this.#hot = 0;
+    else if (moved !== -1) this.#hot = moved;
     if (emoji !== undefined) void this.#askEmoji();
     else if (person !== undefined) void this.#ask(room, field);
     if (this.#options.length === 0) return this.#close();
@@ -276,8 +280,9 @@ export class Suggest implements Follower {
       used(settings, emoji);
       return this.#put(field, emoji, field.selectionStart);
     }
+    const replaces = !field.value.includes(label);
     this.#put(field, label, field.selectionStart);
-    this.#picks.add(place, { user, label });
+    this.#picks.add(place, { user, label, replaces });
   }
 
   /** Replaces the text from the sign up to `to`, and adds a space. */
@@ -298,7 +303,7 @@ export class Suggest implements Follower {
     const label = `@${name}`;
     this.#at = from;
     this.#put(field, mayMentionAfter(value.slice(0, from)) ? label : ` ${label}`, to);
-    this.#picks.add(place, { user: id, label });
+    this.#picks.add(place, { user: id, label, replaces: !value.includes(label) });
   }
 
   #label(): string {
