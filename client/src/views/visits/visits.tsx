@@ -209,7 +209,7 @@ export class Visits implements Follower {
         </h3>
         {topic !== undefined && <p>{topic}</p>}
         <div class="joining">
-          <span class="faces l" aria-hidden="true">
+          <span class="faces" aria-hidden="true">
             {people.map((user) => (
               <Avatar user={user} key={user.id} />
             ))}
