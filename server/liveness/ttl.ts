@@ -114,8 +114,9 @@ export class LoginTtl {
       const left = await this.#ask();
       const lifetime = this.#lifetime();
       if (lifetime === 0 || (left !== null && left > lifetime * (1 - renewalPart))) return;
+      const now = performance.now();
       await this.#options.logins.renew(this.#checked.login, Math.ceil(lifetime / 1000));
-      this.#usedAt = performance.now();
+      this.#usedAt = now;
       if (left !== null) this.#expires = this.#usedAt + lifetime;
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
