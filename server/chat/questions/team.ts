@@ -29,11 +29,11 @@ const seenAgainMs = 24 * 60 * 60_000;
  */
 const unseenForMs = 30 * 24 * 60 * 60_000;
 /**
- * On a server that has not run for a day, this time counts, in ms: nobody could connect during a long downtime, and some
+ * On a server that has not run for a week, this time counts, in ms: nobody could connect during a long downtime, and some
  * servers restart daily.
  */
 const unseenAfterStartMs = 90 * 24 * 60 * 60_000;
-const afterStartMs = 24 * 60 * 60_000;
+const afterStartMs = 7 * 24 * 60 * 60_000;
 
 /** The members of the team to whom a client offers to hand a question over. */
 const mostListed = 100;
