@@ -111,6 +111,17 @@ final class FilesHandlerTest extends TestCase
         self::assertCount(10, glob("$this->folder/sess_*"));
     }
 
+    public function testCollectsNoOtherFilesWithoutAPrefix(): void
+    {
+        $handler = $this->opened(new FilesHandler($this->folder, ''));
+        foreach (['.htaccess', '.gitignore', '.user.ini'] as $name) {
+            file_put_contents("$this->folder/$name", 'Require all denied');
+            touch("$this->folder/$name", time() - 1442);
+        }
+        self::assertSame(0, $handler->gc(1));
+        self::assertFileExists("$this->folder/.htaccess");
+    }
+
     public function testCollectsUnfinishedFilesWithTheLongestPrefix(): void
     {
         $prefix = str_repeat('p', 62);

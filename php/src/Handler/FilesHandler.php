@@ -25,7 +25,7 @@ final class FilesHandler extends StoreHandler
     private const WRITE_WAIT = 5;
 
     /** The part after the prefix in names of temporary files: 6 or, from PHP 8.4, 19 characters. IDs contain no dot. */
-    private const TEMPORARY = '/^\.[A-Za-z0-9]+\z/';
+    private const TEMPORARY = '/^\.(?:[A-Za-z0-9]{6}|[A-Za-z0-9]{19})\z/';
 
     /** tempnam() truncates a longer prefix, and with it the dot that distinguishes temporary files from sessions. */
     private const PREFIX_BYTES = 62;
