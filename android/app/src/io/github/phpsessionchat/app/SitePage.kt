@@ -85,7 +85,7 @@ private fun Page(address: String, onPage: () -> Unit, onCrash: () -> Unit) {
                         canGoBack = view.canGoBack()
                     }
 
-                    override fun shouldOverrideUrlLoading(view: WebView, request: WebResourceRequest): Boolean = openInApp(view, request.url)
+                    override fun shouldOverrideUrlLoading(view: WebView, request: WebResourceRequest): Boolean = openInApp(view, request)
 
                     // Otherwise Android ends the app.
                     override fun onRenderProcessGone(view: WebView, detail: RenderProcessGoneDetail): Boolean {
@@ -114,26 +114,30 @@ private fun Page(address: String, onPage: () -> Unit, onCrash: () -> Unit) {
 }
 
 /** Opens what web views cannot, such as mail addresses, telephone numbers, and the app of a login service. */
-private fun openInApp(view: WebView, address: Uri): Boolean {
-    val intent = when (address.scheme) {
-        "http", "https", "about", "blob", "data", "javascript", "file", "content" -> return false
-        "mailto" -> Intent(Intent.ACTION_SENDTO, address)
-        "tel" -> Intent(Intent.ACTION_DIAL, address)
-        // A page may only open what it may open in browsers.
-        "intent" -> try {
-            Intent.parseUri(address.toString(), Intent.URI_INTENT_SCHEME).addCategory(Intent.CATEGORY_BROWSABLE).setComponent(null)
-                .apply { selector = null }
-        } catch (_: URISyntaxException) {
-            return true
-        }
-        else -> Intent(Intent.ACTION_VIEW, address).addCategory(Intent.CATEGORY_BROWSABLE)
-    }
+private fun openInApp(view: WebView, request: WebResourceRequest): Boolean {
+    val address = request.url
+    if (address.scheme in setOf("http", "https", "about", "blob", "data", "javascript", "file", "content")) return false
+    // Frames, such as advertisements, need a tap.
+    if (!request.isForMainFrame && !request.hasGesture()) return true
     try {
-        view.context.startActivity(intent)
+        val intent = when (address.scheme) {
+            "mailto" -> Intent(Intent.ACTION_SENDTO, address)
+            "tel" -> Intent(Intent.ACTION_DIAL, address)
+            // A page may only open what it may open in browsers.
+            "intent" -> Intent.parseUri(address.toString(), Intent.URI_INTENT_SCHEME).addCategory(Intent.CATEGORY_BROWSABLE).setComponent(null)
+                .apply {
+                    selector = null
+                    flags = 0
+                }
+            else -> Intent(Intent.ACTION_VIEW, address).addCategory(Intent.CATEGORY_BROWSABLE)
+        }
+        if (intent.data?.scheme !in setOf("file", "content")) view.context.startActivity(intent)
     } catch (_: ActivityNotFoundException) {
         // The device has no app for it.
-    } catch (_: SecurityException) {
-        // The app does not allow it.
+    } catch (_: URISyntaxException) {
+        // The page has an error.
+    } catch (_: RuntimeException) {
+        // As above, or the app does not allow it.
     }
     return true
 }

@@ -36,11 +36,12 @@ class LoginPageTest : ScreenTest() {
 
     private fun showLogin() = show { SitePage(R.string.ended_first, LOGIN, onPage = { calls += "page" }, onClose = { calls += "close" }) }
 
-    private fun requestOf(address: String) = object : WebResourceRequest {
+    /** @param isMainFrame false: a frame without a tap */
+    private fun requestOf(address: String, isMainFrame: Boolean = true) = object : WebResourceRequest {
         override fun getUrl() = Uri.parse(address)
-        override fun isForMainFrame() = true
+        override fun isForMainFrame() = isMainFrame
         override fun isRedirect() = false
-        override fun hasGesture() = true
+        override fun hasGesture() = isMainFrame
         override fun getMethod() = "GET"
         override fun getRequestHeaders() = emptyMap<String, String>()
     }
@@ -102,7 +103,12 @@ class LoginPageTest : ScreenTest() {
             assertEquals(setOf(Intent.CATEGORY_BROWSABLE), opened.categories)
             assertNull(opened.component)
         }
-        assertTrue(client.shouldOverrideUrlLoading(page, requestOf("intent:%#Intent;end;;")))
+        for (address in listOf("intent:#Intent;launchFlags=x;end", "intent:///etc/hosts#Intent;scheme=file;end")) {
+            assertTrue(client.shouldOverrideUrlLoading(page, requestOf(address)))
+            assertNull(shadowOf(activity).nextStartedActivity)
+        }
+        assertTrue(client.shouldOverrideUrlLoading(page, requestOf("bank-id://sign?id=1", isMainFrame = false)))
+        assertNull(shadowOf(activity).nextStartedActivity)
     }
 
     /** Asks for files as the page does. Returns what the page gets. */
