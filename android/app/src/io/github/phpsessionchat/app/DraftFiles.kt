@@ -3,6 +3,7 @@ package io.github.phpsessionchat.app
 import android.content.ContentResolver
 import android.net.Uri
 import io.github.phpsessionchat.Upload
+import io.github.phpsessionchat.android.Access
 import io.github.phpsessionchat.android.AndroidChat
 import io.github.phpsessionchat.android.newFile
 import java.io.File
@@ -26,7 +27,12 @@ class DraftFiles(private val chat: AndroidChat, private val copies: FileCopies, 
     init {
         scope.launch {
             chat.uploads.collect { uploads ->
-                for (upload in uploads) if (upload.file != null) copyOf(upload.key)?.let { if (it in sent) delete(it) }
+                val byKey = uploads.associateBy { it.key }
+                for (copy in sent.toList()) {
+                    val upload = byKey[keys[copy]]
+                    // An upload that is not listed belonged to a message that is stored or discarded. Without a login, none is.
+                    if (if (upload == null) chat.access.value == Access.Granted else upload.file != null) delete(copy)
+                }
             }
         }
     }
@@ -37,10 +43,11 @@ class DraftFiles(private val chat: AndroidChat, private val copies: FileCopies, 
      * @param onUnreadable called for each file that cannot be read
      */
     fun attach(room: String, files: List<Uri>, resolver: ContentResolver, onUnreadable: () -> Unit) {
+        val user = chat.me.value?.user
         scope.launch {
             for (uri in files) {
                 try {
-                    attach(room, uri, resolver)
+                    attach(room, uri, resolver) { chat.me.value?.user == user }
                 } catch (_: IOException) {
                     onUnreadable()
                 }
@@ -49,8 +56,9 @@ class DraftFiles(private val chat: AndroidChat, private val copies: FileCopies, 
     }
 
     /** @throws IOException if the file cannot be read */
-    private suspend fun attach(room: String, uri: Uri, resolver: ContentResolver) {
+    private suspend fun attach(room: String, uri: Uri, resolver: ContentResolver, isSameUser: () -> Boolean) {
         val file = withContext(Dispatchers.IO) { resolver.newFile(uri) }
+        if (!isSameUser()) return
         // The server would reject it.
         if (file.size > (chat.me.value?.fileLimit ?: 0)) {
             chat.client.upload(room, file)
@@ -64,7 +72,7 @@ class DraftFiles(private val chat: AndroidChat, private val copies: FileCopies, 
             // The user may have logged out since.
             if (copy in keys) keys[copy] = chat.client.upload(room, kept ?: file) else copies.delete(copy)
         } finally {
-            // Without an upload, the user has left the room. Its copy waits there.
+            // Without an upload, the room is not open. Its copy waits there.
             if (keys[copy] == null) keys -= copy
         }
     }
