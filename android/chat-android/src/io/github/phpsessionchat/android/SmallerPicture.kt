@@ -36,6 +36,9 @@ private val TARGETS = mapOf(
     "image/heif" to Target(Bitmap.CompressFormat.JPEG, ".jpg", isAlways = true),
 )
 
+/** The types of files whose provider does not know more. */
+private val UNKNOWN = setOf(null, "application/octet-stream")
+
 internal class SmallerPicture(val bytes: ByteArray, val ending: String)
 
 /**
@@ -46,7 +49,9 @@ internal class SmallerPicture(val bytes: ByteArray, val ending: String)
  */
 @RequiresApi(28)
 internal fun ContentResolver.smallerPicture(uri: Uri, size: Long): SmallerPicture? = try {
-    val target = TARGETS[getType(uri)] ?: TARGETS[bounds(uri).outMimeType]
+    val type = getType(uri)
+    // Other unknown files, such as raw pictures of cameras, contain a picture, but are more.
+    val target = TARGETS[type] ?: if (type in UNKNOWN) TARGETS[bounds(uri).outMimeType]?.takeIf { it.isAlways } else null
     if (target == null) null else encode(uri, size, target)
 } catch (_: IOException) {
     // The server decides about a file that this device cannot read.
