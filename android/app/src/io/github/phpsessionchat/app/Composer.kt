@@ -106,7 +106,7 @@ class Composing(draft: String) {
 
     /** Takes a stored draft, which differs only if something else than this field wrote it. */
     fun adopt(draft: String) {
-        if (editing == null && field.text != draft) field = atEnd(draft)
+        if (editing != null) interrupted = draft else if (field.text != draft) field = atEnd(draft)
     }
 
     fun append(text: String) {
@@ -316,7 +316,10 @@ private fun NameSuggestions(composing: Composing, actions: ConversationActions) 
     LaunchedEffect(started) { found = if (started == null) emptyList() else actions.membersNamed(started).map { it.user } }
     for (user in found) {
         Row(
-            Modifier.fillMaxWidth().clickable { composing.mention(user) }.heightIn(min = 48.dp).padding(vertical = 6.dp),
+            Modifier.fillMaxWidth().clickable {
+                composing.mention(user)
+                if (composing.editing == null) actions.draft(composing.field.text)
+            }.heightIn(min = 48.dp).padding(vertical = 6.dp),
             horizontalArrangement = Arrangement.spacedBy(8.dp),
             verticalAlignment = Alignment.CenterVertically,
         ) {

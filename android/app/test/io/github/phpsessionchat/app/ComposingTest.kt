@@ -90,6 +90,8 @@ class ComposingTest {
         val text = composing.field.text
         composing.adopt("Something else")
         assertEquals(text, composing.field.text)
+        composing.clear()
+        assertEquals("Something else", composing.field.text)
     }
 
     @Test
