@@ -9,10 +9,12 @@ import coil.ImageLoader
 import coil.ImageLoaderFactory
 import coil.imageLoader
 import io.github.phpsessionchat.ConnectionState.Reason
+import io.github.phpsessionchat.Reminder
 import io.github.phpsessionchat.User
 import io.github.phpsessionchat.android.Access
 import io.github.phpsessionchat.android.AndroidChat
 import io.github.phpsessionchat.android.ChatNotifications
+import io.github.phpsessionchat.android.ChatRequestException
 import io.github.phpsessionchat.android.Drafts
 import io.github.phpsessionchat.android.OfflineStore
 import io.github.phpsessionchat.android.SiteVisits
@@ -23,13 +25,15 @@ import kotlin.coroutines.resume
 import kotlin.coroutines.suspendCoroutine
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.MainScope
-import kotlinx.coroutines.flow.filterNotNull
-import kotlinx.coroutines.flow.first
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.withContext
+import kotlinx.coroutines.withTimeoutOrNull
 
 /** Maximum size of all files that are attached and not sent. */
 private const val MAX_DRAFT_FILES_BYTES = 100L * 1024 * 1024
+
+/** How long a reminder that was tapped waits for a connection. */
+private const val MAX_WAIT_MS = 60_000L
 
 open class ChatApplication : Application(), ImageLoaderFactory {
     protected open val server: String get() = getString(R.string.chat_url)
@@ -105,12 +109,17 @@ open class ChatApplication : Application(), ImageLoaderFactory {
         }
     }
 
-    /** Ends a due reminder, once the reminders are loaded. */
+    /** Ends a due reminder. Without a connection, it stays. */
     fun endReminder(room: String, seq: Long) {
         scope.launch {
-            val reminder = chat.reminders.filterNotNull().first().find { it.due && it.room == room && it.seq == seq }
-            // Without a connection, the reminder stays.
-            if (reminder != null) chat.client.deleteReminder(reminder, null)
+            try {
+                withTimeoutOrNull(MAX_WAIT_MS) { chat.awaitOnline() } ?: return@launch
+                val reminders = chat.request<List<Reminder>> { reminders(it) }
+                val reminder = reminders.find { it.due && it.room == room && it.seq == seq } ?: return@launch
+                chat.request<Void?> { deleteReminder(reminder, it) }
+            } catch (_: ChatRequestException) {
+                // The reminder is shown again.
+            }
         }
     }
 

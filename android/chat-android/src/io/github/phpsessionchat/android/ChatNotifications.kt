@@ -126,6 +126,7 @@ class ChatNotifications(private val context: Context, private val chat: AndroidC
         scope.launch {
             chat.failures.collect { if (it.failed != "held" && answers.remove(it.clientId)) showNotSent(it.room, it.text) }
         }
+        scope.launch { chat.conversation.collect { if (it != null) manager.cancel(it.room, NOT_SENT) } }
         // Reminders that the user has seen, here or on another device.
         scope.launch {
             chat.reminders.filterNotNull().collect { reminders ->
@@ -404,7 +405,11 @@ class ChatNotifications(private val context: Context, private val chat: AndroidC
         }
     }
 
-    private fun showNotSent(room: String, text: String) = notify(Target(room, 0), look.notSent, text, null, NOT_SENT)
+    private fun showNotSent(room: String, text: String) {
+        // The other notifications of the room already show the answer.
+        for (id in listOf(UNREAD, REMINDER)) manager.cancel(room, id)
+        notify(Target(room, 0), look.notSent, text, null, NOT_SENT)
+    }
 
     /** Adds the answer to the room's notifications. Until they change, Android shows that the answer is being sent. */
     private fun showAnswer(room: String, text: String) {
