@@ -32,6 +32,9 @@ import io.github.phpsessionchat.User
 import io.github.phpsessionchat.android.Access
 import io.github.phpsessionchat.android.AndroidChat
 import io.github.phpsessionchat.android.Drafts
+import kotlinx.coroutines.flow.distinctUntilChanged
+import kotlinx.coroutines.flow.drop
+import kotlinx.coroutines.flow.map
 
 /** What all screens share. */
 class AppParts(
@@ -98,9 +101,13 @@ private fun Chat(app: AppParts, connection: ConnectionState.Kind) {
     val composing = rememberSaveable(user.id, room, saver = Composing.saver, key = "composing ${user.id} $room") {
         Composing(app.drafts.texts.value[room].orEmpty())
     }
-    val draft = app.drafts.texts.collectAsStateWithLifecycle().value[room]
-    // The answer of a notification may have become a draft. What the user types is stored at once, so it is equal.
-    LaunchedEffect(room, draft) { if (room != null) composing.adopt(app.drafts.texts.value[room].orEmpty()) }
+    // The answer of a notification may become a draft. What the user types is stored at once, so it is equal. What Android
+    // restores may not be stored.
+    LaunchedEffect(room, composing) {
+        if (room == null) return@LaunchedEffect
+        val changes = app.drafts.texts.map { it[room].orEmpty() }.distinctUntilChanged().drop(1)
+        changes.collect { composing.adopt(app.drafts.texts.value[room].orEmpty()) }
+    }
     LaunchedEffect(room) { navigation.keepScreensOf(room) }
     LaunchedEffect(user.id, OpenedLink.waiting) { OpenedLink.showTo(user.id) }
     LaunchedEffect(user.id, Shared.waiting) { Shared.showTo(user.id) }
