@@ -454,9 +454,15 @@ test('moves nothing when the pointer is on a message, in any font and with eithe
     await expect(alice.messages).toHaveCount(16);
     await expect(alice.messages.last()).toContainText(/Sent|Gesendet/);
     const setFont = (font: string) =>
-      chat.evaluate((element, value) => {
+      chat.evaluate(async (element, value) => {
+        // The chat keeps the end in view in the frame after a change of size.
+        const frames = async () => {
+          for (let n = 0; n < 2; n++) await new Promise(requestAnimationFrame);
+        };
         (element as HTMLElement).style.setProperty('--pc-font', value);
+        await frames();
         element.shadowRoot?.querySelector('.timeline')?.scrollTo(0, 1e6);
+        await frames();
       }, font);
     for (const font of fonts)
       await test.step(`${locale}, ${font}`, async () => {
