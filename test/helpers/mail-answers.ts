@@ -580,6 +580,44 @@ export const answers: readonly MailAnswer[] = [
     text: 'onetwo[31mthree\u2028four',
   },
   {
+    of: 'a user who writes about what was sent',
+    body: plain('Kargonuz dün gönderildi.'),
+    text: 'Kargonuz dün gönderildi.',
+  },
+  {
+    of: 'a user whose last line begins like that of a phone',
+    body: plain('Where is it?\nSent from Leeds on Monday.'),
+    text: 'Where is it?\nSent from Leeds on Monday.',
+  },
+  {
+    of: 'a user who writes Persian, with a mark within a word',
+    body: plain(
+      '\u200c\u0633\u0644\u0627\u0645\u060c \u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645 \u200c',
+    ),
+    text: '\u0633\u0644\u0627\u0645\u060c \u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645',
+  },
+  {
+    of: 'a mail program that puts a document beside its text',
+    body: [
+      'Content-Type: multipart/related; boundary=r',
+      '',
+      '--r',
+      'Content-Type: text/html; charset=utf-8',
+      '',
+      '<p>The plan</p>',
+      '--r',
+      'Content-Type: application/pdf; name="plan.pdf"',
+      'Content-Disposition: inline; filename="plan.pdf"',
+      'Content-ID: <plan@site.example>',
+      '',
+      '%PDF-1.4',
+      '--r--',
+      '',
+    ].join('\n'),
+    text: 'The plan',
+    files: ['plan.pdf'],
+  },
+  {
     of: 'a mail program that quotes the footer without a mark',
     body: plain(
       'Yes\n\nStop these emails: https://garden.example/chat/stop?t=abc-def\nreplies+abcdefghijklmnopqrstuvwxyz@garden.example',

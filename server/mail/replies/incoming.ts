@@ -126,9 +126,13 @@ function isAutomatic(values: (name: string) => string[], from: string | undefine
 }
 
 /** Whether a user sent the attachment, and it is neither a logo nor a part of a quotation. */
-function isFile({ related, contentId = '', mimeType, content }: Attachment, pictures: Set<string>): boolean {
+function isFile(
+  { related, disposition, contentId = '', mimeType, content }: Attachment,
+  pictures: Set<string>,
+): boolean {
   if (ofPrograms.test(mimeType)) return false;
-  if (!related) return true;
+  // Some programs put documents beside the text, too.
+  if (!related || disposition === 'attachment' || !mimeType.startsWith('image/')) return true;
   return pictures.has(contentId.replace(/^<|>$/g, '')) && bytesOf(content).length >= smallestPicture;
 }
 

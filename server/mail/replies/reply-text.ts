@@ -21,7 +21,7 @@ const quotedLine = /^\s?>/;
 
 /** The last line that mail programs on phones add, in the languages of the interface. */
 const ofPhone =
-  /^(?:(?:Sent from|Sent with|Get Outlook for|Von meine[mr]|Gesendet (?:von|mit|aus)|Outlook (?:für|for|pour|para|per|voor)|Envoyé (?:de|depuis|à partir)|Télécharger Outlook|Obtenez Outlook|Enviado (?:desde|do|a partir)|Obtener Outlook|Obter o Outlook|Inviato da|Scarica Outlook|Verzonden (?:vanaf|met|via)|Verstuurd vanaf|Wysłan[eo] z|Отправлено (?:с|из)|Надіслано [зі]|أُ?رسلت من|נשלח מ|发自我的).{0,80}|.{0,40}(?:から送信|gönderildi))\.?$/iu;
+  /^(?:(?:Sent from|Sent with|Get Outlook for|Von meine[mr]|Gesendet (?:von|mit|aus)|Outlook (?:für|for|pour|para|per|voor)|Envoyé (?:de|depuis|à partir)|Télécharger Outlook|Obtenez Outlook|Enviado (?:desde|do|a partir)|Obtener Outlook|Obter o Outlook|Inviato da|Scarica Outlook|Verzonden (?:vanaf|met|via)|Verstuurd vanaf|Wysłan[eo] z|Отправлено (?:с|из)|Надіслано [зі]|أُ?رسلت من|נשלח מ|发自我的).{0,80}|.{0,40}(?:から送信|[dt][ae]n gönderildi))\.?$/iu;
 
 export interface OwnMarks {
   /** Addresses that the head of a quotation contains, in lower case, such as the sender of the server's mails. */
@@ -40,7 +40,9 @@ export function replyIn(text: string, marks: OwnMarks): string {
     .replace(/\r\n?/g, '\n')
     .replace(/\u00a0/g, ' ')
     // biome-ignore lint/suspicious/noControlCharactersInRegex: messages must not contain them
-    .replace(/[\x00-\x08\x0b-\x1f\u200b\u200c\ufeff]/g, '')
+    .replace(/[\x00-\x08\x0b-\x1f\u200b\ufeff]/g, '')
+    // Within a word, Persian and other languages need it. Mails fill lines with it.
+    .replace(/(?<!\p{L})\u200c|\u200c(?!\p{L})/gu, '')
     .split('\n', longest.lines)
     .map((line) => line.trimEnd());
   const head = headOfQuote(lines, marks);
@@ -192,5 +194,9 @@ function withoutSignature(lines: readonly string[]): string[] {
   const at = texts.findIndex((_, n) => isSignature(texts, n));
   const own = at < 0 ? texts : texts.slice(0, at);
   const last = own.findLastIndex((line) => line !== '');
-  return ofPhone.test((own[last] ?? '').trim()) ? own.slice(0, last) : own;
+  const line = (own[last] ?? '').trim();
+  // Without a blank line above it, another line may begin in the same way.
+  const isApart =
+    last < 1 || own[last - 1] === '' || /\b(?:my|mon|iP(?:hone|ad)|Galaxy|Outlook|Mail)\b/iu.test(line);
+  return isApart && ofPhone.test(line) ? own.slice(0, last) : own;
 }
