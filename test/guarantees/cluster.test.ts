@@ -142,11 +142,17 @@ describe('two servers with a bus', () => {
   test('pass on reactions and threads', async () => {
     const { room, ann, annId, bob } = await pair();
     const { seq } = await say(ann, room);
-    // A server that reads a message only after its reaction sends both in one `message:changed`.
     await lastOf(bob, 'message:new').toMatchObject({ seq });
     const { rev } = (await ann.request('message:react', { room, seq, emoji: '👍', on: true })).message;
     const changes = [{ emoji: '👍', count: 1, added: [annId] }];
-    await lastOf(bob, 'message:reacted').toEqual({ room, seq, rev, changes });
+    // A server that reads the message only after its reaction sends both in one event.
+    const inOne = expect.objectContaining({ seq, rev, reactions: [expect.objectContaining({ count: 1 })] });
+    await expect
+      .poll(() => [eventsOf(bob, 'message:reacted'), eventsOf(bob, 'message:changed')])
+      .toBeOneOf([
+        [[{ room, seq, rev, changes }], []],
+        [[], [inOne]],
+      ]);
     await say(bob, room, 'an answer', { replyTo: seq });
     await lastOf(ann, 'thread:changed').toMatchObject({ room, threads: [{ thread: seq, replies: 1 }] });
   });
