@@ -81,7 +81,7 @@ export class LoginTtl {
   }
 
   async #ask(): Promise<number | null> {
-    // The TTL counts from the question. On a loaded machine the answer may come more than `precision` later.
+    // Counted from the request, because on a loaded machine the answer may come more than `precision` later.
     const now = performance.now();
     this.#askAgainAt = now + askEvery;
     const left = await this.#options.logins.ttl(this.#checked.login);

@@ -126,7 +126,7 @@ test('a visitor asks the team, which answers', async ({ alice, bob, visitor, sit
     await expect(page.getByText('She asked last week, too.')).toHaveCount(0);
   });
 
-  await test.step('the button of the closed chat says how much is unread', async () => {
+  await test.step('the button of the closed chat shows the unread count', async () => {
     await page.getByRole('button', { name: 'Close chat' }).first().click();
     await bob.write('As sugar.');
     await page.getByRole('button', { name: /^Ask us: .*1 unread/ }).click();

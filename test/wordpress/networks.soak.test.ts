@@ -67,7 +67,7 @@ async function answers(login: string, site: string) {
 const admitted = { ticket: 200, sees: true };
 const refused = { ticket: 401, sees: false };
 
-test('a user whom the main site excludes gets no ticket from a site that allows all', async () => {
+test('a user excluded by the main site gets no ticket from a site that allows everyone', async () => {
   allow(1, 'editor');
   allow(2);
   expect(await answers('subscriber', main)).toEqual(refused);

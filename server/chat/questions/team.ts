@@ -29,8 +29,8 @@ const seenAgainMs = 24 * 60 * 60_000;
  */
 const unseenForMs = 30 * 24 * 60 * 60_000;
 /**
- * On a server that has not run for a week, this time counts, in ms: nobody could connect during a long downtime, and some
- * servers restart daily.
+ * The limit on a server that started less than a week ago, in ms. After a long downtime, members need time to connect. A
+ * server that restarts daily must still dismiss members.
  */
 const unseenAfterStartMs = 90 * 24 * 60 * 60_000;
 const afterStartMs = 7 * 24 * 60 * 60_000;
@@ -49,7 +49,7 @@ const medianForMs = 60_000;
 interface TeamParts {
   history: History;
   directory: Directory;
-  /** Returns the users whom the site has not deleted. */
+  /** Returns only the users that exist on the site. */
   withoutDeleted(users: readonly User[]): Promise<readonly User[]>;
 }
 

@@ -41,7 +41,7 @@ export function replyIn(text: string, marks: OwnMarks): string {
     .replace(/\u00a0/g, ' ')
     // biome-ignore lint/suspicious/noControlCharactersInRegex: messages must not contain them
     .replace(/[\x00-\x08\x0b-\x1f\u200b\ufeff]/g, '')
-    // Within a word, Persian and other languages need it. Mails fill lines with it.
+    // Newsletters fill lines with this character. Between letters it is part of words, for example in Persian.
     .replace(/(?<!\p{L})\u200c|\u200c(?!\p{L})/gu, '')
     .split('\n', longest.lines)
     .map((line) => line.trimEnd());
@@ -195,7 +195,7 @@ function withoutSignature(lines: readonly string[]): string[] {
   const own = at < 0 ? texts : texts.slice(0, at);
   const last = own.findLastIndex((line) => line !== '');
   const line = (own[last] ?? '').trim();
-  // Without a blank line above it, another line may begin in the same way.
+  // A sentence can begin in the same way, so without a blank line above, the line must name a device or a program.
   const isApart =
     last < 1 || own[last - 1] === '' || /\b(?:my|mon|iP(?:hone|ad)|Galaxy|Outlook|Mail)\b/iu.test(line);
   return isApart && ofPhone.test(line) ? own.slice(0, last) : own;

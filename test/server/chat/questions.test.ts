@@ -453,7 +453,7 @@ describe('a member of the team', () => {
     expect(inRoom.map(({ user }) => user.id).toSorted()).toEqual([eve.ready.user.id, ...expected].toSorted());
   });
 
-  test('who has the role, but did not connect for long, gets no more questions, unlike after a downtime', async () => {
+  test('leaves a team by a role after 90 days without a connection, but not after a downtime of 31 days', async () => {
     const { url, files, path, remove } = await emptyHistory();
     onTestFinished(remove);
     const settings = {

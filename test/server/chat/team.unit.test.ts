@@ -125,7 +125,7 @@ test('dismisses a member who is banned from the site while joining', async () =>
   expect([...stored]).toEqual([]);
 });
 
-test('lists no member whom the site deleted, and hands over no question to that user', async () => {
+test('does not list a member deleted by the site, or allow a question to be handed over to them', async () => {
   const { team, onSite, settle } = scene();
   await settle();
   expect([(await team.members()).map(({ id }) => id), await team.canHave('ida')]).toEqual([['ida'], true]);

@@ -151,7 +151,7 @@ class SiteSupplier extends SiteUser
     }
 }
 
-/** An admin of another table, whose IDs overlap with those of the users. */
+/** An admin from another table. Some IDs are also those of users. */
 class SiteAdmin extends GenericUser
 {
     use RoutesNotifications;

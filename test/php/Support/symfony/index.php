@@ -107,7 +107,7 @@ class Reader extends SiteUser
     }
 }
 
-/** An admin of another table, whose IDs overlap with those of the users. */
+/** An admin from another table. Some IDs are also those of users. */
 final class Admin extends SiteUser
 {
     public function getId(): int

@@ -101,8 +101,8 @@ private fun Chat(app: AppParts, connection: ConnectionState.Kind) {
     val composing = rememberSaveable(user.id, room, saver = Composing.saver, key = "composing ${user.id} $room") {
         Composing(app.drafts.texts.value[room].orEmpty())
     }
-    // The answer of a notification may become a draft. What the user types is stored at once, so it is equal. What Android
-    // restores may not be stored.
+    // An answer of a notification that was not sent becomes a draft. The first value is skipped, because Android may restore
+    // a text that is not stored.
     LaunchedEffect(room, composing) {
         if (room == null) return@LaunchedEffect
         val changes = app.drafts.texts.map { it[room].orEmpty() }.distinctUntilChanged().drop(1)

@@ -104,7 +104,7 @@ class Composing(draft: String) {
         mentioned += message.mentions.map { it.user }
     }
 
-    /** Takes a stored draft, which differs only if something else than this field wrote it. */
+    /** Takes a draft that was not written in this field. */
     fun adopt(draft: String) {
         if (editing != null) interrupted = draft else if (field.text != draft) field = atEnd(draft)
     }
